@@ -1,0 +1,70 @@
+"""What a neural network costs, and the proof: every operation counted under a named convention.
+
+>>> import resflops
+>>> cost = resflops.count(resflops.load("vgg19"), (1, 3, 224, 224))
+>>> cost.total, cost.convention
+(19632062464, 'macs')
+
+Names are loaded when first used, so that ``import resflops`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from resflops._version import __version__
+
+if TYPE_CHECKING:
+    from resflops.api import count, load, trace
+    from resflops.conventions import CONVENTIONS, Convention, register_convention
+    from resflops.cost import Cost, UncountedOp
+    from resflops.errors import ResflopsError
+    from resflops.layers import LayerRow
+    from resflops.records import OpRecord, Trace, Work
+    from resflops.rules import rule
+
+_HOMES = {
+    "CONVENTIONS": "conventions",
+    "Convention": "conventions",
+    "Cost": "cost",
+    "LayerRow": "layers",
+    "OpRecord": "records",
+    "ResflopsError": "errors",
+    "Trace": "records",
+    "UncountedOp": "cost",
+    "Work": "records",
+    "count": "api",
+    "load": "api",
+    "register_convention": "conventions",
+    "rule": "rules",
+    "trace": "api",
+}
+
+__all__ = [
+    "CONVENTIONS",
+    "Convention",
+    "Cost",
+    "LayerRow",
+    "OpRecord",
+    "ResflopsError",
+    "Trace",
+    "UncountedOp",
+    "Work",
+    "__version__",
+    "count",
+    "load",
+    "register_convention",
+    "rule",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    if name in _HOMES:
+        value = getattr(import_module(f"resflops.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'resflops' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

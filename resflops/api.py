@@ -1,0 +1,68 @@
+"""The public functions: load a model, trace it, count it."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from resflops.conventions import DEFAULT_CONVENTION
+from resflops.conventions import convention as known_convention
+from resflops.cost import Cost, cost_of
+from resflops.errors import UsageError
+from resflops.records import Trace
+from resflops.sources import find
+from resflops.sources.building import built
+from resflops.tracing import trace
+
+__all__ = ["count", "load", "trace"]
+
+
+def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
+    """Build the model that a spec names, in eval mode.
+
+    Args:
+        spec: ``resnet34`` or, with options, ``resnet34,shortcut=A,num_classes=10``.
+        device: where to build it. On ``meta``, the default, it has shapes and no weights:
+            enough to count, and no memory is taken. ``cpu`` or ``cuda`` gives random weights.
+
+    Raises:
+        UnknownModelError: there is no model of that name; the message has the nearest.
+        SpecError: the spec is malformed, or sets an option that the model lacks.
+    """
+    return built(find(spec), device=device)
+
+
+def count(
+    model: nn.Module | Trace,
+    *inputs: Any,  # noqa: ANN401 - whatever the model takes
+    convention: str = DEFAULT_CONVENTION,
+    **keyword_inputs: Any,  # noqa: ANN401
+) -> Cost:
+    """What one forward pass costs.
+
+    Nothing runs and nothing is changed; see :func:`resflops.trace`.
+
+    >>> import resflops
+    >>> cost = resflops.count(resflops.load("resnet34"), (1, 3, 224, 224))
+    >>> cost.macs, cost.params
+    (3663761408, 21797672)
+    >>> cost.under("formula").total
+    3667500520
+
+    Args:
+        model: any module on any device, or a trace of one.
+        inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
+        convention: what ``total`` counts; ``resflops conventions`` lists them.
+        keyword_inputs: what the model takes by keyword.
+
+    Raises:
+        UnknownConventionError: there is no convention of that name.
+        InputError: a shape that no tensor can have.
+        TraceError: the forward pass failed; the message names the layer and the op.
+    """
+    known_convention(convention)
+    if isinstance(model, Trace):
+        if inputs or keyword_inputs:
+            raise UsageError("a trace is counted as it was recorded; give inputs to resflops.trace() instead")
+        return cost_of(model, convention_name=convention)
+    return cost_of(trace(model, *inputs, **keyword_inputs), convention_name=convention)

@@ -1,0 +1,200 @@
+"""Trace x convention -> Cost: totals, by layer, by op, and what was not counted."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from math import prod
+from os import PathLike
+from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
+
+from resflops.conventions import DEFAULT_CONVENTION, Convention, convention, pricer
+from resflops.layers import LayerRow, layer_rows
+from resflops.records import SCHEMA_VERSION, OpRecord, Trace, Work
+from resflops.rules import FREE, RULES
+from resflops.storage import read_value, write_value
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Cost", "UncountedOp", "cost_of"]
+
+
+class UncountedOp(Struct, frozen=True, kw_only=True):
+    """An op that did work and has no rule: what the total lacks."""
+
+    op: str
+    calls: int
+    layer: str
+    """Where it was called first."""
+    elements: int
+    """Elements of its outputs over all calls: how much data it touched."""
+
+
+class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="cost"):
+    """A trace priced under a convention.
+
+    ``works`` and ``prices`` stand op for op beside ``trace.ops``; both are None where an
+    op has no rule. They are stored, so that a cost read from a file is the cost that was
+    written, whatever rules have become since.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    trace: Trace
+    priced_by: Convention
+    works: tuple[Work | None, ...]
+    prices: tuple[int | None, ...]
+
+    @property
+    def model(self) -> str:
+        """The spec or class name of the model."""
+        return self.trace.model
+
+    @property
+    def convention(self) -> str:
+        """Name of the convention that ``total`` is under."""
+        return self.priced_by.name
+
+    @cached_property
+    def total(self) -> int:
+        """The cost of all counted ops under the convention."""
+        return sum(price for price in self.prices if price)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of all counted ops, under every convention the same."""
+        return sum(work.macs for work in self.works if work)
+
+    @property
+    def params(self) -> int:
+        """Parameters, trainable and frozen; tied ones once."""
+        return self.trace.params
+
+    @property
+    def trainable(self) -> int:
+        """Parameters that require a gradient; tied ones once."""
+        return self.trace.trainable
+
+    @property
+    def frozen(self) -> int:
+        """Parameters that require no gradient; tied ones once."""
+        return self.trace.frozen
+
+    @property
+    def buffers(self) -> int:
+        """Elements of the buffers; tied ones once."""
+        return self.trace.buffers
+
+    @cached_property
+    def work(self) -> Work:
+        """The work of all counted ops, kind by kind."""
+        return sum_of(work for work in self.works if work)
+
+    @cached_property
+    def uncounted(self) -> tuple[UncountedOp, ...]:
+        """Ops that did work but have no rule, the most data touched first; empty when complete."""
+        found: dict[str, list[OpRecord]] = {}
+        for record, work in zip(self.trace.ops, self.works, strict=True):
+            if work is None:
+                found.setdefault(record.op, []).append(record)
+        ops = [
+            UncountedOp(op=op, calls=len(records), layer=records[0].layer, elements=_elements(records))
+            for op, records in found.items()
+        ]
+        return tuple(sorted(ops, key=lambda uncounted: -uncounted.elements))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every op that did work has been counted."""
+        return None not in self.works
+
+    @cached_property
+    def by_op(self) -> dict[str, int]:
+        """Cost under the convention by op name, the dearest first; free and uncounted ops left out."""
+        totals: dict[str, int] = {}
+        for record, price in zip(self.trace.ops, self.prices, strict=True):
+            if price:
+                totals[record.op] = totals.get(record.op, 0) + price
+        return dict(sorted(totals.items(), key=lambda item: -item[1]))
+
+    @cached_property
+    def layers(self) -> tuple[LayerRow, ...]:
+        """One row for each layer and op; the rows' params, macs and totals add up to the cost's."""
+        return layer_rows(self.trace, self.works, self.prices, self.priced_by)
+
+    def under(self, name: str) -> "Cost":
+        """The same trace under another convention.
+
+        Raises:
+            UnknownConventionError: there is no convention of that name.
+        """
+        other = convention(name)
+        return _priced(self.trace, other, self.works)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """The layers as a pandas data frame, one row each, numbers as numbers."""
+        import pandas
+
+        fields = LayerRow.__struct_fields__
+        return pandas.DataFrame([[getattr(row, name) for name in fields] for row in self.layers], columns=list(fields))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it as JSON, in one step.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        write_value(path, self)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            FileError: the file cannot be read.
+            SchemaError: it is no cost, or of a version unknown here.
+        """
+        return read_value(path, cls, kind="cost", version=SCHEMA_VERSION)
+
+
+def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION) -> Cost:
+    """Price a trace.
+
+    Raises:
+        UnknownConventionError: there is no convention of that name.
+    """
+    chosen = convention(convention_name)
+    works = tuple(_work(record) for record in trace.ops)
+    return _priced(trace, chosen, works)
+
+
+def sum_of(works: Iterable[Work]) -> Work:
+    """Work added kind by kind."""
+    totals = dict.fromkeys(Work.__struct_fields__, 0)
+    for work in works:
+        for kind, count in work.kinds():
+            totals[kind] += count
+    return Work(**totals)
+
+
+_NOTHING = Work()
+
+
+def _work(record: OpRecord) -> Work | None:
+    found = RULES.get(record.op)
+    if found is not None:
+        return found.work(record)
+    return _NOTHING if record.op in FREE else None
+
+
+def _priced(trace: Trace, chosen: Convention, works: tuple[Work | None, ...]) -> Cost:
+    price = pricer(chosen)
+    prices = tuple(
+        None if work is None else price(record, work) if work is not _NOTHING else 0
+        for record, work in zip(trace.ops, works, strict=True)
+    )
+    return Cost(trace=trace, priced_by=chosen, works=works, prices=prices)
+
+
+def _elements(records: list[OpRecord]) -> int:
+    return sum(prod(shape) for record in records for shape in record.output_shapes)

@@ -1,0 +1,98 @@
+"""Everything that resflops raises on purpose.
+
+The tree::
+
+    ResflopsError
+    ├── ModelError              a model could not be had
+    │   ├── UnknownModelError   no model of that name
+    │   └── SpecError           the text of a model spec is malformed
+    ├── InputError              an input shape that no tensor can have
+    ├── TraceError              the forward pass could not be traced
+    │   └── ShapeError          an op does not take these shapes
+    ├── UnknownConventionError  no convention of that name
+    ├── DuplicateError          a name was registered twice
+    ├── FileError               a file could not be read or written
+    │   └── SchemaError         a file is not what it should be, or of a version unknown here
+    └── UsageError              the command line asks for something that does not exist
+
+Every message says three things: what was given, what is wrong, what to do.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "DuplicateError",
+    "FileError",
+    "InputError",
+    "ModelError",
+    "ResflopsError",
+    "SchemaError",
+    "ShapeError",
+    "SpecError",
+    "TraceError",
+    "UnknownConventionError",
+    "UnknownModelError",
+    "UsageError",
+    "near",
+]
+
+
+class ResflopsError(Exception):
+    """The root: catch this to catch all that resflops raises on purpose."""
+
+
+class ModelError(ResflopsError):
+    """A model could not be had: unknown, misspelt, or its constructor failed."""
+
+
+class UnknownModelError(ModelError):
+    """No model of that name."""
+
+
+class SpecError(ModelError):
+    """The text of a model spec is malformed, or names an option that the model lacks."""
+
+
+class InputError(ResflopsError):
+    """An input shape that no tensor can have, or that cannot be read as a shape."""
+
+
+class TraceError(ResflopsError):
+    """The forward pass could not be traced; the message names the layer and the op."""
+
+
+class ShapeError(TraceError):
+    """An op does not take these shapes."""
+
+
+class UnknownConventionError(ResflopsError):
+    """No convention of that name."""
+
+
+class DuplicateError(ResflopsError):
+    """A rule, a convention or a format was registered under a name already taken."""
+
+
+class FileError(ResflopsError):
+    """A file could not be read or written."""
+
+
+class SchemaError(FileError):
+    """A file is not what it should be, or of a version unknown to this resflops."""
+
+
+class UsageError(ResflopsError):
+    """The command line asks for something that does not exist."""
+
+
+def near(name: str, known: Iterable[str], *, most: int = 4) -> str:
+    """The known names nearest to a misspelt one, as the end of a message.
+
+    >>> near("resnet43", ["resnet34", "vgg19"])
+    '; closest: resnet34'
+    >>> near("xyzzy", ["resnet34"])
+    ''
+    """
+    closest = get_close_matches(name, list(known), n=most, cutoff=0.6)
+    return f"; closest: {', '.join(closest)}" if closest else ""

@@ -1,0 +1,160 @@
+"""A cost layer by layer: one row for each layer and op, in the order of the first calls."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from resflops.conventions import Convention
+from resflops.formula import formula
+from resflops.receptive_field import Field, receptive_fields
+from resflops.records import OpRecord, Shape, Trace, Work
+from resflops.rules import FREE
+
+__all__ = ["LayerRow", "StageRow", "folded_rows", "layer_rows", "stage_rows"]
+
+
+class LayerRow(Struct, frozen=True, kw_only=True):
+    """What one layer does with one op; calls on the same shapes share a row."""
+
+    name: str
+    """Dotted path of the module; ``""`` is the model itself."""
+    op: str
+    """The op; ``""`` for parameters of a module that no op ran in."""
+    calls: int
+    input_shape: Shape
+    output_shape: Shape
+    kernel: Shape | None = None
+    stride: Shape | None = None
+    padding: Shape | None = None
+    groups: int | None = None
+    params: int
+    """Parameters of the module itself, in the row of its first op; tied ones where they are met first."""
+    macs: int
+    total: int
+    """Cost under the convention, of all calls."""
+    share: float
+    """Of the model's total, 0 to 1."""
+    counted: bool
+    """False where the op did work and has no rule."""
+    receptive_field: Shape | None = None
+    effective_stride: Shape | None = None
+    formula: str
+    """``56·56·64·(3·3·64) = 115,605,504``; ``""`` where the total is zero."""
+
+
+class StageRow(Struct, frozen=True, kw_only=True):
+    """Layers added up: a part of the module tree, or a stage as the paper calls it."""
+
+    name: str
+    output_shape: Shape
+    params: int
+    macs: int
+    total: int
+    share: float
+    counted: bool
+
+
+def layer_rows(
+    trace: Trace, works: tuple[Work | None, ...], prices: tuple[int | None, ...], using: Convention
+) -> tuple[LayerRow, ...]:
+    """The rows of a priced trace. Free ops make no row, uncounted ones do."""
+    total = sum(price for price in prices if price)
+    groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[int]] = {}
+    for index, record in enumerate(trace.ops):
+        if record.op not in FREE:
+            key = (record.layer, record.op, record.input_shapes, record.output_shape)
+            groups.setdefault(key, []).append(index)
+    fields = receptive_fields(trace)
+    unspent = {module.path: own_params(trace, module.path) for module in trace.modules}
+    # An op on the module's own weights is where its parameters belong.
+    rows = []
+    for indices in groups.values():
+        first = indices[0]
+        record = trace.ops[first]
+        rows.append(
+            _row(record, works[first], prices[first], fields[first], using,
+                 calls=len(indices), params=unspent.pop(record.layer, 0), whole=total)
+        )  # fmt: skip
+    rows += [_uncalled(path, params) for path, params in unspent.items() if params]
+    return tuple(rows)
+
+
+def own_params(trace: Trace, path: str) -> int:
+    """Parameters of one module itself, without those of the modules inside it."""
+    return sum(tensor.elements for tensor in trace.module_at[path].parameters if not tensor.tied_to)
+
+
+def _row(
+    record: OpRecord,
+    work: Work | None,
+    price: int | None,
+    field: Field | None,
+    using: Convention,
+    *,
+    calls: int,
+    params: int,
+    whole: int,
+) -> LayerRow:
+    done, cost = work or Work(), price or 0
+    attributes = record.attributes
+    groups = attributes.get("groups") if record.op.startswith("conv") else None
+    return LayerRow(
+        name=record.layer,
+        op=record.op,
+        calls=calls,
+        input_shape=record.input_shapes[0] if record.input_shapes else (),
+        output_shape=record.output_shape,
+        kernel=_sizes(attributes.get("kernel")),
+        stride=_sizes(attributes.get("stride")),
+        padding=_sizes(attributes.get("padding")),
+        groups=groups if isinstance(groups, int) else None,
+        params=params,
+        macs=done.macs * calls,
+        total=cost * calls,
+        share=cost * calls / whole if whole else 0.0,
+        counted=work is not None,
+        receptive_field=field.size if field else None,
+        effective_stride=field.stride if field and not field.whole else None,
+        formula=formula(record, done, using.prices_of(record.op), price=cost, calls=calls),
+    )
+
+
+def _sizes(value: object) -> Shape | None:
+    return value if isinstance(value, tuple) else None
+
+
+def _uncalled(path: str, params: int) -> LayerRow:
+    return LayerRow(
+        name=path, op="", calls=0, input_shape=(), output_shape=(), params=params,
+        macs=0, total=0, share=0.0, counted=True, formula="",
+    )  # fmt: skip
+
+
+def folded_rows(rows: Iterable[LayerRow], *, depth: int) -> tuple[StageRow, ...]:
+    """Rows added up to a depth of the module tree: 1 gives the model's direct children."""
+    return _added((".".join(row.name.split(".")[:depth]) if row.name else "", row) for row in rows)
+
+
+def stage_rows(trace: Trace, rows: Iterable[LayerRow]) -> tuple[StageRow, ...]:
+    """Rows added up by the stages that the model names; empty if it names none."""
+    if not trace.stages:
+        return ()
+    return _added((trace.stage_of(row.name), row) for row in rows)
+
+
+def _added(named: Iterable[tuple[str, LayerRow]]) -> tuple[StageRow, ...]:
+    groups: dict[str, list[LayerRow]] = {}
+    for name, row in named:
+        groups.setdefault(name, []).append(row)
+    return tuple(
+        StageRow(
+            name=name,
+            output_shape=next((row.output_shape for row in reversed(rows) if row.output_shape), ()),
+            params=sum(row.params for row in rows),
+            macs=sum(row.macs for row in rows),
+            total=sum(row.total for row in rows),
+            share=sum(row.share for row in rows),
+            counted=all(row.counted for row in rows),
+        )
+        for name, rows in groups.items()
+    )

@@ -1,0 +1,82 @@
+"""VGG (arXiv 1409.1556), configurations A, A-LRN, B, C, D and E of its Table 1."""
+
+import torch
+from torch import Tensor, nn
+
+from resflops.models.blocks import initialise
+
+__all__ = ["VGG"]
+
+WIDTHS = (64, 128, 256, 512, 512)
+
+CLASSIFIER_STAGES = {
+    "avgpool": "fc6",
+    "classifier.0": "fc6",
+    "classifier.1": "fc6",
+    "classifier.2": "fc6",
+    "classifier.3": "fc7",
+    "classifier.4": "fc7",
+    "classifier.5": "fc7",
+    "classifier.6": "fc8",
+}
+
+
+class VGG(nn.Module):
+    """Five blocks of convolutions that each end in a pooling, and three linear layers.
+
+    ``depths`` is the number of convolutions in each block. In configuration C the third
+    of a block is a 1×1 (``pointwise_third``); A-LRN normalises across channels once, with
+    AlexNet's parameters. ``state_dict`` keys and shapes are torchvision's.
+    """
+
+    def __init__(
+        self,
+        *,
+        depths: tuple[int, ...],
+        pointwise_third: bool = False,
+        local_response_norm: bool = False,
+        batch_norm: bool = False,
+        in_channels: int = 3,
+        num_classes: int = 1000,
+    ) -> None:
+        super().__init__()
+        self.resflops_stages = dict(CLASSIFIER_STAGES)
+        features: list[nn.Module] = []
+        for block, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), start=1):
+            start = len(features)
+            for index in range(depth):
+                kernel = 1 if pointwise_third and index == 2 else 3
+                features += _convolution(in_channels, width, kernel=kernel, batch_norm=batch_norm)
+                in_channels = width
+            if local_response_norm and block == 1:
+                # AlexNet's alpha is 1e-4 for each neighbour; torch divides its own by their number.
+                features.append(nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
+            features.append(nn.MaxPool2d(2, stride=2))
+            self.resflops_stages |= {
+                f"features.{index}": f"conv{block}_x" for index in range(start, len(features))
+            }
+        self.features = nn.Sequential(*features)
+        self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
+        self.classifier = nn.Sequential(
+            nn.Linear(512 * 7 * 7, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(),
+            nn.Linear(4096, num_classes),
+        )
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        x = self.avgpool(self.features(x))
+        logits: Tensor = self.classifier(torch.flatten(x, 1))
+        return logits
+
+
+def _convolution(in_channels: int, width: int, *, kernel: int, batch_norm: bool) -> list[nn.Module]:
+    """A convolution that keeps the image's size, and its activation."""
+    convolution = nn.Conv2d(in_channels, width, kernel, padding=kernel // 2)
+    norm = [nn.BatchNorm2d(width)] if batch_norm else []
+    return [convolution, *norm, nn.ReLU(inplace=True)]

@@ -1,0 +1,144 @@
+"""Figures that papers and packages printed, and whether an exact count agrees with them.
+
+A printed figure is a text, and its digits say how far it was meant to be read: "3.6×10⁹"
+stands for all that rounds to 3.6, or is cut to it, in units of its last place.
+"""
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
+from math import floor
+from typing import Literal
+
+from msgspec import DecodeError, Struct, json
+
+from resflops.errors import SchemaError
+
+__all__ = ["Agreement", "PublishedFigure", "Quantity", "agreement", "figures_of", "published_figures"]
+
+Quantity = Literal["macs", "params", "params+buffers"]
+"""What was counted: multiply-accumulates, trainable parameters, or those and all buffers."""
+
+Agreement = Literal["exact", "rounded", "truncated", "approximate", "differs"]
+"""How a printed figure relates to the exact one, the closest relation that holds."""
+
+APPROXIMATELY = Fraction(5, 100)
+"""How far off a figure printed with ``~`` may be."""
+
+SCALES = {
+    "": Decimal(1),
+    "%": Decimal("0.01"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "million": Decimal(10**6),
+    "millions": Decimal(10**6),
+    "billion": Decimal(10**9),
+    "billions": Decimal(10**9),
+    "×10⁹": Decimal(10**9),
+}
+"""What the words and signs after a number multiply it by."""
+
+PRINTED = re.compile(r"(?P<about>~?)(?P<number>[0-9,]+(?:\.[0-9]+)?) ?(?P<scale>.*)")
+
+
+class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One figure, as it was printed, with where it was printed."""
+
+    model: str
+    """The spec of the built-in network that it is about."""
+    quantity: Quantity
+    printed: str
+    """Exactly as printed, such as ``3.6×10⁹``."""
+    unit: str = ""
+    """The scale that the table's heading gives, where the figure itself has none."""
+    source: str
+    reference: str
+    scope: str = ""
+    """What part of the network it covers: ``convolutions``, or the dotted path of a module."""
+    relative_to: str = ""
+    """The model of which it is a fraction; ``""`` for a figure that stands alone."""
+    reason: str = ""
+    """Why the exact count differs, where it does."""
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether it was printed with a ``~``."""
+        return self.printed.startswith("~")
+
+    @property
+    def value(self) -> Decimal:
+        """The number that the text says.
+
+        >>> figure = PublishedFigure(model="vgg19", quantity="macs", printed="19.6 billion",
+        ...                          source="He et al. 2015", reference="Section 3.3")
+        >>> f"{figure.value:,f}"
+        '19,600,000,000.0'
+        """
+        number, scale = self._parts
+        return number * scale
+
+    @property
+    def place(self) -> Decimal:
+        """One unit in its last printed place: a hundred million for "19.6 billion"."""
+        number, scale = self._parts
+        return Decimal(1).scaleb(int(number.as_tuple().exponent)) * scale
+
+    @property
+    def _parts(self) -> tuple[Decimal, Decimal]:
+        match = PRINTED.fullmatch(self.printed)
+        scale = SCALES.get(self.unit or match["scale"]) if match else None
+        if match is None or scale is None:
+            raise SchemaError(
+                f"{self.model} has the published figure {self.printed!r} in {self.unit or 'units'}, which "
+                f"does not read as a number; write digits and one of {', '.join(filter(None, SCALES))}"
+            )
+        return Decimal(match["number"].replace(",", "")), scale
+
+
+@cache
+def published_figures() -> tuple[PublishedFigure, ...]:
+    """Every figure there is to reproduce, by paper."""
+    text = files("resflops.models").joinpath("published.json").read_bytes()
+    try:
+        return json.decode(text, type=tuple[PublishedFigure, ...])
+    except DecodeError as error:
+        raise SchemaError(f"published.json is not as it should be: {error}; reinstall resflops") from error
+
+
+def figures_of(model: str) -> tuple[PublishedFigure, ...]:
+    """The figures printed for one model.
+
+    >>> [figure.printed for figure in figures_of("resnet34")]
+    ['3.6×10⁹', '18%']
+    """
+    return tuple(figure for figure in published_figures() if figure.model == model)
+
+
+def agreement(figure: PublishedFigure, exact: int | Fraction) -> Agreement:
+    """Whether the exact count gives the figure as printed, and how.
+
+    The paper cuts 3,663,761,408 to 3.6×10⁹ where 3.7×10⁹ is nearer:
+
+    >>> printed, share = figures_of("resnet34")
+    >>> agreement(printed, 3_663_761_408)
+    'truncated'
+    >>> agreement(share, Fraction(3_663_761_408, 19_632_062_464))
+    'truncated'
+
+    "Exact" is only what was printed to the last digit:
+
+    >>> [agreement(figure, 143_667_240) for figure in figures_of("vgg19") if figure.quantity == "params"]
+    ['rounded', 'exact']
+    """
+    value, place = Fraction(figure.value), Fraction(figure.place)
+    if place == 1 and exact == value:
+        return "exact"
+    if floor(exact / place + Fraction(1, 2)) * place == value:
+        return "rounded"
+    if floor(exact / place) * place == value:
+        return "truncated"
+    if figure.is_approximate and abs(exact - value) <= value * APPROXIMATELY:
+        return "approximate"
+    return "differs"

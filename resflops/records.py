@@ -1,0 +1,213 @@
+"""The values that flow between the stages: plain, frozen, torch-free data.
+
+They are ``msgspec`` structs rather than frozen dataclasses because a trace makes
+hundreds of them and a frozen dataclass takes ten times as long to make; they compare,
+hash and go to JSON in the same way. A number here is a number: counts are ``int``,
+sizes are elements, shapes are tuples, and no field holds text made for display.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from math import prod
+from os import PathLike
+from typing import Literal, Self
+
+from msgspec import Struct
+
+from resflops.storage import read_value, write_value
+
+__all__ = [
+    "CONSTANT",
+    "MODEL_INPUT",
+    "SCHEMA_VERSION",
+    "Attribute",
+    "Execution",
+    "InputRecord",
+    "ModuleRecord",
+    "OpRecord",
+    "Shape",
+    "TensorRecord",
+    "Trace",
+    "Work",
+]
+
+SCHEMA_VERSION = 1
+"""The version of the JSON that traces and costs are written in."""
+
+Shape = tuple[int, ...]
+"""Sizes per dimension, outermost first; ``()`` is a scalar."""
+
+Attribute = int | float | bool | str | tuple[int, ...] | None
+"""What an op's attribute may be: a number, a flag, a word, or one number a dimension."""
+
+Execution = Literal["meta", "real"]
+"""How a trace was taken: on shapes alone, or by running every kernel."""
+
+MODEL_INPUT = -1
+"""In ``OpRecord.producers``: the tensor came from the caller."""
+
+CONSTANT = -2
+"""In ``OpRecord.producers``: a parameter, a buffer or a constant, made by no op."""
+
+
+class OpRecord(Struct, frozen=True, kw_only=True):
+    """One operator call, as the trace saw it."""
+
+    op: str
+    """The field's name of the operator, such as ``conv2d``."""
+    layer: str
+    """Dotted path of the module whose code called it; ``""`` is the model itself."""
+    input_shapes: tuple[Shape, ...]
+    """Shapes of the tensors it took, weights included, biases and statistics not."""
+    output_shapes: tuple[Shape, ...]
+    """Shapes of the tensors it gave, the main one first."""
+    dtype: str = "float32"
+    """Element type of the main output."""
+    attributes: dict[str, Attribute] = {}
+    """What else decides its cost: ``stride``, ``padding``, ``groups``, ``bias``, …"""
+    producers: tuple[int, ...] = ()
+    """For each input, the index of the op that made it, or MODEL_INPUT or CONSTANT."""
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the main output; ``()`` if the op gave no tensor."""
+        return self.output_shapes[0] if self.output_shapes else ()
+
+
+class TensorRecord(Struct, frozen=True, kw_only=True):
+    """A parameter or buffer of one module."""
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
+    trainable: bool = False
+    """``requires_grad``; always false for a buffer."""
+    tied_to: str = ""
+    """Dotted name under which the same tensor was met first; ``""`` where it counts."""
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+
+class ModuleRecord(Struct, frozen=True, kw_only=True):
+    """One module of the model, with the tensors that are its own."""
+
+    path: str
+    """Dotted path; ``""`` is the model itself."""
+    cls: str
+    """Name of its class."""
+    base: str = ""
+    """Its nearest base class in ``torch.nn``, such as ``Conv2d``; ``""`` for a plain ``Module``."""
+    leaf: bool = False
+    """Whether it has no modules inside."""
+    training: bool = False
+    parameters: tuple[TensorRecord, ...] = ()
+    buffers: tuple[TensorRecord, ...] = ()
+
+
+class InputRecord(Struct, frozen=True, kw_only=True):
+    """One tensor that the caller gave the model."""
+
+    name: str
+    """Its place in the call: ``0``, ``1``, … or the keyword, dotted inside containers."""
+    shape: Shape
+    dtype: str = "float32"
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What an op does, by kind of work. Only a convention may add the kinds up."""
+
+    macs: int = 0
+    """Multiply-accumulates."""
+    bias_adds: int = 0
+    """Additions of a bias."""
+    arithmetic: int = 0
+    """Other additions, subtractions, multiplications and divisions."""
+    comparisons: int = 0
+    """Comparisons: maxima, thresholds, clamps."""
+    transcendental: int = 0
+    """Exponentials, logarithms, roots, trigonometric and error functions."""
+
+    def kinds(self) -> Iterator[tuple[str, int]]:
+        """The kinds of work that are not zero, each with its count."""
+        for kind in self.__struct_fields__:
+            if count := getattr(self, kind):
+                yield kind, count
+
+
+class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="trace"):
+    """All ops of one forward pass, in order, with the modules that ran: data, no tensors.
+
+    Two traces are equal when every op, module and input is.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    model: str
+    """The spec that the model was built from, or the name of its class."""
+    inputs: tuple[InputRecord, ...]
+    modules: tuple[ModuleRecord, ...]
+    """Every module of the model, called or not, the model itself first."""
+    ops: tuple[OpRecord, ...]
+    execution: Execution = "meta"
+    stages: dict[str, str] = {}
+    """Module path prefix to the name of the stage it belongs to, where the model names stages."""
+    torch_version: str = ""
+
+    @property
+    def params(self) -> int:
+        """Parameters, trainable and frozen; tied ones once."""
+        return self.trainable + self.frozen
+
+    @cached_property
+    def trainable(self) -> int:
+        """Parameters that require a gradient; tied ones once."""
+        return sum(tensor.elements for tensor in self._own("parameters") if tensor.trainable)
+
+    @cached_property
+    def frozen(self) -> int:
+        """Parameters that require no gradient; tied ones once."""
+        return sum(tensor.elements for tensor in self._own("parameters") if not tensor.trainable)
+
+    @cached_property
+    def buffers(self) -> int:
+        """Elements of the buffers, such as BatchNorm's running statistics; tied ones once."""
+        return sum(tensor.elements for tensor in self._own("buffers"))
+
+    @cached_property
+    def module_at(self) -> dict[str, ModuleRecord]:
+        """The modules by their paths."""
+        return {module.path: module for module in self.modules}
+
+    def stage_of(self, layer: str) -> str:
+        """The stage that a layer belongs to; ``""`` where the model names none for it."""
+        while layer:
+            if layer in self.stages:
+                return self.stages[layer]
+            layer = layer.rpartition(".")[0]
+        return ""
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it as JSON, in one step.
+
+        Raises:
+            FileError: the file cannot be written.
+        """
+        write_value(path, self)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            FileError: the file cannot be read.
+            SchemaError: it is no trace, or of a version unknown here.
+        """
+        return read_value(path, cls, kind="trace", version=SCHEMA_VERSION)
+
+    def _own(self, kind: Literal["parameters", "buffers"]) -> Iterator[TensorRecord]:
+        for module in self.modules:
+            for tensor in getattr(module, kind):
+                if not tensor.tied_to:
+                    yield tensor

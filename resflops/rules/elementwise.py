@@ -1,0 +1,91 @@
+"""Ops that do the same to every element: a table of prices per output element."""
+
+from math import prod
+
+from resflops.records import OpRecord, Work
+from resflops.rules.registry import rule
+
+_ADD = Work(arithmetic=1)
+_COMPARE = Work(comparisons=1)
+_FUNCTION = Work(transcendental=1)
+
+PER_ELEMENT: dict[str, Work] = {
+    **dict.fromkeys(
+        ("add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide", "remainder", "fmod", "neg", "square",
+         "reciprocal", "floor", "ceil", "round", "trunc", "frac", "lerp", "bitwise_and", "bitwise_or",
+         "bitwise_xor", "bitwise_not", "logical_and", "logical_or", "logical_not", "logical_xor"),
+        _ADD,
+    ),
+    **dict.fromkeys(
+        ("relu", "abs", "sign", "eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "clamp_min",
+         "clamp_max", "threshold", "isnan", "isinf", "isfinite", "hardshrink"),
+        _COMPARE,
+    ),
+    **dict.fromkeys(
+        ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "sin", "cos", "tan",
+         "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "erf", "erfc", "erfinv"),
+        _FUNCTION,
+    ),
+    "clamp": Work(comparisons=2),
+    "relu6": Work(comparisons=2),
+    "hardtanh": Work(comparisons=2),
+    "leaky_relu": Work(comparisons=1, arithmetic=1),
+    "prelu": Work(comparisons=1, arithmetic=1),
+    "rrelu": Work(comparisons=1, arithmetic=1),
+    # max(0, x) + min(0, a·(e^x - 1))
+    "elu": Work(comparisons=1, arithmetic=2, transcendental=1),
+    "celu": Work(comparisons=1, arithmetic=3, transcendental=1),
+    "selu": Work(comparisons=1, arithmetic=3, transcendental=1),
+    # 1 / (1 + e^-x)
+    "sigmoid": Work(arithmetic=3, transcendental=1),
+    "logsigmoid": Work(arithmetic=3, transcendental=2),
+    "silu": Work(arithmetic=4, transcendental=1),
+    "hardsigmoid": Work(comparisons=2, arithmetic=2),
+    "hardswish": Work(comparisons=2, arithmetic=3),
+    # ln(1 + e^x); beyond a threshold x itself
+    "softplus": Work(comparisons=1, arithmetic=1, transcendental=2),
+    "softsign": Work(comparisons=1, arithmetic=2),
+    "mish": Work(comparisons=1, arithmetic=2, transcendental=3),
+    # x·½·(1 + erf(x/√2))
+    "gelu": Work(arithmetic=4, transcendental=1),
+    # x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+    "gelu_tanh": Work(arithmetic=8, transcendental=1),
+    "addcmul": Work(arithmetic=3),
+    "addcdiv": Work(arithmetic=3),
+}  # fmt: skip
+"""What one element of the output takes."""
+
+
+def _summary(per_element: Work) -> str:
+    return "per element: " + ", ".join(f"{count} {kind}" for kind, count in per_element.kinds())
+
+
+def _per_element(op: str, each: Work) -> None:
+    @rule(op, summary=_summary(each))
+    def elementwise(record: OpRecord) -> Work:
+        points = prod(record.output_shape)
+        return Work(
+            arithmetic=points * each.arithmetic,
+            comparisons=points * each.comparisons,
+            transcendental=points * each.transcendental,
+        )
+
+
+for _op, _each in PER_ELEMENT.items():
+    _per_element(_op, _each)
+
+
+@rule("glu")
+def gated_linear_unit(record: OpRecord) -> Work:
+    """Per output element: a sigmoid and a multiplication."""
+    points = prod(record.output_shape)
+    return Work(arithmetic=4 * points, transcendental=points)
+
+
+@rule("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+def dropout(record: OpRecord) -> Work:
+    """Nothing in eval mode; in training a comparison with a random number and a scaling per element."""
+    if not record.attributes.get("training"):
+        return Work()
+    points = prod(record.output_shape)
+    return Work(comparisons=points, arithmetic=points)

@@ -1,0 +1,100 @@
+"""Values to JSON files and back, whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from resflops.errors import FileError, SchemaError
+
+__all__ = ["check_writable", "read_value", "write_text", "write_value"]
+
+Value = TypeVar("Value", bound=msgspec.Struct)
+
+
+class _Header(msgspec.Struct):
+    """What is read first, to say clearly what a file is before reading the rest."""
+
+    schema_version: int = 0
+    kind: str = ""
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in one step: a reader sees the old file or the new one, never half.
+
+    Raises:
+        FileError: the folder is missing or not writable, or the disk is full.
+    """
+    target = Path(path)
+    check_writable(target)
+    try:
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FileError(f"could not write {os.fspath(path)}: {error.strerror}") from error
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Find out before long work whether its result could be written at all.
+
+    Raises:
+        FileError: the path is a folder, or its folder is missing or not writable.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise FileError(f"cannot write {os.fspath(path)}: it is a folder; give a file name in it")
+    if not target.parent.is_dir():
+        raise FileError(f"cannot write {os.fspath(path)}: there is no folder {target.parent}; create it first")
+    if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+        raise FileError(f"cannot write {os.fspath(path)}: permission denied; choose another place")
+
+
+def write_value(path: str | os.PathLike[str], value: msgspec.Struct) -> None:
+    """Write a versioned value as JSON, one line a field, in one step."""
+    write_text(path, msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n")
+
+
+def read_value(path: str | os.PathLike[str], cls: type[Value], *, kind: str, version: int) -> Value:
+    """Read a value that ``write_value`` wrote.
+
+    Raises:
+        FileError: there is no such file, or it cannot be read.
+        SchemaError: it is not JSON, holds another kind of value, or a version unknown here.
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"could not read {name}: {error.strerror}") from error
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SchemaError(f"{name} is not a resflops {kind}: {error}") from error
+    if header.kind != kind:
+        raise SchemaError(f"{name} holds {header.kind or 'something else'!r}, not a {kind}")
+    if header.schema_version != version:
+        raise SchemaError(
+            f"{name} is a {kind} of schema version {header.schema_version}; this resflops reads "
+            f"version {version}: read it with the resflops that wrote it, or make it anew"
+        )
+    try:
+        return msgspec.json.decode(data, type=cls)
+    except msgspec.DecodeError as error:
+        raise SchemaError(f"{name} is a damaged {kind}: {error}; make it anew") from error
+
+
+def _umask() -> int:
+    # The only way to read the umask is to set it; it is set back at once.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

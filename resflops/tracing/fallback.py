@@ -1,0 +1,216 @@
+"""The second level: aten ops of functions that the table does not describe, in the same words."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from resflops.records import Attribute
+from resflops.tracing.meta import META, on_meta, tensors_in
+
+if TYPE_CHECKING:
+    from resflops.tracing.recorder import Recorder
+
+__all__ = ["DispatchRecorder"]
+
+Described = tuple[str, tuple[Tensor, ...], dict[str, Attribute]]
+"""Op name, the tensors whose shapes decide its cost, and attributes, as a rule expects them."""
+
+_SAME_OP: dict[str, str] = {
+    "_softmax": "softmax",
+    "_log_softmax": "log_softmax",
+    "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
+    "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
+    "_to_copy": "to",
+    "_unsafe_view": "view",
+    "_reshape_alias": "reshape",
+    "upsample_nearest1d": "interpolate",
+    "upsample_nearest2d": "interpolate",
+    "upsample_nearest3d": "interpolate",
+    "native_dropout": "dropout",
+    "log_sigmoid_forward": "logsigmoid",
+    "elu_forward": "elu",
+    "hardswish_forward": "hardswish",
+    "linalg_vector_norm": "norm",
+    "div": "div",
+}
+"""Aten ops that torch knows under another name than its users do."""
+
+
+class DispatchRecorder(TorchDispatchMode):
+    """Records the aten ops that run inside it into a recorder, as ops of one layer."""
+
+    def __init__(self, recorder: "Recorder", layer: str) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._layer = layer
+        self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401 - torch's signature
+        types: Any,  # noqa: ANN401
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Run one aten op and record it."""
+        kwargs = kwargs or {}
+        if not self._recorder.real and "device" in kwargs:
+            kwargs = {**kwargs, "device": META}
+        if not self._recorder.real:
+            args, kwargs = on_meta(args, self._doubles), on_meta(kwargs, self._doubles)
+        out = func(*args, **kwargs)
+        op, inputs, attributes = describe_aten(func, args, kwargs)
+        self._recorder.note(op, self._layer, inputs, tuple(tensors_in(out)), attributes)
+        return out
+
+
+def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    """An aten op in the words of the rules."""
+    name = func._schema.name.partition("::")[2]
+    space = func.namespace
+    if space != "aten":
+        return f"{space}.{name}", tuple(tensors_in((args, kwargs))), {}
+    if translate := _TRANSLATED.get(name):
+        return translate(func, args, kwargs)
+    op = name.rstrip("_") if not name.endswith("__") else name
+    return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), _plain(_bound(func, args, kwargs))
+
+
+def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """Arguments by their names in the op's schema, defaults filled in."""
+    bound = {}
+    for place, argument in enumerate(func._schema.arguments):
+        if place < len(args):
+            bound[argument.name] = args[place]
+        else:
+            bound[argument.name] = kwargs.get(argument.name, argument.default_value if argument.has_default_value() else None)
+    return bound
+
+
+def _plain(bound: dict[str, Any]) -> dict[str, Attribute]:
+    attributes: dict[str, Attribute] = {}
+    for name, value in bound.items():
+        if isinstance(value, (bool, int, float, str)) or value is None:
+            attributes[name] = value
+        elif isinstance(value, (list, tuple)) and all(isinstance(each, int) for each in value):
+            attributes[name] = tuple(value)
+    return attributes
+
+
+def _convolution(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    bound = _bound(func, args, kwargs)
+    weight = bound["weight"]
+    spatial = weight.dim() - 2
+    kind = "conv_transpose" if bound.get("transposed") else "conv"
+    attributes: dict[str, Attribute] = {
+        "kernel": tuple(weight.shape[2:]),
+        **{name: _spread(bound[name], spatial) for name in ("stride", "padding", "dilation")},
+        "groups": bound["groups"],
+        "bias": bound["bias"] is not None,
+    }
+    return f"{kind}{spatial}d", (bound["input"], weight), attributes
+
+
+def _spread(value: list[int], spatial: int) -> tuple[int, ...]:
+    return tuple(value) * spatial if len(value) == 1 else tuple(value)
+
+
+def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    bound = _bound(func, args, kwargs)
+    training = bound.get("training", bound.get("train"))
+    if training is None:
+        training = "no_training" not in func._schema.name
+    attributes: dict[str, Attribute] = {
+        "training": bool(training),
+        "weight": bound.get("weight") is not None,
+        "bias": bound.get("bias") is not None,
+    }
+    return "batch_norm", (bound["input"],), attributes
+
+
+def _group_statistics(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+        bound = _bound(func, args, kwargs)
+        tensor = bound["input"]
+        if op == "group_norm":
+            groups = bound["N"] * bound["group"]
+        else:
+            groups = tensor.numel() // max(torch.Size(bound["normalized_shape"]).numel(), 1)
+        attributes: dict[str, Attribute] = {
+            "groups": groups,
+            "weight": bound.get("weight") is not None,
+            "bias": bound.get("bias") is not None,
+        }
+        return op, (tensor,), attributes
+
+    return describe
+
+
+def _pool(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+    spatial = int(op[-2])
+
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+        bound = _bound(func, args, kwargs)
+        kernel = _spread(bound["kernel_size"], spatial)
+        attributes: dict[str, Attribute] = {
+            "kernel": kernel,
+            "stride": _spread(bound["stride"], spatial) if bound.get("stride") else kernel,
+            "padding": _spread(bound["padding"], spatial),
+        }
+        if "dilation" in bound:
+            attributes["dilation"] = _spread(bound["dilation"], spatial)
+        return op, (bound["self"],), attributes
+
+    return describe
+
+
+def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    bound = _bound(func, args, kwargs)
+    mask = bound.get("attn_mask") if "attn_mask" in bound else bound.get("attn_bias")
+    attributes: dict[str, Attribute] = {"masked": mask is not None, "causal": bool(bound.get("is_causal")), "grouped": False}
+    return "scaled_dot_product_attention", (bound["query"], bound["key"], bound["value"]), attributes
+
+
+def _bias_first(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+        return op, (args[1], args[2], args[0]), {}
+
+    return describe
+
+
+def _gelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    bound = _bound(func, args, kwargs)
+    return "gelu_tanh" if bound.get("approximate") == "tanh" else "gelu", (bound["self"],), {}
+
+
+def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    return "embedding", (args[1], args[0]), {}
+
+
+_TRANSLATED: dict[str, Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]] = {
+    **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),
+    **dict.fromkeys(
+        ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm",
+         "_batch_norm_with_update", "_batch_norm_no_update", "miopen_batch_norm"),
+        _batch_norm,
+    ),
+    "native_layer_norm": _group_statistics("layer_norm"),
+    "native_group_norm": _group_statistics("group_norm"),
+    "max_pool2d_with_indices": _pool("max_pool2d"),
+    "max_pool3d_with_indices": _pool("max_pool3d"),
+    **{f"avg_pool{n}d": _pool(f"avg_pool{n}d") for n in (1, 2, 3)},
+    **dict.fromkeys(
+        ("_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
+         "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
+         "_scaled_dot_product_fused_attention_overrideable"),
+        _attention,
+    ),
+    "addmm": _bias_first("addmm"),
+    "baddbmm": _bias_first("baddbmm"),
+    "addmv": _bias_first("addmv"),
+    "gelu": _gelu,
+    "embedding": _embedding,
+}  # fmt: skip

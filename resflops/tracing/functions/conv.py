@@ -1,0 +1,117 @@
+"""Convolutions."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resflops.records import Shape
+from resflops.tracing.functions.registry import Call, Mismatch, describes, per_dimension
+
+
+def _convolution(spatial: int) -> None:
+    op = f"conv{spatial}d"
+
+    @describes(getattr(torch, op))
+    def convolution(
+        input: Tensor,  # noqa: A002 - torch's own argument names
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,  # noqa: ANN401 - an int or a sequence
+        padding: Any = 0,  # noqa: ANN401 - an int, a sequence, "same" or "valid"
+        dilation: Any = 1,  # noqa: ANN401
+        groups: int = 1,
+    ) -> Call:
+        shape, kernel = input.shape, weight.shape
+        if len(shape) - spatial not in (1, 2):
+            raise Mismatch(f"{op} takes a {spatial + 2}-dimensional input, and this one has {len(shape)}")
+        channels = shape[-spatial - 1]
+        if channels != kernel[1] * groups:
+            raise Mismatch(f"takes {kernel[1] * groups} input channels, and its input has {channels}")
+        strides, dilations = per_dimension(stride, spatial), per_dimension(dilation, spatial)
+        taps = tuple(kernel[2:])
+        sizes, paddings = _output_sizes(tuple(shape[-spatial:]), taps, strides, padding, dilations)
+        return Call(
+            op,
+            (input, weight),
+            (*shape[: -spatial - 1], kernel[0], *sizes),
+            {
+                "kernel": taps,
+                "stride": strides,
+                "padding": paddings,
+                "dilation": dilations,
+                "groups": groups,
+                "bias": bias is not None,
+            },
+        )
+
+
+def _output_sizes(
+    sizes: Shape,
+    taps: Shape,
+    strides: Shape,
+    padding: Any,  # noqa: ANN401
+    dilations: Shape,
+) -> tuple[Shape, Shape]:
+    """Output size and padding of each dimension: floor((n + 2p - d(k-1) - 1) / s) + 1."""
+    if padding == "same":
+        # Torch pads unevenly where the kernel is even; half of the total is what one side gets at least.
+        return sizes, tuple(d * (k - 1) // 2 for d, k in zip(dilations, taps, strict=True))
+    paddings = (0,) * len(taps) if padding == "valid" else per_dimension(padding, len(taps))
+    out = []
+    for n, k, s, p, d in zip(sizes, taps, strides, paddings, dilations, strict=True):
+        reach = d * (k - 1) + 1
+        if n + 2 * p < reach:
+            raise Mismatch(f"the kernel of size {reach} does not fit its input of {n} (padding {p})")
+        out.append((n + 2 * p - reach) // s + 1)
+    return tuple(out), paddings
+
+
+def _transposed(spatial: int) -> None:
+    op = f"conv_transpose{spatial}d"
+
+    @describes(getattr(torch, op))
+    def transposed_convolution(
+        input: Tensor,  # noqa: A002
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,  # noqa: ANN401
+        padding: Any = 0,  # noqa: ANN401
+        output_padding: Any = 0,  # noqa: ANN401
+        groups: int = 1,
+        dilation: Any = 1,  # noqa: ANN401
+    ) -> Call:
+        shape, kernel = input.shape, weight.shape
+        if len(shape) - spatial not in (1, 2):
+            raise Mismatch(f"{op} takes a {spatial + 2}-dimensional input, and this one has {len(shape)}")
+        if shape[-spatial - 1] != kernel[0]:
+            raise Mismatch(f"takes {kernel[0]} input channels, and its input has {shape[-spatial - 1]}")
+        taps = tuple(kernel[2:])
+        strides, paddings = per_dimension(stride, spatial), per_dimension(padding, spatial)
+        dilations, extra = per_dimension(dilation, spatial), per_dimension(output_padding, spatial)
+        sizes = tuple(
+            (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+            for n, k, s, p, d, e in zip(
+                shape[-spatial:], taps, strides, paddings, dilations, extra, strict=True
+            )
+        )
+        if min(sizes) < 1:
+            raise Mismatch(f"its input {'×'.join(map(str, shape))} leaves no output")
+        return Call(
+            op,
+            (input, weight),
+            (*shape[: -spatial - 1], kernel[1] * groups, *sizes),
+            {
+                "kernel": taps,
+                "stride": strides,
+                "padding": paddings,
+                "dilation": dilations,
+                "groups": groups,
+                "bias": bias is not None,
+            },
+        )
+
+
+for _spatial in (1, 2, 3):
+    _convolution(_spatial)
+    _transposed(_spatial)

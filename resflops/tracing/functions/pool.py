@@ -1,0 +1,121 @@
+"""Pooling and interpolation."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resflops.records import Shape
+from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, describes, per_dimension
+
+
+def _pooled(
+    tensor: Tensor, spatial: int, windows: tuple[Shape, Shape, Shape, Shape], *, ceil_mode: bool
+) -> Shape:
+    """Shape after sliding windows: floor or ceil((n + 2p - d(k-1) - 1) / s) + 1."""
+    shape = tensor.shape
+    sizes = []
+    for n, k, s, p, d in zip(shape[-spatial:], *windows, strict=True):
+        room = n + 2 * p - d * (k - 1) - 1
+        if room < 0:
+            raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
+        out = (room + (s - 1 if ceil_mode else 0)) // s + 1
+        # The last window must start inside the input or its left padding.
+        sizes.append(out - 1 if ceil_mode and (out - 1) * s >= n + p else out)
+    return (*shape[:-spatial], *sizes)
+
+
+def _max_pool(spatial: int) -> None:
+    op = f"max_pool{spatial}d"
+
+    def max_pool(
+        input: Tensor,  # noqa: A002 - torch's own argument names, here and below
+        kernel_size: Any,  # noqa: ANN401 - an int or a sequence
+        stride: Any = None,  # noqa: ANN401
+        padding: Any = 0,  # noqa: ANN401
+        dilation: Any = 1,  # noqa: ANN401
+        ceil_mode: bool = False,  # noqa: FBT001, FBT002
+        return_indices: bool = False,  # noqa: FBT001, FBT002
+    ) -> Call:
+        if return_indices:
+            raise NotDescribed
+        kernel = per_dimension(kernel_size, spatial)
+        strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
+        paddings, dilations = per_dimension(padding, spatial), per_dimension(dilation, spatial)
+        shape = _pooled(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
+        attributes = {"kernel": kernel, "stride": strides, "padding": paddings, "dilation": dilations}
+        return Call(op, (input,), shape, {**attributes})
+
+    describes(getattr(F, op), getattr(torch, op))(max_pool)
+
+
+def _avg_pool(spatial: int) -> None:
+    op = f"avg_pool{spatial}d"
+
+    @describes(getattr(F, op))
+    def avg_pool(
+        input: Tensor,  # noqa: A002
+        kernel_size: Any,  # noqa: ANN401
+        stride: Any = None,  # noqa: ANN401
+        padding: Any = 0,  # noqa: ANN401
+        ceil_mode: bool = False,  # noqa: FBT001, FBT002
+        count_include_pad: bool = True,  # noqa: FBT001, FBT002
+        divisor_override: int | None = None,
+    ) -> Call:
+        del count_include_pad, divisor_override
+        kernel = per_dimension(kernel_size, spatial)
+        strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
+        paddings = per_dimension(padding, spatial)
+        shape = _pooled(input, spatial, (kernel, strides, paddings, (1,) * spatial), ceil_mode=ceil_mode)
+        return Call(op, (input,), shape, {"kernel": kernel, "stride": strides, "padding": paddings})
+
+
+def _adaptive_pool(spatial: int, kind: str) -> None:
+    op = f"adaptive_{kind}_pool{spatial}d"
+
+    def adaptive_pool(
+        input: Tensor,  # noqa: A002
+        output_size: Any,  # noqa: ANN401
+        return_indices: bool = False,  # noqa: FBT001, FBT002
+    ) -> Call:
+        if return_indices:
+            raise NotDescribed
+        shape = input.shape
+        asked = (output_size,) * spatial if output_size is None else per_dimension(output_size, spatial)
+        sizes = tuple(n if m is None else m for n, m in zip(shape[-spatial:], asked, strict=True))
+        return Call(op, (input,), (*shape[:-spatial], *sizes))
+
+    describes(*{getattr(F, op), getattr(torch, op, getattr(F, op))})(adaptive_pool)
+
+
+for _spatial in (1, 2, 3):
+    _max_pool(_spatial)
+    _avg_pool(_spatial)
+    for _kind in ("avg", "max"):
+        _adaptive_pool(_spatial, _kind)
+
+
+@describes(F.interpolate)
+def interpolate(
+    input: Tensor,  # noqa: A002
+    size: Any = None,  # noqa: ANN401
+    scale_factor: Any = None,  # noqa: ANN401
+    mode: str = "nearest",
+    align_corners: bool | None = None,  # noqa: FBT001
+    recompute_scale_factor: bool | None = None,  # noqa: FBT001
+    antialias: bool = False,  # noqa: FBT001, FBT002
+) -> Call:
+    """Resize the spatial dimensions."""
+    del align_corners, recompute_scale_factor
+    shape = input.shape
+    spatial = len(shape) - 2
+    if antialias or spatial < 1:
+        raise NotDescribed
+    if size is not None:
+        sizes = per_dimension(size, spatial)
+    elif isinstance(scale_factor, (int, float)):
+        sizes = tuple(int(n * scale_factor) for n in shape[2:])
+    else:
+        sizes = tuple(int(n * factor) for n, factor in zip(shape[2:], scale_factor, strict=True))
+    return Call("interpolate", (input,), (*shape[:2], *sizes), {"mode": mode})

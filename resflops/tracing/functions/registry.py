@@ -1,0 +1,87 @@
+"""The table of torch functions whose output shape follows from the arguments alone.
+
+A description is a pure function with the signature of the torch function that it stands
+for. It reads shapes and returns a :class:`Call`: what op this is, on which tensors, and
+the shape that comes out. No kernel runs, not even a meta kernel.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from msgspec import Struct
+
+from resflops.errors import DuplicateError
+from resflops.records import Attribute, Shape
+
+__all__ = ["DESCRIBED", "Call", "Describe", "Mismatch", "NotDescribed", "describes", "named", "per_dimension"]
+
+
+class Mismatch(Exception):  # noqa: N818 - the recorder turns it into a ShapeError with the layer's name
+    """These shapes do not go together; the message says why, without naming the layer."""
+
+
+class NotDescribed(Exception):  # noqa: N818 - a signal to the recorder, never seen by a user
+    """This use of the function has no description; torch itself must run it."""
+
+
+class Call(Struct, gc=False):
+    """What a torch function is about to do."""
+
+    op: str
+    inputs: tuple[torch.Tensor, ...]
+    """The tensors whose shapes decide its cost: data and weights, not biases or statistics."""
+    shape: Shape
+    """Of the output."""
+    attributes: dict[str, Attribute] = {}
+    dtype: torch.dtype | None = None
+    """Of the output, where it is not the first input's."""
+    in_place: bool = False
+    """Whether the result is the first input itself."""
+
+
+Describe = Callable[..., Call]
+SomeDescribe = TypeVar("SomeDescribe", bound=Describe)
+
+DESCRIBED: dict[Callable[..., Any], Describe] = {}
+"""Torch function to its description."""
+
+
+def describes(*functions: Callable[..., Any]) -> Callable[[SomeDescribe], SomeDescribe]:
+    """Register a description for torch functions of one signature.
+
+    Raises:
+        DuplicateError: one of them has a description already.
+    """
+
+    def register(describe: SomeDescribe) -> SomeDescribe:
+        for function in functions:
+            if function in DESCRIBED:
+                raise DuplicateError(f"torch function {function!r} has a description already")
+            DESCRIBED[function] = describe
+        return describe
+
+    return register
+
+
+def named(*names: str) -> Iterator[Callable[..., Any]]:
+    """Every function of those names, wherever torch offers one: torch, Tensor, torch.nn.functional."""
+    seen: set[Callable[..., Any]] = set()
+    for name in names:
+        for place in (torch, torch.Tensor, F, torch.special, torch._C._nn):  # noqa: SLF001 - F re-exports it
+            function = getattr(place, name, None)
+            if callable(function) and function not in seen:
+                seen.add(function)
+                yield function
+
+
+def per_dimension(value: Any, dimensions: int) -> Shape:  # noqa: ANN401 - torch takes an int or a sequence
+    """One number a dimension, from one number or a sequence, as torch's arguments allow.
+
+    >>> per_dimension(3, 2), per_dimension([1], 2), per_dimension((1, 2), 2)
+    ((3, 3), (1, 1), (1, 2))
+    """
+    if isinstance(value, int):
+        return (value,) * dimensions
+    return tuple(value) * dimensions if len(value) == 1 else tuple(value)
