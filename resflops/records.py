@@ -2,7 +2,8 @@
 
 They are ``msgspec`` structs rather than frozen dataclasses because a trace makes
 hundreds of them and a frozen dataclass takes ten times as long to make; they compare,
-hash and go to JSON in the same way. A number here is a number: counts are ``int``,
+hash and go to JSON in the same way. They hold no cycles, so those that come by the
+hundred are kept from the garbage collector (``gc=False``). A number here is a number: counts are ``int``,
 sizes are elements, shapes are tuples, and no field holds text made for display.
 """
 
@@ -50,7 +51,7 @@ CONSTANT = -2
 """In ``OpRecord.producers``: a parameter, a buffer or a constant, made by no op."""
 
 
-class OpRecord(Struct, frozen=True, kw_only=True):
+class OpRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One operator call, as the trace saw it."""
 
     op: str
@@ -74,7 +75,7 @@ class OpRecord(Struct, frozen=True, kw_only=True):
         return self.output_shapes[0] if self.output_shapes else ()
 
 
-class TensorRecord(Struct, frozen=True, kw_only=True):
+class TensorRecord(Struct, frozen=True, kw_only=True, gc=False):
     """A parameter or buffer of one module."""
 
     name: str
@@ -91,7 +92,7 @@ class TensorRecord(Struct, frozen=True, kw_only=True):
         return prod(self.shape)
 
 
-class ModuleRecord(Struct, frozen=True, kw_only=True):
+class ModuleRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One module of the model, with the tensors that are its own."""
 
     path: str
@@ -107,7 +108,7 @@ class ModuleRecord(Struct, frozen=True, kw_only=True):
     buffers: tuple[TensorRecord, ...] = ()
 
 
-class InputRecord(Struct, frozen=True, kw_only=True):
+class InputRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One tensor that the caller gave the model."""
 
     name: str
@@ -116,7 +117,7 @@ class InputRecord(Struct, frozen=True, kw_only=True):
     dtype: str = "float32"
 
 
-class Work(Struct, frozen=True, kw_only=True):
+class Work(Struct, frozen=True, kw_only=True, gc=False):
     """What an op does, by kind of work. Only a convention may add the kinds up."""
 
     macs: int = 0

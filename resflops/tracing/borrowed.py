@@ -1,19 +1,22 @@
 """The user's model and process state, borrowed for a trace and given back as they were."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from operator import is_
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["borrowed"]
 
+Attributes = dict[str, Any]
+
 
 @contextmanager
-def borrowed(modules: list[nn.Module], *, keep_values: bool) -> Iterator[None]:
+def borrowed(modules: Iterable[nn.Module], *, keep_values: bool) -> Iterator[None]:
     """Give back every attribute, parameter and buffer slot, and the random number generators.
 
     Args:
@@ -21,35 +24,60 @@ def borrowed(modules: list[nn.Module], *, keep_values: bool) -> Iterator[None]:
         keep_values: also give back the values of the buffers, which a real forward pass
             in training mode changes.
     """
-    # A forward pass may set attributes on its modules, such as a cache of positions;
-    # after a trace these would hold meta tensors.
-    dicts = [
-        attributes
-        for module in modules
-        for attributes in (module.__dict__, module._parameters, module._buffers, module._modules)
-        if attributes
-    ]
-    saved = [attributes.copy() for attributes in dicts]
-    torch_state, python_state = torch.get_rng_state(), random.getstate()
-    # A buffer is only ever written where it lies, so clones bring it back.
+    modules = list(modules)
+    attributes = _attributes(modules)
+    saved = [each.copy() for each in attributes]
+    generators = torch.get_rng_state(), random.getstate()
     values = _buffer_values(modules) if keep_values else []
     try:
         yield
     finally:
-        for attributes, before in zip(dicts, saved, strict=True):
-            if len(attributes) != len(before) or not all(map(is_, attributes.values(), before.values())):
-                attributes.clear()
-                attributes.update(before)
+        _restore_attributes(attributes, saved)
+        _restore_generators(*generators)
         for buffer, value in values:
             with torch.no_grad():
                 buffer.copy_(value)
-        if not torch.equal(torch_state, torch.get_rng_state()):
-            torch.set_rng_state(torch_state)
-        if python_state != random.getstate():
-            random.setstate(python_state)
 
 
-def _buffer_values(modules: list[nn.Module]) -> list[tuple[Any, Any]]:
+def _attributes(modules: list[nn.Module]) -> list[Attributes]:
+    """Every dict in which a module keeps something.
+
+    A forward pass may set attributes on its modules, such as a cache of positions; after
+    a trace these would hold meta tensors.
+    """
+    return [
+        attributes
+        for module in modules
+        for own in (module.__dict__,)
+        for attributes in (own, own["_parameters"], own["_buffers"], own["_modules"])
+        if attributes
+    ]
+
+
+def _restore_attributes(attributes: list[Attributes], saved: list[Attributes]) -> None:
+    # One pass in C over all values of all modules settles the usual case.
+    if list(map(len, attributes)) == list(map(len, saved)) and all(
+        map(is_, _values_of(attributes), _values_of(saved))
+    ):
+        return
+    for now, before in zip(attributes, saved, strict=True):
+        if len(now) != len(before) or not all(map(is_, now.values(), before.values())):
+            now.clear()
+            now.update(before)
+
+
+def _values_of(attributes: list[Attributes]) -> Iterator[Any]:
+    return chain.from_iterable(map(dict.values, attributes))
+
+
+def _restore_generators(torch_state: Tensor, python_state: tuple[Any, ...]) -> None:
+    if not torch.equal(torch_state, torch.get_rng_state()):
+        torch.set_rng_state(torch_state)
+    if python_state != random.getstate():
+        random.setstate(python_state)
+
+
+def _buffer_values(modules: list[nn.Module]) -> list[tuple[Tensor, Tensor]]:
     return [
         (buffer, buffer.clone())
         for module in modules

@@ -1,6 +1,6 @@
 """What modules a model has, and what parameters and buffers are their own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import torch
@@ -8,13 +8,17 @@ from torch import Tensor, nn
 
 from resflops.records import ModuleRecord, TensorRecord
 
-__all__ = ["dtype_name", "module_records", "modules_by_path"]
+__all__ = ["DTYPE_NAMES", "module_records", "modules_by_path"]
 
 
-@cache
-def dtype_name(dtype: torch.dtype) -> str:
-    """``float32`` for ``torch.float32``."""
-    return str(dtype).removeprefix("torch.")
+class _DtypeNames(dict[torch.dtype, str]):
+    def __missing__(self, dtype: torch.dtype) -> str:
+        name = self[dtype] = str(dtype).removeprefix("torch.")
+        return name
+
+
+DTYPE_NAMES = _DtypeNames()
+"""``float32`` for ``torch.float32``; a dict, since it is asked for every op and every tensor."""
 
 
 @cache
@@ -51,37 +55,38 @@ def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
 
 def module_records(modules: dict[str, nn.Module]) -> Iterator[ModuleRecord]:
     """The records of the modules; a tensor met before is marked as tied to its first name."""
-    first_names: dict[int, str] = {}
+    met: dict[int, tuple[str, str]] = {}
     for path, module in modules.items():
         cls = type(module)
+        parameters, buffers = module._parameters, module._buffers
         yield ModuleRecord(
             path=path,
             cls=cls.__name__,
             base=nearest_base(cls),
             leaf=not module._modules,
             training=module.training,
-            parameters=_tensor_records(module._parameters, path, first_names) if module._parameters else (),
-            buffers=_tensor_records(module._buffers, path, first_names) if module._buffers else (),
+            parameters=_tensor_records(parameters, path, met) if parameters else (),
+            buffers=_tensor_records(buffers, path, met) if buffers else (),
         )
 
 
 def _tensor_records(
-    tensors: dict[str, Tensor | None] | dict[str, nn.Parameter | None], path: str, first_names: dict[int, str]
+    tensors: Mapping[str, Tensor | None], path: str, met: dict[int, tuple[str, str]]
 ) -> tuple[TensorRecord, ...]:
+    names = DTYPE_NAMES
     records = []
-    prefix = f"{path}." if path else ""
     for name, tensor in tensors.items():
         if tensor is None:
             continue
-        full = prefix + name
-        first = first_names.setdefault(id(tensor), full)
+        here = (path, name)
+        first = met.setdefault(id(tensor), here)
         records.append(
             TensorRecord(
                 name=name,
                 shape=tuple(tensor.shape),
-                dtype=dtype_name(tensor.dtype),
+                dtype=names[tensor.dtype],
                 trainable=tensor.requires_grad,
-                tied_to="" if first == full else first,
+                tied_to="" if first is here else ".".join(filter(None, first)),
             )
         )
     return tuple(records)

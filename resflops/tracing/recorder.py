@@ -16,15 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from resflops.errors import ResflopsError, ShapeError, TraceError
+from resflops.errors import ShapeError, TraceError
 from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord, Shape
 from resflops.tracing.functions import DESCRIBED, FACTORIES, QUERIES, WHOLE, Mismatch, NotDescribed
 from resflops.tracing.meta import META, on_meta, tensors_in
-from resflops.tracing.modules import dtype_name
+from resflops.tracing.modules import DTYPE_NAMES
 
 __all__ = ["Recorder"]
-
-_empty = torch.empty
 
 
 class Recorder(TorchFunctionMode):
@@ -40,24 +38,28 @@ class Recorder(TorchFunctionMode):
     def __init__(self, modules: dict[str, nn.Module], *, real: bool = False, described: bool = True) -> None:
         super().__init__()
         self.ops: list[OpRecord] = []
+        self.real = real
         self.fallbacks: list[str] = []
         """Names of the functions that no table knew, in order of their calls."""
-        self.real = real
         self._described = DESCRIBED if described else {}
+        self._whole = WHOLE if described else {}
         self._paths = {id(module): path for path, module in modules.items()}
-        # Tensor id -> (weak reference, index of the op that made it). The reference tells
-        # whether an id still means the same tensor.
-        self._made: dict[int, tuple[ReferenceType[Tensor], int]] = {}
+        # Tensor id -> index of the op that made it. An id means the same tensor as long as
+        # the tensor lives: meta tensors are kept, real ones take their entry with them.
+        self._made: dict[int, int] = {}
+        self._kept: list[Tensor] = []
+        self._watched: list[ReferenceType[Tensor]] = []
         # Code object id -> whether its first argument is called self. Asking the code
         # object itself builds a tuple of all its names each time.
         self._is_method: dict[int, bool] = {}
-        # Tensors of the user's that the model holds, and their meta doubles.
+        # Real tensors that the model holds, and their meta doubles.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
 
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""
         for tensor in tensors:
-            self._made[id(tensor)] = (ref(tensor), MODEL_INPUT)
+            self._kept.append(tensor)
+            self._made[id(tensor)] = MODEL_INPUT
 
     def __torch_function__(
         self,
@@ -69,17 +71,17 @@ class Recorder(TorchFunctionMode):
         """Record one call, and return what the model goes on with."""
         describe = self._described.get(func)
         if describe is None:
-            return self._undescribed(func, args, kwargs or {}, self._calling_layer(sys._getframe(1)))
+            return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         try:
             call = describe(*args, **kwargs) if kwargs else describe(*args)
         except (TypeError, NotDescribed):
-            return self._undescribed(func, args, kwargs or {}, self._calling_layer(sys._getframe(1)))
+            # A use that the description does not cover; what is wrong with it, torch will say.
+            return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         except Mismatch as error:
-            layer = self._calling_layer(sys._getframe(1))
-            raise ShapeError(f"{layer or 'the model itself'}: {_name(func)}: {error}") from None
+            raise self._mismatched(func, error, sys._getframe(1)) from None
+        inputs, shape, dtype = call.inputs, call.shape, call.dtype or call.inputs[0].dtype
         layer = self._calling_layer(sys._getframe(1))
-        op, inputs, shape, dtype = call.op, call.inputs, call.shape, call.dtype or call.inputs[0].dtype
-        out: Any
+        out: Tensor
         if self.real:
             out = func(*args, **(kwargs or {}))
             shape, dtype = tuple(out.shape), out.dtype
@@ -87,37 +89,42 @@ class Recorder(TorchFunctionMode):
             out = inputs[0]
         else:
             try:
-                out = _empty(shape, dtype=dtype, device=META)
+                out = torch.empty(shape, dtype=dtype, device=META)
             except (RuntimeError, TypeError) as error:
-                raise _too_large(layer, op, shape) from error
-        self._record(op, layer, inputs, (out,), (shape,), dtype, call.attributes)
+                raise _too_large(layer, call.op, shape) from error
+        self._record(call.op, layer, inputs, (out,), (shape,), dtype, call.attributes)
         return out
 
     def _undescribed(
-        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
     ) -> Any:  # noqa: ANN401
         """Run a function that has no description, and record what it does."""
         if func in QUERIES:
             return func(*args, **kwargs)
+        layer = self._calling_layer(frame)
         if not self.real:
             args, kwargs = on_meta(args, self._doubles), on_meta(kwargs, self._doubles)
-        if func is torch.Tensor.__setitem__:
-            return self._set_item(args, layer)
-        op = WHOLE.get(func)
         try:
-            if op is not None:
-                out = func(*args, **kwargs)
-            elif (op := FACTORIES.get(func)) is not None:
-                out = func(*args, **({**kwargs, "device": META} if not self.real else kwargs))
-            else:
-                return self._through_dispatch(func, args, kwargs, layer)
-        except ResflopsError:
-            raise
+            return self._run(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
-            raise self._failed(func, layer, args, error) from error
-        outs = (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
-        inputs = tuple(tensors_in(args)) if func not in FACTORIES else ()
-        self.note(op, layer, inputs, outs, {})
+            raise _failed(func, layer, args, error) from error
+
+    def _run(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
+    ) -> Any:  # noqa: ANN401
+        if func in self._whole:
+            out = func(*args, **kwargs)
+            outs = (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
+            self.note(self._whole[func], layer, tuple(tensors_in(args)), outs, {})
+        elif func in FACTORIES:
+            out = func(*args, **(kwargs if self.real else {**kwargs, "device": META}))
+            self.note(FACTORIES[func], layer, (), (out,), {})
+        elif func is torch.Tensor.__setitem__:
+            target, index, value = args
+            target[index] = out = value
+            self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), {})
+        else:
+            out = self._through_dispatch(func, args, kwargs, layer)
         return out
 
     def _through_dispatch(
@@ -132,11 +139,6 @@ class Recorder(TorchFunctionMode):
             self.fallbacks.append(_name(func))
         return out
 
-    def _set_item(self, args: tuple[Any, ...], layer: str) -> None:
-        target, index, value = args
-        target[index] = value
-        self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), {})
-
     def note(
         self,
         op: str,
@@ -147,7 +149,7 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
-        self._record(op, layer, inputs, outs, tuple(tuple(out.shape) for out in outs), dtype, attributes)
+        self._record(op, layer, inputs, outs, tuple([tuple(out.shape) for out in outs]), dtype, attributes)
 
     def _record(
         self,
@@ -160,25 +162,26 @@ class Recorder(TorchFunctionMode):
         attributes: dict[str, Attribute],
     ) -> None:
         made = self._made
-        input_shapes, producers = [], []
-        for tensor in inputs:
-            input_shapes.append(tuple(tensor.shape))
-            maker = made.get(id(tensor))
-            producers.append(CONSTANT if maker is None or maker[0]() is not tensor else maker[1])
-        index = len(self.ops)
-        for out in outs:
-            made[id(out)] = (ref(out), index)
-        self.ops.append(
-            OpRecord(
-                op=op,
-                layer=layer,
-                input_shapes=tuple(input_shapes),
-                output_shapes=shapes,
-                dtype=dtype_name(dtype),
-                attributes=attributes,
-                producers=tuple(producers),
-            )
+        record = OpRecord(
+            op=op,
+            layer=layer,
+            input_shapes=tuple([tuple(tensor.shape) for tensor in inputs]),
+            output_shapes=shapes,
+            dtype=DTYPE_NAMES[dtype],
+            attributes=attributes,
+            producers=tuple([made.get(id(tensor), CONSTANT) for tensor in inputs]),
         )
+        for out in outs:
+            made[id(out)] = len(self.ops)
+            if self.real:
+                self._watched.append(ref(out, self._forgetting(id(out))))
+            else:
+                self._kept.append(out)
+        self.ops.append(record)
+
+    def _forgetting(self, key: int) -> Callable[[ReferenceType[Tensor]], None]:
+        made = self._made
+        return lambda _: made.pop(key, None) and None
 
     def _calling_layer(self, frame: FrameType | None) -> str:
         """Path of the innermost module whose code is on the stack.
@@ -200,20 +203,30 @@ class Recorder(TorchFunctionMode):
             frame = frame.f_back
         return ""
 
-    def _failed(
-        self, func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception
-    ) -> TraceError:
-        shapes = ", ".join("×".join(map(str, tensor.shape)) or "scalar" for tensor in tensors_in(args))
-        reason = str(error).strip().partition("\n")[0]
-        return TraceError(f"{layer or 'the model itself'}: {_name(func)} on {shapes or 'no tensor'}: {reason}")
+    def _mismatched(self, func: Callable[..., Any], error: Mismatch, frame: FrameType) -> ShapeError:
+        return ShapeError(f"{_where(self._calling_layer(frame))}: {_name(func)}: {error}")
 
 
 def _name(func: Callable[..., Any]) -> str:
     return str(getattr(func, "__name__", func))
 
 
+def _where(layer: str) -> str:
+    return layer or "the model's own forward"
+
+
+def _sizes(shape: Iterable[int]) -> str:
+    return "×".join(map(str, shape)) or "a scalar"
+
+
+def _failed(func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception) -> TraceError:
+    shapes = ", ".join(_sizes(tensor.shape) for tensor in tensors_in(args))
+    reason = str(error).strip().partition("\n")[0]
+    return TraceError(f"{_where(layer)}: {_name(func)} on {shapes or 'no tensor'}: {reason}")
+
+
 def _too_large(layer: str, op: str, shape: Shape) -> ShapeError:
     return ShapeError(
-        f"{layer or 'the model itself'}: {op} would make a tensor of {'×'.join(map(str, shape))}, "
+        f"{_where(layer)}: {op} would make a tensor of {_sizes(shape)}, "
         "more than torch can address; give a smaller input"
     )

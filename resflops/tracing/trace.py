@@ -11,7 +11,7 @@ from resflops.errors import InputError, ResflopsError, TraceError
 from resflops.records import InputRecord, Shape, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.meta import META, on_meta, tensors_in
-from resflops.tracing.modules import dtype_name, module_records, modules_by_path
+from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
 from resflops.tracing.recorder import Recorder
 
 __all__ = ["trace"]
@@ -48,7 +48,7 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     recorder = Recorder(modules, real=real)
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
-    with borrowed(list(modules.values()), keep_values=real), torch.no_grad():
+    with borrowed(modules.values(), keep_values=real), torch.no_grad():
         _run(model, args, kwargs, recorder)
     return Trace(
         model=type(model).__name__,
@@ -130,7 +130,7 @@ def _input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input
         for path, leaf in leaves:
             if isinstance(leaf, Tensor):
                 name = ".".join([str(place), *(_key(step) for step in path)])
-                records.append(InputRecord(name=name, shape=tuple(leaf.shape), dtype=dtype_name(leaf.dtype)))
+                records.append(InputRecord(name=name, shape=tuple(leaf.shape), dtype=DTYPE_NAMES[leaf.dtype]))
     return tuple(records)
 
 

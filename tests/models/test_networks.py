@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 import torch
-import torchvision
+import torchvision  # type: ignore[import-untyped]
 from torch import nn
 
 from resflops.models import NETWORKS, build
@@ -53,19 +53,19 @@ def buffers(model: nn.Module) -> int:
         ("wrn_28_10", "", 36_479_194),
     ],
 )
-def test_a_network_has_exactly_these_parameters(name, shortcut, count):
+def test_a_network_has_exactly_these_parameters(name: str, shortcut: str, count: int) -> None:
     assert parameters(on_meta(name, shortcut)) == count
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("keras")])
-def test_keras_counts_two_moving_statistics_a_channel_and_no_counter(name):
+def test_keras_counts_two_moving_statistics_a_channel_and_no_counter(name: str) -> None:
     model = on_meta(name)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     assert buffers(model) == sum(2 * norm.num_features for norm in norms)
     assert {norm.eps for norm in norms} == {1.001e-5}
 
 
-def test_a_keras_v2_stage_strides_in_its_last_unit_and_pools_its_shortcut():
+def test_a_keras_v2_stage_strides_in_its_last_unit_and_pools_its_shortcut() -> None:
     model = on_meta("keras_resnet50_v2")
     strided = {
         name: module for name, module in model.named_modules() if getattr(module, "stride", 1) in (2, (2, 2))
@@ -82,14 +82,16 @@ def test_a_keras_v2_stage_strides_in_its_last_unit_and_pools_its_shortcut():
     assert isinstance(model.get_submodule("layer1.2.downsample"), nn.MaxPool2d)
 
 
-def test_a_bottleneck_strides_in_its_first_1x1_or_in_v1_5_in_its_3x3():
+def test_a_bottleneck_strides_in_its_first_1x1_or_in_v1_5_in_its_3x3() -> None:
     for name, strides in (("resnet50", [(2, 2), (1, 1)]), ("resnet50_v1_5", [(1, 1), (2, 2)])):
         unit = on_meta(name).get_submodule("layer2.0")
         assert [unit.get_submodule(conv).stride for conv in ("conv1", "conv2")] == strides
 
 
 @pytest.mark.parametrize(("shortcut", "projections"), [("A", 0), ("B", 3), ("C", 16)])
-def test_shortcut_a_projects_nowhere_b_where_the_shape_changes_c_everywhere(shortcut, projections):
+def test_shortcut_a_projects_nowhere_b_where_the_shape_changes_c_everywhere(
+    shortcut: str, projections: int
+) -> None:
     model = on_meta("resnet34", shortcut)
     named = [name for name, module in model.named_modules() if name.endswith("downsample.0")]
     assert len(named) == projections
@@ -112,15 +114,16 @@ TORCHVISION = {
 }
 
 
-def test_the_names_shared_with_torchvision_are_known():
-    assert sorted(set(TORCHVISION.values())) == sorted(
-        "resnet18 resnet34 resnet50 resnet101 resnet152 wide_resnet50_2 resnext50_32x4d resnext101_64x4d "
-        "vgg11 vgg13 vgg16 vgg19 vgg11_bn vgg13_bn vgg16_bn vgg19_bn".split()
-    )
+def test_the_names_shared_with_torchvision_are_known() -> None:
+    assert set(TORCHVISION.values()) == {
+        *(f"resnet{layers}" for layers in (18, 34, 50, 101, 152)),
+        *("wide_resnet50_2", "resnext50_32x4d", "resnext101_64x4d"),
+        *(f"vgg{layers}{suffix}" for layers in (11, 13, 16, 19) for suffix in ("", "_bn")),
+    }
 
 
 @pytest.mark.parametrize(("ours", "theirs"), TORCHVISION.items())
-def test_state_dict_is_torchvisions(ours, theirs):
+def test_state_dict_is_torchvisions(ours: str, theirs: str) -> None:
     with torch.device("meta"):
         expected = torchvision.models.get_model(theirs, weights=None).state_dict()
     actual = on_meta(ours).state_dict()
@@ -129,23 +132,27 @@ def test_state_dict_is_torchvisions(ours, theirs):
     }
 
 
+def stages_of(model: nn.Module) -> dict[str, str]:
+    stages = model.resflops_stages
+    assert isinstance(stages, dict)
+    return stages
+
+
 def stage_of(model: nn.Module, path: str) -> set[str]:
-    prefixes = model.resflops_stages
-    assert isinstance(prefixes, dict)
-    return {stage for prefix, stage in prefixes.items() if f"{path}.".startswith(f"{prefix}.")}
+    return {stage for prefix, stage in stages_of(model).items() if f"{path}.".startswith(f"{prefix}.")}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_layer_belongs_to_exactly_one_stage(name):
+def test_every_layer_belongs_to_exactly_one_stage(name: str) -> None:
     model = on_meta(name)
     leaves = [path for path, module in model.named_modules() if path and not any(module.children())]
     assert {len(stage_of(model, path)) for path in leaves} == {1}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_stage_prefix_names_a_module_of_the_network(name):
+def test_every_stage_prefix_names_a_module_of_the_network(name: str) -> None:
     model = on_meta(name)
-    absent = {prefix for prefix in model.resflops_stages if prefix not in dict(model.named_modules())}
+    absent = {prefix for prefix in stages_of(model) if prefix not in dict(model.named_modules())}
     assert absent <= {"bn1", "relu"}  # A pre-activation stem is a bare convolution.
 
 
@@ -165,5 +172,5 @@ def test_every_stage_prefix_names_a_module_of_the_network(name):
         ("wrn_28_10", "final_bn", "conv4_x"),
     ],
 )
-def test_stages_are_named_as_in_the_papers(name, path, stage):
+def test_stages_are_named_as_in_the_papers(name: str, path: str, stage: str) -> None:
     assert stage_of(on_meta(name), path) == {stage}

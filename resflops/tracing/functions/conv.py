@@ -1,11 +1,12 @@
 """Convolutions."""
 
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from resflops.records import Shape
+from resflops.records import Attribute, Shape
 from resflops.tracing.functions.registry import Call, Mismatch, describes, per_dimension
 
 
@@ -22,35 +23,55 @@ def _convolution(spatial: int) -> None:
         dilation: Any = 1,  # noqa: ANN401
         groups: int = 1,
     ) -> Call:
-        shape, kernel = input.shape, weight.shape
-        if len(shape) - spatial not in (1, 2):
-            raise Mismatch(f"{op} takes a {spatial + 2}-dimensional input, and this one has {len(shape)}")
-        channels = shape[-spatial - 1]
-        if channels != kernel[1] * groups:
-            raise Mismatch(f"takes {kernel[1] * groups} input channels, and its input has {channels}")
-        strides, dilations = per_dimension(stride, spatial), per_dimension(dilation, spatial)
-        taps = tuple(kernel[2:])
-        sizes, paddings = _output_sizes(tuple(shape[-spatial:]), taps, strides, padding, dilations)
-        return Call(
-            op,
-            (input, weight),
-            (*shape[: -spatial - 1], kernel[0], *sizes),
-            {
-                "kernel": taps,
-                "stride": strides,
-                "padding": paddings,
-                "dilation": dilations,
-                "groups": groups,
-                "bias": bias is not None,
-            },
+        shape, attributes = _convolved(
+            input.shape,
+            weight.shape,
+            bias is not None,
+            stride if type(stride) is tuple else per_dimension(stride, spatial),
+            padding if type(padding) in (tuple, str) else per_dimension(padding, spatial),
+            dilation if type(dilation) is tuple else per_dimension(dilation, spatial),
+            groups,
         )
+        return Call(op, (input, weight), shape, attributes)
+
+
+# A network repeats its blocks, and a search counts networks that repeat each other's.
+@lru_cache(maxsize=1 << 14)
+def _convolved(
+    shape: Shape,
+    kernel: Shape,
+    bias: bool,  # noqa: FBT001 - lru_cache is quicker with positional arguments
+    stride: Shape,
+    padding: Shape | str,
+    dilation: Shape,
+    groups: int,
+) -> tuple[Shape, dict[str, Attribute]]:
+    """Output shape and attributes of a convolution."""
+    spatial = len(kernel) - 2
+    if len(shape) - spatial not in (1, 2):
+        raise Mismatch(f"takes a {spatial + 2}-dimensional input, and this one has {len(shape)} dimensions")
+    channels = shape[-spatial - 1]
+    if channels != kernel[1] * groups:
+        raise Mismatch(f"takes {kernel[1] * groups} input channels, and its input has {channels}")
+    taps = tuple(kernel[2:])
+    strides, dilations = per_dimension(stride, spatial), per_dimension(dilation, spatial)
+    sizes, paddings = _output_sizes(tuple(shape[-spatial:]), taps, strides, padding, dilations)
+    attributes: dict[str, Attribute] = {
+        "kernel": taps,
+        "stride": strides,
+        "padding": paddings,
+        "dilation": dilations,
+        "groups": groups,
+        "bias": bias,
+    }
+    return (*shape[: -spatial - 1], kernel[0], *sizes), attributes
 
 
 def _output_sizes(
     sizes: Shape,
     taps: Shape,
     strides: Shape,
-    padding: Any,  # noqa: ANN401
+    padding: Shape | str,
     dilations: Shape,
 ) -> tuple[Shape, Shape]:
     """Output size and padding of each dimension: floor((n + 2p - d(k-1) - 1) / s) + 1."""

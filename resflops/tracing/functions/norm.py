@@ -1,10 +1,12 @@
 """Normalisations and dropout."""
 
+from itertools import product
 from math import prod
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from resflops.records import Attribute
 from resflops.tracing.functions.registry import Call, Mismatch, describes
 
 
@@ -31,12 +33,14 @@ def batch_norm(
             f"in training mode needs more than one value per channel, and its input is {'×'.join(map(str, shape))}; "
             "use a larger batch or input, or model.eval()"
         )
-    return Call(
-        "batch_norm",
-        (input,),
-        tuple(shape),
-        {"training": training, "weight": weight is not None, "bias": bias is not None},
-    )
+    attributes = _BATCH_NORM[bool(training), weight is not None, bias is not None]
+    return Call("batch_norm", (input,), tuple(shape), attributes)
+
+
+_BATCH_NORM: dict[tuple[bool, bool, bool], dict[str, Attribute]] = {
+    (training, weight, bias): {"training": training, "weight": weight, "bias": bias}
+    for training, weight, bias in product((False, True), repeat=3)
+}
 
 
 @describes(F.layer_norm)
@@ -66,7 +70,7 @@ def rms_norm(
 
 def _over_last(
     tensor: Tensor, normalized_shape: list[int], weight: Tensor | None, bias: Tensor | None
-) -> dict[str, int | float | bool | str | tuple[int, ...] | None]:
+) -> dict[str, Attribute]:
     shape = tuple(tensor.shape)
     last = tuple(normalized_shape)
     if shape[len(shape) - len(last) :] != last:
