@@ -74,9 +74,8 @@ def pricer(using: Convention) -> Callable[[OpRecord, Work], int]:
     """A function that prices one op's work under a convention."""
 
     def price(record: OpRecord, work: Work) -> int:
-        prices = op_prices[record.op] if record.op in op_prices else default
         total = 0
-        for quantity, unit in prices:
+        for quantity, unit in op_prices.get(record.op, default):
             if quantity == "output_elements":
                 total += unit * prod(record.output_shape)
             elif quantity == "input_elements":

@@ -15,7 +15,7 @@ from resflops.rules import FREE, RULES
 from resflops.storage import read_value, write_value
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 __all__ = ["Cost", "UncountedOp", "cost_of"]
 
@@ -131,12 +131,13 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
         other = convention(name)
         return _priced(self.trace, other, self.works)
 
-    def to_frame(self) -> "pandas.DataFrame":
+    def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""
-        import pandas
+        import pandas as pd
 
-        fields = LayerRow.__struct_fields__
-        return pandas.DataFrame([[getattr(row, name) for name in fields] for row in self.layers], columns=list(fields))
+        fields = list(LayerRow.__struct_fields__)
+        rows = [[getattr(row, name) for name in fields] for row in self.layers]
+        return pd.DataFrame(rows, columns=fields)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it as JSON, in one step.

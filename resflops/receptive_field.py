@@ -90,7 +90,9 @@ def _windowed(record: OpRecord, field: Field) -> Field | None:
     if len(kernel) != len(field.size):
         return None
     return Field(
-        tuple(f + d * (k - 1) * j for f, d, k, j in zip(field.size, dilation, kernel, field.stride, strict=True)),
+        tuple(
+            f + d * (k - 1) * j for f, d, k, j in zip(field.size, dilation, kernel, field.stride, strict=True)
+        ),
         tuple(j * s for j, s in zip(field.stride, stride, strict=True)),
     )
 

@@ -54,7 +54,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     if target.is_dir():
         raise FileError(f"cannot write {os.fspath(path)}: it is a folder; give a file name in it")
     if not target.parent.is_dir():
-        raise FileError(f"cannot write {os.fspath(path)}: there is no folder {target.parent}; create it first")
+        raise FileError(
+            f"cannot write {os.fspath(path)}: there is no folder {target.parent}; create it first"
+        )
     if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
         raise FileError(f"cannot write {os.fspath(path)}: permission denied; choose another place")
 

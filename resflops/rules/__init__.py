@@ -2,12 +2,26 @@
 
 from resflops.rules import (
     attention as _attention,
+)
+from resflops.rules import (
     conv as _conv,
+)
+from resflops.rules import (
     elementwise as _elementwise,
+)
+from resflops.rules import (
     free as _free,
+)
+from resflops.rules import (
     matmul as _matmul,
+)
+from resflops.rules import (
     norm as _norm,
+)
+from resflops.rules import (
     pool as _pool,
+)
+from resflops.rules import (
     reduction as _reduction,
 )
 from resflops.rules.registry import FREE, RULES, Factors, Rule, free, rule

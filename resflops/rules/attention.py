@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.records import OpRecord, Work
-from resflops.rules.registry import Factors, rule
 from resflops.rules.reduction import softmax_work
+from resflops.rules.registry import Factors, rule
 
 
 def attention_factors(record: OpRecord) -> Factors:

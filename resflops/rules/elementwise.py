@@ -11,8 +11,9 @@ _FUNCTION = Work(transcendental=1)
 
 PER_ELEMENT: dict[str, Work] = {
     **dict.fromkeys(
-        ("add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide", "remainder", "fmod", "neg", "square",
-         "reciprocal", "floor", "ceil", "round", "trunc", "frac", "lerp", "bitwise_and", "bitwise_or",
+        ("add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide", "remainder", "fmod", "neg",
+         "square", "reciprocal", "floor", "ceil", "round", "trunc", "frac", "lerp", "bitwise_and",
+         "bitwise_or",
          "bitwise_xor", "bitwise_not", "logical_and", "logical_or", "logical_not", "logical_xor"),
         _ADD,
     ),
@@ -22,33 +23,32 @@ PER_ELEMENT: dict[str, Work] = {
         _COMPARE,
     ),
     **dict.fromkeys(
-        ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "sin", "cos", "tan",
+        ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan",
          "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "erf", "erfc", "erfinv"),
         _FUNCTION,
     ),
-    "clamp": Work(comparisons=2),
     "relu6": Work(comparisons=2),
     "hardtanh": Work(comparisons=2),
     "leaky_relu": Work(comparisons=1, arithmetic=1),
     "prelu": Work(comparisons=1, arithmetic=1),
     "rrelu": Work(comparisons=1, arithmetic=1),
-    # max(0, x) + min(0, a·(e^x - 1))
+    # The negative side is a·(e^x - 1).
     "elu": Work(comparisons=1, arithmetic=2, transcendental=1),
     "celu": Work(comparisons=1, arithmetic=3, transcendental=1),
     "selu": Work(comparisons=1, arithmetic=3, transcendental=1),
-    # 1 / (1 + e^-x)
+    # One over 1 + e^-x.
     "sigmoid": Work(arithmetic=3, transcendental=1),
     "logsigmoid": Work(arithmetic=3, transcendental=2),
     "silu": Work(arithmetic=4, transcendental=1),
     "hardsigmoid": Work(comparisons=2, arithmetic=2),
     "hardswish": Work(comparisons=2, arithmetic=3),
-    # ln(1 + e^x); beyond a threshold x itself
+    # The logarithm of 1 + e^x; beyond a threshold x itself.
     "softplus": Work(comparisons=1, arithmetic=1, transcendental=2),
     "softsign": Work(comparisons=1, arithmetic=2),
     "mish": Work(comparisons=1, arithmetic=2, transcendental=3),
-    # x·½·(1 + erf(x/√2))
+    # Half of x, times 1 + erf(x/√2).
     "gelu": Work(arithmetic=4, transcendental=1),
-    # x·½·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+    # Half of x, times 1 + tanh(√(2/π)·(x + 0.044715·x³)).
     "gelu_tanh": Work(arithmetic=8, transcendental=1),
     "addcmul": Work(arithmetic=3),
     "addcdiv": Work(arithmetic=3),
@@ -73,6 +73,22 @@ def _per_element(op: str, each: Work) -> None:
 
 for _op, _each in PER_ELEMENT.items():
     _per_element(_op, _each)
+
+
+@rule("pow")
+def power(record: OpRecord) -> Work:
+    """Per element: n-1 multiplications for a whole exponent n of 2, 3 or 4, else one power."""
+    points, exponent = prod(record.output_shape), record.attributes.get("exponent")
+    if exponent in (2, 3, 4):
+        return Work(arithmetic=points * (round(float(exponent)) - 1))
+    return Work(transcendental=points)
+
+
+@rule("clamp")
+def clamp(record: OpRecord) -> Work:
+    """Per element: one comparison for each limit that is given."""
+    limits = [record.attributes.get(name, 0) for name in ("min", "max")]
+    return Work(comparisons=prod(record.output_shape) * sum(limit is not None for limit in limits))
 
 
 @rule("glu")

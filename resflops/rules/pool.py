@@ -46,7 +46,15 @@ def _adaptive_elements(record: OpRecord) -> int:
     return windows
 
 
-_TAPS = {"nearest": 0, "nearest-exact": 0, "linear": 2, "bilinear": 4, "bicubic": 16, "trilinear": 8, "area": 1}
+_TAPS = {
+    "nearest": 0,
+    "nearest-exact": 0,
+    "linear": 2,
+    "bilinear": 4,
+    "bicubic": 16,
+    "trilinear": 8,
+    "area": 1,
+}
 
 
 @rule("interpolate")

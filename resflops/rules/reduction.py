@@ -21,7 +21,7 @@ def _row_length(record: OpRecord) -> int:
 
 @rule("softmax", "softmin")
 def softmax(record: OpRecord) -> Work:
-    """Per element: subtract the maximum, exponential, divide; per row of n: n-1 comparisons, n-1 additions."""
+    """Per element: subtract, exponential, divide; per row of n: n-1 comparisons and n-1 additions."""
     length = _row_length(record)
     points = prod(record.input_shapes[0])
     return softmax_work(rows=points // length if length else 0, length=length)
@@ -58,7 +58,7 @@ def mean(record: OpRecord) -> Work:
 
 @rule("var", "std", "var_mean", "std_mean")
 def variance(record: OpRecord) -> Work:
-    """Per element: an addition for the mean; a subtraction, a multiplication and an addition for the square."""
+    """Per element: an addition for the mean; a subtraction, a product and an addition for the square."""
     points = prod(record.input_shapes[0])
     roots = prod(record.output_shape) if record.op.startswith("std") else 0
     return Work(arithmetic=4 * points, transcendental=roots)
@@ -76,7 +76,9 @@ def extremum(record: OpRecord) -> Work:
 def logsumexp(record: OpRecord) -> Work:
     """Per element: comparison, subtraction, exponential, addition; one logarithm and addition per output."""
     points, out = prod(record.input_shapes[0]), prod(record.output_shape)
-    return Work(comparisons=_folds(record), arithmetic=points + _folds(record) + out, transcendental=points + out)
+    return Work(
+        comparisons=_folds(record), arithmetic=points + _folds(record) + out, transcendental=points + out
+    )
 
 
 @rule("norm", "linalg_vector_norm")

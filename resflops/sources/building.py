@@ -24,7 +24,8 @@ class _WithoutValues(TorchFunctionMode):
     _constructors = _device_constructors()
     _initialisers = frozenset(
         getattr(nn.init, name)
-        for name in ("uniform_", "normal_", "trunc_normal_", "constant_", "kaiming_uniform_", "kaiming_normal_",
+        for name in ("uniform_", "normal_", "trunc_normal_", "constant_", "kaiming_uniform_",
+                     "kaiming_normal_",
                      "xavier_uniform_", "xavier_normal_")
     )  # fmt: skip
 

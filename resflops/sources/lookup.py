@@ -20,7 +20,6 @@ def find(text: str) -> FoundModel:
     if found is None:
         known = builtin.names()
         raise UnknownModelError(
-            f"no model named {spec.name!r}{near(spec.name.lower(), known)}; "
-            "resflops models lists them all"
+            f"no model named {spec.name!r}{near(spec.name.lower(), known)}; resflops models lists them all"
         )
     return found

@@ -27,7 +27,9 @@ def parse_spec(text: str) -> Spec:
     """
     name, *rest = (part.strip() for part in text.split(","))
     if not name or "=" in name:
-        raise SpecError(f"{text!r} is no model spec: it must begin with a model's name, as in resnet34,shortcut=A")
+        raise SpecError(
+            f"{text!r} is no model spec: it must begin with a model's name, as in resnet34,shortcut=A"
+        )
     options: dict[str, str] = {}
     for part in rest:
         option, equals, value = (piece.strip() for piece in part.partition("="))

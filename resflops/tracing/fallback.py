@@ -21,40 +21,38 @@ Described = tuple[str, tuple[Tensor, ...], dict[str, Attribute]]
 _SAME_OP: dict[str, str] = {
     "_softmax": "softmax",
     "_log_softmax": "log_softmax",
+    "_safe_softmax": "softmax",
+    "_prelu_kernel": "prelu",
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
     "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
     "_to_copy": "to",
     "_unsafe_view": "view",
     "_reshape_alias": "reshape",
-    "upsample_nearest1d": "interpolate",
-    "upsample_nearest2d": "interpolate",
-    "upsample_nearest3d": "interpolate",
     "native_dropout": "dropout",
     "log_sigmoid_forward": "logsigmoid",
     "elu_forward": "elu",
     "hardswish_forward": "hardswish",
     "linalg_vector_norm": "norm",
-    "div": "div",
 }
 """Aten ops that torch knows under another name than its users do."""
 
 
-class DispatchRecorder(TorchDispatchMode):
+class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records the aten ops that run inside it into a recorder, as ops of one layer."""
 
     def __init__(self, recorder: "Recorder", layer: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
         self._layer = layer
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __torch_dispatch__(
         self,
-        func: Any,  # noqa: ANN401 - torch's signature
-        types: Any,  # noqa: ANN401
+        func: Any,
+        types: Any,
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Run one aten op and record it."""
         kwargs = kwargs or {}
         if not self._recorder.real and "device" in kwargs:
@@ -67,7 +65,7 @@ class DispatchRecorder(TorchDispatchMode):
         return out
 
 
-def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     """An aten op in the words of the rules."""
     name = func._schema.name.partition("::")[2]
     space = func.namespace
@@ -79,14 +77,16 @@ def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> D
     return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), _plain(_bound(func, args, kwargs))
 
 
-def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments by their names in the op's schema, defaults filled in."""
     bound = {}
     for place, argument in enumerate(func._schema.arguments):
         if place < len(args):
             bound[argument.name] = args[place]
         else:
-            bound[argument.name] = kwargs.get(argument.name, argument.default_value if argument.has_default_value() else None)
+            bound[argument.name] = kwargs.get(
+                argument.name, argument.default_value if argument.has_default_value() else None
+            )
     return bound
 
 
@@ -100,7 +100,7 @@ def _plain(bound: dict[str, Any]) -> dict[str, Attribute]:
     return attributes
 
 
-def _convolution(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+def _convolution(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     weight = bound["weight"]
     spatial = weight.dim() - 2
@@ -118,7 +118,7 @@ def _spread(value: list[int], spatial: int) -> tuple[int, ...]:
     return tuple(value) * spatial if len(value) == 1 else tuple(value)
 
 
-def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     training = bound.get("training", bound.get("train"))
     if training is None:
@@ -132,7 +132,7 @@ def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Des
 
 
 def _group_statistics(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         bound = _bound(func, args, kwargs)
         tensor = bound["input"]
         if op == "group_norm":
@@ -152,7 +152,7 @@ def _group_statistics(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]
 def _pool(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
     spatial = int(op[-2])
 
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         bound = _bound(func, args, kwargs)
         kernel = _spread(bound["kernel_size"], spatial)
         attributes: dict[str, Attribute] = {
@@ -167,33 +167,54 @@ def _pool(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described
     return describe
 
 
-def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     mask = bound.get("attn_mask") if "attn_mask" in bound else bound.get("attn_bias")
-    attributes: dict[str, Attribute] = {"masked": mask is not None, "causal": bool(bound.get("is_causal")), "grouped": False}
+    attributes: dict[str, Attribute] = {
+        "masked": mask is not None,
+        "causal": bool(bound.get("is_causal")),
+        "grouped": False,
+    }
     return "scaled_dot_product_attention", (bound["query"], bound["key"], bound["value"]), attributes
 
 
 def _bias_first(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         return op, (args[1], args[2], args[0]), {}
 
     return describe
 
 
-def _gelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+def _gelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     return "gelu_tanh" if bound.get("approximate") == "tanh" else "gelu", (bound["self"],), {}
 
 
-def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:  # noqa: ANN401
+def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     return "embedding", (args[1], args[0]), {}
 
+
+def _interpolate(mode: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+        return "interpolate", (args[0],), {"mode": mode}
+
+    return describe
+
+
+_UPSAMPLINGS = {
+    **{f"upsample_nearest{n}d": "nearest" for n in (1, 2, 3)},
+    **{f"_upsample_nearest_exact{n}d": "nearest-exact" for n in (1, 2, 3)},
+    "upsample_linear1d": "linear",
+    "upsample_bilinear2d": "bilinear",
+    "upsample_bicubic2d": "bicubic",
+    "upsample_trilinear3d": "trilinear",
+}
 
 _TRANSLATED: dict[str, Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]] = {
     **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),
     **dict.fromkeys(
-        ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm",
+        ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
+         "cudnn_batch_norm",
          "_batch_norm_with_update", "_batch_norm_no_update", "miopen_batch_norm"),
         _batch_norm,
     ),
@@ -211,6 +232,7 @@ _TRANSLATED: dict[str, Callable[[Any, tuple[Any, ...], dict[str, Any]], Describe
     "addmm": _bias_first("addmm"),
     "baddbmm": _bias_first("baddbmm"),
     "addmv": _bias_first("addmv"),
+    **{name: _interpolate(mode) for name, mode in _UPSAMPLINGS.items()},
     "gelu": _gelu,
     "embedding": _embedding,
 }  # fmt: skip

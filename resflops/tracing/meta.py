@@ -12,14 +12,14 @@ __all__ = ["META", "on_meta", "tensors_in"]
 META = torch.device("meta")
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:  # noqa: ANN401 - any nesting of containers
+def tensors_in(value: Any) -> Iterator[Tensor]:
     """The tensors in nested containers, in order."""
     for leaf in tree_leaves(value):
         if isinstance(leaf, Tensor):
             yield leaf
 
 
-def on_meta(value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:  # noqa: ANN401
+def on_meta(value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
     """The same containers with a meta double for every real tensor, one double per tensor.
 
     Args:

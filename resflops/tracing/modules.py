@@ -1,7 +1,6 @@
 """What modules a model has, and what parameters and buffers are their own."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +20,15 @@ DTYPE_NAMES = _DtypeNames()
 """``float32`` for ``torch.float32``; a dict, since it is asked for every op and every tensor."""
 
 
-@cache
-def nearest_base(cls: type) -> str:
-    """The nearest base class that torch.nn defines, the class itself included; ``""`` for a plain Module."""
-    for base in cls.__mro__:
-        if base.__module__.startswith("torch.nn.") and base is not nn.Module:
-            return base.__name__
-    return ""
+class _NearestBases(dict[type, str]):
+    def __missing__(self, cls: type) -> str:
+        bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
+        name = self[cls] = next((base.__name__ for base in bases if base is not nn.Module), "")
+        return name
+
+
+NEAREST_BASES = _NearestBases()
+"""A class's nearest base in torch.nn, itself included: ``Conv2d``; ``""`` for a plain Module."""
 
 
 def modules_by_path(model: nn.Module) -> dict[str, nn.Module]:
@@ -62,7 +63,7 @@ def module_records(modules: dict[str, nn.Module]) -> Iterator[ModuleRecord]:
         yield ModuleRecord(
             path=path,
             cls=cls.__name__,
-            base=nearest_base(cls),
+            base=NEAREST_BASES[cls],
             leaf=not module._modules,
             training=module.training,
             parameters=_tensor_records(parameters, path, met) if parameters else (),

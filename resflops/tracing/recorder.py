@@ -64,10 +64,10 @@ class Recorder(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Callable[..., Any],
-        types: Any,  # noqa: ANN401 - torch's signature
+        types: Any,
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Record one call, and return what the model goes on with."""
         describe = self._described.get(func)
         if describe is None:
@@ -97,7 +97,7 @@ class Recorder(TorchFunctionMode):
 
     def _undescribed(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Run a function that has no description, and record what it does."""
         if func in QUERIES:
             return func(*args, **kwargs)
@@ -111,7 +111,7 @@ class Recorder(TorchFunctionMode):
 
     def _run(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         if func in self._whole:
             out = func(*args, **kwargs)
             outs = (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
@@ -129,7 +129,7 @@ class Recorder(TorchFunctionMode):
 
     def _through_dispatch(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         from resflops.tracing.fallback import DispatchRecorder
 
         before = len(self.ops)
@@ -181,7 +181,11 @@ class Recorder(TorchFunctionMode):
 
     def _forgetting(self, key: int) -> Callable[[ReferenceType[Tensor]], None]:
         made = self._made
-        return lambda _: made.pop(key, None) and None
+
+        def forget(_: ReferenceType[Tensor]) -> None:
+            made.pop(key, None)
+
+        return forget
 
     def _calling_layer(self, frame: FrameType | None) -> str:
         """Path of the innermost module whose code is on the stack.

@@ -17,7 +17,7 @@ from resflops.tracing.recorder import Recorder
 __all__ = ["trace"]
 
 
-def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: Any) -> Trace:  # noqa: ANN401
+def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: Any) -> Trace:
     """Record every op of one forward pass.
 
     Nothing is computed: the pass runs on tensors that have shapes and no elements. The
@@ -62,37 +62,38 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> None:
-    name = type(model).__name__
     try:
         with recorder:
             model(*args, **kwargs)
     except TraceError as error:
-        raise type(error)(f"{name}: {error}") from error.__cause__
+        raise type(error)(f"{_call(model, args, kwargs)}: {error}") from error.__cause__
     except ResflopsError:
         raise
     except Exception as error:
-        given = ", ".join("×".join(map(str, tensor.shape)) for tensor in tensors_in((args, kwargs)))
-        raise TraceError(
-            f"{name}: its forward pass raised {type(error).__name__} on input {given or '()'}: {error}"
-        ) from error
+        raise TraceError(f"{_call(model, args, kwargs)} raised {type(error).__name__}: {error}") from error
 
 
-def _as_tensors(value: Any, device: torch.device, *, real: bool) -> Any:  # noqa: ANN401 - nested containers
+def _call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in tensors_in((args, kwargs)))
+    return f"{type(model).__name__} on input {shapes or '()'}"
+
+
+def _as_tensors(value: Any, device: torch.device, *, real: bool) -> Any:
     """Shapes made tensors, and in a meta trace real tensors made meta ones."""
     shaped = _shapes_to_tensors(value, device, real=real)
     return shaped if real else on_meta(shaped, {})
 
 
-def _shapes_to_tensors(value: Any, device: torch.device, *, real: bool) -> Any:  # noqa: ANN401
+def _shapes_to_tensors(value: Any, device: torch.device, *, real: bool) -> Any:
     args, kwargs = value
 
-    def tensor(item: Any) -> Any:  # noqa: ANN401
+    def tensor(item: Any) -> Any:
         return _zeros(item, device, real=real) if _is_shape(item) else item
 
     return tuple(tensor(item) for item in args), {name: tensor(item) for name, item in kwargs.items()}
 
 
-def _is_shape(item: Any) -> bool:  # noqa: ANN401
+def _is_shape(item: Any) -> bool:
     return (
         isinstance(item, tuple)
         and bool(item)
@@ -134,7 +135,7 @@ def _input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input
     return tuple(records)
 
 
-def _key(step: Any) -> str:  # noqa: ANN401 - torch's key types have no common base
+def _key(step: Any) -> str:
     return str(getattr(step, "key", getattr(step, "idx", getattr(step, "name", step))))
 
 
@@ -142,5 +143,3 @@ def _stages(model: nn.Module) -> dict[str, str]:
     # A protocol for any network, not only ours: an attribute that maps module paths to stages.
     stages = getattr(model, "resflops_stages", None)
     return dict(stages) if isinstance(stages, Mapping) else {}
-
-

@@ -18,6 +18,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,7 @@ def contestants(model: nn.Module, image: Tensor) -> dict[str, Callable[[], Any]]
     found: dict[str, Callable[[], Any]] = {"floor": floor(model, image)}
     found["resflops"] = lambda: resflops.count(model, image).total
     for name, counter in installed().items():
-        own = copy.deepcopy(model)
-        found[name] = lambda counter=counter, own=own: counter(own, image)
+        found[name] = partial(counter, copy.deepcopy(model), image)
     return found
 
 

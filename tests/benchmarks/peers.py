@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped,import-not-found"
 """How each peer is asked for one model's figure, the quick way that its users take.
 
 Every function takes a built model and its input and returns the peer's own total. An

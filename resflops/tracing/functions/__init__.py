@@ -2,12 +2,26 @@
 
 from resflops.tracing.functions import (
     activation as _activation,
+)
+from resflops.tracing.functions import (
     arithmetic as _arithmetic,
+)
+from resflops.tracing.functions import (
     conv as _conv,
+)
+from resflops.tracing.functions import (
     matmul as _matmul,
+)
+from resflops.tracing.functions import (
     movement as _movement,
+)
+from resflops.tracing.functions import (
     norm as _norm,
+)
+from resflops.tracing.functions import (
     pool as _pool,
+)
+from resflops.tracing.functions import (
     reduction as _reduction,
 )
 from resflops.tracing.functions.registry import DESCRIBED, Call, Mismatch, NotDescribed

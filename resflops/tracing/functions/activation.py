@@ -13,11 +13,13 @@ _ACTIVATIONS = (
     "hardsigmoid", "hardswish", "softplus", "softsign", "mish", "threshold", "hardshrink", "tanh",
 )  # fmt: skip
 _FUNCTIONS = (
-    "neg", "abs", "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "square", "sin",
-    "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "erf", "erfc", "floor", "ceil", "round", "trunc", "sign",
+    "neg", "abs", "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal",
+    "square", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "erf", "erfc", "floor", "ceil",
+    "round", "trunc", "sign",
 )  # fmt: skip
 _ALWAYS_FLOATING = frozenset(
-    ("sigmoid", "tanh", "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "cos",
+    ("sigmoid", "tanh", "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal",
+     "sin", "cos",
      "tan", "asin", "acos", "atan", "sinh", "cosh", "erf", "erfc")
 )  # fmt: skip
 
@@ -27,7 +29,9 @@ def _elementwise(op: str) -> None:
 
     # Slopes, thresholds and limits change no shape; among the positional arguments that
     # follow, a bool can only be `inplace`.
-    def elementwise(input: Tensor, *more: Any, inplace: bool = False, out: Any = None, **named_more: Any) -> Call:  # noqa: A002, ANN401
+    def elementwise(
+        input: Tensor, *more: Any, inplace: bool = False, out: Any = None, **named_more: Any
+    ) -> Call:
         if out is not None:
             raise NotDescribed
         dtype = None
@@ -35,7 +39,7 @@ def _elementwise(op: str) -> None:
             dtype = torch.get_default_dtype()
         return Call(op, (input,), tuple(input.shape), {}, dtype, inplace or (bool(more) and more[-1] is True))
 
-    def in_place(input: Tensor, *more: Any, **named_more: Any) -> Call:  # noqa: A002, ANN401
+    def in_place(input: Tensor, *more: Any, **named_more: Any) -> Call:
         return Call(op, (input,), tuple(input.shape), in_place=True)
 
     plain = tuple(named(op, *(("__neg__",) if op == "neg" else ("__abs__",) if op == "abs" else ())))
@@ -48,19 +52,19 @@ for _op in (*_ACTIVATIONS, *_FUNCTIONS):
 
 
 @describes(F.gelu)
-def gelu(input: Tensor, *, approximate: str = "none") -> Call:  # noqa: A002
+def gelu(input: Tensor, *, approximate: str = "none") -> Call:
     """GELU, by the error function or by its tanh approximation: two different amounts of work."""
     return Call("gelu_tanh" if approximate == "tanh" else "gelu", (input,), tuple(input.shape))
 
 
 @describes(*named("prelu"))
-def prelu(input: Tensor, weight: Tensor) -> Call:  # noqa: A002
+def prelu(input: Tensor, weight: Tensor) -> Call:
     """A leaky ReLU with a learned slope."""
     return Call("prelu", (input, weight), tuple(input.shape))
 
 
 @describes(F.glu)
-def glu(input: Tensor, dim: int = -1) -> Call:  # noqa: A002
+def glu(input: Tensor, dim: int = -1) -> Call:
     """Half of the tensor, gated by the sigmoid of the other half."""
     shape = list(input.shape)
     shape[dim] //= 2
@@ -68,7 +72,7 @@ def glu(input: Tensor, dim: int = -1) -> Call:  # noqa: A002
 
 
 @describes(*named("clamp", "clip"))
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Call:  # noqa: A002, ANN401
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Call:
     """Limits below, above or both."""
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         raise NotDescribed
@@ -77,7 +81,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Call:  # noqa: A00
 
 @describes(F.softmax, torch.softmax, torch.Tensor.softmax)
 def softmax(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     dim: int | None = None,
     _stacklevel: int = 3,
     dtype: torch.dtype | None = None,
@@ -88,7 +92,7 @@ def softmax(
 
 @describes(F.log_softmax, torch.log_softmax, torch.Tensor.log_softmax)
 def log_softmax(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     dim: int | None = None,
     _stacklevel: int = 3,
     dtype: torch.dtype | None = None,
@@ -97,7 +101,7 @@ def log_softmax(
     return _softmax("log_softmax", input, dim, dtype)
 
 
-def _softmax(op: str, tensor: Tensor, dim: int | None, dtype: Any) -> Call:  # noqa: ANN401
+def _softmax(op: str, tensor: Tensor, dim: int | None, dtype: Any) -> Call:
     # The Tensor method takes the dtype second, where the function takes the stack level.
     if dim is None or isinstance(dim, torch.dtype):
         raise NotDescribed

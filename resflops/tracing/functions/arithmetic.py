@@ -16,7 +16,7 @@ _ARITHMETIC = {
     "div": ("div", "divide", "true_divide", "__div__", "__truediv__", "__rdiv__", "__rtruediv__"),
     "floor_divide": ("floor_divide", "__floordiv__", "__rfloordiv__"),
     "remainder": ("remainder", "__mod__", "__rmod__"),
-    "pow": ("pow", "__pow__", "__rpow__"),
+    "pow": ("pow", "__pow__"),
     "maximum": ("maximum",),
     "minimum": ("minimum",),
 }
@@ -27,6 +27,8 @@ _IN_PLACE = {
     "div": ("div_", "divide_", "true_divide_", "__idiv__", "__itruediv__"),
     "pow": ("pow_", "__ipow__"),
 }
+_REFLECTED_POWER = "__rpow__"
+"""``2 ** x``, whose number is the base and not the exponent."""
 _COMPARISONS = {
     "eq": ("eq", "__eq__"),
     "ne": ("ne", "not_equal", "__ne__"),
@@ -39,7 +41,7 @@ _COMPARISONS = {
 
 def _described(op: str, names: tuple[str, ...], *, comparison: bool = False, in_place: bool = False) -> None:
     @describes(*named(*names))
-    def arithmetic(input: Any, other: Any, *, alpha: float = 1) -> Call:  # noqa: A002, ANN401
+    def arithmetic(input: Any, other: Any, *, alpha: float = 1) -> Call:
         if alpha != 1:
             raise NotDescribed
         attributes: dict[str, Attribute] = {}
@@ -53,7 +55,7 @@ def _described(op: str, names: tuple[str, ...], *, comparison: bool = False, in_
                 raise NotDescribed
             inputs, shape = (tensor,), tuple(tensor.shape)
             dtype = None if tensor.dtype.is_floating_point else torch.result_type(tensor, number)
-            if op == "pow":
+            if op == "pow" and names != (_REFLECTED_POWER,):
                 if tensor is other:
                     raise NotDescribed
                 attributes = {"exponent": number}
@@ -66,6 +68,7 @@ def _described(op: str, names: tuple[str, ...], *, comparison: bool = False, in_
 
 for _op, _names in _ARITHMETIC.items():
     _described(_op, _names)
+_described("pow", (_REFLECTED_POWER,))
 for _op, _names in _IN_PLACE.items():
     _described(_op, _names, in_place=True)
 for _op, _names in _COMPARISONS.items():

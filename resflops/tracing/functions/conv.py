@@ -15,12 +15,12 @@ def _convolution(spatial: int) -> None:
 
     @describes(getattr(torch, op))
     def convolution(
-        input: Tensor,  # noqa: A002 - torch's own argument names
+        input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
-        stride: Any = 1,  # noqa: ANN401 - an int or a sequence
-        padding: Any = 0,  # noqa: ANN401 - an int, a sequence, "same" or "valid"
-        dilation: Any = 1,  # noqa: ANN401
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
         groups: int = 1,
     ) -> Call:
         shape, attributes = _convolved(
@@ -40,7 +40,7 @@ def _convolution(spatial: int) -> None:
 def _convolved(
     shape: Shape,
     kernel: Shape,
-    bias: bool,  # noqa: FBT001 - lru_cache is quicker with positional arguments
+    bias: bool,
     stride: Shape,
     padding: Shape | str,
     dilation: Shape,
@@ -93,14 +93,14 @@ def _transposed(spatial: int) -> None:
 
     @describes(getattr(torch, op))
     def transposed_convolution(
-        input: Tensor,  # noqa: A002
+        input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
-        stride: Any = 1,  # noqa: ANN401
-        padding: Any = 0,  # noqa: ANN401
-        output_padding: Any = 0,  # noqa: ANN401
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
         groups: int = 1,
-        dilation: Any = 1,  # noqa: ANN401
+        dilation: Any = 1,
     ) -> Call:
         shape, kernel = input.shape, weight.shape
         if len(shape) - spatial not in (1, 2):

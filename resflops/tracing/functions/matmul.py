@@ -8,7 +8,7 @@ from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, de
 
 
 @describes(F.linear)
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call:  # noqa: A002
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call:
     """``input · weightᵀ + bias``, over the last dimension."""
     shape, kernel = input.shape, weight.shape
     if shape[-1] != kernel[-1]:
@@ -32,24 +32,30 @@ def broadcast(left: Shape, right: Shape) -> Shape:
         if out[place] == 1:
             out[place] = size
         elif size not in (1, out[place]):
-            raise Mismatch(f"shapes {'×'.join(map(str, left))} and {'×'.join(map(str, right))} do not go together")
+            raise Mismatch(
+                f"shapes {'×'.join(map(str, left))} and {'×'.join(map(str, right))} do not go together"
+            )
     return tuple(out)
 
 
 @describes(*named("matmul", "__matmul__", "mm", "bmm", "mv", "dot"))
-def matmul(input: Tensor, other: Tensor) -> Call:  # noqa: A002
+def matmul(input: Tensor, other: Tensor) -> Call:
     """All of torch.matmul: vectors, matrices and broadcast batches."""
     left, right = tuple(input.shape), tuple(other.shape)
     if not left or not right:
         raise NotDescribed
     if left[-1] != right[-2 if len(right) > 1 else 0]:
-        raise Mismatch(f"{'×'.join(map(str, left))} times {'×'.join(map(str, right))} has no matching dimension")
+        raise Mismatch(
+            f"{'×'.join(map(str, left))} times {'×'.join(map(str, right))} has no matching dimension"
+        )
     batch = broadcast(left[:-2], right[:-2])
     return Call("matmul", (input, other), (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())))
 
 
 @describes(*named("addmm", "baddbmm"))
-def matmul_with_bias(input: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1) -> Call:  # noqa: A002
+def matmul_with_bias(
+    input: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Call:
     """``beta·input + alpha·(left · right)``."""
     if beta != 1 or alpha != 1 or left.shape[-1] != right.shape[-2]:
         raise NotDescribed
@@ -64,9 +70,9 @@ def attention(
     value: Tensor,
     attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
-    is_causal: bool = False,  # noqa: FBT001, FBT002 - torch's signature
+    is_causal: bool = False,
     scale: float | None = None,
-    enable_gqa: bool = False,  # noqa: FBT001, FBT002
+    enable_gqa: bool = False,
 ) -> Call:
     """Attention of every query to every key; the inputs are (…, heads, length, width)."""
     del dropout_p, scale
@@ -82,13 +88,13 @@ def attention(
 
 @describes(F.embedding)
 def embedding(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     weight: Tensor,
     padding_idx: int | None = None,
     max_norm: float | None = None,
     norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,  # noqa: FBT001, FBT002
-    sparse: bool = False,  # noqa: FBT001, FBT002
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ) -> Call:
     """A row of the weight for every index."""
     del padding_idx, norm_type, scale_grad_by_freq, sparse

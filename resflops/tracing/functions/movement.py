@@ -37,7 +37,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Call:
 
 
 @describes(F.pad)
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Call:  # noqa: A002
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Call:
     """Sizes grown (or cut, where negative) at both ends, the last dimension first."""
     del value
     shape = list(input.shape)
@@ -49,21 +49,55 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 @describes(torch.Tensor.contiguous)
-def contiguous(input: Tensor, *, memory_format: Any = None) -> Call:  # noqa: A002, ANN401
+def contiguous(input: Tensor, *, memory_format: Any = None) -> Call:
     """The same elements, in order."""
     del memory_format
     return Call("contiguous", (input,), tuple(input.shape))
 
 
 @describes(torch.clone, torch.Tensor.clone)
-def clone(input: Tensor, *, memory_format: Any = None) -> Call:  # noqa: A002, ANN401
+def clone(input: Tensor, *, memory_format: Any = None) -> Call:
     """A copy."""
     del memory_format
     return Call("clone", (input,), tuple(input.shape))
 
 
+_CONVERSIONS = {
+    "float": torch.float32,
+    "half": torch.float16,
+    "double": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "long": torch.int64,
+    "int": torch.int32,
+    "bool": torch.bool,
+    "cpu": None,
+    "cuda": None,
+}
+
+
+@describes(torch.Tensor.to, torch.Tensor.type_as)
+def to(input: Tensor, *more: Any, dtype: torch.dtype | None = None, **named_more: Any) -> Call:
+    """Another element type; which device does not matter to a meta trace."""
+    del named_more
+    for each in more:
+        dtype = each.dtype if isinstance(each, Tensor) else each if isinstance(each, torch.dtype) else dtype
+    # Torch hands back the tensor itself where nothing changes.
+    return Call("to", (input,), tuple(input.shape), {}, dtype, dtype in (None, input.dtype))
+
+
+def _conversion(name: str, dtype: torch.dtype | None) -> None:
+    @describes(getattr(torch.Tensor, name))
+    def convert(input: Tensor, *more: Any, **named_more: Any) -> Call:
+        del more, named_more
+        return Call("to", (input,), tuple(input.shape), {}, dtype, dtype in (None, input.dtype))
+
+
+for _name, _dtype in _CONVERSIONS.items():
+    _conversion(_name, _dtype)
+
+
 @describes(*named("roll"))
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Call:  # noqa: A002, ANN401
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Call:
     """The elements moved round."""
     del shifts, dims
     return Call("roll", (input,), tuple(input.shape))

@@ -12,12 +12,12 @@ from resflops.tracing.functions.registry import Call, Mismatch, describes
 
 @describes(F.batch_norm)
 def batch_norm(
-    input: Tensor,  # noqa: A002 - torch's own argument names, here and below
+    input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
-    training: bool = False,  # noqa: FBT001, FBT002
+    training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Call:
@@ -30,8 +30,8 @@ def batch_norm(
             raise Mismatch(f"takes {given.shape[0]} channels, and its input has {channels}")
     if training and prod(shape) == channels:
         raise Mismatch(
-            f"in training mode needs more than one value per channel, and its input is {'×'.join(map(str, shape))}; "
-            "use a larger batch or input, or model.eval()"
+            f"in training mode needs more than one value per channel, and its input is "
+            f"{'×'.join(map(str, shape))}; use a larger batch or input, or model.eval()"
         )
     attributes = _BATCH_NORM[bool(training), weight is not None, bias is not None]
     return Call("batch_norm", (input,), tuple(shape), attributes)
@@ -45,7 +45,7 @@ _BATCH_NORM: dict[tuple[bool, bool, bool], dict[str, Attribute]] = {
 
 @describes(F.layer_norm)
 def layer_norm(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     normalized_shape: list[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
@@ -58,7 +58,7 @@ def layer_norm(
 
 @describes(F.rms_norm)
 def rms_norm(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     normalized_shape: list[int],
     weight: Tensor | None = None,
     eps: float | None = None,
@@ -83,7 +83,7 @@ def _over_last(
 
 @describes(F.group_norm)
 def group_norm(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     num_groups: int,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
@@ -100,12 +100,12 @@ def group_norm(
 
 @describes(F.instance_norm)
 def instance_norm(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     running_mean: Tensor | None = None,
     running_var: Tensor | None = None,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
-    use_input_stats: bool = True,  # noqa: FBT001, FBT002
+    use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Call:
@@ -118,7 +118,7 @@ def instance_norm(
 
 @describes(F.local_response_norm)
 def local_response_norm(
-    input: Tensor,  # noqa: A002
+    input: Tensor,
     size: int,
     alpha: float = 1e-4,
     beta: float = 0.75,
@@ -132,15 +132,13 @@ def local_response_norm(
 def _dropout(name: str) -> None:
     @describes(getattr(F, name))
     def dropout(
-        input: Tensor,  # noqa: A002
+        input: Tensor,
         p: float = 0.5,
-        training: bool = True,  # noqa: FBT001, FBT002
-        inplace: bool = False,  # noqa: FBT001, FBT002
+        training: bool = True,
+        inplace: bool = False,
     ) -> Call:
         # A rate of zero is how networks switch dropout off.
-        return Call(
-            name, (input,), tuple(input.shape), {"training": training and p > 0}, in_place=inplace
-        )
+        return Call(name, (input,), tuple(input.shape), {"training": training and p > 0}, in_place=inplace)
 
 
 for _name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):

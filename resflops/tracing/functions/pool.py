@@ -30,13 +30,13 @@ def _max_pool(spatial: int) -> None:
     op = f"max_pool{spatial}d"
 
     def max_pool(
-        input: Tensor,  # noqa: A002 - torch's own argument names, here and below
-        kernel_size: Any,  # noqa: ANN401 - an int or a sequence
-        stride: Any = None,  # noqa: ANN401
-        padding: Any = 0,  # noqa: ANN401
-        dilation: Any = 1,  # noqa: ANN401
-        ceil_mode: bool = False,  # noqa: FBT001, FBT002
-        return_indices: bool = False,  # noqa: FBT001, FBT002
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
     ) -> Call:
         if return_indices:
             raise NotDescribed
@@ -55,12 +55,12 @@ def _avg_pool(spatial: int) -> None:
 
     @describes(getattr(F, op))
     def avg_pool(
-        input: Tensor,  # noqa: A002
-        kernel_size: Any,  # noqa: ANN401
-        stride: Any = None,  # noqa: ANN401
-        padding: Any = 0,  # noqa: ANN401
-        ceil_mode: bool = False,  # noqa: FBT001, FBT002
-        count_include_pad: bool = True,  # noqa: FBT001, FBT002
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Call:
         del count_include_pad, divisor_override
@@ -75,9 +75,9 @@ def _adaptive_pool(spatial: int, kind: str) -> None:
     op = f"adaptive_{kind}_pool{spatial}d"
 
     def adaptive_pool(
-        input: Tensor,  # noqa: A002
-        output_size: Any,  # noqa: ANN401
-        return_indices: bool = False,  # noqa: FBT001, FBT002
+        input: Tensor,
+        output_size: Any,
+        return_indices: bool = False,
     ) -> Call:
         if return_indices:
             raise NotDescribed
@@ -98,13 +98,13 @@ for _spatial in (1, 2, 3):
 
 @describes(F.interpolate)
 def interpolate(
-    input: Tensor,  # noqa: A002
-    size: Any = None,  # noqa: ANN401
-    scale_factor: Any = None,  # noqa: ANN401
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
     mode: str = "nearest",
-    align_corners: bool | None = None,  # noqa: FBT001
-    recompute_scale_factor: bool | None = None,  # noqa: FBT001
-    antialias: bool = False,  # noqa: FBT001, FBT002
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Call:
     """Resize the spatial dimensions."""
     del align_corners, recompute_scale_factor

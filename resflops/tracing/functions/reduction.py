@@ -9,13 +9,13 @@ from resflops.records import Shape
 from resflops.tracing.functions.registry import Call, Mismatch, describes
 
 
-def reduced(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:  # noqa: ANN401 - torch takes an int, a sequence or None
+def reduced(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:
     """The shape that is left after folding dimensions.
 
-    >>> reduced((2, 8, 7, 7), (2, 3), keepdim=False), reduced((2, 8), -1, keepdim=True), reduced((2, 8), None, keepdim=False)
-    ((2, 8), (2, 1), ())
+    >>> reduced((2, 8, 7, 7), (2, 3), keepdim=False), reduced((2, 8), -1, keepdim=True)
+    ((2, 8), (2, 1))
     """
-    if dim is None or dim == () or dim == []:
+    if dim is None or (not isinstance(dim, int) and not len(dim)):
         return (1,) * len(shape) if keepdim else ()
     folded = {place % len(shape) for place in ((dim,) if isinstance(dim, int) else dim)}
     if keepdim:
@@ -26,12 +26,12 @@ def reduced(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:  # noqa: ANN401 
 def _reduction(op: str) -> None:
     @describes(getattr(torch, op), getattr(torch.Tensor, op))
     def reduction(
-        input: Tensor,  # noqa: A002 - torch's own argument name
-        dim: Any = None,  # noqa: ANN401
-        keepdim: bool = False,  # noqa: FBT001, FBT002
+        input: Tensor,
+        dim: Any = None,
+        keepdim: bool = False,
         *,
         dtype: torch.dtype | None = None,
-        axis: Any = None,  # noqa: ANN401
+        axis: Any = None,
     ) -> Call:
         if op == "mean" and dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
             raise Mismatch("the mean of integers is not defined; convert them to floating point first")

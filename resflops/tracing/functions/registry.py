@@ -69,14 +69,14 @@ def named(*names: str) -> Iterator[Callable[..., Any]]:
     """Every function of those names, wherever torch offers one: torch, Tensor, torch.nn.functional."""
     seen: set[Callable[..., Any]] = set()
     for name in names:
-        for place in (torch, torch.Tensor, F, torch.special, torch._C._nn):  # noqa: SLF001 - F re-exports it
+        for place in (torch, torch.Tensor, F, torch.special, torch._C._nn):
             function = getattr(place, name, None)
             if callable(function) and function not in seen:
                 seen.add(function)
                 yield function
 
 
-def per_dimension(value: Any, dimensions: int) -> Shape:  # noqa: ANN401 - torch takes an int or a sequence
+def per_dimension(value: Any, dimensions: int) -> Shape:
     """One number a dimension, from one number or a sequence, as torch's arguments allow.
 
     >>> per_dimension(3, 2), per_dimension([1], 2), per_dimension((1, 2), 2)

@@ -14,39 +14,47 @@ def _table(*names: str) -> dict[Callable[..., Any], str]:
     return {function: name for name in names for function in named(name)}
 
 
+def _getter(name: str) -> Callable[..., Any]:
+    """The function that torch calls for a property of a tensor."""
+    getter: Callable[..., Any] = getattr(torch.Tensor, name).__get__
+    return getter
+
+
 WHOLE: dict[Callable[..., Any], str] = {
     **_table(
-        "broadcast_to", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "hsplit", "movedim", "narrow",
-        "permute", "ravel", "reshape", "reshape_as", "select", "split", "split_with_sizes", "squeeze", "swapaxes",
-        "swapdims", "t", "tensor_split", "transpose", "unbind", "unflatten", "unsqueeze", "view", "view_as", "vsplit",
-        "to", "repeat", "flip", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
-        "masked_fill", "where", "gather", "index_select", "tril", "triu",
+        "broadcast_to", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "hsplit",
+        "movedim", "narrow", "permute", "ravel", "reshape", "reshape_as", "select", "split",
+        "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "transpose", "unbind",
+        "unflatten", "unsqueeze", "view", "view_as", "vsplit", "repeat", "flip", "pixel_shuffle",
+        "pixel_unshuffle", "channel_shuffle", "masked_fill", "where", "gather", "index_select", "tril",
+        "triu",
     ),
-    **dict.fromkeys(named("float", "half", "double", "bfloat16", "long", "int", "bool", "type_as"), "to"),
     torch.Tensor.__getitem__: "getitem",
-    torch.Tensor.T.__get__: "t",
-    torch.Tensor.mT.__get__: "transpose",
+    **{_getter(name): "transpose" for name in ("T", "mT")},
 }  # fmt: skip
 """Views and copies, with the op that each is recorded as."""
 
 FACTORIES: dict[Callable[..., Any], str] = {
-    **_table("arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand",
-             "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"),
+    **_table(
+        "arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand",
+        "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like",
+    ),
     **{getattr(torch.Tensor, name): name for name in ("new_empty", "new_full", "new_ones", "new_zeros")},
 }  # fmt: skip
 """Functions that make a tensor out of nothing; on meta it stays there."""
 
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
-        *(getattr(torch.Tensor, name).__get__ for name in
-          ("shape", "dtype", "device", "ndim", "requires_grad", "is_cuda", "layout", "is_meta", "is_leaf",
-           "is_quantized", "is_sparse", "is_cpu", "grad_fn", "itemsize", "nbytes")),
-        *named("size", "dim", "numel", "nelement", "ndimension", "stride", "is_contiguous", "is_floating_point",
-               "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__",
-               "get_device", "requires_grad_"),
-        torch._C._set_grad_enabled,  # noqa: SLF001 - what torch.no_grad() calls
+        *map(_getter, (
+            "shape", "dtype", "device", "ndim", "requires_grad", "is_cuda", "layout", "is_meta", "is_leaf",
+            "is_quantized", "is_sparse", "is_cpu", "grad_fn", "itemsize", "nbytes",
+        )),
+        *named(
+            "size", "dim", "numel", "nelement", "ndimension", "stride", "is_contiguous", "is_floating_point",
+            "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__", "get_device",
+        ),
+        torch._C._set_grad_enabled,
         torch.get_default_dtype,
     ]
 )  # fmt: skip
 """Questions about a tensor; nothing is recorded for them."""
-

@@ -1,0 +1,146 @@
+"""What a command is, and the arguments that several commands take."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from msgspec import Struct
+from rich_argparse import RichHelpFormatter
+
+from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
+from resflops.errors import InputError, UsageError, near
+from resflops.records import Shape
+from resflops.render import RENDERERS, rendering
+from resflops.storage import check_writable
+
+__all__ = [
+    "Command",
+    "Parser",
+    "add_model_input",
+    "add_no_progress",
+    "add_output",
+    "read_shape",
+    "whole_number",
+]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises its complaints, and offers near names."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own settings
+        # An abbreviation that works today is ambiguous once a command gets another option.
+        super().__init__(formatter_class=RichHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print and exit with."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+    def unknown(self, argument: str) -> UsageError:
+        """The error for an argument that the command does not take."""
+        if not argument.startswith("-"):
+            return UsageError(f"{self.prog} does not take {argument!r} there; see {self.prog} --help")
+        name = argument.partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        return UsageError(f"{self.prog} has no option {name}{near(name, known)}; see {self.prog} --help")
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """A command of the command line."""
+
+    name: str
+    summary: str
+    """One line for the list of commands."""
+    description: str
+    add_arguments: Callable[[Parser], None]
+    run: Callable[[argparse.Namespace], int]
+    """Does the work and returns the exit status."""
+
+
+def add_model_input(parser: Parser) -> None:
+    """The arguments of a command that counts models."""
+    parser.add_argument(
+        "--input",
+        metavar="SHAPE",
+        type=read_shape,
+        help="shape of the input, such as 3x224x224 or with a batch 4x3x224x224; "
+        "each network's usual one if not given",
+    )
+    parser.add_argument(
+        "--convention",
+        metavar="NAME",
+        type=lambda name: convention(name).name,
+        default=DEFAULT_CONVENTION,
+        help=f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given",
+    )
+
+
+def add_output(parser: Parser) -> None:
+    """The arguments that say how and where to write."""
+    parser.add_argument(
+        "--format",
+        metavar="NAME",
+        type=lambda name: rendering(name).name,
+        help=f"one of {', '.join(RENDERERS)}; by default what the ending of FILE says, else terminal",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=_writable,
+        help="write to this file, whole or not at all, instead of the standard output",
+    )
+
+
+def add_no_progress(parser: Parser, *, default: object) -> None:
+    """The option that goes before the command or after it."""
+    parser.add_argument(
+        "--no-progress",
+        action="store_true",
+        default=default,
+        help="show no progress on the standard error",
+    )
+
+
+LONGEST_SIZE = 18
+"""Digits: no dimension that torch can address has more."""
+
+
+def read_shape(text: str) -> Shape:
+    """A shape as it is written on the command line.
+
+    >>> read_shape("3x224x224")
+    (3, 224, 224)
+
+    Raises:
+        InputError: it is none, or a size in it is zero, negative or beyond any tensor.
+    """
+    sizes = text.lower().replace("×", "x").split("x")
+    for size in sizes:
+        if not (size.isascii() and size.isdigit()):
+            raise InputError(
+                f"--input {text!r}: {size!r} is no size; "
+                "give whole numbers with x between them, as in 3x224x224"
+            )
+        if len(size) > LONGEST_SIZE:
+            raise InputError(
+                f"--input {text!r}: a size of {len(size)} digits is larger than torch can address"
+            )
+        if int(size) == 0:
+            raise InputError(f"--input {text!r}: a size is 0; every size must be at least 1")
+    return tuple(map(int, sizes))
+
+
+def whole_number(text: str) -> int:
+    """A number from 1 on.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SIZE and int(text)):
+        raise UsageError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _writable(path: str) -> str:
+    # At once, before torch is loaded and anything is counted.
+    check_writable(path)
+    return path

@@ -1,0 +1,76 @@
+"""All commands, and the way from arguments to one of them."""
+
+import argparse
+from collections.abc import Sequence
+
+from resflops._version import __version__
+from resflops.cli import conventions, layers, models, ops, table
+from resflops.cli.command import Command, Parser, add_no_progress
+from resflops.errors import UsageError, near
+
+__all__ = ["COMMANDS", "run"]
+
+COMMANDS: tuple[Command, ...] = (
+    table.COMMAND,
+    layers.COMMAND,
+    models.COMMAND,
+    conventions.COMMAND,
+    ops.COMMAND,
+)
+"""In the order of the help. To add a command, add its module and name it here."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse arguments and run the command that they name.
+
+    Raises:
+        ResflopsError: whatever a command raises, or UsageError if there is no such command.
+    """
+    parser, of_commands = _parsers()
+    _check_command(arguments)
+    try:
+        given, unknown = parser.parse_known_args(arguments)
+    except SystemExit as done:
+        # --help and --version have printed what was asked for; errors raise UsageError.
+        return int(done.code or 0)
+    if given.command is None:
+        parser.print_help()
+        return 0
+    if unknown:
+        raise of_commands[given.command].unknown(unknown[0])
+    run_it: Command = given.command_value
+    return run_it.run(given)
+
+
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog="resflops",
+        description="What a neural network costs, and the proof: "
+        "every operation counted under a named convention.",
+        epilog="resflops COMMAND --help explains a command. "
+        "Exit status: 0 done, 1 a check failed, 2 could not run.",
+    )
+    parser.add_argument("--version", action="version", version=f"resflops {__version__}")
+    add_no_progress(parser, default=False)
+    # With prog given, argparse need not format a usage, for which rich would be loaded.
+    adder = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="resflops")
+    of_commands: dict[str, Parser] = {}
+    for command in COMMANDS:
+        sub = adder.add_parser(command.name, help=command.summary, description=command.description)
+        command.add_arguments(sub)
+        add_no_progress(sub, default=argparse.SUPPRESS)
+        sub.set_defaults(command_value=command)
+        of_commands[command.name] = sub
+    return parser, of_commands
+
+
+def _check_command(arguments: Sequence[str]) -> None:
+    """No option before the command takes a value: what has no dash first is the command."""
+    known = [command.name for command in COMMANDS]
+    for argument in arguments:
+        if not argument.startswith("-"):
+            if argument not in known:
+                raise UsageError(
+                    f"no command {argument!r}{near(argument, known)}; there are: {', '.join(known)}"
+                )
+            return

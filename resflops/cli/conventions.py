@@ -1,0 +1,31 @@
+"""``resflops conventions``: what can be counted."""
+
+import argparse
+
+from resflops.cli.command import Command, Parser, add_output
+from resflops.cli.output import write
+from resflops.conventions import convention
+from resflops.tables import convention_table, conventions_table
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", type=convention, help="show this one with its prices, op by op"
+    )
+    add_output(parser)
+
+
+def _run(given: argparse.Namespace) -> int:
+    write(convention_table(given.name) if given.name else conventions_table(), given)
+    return 0
+
+
+COMMAND = Command(
+    name="conventions",
+    summary="list the conventions, or explain one op by op",
+    description="The conventions: what each counts and who counts like that.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,43 @@
+"""``resflops layers``: one model, layer by layer."""
+
+import argparse
+
+from resflops.cli.command import Command, Parser, add_model_input, add_output, whole_number
+from resflops.cli.counting import counted
+from resflops.cli.output import write
+from resflops.tables import breakdown
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="the model, such as resnet34")
+    parser.add_argument(
+        "--depth",
+        metavar="N",
+        type=whole_number,
+        help="add layers up to this depth of the module tree; 1 gives the model's own children",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="show also the layers that cost nothing under the convention and hold no parameters",
+    )
+    add_model_input(parser)
+    add_output(parser)
+
+
+def _run(given: argparse.Namespace) -> int:
+    ((_, cost),) = counted([given.model], given)
+    write(breakdown(cost, depth=given.depth, everything=given.all), given)
+    return 0
+
+
+COMMAND = Command(
+    name="layers",
+    summary="one model layer by layer, with the formula of every figure",
+    description="What one model costs, one row a layer: shapes, parameters, cost under a convention, "
+    "receptive field, and the formula with its numbers. Below it the stages, where the model names any.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,23 @@
+"""``resflops models``: the built-in networks."""
+
+import argparse
+
+from resflops.cli.command import Command, add_output
+from resflops.cli.output import write
+from resflops.tables import networks_table
+
+__all__ = ["COMMAND"]
+
+
+def _run(given: argparse.Namespace) -> int:
+    write(networks_table(), given)
+    return 0
+
+
+COMMAND = Command(
+    name="models",
+    summary="list the built-in networks",
+    description="The built-in networks by family, with the usual input and the options of each.",
+    add_arguments=add_output,
+    run=_run,
+)

@@ -1,0 +1,23 @@
+"""``resflops ops``: the ops that are counted, and those that are free."""
+
+import argparse
+
+from resflops.cli.command import Command, add_output
+from resflops.cli.output import write
+from resflops.tables import ops_table
+
+__all__ = ["COMMAND"]
+
+
+def _run(given: argparse.Namespace) -> int:
+    write(ops_table(), given)
+    return 0
+
+
+COMMAND = Command(
+    name="ops",
+    summary="list the ops that have a rule, and those that are free",
+    description="Every op that has a rule, with what it counts, and every op that is free, with the reason.",
+    add_arguments=add_output,
+    run=_run,
+)

@@ -1,0 +1,11 @@
+"""Tables as text: one module a format, found here by itself. To add a format, add its module."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from resflops.render.registry import PAPER, RENDERERS, Renderer, Screen, format_of, renderer, rendering
+
+__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "renderer", "rendering"]
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,58 @@
+"""CSV: the rows, all of them and nothing else, numbers raw."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from msgspec import to_builtins
+
+from resflops.render.formats import plain, shape
+from resflops.render.registry import Screen, renderer
+from resflops.tables import Column, Table
+from resflops.tables.table import Row
+
+__all__ = ["as_csv"]
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet run a text as a formula."""
+
+
+@renderer("csv", ".csv")
+def as_csv(table: Table, screen: Screen) -> str:
+    """A line of column keys, a line a row, and the convention in a column of its own.
+
+    Tables below have other columns, and a total is no row: both are left out, so that
+    the file is one table whose columns can be added up.
+    """
+    del screen
+    columns = [column for column in table.columns if column.audience != "people"]
+    named = ["convention"] if table.convention else []
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow([column.key for column in columns] + named)
+    for row in table.rows:
+        out.writerow([_field(column, row) for column in columns] + ([table.convention] if named else []))
+    return text.getvalue()
+
+
+def _field(column: Column, row: Row) -> str | int | float:
+    value = plain(column.kind, row.get(column.key))
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return value
+    text = _text(column, value)
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+
+
+def _text(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a cell
+    if column.kind in {"shape", "step"}:
+        return shape(value, by="x")
+    if column.kind == "names":
+        return ", ".join(value)
+    if column.kind == "data":
+        return json.dumps(to_builtins(value), ensure_ascii=False) if value else ""
+    return str(value)

@@ -1,0 +1,149 @@
+"""How values are written: for people with separators and units, for programs as they are.
+
+Every number that resflops shows passes through here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from resflops.records import Shape
+from resflops.tables import Column, Figure, Kind, Note, Table
+from resflops.tables.table import Row
+
+__all__ = ["RIGHT", "footer", "plain", "sentence", "shown_cells", "written"]
+
+RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share"))
+"""Kinds that are set to the right, so that their digits stand below each other."""
+
+PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
+
+
+def rounded(count: int) -> str:
+    """A count to three digits.
+
+    >>> rounded(3_663_761_408), rounded(999_999), rounded(512)
+    ('3.66 G', '1.00 M', '512')
+    """
+    if count < 1000:
+        return str(count)
+    mantissa, exponent = f"{count:.2e}".split("e")
+    thousands, digits = divmod(int(exponent), 3)
+    if thousands >= len(PREFIXES):
+        return f"{count:.2e}"
+    return f"{float(mantissa) * 10**digits:.{2 - digits}f}{PREFIXES[thousands]}"
+
+
+def share(part: float, *, digits: int = 1) -> str:
+    """A part of a whole in per cent.
+
+    >>> share(0.18662), share(0.18662, digits=2), share(0.0001), share(0)
+    ('18.7 %', '18.66 %', '<0.1 %', '0.0 %')
+    """
+    least = 10**-digits
+    if 0 < part * 100 < least / 2:
+        return f"<{least:.{digits}f} %"
+    return f"{float(part) * 100:.{digits}f} %"
+
+
+def shape(sizes: Shape, *, by: str = "×") -> str:
+    """Sizes with a sign between them.
+
+    >>> shape((1, 3, 224, 224))
+    '1×3×224×224'
+    """
+    return by.join(map(str, sizes))
+
+
+def step(sizes: Shape) -> str:
+    """A stride or padding, once if it is the same in every dimension.
+
+    >>> step((2, 2)), step((2, 1))
+    ('2', '2×1')
+    """
+    return str(sizes[0]) if len(set(sizes)) == 1 else shape(sizes)
+
+
+def window(sizes: tuple[Shape | None, Shape | None, Shape | None, int | None]) -> str:
+    """Kernel, stride, padding and groups, as far as they are not the usual.
+
+    >>> window(((7, 7), (2, 2), (3, 3), 1)), window(((1, 1), (1, 1), (0, 0), 32))
+    ('7×7 /2 pad 3', '1×1 groups 32')
+    """
+    kernel, stride, padding, groups = sizes
+    parts = [shape(kernel)] if kernel else []
+    if stride and set(stride) != {1}:
+        parts.append(f"/{step(stride)}")
+    if padding and set(padding) != {0}:
+        parts.append(f"pad {step(padding)}")
+    if groups and groups > 1:
+        parts.append(f"groups {groups}")
+    return " ".join(parts)
+
+
+def lines(texts: tuple[str, ...]) -> str:
+    """Texts one below the other."""
+    return "\n".join(map(clean, texts))
+
+
+def clean(text: object) -> str:
+    """A text in one line, without the control characters that would move a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+
+
+WRITTEN: dict[Kind, Callable[[Any], str]] = {
+    "text": clean,
+    "lines": lines,
+    "names": lambda names: ", ".join(map(clean, names)),
+    "count": lambda count: f"{count:,}",
+    "rounded": rounded,
+    "share": share,
+    "fine share": lambda part: share(part, digits=2),
+    "shape": shape,
+    "shapes": lambda shapes: ", ".join(map(shape, shapes)),
+    "step": step,
+    "window": window,
+    "data": clean,
+}
+
+
+def written(kind: Kind, value: object) -> str:
+    """A value for people; ``""`` where there is none."""
+    return "" if value is None else WRITTEN[kind](value)
+
+
+def shown_cells(table: Table, columns: Sequence[Column]) -> list[list[str]]:
+    """What stands in the cells for people, row by row."""
+    rows = table.shown_rows()
+    pairs = zip(rows, (None, *rows), strict=False)
+    return [[_cell(column, row, above) for column in columns] for row, above in pairs]
+
+
+def footer(table: Table, columns: Sequence[Column]) -> list[str]:
+    """The cells of the total; empty if the table has none."""
+    total = table.total
+    return [] if total is None else [_cell(column, total) for column in columns]
+
+
+def _cell(column: Column, row: Row, above: Row | None = None) -> str:
+    value = row.get(column.key)
+    if not column.repeats and above is not None and above.get(column.key) == value:
+        return ""
+    # A total has no value in most columns; only a value that is there can be empty.
+    text = written(column.kind, value) or (column.empty if column.key in row else "")
+    return f"≥ {text}" if text and column.exact_if and not row.get(column.exact_if, True) else text
+
+
+def plain(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - any value of a cell
+    """A value for programs: numbers stay numbers, and an input is written as ``--input`` reads it."""
+    if kind == "shapes":
+        return ", ".join(shape(sizes, by="x") for sizes in value)
+    return value
+
+
+def sentence(note: Note) -> str:
+    """A note with its figures put in."""
+    return note.text.format_map({name: _figure(figure) for name, figure in note.figures.items()})
+
+
+def _figure(figure: Figure) -> str:
+    return written(figure.kind, figure.value)

@@ -1,0 +1,84 @@
+"""How the columns of a grid share a screen: which stay, how wide they are, which give way."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from rich.cells import cell_len
+
+from resflops.tables import Column
+
+__all__ = ["GAP", "Placed", "fitted"]
+
+GAP = 2
+"""Blanks between columns."""
+
+LEAST_WRAP = 30
+"""A text wrapped to fewer characters reads worse than one on a line of its own."""
+
+LONGEST_HEADING = 10
+"""A longer heading is wrapped where its column is narrower."""
+
+
+class Placed(Struct, frozen=True, kw_only=True):
+    """A column with its cells and the width that it has got."""
+
+    column: Column
+    texts: tuple[str, ...]
+    width: int
+
+    @property
+    def least(self) -> int:
+        """The width below which it cannot go: no figure is ever broken, and no word."""
+        if not self.column.wraps:
+            return self.width
+        words = (word for text in (self.column.heading, *self.texts) for word in text.split())
+        return min(self.width, max(LEAST_WRAP, *map(cell_len, words)))
+
+
+def fitted(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None
+) -> tuple[list[Placed], list[Placed]]:
+    """The columns that stay in the grid, and those that go to a line of their own under each row.
+
+    Args:
+        columns: all columns.
+        rows: their cells.
+        width: of the screen; None for no limit.
+    """
+    kept = [_placed(column, tuple(row[place] for row in rows)) for place, column in enumerate(columns)]
+    folded: list[Placed] = []
+    if width is None:
+        return kept, folded
+    while _spare(kept, width) < 0 and any(placed.column.detail for placed in kept):
+        # Of equal ranks the last goes first: max() takes the first of equals, hence reversed.
+        kept.remove(first := max(reversed(kept), key=lambda placed: placed.column.detail))
+        folded.append(first)
+    order = {column: place for place, column in enumerate(columns)}
+    return _grown(kept, _spare(kept, width)), sorted(folded, key=lambda placed: order[placed.column])
+
+
+def _placed(column: Column, texts: tuple[str, ...]) -> Placed:
+    """As wide as the widest line; a long heading gives way to narrow values by wrapping."""
+    content = max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
+    word = max(map(cell_len, column.heading.split()), default=0)
+    width = max(content, word, min(cell_len(column.heading), LONGEST_HEADING))
+    return Placed(column=column, texts=texts, width=width)
+
+
+def _spare(kept: Sequence[Placed], width: int) -> int:
+    return width - sum(placed.least for placed in kept) - GAP * (len(kept) - 1)
+
+
+def _grown(kept: Sequence[Placed], spare: int) -> list[Placed]:
+    """Shared evenly among the wrapped columns, what one does not need going to the others."""
+    room = max(spare, 0)
+    widths = [placed.least for placed in kept]
+    growing = sorted(range(len(kept)), key=lambda place: kept[place].width - kept[place].least)
+    for number, place in enumerate(growing):
+        more = min(kept[place].width - kept[place].least, room // (len(growing) - number))
+        widths[place] += more
+        room -= more
+    return [
+        Placed(column=placed.column, texts=placed.texts, width=width)
+        for placed, width in zip(kept, widths, strict=True)
+    ]

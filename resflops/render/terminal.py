@@ -1,0 +1,131 @@
+"""The terminal, and plain text: aligned columns, no frame.
+
+On paper (a file, a pipe) a table is as wide as it is. On a screen that is too narrow,
+texts are wrapped and details go to a line of their own under the row; a figure is never cut.
+"""
+
+import io
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+
+from resflops.render.formats import RIGHT, footer, sentence, shown_cells
+from resflops.render.layout import GAP, Placed, fitted
+from resflops.render.registry import Screen, renderer
+from resflops.tables import Note, Table
+from resflops.tables.table import for_people
+
+__all__ = ["as_terminal"]
+
+INDENT = " " * 4
+HANGING = " " * 2
+NARROWEST = 30
+"""Sentences are not broken further, however narrow the screen."""
+
+Line = tuple[str, str]
+"""Text and its style."""
+
+
+@renderer("terminal", ".txt")
+def as_terminal(table: Table, screen: Screen) -> str:
+    """Title, rows and notes, and after them the tables below."""
+    lines: list[Line] = []
+    for part in (table, *table.below):
+        lines += [*([("", "")] if lines else []), *_part(part, screen.width)]
+    return _painted(lines) if screen.colour else "".join(f"{text}\n" for text, _ in lines)
+
+
+def _part(table: Table, width: int | None) -> list[Line]:
+    notes = _sentences(table.notes, "dim", width)
+    return [
+        *((text, "bold") for text in _wrapped(table.title, width)),
+        *_sentences(table.intro, "", width),
+        ("", ""),
+        *_grid(table, width),
+        *([("", "")] if notes else []),
+        *notes,
+    ]
+
+
+def _sentences(notes: tuple[Note, ...], style: str, width: int | None) -> list[Line]:
+    return [(line, style) for note in for_people(notes) for line in _wrapped(sentence(note), width)]
+
+
+def _wrapped(text: str, width: int | None, *, indent: str = "") -> list[str]:
+    if width is None:
+        return [indent + text]
+    return [
+        (indent + HANGING if number else indent) + line
+        for number, line in enumerate(_lines(text, max(width, NARROWEST) - len(indent + HANGING)))
+    ]
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A text broken at its blanks: neither a number nor a name is ever cut."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _grid(table: Table, width: int | None) -> list[Line]:
+    columns = for_people(table.columns)
+    body, total = shown_cells(table, columns), footer(table, columns)
+    kept, folded = fitted(columns, [*body, *([total] if total else [])], width)
+    rule = ("─" * (sum(placed.width for placed in kept) + GAP * (len(kept) - 1)), "dim")
+    lines = [*_heading(kept), rule]
+    for number in range(len(body)):
+        lines += _row(kept, number, style="")
+        lines += [(text, "dim") for text in _details(folded, number, width)]
+    return [*lines, rule, *_row(kept, len(body), style="bold")] if total else lines
+
+
+def _heading(kept: Sequence[Placed]) -> list[Line]:
+    heads = [_lines(placed.column.heading, placed.width) for placed in kept]
+    tallest = max(map(len, heads))
+    return [(text, "bold") for text in _set(kept, [[""] * (tallest - len(head)) + head for head in heads])]
+
+
+def _row(kept: Sequence[Placed], number: int, *, style: str) -> list[Line]:
+    return [(text, style) for text in _set(kept, [_broken(placed, number) for placed in kept])]
+
+
+def _broken(placed: Placed, number: int) -> list[str]:
+    """The lines of one cell."""
+    lines = placed.texts[number].split("\n")
+    return [piece for line in lines for piece in _lines(line, placed.width)]
+
+
+def _set(kept: Sequence[Placed], cells: Sequence[Sequence[str]]) -> Iterable[str]:
+    """The lines of one row, each cell at its side."""
+    for number in range(max(map(len, cells))):
+        parts = []
+        for placed, lines in zip(kept, cells, strict=True):
+            text = lines[number] if number < len(lines) else ""
+            blank = " " * max(placed.width - cell_len(text), 0)
+            parts.append(blank + text if placed.column.kind in RIGHT else text + blank)
+        yield (" " * GAP).join(parts).rstrip()
+
+
+def _details(folded: Sequence[Placed], number: int, width: int | None) -> list[str]:
+    """What found no room in the grid, a value with its heading, as many on a line as fit."""
+    lines: list[str] = []
+    for placed in folded:
+        if not (text := placed.texts[number].replace("\n", "; ")):
+            continue
+        said = f"{placed.column.heading}: {text}"
+        if lines and width is not None and cell_len(f"{INDENT}{lines[-1]}   {said}") <= width:
+            lines[-1] += f"   {said}"
+        else:
+            lines.append(said)
+    return [piece for line in lines for piece in _wrapped(line, width, indent=INDENT)]
+
+
+def _painted(lines: Sequence[Line]) -> str:
+    from rich.console import Console
+    from rich.text import Text
+
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, color_system="standard", no_color=False)
+    for line, style in lines:
+        # As Text, so that brackets in names are not read as rich's markup.
+        console.print(Text(line, style=style), soft_wrap=True, highlight=False)
+    return text.getvalue()

@@ -1,0 +1,24 @@
+"""Values laid out as tables: what is shown, in what order, with which notes. How it looks is ``render``'s."""
+
+from resflops.tables.breakdown import breakdown
+from resflops.tables.comparison import Entry, Verdict, comparison, entry, verdicts
+from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
+from resflops.tables.table import Column, Figure, Kind, Note, Table
+
+__all__ = [
+    "Column",
+    "Entry",
+    "Figure",
+    "Kind",
+    "Note",
+    "Table",
+    "Verdict",
+    "breakdown",
+    "comparison",
+    "convention_table",
+    "conventions_table",
+    "entry",
+    "networks_table",
+    "ops_table",
+    "verdicts",
+]

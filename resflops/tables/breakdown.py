@@ -1,0 +1,137 @@
+"""The breakdown of one model: one row a layer, a part of the module tree or a stage."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec.structs import asdict
+
+from resflops.cost import Cost
+from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
+from resflops.tables.comparison import uncounted_note
+from resflops.tables.table import Column, Figure, Note, Row, Table, convention_note, cost_heading
+
+__all__ = ["breakdown"]
+
+
+def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False) -> Table:
+    """The table of ``resflops layers``, with the stages below it where the model names any.
+
+    Args:
+        cost: the model's.
+        depth: add layers up to this depth of the module tree; None gives every layer.
+        everything: show people also the rows that cost nothing and hold no parameters.
+    """
+    layers: Sequence[LayerRow | StageRow] = cost.layers
+    if depth is not None:
+        layers = folded_rows(cost.layers, depth=depth)
+    idle = frozenset() if everything else frozenset(n for n, row in enumerate(layers) if _is_idle(row))
+    shown = [row for n, row in enumerate(layers) if n not in idle]
+    shape = Figure("shapes", tuple(given.shape for given in cost.trace.inputs))
+    by = "layer" if depth is None else f"module, depth {depth}"
+    return Table(
+        title=f"{cost.model} by {by}, convention {cost.convention}",
+        convention=cost.convention,
+        intro=(Note(text="input {input}", figures={"input": shape}),),
+        facts={"model": cost.model, "input": shape},
+        columns=_layer_columns(cost, shown) if depth is None else _part_columns(cost, "module"),
+        rows=tuple(_layer(row) if isinstance(row, LayerRow) else asdict(row) for row in layers),
+        hidden=idle,
+        total=_total(cost),
+        notes=(
+            convention_note(cost.priced_by),
+            *([_hidden_note([layers[n] for n in sorted(idle)])] if idle else []),
+            *([] if cost.complete else [uncounted_note(cost)]),
+        ),
+        below=(_stages(cost),) if cost.trace.stages else (),
+    )
+
+
+def _stages(cost: Cost) -> Table:
+    return Table(
+        name="stages",
+        title=f"{cost.model} by stage, convention {cost.convention}",
+        convention=cost.convention,
+        columns=_part_columns(cost, "stage"),
+        rows=tuple(asdict(row) for row in stage_rows(cost.trace, cost.layers)),
+        total=_total(cost),
+    )
+
+
+def _is_idle(row: LayerRow | StageRow) -> bool:
+    return row.counted and not row.total and not row.params
+
+
+def _layer(row: LayerRow) -> Row:
+    return {**asdict(row), "window": (row.kernel, row.stride, row.padding, row.groups)}
+
+
+def _total(cost: Cost) -> Row:
+    return {
+        "name": "total",
+        "params": cost.params,
+        "macs": cost.macs,
+        "total": cost.total,
+        "share": 1.0,
+        "counted": cost.complete,
+    }
+
+
+def _hidden_note(rows: Sequence[LayerRow | StageRow]) -> Note:
+    """How many rows were left out, and what is in them."""
+    if any(isinstance(row, LayerRow) for row in rows):
+        ops = Counter(row.op for row in rows if isinstance(row, LayerRow))
+        what = ", ".join(f"{op} {count}" for op, count in ops.most_common())
+    else:
+        what = ", ".join(row.name or "the model itself" for row in rows)
+    return Note(
+        text="Left out: {count} rows that cost nothing under this convention and hold no parameters "
+        "({what}); --all shows them.",
+        figures={"count": Figure("count", len(rows)), "what": Figure("text", what)},
+        audience="people",
+    )
+
+
+def _cost_columns(cost: Cost) -> tuple[Column, ...]:
+    """Parameters, MACs, and the total where it is another number."""
+    macs = cost.convention == "macs"
+    heading = cost_heading(cost.priced_by)
+    return (
+        Column(key="params", heading="parameters", kind="count"),
+        Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
+        Column(
+            key="total",
+            heading=heading,
+            kind="count",
+            audience="programs" if macs else "all",
+            exact_if="counted",
+        ),
+        Column(key="share", heading="share", kind="share", detail=1),
+    )
+
+
+def _part_columns(cost: Cost, part: str) -> tuple[Column, ...]:
+    return (
+        Column(key="name", heading=part, empty=f"(in no {part})"),
+        Column(key="output_shape", heading="output", kind="shape"),
+        *_cost_columns(cost),
+        Column(key="counted", audience="programs"),
+    )
+
+
+def _layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Column, ...]:
+    repeated = any(isinstance(row, LayerRow) and row.calls > 1 for row in shown)
+    return (
+        Column(key="name", heading="layer", empty="(the model itself)"),
+        Column(key="op", heading="op", empty="(never called)"),
+        Column(key="calls", heading="calls", kind="count", audience="all" if repeated else "programs"),
+        Column(key="input_shape", heading="input", kind="shape", detail=3),
+        Column(key="output_shape", heading="output", kind="shape"),
+        Column(key="window", heading="window", kind="window", audience="people", detail=2),
+        *(Column(key=key, kind="shape", audience="programs") for key in ("kernel", "stride", "padding")),
+        Column(key="groups", kind="count", audience="programs"),
+        *_cost_columns(cost),
+        Column(key="receptive_field", heading="receptive field", kind="shape", detail=4),
+        Column(key="effective_stride", heading="effective stride", kind="step", detail=4),
+        Column(key="formula", heading="formula", detail=5),
+        Column(key="counted", audience="programs"),
+    )

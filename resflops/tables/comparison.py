@@ -1,0 +1,238 @@
+"""The comparison: one row a model, with the published figures beside the exact ones."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from msgspec import Struct, to_builtins
+
+from resflops.cost import Cost
+from resflops.published import Agreement, PublishedFigure, agreement, figures_of
+from resflops.records import Shape
+from resflops.sources import FoundModel
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
+
+__all__ = ["Entry", "Verdict", "comparison", "entry", "verdicts"]
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """A cost, with what is known of its model."""
+
+    cost: Cost
+    variant: str = ""
+    """Which network it is, where the name means different ones to different people."""
+    figures: tuple[PublishedFigure, ...] = ()
+    """What was printed of this network on this input."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """A published figure beside ours."""
+
+    figure: PublishedFigure
+    exact: int | Fraction
+    agreement: Agreement
+
+
+def entry(found: FoundModel, cost: Cost) -> Entry:
+    """A cost with the figures that were printed of its model.
+
+    Multiply-accumulates depend on the input, so theirs hold for the usual one alone.
+    """
+    usual = _shapes(cost) == ((1, *found.input_shape),)
+    figures = tuple(figure for figure in figures_of(found.name) if usual or figure.quantity != "macs")
+    return Entry(cost=cost, variant=found.variant, figures=figures)
+
+
+def comparison(entries: Sequence[Entry]) -> Table:
+    """The table of ``resflops table``, models in the given order; all costs under one convention."""
+    using = entries[0].cost.priced_by
+    dearest = max(entries, key=lambda one: one.cost.total).cost
+    judged = [verdicts(one, among=[other.cost for other in entries]) for one in entries]
+    rows = tuple(_row(one, dearest, given) for one, given in zip(entries, judged, strict=True))
+    return Table(
+        title=f"Cost under the convention {using.name}",
+        convention=using.name,
+        columns=_columns(rows, cost_heading(using), dearest.model),
+        rows=rows,
+        notes=(
+            convention_note(using),
+            *(_variant_note(one) for one in entries if one.variant),
+            *(note for given in judged for verdict in given for note in _verdict_notes(verdict, entries)),
+            *(uncounted_note(one.cost) for one in entries if not one.cost.complete),
+        ),
+    )
+
+
+def verdicts(one: Entry, *, among: Sequence[Cost]) -> tuple[Verdict, ...]:
+    """The published figures that can be judged: a ratio needs the other model too.
+
+    Args:
+        one: the model.
+        among: the costs at hand, in which a ratio finds its other model.
+    """
+    judged = []
+    for figure in one.figures:
+        if figure.quantity == "macs" and one.cost.convention != "macs":
+            continue
+        exact: int | Fraction = _exact(one.cost, figure)
+        if figure.relative_to:
+            others = [cost for cost in among if cost.model == figure.relative_to]
+            if not others or _shapes(others[0]) != _shapes(one.cost):
+                continue
+            exact = Fraction(exact, _exact(others[0], figure))
+        judged.append(Verdict(figure=figure, exact=exact, agreement=agreement(figure, exact)))
+    return tuple(judged)
+
+
+def _exact(cost: Cost, figure: PublishedFigure) -> int:
+    """Our count of what a published figure counts."""
+    within = _scope(figure.scope)
+    rows = [row for row in cost.layers if within(row.name, row.op)]
+    if figure.quantity == "macs":
+        return sum(row.macs for row in rows)
+    buffers = (
+        tensor.elements
+        for module in cost.trace.modules
+        if figure.quantity == "params+buffers" and within(module.path, "")
+        for tensor in module.buffers
+        if not tensor.tied_to
+    )
+    return sum(row.params for row in rows) + sum(buffers)
+
+
+def _scope(scope: str) -> Callable[[str, str], bool]:
+    """Whether an op of a layer belongs to the part of the network that a figure is about."""
+    if scope == "convolutions":
+        return lambda _, op: op.startswith("conv")
+    return lambda layer, _: not scope or layer == scope or layer.startswith(f"{scope}.")
+
+
+def _shapes(cost: Cost) -> tuple[Shape, ...]:
+    return tuple(given.shape for given in cost.trace.inputs)
+
+
+def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
+    cost = one.cost
+    return {
+        "model": cost.model,
+        "input": _shapes(cost),
+        "params": cost.params,
+        "macs": cost.macs,
+        "total": cost.total,
+        "trainable": cost.trainable,
+        "frozen": cost.frozen,
+        "buffers": cost.buffers,
+        "ratio": cost.total / dearest.total if dearest.total else None,
+        "complete": cost.complete,
+        "uncounted": to_builtins(cost.uncounted),
+        "variant": one.variant,
+        "published": [_verdict_data(verdict) for verdict in judged],
+        "published_macs": tuple(_printed(v) for v in judged if _is_about(v, "macs")),
+        "published_params": tuple(_printed(v) for v in judged if _is_about(v, "params")),
+    }
+
+
+def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ...]:
+    def shown(key: str) -> Audience:
+        return "all" if any(row[key] for row in rows) else "programs"
+
+    several: Audience = "all" if len(rows) > 1 else "programs"
+    printed = (("published_macs", "published MACs"), ("published_params", "published parameters"))
+    return (
+        Column(key="model", heading="model"),
+        Column(key="input", heading="input", kind="shapes", detail=1),
+        Column(key="params", heading="parameters", kind="count"),
+        Column(key="trainable", heading="trainable", kind="count", audience=shown("frozen")),
+        Column(key="frozen", heading="frozen", kind="count", audience=shown("frozen")),
+        Column(key="buffers", heading="buffers", kind="count", audience=shown("buffers"), detail=2),
+        Column(key="macs", heading="MACs", kind="count", audience="programs"),
+        Column(key="total", heading=cost, kind="count", exact_if="complete"),
+        Column(key="total", heading="≈", kind="rounded", audience="people"),
+        Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
+        *(
+            Column(key=key, heading=heading, kind="lines", audience="people", wraps=True, detail=3)
+            for key, heading in printed
+            if shown(key) == "all"
+        ),
+        Column(key="complete", heading="complete", audience="programs"),
+        Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
+        Column(key="variant", heading="variant", audience="programs"),
+        Column(key="published", heading="published", kind="data", audience="programs"),
+    )
+
+
+_OURS: dict[Agreement, str] = {
+    "exact": "exactly ours",
+    "rounded": "ours rounded",
+    "truncated": "ours truncated",
+    "approximate": "about ours",
+    "differs": "ours differs",
+}
+
+
+def _is_about(verdict: Verdict, quantity: str) -> bool:
+    """Whether a figure stands in the column of a quantity; those of a part of a network are for programs."""
+    figure = verdict.figure
+    return figure.quantity == quantity and not figure.relative_to and figure.scope in {"", "convolutions"}
+
+
+def _printed(verdict: Verdict) -> str:
+    figure = verdict.figure
+    unit = f" {figure.unit.removesuffix('s')}" if figure.unit else ""
+    part = f" ({figure.scope} alone)" if figure.scope else ""
+    return f"{figure.printed}{unit}{part}, {figure.source}: {_OURS[verdict.agreement]}"
+
+
+def _verdict_data(verdict: Verdict) -> Row:
+    exact = verdict.exact
+    return {
+        **to_builtins(verdict.figure),
+        "exact": exact if isinstance(exact, int) else float(exact),
+        "agreement": verdict.agreement,
+    }
+
+
+def _variant_note(one: Entry) -> Note:
+    return Note(
+        text="{model}: {variant}.",
+        figures={"model": Figure("text", one.cost.model), "variant": Figure("text", one.variant)},
+    )
+
+
+def _verdict_notes(verdict: Verdict, entries: Sequence[Entry]) -> list[Note]:
+    """What a cell has no room for: ratios, sums, parts, and reasons of a difference."""
+    figure, texts = verdict.figure, to_builtins(verdict.figure)
+    given = {name: Figure("text", text) for name, text in texts.items()}
+    given["ours"] = Figure("text", _OURS[verdict.agreement])
+    if figure.relative_to:
+        given["exact"] = Figure("fine share", verdict.exact)
+        text = "{source} print {printed} for {model} relative to {relative_to}; exact is {exact}: {ours}."
+    elif figure.quantity == "params+buffers":
+        cost = next(one.cost for one in entries if figure in one.figures)
+        if not cost.buffers:
+            return []
+        given |= {
+            "params": Figure("count", cost.params),
+            "buffers": Figure("count", cost.buffers),
+            "exact": Figure("count", verdict.exact),
+        }
+        text = "{model}: {params} parameters + {buffers} buffers = {exact}; {source} print {printed}: {ours}."
+    elif figure.reason:
+        text = "{model}: {source} print {printed}, and ours differs: {reason}."
+    elif figure.scope == "convolutions":
+        given["exact"] = Figure("count", verdict.exact)
+        text = "{model}: {source} print {printed} for the convolutions alone, which have {exact}: {ours}."
+    else:
+        return []
+    return [Note(text=text, figures=given)]
+
+
+def uncounted_note(cost: Cost) -> Note:
+    """Which ops the total lacks, the most data touched first."""
+    ops = "; ".join(
+        f"{lacking.op} ({lacking.calls} calls, first in {lacking.layer or 'the model itself'})"
+        for lacking in cost.uncounted
+    )
+    return Note(
+        text="{model} is incomplete (≥): these ops have no rule and are not in its figures: {ops}.",
+        figures={"model": Figure("text", cost.model), "ops": Figure("text", ops)},
+    )

@@ -1,0 +1,184 @@
+"""What there is: networks, conventions and ops, none of which takes a model to tell."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
+
+from resflops.conventions import CONVENTIONS, Convention, Prices
+from resflops.models.catalog import CHOICES, NETWORKS, Network
+from resflops.rules import FREE, RULES, Rule
+from resflops.tables.table import Column, Figure, Note, Table
+
+__all__ = ["convention_table", "conventions_table", "networks_table", "ops_table"]
+
+Said = TypeVar("Said", bound=Hashable)
+
+
+def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
+    """The table of ``resflops models``."""
+    return Table(
+        title="Built-in networks",
+        columns=(
+            Column(key="family", heading="family", repeats=False),
+            Column(key="model", heading="model"),
+            Column(key="input", heading="input", kind="shape"),
+            Column(key="summary", heading="what it is", wraps=True, detail=1),
+            Column(key="options", heading="options", kind="names", wraps=True, detail=2),
+            Column(key="variant", heading="variant", audience="programs"),
+        ),
+        rows=tuple(
+            {
+                "model": network.name,
+                "family": network.family,
+                "input": network.input_shape,
+                "summary": network.summary,
+                "variant": network.variant,
+                "options": tuple(f"{name}={_choice(name, value)}" for name, value in network.options.items()),
+            }
+            for network in networks
+        ),
+        notes=(
+            Note(
+                text="Options go after the name, as in resnet34,shortcut=A,num_classes=10; "
+                "shown is what holds without them, and for shortcut the other choices.",
+                audience="people",
+            ),
+        ),
+    )
+
+
+def _choice(name: str, value: object) -> str:
+    others = [word for word in CHOICES.get(name, ()) if word != value]
+    return "|".join([str(value), *others])
+
+
+def conventions_table() -> Table:
+    """The table of ``resflops conventions``."""
+    return Table(
+        title="Conventions",
+        columns=(
+            Column(key="name", heading="convention"),
+            Column(key="counts", heading="counts", wraps=True, detail=1),
+            Column(key="source", heading="source", wraps=True, detail=1),
+            Column(key="prices", kind="data", audience="programs"),
+            Column(key="op_prices", kind="data", audience="programs"),
+        ),
+        rows=tuple(
+            {
+                "name": each.name,
+                "counts": each.counts,
+                "source": each.source,
+                "prices": each.prices,
+                "op_prices": each.op_prices,
+            }
+            for each in CONVENTIONS.values()
+        ),
+        notes=(
+            Note(text="resflops conventions NAME shows one with its prices, op by op.", audience="people"),
+        ),
+    )
+
+
+def convention_table(using: Convention) -> Table:
+    """The table of ``resflops conventions NAME``: what each op with a rule counts under it."""
+    counted = {op: (rule.summary, _price(using.prices_of(op))) for op, rule in _rules() if _counts(using, op)}
+    price = Figure("names", _price(using.prices))
+    varies = bool(using.op_prices)
+    return Table(
+        title=f"Convention {using.name}",
+        convention=using.name,
+        intro=(
+            Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
+            Note(text="source: {source}", figures={"source": Figure("text", using.source)}),
+            *([] if varies else [Note(text="prices: {price}", figures={"price": price})]),
+        ),
+        facts={
+            "name": using.name,
+            "counts": using.counts,
+            "source": using.source,
+            "prices": using.prices,
+            "op_prices": using.op_prices,
+        },
+        columns=(
+            Column(key="ops", heading="op", kind="names", wraps=True),
+            Column(key="work", heading="its work", wraps=True),
+            Column(
+                key="price",
+                heading="prices",
+                kind="names",
+                audience="all" if varies else "programs",
+                wraps=True,
+            ),
+        ),
+        rows=tuple(
+            {"ops": ops, "work": summary, "price": price} for (summary, price), ops in _grouped(counted)
+        ),
+        notes=(Note(text="Free under every convention are the ops that do no arithmetic: resflops ops."),),
+    )
+
+
+def _rules() -> list[tuple[str, Rule]]:
+    """The rules, those with multiply-accumulates first."""
+    return sorted(RULES.items(), key=lambda item: item[1].factors is None)
+
+
+def _counts(using: Convention, op: str) -> bool:
+    """Whether an op can cost anything: under a price of MACs alone, only an op that has some."""
+    quantities = {quantity for quantity, unit in using.prices_of(op).items() if unit}
+    return bool(quantities - {"macs"}) or (bool(quantities) and RULES[op].factors is not None)
+
+
+UNIT_NAMES = {
+    "macs": "MAC",
+    "bias_adds": "bias add",
+    "arithmetic": "other arithmetic operation",
+    "comparisons": "comparison",
+    "transcendental": "transcendental function",
+    "output_elements": "output element",
+    "input_elements": "input element",
+}
+"""What a price is per, in words."""
+
+
+def _price(prices: Prices) -> tuple[str, ...]:
+    return tuple(f"{unit} per {UNIT_NAMES.get(quantity, quantity)}" for quantity, unit in prices.items())
+
+
+def ops_table() -> Table:
+    """The table of ``resflops ops``: those with a rule, and those that are free."""
+    return Table(
+        title="Ops with a rule",
+        columns=(
+            Column(key="ops", heading="op", kind="names", wraps=True),
+            Column(key="work", heading="its work", wraps=True),
+        ),
+        rows=_summaries({op: rule.summary for op, rule in _rules()}, "work"),
+        notes=(
+            Note(
+                text="Any other op that does work is reported as uncounted, and totals that lack it bear a ≥.",
+                audience="people",
+            ),
+        ),
+        below=(
+            Table(
+                name="free",
+                title="Ops that are free, under every convention",
+                columns=(
+                    Column(key="reason", heading="reason", wraps=True),
+                    Column(key="ops", heading="op", kind="names", wraps=True),
+                ),
+                rows=_summaries(FREE, "reason"),
+            ),
+        ),
+    )
+
+
+def _summaries(texts: Mapping[str, str], key: str) -> tuple[dict[str, object], ...]:
+    return tuple({"ops": ops, key: text} for text, ops in _grouped(texts))
+
+
+def _grouped(of_op: Mapping[str, Said]) -> list[tuple[Said, tuple[str, ...]]]:
+    """Ops with the same to say, together."""
+    groups: dict[Said, list[str]] = {}
+    for op, value in of_op.items():
+        groups.setdefault(value, []).append(op)
+    return [(value, tuple(ops)) for value, ops in groups.items()]

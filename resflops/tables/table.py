@@ -1,0 +1,128 @@
+"""A table as a value: named columns, rows of raw values, notes. Nothing here is formatted."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
+
+from resflops.conventions import Convention
+
+__all__ = ["Audience", "Column", "Figure", "Kind", "Note", "Row", "Table", "cost_heading", "for_people"]
+
+Kind = Literal[
+    "text",
+    "lines",
+    "names",
+    "count",
+    "rounded",
+    "share",
+    "fine share",
+    "shape",
+    "shapes",
+    "step",
+    "window",
+    "data",
+]
+"""What a value is, which decides how it is written and to which side it is set.
+
+``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
+is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
+mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
+``data`` is nested and only for JSON.
+"""
+
+Audience = Literal["all", "people", "programs"]
+"""Who reads it: programs read JSON and CSV, people the other formats."""
+
+Row = Mapping[str, Any]
+"""Column key to raw value: counts are ints, shapes tuples, and None is what there is not."""
+
+Audienced = TypeVar("Audienced", "Column", "Note")
+
+
+class Column(Struct, frozen=True, kw_only=True):
+    """One column, and how it may give way where the screen is narrow."""
+
+    key: str
+    heading: str = ""
+    kind: Kind = "text"
+    audience: Audience = "all"
+    empty: str = ""
+    """What stands for an empty text."""
+    exact_if: str = ""
+    """Key of the truth value without which the figure is only a lower bound."""
+    repeats: bool = True
+    """Whether a value equal to the one above it is written again."""
+    wraps: bool = False
+    """Whether its text may be broken over several lines."""
+    detail: int = 0
+    """Whether it may go to a line of its own under the row: the higher, the sooner."""
+
+
+class Figure(Struct, frozen=True):
+    """A value inside a sentence."""
+
+    kind: Kind
+    value: Any
+
+
+class Note(Struct, frozen=True, kw_only=True):
+    """A sentence under the table; ``{name}`` in it stands for one of its figures."""
+
+    text: str
+    figures: Mapping[str, Figure] = {}
+    audience: Audience = "all"
+
+
+class Table(Struct, frozen=True, kw_only=True):
+    """What there is to show, for every format alike."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    name: str = "rows"
+    """The key that its rows stand under in JSON."""
+    convention: str = ""
+    """The convention that its figures are under; ``""`` for a table without costs."""
+    intro: tuple[Note, ...] = ()
+    """What to read before the rows."""
+    facts: Row = {}
+    """What holds for the whole table, for programs; people read it in the title."""
+    hidden: frozenset[int] = frozenset()
+    """Places of rows that only programs are given."""
+    total: Row | None = None
+    notes: tuple[Note, ...] = ()
+    below: tuple["Table", ...] = ()
+    """Tables that belong under this one."""
+
+    def shown_rows(self) -> tuple[Row, ...]:
+        """The rows for people."""
+        return tuple(row for place, row in enumerate(self.rows) if place not in self.hidden)
+
+
+def for_people(items: tuple[Audienced, ...]) -> tuple[Audienced, ...]:
+    """The columns or notes that people read."""
+    return tuple(item for item in items if item.audience != "programs")
+
+
+UNITS = {"macs": "MACs", "flops": "FLOPs"}
+"""What the conventions of one kind of operation count; any other counts a mixture, a cost."""
+
+
+def cost_heading(using: Convention) -> str:
+    """The heading of a column of costs, which always names the convention.
+
+    >>> from resflops.conventions import convention
+    >>> cost_heading(convention("macs")), cost_heading(convention("formula"))
+    ('MACs (macs)', 'cost (formula)')
+    """
+    return f"{UNITS.get(using.name, 'cost')} ({using.name})"
+
+
+def convention_note(using: Convention) -> Note:
+    """What the convention counts, in words."""
+    return Note(text="{name} counts {counts}.", figures=_texts(name=using.name, counts=using.counts))
+
+
+def _texts(**values: str) -> dict[str, Figure]:
+    return {name: Figure("text", value) for name, value in values.items()}
