@@ -8,7 +8,8 @@ The tree::
     │   └── SpecError           the text of a model spec is malformed
     ├── InputError              an input shape that no tensor can have
     ├── TraceError              the forward pass could not be traced
-    │   └── ShapeError          an op does not take these shapes
+    │   ├── ShapeError          an op does not take these shapes
+    │   └── DataDependentError  an op needs values where a trace on shapes has none
     ├── UnknownConventionError  no convention of that name
     ├── DuplicateError          a name was registered twice
     ├── FileError               a file could not be read or written
@@ -22,6 +23,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "DataDependentError",
     "DuplicateError",
     "FileError",
     "InputError",
@@ -64,6 +66,10 @@ class TraceError(ResflopsError):
 
 class ShapeError(TraceError):
     """An op does not take these shapes."""
+
+
+class DataDependentError(TraceError):
+    """An op needs the values of a tensor, and a trace on shapes has none."""
 
 
 class UnknownConventionError(ResflopsError):

@@ -152,6 +152,8 @@ class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag=
     """Every module of the model, called or not, the model itself first."""
     ops: tuple[OpRecord, ...]
     execution: Execution = "meta"
+    notes: tuple[str, ...] = ()
+    """What a reader should know of how it was taken, such as why it had to run for real."""
     stages: dict[str, str] = {}
     """Module path prefix to the name of the stage it belongs to, where the model names stages."""
     torch_version: str = ""

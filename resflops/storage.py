@@ -53,6 +53,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if target.is_dir():
         raise FileError(f"cannot write {os.fspath(path)}: it is a folder; give a file name in it")
+    if target.exists() and not target.is_file():
+        # Putting a file in its place would take a device or a pipe away from everyone else.
+        raise FileError(f"cannot write {os.fspath(path)}: it is a device or a pipe; give the name of a file")
     if not target.parent.is_dir():
         raise FileError(
             f"cannot write {os.fspath(path)}: there is no folder {target.parent}; create it first"

@@ -38,10 +38,10 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, argument: str) -> UsageError:
         """The error for an argument that the command does not take."""
         if not argument.startswith("-"):
-            return UsageError(f"{self.prog} does not take {argument!r} there; see {self.prog} --help")
+            return UsageError(f"{argument!r} is one argument too many; see {self.prog} --help")
         name = argument.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        return UsageError(f"{self.prog} has no option {name}{near(name, known)}; see {self.prog} --help")
+        return UsageError(f"no option {name}{near(name, known)}; see {self.prog} --help")
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -122,22 +122,22 @@ def read_shape(text: str) -> Shape:
             )
         if len(size) > LONGEST_SIZE:
             raise InputError(
-                f"--input {text!r}: a size of {len(size)} digits is larger than torch can address"
+                f"--input {text!r}: a size of {len(size)} digits is beyond any tensor; give a smaller one"
             )
         if int(size) == 0:
             raise InputError(f"--input {text!r}: a size is 0; every size must be at least 1")
     return tuple(map(int, sizes))
 
 
-def whole_number(text: str) -> int:
-    """A number from 1 on.
+def whole_number(option: str) -> Callable[[str], int]:
+    """A reader of numbers from 1 on, which raises UsageError at any other text."""
 
-    Raises:
-        UsageError: it is none.
-    """
-    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SIZE and int(text)):
-        raise UsageError(f"{text!r} is no whole number from 1 on")
-    return int(text)
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SIZE and int(text)):
+            raise UsageError(f"{option} takes a whole number from 1 on, and {text!r} is none")
+        return int(text)
+
+    return read
 
 
 def _writable(path: str) -> str:

@@ -33,13 +33,13 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as done:
         # --help and --version have printed what was asked for; errors raise UsageError.
         return int(done.code or 0)
+    if unknown:
+        raise of_commands.get(given.command, parser).unknown(unknown[0])
     if given.command is None:
         parser.print_help()
         return 0
-    if unknown:
-        raise of_commands[given.command].unknown(unknown[0])
-    run_it: Command = given.command_value
-    return run_it.run(given)
+    command: Command = given.command_value
+    return command.run(given)
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:

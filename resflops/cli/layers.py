@@ -15,7 +15,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--depth",
         metavar="N",
-        type=whole_number,
+        type=whole_number("--depth"),
         help="add layers up to this depth of the module tree; 1 gives the model's own children",
     )
     parser.add_argument(

@@ -26,7 +26,7 @@ def _add_arguments(parser: Parser) -> None:
 def _run(given: argparse.Namespace) -> int:
     # argparse itself would ask for --models before it reports the --modles that was given.
     if not given.models:
-        raise UsageError("resflops table needs models to compare: --models resnet34 vgg19")
+        raise UsageError("no models are given; name those to compare, as in --models resnet34 vgg19")
     write(comparison([entry(found, cost) for found, cost in counted(given.models, given)]), given)
     return 0
 

@@ -2,10 +2,7 @@
 
 import csv
 import io
-import json
 from typing import Any
-
-from msgspec import to_builtins
 
 from resflops.render.formats import plain, shape
 from resflops.render.registry import Screen, renderer
@@ -26,7 +23,7 @@ def as_csv(table: Table, screen: Screen) -> str:
     the file is one table whose columns can be added up.
     """
     del screen
-    columns = [column for column in table.columns if column.audience != "people"]
+    columns = [column for column in table.columns if column.audience != "people" and column.kind != "data"]
     named = ["convention"] if table.convention else []
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
@@ -51,8 +48,6 @@ def _field(column: Column, row: Row) -> str | int | float:
 def _text(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a cell
     if column.kind in {"shape", "step"}:
         return shape(value, by="x")
-    if column.kind == "names":
-        return ", ".join(value)
-    if column.kind == "data":
-        return json.dumps(to_builtins(value), ensure_ascii=False) if value else ""
+    if column.kind in {"names", "lines"}:
+        return ", ".join(value) if column.kind == "names" else "; ".join(value)
     return str(value)

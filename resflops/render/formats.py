@@ -10,7 +10,18 @@ from resflops.records import Shape
 from resflops.tables import Column, Figure, Kind, Note, Table
 from resflops.tables.table import Row
 
-__all__ = ["RIGHT", "footer", "plain", "sentence", "shown_cells", "written"]
+__all__ = [
+    "RIGHT",
+    "footer",
+    "plain",
+    "rounded",
+    "sentence",
+    "shape",
+    "share",
+    "shown_cells",
+    "window",
+    "written",
+]
 
 RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share"))
 """Kinds that are set to the right, so that their digits stand below each other."""

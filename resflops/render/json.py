@@ -37,7 +37,7 @@ def _object(table: Table, row: Row) -> Mapping[str, Any]:
     return {
         column.key: plain(column.kind, row[column.key])
         for column in table.columns
-        if column.audience != "people" and column.key in row
+        if column.audience != "people" and column.kind != "lines" and column.key in row
     }
 
 

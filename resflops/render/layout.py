@@ -15,7 +15,7 @@ GAP = 2
 LEAST_WRAP = 30
 """A text wrapped to fewer characters reads worse than one on a line of its own."""
 
-LONGEST_HEADING = 10
+LONGEST_HEADING = 14
 """A longer heading is wrapped where its column is narrower."""
 
 

@@ -1,11 +1,14 @@
-"""From the text of a spec to the model it names."""
+"""From the text of a spec to the model it names, or of a pattern to the specs it stands for."""
 
+from fnmatch import fnmatchcase
+
+import resflops.sources.origins  # noqa: F401 - registers the sources
 from resflops.errors import UnknownModelError, near
-from resflops.sources import builtin
 from resflops.sources.found import FoundModel
+from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source
 from resflops.sources.spec import parse_spec
 
-__all__ = ["find"]
+__all__ = ["expand", "find", "names"]
 
 
 def find(text: str) -> FoundModel:
@@ -14,12 +17,76 @@ def find(text: str) -> FoundModel:
     Raises:
         SpecError: the spec is malformed, or sets an option that the model lacks.
         UnknownModelError: there is no model of that name.
+        ModelError: the package that it comes from is missing or broken.
     """
     spec = parse_spec(text)
-    found = builtin.find_builtin(spec)
-    if found is None:
-        known = builtin.names()
+    source, name = _source_of(spec.name)
+    return source.find(name, spec)
+
+
+def expand(text: str) -> list[str]:
+    """The specs that a pattern stands for, in the order of their source; a spec stands for itself.
+
+    >>> expand("resnet1?2"), expand("vgg19")
+    (['resnet152'], ['vgg19'])
+
+    Args:
+        text: a spec, in whose name ``*``, ``?`` and ``[…]`` may stand for other characters.
+            Options after the name go to every model.
+
+    Raises:
+        SpecError: the spec is malformed.
+        UnknownModelError: nothing matches.
+        ModelError: the package that it comes from is missing or broken.
+    """
+    spec = parse_spec(text)
+    if not any(mark in spec.name for mark in "*?["):
+        return [text]
+    source, pattern = _source_of(spec.name)
+    known = source.names()
+    matching = [name for name in known if fnmatchcase(name, pattern)]
+    if not matching:
+        plain = pattern.translate({ord(mark): None for mark in "*?[]"})
         raise UnknownModelError(
-            f"no model named {spec.name!r}{near(spec.name.lower(), known)}; resflops models lists them all"
+            f"no model matches {spec.name!r}{near(plain, known)}; the pattern {_join(source, '*')!r} matches all"
         )
-    return found
+    options = "".join(f",{name}={value}" for name, value in spec.options.items())
+    return [_join(source, name) + options for name in matching]
+
+
+def names(prefix: str = BUILTIN) -> list[str]:
+    """The specs of all models that a source lists, in its own order.
+
+    Raises:
+        UnknownModelError: there is no source of that prefix.
+        ModelError: the package that it comes from is missing or broken.
+    """
+    source = SOURCES.get(prefix)
+    if source is None:
+        raise _unknown_source(f"{prefix}/", prefix)
+    return [_join(source, name) for name in source.names()]
+
+
+def _source_of(name: str) -> tuple[Source, str]:
+    prefix, slash, rest = name.partition("/")
+    # A local path may stand behind a prefix, as in hf/config.json, and before a colon.
+    if slash and prefix and prefix in SOURCES:
+        return SOURCES[prefix], rest
+    if ":" in name:
+        return SOURCES[FACTORY], name
+    if slash:
+        raise _unknown_source(name, prefix)
+    return SOURCES[BUILTIN], name
+
+
+def _unknown_source(name: str, prefix: str) -> UnknownModelError:
+    known = [each for each in SOURCES if each not in (BUILTIN, FACTORY)]
+    return UnknownModelError(
+        f"{name!r}: there is no source {prefix!r}{near(prefix, known)}; "
+        f"a model's name stands alone or behind {', '.join(f'{each}/' for each in known)}, "
+        "and a factory behind its module, as in package.module:factory"
+    )
+
+
+def _join(source: Source, name: str) -> str:
+    return name if source.prefix == BUILTIN else f"{source.prefix}/{name}"

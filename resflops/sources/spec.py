@@ -1,10 +1,20 @@
 """The text of a spec, taken apart: ``resnet34,shortcut=A,num_classes=10``."""
 
+import re
+from ast import literal_eval
+
 from msgspec import Struct
 
 from resflops.errors import SpecError
 
-__all__ = ["Spec", "parse_spec"]
+__all__ = ["Spec", "Value", "parse_spec", "read_value"]
+
+Value = int | float | bool | str | list[object] | tuple[object, ...] | dict[object, object] | None
+
+# A comma between brackets or quotes belongs to the value, as in depths=[2,2,6,2].
+_PART = re.compile(r"""(?:\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|"[^"]*"|'[^']*'|[^,])+|(?<=,)(?=,|$)|^(?=,|$)""")
+
+_WORDS: dict[str, Value] = {"true": True, "false": False, "none": None, "null": None}
 
 
 class Spec(Struct, frozen=True, kw_only=True):
@@ -15,17 +25,23 @@ class Spec(Struct, frozen=True, kw_only=True):
     name: str
     options: dict[str, str] = {}
 
+    def values(self) -> dict[str, Value]:
+        """The options as Python values."""
+        return {name: read_value(text) for name, text in self.options.items()}
+
 
 def parse_spec(text: str) -> Spec:
     """Take a spec apart at its commas and equals signs.
 
     >>> parse_spec("resnet34,shortcut=A").options
     {'shortcut': 'A'}
+    >>> parse_spec("nets:make,depths=[2,2,6],name=small").options
+    {'depths': '[2,2,6]', 'name': 'small'}
 
     Raises:
         SpecError: no name, an option without a value, or one that is given twice.
     """
-    name, *rest = (part.strip() for part in text.split(","))
+    name, *rest = (part.strip() for part in _PART.findall(text) or [""])
     if not name or "=" in name:
         raise SpecError(
             f"{text!r} is no model spec: it must begin with a model's name, as in resnet34,shortcut=A"
@@ -39,3 +55,21 @@ def parse_spec(text: str) -> Spec:
             raise SpecError(f"{text!r} sets {option} twice; set it once")
         options[option] = value
     return Spec(text=text, name=name, options=options)
+
+
+def read_value(text: str) -> Value:
+    """What a text means in Python: a number, a bool, None, a list; else it stands for itself.
+
+    >>> [read_value(text) for text in ("2", "1e-3", "true", "None", "(2, 6)", "gelu")]
+    [2, 0.001, True, None, (2, 6), 'gelu']
+    """
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    # Only what begins like a literal: Python warns of some other texts.
+    if not re.match(r"""[-+.\d\[({"']""", text):
+        return text
+    try:
+        value: Value = literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+    return value

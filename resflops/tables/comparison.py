@@ -11,7 +11,7 @@ from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
 
-__all__ = ["Entry", "Verdict", "comparison", "entry", "verdicts"]
+__all__ = ["Entry", "Verdict", "comparison", "entry", "uncounted_note", "verdicts"]
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -149,9 +149,8 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="total", heading="≈", kind="rounded", audience="people"),
         Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
         *(
-            Column(key=key, heading=heading, kind="lines", audience="people", wraps=True, detail=3)
+            Column(key=key, heading=heading, kind="lines", audience=shown(key), wraps=True, detail=3)
             for key, heading in printed
-            if shown(key) == "all"
         ),
         Column(key="complete", heading="complete", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),

@@ -154,7 +154,7 @@ def ops_table() -> Table:
         rows=_summaries({op: rule.summary for op, rule in _rules()}, "work"),
         notes=(
             Note(
-                text="Any other op that does work is reported as uncounted, and totals that lack it bear a ≥.",
+                text="Any other op that does work is reported as uncounted, and totals without it bear a ≥.",
                 audience="people",
             ),
         ),

@@ -7,7 +7,18 @@ from msgspec import Struct
 
 from resflops.conventions import Convention
 
-__all__ = ["Audience", "Column", "Figure", "Kind", "Note", "Row", "Table", "cost_heading", "for_people"]
+__all__ = [
+    "Audience",
+    "Column",
+    "Figure",
+    "Kind",
+    "Note",
+    "Row",
+    "Table",
+    "convention_note",
+    "cost_heading",
+    "for_people",
+]
 
 Kind = Literal[
     "text",
@@ -28,7 +39,7 @@ Kind = Literal[
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
-``data`` is nested and only for JSON.
+``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
 Audience = Literal["all", "people", "programs"]

@@ -49,8 +49,9 @@ def _attributes(modules: list[nn.Module]) -> list[Attributes]:
         attributes
         for module in modules
         for own in (module.__dict__,)
-        for attributes in (own, own["_parameters"], own["_buffers"], own["_modules"])
-        if attributes
+        for attributes in (own, own.get("_parameters"), own.get("_buffers"), own.get("_modules"))
+        # A scripted module keeps its own in C++, behind something that is no dict.
+        if attributes and type(attributes) is dict
     ]
 
 
@@ -78,9 +79,4 @@ def _restore_generators(torch_state: Tensor, python_state: tuple[Any, ...]) -> N
 
 
 def _buffer_values(modules: list[nn.Module]) -> list[tuple[Tensor, Tensor]]:
-    return [
-        (buffer, buffer.clone())
-        for module in modules
-        for buffer in module._buffers.values()
-        if buffer is not None
-    ]
+    return [(buffer, buffer.clone()) for module in modules for buffer in module.buffers(recurse=False)]

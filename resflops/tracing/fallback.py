@@ -1,5 +1,6 @@
 """The second level: aten ops of functions that the table does not describe, in the same words."""
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +39,11 @@ _SAME_OP: dict[str, str] = {
 
 
 class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Records the aten ops that run inside it into a recorder, as ops of one layer."""
+    """Records the aten ops that reach the dispatcher while it is on, into a recorder."""
 
-    def __init__(self, recorder: "Recorder", layer: str) -> None:
+    def __init__(self, recorder: "Recorder") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
-        self._layer = layer
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __torch_dispatch__(
@@ -61,7 +61,9 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             args, kwargs = on_meta(args, self._doubles), on_meta(kwargs, self._doubles)
         out = func(*args, **kwargs)
         op, inputs, attributes = describe_aten(func, args, kwargs)
-        self._recorder.note(op, self._layer, inputs, tuple(tensors_in(out)), attributes)
+        self._recorder.note(
+            op, self._recorder.layer_running(sys._getframe(1)), inputs, tuple(tensors_in(out)), attributes
+        )
         return out
 
 

@@ -2,23 +2,36 @@
 
 It works on two levels. A function whose output shape follows from its arguments (the
 table in ``functions/``) is recorded before torch dispatches it, and in a meta trace no
-kernel runs at all. Any other function runs, on meta tensors, under a dispatch mode that
-records the aten ops it turns into (``fallback.py``). Both write the same op names.
+kernel runs at all. Whatever else reaches torch's dispatcher, be it another function or
+compiled code that calls no function that Python could see, runs on meta tensors and is
+recorded as the aten ops it turns into (``fallback.py``). Both write the same op names.
 """
 
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor, nn
+from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
+from torch._C._functorch import maybe_current_level as functorch_level
 from torch.overrides import TorchFunctionMode
 
-from resflops.errors import ShapeError, TraceError
+from resflops.errors import DataDependentError, ShapeError, TraceError
 from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord, Shape
-from resflops.tracing.functions import DESCRIBED, FACTORIES, QUERIES, WHOLE, Mismatch, NotDescribed
+from resflops.tracing.fallback import DispatchRecorder
+from resflops.tracing.functions import (
+    DESCRIBED,
+    FACTORIES,
+    QUERIES,
+    WHOLE,
+    Call,
+    Mismatch,
+    NotDescribed,
+    Steps,
+)
 from resflops.tracing.meta import META, on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES
 
@@ -54,6 +67,18 @@ class Recorder(TorchFunctionMode):
         self._is_method: dict[int, bool] = {}
         # Real tensors that the model holds, and their meta doubles.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
+        # The layer of the function that is running through the dispatcher; None between functions.
+        self._running: str | None = None
+        self._net = DispatchRecorder(self)
+
+    def __enter__(self) -> Self:
+        self._net.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        self._net.__exit__(*exception)  # type: ignore[no-untyped-call]
 
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""
@@ -70,29 +95,69 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Record one call, and return what the model goes on with."""
         describe = self._described.get(func)
-        if describe is None:
+        # Inside vmap and its kin a tensor's shape lacks the dimensions that are mapped over.
+        if describe is None or functorch_level() is not None:
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         try:
             call = describe(*args, **kwargs) if kwargs else describe(*args)
+            if type(call) is not Call:
+                return self._in_steps(func, call, args, kwargs or {}, sys._getframe(1))
         except (TypeError, NotDescribed):
             # A use that the description does not cover; what is wrong with it, torch will say.
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         except Mismatch as error:
             raise self._mismatched(func, error, sys._getframe(1)) from None
-        inputs, shape, dtype = call.inputs, call.shape, call.dtype or call.inputs[0].dtype
         layer = self._calling_layer(sys._getframe(1))
-        out: Tensor
         if self.real:
-            out = func(*args, **(kwargs or {}))
-            shape, dtype = tuple(out.shape), out.dtype
-        elif call.in_place:
-            out = inputs[0]
-        else:
-            try:
+            with unseen_by_dispatch_modes():
+                out = func(*args, **(kwargs or {}))
+            self.note(call.op, layer, call.inputs, _outputs(out), call.attributes)
+            return out
+        return self._perform(call, layer)
+
+    def _perform(self, call: Call, layer: str) -> Any:
+        """Record a described op, and make what it gives without running it."""
+        inputs, shape, dtype = call.inputs, call.shape, call.dtype or call.inputs[0].dtype
+        if call.in_place:
+            self._record(call.op, layer, inputs, inputs[:1], (shape,), dtype, call.attributes)
+            return inputs[0]
+        try:
+            with unseen_by_dispatch_modes():
                 out = torch.empty(shape, dtype=dtype, device=META)
-            except (RuntimeError, TypeError) as error:
-                raise _too_large(layer, call.op, shape) from error
-        self._record(call.op, layer, inputs, (out,), (shape,), dtype, call.attributes)
+                if call.pack is None:
+                    self._record(call.op, layer, inputs, (out,), (shape,), dtype, call.attributes)
+                    return out
+                outs = (out, *[torch.empty(size, dtype=kind or inputs[0].dtype, device=META)
+                               for size, kind in call.others])  # fmt: skip
+        except (RuntimeError, TypeError) as error:
+            raise _too_large(layer, call.op, shape) from error
+        shapes = (shape, *[size for size, _ in call.others])
+        self._record(call.op, layer, inputs, outs, shapes, dtype, call.attributes)
+        return call.pack(outs)
+
+    def _in_steps(
+        self,
+        func: Callable[..., Any],
+        steps: Steps,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        frame: FrameType,
+    ) -> Any:
+        """Record a function that is several ops, one by one."""
+        before, layer, answer = len(self.ops), self._calling_layer(frame), None
+        try:
+            while True:
+                answer = self._perform(steps.send(answer), layer)
+        except StopIteration as end:
+            out = end.value
+        except BaseException:
+            del self.ops[before:]
+            raise
+        if self.real:
+            with unseen_by_dispatch_modes():
+                out = func(*args, **kwargs)
+            for tensor in _outputs(out):
+                self._remember(tensor, len(self.ops) - 1)
         return out
 
     def _undescribed(
@@ -105,18 +170,18 @@ class Recorder(TorchFunctionMode):
         if not self.real:
             args, kwargs = on_meta(args, self._doubles), on_meta(kwargs, self._doubles)
         try:
-            return self._run(func, args, kwargs, layer)
+            if functorch_level() is None and (func in self._whole or func in _ALONE):
+                with unseen_by_dispatch_modes():
+                    return self._run_alone(func, args, kwargs, layer)
+            return self._run_through_dispatcher(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
             raise _failed(func, layer, args, error) from error
 
-    def _run(
+    def _run_alone(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
     ) -> Any:
-        if func in self._whole:
-            out = func(*args, **kwargs)
-            outs = (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
-            self.note(self._whole[func], layer, tuple(tensors_in(args)), outs, {})
-        elif func in FACTORIES:
+        """Run a function that is one op by itself, and record it as that."""
+        if func in FACTORIES:
             out = func(*args, **(kwargs if self.real else {**kwargs, "device": META}))
             self.note(FACTORIES[func], layer, (), (out,), {})
         elif func is torch.Tensor.__setitem__:
@@ -124,20 +189,27 @@ class Recorder(TorchFunctionMode):
             target[index] = out = value
             self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), {})
         else:
-            out = self._through_dispatch(func, args, kwargs, layer)
+            out = func(*args, **kwargs)
+            self.note(self._whole[func], layer, tuple(tensors_in(args)), _outputs(out), {})
         return out
 
-    def _through_dispatch(
+    def _run_through_dispatcher(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
     ) -> Any:
-        from resflops.tracing.fallback import DispatchRecorder
-
-        before = len(self.ops)
-        with DispatchRecorder(self, layer):
+        """Run a function, and let the dispatcher tell what it turns into."""
+        before, outer = len(self.ops), self._running
+        self._running = layer
+        try:
             out = func(*args, **kwargs)
+        finally:
+            self._running = outer
         if len(self.ops) > before:
             self.fallbacks.append(_name(func))
         return out
+
+    def layer_running(self, frame: FrameType) -> str:
+        """The layer that an aten op belongs to, when the dispatcher is asked from a frame."""
+        return self._running if self._running is not None else self._calling_layer(frame)
 
     def note(
         self,
@@ -172,12 +244,15 @@ class Recorder(TorchFunctionMode):
             producers=tuple([made.get(id(tensor), CONSTANT) for tensor in inputs]),
         )
         for out in outs:
-            made[id(out)] = len(self.ops)
-            if self.real:
-                self._watched.append(ref(out, self._forgetting(id(out))))
-            else:
-                self._kept.append(out)
+            self._remember(out, len(self.ops))
         self.ops.append(record)
+
+    def _remember(self, out: Tensor, op: int) -> None:
+        self._made[id(out)] = op
+        if self.real:
+            self._watched.append(ref(out, self._forgetting(id(out))))
+        else:
+            self._kept.append(out)
 
     def _forgetting(self, key: int) -> Callable[[ReferenceType[Tensor]], None]:
         made = self._made
@@ -211,6 +286,23 @@ class Recorder(TorchFunctionMode):
         return ShapeError(f"{_where(self._calling_layer(frame))}: {_name(func)}: {error}")
 
 
+_ALONE = frozenset([*FACTORIES, torch.Tensor.__setitem__])
+"""Functions that are one op by themselves, besides those of ``WHOLE``."""
+
+_NEEDS_VALUES = frozenset(
+    getattr(torch.Tensor, name)
+    for name in (
+        "item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "__contains__",
+        "nonzero", "unique", "masked_select",
+    )
+)  # fmt: skip
+"""Functions whose result depends on the elements and not only on the shapes."""
+
+
+def _outputs(out: Any) -> tuple[Tensor, ...]:
+    return (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
+
+
 def _name(func: Callable[..., Any]) -> str:
     return str(getattr(func, "__name__", func))
 
@@ -226,7 +318,19 @@ def _sizes(shape: Iterable[int]) -> str:
 def _failed(func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception) -> TraceError:
     shapes = ", ".join(_sizes(tensor.shape) for tensor in tensors_in(args))
     reason = str(error).strip().partition("\n")[0]
-    return TraceError(f"{_where(layer)}: {_name(func)} on {shapes or 'no tensor'}: {reason}")
+    kind = DataDependentError if _is_data_dependent(func, error) else TraceError
+    return kind(f"{_where(layer)}: {_name(func)} on {shapes or 'no tensor'}: {reason}")
+
+
+def _is_data_dependent(func: Callable[..., Any], error: Exception) -> bool:
+    # Torch says in its messages where an op has no meta version, for want of another sign.
+    return (
+        func in _NEEDS_VALUES
+        or isinstance(error, NotImplementedError)
+        or any(
+            word in str(error).lower() for word in ("meta tensor", "meta()", "fake impl", "data-dependent")
+        )
+    )
 
 
 def _too_large(layer: str, op: str, shape: Shape) -> ShapeError:

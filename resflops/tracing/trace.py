@@ -1,16 +1,19 @@
 """One forward pass, recorded."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_flatten_with_path
 
-from resflops.errors import InputError, ResflopsError, TraceError
-from resflops.records import InputRecord, Shape, Trace
+from resflops.errors import DataDependentError, ResflopsError, TraceError
+from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
-from resflops.tracing.meta import META, on_meta, tensors_in
+from resflops.tracing.inputs import as_tensors
+from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
 from resflops.tracing.recorder import Recorder
 
@@ -25,12 +28,15 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     parameters, buffers, attributes, hooks and the random number generators are
     untouched, also when its forward raises.
 
+    A model whose path depends on the values of its tensors (``.item()``, detection,
+    routing) cannot be traced on shapes. It is then run for real, on the CPU, and the
+    trace's ``execution`` and ``notes`` say so.
+
     Args:
         model: any module, on any device.
         inputs: what the model takes. A tuple of ints is the shape of a float32 tensor.
-        real: run every kernel instead, on the model as it is and on real inputs; a shape
-            then stands for a tensor of zeros. For comparison, and for models whose path
-            depends on data.
+        real: run every kernel from the start, on the model's device; a shape then stands
+            for a tensor of zeros.
         keyword_inputs: what the model takes by keyword.
 
     Returns:
@@ -42,9 +48,32 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     """
     if not isinstance(model, nn.Module):
         raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
+    if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
+        model = _initialised(model, inputs, keyword_inputs)
+    if real:
+        return _traced(model, inputs, keyword_inputs, device=_device_of(model), execution="real")
+    try:
+        return _traced(model, inputs, keyword_inputs, device=META, execution="meta")
+    except DataDependentError as error:
+        note = f"run for real on the CPU, since shapes do not tell its path: {error}"
+    runnable = _on_cpu(model)
+    return _traced(
+        runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", notes=(note,)
+    )
+
+
+def _traced(
+    model: nn.Module,
+    inputs: tuple[Any, ...],
+    keyword_inputs: dict[str, Any],
+    *,
+    device: torch.device,
+    execution: Execution,
+    notes: tuple[str, ...] = (),
+) -> Trace:
+    args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     modules = modules_by_path(model)
-    device = META if not real else _device_of(model)
-    args, kwargs = _as_tensors((inputs, keyword_inputs), device, real=real)
+    real = execution == "real"
     recorder = Recorder(modules, real=real)
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
@@ -55,10 +84,36 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
         inputs=_input_records(args, kwargs),
         modules=records,
         ops=tuple(recorder.ops),
-        execution="real" if real else "meta",
+        execution=execution,
+        notes=notes,
         stages=_stages(model),
         torch_version=str(torch.__version__),
     )
+
+
+def _initialised(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> nn.Module:
+    """A copy on meta of a lazy model, after the first call that gives its parameters shapes."""
+    twin = copy.deepcopy(model).to(META)
+    with torch.no_grad(), META:
+        twin(*as_tensors(inputs, META), **as_tensors(keyword_inputs, META))
+    return twin
+
+
+def _on_cpu(model: nn.Module) -> nn.Module:
+    """The model where it can run for real: itself if it lies on the CPU, else a copy."""
+    devices = {tensor.device.type for tensor in (*model.parameters(), *model.buffers())}
+    if devices <= {"cpu"}:
+        return model
+    if "meta" not in devices:
+        return copy.deepcopy(model).cpu()
+    twin = copy.deepcopy(model).to_empty(device="cpu")
+    with torch.no_grad():
+        for tensor in (*twin.parameters(), *twin.buffers()):
+            tensor.zero_()
+        for module in twin.modules():
+            if callable(initialise := getattr(module, "reset_parameters", None)):
+                initialise()
+    return twin
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> None:
@@ -76,41 +131,6 @@ def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], record
 def _call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in tensors_in((args, kwargs)))
     return f"{type(model).__name__} on input {shapes or '()'}"
-
-
-def _as_tensors(value: Any, device: torch.device, *, real: bool) -> Any:
-    """Shapes made tensors, and in a meta trace real tensors made meta ones."""
-    shaped = _shapes_to_tensors(value, device, real=real)
-    return shaped if real else on_meta(shaped, {})
-
-
-def _shapes_to_tensors(value: Any, device: torch.device, *, real: bool) -> Any:
-    args, kwargs = value
-
-    def tensor(item: Any) -> Any:
-        return _zeros(item, device, real=real) if _is_shape(item) else item
-
-    return tuple(tensor(item) for item in args), {name: tensor(item) for name, item in kwargs.items()}
-
-
-def _is_shape(item: Any) -> bool:
-    return (
-        isinstance(item, tuple)
-        and bool(item)
-        and all(isinstance(size, int) and not isinstance(size, bool) for size in item)
-    )
-
-
-def _zeros(shape: Shape, device: torch.device, *, real: bool) -> Tensor:
-    if min(shape) < 1:
-        raise InputError(f"input shape {'×'.join(map(str, shape))}: every size must be at least 1")
-    make = torch.zeros if real else torch.empty
-    try:
-        return make(shape, dtype=torch.float32, device=device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"input shape {'×'.join(map(str, shape))} is larger than torch can address; give a smaller one"
-        ) from error
 
 
 def _device_of(model: nn.Module) -> torch.device:

@@ -24,9 +24,12 @@ from resflops.tracing.functions import (
 from resflops.tracing.functions import (
     reduction as _reduction,
 )
-from resflops.tracing.functions.registry import DESCRIBED, Call, Mismatch, NotDescribed
+from resflops.tracing.functions import (
+    views as _views,
+)
+from resflops.tracing.functions.registry import DESCRIBED, Call, Mismatch, NotDescribed, Steps
 from resflops.tracing.functions.unchanged import FACTORIES, QUERIES, WHOLE
 
-__all__ = ["DESCRIBED", "FACTORIES", "QUERIES", "WHOLE", "Call", "Mismatch", "NotDescribed"]
+__all__ = ["DESCRIBED", "FACTORIES", "QUERIES", "WHOLE", "Call", "Mismatch", "NotDescribed", "Steps"]
 
-del _activation, _arithmetic, _conv, _matmul, _movement, _norm, _pool, _reduction
+del _activation, _arithmetic, _conv, _matmul, _movement, _norm, _pool, _reduction, _views

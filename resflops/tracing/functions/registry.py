@@ -3,9 +3,13 @@
 A description is a pure function with the signature of the torch function that it stands
 for. It reads shapes and returns a :class:`Call`: what op this is, on which tensors, and
 the shape that comes out. No kernel runs, not even a meta kernel.
+
+A function that is several ops is described by a generator: it yields their calls one by
+one, is sent what each gives, and returns what the function returns. The calls are those
+that the ops' own descriptions make, so nothing is said twice.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -15,7 +19,10 @@ from msgspec import Struct
 from resflops.errors import DuplicateError
 from resflops.records import Attribute, Shape
 
-__all__ = ["DESCRIBED", "Call", "Describe", "Mismatch", "NotDescribed", "describes", "named", "per_dimension"]
+__all__ = [
+    "DESCRIBED", "Call", "Describe", "Mismatch", "NotDescribed", "Steps", "describes", "dimension", "getter",
+    "named", "per_dimension",
+]  # fmt: skip
 
 
 class Mismatch(Exception):  # noqa: N818 - the recorder turns it into a ShapeError with the layer's name
@@ -39,9 +46,16 @@ class Call(Struct, gc=False):
     """Of the output, where it is not the first input's."""
     in_place: bool = False
     """Whether the result is the first input itself."""
+    others: tuple[tuple[Shape, torch.dtype | None], ...] = ()
+    """Shapes and types of further outputs; None is the type of the first input."""
+    pack: Callable[[tuple[torch.Tensor, ...]], Any] | None = None
+    """What the outputs are handed back in where they are not one tensor, such as ``tuple``."""
 
 
-Describe = Callable[..., Call]
+Steps = Generator[Call, Any, Any]
+"""The calls of a function that is several ops; each is answered with its result."""
+
+Describe = Callable[..., Call | Steps]
 SomeDescribe = TypeVar("SomeDescribe", bound=Describe)
 
 DESCRIBED: dict[Callable[..., Any], Describe] = {}
@@ -74,6 +88,26 @@ def named(*names: str) -> Iterator[Callable[..., Any]]:
             if callable(function) and function not in seen:
                 seen.add(function)
                 yield function
+
+
+def getter(name: str) -> Callable[..., Any]:
+    """The function that torch calls for a property of a tensor."""
+    found: Callable[..., Any] = getattr(torch.Tensor, name).__get__
+    return found
+
+
+def dimension(place: int, dimensions: int) -> int:
+    """A place counted from the front, from one that may count from the back.
+
+    >>> dimension(-1, 4), dimension(2, 4)
+    (3, 2)
+
+    Raises:
+        NotDescribed: there is no such dimension; torch says so best.
+    """
+    if not -dimensions <= place < dimensions:
+        raise NotDescribed
+    return place % dimensions
 
 
 def per_dimension(value: Any, dimensions: int) -> Shape:

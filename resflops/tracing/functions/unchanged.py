@@ -5,19 +5,13 @@ from typing import Any
 
 import torch
 
-from resflops.tracing.functions.registry import named
+from resflops.tracing.functions.registry import getter, named
 
 __all__ = ["FACTORIES", "QUERIES", "WHOLE"]
 
 
 def _table(*names: str) -> dict[Callable[..., Any], str]:
     return {function: name for name in names for function in named(name)}
-
-
-def _getter(name: str) -> Callable[..., Any]:
-    """The function that torch calls for a property of a tensor."""
-    getter: Callable[..., Any] = getattr(torch.Tensor, name).__get__
-    return getter
 
 
 WHOLE: dict[Callable[..., Any], str] = {
@@ -30,7 +24,7 @@ WHOLE: dict[Callable[..., Any], str] = {
         "triu",
     ),
     torch.Tensor.__getitem__: "getitem",
-    **{_getter(name): "transpose" for name in ("T", "mT")},
+    **{getter(name): "transpose" for name in ("T", "mT")},
 }  # fmt: skip
 """Views and copies, with the op that each is recorded as."""
 
@@ -45,7 +39,7 @@ FACTORIES: dict[Callable[..., Any], str] = {
 
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
-        *map(_getter, (
+        *map(getter, (
             "shape", "dtype", "device", "ndim", "requires_grad", "is_cuda", "layout", "is_meta", "is_leaf",
             "is_quantized", "is_sparse", "is_cpu", "grad_fn", "itemsize", "nbytes",
         )),

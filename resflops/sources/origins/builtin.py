@@ -1,29 +1,28 @@
-"""The built-in networks as a source."""
+"""``resnet34``: the built-in networks."""
 
 from functools import partial
 
+from resflops.errors import UnknownModelError, near
 from resflops.models import NETWORKS, build, parse_options
 from resflops.models.catalog import Option
 from resflops.sources.found import FoundModel
+from resflops.sources.registry import BUILTIN, Source, register
 from resflops.sources.spec import Spec
 
-__all__ = ["find_builtin", "names"]
+__all__: list[str] = []
 
 
-def names() -> list[str]:
-    """The names of all built-in networks."""
+def _names() -> list[str]:
     return list(NETWORKS)
 
 
-def find_builtin(spec: Spec) -> FoundModel | None:
-    """The built-in network of that name, with its options checked; None if there is none.
-
-    Raises:
-        SpecError: the network has no such option, or the option no such value.
-    """
-    network = NETWORKS.get(spec.name)
+def _find(name: str, spec: Spec) -> FoundModel:
+    network = NETWORKS.get(name)
     if network is None:
-        return None
+        raise UnknownModelError(
+            f"no model named {name!r}{near(name.lower(), NETWORKS)}; resflops models lists the built-in ones, "
+            "and others are named behind their source, as in torchvision/resnet50 or timm/resnet50d"
+        )
     options = parse_options(network, spec.options)
     changed = {name: value for name, value in options.items() if network.options[name] != value}
     channels = options.get("in_channels", network.input_shape[0])
@@ -32,6 +31,7 @@ def find_builtin(spec: Spec) -> FoundModel | None:
         name=_published_name(network.name, changed),
         summary=network.summary,
         variant=network.variant,
+        family=network.family,
         input_shape=(int(channels), *network.input_shape[1:]),
         make=partial(build, network, **options),
     )
@@ -44,3 +44,6 @@ def _published_name(name: str, changed: dict[str, Option]) -> str:
     one that the figure is not about, except the paper's own choices of shortcut.
     """
     return ",".join([name, *(f"{option}={value}" for option, value in sorted(changed.items()))])
+
+
+register(Source(prefix=BUILTIN, summary="resnet34: the built-in networks", find=_find, names=_names))

@@ -1,0 +1,34 @@
+"""Optional packages, imported when a spec asks for one."""
+
+from importlib import import_module
+from types import ModuleType
+
+from resflops.errors import ModelError
+
+__all__ = ["needed"]
+
+
+def needed(package: str, *, extra: str) -> ModuleType:
+    """Import a package that an extra of resflops brings.
+
+    Raises:
+        ModelError: it is not installed, or cannot be imported.
+    """
+    try:
+        return import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == package.partition(".")[0]:
+            raise ModelError(
+                f"{extra}/… models need {package}, which is not installed; pip install 'resflops[{extra}]'"
+            ) from error
+        raise _broken(package, extra, error) from error
+    # A package that does not fit the installed torch fails in its own ways, none of them an ImportError.
+    except Exception as error:
+        raise _broken(package, extra, error) from error
+
+
+def _broken(package: str, extra: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"{package} is installed but cannot be imported: {type(error).__name__}: {error}; "
+        f"reinstall it: pip install --force-reinstall 'resflops[{extra}]'"
+    )

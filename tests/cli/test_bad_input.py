@@ -1,0 +1,126 @@
+"""Every mistake gets one message, exit status 2 and nothing half-written."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from resflops import counting
+from resflops.cli import main
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("resflops: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param("tabel", "no command 'tabel'; closest: table", id="command"),
+        pytest.param("--verson", "no option --verson; closest: --version", id="global-option"),
+        pytest.param("table", "no models are given", id="no-models"),
+        pytest.param("table --modles resnet34", "no option --modles; closest: --models", id="option"),
+        pytest.param("table --model resnet34", "no option --model; closest: --models", id="abbreviation"),
+        pytest.param("table --models", "expected at least one argument", id="empty-models"),
+        pytest.param("table --models resnet43", "no model named 'resnet43'; closest: ", id="model"),
+        pytest.param("table --models resnet34,foo=1", "no option 'foo'; it has shortcut", id="model-option"),
+        pytest.param("table --models resnet34,shortcut=D", "must be one of A, B, C", id="option-value"),
+        pytest.param("table --models resnet34,,", "is no option; write name=value", id="spec"),
+        pytest.param("table --models =", "is no model spec", id="no-name"),
+        pytest.param("table --models resnet34 --convention flop", "closest: flops", id="convention"),
+        pytest.param("table --models resnet34 --format jsn", "closest: json", id="format"),
+        pytest.param("conventions flop", "closest: flops", id="convention-name"),
+        pytest.param("layers", "required: MODEL", id="no-model"),
+        pytest.param("layers resnet34 vgg19", "'vgg19' is one argument too many", id="two-models"),
+        pytest.param("layers resnet34 --depth 0", "from 1 on, and '0' is none", id="depth-zero"),
+        pytest.param("layers resnet34 --depth -1", "--depth", id="depth-negative"),
+        pytest.param("layers resnet34 --depth two", "'two' is none", id="depth-word"),
+        pytest.param("models --out /nonexistent/x.md", "no folder /nonexistent", id="no-folder"),
+        pytest.param("models --out /", "it is a folder", id="folder"),
+        pytest.param("models --out /dev/null", "a device or a pipe", id="device"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_named(
+    capsys: pytest.CaptureFixture[str], arguments: str, says: str
+) -> None:
+    assert says in refused(capsys, *arguments.split())
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ("3x0x224", "every size must be at least 1"),
+        ("3x-1x2", "'-1' is no size"),
+        ("axbxc", "'a' is no size"),
+        ("", "'' is no size"),
+        ("3x224x", "'' is no size"),
+        ("3x2.5x2", "'2.5' is no size"),
+        ("3x٣x3", "'٣' is no size"),
+        ("-3x2x2", "--input"),
+        ("3x224", "has 2 sizes, and resnet34 takes 3, as in 3x224x224"),
+        ("1x1x3x224x224", "has 5 sizes"),
+        ("3x99999999999999999999x1", "beyond any tensor"),
+        ("3x999999999999x999999999999", "larger than torch can address"),
+        ("4x40x40", "conv1: conv2d: takes 3 input channels, and its input has 4"),
+    ],
+)
+def test_an_input_that_cannot_be_is_refused(
+    capsys: pytest.CaptureFixture[str], shape: str, says: str
+) -> None:
+    assert says in refused(capsys, "table", "--models", "resnet34", "--input", shape)
+
+
+def test_a_too_small_input_names_model_layer_and_its_input(capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "layers", "vgg19", "--input", "3x16x16")
+    for part in ("vgg19", "1×3×16×16", "features.36", "1×512×1×1", "its usual input is 3x224x224"):
+        assert part in message
+
+
+def test_an_op_whose_output_is_too_large_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "table", "--models", "vgg19", "--input", "3x300000000x300000000")
+    assert "more than torch can address" in message
+    assert "features.0" in message
+
+
+def test_one_bad_model_leaves_the_file_as_it_was(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "table.md"
+    file.write_text("before", encoding="utf-8")
+    refused(capsys, "table", "--models", "resnet20", "vgg19", "--input", "3x16x16", "--out", str(file))
+    assert file.read_text(encoding="utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_ctrl_c_ends_quietly(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(counting, "count_found", interrupt)
+    assert main(["table", "--models", "resnet20", "--out", str(tmp_path / "x.md")]) == 130
+    assert capsys.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_defect_keeps_its_traceback_and_is_no_failed_check(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(counting, "count_found", defect)
+    assert main(["table", "--models", "resnet20"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" in err
+    assert "please report" in err
+
+
+def test_a_closed_standard_output_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["ops"]) == 0

@@ -1,0 +1,168 @@
+"""The command as a process: imports, streams, signals, terminals."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "resflops"]
+HEAVY = ("torch", "pandas", "matplotlib", "numpy")
+
+
+def process(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **settings},
+    )
+
+
+def on_a_terminal(
+    *arguments: str, settings: Mapping[str, str], interrupt_at: str = ""
+) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of a process that has a terminal for each."""
+    streams = [pty.openpty(), pty.openpty()]
+    texts = ["", ""]
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=streams[0][1],
+        stderr=streams[1][1],
+        env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **settings},
+    ) as running:
+        for _, theirs in streams:
+            os.close(theirs)
+        # Standard error first: it is short, and its end tells that the process has ended or writes its table.
+        for place in (1, 0):
+            while chunk := _read(streams[place][0]):
+                texts[place] += chunk
+                if interrupt_at and interrupt_at in texts[place]:
+                    running.send_signal(signal.SIGINT)
+                    interrupt_at = ""
+            os.close(streams[place][0])
+    return running.returncode, texts[0], texts[1]
+
+
+def _read(descriptor: int) -> str:
+    try:
+        return os.read(descriptor, 1 << 16).decode("utf-8", "replace")
+    except OSError:  # Linux: the other side of a terminal is closed
+        return ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["table", "--help"], ["models"], ["conventions", "flops"], ["ops"],
+     ["table", "--models", "resnet43"], ["table", "--models", "resnet34", "--out", "/nonexistent/x"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_nothing_heavy_is_loaded_without_need(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom resflops.cli import main\n"
+        f"main({arguments!r})\n"
+        f"print('loaded:', [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def test_a_pipe_gets_the_whole_width_and_no_colours() -> None:
+    done = process("models", COLUMNS="20", FORCE_COLOR="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if " resnet18 " in line]
+    assert "1512.03385)" in line
+    assert line.endswith("num_classes=1000")
+
+
+def test_results_go_to_stdout_and_messages_to_stderr() -> None:
+    done = process("table", "--models", "resnet43")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("resflops: no model named 'resnet43'")
+
+
+def test_a_terminal_gets_colours_and_its_width() -> None:
+    status, out, _ = on_a_terminal("models", settings={"COLUMNS": "80", "NO_COLOR": ""})
+    assert status == 0
+    assert "\x1b[1m" in out
+    plain = re.sub(r"\x1b\[[\d;]*m", "", out)
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+def test_no_color_is_honoured() -> None:
+    _, out, _ = on_a_terminal("models", settings={"NO_COLOR": "1"})
+    assert "\x1b" not in out
+    assert "resnet34" in out
+
+
+def test_progress_is_shown_on_a_terminal_and_cleared() -> None:
+    status, out, err = on_a_terminal("table", "--models", "resnet20", settings={})
+    assert status == 0
+    assert err.index("loading torch") < err.index("counting resnet20 (1 of 1)")
+    assert err.endswith("\r\x1b[K")
+    assert "counting" not in out
+
+
+@pytest.mark.parametrize(("extra", "settings"), [(["--no-progress"], {}), ([], {"TERM": "dumb"})])
+def test_progress_can_be_turned_off(extra: list[str], settings: dict[str, str]) -> None:
+    _, out, err = on_a_terminal("table", "--models", "resnet20", *extra, settings=settings)
+    assert err == ""
+    assert "40,551,040" in out
+
+
+def test_ctrl_c_ends_quietly_and_writes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "table.md"
+    file.write_text("before", encoding="utf-8")
+    many = [f"resnet1202,num_classes={number}" for number in range(1, 40)]
+    status, out, err = on_a_terminal(
+        "table", "--models", *many, "--out", str(file), settings={"COLUMNS": "200"}, interrupt_at="counting"
+    )
+    # Python ends by the signal itself if it arrived inside an exec(), of which torch has
+    # some; a shell reports either as 130.
+    assert status in {130, -signal.SIGINT}
+    assert "Traceback" not in err + out
+    assert file.read_text(encoding="utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "ops"], stdout=theirs, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(theirs)
+    assert done.stderr == ""
+    assert done.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "ops"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "resflops: could not write the output: No space left on device\n"
+
+
+def test_an_output_without_the_signs_gets_question_marks() -> None:
+    done = process("models", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "3?224?224" in done.stdout
+
+
+def test_the_result_can_be_read_back_from_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "costs.csv"
+    done = process("table", "--models", "resnet20", "--out", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert ",40551040," in file.read_text(encoding="utf-8")

@@ -1,0 +1,45 @@
+"""The lists of what there is are complete."""
+
+from resflops.conventions import CONVENTIONS, convention
+from resflops.models import NETWORKS
+from resflops.rules import FREE, RULES
+from resflops.tables import Table, convention_table, conventions_table, networks_table, ops_table
+
+
+def ops(table: Table) -> list[str]:
+    return [op for row in table.rows for op in row["ops"]]
+
+
+def test_every_network_is_listed_with_its_options() -> None:
+    rows = {row["model"]: row for row in networks_table().rows}
+    assert list(rows) == list(NETWORKS)
+    assert rows["resnet34"]["options"] == ("shortcut=B|A|C", "in_channels=3", "num_classes=1000")
+
+
+def test_every_convention_is_listed() -> None:
+    assert [row["name"] for row in conventions_table().rows] == list(CONVENTIONS)
+
+
+def test_every_op_is_listed_once_as_counted_or_as_free() -> None:
+    table = ops_table()
+    (free,) = table.below
+    assert sorted(ops(table)) == sorted(RULES)
+    assert sorted(ops(free)) == sorted(FREE)
+
+
+def test_under_flops_every_rule_counts() -> None:
+    assert sorted(ops(convention_table(convention("flops")))) == sorted(RULES)
+
+
+def test_under_macs_only_ops_with_multiply_accumulates_count() -> None:
+    table = convention_table(convention("macs"))
+    assert sorted(ops(table)) == sorted(op for op, rule in RULES.items() if rule.factors)
+    assert "price" not in [column.key for column in table.columns if column.audience == "all"]
+
+
+def test_prices_that_differ_between_ops_have_a_column() -> None:
+    table = convention_table(convention("formula"))
+    prices = {op: row["price"] for row in table.rows for op in row["ops"]}
+    assert prices["conv2d"] == ("1 per MAC", "1 per output element")
+    assert prices["matmul"] == ("1 per MAC",)
+    assert "price" in [column.key for column in table.columns if column.audience == "all"]
