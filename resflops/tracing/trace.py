@@ -1,12 +1,10 @@
 """One forward pass, recorded."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_flatten_with_path
 
 from resflops.errors import DataDependentError, ResflopsError, TraceError
@@ -16,6 +14,7 @@ from resflops.tracing.inputs import as_tensors
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
 from resflops.tracing.recorder import Recorder
+from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
 
 __all__ = ["trace"]
 
@@ -48,15 +47,15 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     """
     if not isinstance(model, nn.Module):
         raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
-    if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
-        model = _initialised(model, inputs, keyword_inputs)
+    if has_lazy_parameters(model):
+        model = with_shapes(model, inputs, keyword_inputs)
     if real:
         return _traced(model, inputs, keyword_inputs, device=_device_of(model), execution="real")
     try:
         return _traced(model, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
-    runnable = _on_cpu(model)
+    runnable = on_cpu(model)
     return _traced(
         runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", notes=(note,)
     )
@@ -89,31 +88,6 @@ def _traced(
         stages=_stages(model),
         torch_version=str(torch.__version__),
     )
-
-
-def _initialised(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> nn.Module:
-    """A copy on meta of a lazy model, after the first call that gives its parameters shapes."""
-    twin = copy.deepcopy(model).to(META)
-    with torch.no_grad(), META:
-        twin(*as_tensors(inputs, META), **as_tensors(keyword_inputs, META))
-    return twin
-
-
-def _on_cpu(model: nn.Module) -> nn.Module:
-    """The model where it can run for real: itself if it lies on the CPU, else a copy."""
-    devices = {tensor.device.type for tensor in (*model.parameters(), *model.buffers())}
-    if devices <= {"cpu"}:
-        return model
-    if "meta" not in devices:
-        return copy.deepcopy(model).cpu()
-    twin = copy.deepcopy(model).to_empty(device="cpu")
-    with torch.no_grad():
-        for tensor in (*twin.parameters(), *twin.buffers()):
-            tensor.zero_()
-        for module in twin.modules():
-            if callable(initialise := getattr(module, "reset_parameters", None)):
-                initialise()
-    return twin
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> None:

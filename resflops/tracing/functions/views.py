@@ -279,7 +279,7 @@ def _equal_pieces(whole: int, length: int) -> list[int]:
     return [min(length, whole - start) for start in range(0, whole, length)]
 
 
-@describes(torch.split, torch.Tensor.split, torch.functional.split)
+@describes(torch.split, torch.Tensor.split)
 def split(tensor: Tensor, split_size: Any, dim: int = 0) -> Call:
     """Pieces of one length, or of those given."""
     if isinstance(split_size, int):
