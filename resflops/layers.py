@@ -7,7 +7,7 @@ from msgspec import Struct
 from resflops.conventions import Convention
 from resflops.formula import formula
 from resflops.receptive_field import Field, receptive_fields
-from resflops.records import OpRecord, Shape, Trace, Work
+from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 from resflops.rules import FREE
 
 __all__ = ["LayerRow", "StageRow", "folded_rows", "layer_rows", "stage_rows"]
@@ -29,6 +29,10 @@ class LayerRow(Struct, frozen=True, kw_only=True):
     groups: int | None = None
     params: int
     """Parameters of the module itself, in the row of its first op; tied ones where they are met first."""
+    trainable: int
+    frozen: int
+    buffers: int
+    """Elements of the module's own buffers, in the row of its first op."""
     macs: int
     total: int
     """Cost under the convention, of all calls."""
@@ -48,10 +52,26 @@ class StageRow(Struct, frozen=True, kw_only=True):
     name: str
     output_shape: Shape
     params: int
+    trainable: int
+    frozen: int
+    buffers: int
     macs: int
     total: int
     share: float
     counted: bool
+
+
+class Holding(Struct, frozen=True, kw_only=True):
+    """What one module holds itself, without the modules inside it; tied tensors where met first."""
+
+    trainable: int = 0
+    frozen: int = 0
+    buffers: int = 0
+
+    @property
+    def params(self) -> int:
+        """Parameters, trainable and frozen."""
+        return self.trainable + self.frozen
 
 
 def layer_rows(
@@ -65,23 +85,26 @@ def layer_rows(
             key = (record.layer, record.op, record.input_shapes, record.output_shape)
             groups.setdefault(key, []).append(index)
     fields = receptive_fields(trace)
-    unspent = {module.path: own_params(trace, module.path) for module in trace.modules}
-    # An op on the module's own weights is where its parameters belong.
+    unspent = {module.path: _held_by(module) for module in trace.modules}
     rows = []
     for indices in groups.values():
         first = indices[0]
         record = trace.ops[first]
         rows.append(
             _row(record, works[first], prices[first], fields[first], using,
-                 calls=len(indices), params=unspent.pop(record.layer, 0), whole=total)
+                 calls=len(indices), held=unspent.pop(record.layer, Holding()), whole=total)
         )  # fmt: skip
-    rows += [_uncalled(path, params) for path, params in unspent.items() if params]
+    rows += [_uncalled(path, held) for path, held in unspent.items() if held != Holding()]
     return tuple(rows)
 
 
-def own_params(trace: Trace, path: str) -> int:
-    """Parameters of one module itself, without those of the modules inside it."""
-    return sum(tensor.elements for tensor in trace.module_at[path].parameters if not tensor.tied_to)
+def _held_by(module: ModuleRecord) -> Holding:
+    own = [tensor for tensor in module.parameters if not tensor.tied_to]
+    return Holding(
+        trainable=sum(tensor.elements for tensor in own if tensor.trainable),
+        frozen=sum(tensor.elements for tensor in own if not tensor.trainable),
+        buffers=sum(tensor.elements for tensor in module.buffers if not tensor.tied_to),
+    )
 
 
 def _row(
@@ -92,7 +115,7 @@ def _row(
     using: Convention,
     *,
     calls: int,
-    params: int,
+    held: Holding,
     whole: int,
 ) -> LayerRow:
     done, cost = work or Work(), price or 0
@@ -108,7 +131,10 @@ def _row(
         stride=_sizes(attributes.get("stride")),
         padding=_sizes(attributes.get("padding")),
         groups=groups if isinstance(groups, int) else None,
-        params=params,
+        params=held.params,
+        trainable=held.trainable,
+        frozen=held.frozen,
+        buffers=held.buffers,
         macs=done.macs * calls,
         total=cost * calls,
         share=cost * calls / whole if whole else 0.0,
@@ -123,10 +149,10 @@ def _sizes(value: object) -> Shape | None:
     return value if isinstance(value, tuple) else None
 
 
-def _uncalled(path: str, params: int) -> LayerRow:
+def _uncalled(path: str, held: Holding) -> LayerRow:
     return LayerRow(
-        name=path, op="", calls=0, input_shape=(), output_shape=(), params=params,
-        macs=0, total=0, share=0.0, counted=True, formula="",
+        name=path, op="", calls=0, input_shape=(), output_shape=(), params=held.params,
+        trainable=held.trainable, frozen=held.frozen, buffers=held.buffers, macs=0, total=0, share=0.0, counted=True, formula="",
     )  # fmt: skip
 
 
@@ -151,6 +177,9 @@ def _added(named: Iterable[tuple[str, LayerRow]]) -> tuple[StageRow, ...]:
             name=name,
             output_shape=next((row.output_shape for row in reversed(rows) if row.output_shape), ()),
             params=sum(row.params for row in rows),
+            trainable=sum(row.trainable for row in rows),
+            frozen=sum(row.frozen for row in rows),
+            buffers=sum(row.buffers for row in rows),
             macs=sum(row.macs for row in rows),
             total=sum(row.total for row in rows),
             share=sum(row.share for row in rows),

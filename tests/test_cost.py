@@ -30,6 +30,9 @@ def test_layers_add_up_to_the_cost(spec, convention):
     assert sum(row.total for row in cost.layers) == cost.total
     assert sum(row.macs for row in cost.layers) == cost.macs
     assert sum(row.params for row in cost.layers) == cost.params
+    assert sum(row.trainable for row in cost.layers) == cost.trainable
+    assert sum(row.frozen for row in cost.layers) == cost.frozen
+    assert sum(row.buffers for row in cost.layers) == cost.buffers
     assert sum(row.share for row in cost.layers) == pytest.approx(1)
 
 

@@ -69,6 +69,9 @@ def _total(cost: Cost) -> Row:
     return {
         "name": "total",
         "params": cost.params,
+        "trainable": cost.trainable,
+        "frozen": cost.frozen,
+        "buffers": cost.buffers,
         "macs": cost.macs,
         "total": cost.total,
         "share": 1.0,
@@ -92,11 +95,14 @@ def _hidden_note(rows: Sequence[LayerRow | StageRow]) -> Note:
 
 
 def _cost_columns(cost: Cost) -> tuple[Column, ...]:
-    """Parameters, MACs, and the total where it is another number."""
+    """Parameters, buffers, MACs, and the total where it is another number."""
     macs = cost.convention == "macs"
     heading = cost_heading(cost.priced_by)
     return (
         Column(key="params", heading="parameters", kind="count"),
+        Column(key="trainable", heading="trainable", kind="count", audience="programs"),
+        Column(key="frozen", heading="frozen", kind="count", audience="all" if cost.frozen else "programs"),
+        Column(key="buffers", heading="buffers", kind="count", audience="all" if cost.buffers else "programs"),
         Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
         Column(
             key="total",

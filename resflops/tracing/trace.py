@@ -99,7 +99,9 @@ def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], record
     except ResflopsError:
         raise
     except Exception as error:
-        raise TraceError(f"{_call(model, args, kwargs)} raised {type(error).__name__}: {error}") from error
+        # Scripted code reports whatever goes wrong in it in this way, also that an op has no meta version.
+        kind = DataDependentError if "TorchScript interpreter" in str(error) else TraceError
+        raise kind(f"{_call(model, args, kwargs)} raised {type(error).__name__}: {error}") from error
 
 
 def _call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
