@@ -7,7 +7,7 @@ from torch import nn
 
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.conventions import convention as known_convention
-from resflops.cost import Cost, cost_of
+from resflops.cost import Cost, check_prices_gradients, cost_of
 from resflops.errors import UsageError
 from resflops.records import Trace
 from resflops.sources import find
@@ -21,13 +21,18 @@ def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
     """Build the model that a spec names, in eval mode.
 
     Args:
-        spec: ``resnet34`` or, with options, ``resnet34,shortcut=A,num_classes=10``.
+        spec: ``resnet34`` or, with options, ``resnet34,shortcut=A,num_classes=10``;
+            ``torchvision/resnet50``, ``timm/vit_base_patch16_224``, ``hf/bert`` or
+            ``hf/path/to/config.json``; ``package.module:factory`` or ``file.py:factory``.
+            :func:`resflops.sources.open_model` gives the usual inputs beside the model.
         device: where to build it. On ``meta``, the default, it has shapes and no weights:
             enough to count, and no memory is taken. ``cpu`` or ``cuda`` gives random weights.
+            A model whose constructor needs values is on the CPU even so.
 
     Raises:
         UnknownModelError: there is no model of that name; the message has the nearest.
         SpecError: the spec is malformed, or sets an option that the model lacks.
+        ModelError: it could not be built, or the package that it comes from is missing.
     """
     return built(find(spec), device=device)
 
@@ -36,6 +41,7 @@ def count(
     model: nn.Module | Trace,
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     convention: str = DEFAULT_CONVENTION,
+    backward: bool = False,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> Cost:
     """What one forward pass costs.
@@ -49,20 +55,32 @@ def count(
     >>> cost.under("formula").total
     3667500520
 
+    With ``backward`` the cost knows the backward pass too: the gradients of parameters that
+    require one, and of what lies between them and the output. Its figures stand apart.
+
+    >>> cost = resflops.count(resflops.load("resnet34"), (1, 3, 224, 224), backward=True)
+    >>> cost.backward.input_macs, cost.backward.weight_macs
+    (3545747456, 3663761408)
+
     Args:
         model: any module on any device, or a trace of one.
         inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
         convention: what ``total`` counts; ``resflops conventions`` lists them.
+        backward: whether to count the backward pass as well, as ``cost.backward``.
         keyword_inputs: what the model takes by keyword.
 
     Raises:
         UnknownConventionError: there is no convention of that name.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
+        UsageError: the convention does not say what a backward pass counts.
     """
-    known_convention(convention)
+    chosen = known_convention(convention)
+    if backward:
+        check_prices_gradients(chosen)
     if isinstance(model, Trace):
         if inputs or keyword_inputs:
             raise UsageError("a trace is counted as it was recorded; give inputs to resflops.trace() instead")
-        return cost_of(model, convention_name=convention)
-    return cost_of(trace(model, *inputs, **keyword_inputs), convention_name=convention)
+        return cost_of(model, convention_name=convention, backward=backward)
+    traced = trace(model, *inputs, **keyword_inputs)
+    return cost_of(traced, convention_name=convention, backward=backward)

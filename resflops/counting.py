@@ -3,21 +3,21 @@
 from msgspec.structs import replace
 
 from resflops.cost import Cost, cost_of
-from resflops.errors import InputError, TraceError
-from resflops.records import Shape
+from resflops.errors import DataDependentError, InputError, TraceError
+from resflops.records import Shape, Trace
 from resflops.sources import FoundModel
-from resflops.sources.building import built
+from resflops.sources.building import open_found
 from resflops.tracing import trace
 
 __all__ = ["count_found"]
 
 
-def count_found(found: FoundModel, *, input_shape: Shape, convention: str) -> Cost:
+def count_found(found: FoundModel, *, input_shape: Shape | None, convention: str) -> Cost:
     """Build a model that a spec has found, and count it under its spec.
 
     Args:
         found: the model.
-        input_shape: of its input, with the batch in front.
+        input_shape: of its main input, with the batch in front or without; its usual one if None.
         convention: name of the one that ``total`` is under.
 
     Raises:
@@ -25,8 +25,20 @@ def count_found(found: FoundModel, *, input_shape: Shape, convention: str) -> Co
         TraceError: the model does not take that input; the message names the layer.
     """
     try:
-        traced = trace(built(found), input_shape)
+        traced = _traced(found, input_shape)
     except (TraceError, InputError) as error:
-        usual = "x".join(map(str, found.input_shape))
-        raise type(error)(f"{found.spec}: {error}; its usual input is {usual}") from error.__cause__
+        usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
+        raise type(error)(f"{found.spec}: {error}{usual}") from error.__cause__
     return cost_of(replace(traced, model=found.spec), convention_name=convention)
+
+
+def _traced(found: FoundModel, input_shape: Shape | None) -> Trace:
+    opened = open_found(found, input_shape=input_shape)
+    try:
+        traced = trace(opened.module, *opened.args, **opened.kwargs)
+    except DataDependentError:
+        # It holds tensors that are neither parameters nor buffers, so no copy of it can run for
+        # real; one that is built for real can.
+        opened = open_found(found, input_shape=input_shape, device="cpu")
+        traced = trace(opened.module, *opened.args, **opened.kwargs)
+    return replace(traced, notes=(*opened.notes, *traced.notes))

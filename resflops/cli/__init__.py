@@ -5,15 +5,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from resflops.cli.status import CLOSED_PIPE, COULD_NOT_RUN, INTERRUPTED
 from resflops.errors import ResflopsError
 
 __all__ = ["main"]
-
-DONE = 0
-COULD_NOT_RUN = 2
-INTERRUPTED = 130
-CLOSED_PIPE = 141
-"""128 + SIGPIPE: what a shell reports of any other tool whose reader has gone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -74,6 +74,15 @@ def add_model_input(parser: Parser) -> None:
     )
 
 
+def add_strict(parser: Parser) -> None:
+    """The option that makes an incomplete count a failed check."""
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 if an op did work and has no rule, so that a figure is only a lower bound",
+    )
+
+
 def add_output(parser: Parser) -> None:
     """The arguments that say how and where to write."""
     parser.add_argument(

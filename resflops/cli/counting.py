@@ -2,45 +2,117 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from resflops.cli.progress import progress
-from resflops.cost import Cost
-from resflops.errors import InputError
-from resflops.records import Shape
-from resflops.sources import FoundModel, find
+from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.errors import ModelError, ResflopsError
+from resflops.sources import expand, find
+from resflops.tables import Entry, Failed, entry
 
-__all__ = ["counted"]
+if TYPE_CHECKING:
+    from resflops.cost import Cost
+
+__all__ = ["Counted", "counted", "counted_one", "status_of"]
 
 
-def counted(specs: Iterable[str], given: argparse.Namespace) -> list[tuple[FoundModel, Cost]]:
-    """The models that specs name, and their costs; a spec given twice is counted once.
+class Counted(Struct, frozen=True, kw_only=True):
+    """What became of the models, in the order in which they were named."""
 
-    All specs and shapes are checked before torch is loaded.
+    results: tuple[Entry | Failed, ...]
+    left: int = 0
+    """How many were not counted yet when Ctrl-C came."""
+
+
+class _Wanted(Struct, frozen=True, kw_only=True):
+    """One model to count."""
+
+    spec: str
+    of_pattern: bool
+    """Whether a pattern named it, and not the user: then its failure is one row and not the end."""
+
+
+def counted_one(spec: str, given: argparse.Namespace) -> "Cost":
+    """The cost of the one model that a spec names."""
+    (result,) = counted([spec], given).results
+    if isinstance(result, Entry):
+        return result.cost
+    raise ModelError(result.reason)
+
+
+def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
+    """Count the models that specs and patterns name; one that is named twice is counted once.
+
+    All specs and shapes are checked before torch is loaded. A model that the user named
+    must be there and take the input; of those that a pattern named, the rest goes on, and
+    an interrupt keeps what has been counted.
+
+    Raises:
+        ResflopsError: a model that was named by itself, or every model, could not be counted.
+        KeyboardInterrupt: before anything was counted, or without a pattern.
     """
-    models = [find(spec) for spec in dict.fromkeys(specs)]
-    shapes = [_input_shape(found, given.input) for found in models]
     with progress(shown=not given.no_progress) as say:
-        if "torch" not in sys.modules:
-            say("loading torch")
-        from resflops.counting import count_found
+        wanted = _wanted(specs, given, say)
+        results: list[Entry | Failed] = []
+        try:
+            if "torch" not in sys.modules:
+                say("loading torch")
+            import resflops.counting  # noqa: F401 - slow, and said so
 
-        costs = []
-        for number, (found, shape) in enumerate(zip(models, shapes, strict=True), start=1):
-            say(f"counting {found.spec} ({number} of {len(models)})")
-            costs.append((found, count_found(found, input_shape=shape, convention=given.convention)))
-    return costs
+            for number, one in enumerate(wanted, start=1):
+                say(f"counting {one.spec} ({number} of {len(wanted)})")
+                results.append(_result(one, given))
+        except KeyboardInterrupt:
+            if not any(one.of_pattern for one in wanted) or not _some(results):
+                raise
+    if not _some(results):
+        first = results[0]
+        reason = first.reason if isinstance(first, Failed) else ""
+        raise ModelError(f"none of {len(results)} models could be counted; the first: {reason}")
+    return Counted(results=tuple(results), left=len(wanted) - len(results))
 
 
-def _input_shape(found: FoundModel, given: Shape | None) -> Shape:
-    """The input with its batch in front, which is one if not given."""
-    usual = found.input_shape
-    if given is None or len(given) == len(usual):
-        return (1, *(given or usual))
-    if len(given) == len(usual) + 1:
-        return given
-    text, example = "x".join(map(str, given)), "x".join(map(str, usual))
-    raise InputError(
-        f"--input {text} has {len(given)} sizes, and {found.spec} takes {len(usual)}, as in {example}, "
-        f"or with a batch {len(usual) + 1}, as in 4x{example}"
+def status_of(costs: Iterable["Cost"], given: argparse.Namespace) -> int:
+    """The exit status: with ``--strict``, an incomplete count is a check that failed."""
+    lacking = [cost.model for cost in costs if not cost.complete]
+    if not given.strict or not lacking:
+        return DONE
+    sys.stderr.write(
+        f"resflops: --strict: {', '.join(lacking)} incomplete, for want of a rule for the ops listed; "
+        "give them one with @resflops.rule\n"
     )
+    return CHECK_FAILED
+
+
+def _wanted(specs: Iterable[str], given: argparse.Namespace, say: Callable[[str], None]) -> list[_Wanted]:
+    wanted: dict[str, _Wanted] = {}
+    for text in specs:
+        if any(mark in text for mark in "*?["):
+            say(f"looking for {text}")
+        for spec in expand(text):
+            if spec == text:
+                # What the user named is checked at once, before anything is counted.
+                find(spec).called_with(given.input)
+                wanted[spec] = _Wanted(spec=spec, of_pattern=False)
+            else:
+                wanted.setdefault(spec, _Wanted(spec=spec, of_pattern=True))
+    return list(wanted.values())
+
+
+def _result(one: _Wanted, given: argparse.Namespace) -> Entry | Failed:
+    from resflops.counting import count_found
+
+    try:
+        found = find(one.spec)
+        return entry(found, count_found(found, input_shape=given.input, convention=given.convention))
+    except ResflopsError as error:
+        if not one.of_pattern:
+            raise
+        return Failed(model=one.spec, reason=str(error))
+
+
+def _some(results: list[Entry | Failed]) -> bool:
+    return any(isinstance(result, Entry) for result in results)

@@ -2,8 +2,8 @@
 
 import argparse
 
-from resflops.cli.command import Command, Parser, add_model_input, add_output, whole_number
-from resflops.cli.counting import counted
+from resflops.cli.command import Command, Parser, add_model_input, add_output, add_strict, whole_number
+from resflops.cli.counting import counted_one, status_of
 from resflops.cli.output import write
 from resflops.tables import breakdown
 
@@ -24,13 +24,14 @@ def _add_arguments(parser: Parser) -> None:
         help="show also the layers that cost nothing under the convention and hold no parameters",
     )
     add_model_input(parser)
+    add_strict(parser)
     add_output(parser)
 
 
 def _run(given: argparse.Namespace) -> int:
-    ((_, cost),) = counted([given.model], given)
+    cost = counted_one(given.model, given)
     write(breakdown(cost, depth=given.depth, everything=given.all), given)
-    return 0
+    return status_of([cost], given)
 
 
 COMMAND = Command(

@@ -2,11 +2,12 @@
 
 import argparse
 
-from resflops.cli.command import Command, Parser, add_model_input, add_output
-from resflops.cli.counting import counted
+from resflops.cli.command import Command, Parser, add_model_input, add_output, add_strict
+from resflops.cli.counting import counted, status_of
 from resflops.cli.output import write
+from resflops.cli.status import INTERRUPTED
 from resflops.errors import UsageError
-from resflops.tables import comparison, entry
+from resflops.tables import Entry, comparison, left_note
 
 __all__ = ["COMMAND"]
 
@@ -17,9 +18,12 @@ def _add_arguments(parser: Parser) -> None:
         nargs="+",
         action="extend",
         metavar="SPEC",
-        help="the models, such as resnet34 vgg19 or, with options, resnet34,shortcut=A,num_classes=10",
+        help="the models, such as resnet34 vgg19 or, with options, resnet34,shortcut=A,num_classes=10; "
+        "torchvision/resnet50, timm/vit_base_patch16_224, hf/bert, package.module:factory; "
+        "in quotes a pattern, such as 'timm/resnet*'",
     )
     add_model_input(parser)
+    add_strict(parser)
     add_output(parser)
 
 
@@ -27,8 +31,11 @@ def _run(given: argparse.Namespace) -> int:
     # argparse itself would ask for --models before it reports the --modles that was given.
     if not given.models:
         raise UsageError("no models are given; name those to compare, as in --models resnet34 vgg19")
-    write(comparison([entry(found, cost) for found, cost in counted(given.models, given)]), given)
-    return 0
+    done = counted(given.models, given)
+    write(comparison(done.results, notes=[left_note(done.left)] if done.left else []), given)
+    if done.left:
+        return INTERRUPTED
+    return status_of([result.cost for result in done.results if isinstance(result, Entry)], given)
 
 
 COMMAND = Command(

@@ -146,7 +146,7 @@ def _cell(column: Column, row: Row, above: Row | None = None) -> str:
 
 def plain(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - any value of a cell
     """A value for programs: numbers stay numbers, and an input is written as ``--input`` reads it."""
-    if kind == "shapes":
+    if kind == "shapes" and value is not None:
         return ", ".join(shape(sizes, by="x") for sizes in value)
     return value
 

@@ -1,7 +1,38 @@
-"""Model specs: the text that names a model, and the model that it names."""
+"""Model specs: the text that names a model, and the model that it names.
 
-from resflops.sources.found import FoundModel
-from resflops.sources.lookup import find
+Nothing here but ``open_model`` imports torch; the sources of other packages import these
+when they are asked for a model.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.sources.lookup import expand, find, names
+from resflops.sources.registry import SOURCES, Source, register
 from resflops.sources.spec import Spec, parse_spec
 
-__all__ = ["FoundModel", "Spec", "find", "parse_spec"]
+__all__ = [
+    "SOURCES",
+    "FoundModel",
+    "Inputs",
+    "OpenModel",
+    "Source",
+    "Spec",
+    "TensorSpec",
+    "WithInputs",
+    "expand",
+    "find",
+    "names",
+    "open_model",
+    "parse_spec",
+    "register",
+]
+
+_WITH_TORCH = ("OpenModel", "open_model")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _WITH_TORCH:
+        return getattr(import_module("resflops.sources.building"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

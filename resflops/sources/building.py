@@ -1,32 +1,146 @@
-"""Building a model without allocating or initialising a weight."""
+"""Building what a spec has found, where that works without allocating or initialising a weight."""
 
-from collections.abc import Callable
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
-from torch import nn
+from msgspec import Struct
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
+from torch.utils._pytree import tree_leaves, tree_map_only
 
-from resflops.errors import ModelError
-from resflops.sources.found import FoundModel
+from resflops.errors import InputError, ModelError, ResflopsError
+from resflops.records import Shape
+from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.sources.lookup import find
 
-__all__ = ["built"]
+__all__ = ["OpenModel", "built", "open_found", "open_model"]
+
+META = torch.device("meta")
+
+
+class OpenModel(Struct, frozen=True, kw_only=True):
+    """A model that is built, and what to call it with."""
+
+    found: FoundModel
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    """What a reader of its figures should know, such as that it had to be built for real."""
+
+
+def open_model(
+    spec: str, *, input_shape: Shape | None = None, device: str | torch.device = "meta"
+) -> OpenModel:
+    """Build the model that a spec names, with what it is usually called with.
+
+    Args:
+        spec: any model spec.
+        input_shape: of its main input, with the batch in front or without, which is then one.
+        device: where to; on ``meta`` there are shapes and no values.
+
+    Raises:
+        UnknownModelError: there is no model of that name.
+        SpecError: the spec is malformed, or sets an option that the model lacks.
+        ModelError: it could not be built, or its package is missing.
+        InputError: its input has another number of dimensions.
+    """
+    return open_found(find(spec), input_shape=input_shape, device=device)
+
+
+def open_found(
+    found: FoundModel, *, input_shape: Shape | None = None, device: str | torch.device = "meta"
+) -> OpenModel:
+    """The same for a model that a spec has found already."""
+    # Its inputs first: a shape that does not fit is known before anything is built.
+    inputs = found.called_with(input_shape)
+    module, given, notes = _build(found, torch.device(device))
+    inputs = inputs or given
+    if inputs is None:
+        raise InputError(
+            f"nothing is known of what {found.spec} takes; give the shape of its input, "
+            "or let a factory return (module, inputs)"
+        )
+    args, kwargs = _tensors((inputs.args, inputs.kwargs), torch.device(device))
+    return OpenModel(found=found, module=module, args=args, kwargs=kwargs, notes=(*found.notes, *notes))
+
+
+def built(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Module:
+    """Build a model, in eval mode.
+
+    Args:
+        found: what a spec found.
+        device: where to; on ``meta`` it has shapes and no weights. A model whose constructor
+            needs values is then built on the CPU, with the random number generators left
+            as they were; on any other device its weights are drawn from them, as in torch.
+
+    Raises:
+        ModelError: its constructor failed.
+    """
+    return _build(found, torch.device(device))[0]
+
+
+def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
+    if target != META:
+        return *_made_on(found, target), ()
+    with _same_generators():
+        try:
+            with _WithoutValues():
+                made = _checked(found, found.make())
+        except ResflopsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a constructor raises, values may cure it
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            note = f"built for real, on the CPU: its constructor needs values ({reason})"
+            return *_made_on(found, torch.device("cpu")), (note,)
+    _all_on_meta(made[0])
+    return *made, ()
+
+
+def _made_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None]:
+    try:
+        with target:
+            return _checked(found, found.make())
+    except ResflopsError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{found.spec} could not be built: {type(error).__name__}: {error}") from error
+
+
+def _checked(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | None]:
+    module, inputs = (made.module, made.inputs) if isinstance(made, WithInputs) else (made, None)
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"{found.spec} gives a {type(module).__name__}; it must give a torch.nn.Module")
+    return module.eval(), inputs
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Makes new tensors on meta, and leaves out the initialisers, which have nothing to fill.
+    """Makes new tensors on meta, and leaves out what would fill them.
 
     On meta an initialiser computes nothing, and yet takes more than half of the time in
-    which a network is built.
+    which a network is built. What constructors read numbers from, such as a linspace of
+    drop rates, stays on the CPU and has its values.
     """
 
-    _constructors = _device_constructors()
-    _initialisers = frozenset(
+    _READ = frozenset((torch.arange, torch.linspace, torch.logspace, torch.range, torch.tensor))
+    _ALLOCATING = frozenset(_device_constructors()) - _READ
+    _INITIALISING = frozenset(
         getattr(nn.init, name)
-        for name in ("uniform_", "normal_", "trunc_normal_", "constant_", "kaiming_uniform_",
-                     "kaiming_normal_",
-                     "xavier_uniform_", "xavier_normal_")
+        for name in ("constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "trunc_normal_",
+                     "uniform_", "xavier_normal_", "xavier_uniform_")
+    )  # fmt: skip
+    _FILLING = frozenset(
+        getattr(Tensor, name)
+        for name in ("__setitem__", "add_", "bernoulli_", "clamp_", "clamp_max_", "clamp_min_", "copy_",
+                     "div_", "erfinv_", "exp_", "exponential_", "fill_", "fill_diagonal_", "log_",
+                     "masked_fill_", "mul_", "neg_", "normal_", "pow_", "random_", "sqrt_", "sub_",
+                     "uniform_", "zero_")
     )  # fmt: skip
 
     def __torch_function__(
@@ -38,26 +152,85 @@ class _WithoutValues(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401
         """Divert one call."""
         kwargs = kwargs or {}
-        if func in self._initialisers:
+        if func in self._INITIALISING:
             return args[0] if args else kwargs["tensor"]
-        if func in self._constructors:
-            kwargs = {**kwargs, "device": "meta"}
-        return func(*args, **kwargs)
+        if func in self._FILLING and args and args[0].device == META:
+            return args[0]
+        if func in self._ALLOCATING:
+            kwargs = {**kwargs, "device": META}
+        try:
+            return func(*args, **kwargs)
+        except RuntimeError:
+            if not _mixed(func, (args, kwargs)):
+                raise
+            args, kwargs = tree_map_only(Tensor, _double, (args, kwargs))
+            return func(*args, **kwargs)
 
 
-def built(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Module:
-    """Build a model, in eval mode.
+def _mixed(func: Callable[..., Any], arguments: object) -> bool:
+    """Whether a function may have failed because some tensors are on meta and some are not.
 
-    Args:
-        found: what a spec found.
-        device: where to; on ``meta`` it has shapes and no weights.
-
-    Raises:
-        ModelError: its constructor failed.
+    One that writes into its tensor is no such case: what it would have written is lost.
     """
-    target = torch.device(device)
+    devices = {leaf.device for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor)}
+    return META in devices and len(devices) > 1 and not func.__name__.endswith("_")
+
+
+def _double(tensor: Tensor) -> Tensor:
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+
+
+def _all_on_meta(module: nn.Module) -> None:
+    """Move the few parameters and buffers that were made from values, such as positions."""
+    tensors = [*module.parameters(), *module.buffers()]
+    # A module without any tensor on meta was not made just now: it is someone else's.
+    if not any(tensor.device == META for tensor in tensors):
+        return
+    doubles = {
+        id(tensor): nn.Parameter(_double(tensor), tensor.requires_grad)
+        if isinstance(tensor, nn.Parameter)
+        else _double(tensor)
+        for tensor in tensors
+        if tensor.device != META
+    }
+    for owner in module.modules() if doubles else ():
+        # A tied one stands under each of its names.
+        own = chain(
+            owner.named_parameters(recurse=False, remove_duplicate=False),
+            owner.named_buffers(recurse=False, remove_duplicate=False),
+        )
+        for name, tensor in list(own):
+            if id(tensor) in doubles:
+                setattr(owner, name, doubles[id(tensor)])
+
+
+@contextmanager
+def _same_generators() -> Iterator[None]:
+    """Give the random number generators back as they were; a constructor may use any of them."""
+    states = torch.get_rng_state(), random.getstate()
+    numpy = sys.modules.get("numpy.random")
+    numpy_state = numpy.get_state() if numpy else None
     try:
-        with _WithoutValues() if target.type == "meta" else target:
-            return found.make().eval()
-    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
-        raise ModelError(f"{found.spec} could not be built: {type(error).__name__}: {error}") from error
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        random.setstate(states[1])
+        if numpy:
+            numpy.set_state(numpy_state)
+
+
+def _tensors(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - any nesting of containers
+    """The same containers with a tensor for every TensorSpec."""
+    if isinstance(value, TensorSpec):
+        try:
+            return torch.zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
+        except (RuntimeError, TypeError) as error:
+            text = "×".join(map(str, value.shape))
+            raise InputError(
+                f"input shape {text} is larger than torch can address; give a smaller one"
+            ) from error
+    if isinstance(value, dict):
+        return {name: _tensors(each, device) for name, each in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_tensors(each, device) for each in value)
+    return value

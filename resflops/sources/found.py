@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from resflops.errors import InputError
 from resflops.records import Shape
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ class TensorSpec(Struct, frozen=True):
 
     shape: Shape
     dtype: str = "float32"
-    fill: int = 0
-    """What its elements are where they must exist: a mask of zeros would hide everything."""
 
 
 class Inputs(Struct, frozen=True):
@@ -65,3 +64,31 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     """What a reader of its figures should know."""
     make: "Callable[[], nn.Module | WithInputs]"
     """Builds it, on whatever device is the default one."""
+
+    def called_with(self, shape: Shape | None = None) -> Inputs | None:
+        """What it is called with; None where only the built model knows.
+
+        Args:
+            shape: of its main input, with the batch in front or without, which is then one;
+                the usual one if not given.
+
+        Raises:
+            InputError: another number of sizes than it takes, or one below one.
+        """
+        usual = self.input_shape
+        if shape is not None and min(shape, default=0) < 1:
+            raise InputError(f"input shape {_text(shape)}: every size must be at least 1")
+        if not usual:
+            return None if shape is None else one_tensor(shape)
+        if shape is None or len(shape) == len(usual):
+            return self.inputs((1, *(shape or usual)))
+        if len(shape) == len(usual) + 1:
+            return self.inputs(shape)
+        raise InputError(
+            f"input shape {_text(shape)} has {len(shape)} sizes, and {self.spec} takes {len(usual)}, "
+            f"as in {_text(usual)}, or with a batch {len(usual) + 1}, as in 4x{_text(usual)}"
+        )
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(map(str, shape))

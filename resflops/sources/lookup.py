@@ -48,7 +48,8 @@ def expand(text: str) -> list[str]:
     if not matching:
         plain = pattern.translate({ord(mark): None for mark in "*?[]"})
         raise UnknownModelError(
-            f"no model matches {spec.name!r}{near(plain, known)}; the pattern {_join(source, '*')!r} matches all"
+            f"no model matches {spec.name!r}{near(plain, known)}; "
+            f"the pattern {_join(source, '*')!r} matches all"
         )
     options = "".join(f",{name}={value}" for name, value in spec.options.items())
     return [_join(source, name) + options for name in matching]

@@ -48,5 +48,6 @@ def register(source: Source) -> Source:
 def unknown_model(prefix: str, name: str, known: list[str]) -> UnknownModelError:
     """The error for a name that a source does not have."""
     return UnknownModelError(
-        f"no model named {name!r} in {prefix}{near(name.lower(), known)}; '{prefix}/*' stands for all that it has"
+        f"no model named {name!r} in {prefix}{near(name.lower(), known)}; "
+        f"'{prefix}/*' stands for all that it has"
     )

@@ -11,9 +11,6 @@ __all__ = ["Spec", "Value", "parse_spec", "read_value"]
 
 Value = int | float | bool | str | list[object] | tuple[object, ...] | dict[object, object] | None
 
-# A comma between brackets or quotes belongs to the value, as in depths=[2,2,6,2].
-_PART = re.compile(r"""(?:\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|"[^"]*"|'[^']*'|[^,])+|(?<=,)(?=,|$)|^(?=,|$)""")
-
 _WORDS: dict[str, Value] = {"true": True, "false": False, "none": None, "null": None}
 
 
@@ -41,7 +38,7 @@ def parse_spec(text: str) -> Spec:
     Raises:
         SpecError: no name, an option without a value, or one that is given twice.
     """
-    name, *rest = (part.strip() for part in _PART.findall(text) or [""])
+    name, *rest = (part.strip() for part in _parts(text))
     if not name or "=" in name:
         raise SpecError(
             f"{text!r} is no model spec: it must begin with a model's name, as in resnet34,shortcut=A"
@@ -55,6 +52,22 @@ def parse_spec(text: str) -> Spec:
             raise SpecError(f"{text!r} sets {option} twice; set it once")
         options[option] = value
     return Spec(text=text, name=name, options=options)
+
+
+def _parts(text: str) -> list[str]:
+    """Split at commas; one between brackets belongs to a value, as in depths=[2,2,6]."""
+    parts, depth = [""], 0
+    for character in text:
+        if character == "," and not depth:
+            parts.append("")
+            continue
+        parts[-1] += character
+        depth += (character in "([{") - (character in ")]}")
+        if depth < 0:
+            break
+    if depth:
+        raise SpecError(f"{text!r}: a bracket has no partner; write lists as in depths=[2,2,6]")
+    return parts
 
 
 def read_value(text: str) -> Value:

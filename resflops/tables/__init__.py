@@ -1,13 +1,14 @@
 """Values laid out as tables: what is shown, in what order, with which notes. How it looks is ``render``'s."""
 
 from resflops.tables.breakdown import breakdown
-from resflops.tables.comparison import Entry, Verdict, comparison, entry, verdicts
+from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
 from resflops.tables.table import Column, Figure, Kind, Note, Table
 
 __all__ = [
     "Column",
     "Entry",
+    "Failed",
     "Figure",
     "Kind",
     "Note",
@@ -18,6 +19,7 @@ __all__ = [
     "convention_table",
     "conventions_table",
     "entry",
+    "left_note",
     "networks_table",
     "ops_table",
     "verdicts",

@@ -102,7 +102,9 @@ def _cost_columns(cost: Cost) -> tuple[Column, ...]:
         Column(key="params", heading="parameters", kind="count"),
         Column(key="trainable", heading="trainable", kind="count", audience="programs"),
         Column(key="frozen", heading="frozen", kind="count", audience="all" if cost.frozen else "programs"),
-        Column(key="buffers", heading="buffers", kind="count", audience="all" if cost.buffers else "programs"),
+        Column(
+            key="buffers", heading="buffers", kind="count", audience="all" if cost.buffers else "programs"
+        ),
         Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
         Column(
             key="total",

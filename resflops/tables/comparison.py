@@ -1,6 +1,6 @@
 """The comparison: one row a model, with the published figures beside the exact ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from msgspec import Struct, to_builtins
@@ -11,7 +11,7 @@ from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
 
-__all__ = ["Entry", "Verdict", "comparison", "entry", "uncounted_note", "verdicts"]
+__all__ = ["Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "uncounted_note", "verdicts"]
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -22,6 +22,13 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Which network it is, where the name means different ones to different people."""
     figures: tuple[PublishedFigure, ...] = ()
     """What was printed of this network on this input."""
+
+
+class Failed(Struct, frozen=True, kw_only=True):
+    """A model that a pattern named and that could not be counted."""
+
+    model: str
+    reason: str
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -42,12 +49,22 @@ def entry(found: FoundModel, cost: Cost) -> Entry:
     return Entry(cost=cost, variant=found.variant, figures=figures)
 
 
-def comparison(entries: Sequence[Entry]) -> Table:
-    """The table of ``resflops table``, models in the given order; all costs under one convention."""
+def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
+    """The table of ``resflops table``, models in the given order.
+
+    Args:
+        results: at least one entry; all costs under one convention.
+        notes: what else to say under it.
+    """
+    entries = [result for result in results if isinstance(result, Entry)]
     using = entries[0].cost.priced_by
     dearest = max(entries, key=lambda one: one.cost.total).cost
-    judged = [verdicts(one, among=[other.cost for other in entries]) for one in entries]
-    rows = tuple(_row(one, dearest, given) for one, given in zip(entries, judged, strict=True))
+    costs = {one.cost.model: one.cost for one in entries}
+    judged = {one.cost.model: verdicts(one, among=costs) for one in entries}
+    rows = tuple(
+        _row(result, dearest, judged[result.cost.model]) if isinstance(result, Entry) else _failed_row(result)
+        for result in results
+    )
     return Table(
         title=f"Cost under the convention {using.name}",
         convention=using.name,
@@ -56,18 +73,25 @@ def comparison(entries: Sequence[Entry]) -> Table:
         notes=(
             convention_note(using),
             *(_variant_note(one) for one in entries if one.variant),
-            *(note for given in judged for verdict in given for note in _verdict_notes(verdict, entries)),
+            *(
+                note
+                for one in entries
+                for given in judged[one.cost.model]
+                for note in _verdict_notes(given, one)
+            ),
+            *(_trace_note(one.cost, text) for one in entries for text in one.cost.trace.notes),
             *(uncounted_note(one.cost) for one in entries if not one.cost.complete),
+            *notes,
         ),
     )
 
 
-def verdicts(one: Entry, *, among: Sequence[Cost]) -> tuple[Verdict, ...]:
+def verdicts(one: Entry, *, among: Mapping[str, Cost]) -> tuple[Verdict, ...]:
     """The published figures that can be judged: a ratio needs the other model too.
 
     Args:
         one: the model.
-        among: the costs at hand, in which a ratio finds its other model.
+        among: the costs at hand by their models, in which a ratio finds its other one.
     """
     judged = []
     for figure in one.figures:
@@ -75,10 +99,10 @@ def verdicts(one: Entry, *, among: Sequence[Cost]) -> tuple[Verdict, ...]:
             continue
         exact: int | Fraction = _exact(one.cost, figure)
         if figure.relative_to:
-            others = [cost for cost in among if cost.model == figure.relative_to]
-            if not others or _shapes(others[0]) != _shapes(one.cost):
+            other = among.get(figure.relative_to)
+            if other is None or _shapes(other) != _shapes(one.cost):
                 continue
-            exact = Fraction(exact, _exact(others[0], figure))
+            exact = Fraction(exact, _exact(other, figure))
         judged.append(Verdict(figure=figure, exact=exact, agreement=agreement(figure, exact)))
     return tuple(judged)
 
@@ -125,10 +149,23 @@ def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
         "complete": cost.complete,
         "uncounted": to_builtins(cost.uncounted),
         "variant": one.variant,
+        "execution": cost.trace.execution,
+        "error": "",
         "published": [_verdict_data(verdict) for verdict in judged],
         "published_macs": tuple(_printed(v) for v in judged if _is_about(v, "macs")),
         "published_params": tuple(_printed(v) for v in judged if _is_about(v, "params")),
     }
+
+
+def _failed_row(failed: Failed) -> Row:
+    return {**dict.fromkeys(_FIGURES), "model": failed.model, "complete": False, "error": failed.reason}
+
+
+_FIGURES = (
+    "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
+    "execution", "published", "published_macs", "published_params",
+)  # fmt: skip
+"""What a model has that could be counted."""
 
 
 def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ...]:
@@ -155,6 +192,8 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="complete", heading="complete", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
         Column(key="variant", heading="variant", audience="programs"),
+        Column(key="execution", heading="execution", audience="programs"),
+        Column(key="error", heading="could not be counted", audience=shown("error"), wraps=True, detail=4),
         Column(key="published", heading="published", kind="data", audience="programs"),
     )
 
@@ -197,7 +236,20 @@ def _variant_note(one: Entry) -> Note:
     )
 
 
-def _verdict_notes(verdict: Verdict, entries: Sequence[Entry]) -> list[Note]:
+def left_note(left: int) -> Note:
+    """How many models an interrupt has left out."""
+    return Note(
+        text="Interrupted: {left} more models were not counted.", figures={"left": Figure("count", left)}
+    )
+
+
+def _trace_note(cost: Cost, text: str) -> Note:
+    return Note(
+        text="{model}: {note}.", figures={"model": Figure("text", cost.model), "note": Figure("text", text)}
+    )
+
+
+def _verdict_notes(verdict: Verdict, one: Entry) -> list[Note]:
     """What a cell has no room for: ratios, sums, parts, and reasons of a difference."""
     figure, texts = verdict.figure, to_builtins(verdict.figure)
     given = {name: Figure("text", text) for name, text in texts.items()}
@@ -206,12 +258,11 @@ def _verdict_notes(verdict: Verdict, entries: Sequence[Entry]) -> list[Note]:
         given["exact"] = Figure("fine share", verdict.exact)
         text = "{source} print {printed} for {model} relative to {relative_to}; exact is {exact}: {ours}."
     elif figure.quantity == "params+buffers":
-        cost = next(one.cost for one in entries if figure in one.figures)
-        if not cost.buffers:
+        if not one.cost.buffers:
             return []
         given |= {
-            "params": Figure("count", cost.params),
-            "buffers": Figure("count", cost.buffers),
+            "params": Figure("count", one.cost.params),
+            "buffers": Figure("count", one.cost.buffers),
             "exact": Figure("count", verdict.exact),
         }
         text = "{model}: {params} parameters + {buffers} buffers = {exact}; {source} print {printed}: {ours}."

@@ -20,8 +20,8 @@ def _find(name: str, spec: Spec) -> FoundModel:
     network = NETWORKS.get(name)
     if network is None:
         raise UnknownModelError(
-            f"no model named {name!r}{near(name.lower(), NETWORKS)}; resflops models lists the built-in ones, "
-            "and others are named behind their source, as in torchvision/resnet50 or timm/resnet50d"
+            f"no model named {name!r}{near(name.lower(), NETWORKS)}; resflops models lists the built-in "
+            "ones, and others are named behind their source, as in torchvision/resnet50 or timm/resnet50d"
         )
     options = parse_options(network, spec.options)
     changed = {name: value for name, value in options.items() if network.options[name] != value}

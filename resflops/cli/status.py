@@ -1,0 +1,10 @@
+"""The exit statuses, in one place."""
+
+__all__ = ["CHECK_FAILED", "CLOSED_PIPE", "COULD_NOT_RUN", "DONE", "INTERRUPTED"]
+
+DONE = 0
+CHECK_FAILED = 1
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+"""128 + SIGPIPE: what a shell reports of any other tool whose reader has gone."""

@@ -1,0 +1,171 @@
+"""``package.module:factory`` and ``path/to/file.py:factory``: models of the user's own."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from hashlib import sha256
+from importlib import import_module
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec
+from inspect import signature
+from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from resflops.errors import ModelError, SpecError, UnknownModelError, near
+from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.sources.registry import FACTORY, Source, register
+from resflops.sources.spec import Spec
+
+__all__: list[str] = []
+
+
+def _find(name: str, spec: Spec) -> FoundModel:
+    place, _, attribute = name.rpartition(":")
+    if not place or not all(part.isidentifier() for part in attribute.split(".")):
+        raise SpecError(
+            f"{spec.text!r} is no factory: write package.module:factory or path/to/file.py:factory"
+        )
+    factory = _factory(_module(place, spec), attribute, spec)
+    options = spec.values()
+    try:
+        signature(factory).bind(**options)
+    except TypeError as error:
+        raise SpecError(
+            f"{spec.text!r}: {attribute}{signature(factory)} cannot be called so: {error}"
+        ) from error
+    except ValueError:
+        # Some callables written in C do not tell their parameters: the call itself will say.
+        pass
+    return FoundModel(
+        spec=spec.text,
+        summary=f"what {attribute} of {place} makes",
+        family="yours",
+        make=partial(_make, factory, options, _folder(place), spec),
+    )
+
+
+def _folder(place: str) -> Path:
+    """Where a module's own imports look first."""
+    return Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
+
+
+def _module(place: str, spec: Spec) -> ModuleType:
+    try:
+        with _importable(_folder(place)):
+            return _from_file(Path(place), spec) if place.endswith(".py") else import_module(place)
+    except ModelError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and f"{place}.".startswith(f"{error.name}."):
+            raise UnknownModelError(
+                f"{spec.text!r}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}"
+            ) from error
+        raise _failed(place, spec, error) from error
+    # A module may raise anything while it is imported, and call exit().
+    except (Exception, SystemExit) as error:
+        raise _failed(place, spec, error) from error
+
+
+def _failed(place: str, spec: Spec, error: BaseException) -> ModelError:
+    return ModelError(f"{spec.text!r}: importing {place} raised {type(error).__name__}: {error}")
+
+
+def _from_file(path: Path, spec: Spec) -> ModuleType:
+    if not path.is_file():
+        raise UnknownModelError(f"{spec.text!r}: there is no file {str(path)!r} in {Path.cwd()}")
+    # Two files of one name must not be taken for each other, nor for an installed module.
+    digest = sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    loader = SourceFileLoader(f"{path.stem}_{digest}", str(path))
+    module = module_from_spec(ModuleSpec(loader.name, loader, origin=str(path)))
+    # Dataclasses and pickles look their module up by its name.
+    sys.modules[loader.name] = module
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[loader.name]
+        raise
+    return module
+
+
+def _factory(module: ModuleType, attribute: str, spec: Spec) -> Callable[..., Any]:
+    try:
+        factory = attrgetter(attribute)(module)
+    except AttributeError:
+        known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise UnknownModelError(
+            f"{spec.text!r}: {module.__name__} has no {attribute!r}{near(attribute, known)}"
+        ) from None
+    from torch import nn
+
+    if isinstance(factory, nn.Module) or not callable(factory):
+        raise ModelError(
+            f"{spec.text!r}: {attribute} is a {type(factory).__name__}; "
+            "name a function or class that makes the model, so that it can be built without weights"
+        )
+    return factory  # type: ignore[no-any-return]
+
+
+def _make(factory: Callable[..., Any], options: dict[str, Any], folder: Path, spec: Spec) -> Any:  # noqa: ANN401
+    with _importable(folder):
+        made = factory(**options)
+    if not isinstance(made, tuple):
+        return made
+    if len(made) == 2:
+        return WithInputs(made[0], _inputs(made[1], spec))
+    raise ModelError(
+        f"{spec.text!r} gives a tuple of {len(made)}; it must give a torch.nn.Module or (module, inputs)"
+    )
+
+
+def _inputs(given: object, spec: Spec) -> Inputs:
+    """What a factory says its module is called with.
+
+    A dict is arguments by keyword, a tuple or list arguments in order, and a tuple of ints a
+    shape; anything else is the one argument.
+    """
+    if _is_shape(given):
+        return Inputs((_specified(given),))
+    if isinstance(given, dict):
+        if not all(isinstance(name, str) for name in given):
+            raise ModelError(f"{spec.text!r}: inputs given as a dict are named by the model's parameters")
+        return Inputs(kwargs={name: _specified(value) for name, value in given.items()})
+    if isinstance(given, tuple | list):
+        return Inputs(tuple(_specified(value) for value in given))
+    return Inputs((given,))
+
+
+def _specified(value: object) -> object:
+    return TensorSpec(value) if _is_shape(value) else value  # type: ignore[arg-type]
+
+
+def _is_shape(value: object) -> bool:
+    return (
+        isinstance(value, tuple)
+        and bool(value)
+        and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
+    )
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let modules in a folder be imported, as ``python -m`` does for the current one."""
+    entry = str(folder)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        if entry in sys.path:
+            sys.path.remove(entry)
+
+
+register(
+    Source(
+        prefix=FACTORY,
+        summary="package.module:factory or path/to/file.py:factory: a function that makes your model",
+        find=_find,
+        names=list,
+    )
+)

@@ -1,0 +1,129 @@
+"""``torchvision/resnet50``: what torchvision.models lists, with the input its weights were made for."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import Parameter, signature
+from types import ModuleType
+from typing import Any
+
+from resflops.errors import SpecError
+from resflops.records import Shape
+from resflops.sources.found import FoundModel, Inputs, TensorSpec, one_tensor
+from resflops.sources.packages import needed
+from resflops.sources.registry import Source, register, unknown_model
+from resflops.sources.spec import Spec
+
+__all__: list[str] = []
+
+PREFIX = "torchvision"
+
+FAMILIES = ("detection", "optical_flow", "quantization", "segmentation", "video")
+"""Modules of torchvision.models; what stands in none of them classifies images."""
+
+USUAL_SHAPES: dict[str, Shape] = {
+    # The sizes to which their own transforms bring an image; the others' bring it to 800 at least.
+    "ssd300_vgg16": (3, 300, 300),
+    "ssdlite320_mobilenet_v3_large": (3, 320, 320),
+    "fasterrcnn_mobilenet_v3_large_320_fpn": (3, 320, 320),
+}
+FAMILY_SHAPES: dict[str, Shape] = {
+    "detection": (3, 800, 800),
+    # The size of which torchvision publishes the costs of its flow networks.
+    "optical_flow": (3, 512, 512),
+}
+FRAMES = 16
+"""Of a clip; the video transforms leave it to the loader, and torchvision's loaders take 16."""
+
+
+def _models() -> ModuleType:
+    return needed("torchvision.models", extra="torchvision")
+
+
+def _names() -> list[str]:
+    listed: list[str] = _models().list_models()
+    return listed
+
+
+def _find(name: str, spec: Spec) -> FoundModel:
+    models = _models()
+    known = models.list_models()
+    if name not in known:
+        raise unknown_model(PREFIX, name, known)
+    builder = models.get_model_builder(name)
+    options = _options(builder, spec)
+    family = _family(builder)
+    shape = _usual_shape(models, name, family)
+    if "image_size" in options:
+        size = options["image_size"]
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise SpecError(f"{spec.text!r}: image_size must be a whole number, and {size!r} is none")
+        shape = (*shape[:-2], size, size)
+    elif "vision_transformer" in builder.__module__:
+        # Its constructor must know the size, and 224 is not every weight's.
+        options["image_size"] = shape[-1]
+    return FoundModel(
+        spec=spec.text,
+        summary=f"torchvision's {name}",
+        family=family,
+        input_shape=shape,
+        inputs=_INPUTS.get(family, one_tensor),
+        make=partial(builder, **_without_downloads(builder), **options),
+    )
+
+
+def _options(builder: Callable[..., Any], spec: Spec) -> dict[str, Any]:
+    options: dict[str, Any] = dict(spec.values())
+    for name in options:
+        if name.startswith("weights"):
+            raise SpecError(
+                f"{spec.text!r}: {name} cannot be set; a count needs no weights, and none are loaded"
+            )
+    parameters: Mapping[str, Parameter] = signature(builder).parameters
+    if not any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
+        for name in options:
+            if name not in parameters:
+                raise SpecError(
+                    f"{spec.text!r}: {spec.name} has no option {name!r}; it has {', '.join(parameters)}"
+                )
+    return options
+
+
+def _without_downloads(builder: Callable[..., Any]) -> dict[str, Any]:
+    """Arguments that keep a builder from loading weights, which some do by default."""
+    names = [name for name in signature(builder).parameters if name.startswith("weights")]
+    arguments: dict[str, Any] = dict.fromkeys(names)
+    if builder.__module__.endswith(("googlenet", "inception")):
+        # Unless told, they warn that their initialisers will change.
+        arguments["init_weights"] = False
+    return arguments
+
+
+def _family(builder: Callable[..., Any]) -> str:
+    parts = builder.__module__.split(".")
+    return next((family for family in FAMILIES if family in parts), "classification")
+
+
+def _usual_shape(models: ModuleType, name: str, family: str) -> Shape:
+    if shape := USUAL_SHAPES.get(name, FAMILY_SHAPES.get(family)):
+        return shape
+    weights = list(models.get_model_weights(name))
+    transforms = models.get_model_weights(name).DEFAULT.transforms if weights else None
+    declared = getattr(transforms, "keywords", {})
+    size = declared.get("resize_size" if family == "segmentation" else "crop_size", 224)
+    height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
+    return (3, FRAMES, height, width) if family == "video" else (3, height, width)
+
+
+def _image_pair(shape: Shape) -> Inputs:
+    return Inputs((TensorSpec(shape), TensorSpec(shape)))
+
+
+def _image_list(shape: Shape) -> Inputs:
+    return Inputs(([TensorSpec(shape[1:]) for _ in range(shape[0])],))
+
+
+_INPUTS = {"optical_flow": _image_pair, "detection": _image_list}
+
+register(
+    Source(prefix=PREFIX, summary="torchvision/resnet50: all of torchvision.models", find=_find, names=_names)
+)

@@ -1,0 +1,90 @@
+"""Time grows in proportion to the number of ops, and memory hardly at all.
+
+    python tests/benchmarks/scaling.py
+
+Counts the CIFAR ResNets from 20 to 1202 layers and chains of up to 5,000 linear layers, and
+prints microseconds an op, which should stay the same down each column. Then, in a process
+of its own, VGG-19 and, where transformers is installed, a Llama of 405 billion parameters:
+how much the process's peak memory grows above what importing the packages takes.
+"""
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+import resflops
+from resflops.cost import Cost
+
+MEMORY = """
+import resource, time, torch, resflops, resflops.api
+{imports}
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, start = peak(), time.perf_counter()
+{count}
+print(f"{{cost.params:,}} parameters, {{cost.macs:,}} MACs (macs), "
+      f"{{time.perf_counter() - start:.1f}} s, {{peak() - before:.0f}} MiB more")
+"""
+
+VGG = ("", "cost = resflops.count(resflops.load('vgg19'), (1, 3, 224, 224))")
+
+LLAMA = (
+    "from transformers import AutoModelForCausalLM, LlamaConfig",
+    """
+config = LlamaConfig(num_hidden_layers=126, hidden_size=16384, num_attention_heads=128, num_key_value_heads=8,
+                     intermediate_size=53248, vocab_size=128256)
+with torch.device("meta"):
+    model = AutoModelForCausalLM.from_config(config).eval()
+cost = resflops.count(model, torch.zeros(1, 128, dtype=torch.long))
+""",
+)
+
+
+def fastest(call: Callable[[], Cost], *, repeats: int = 7) -> tuple[float, int]:
+    """Seconds of the fastest of some calls, and the number of ops counted."""
+    best, ops = float("inf"), 0
+    for _ in range(repeats):
+        start = time.perf_counter()
+        ops = len(call().trace.ops)
+        best = min(best, time.perf_counter() - start)
+    return best, ops
+
+
+def column(title: str, models: Iterable[tuple[str, nn.Module, tuple[int, ...]]]) -> None:
+    """One line a model: ops, milliseconds, microseconds an op."""
+    print(title)
+    for name, model, shape in models:
+        seconds, ops = fastest(lambda model=model, shape=shape: resflops.count(model, shape))  # type: ignore[misc]
+        print(f"  {name:<14} {ops:>6} ops {seconds * 1e3:>9.2f} ms {seconds / ops * 1e6:>7.1f} µs an op")
+
+
+def memory(name: str, imports: str, count: str) -> None:
+    """One line: what a count adds to a process's memory."""
+    script = MEMORY.format(imports=imports, count=count)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    print(f"  {name:<14} {done.stdout.strip()}")
+
+
+def chain(length: int) -> nn.Module:
+    """So many linear layers one after the other, without weights."""
+    with torch.device("meta"):
+        return nn.Sequential(*(nn.Linear(8, 8) for _ in range(length)))
+
+
+def main() -> None:
+    """Measure and print."""
+    depths = (20, 32, 44, 56, 110, 1202)
+    column("CIFAR ResNets", ((f"resnet{n}", resflops.load(f"resnet{n}"), (1, 3, 32, 32)) for n in depths))
+    column("chains", ((f"{n} layers", chain(n), (1, 8)) for n in (50, 500, 5000)))
+    print("memory, building included")
+    memory("vgg19", *VGG)
+    if importlib.util.find_spec("transformers"):
+        memory("Llama 405B", *LLAMA)
+
+
+if __name__ == "__main__":
+    main()
