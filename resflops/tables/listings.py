@@ -6,6 +6,8 @@ from typing import TypeVar
 from resflops.conventions import CONVENTIONS, Convention, Prices
 from resflops.models.catalog import CHOICES, NETWORKS, Network
 from resflops.rules import FREE, RULES, Rule
+from resflops.sources import SOURCES
+from resflops.sources.registry import BUILTIN
 from resflops.tables.table import Column, Figure, Note, Table
 
 __all__ = ["convention_table", "conventions_table", "networks_table", "ops_table"]
@@ -41,6 +43,11 @@ def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
                 text="Options go after the name, as in resnet34,shortcut=A,num_classes=10; "
                 "shown is what holds without them, and for shortcut the other choices.",
                 audience="people",
+            ),
+            *(
+                Note(text="Elsewhere: {summary}.", figures={"summary": Figure("text", source.summary)})
+                for source in SOURCES.values()
+                if source.prefix != BUILTIN
             ),
         ),
     )
