@@ -15,17 +15,21 @@ from resflops._version import __version__
 
 if TYPE_CHECKING:
     from resflops.api import count, load, trace
+    from resflops.backward import Backward, GradientRow
     from resflops.conventions import CONVENTIONS, Convention, register_convention
     from resflops.cost import Cost, UncountedOp
     from resflops.errors import ResflopsError
+    from resflops.gradients import gradient_rule
     from resflops.layers import LayerRow
     from resflops.records import OpRecord, Trace, Work
     from resflops.rules import rule
 
 _HOMES = {
+    "Backward": "backward",
     "CONVENTIONS": "conventions",
     "Convention": "conventions",
     "Cost": "cost",
+    "GradientRow": "backward",
     "LayerRow": "layers",
     "OpRecord": "records",
     "ResflopsError": "errors",
@@ -33,6 +37,7 @@ _HOMES = {
     "UncountedOp": "cost",
     "Work": "records",
     "count": "api",
+    "gradient_rule": "gradients",
     "load": "api",
     "register_convention": "conventions",
     "rule": "rules",
@@ -41,8 +46,10 @@ _HOMES = {
 
 __all__ = [
     "CONVENTIONS",
+    "Backward",
     "Convention",
     "Cost",
+    "GradientRow",
     "LayerRow",
     "OpRecord",
     "ResflopsError",
@@ -51,6 +58,7 @@ __all__ = [
     "Work",
     "__version__",
     "count",
+    "gradient_rule",
     "load",
     "register_convention",
     "rule",

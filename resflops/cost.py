@@ -1,34 +1,24 @@
 """Trace x convention -> Cost: totals, by layer, by op, and what was not counted."""
 
-from collections.abc import Iterable
 from functools import cached_property
-from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
-from resflops.conventions import DEFAULT_CONVENTION, Convention, convention, pricer
+from resflops.backward import Backward, OpGradient, gradients_of, prices_gradients
+from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
+from resflops.errors import UsageError
 from resflops.layers import LayerRow, layer_rows
-from resflops.records import SCHEMA_VERSION, OpRecord, Trace, Work
+from resflops.records import SCHEMA_VERSION, OpRecord, Trace, Work, sum_of
 from resflops.rules import FREE, RULES
 from resflops.storage import read_value, write_value
+from resflops.uncounted import UncountedOp, uncounted_ops
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cost", "UncountedOp", "cost_of"]
-
-
-class UncountedOp(Struct, frozen=True, kw_only=True):
-    """An op that did work and has no rule: what the total lacks."""
-
-    op: str
-    calls: int
-    layer: str
-    """Where it was called first."""
-    elements: int
-    """Elements of its outputs over all calls: how much data it touched."""
+__all__ = ["Cost", "UncountedOp", "check_prices_gradients", "cost_of"]
 
 
 class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="cost"):
@@ -36,7 +26,8 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
 
     ``works`` and ``prices`` stand op for op beside ``trace.ops``; both are None where an
     op has no rule. They are stored, so that a cost read from a file is the cost that was
-    written, whatever rules have become since.
+    written, whatever rules have become since. So are the ``gradients`` of the backward pass,
+    None where it was not asked for. All figures but those of ``backward`` are the forward pass's.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -44,6 +35,7 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
     priced_by: Convention
     works: tuple[Work | None, ...]
     prices: tuple[int | None, ...]
+    gradients: tuple[OpGradient | None, ...] | None = None
 
     @property
     def model(self) -> str:
@@ -93,15 +85,7 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
     @cached_property
     def uncounted(self) -> tuple[UncountedOp, ...]:
         """Ops that did work but have no rule, the most data touched first; empty when complete."""
-        found: dict[str, list[OpRecord]] = {}
-        for record, work in zip(self.trace.ops, self.works, strict=True):
-            if work is None:
-                found.setdefault(record.op, []).append(record)
-        ops = [
-            UncountedOp(op=op, calls=len(records), layer=records[0].layer, elements=_elements(records))
-            for op, records in found.items()
-        ]
-        return tuple(sorted(ops, key=lambda uncounted: -uncounted.elements))
+        return uncounted_ops(self.trace, self.works)
 
     @property
     def complete(self) -> bool:
@@ -122,14 +106,26 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
         """One row for each layer and op; the rows' params, macs and totals add up to the cost's."""
         return layer_rows(self.trace, self.works, self.prices, self.priced_by)
 
+    @cached_property
+    def backward(self) -> Backward | None:
+        """The backward pass under the same convention; None if it was not asked for.
+
+        Raises:
+            UsageError: the convention does not say what a backward pass counts.
+        """
+        if self.gradients is None:
+            return None
+        check_prices_gradients(self.priced_by)
+        return Backward(trace=self.trace, priced_by=self.priced_by, gradients=self.gradients)
+
     def under(self, name: str) -> "Cost":
-        """The same trace under another convention.
+        """The same trace, and its backward pass if known, under another convention.
 
         Raises:
             UnknownConventionError: there is no convention of that name.
         """
         other = convention(name)
-        return _priced(self.trace, other, self.works)
+        return _priced(self.trace, other, self.works, self.gradients)
 
     def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""
@@ -158,24 +154,32 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
         return read_value(path, cls, kind="cost", version=SCHEMA_VERSION)
 
 
-def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION) -> Cost:
-    """Price a trace.
+def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION, backward: bool = False) -> Cost:
+    """Price a trace, and its backward pass if asked for.
 
     Raises:
         UnknownConventionError: there is no convention of that name.
+        UsageError: the convention does not say what a backward pass counts, or the trace is
+            too old to tell where a gradient is needed.
     """
     chosen = convention(convention_name)
+    if backward:
+        check_prices_gradients(chosen)
     works = tuple(_work(record) for record in trace.ops)
-    return _priced(trace, chosen, works)
+    return _priced(trace, chosen, works, gradients_of(trace) if backward else None)
 
 
-def sum_of(works: Iterable[Work]) -> Work:
-    """Work added kind by kind."""
-    totals = dict.fromkeys(Work.__struct_fields__, 0)
-    for work in works:
-        for kind, count in work.kinds():
-            totals[kind] += count
-    return Work(**totals)
+def check_prices_gradients(using: Convention) -> None:
+    """Refuse a convention that does not say what a backward pass counts.
+
+    Raises:
+        UsageError: it does not; the message names those that do.
+    """
+    if not prices_gradients(using):
+        others = ", ".join(name for name, known in CONVENTIONS.items() if prices_gradients(known))
+        raise UsageError(
+            f"convention {using.name!r} does not say what a backward pass counts; these do: {others}"
+        )
 
 
 _NOTHING = Work()
@@ -188,14 +192,15 @@ def _work(record: OpRecord) -> Work | None:
     return _NOTHING if record.op in FREE else None
 
 
-def _priced(trace: Trace, chosen: Convention, works: tuple[Work | None, ...]) -> Cost:
+def _priced(
+    trace: Trace,
+    chosen: Convention,
+    works: tuple[Work | None, ...],
+    gradients: tuple[OpGradient | None, ...] | None,
+) -> Cost:
     price = pricer(chosen)
     prices = tuple(
         None if work is None else price(record, work) if work is not _NOTHING else 0
         for record, work in zip(trace.ops, works, strict=True)
     )
-    return Cost(trace=trace, priced_by=chosen, works=works, prices=prices)
-
-
-def _elements(records: list[OpRecord]) -> int:
-    return sum(prod(shape) for record in records for shape in record.output_shapes)
+    return Cost(trace=trace, priced_by=chosen, works=works, prices=prices, gradients=gradients)

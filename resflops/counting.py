@@ -12,13 +12,16 @@ from resflops.tracing import trace
 __all__ = ["count_found"]
 
 
-def count_found(found: FoundModel, *, input_shape: Shape | None, convention: str) -> Cost:
+def count_found(
+    found: FoundModel, *, input_shape: Shape | None, convention: str, backward: bool = False
+) -> Cost:
     """Build a model that a spec has found, and count it under its spec.
 
     Args:
         found: the model.
         input_shape: of its main input, with the batch in front or without; its usual one if None.
         convention: name of the one that ``total`` is under.
+        backward: whether to count the backward pass as well.
 
     Raises:
         InputError: a shape that no tensor can have.
@@ -29,7 +32,7 @@ def count_found(found: FoundModel, *, input_shape: Shape | None, convention: str
     except (TraceError, InputError) as error:
         usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
         raise type(error)(f"{found.spec}: {error}{usual}") from error.__cause__
-    return cost_of(replace(traced, model=found.spec), convention_name=convention)
+    return cost_of(replace(traced, model=found.spec), convention_name=convention, backward=backward)
 
 
 def _traced(found: FoundModel, input_shape: Shape | None) -> Trace:

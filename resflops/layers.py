@@ -152,7 +152,8 @@ def _sizes(value: object) -> Shape | None:
 def _uncalled(path: str, held: Holding) -> LayerRow:
     return LayerRow(
         name=path, op="", calls=0, input_shape=(), output_shape=(), params=held.params,
-        trainable=held.trainable, frozen=held.frozen, buffers=held.buffers, macs=0, total=0, share=0.0, counted=True, formula="",
+        trainable=held.trainable, frozen=held.frozen, buffers=held.buffers, macs=0, total=0, share=0.0,
+        counted=True, formula="",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ hundred are kept from the garbage collector (``gc=False``). A number here is a n
 sizes are elements, shapes are tuples, and no field holds text made for display.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from math import prod
 from os import PathLike
@@ -20,6 +20,7 @@ from resflops.storage import read_value, write_value
 __all__ = [
     "CONSTANT",
     "MODEL_INPUT",
+    "PARAMETER",
     "SCHEMA_VERSION",
     "Attribute",
     "Execution",
@@ -30,6 +31,7 @@ __all__ = [
     "TensorRecord",
     "Trace",
     "Work",
+    "sum_of",
 ]
 
 SCHEMA_VERSION = 1
@@ -48,7 +50,14 @@ MODEL_INPUT = -1
 """In ``OpRecord.producers``: the tensor came from the caller."""
 
 CONSTANT = -2
-"""In ``OpRecord.producers``: a parameter, a buffer or a constant, made by no op."""
+"""In ``OpRecord.producers``: a frozen parameter, a buffer or a constant, made by no op."""
+
+PARAMETER = -3
+"""In ``OpRecord.producers``, this or less: a trainable parameter, made by no op.
+
+``PARAMETER - n`` is the n-th of the trace's parameters, module by module; a tied one goes
+by its first place.
+"""
 
 
 class OpRecord(Struct, frozen=True, kw_only=True, gc=False):
@@ -67,7 +76,14 @@ class OpRecord(Struct, frozen=True, kw_only=True, gc=False):
     attributes: dict[str, Attribute] = {}
     """What else decides its cost: ``stride``, ``padding``, ``groups``, ``bias``, …"""
     producers: tuple[int, ...] = ()
-    """For each input, the index of the op that made it, or MODEL_INPUT or CONSTANT."""
+    """For each input, the index of the op that made it, or MODEL_INPUT, CONSTANT or PARAMETER."""
+    slots: tuple[int, ...] = ()
+    """For each input, which output of its op it is; ``()`` where all are the main ones."""
+    affine: tuple[int, ...] = ()
+    """Where the weight and the bias come from that are not among its inputs: those of the
+    attributes ``weight`` and ``bias`` that it has, in this order, numbered as ``producers``."""
+    history: bool = True
+    """Whether autograd would record it; not inside a ``torch.no_grad()`` of the model's own."""
 
     @property
     def output_shape(self) -> Shape:
@@ -137,6 +153,19 @@ class Work(Struct, frozen=True, kw_only=True, gc=False):
             if count := getattr(self, kind):
                 yield kind, count
 
+    def times(self, count: int) -> "Work":
+        """The work of doing it so often."""
+        return Work(**{kind: count * each for kind, each in self.kinds()})
+
+
+def sum_of(works: Iterable[Work]) -> Work:
+    """Work added kind by kind."""
+    totals = dict.fromkeys(Work.__struct_fields__, 0)
+    for work in works:
+        for kind, count in work.kinds():
+            totals[kind] += count
+    return Work(**totals)
+
 
 class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="trace"):
     """All ops of one forward pass, in order, with the modules that ran: data, no tensors.
@@ -157,6 +186,10 @@ class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag=
     stages: dict[str, str] = {}
     """Module path prefix to the name of the stage it belongs to, where the model names stages."""
     torch_version: str = ""
+    tells_parameters: bool = False
+    """Whether ``producers`` tell trainable parameters from constants; older records do not."""
+    outputs: tuple[int, ...] = ()
+    """The ops that made what the model gave back, as far as its containers could be looked into."""
 
     @property
     def params(self) -> int:

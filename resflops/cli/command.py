@@ -19,6 +19,7 @@ __all__ = [
     "add_model_input",
     "add_no_progress",
     "add_output",
+    "add_training",
     "read_shape",
     "whole_number",
 ]
@@ -71,6 +72,16 @@ def add_model_input(parser: Parser) -> None:
         type=lambda name: convention(name).name,
         default=DEFAULT_CONVENTION,
         help=f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given",
+    )
+
+
+def add_training(parser: Parser) -> None:
+    """The option that counts the backward pass besides."""
+    parser.add_argument(
+        "--training",
+        action="store_true",
+        help="count the backward pass too: the gradients of trainable parameters, and of what lies between "
+        "them and the output",
     )
 
 

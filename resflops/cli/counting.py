@@ -3,18 +3,16 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.conventions import convention
+from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError
 from resflops.sources import expand, find
 from resflops.tables import Entry, Failed, entry
-
-if TYPE_CHECKING:
-    from resflops.cost import Cost
 
 __all__ = ["Counted", "counted", "counted_one", "status_of"]
 
@@ -35,7 +33,7 @@ class _Wanted(Struct, frozen=True, kw_only=True):
     """Whether a pattern named it, and not the user: then its failure is one row and not the end."""
 
 
-def counted_one(spec: str, given: argparse.Namespace) -> "Cost":
+def counted_one(spec: str, given: argparse.Namespace) -> Cost:
     """The cost of the one model that a spec names."""
     (result,) = counted([spec], given).results
     if isinstance(result, Entry):
@@ -54,6 +52,8 @@ def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
         ResflopsError: a model that was named by itself, or every model, could not be counted.
         KeyboardInterrupt: before anything was counted, or without a pattern.
     """
+    if _with_backward(given):
+        check_prices_gradients(convention(given.convention))
     with progress(shown=not given.no_progress) as say:
         wanted = _wanted(specs, given, say)
         results: list[Entry | Failed] = []
@@ -75,9 +75,9 @@ def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
     return Counted(results=tuple(results), left=len(wanted) - len(results))
 
 
-def status_of(costs: Iterable["Cost"], given: argparse.Namespace) -> int:
+def status_of(costs: Iterable[Cost], given: argparse.Namespace) -> int:
     """The exit status: with ``--strict``, an incomplete count is a check that failed."""
-    lacking = [cost.model for cost in costs if not cost.complete]
+    lacking = [cost.model for cost in costs if not (cost.complete and _backward_complete(cost))]
     if not given.strict or not lacking:
         return DONE
     sys.stderr.write(
@@ -85,6 +85,15 @@ def status_of(costs: Iterable["Cost"], given: argparse.Namespace) -> int:
         "give them one with @resflops.rule\n"
     )
     return CHECK_FAILED
+
+
+def _with_backward(given: argparse.Namespace) -> bool:
+    # Not every command that counts can show a backward pass.
+    return bool(getattr(given, "training", False))
+
+
+def _backward_complete(cost: Cost) -> bool:
+    return cost.backward is None or cost.backward.complete
 
 
 def _wanted(specs: Iterable[str], given: argparse.Namespace, say: Callable[[str], None]) -> list[_Wanted]:
@@ -107,7 +116,10 @@ def _result(one: _Wanted, given: argparse.Namespace) -> Entry | Failed:
 
     try:
         found = find(one.spec)
-        return entry(found, count_found(found, input_shape=given.input, convention=given.convention))
+        cost = count_found(
+            found, input_shape=given.input, convention=given.convention, backward=_with_backward(given)
+        )
+        return entry(found, cost)
     except ResflopsError as error:
         if not one.of_pattern:
             raise

@@ -2,7 +2,15 @@
 
 import argparse
 
-from resflops.cli.command import Command, Parser, add_model_input, add_output, add_strict, whole_number
+from resflops.cli.command import (
+    Command,
+    Parser,
+    add_model_input,
+    add_output,
+    add_strict,
+    add_training,
+    whole_number,
+)
 from resflops.cli.counting import counted_one, status_of
 from resflops.cli.output import write
 from resflops.tables import breakdown
@@ -24,6 +32,7 @@ def _add_arguments(parser: Parser) -> None:
         help="show also the layers that cost nothing under the convention and hold no parameters",
     )
     add_model_input(parser)
+    add_training(parser)
     add_strict(parser)
     add_output(parser)
 

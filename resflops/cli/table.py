@@ -2,7 +2,7 @@
 
 import argparse
 
-from resflops.cli.command import Command, Parser, add_model_input, add_output, add_strict
+from resflops.cli.command import Command, Parser, add_model_input, add_output, add_strict, add_training
 from resflops.cli.counting import counted, status_of
 from resflops.cli.output import write
 from resflops.cli.status import INTERRUPTED
@@ -23,6 +23,7 @@ def _add_arguments(parser: Parser) -> None:
         "in quotes a pattern, such as 'timm/resnet*'",
     )
     add_model_input(parser)
+    add_training(parser)
     add_strict(parser)
     add_output(parser)
 

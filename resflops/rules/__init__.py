@@ -10,7 +10,16 @@ from resflops.rules import (
     elementwise as _elementwise,
 )
 from resflops.rules import (
+    fourier as _fourier,
+)
+from resflops.rules import (
     free as _free,
+)
+from resflops.rules import (
+    linalg as _linalg,
+)
+from resflops.rules import (
+    loss as _loss,
 )
 from resflops.rules import (
     matmul as _matmul,
@@ -22,10 +31,26 @@ from resflops.rules import (
     pool as _pool,
 )
 from resflops.rules import (
+    recurrent as _recurrent,
+)
+from resflops.rules import (
     reduction as _reduction,
 )
 from resflops.rules.registry import FREE, RULES, Factors, Rule, free, rule
 
 __all__ = ["FREE", "RULES", "Factors", "Rule", "free", "rule"]
 
-del _attention, _conv, _elementwise, _free, _matmul, _norm, _pool, _reduction
+del (
+    _attention,
+    _conv,
+    _elementwise,
+    _fourier,
+    _free,
+    _linalg,
+    _loss,
+    _matmul,
+    _norm,
+    _pool,
+    _recurrent,
+    _reduction,
+)

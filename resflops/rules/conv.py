@@ -66,3 +66,26 @@ def _channels_last(record: OpRecord) -> tuple[int, ...]:
 
 def _batch(sizes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in sizes if size != 1)
+
+
+@rule("deform_conv2d", factors=convolution_factors)
+def deformable_convolution(record: OpRecord) -> Work:
+    """A convolution's MACs; each tap's input is read between pixels, 7 operations, 8 with a mask.
+
+    Dai et al. 2017 (arXiv 1703.06211), equation 2: the kernel is as in any convolution,
+    and its inputs are interpolated from 4 neighbours (4 multiplications, 3 additions).
+    The mask of Zhu et al. 2018 (arXiv 1811.11168) is one multiplication more.
+    """
+    work = convolution(record)
+    weight, out = record.input_shapes[1], record.output_shape
+    groups = record.input_shapes[0][1] // weight[1]
+    samples = out[0] * prod(out[2:]) * groups * prod(weight[1:])
+    each = 8 if record.attributes.get("mask") else 7
+    return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=each * samples)
+
+
+@rule("conv1d_relu", "conv2d_relu", "conv3d_relu", factors=convolution_factors)
+def convolution_with_relu(record: OpRecord) -> Work:
+    """A quantised convolution fused with its activation: one comparison per output more."""
+    work = convolution(record)
+    return Work(macs=work.macs, bias_adds=work.bias_adds, comparisons=prod(record.output_shape))

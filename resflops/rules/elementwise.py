@@ -14,19 +14,45 @@ PER_ELEMENT: dict[str, Work] = {
         ("add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide", "remainder", "fmod", "neg",
          "square", "reciprocal", "floor", "ceil", "round", "trunc", "frac", "lerp", "bitwise_and",
          "bitwise_or",
-         "bitwise_xor", "bitwise_not", "logical_and", "logical_or", "logical_not", "logical_xor"),
+         "bitwise_xor", "bitwise_not", "logical_and", "logical_or", "logical_not", "logical_xor",
+         "bitwise_left_shift", "bitwise_right_shift", "deg2rad", "rad2deg", "conj_physical", "nextafter",
+         "gcd", "lcm"),
         _ADD,
     ),
     **dict.fromkeys(
         ("relu", "abs", "sign", "eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "clamp_min",
-         "clamp_max", "threshold", "isnan", "isinf", "isfinite", "hardshrink"),
+         "clamp_max", "threshold", "isnan", "isinf", "isfinite", "hardshrink", "fmax", "fmin", "sgn",
+         "signbit", "isposinf", "isneginf", "heaviside", "copysign"),
         _COMPARE,
     ),
     **dict.fromkeys(
         ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan",
-         "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "erf", "erfc", "erfinv"),
+         "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "erf", "erfc", "erfinv",
+         "asinh", "acosh", "atanh", "angle", "lgamma", "digamma", "polygamma", "mvlgamma", "igamma",
+         "igammac", "i0", "special_i0e", "special_i1", "special_i1e", "special_ndtri", "special_erfcx",
+         "special_log_ndtr"),
         _FUNCTION,
     ),
+    # The root of a² + b².
+    "hypot": Work(arithmetic=3, transcendental=1),
+    "xlogy": Work(arithmetic=1, transcendental=1),
+    "special_xlog1py": Work(arithmetic=1, transcendental=1),
+    # The logarithm of x / (1 - x).
+    "logit": Work(arithmetic=2, transcendental=1),
+    # The sine of πx over πx.
+    "sinc": Work(arithmetic=2, transcendental=1),
+    # The larger of the two, and the logarithm of 1 + e^-|difference|.
+    "logaddexp": Work(comparisons=1, arithmetic=3, transcendental=2),
+    "logaddexp2": Work(comparisons=1, arithmetic=3, transcendental=2),
+    "ldexp": Work(arithmetic=1, transcendental=1),
+    # Not a number, and the two infinities.
+    "nan_to_num": Work(comparisons=3),
+    "softshrink": Work(comparisons=2, arithmetic=1),
+    "rrelu_with_noise": Work(comparisons=1, arithmetic=1),
+    # Divide by the scale, add the zero point, round, and keep in range; and back.
+    "quantize_per_tensor": Work(arithmetic=3, comparisons=2),
+    "quantize_per_channel": Work(arithmetic=3, comparisons=2),
+    "dequantize": Work(arithmetic=2),
     "relu6": Work(comparisons=2),
     "hardtanh": Work(comparisons=2),
     "leaky_relu": Work(comparisons=1, arithmetic=1),

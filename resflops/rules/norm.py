@@ -62,3 +62,13 @@ def local_response_norm(record: OpRecord) -> Work:
     size = record.attributes["size"]
     assert isinstance(size, int)  # noqa: S101 - the tracer writes it so
     return Work(arithmetic=points * (size + 3), transcendental=points)
+
+
+@rule("_weight_norm_interface")
+def weight_norm(record: OpRecord) -> Work:
+    """Per weight: square, add, scale; per norm a root and a division.
+
+    Salimans & Kingma 2016 (arXiv 1602.07868), equation 2: ``w = g / |v| · v``.
+    """
+    points, norms = prod(record.output_shape), prod(record.output_shapes[-1])
+    return Work(arithmetic=3 * points + norms, transcendental=norms)

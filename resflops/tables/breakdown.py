@@ -9,6 +9,7 @@ from resflops.cost import Cost
 from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
 from resflops.tables.comparison import uncounted_note
 from resflops.tables.table import Column, Figure, Note, Row, Table, convention_note, cost_heading
+from resflops.tables.training import backward_table, training_notes
 
 __all__ = ["breakdown"]
 
@@ -41,8 +42,16 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
             convention_note(cost.priced_by),
             *([_hidden_note([layers[n] for n in sorted(idle)])] if idle else []),
             *([] if cost.complete else [uncounted_note(cost)]),
+            *training_notes([cost]),
         ),
-        below=(_stages(cost),) if cost.trace.stages else (),
+        below=(
+            *([_stages(cost)] if cost.trace.stages else []),
+            *(
+                [backward_table(cost, cost.backward, depth=depth, everything=everything)]
+                if cost.backward
+                else []
+            ),
+        ),
     )
 
 

@@ -9,7 +9,18 @@ from resflops.cost import Cost
 from resflops.published import Agreement, PublishedFigure, agreement, figures_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
-from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
+from resflops.tables.table import (
+    Audience,
+    Column,
+    Figure,
+    Note,
+    Row,
+    Table,
+    convention_note,
+    cost_heading,
+    ops_listed,
+)
+from resflops.tables.training import TRAINING_FIGURES, training_cells, training_columns, training_notes
 
 __all__ = ["Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "uncounted_note", "verdicts"]
 
@@ -72,6 +83,7 @@ def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ())
         rows=rows,
         notes=(
             convention_note(using),
+            *training_notes([one.cost for one in entries]),
             *(_variant_note(one) for one in entries if one.variant),
             *(
                 note
@@ -154,6 +166,7 @@ def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
         "published": [_verdict_data(verdict) for verdict in judged],
         "published_macs": tuple(_printed(v) for v in judged if _is_about(v, "macs")),
         "published_params": tuple(_printed(v) for v in judged if _is_about(v, "params")),
+        **training_cells(cost),
     }
 
 
@@ -163,7 +176,7 @@ def _failed_row(failed: Failed) -> Row:
 
 _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
-    "execution", "published", "published_macs", "published_params",
+    "execution", "published", "published_macs", "published_params", *TRAINING_FIGURES,
 )  # fmt: skip
 """What a model has that could be counted."""
 
@@ -172,6 +185,7 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
     def shown(key: str) -> Audience:
         return "all" if any(row[key] for row in rows) else "programs"
 
+    training = any("training_total" in row and row["training_total"] is not None for row in rows)
     several: Audience = "all" if len(rows) > 1 else "programs"
     printed = (("published_macs", "published MACs"), ("published_params", "published parameters"))
     return (
@@ -182,8 +196,11 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="frozen", heading="frozen", kind="count", audience=shown("frozen")),
         Column(key="buffers", heading="buffers", kind="count", audience=shown("buffers"), detail=2),
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
-        Column(key="total", heading=cost, kind="count", exact_if="complete"),
+        Column(
+            key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
+        ),
         Column(key="total", heading="≈", kind="rounded", audience="people"),
+        *(training_columns(cost) if training else ()),
         Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
         *(
             Column(key=key, heading=heading, kind="lines", audience=shown(key), wraps=True, detail=3)
@@ -278,11 +295,7 @@ def _verdict_notes(verdict: Verdict, one: Entry) -> list[Note]:
 
 def uncounted_note(cost: Cost) -> Note:
     """Which ops the total lacks, the most data touched first."""
-    ops = "; ".join(
-        f"{lacking.op} ({lacking.calls} calls, first in {lacking.layer or 'the model itself'})"
-        for lacking in cost.uncounted
-    )
     return Note(
         text="{model} is incomplete (≥): these ops have no rule and are not in its figures: {ops}.",
-        figures={"model": Figure("text", cost.model), "ops": Figure("text", ops)},
+        figures={"model": Figure("text", cost.model), "ops": Figure("text", ops_listed(cost.uncounted))},
     )

@@ -1,11 +1,12 @@
 """A table as a value: named columns, rows of raw values, notes. Nothing here is formatted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
 from resflops.conventions import Convention
+from resflops.uncounted import UncountedOp
 
 __all__ = [
     "Audience",
@@ -18,6 +19,7 @@ __all__ = [
     "convention_note",
     "cost_heading",
     "for_people",
+    "ops_listed",
 ]
 
 Kind = Literal[
@@ -133,6 +135,14 @@ def cost_heading(using: Convention) -> str:
 def convention_note(using: Convention) -> Note:
     """What the convention counts, in words."""
     return Note(text="{name} counts {counts}.", figures=_texts(name=using.name, counts=using.counts))
+
+
+def ops_listed(uncounted: Iterable[UncountedOp]) -> str:
+    """Ops that a figure lacks, with their calls and where to look for them."""
+    return "; ".join(
+        f"{lacking.op} ({lacking.calls} calls, first in {lacking.layer or 'the model itself'})"
+        for lacking in uncounted
+    )
 
 
 def _texts(**values: str) -> dict[str, Figure]:

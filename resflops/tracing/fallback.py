@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from resflops.records import Attribute
-from resflops.tracing.meta import META, on_meta, tensors_in
+from resflops.tracing.meta import META, tensors_in
 
 if TYPE_CHECKING:
     from resflops.tracing.recorder import Recorder
@@ -18,6 +18,8 @@ __all__ = ["DispatchRecorder"]
 
 Described = tuple[str, tuple[Tensor, ...], dict[str, Attribute]]
 """Op name, the tensors whose shapes decide its cost, and attributes, as a rule expects them."""
+
+Translate = Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]
 
 _SAME_OP: dict[str, str] = {
     "_softmax": "softmax",
@@ -34,6 +36,14 @@ _SAME_OP: dict[str, str] = {
     "elu_forward": "elu",
     "hardswish_forward": "hardswish",
     "linalg_vector_norm": "norm",
+    "_fft_c2c": "fft",
+    "_fft_r2c": "rfft",
+    "_fft_c2r": "irfft",
+    "__and__": "bitwise_and",
+    "__or__": "bitwise_or",
+    "__xor__": "bitwise_xor",
+    "__lshift__": "bitwise_left_shift",
+    "__rshift__": "bitwise_right_shift",
 }
 """Aten ops that torch knows under another name than its users do."""
 
@@ -58,12 +68,12 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not self._recorder.real and "device" in kwargs:
             kwargs = {**kwargs, "device": META}
         if not self._recorder.real:
-            args, kwargs = on_meta(args, self._doubles), on_meta(kwargs, self._doubles)
+            args, kwargs = self._recorder.doubled((args, kwargs), self._doubles)
         out = func(*args, **kwargs)
         op, inputs, attributes = describe_aten(func, args, kwargs)
-        self._recorder.note(
-            op, self._recorder.layer_running(sys._getframe(1)), inputs, tuple(tensors_in(out)), attributes
-        )
+        layer, outs = self._recorder.layer_running(sys._getframe(1)), tuple(tensors_in(out))
+        affine = affine_of(func, args, kwargs, inputs) if _has_affine(attributes) else ()
+        self._recorder.note(op, layer, inputs, outs, attributes, affine)
         return out
 
 
@@ -72,11 +82,27 @@ def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> D
     name = func._schema.name.partition("::")[2]
     space = func.namespace
     if space != "aten":
-        return f"{space}.{name}", tuple(tensors_in((args, kwargs))), {}
+        if translate := _FOREIGN.get(f"{space}.{name}"):
+            return translate(func, args, kwargs)
+        return f"{space}.{name}", tuple(tensors_in((args, kwargs))), _plain(_bound(func, args, kwargs))
     if translate := _TRANSLATED.get(name):
         return translate(func, args, kwargs)
     op = name.rstrip("_") if not name.endswith("__") else name
     return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), _plain(_bound(func, args, kwargs))
+
+
+def affine_of(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    """The weight and the bias of an aten op that are not among its inputs."""
+    bound = _bound(func, args, kwargs)
+    given = [bound.get(name) for name in ("weight", "bias")]
+    known = {id(tensor) for tensor in inputs}
+    return tuple([each for each in given if isinstance(each, Tensor) and id(each) not in known])
+
+
+def _has_affine(attributes: dict[str, Attribute]) -> bool:
+    return attributes.get("weight") is True or attributes.get("bias") is True
 
 
 def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +159,7 @@ def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Des
     return "batch_norm", (bound["input"],), attributes
 
 
-def _group_statistics(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+def _group_statistics(op: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         bound = _bound(func, args, kwargs)
         tensor = bound["input"]
@@ -151,7 +177,7 @@ def _group_statistics(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]
     return describe
 
 
-def _pool(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+def _pool(op: str) -> Translate:
     spatial = int(op[-2])
 
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
@@ -180,7 +206,7 @@ def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Desc
     return "scaled_dot_product_attention", (bound["query"], bound["key"], bound["value"]), attributes
 
 
-def _bias_first(op: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+def _bias_first(op: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         return op, (args[1], args[2], args[0]), {}
 
@@ -196,7 +222,83 @@ def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Desc
     return "embedding", (args[1], args[0]), {}
 
 
-def _interpolate(mode: str) -> Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]:
+def _embedding_bag(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    bound = _bound(func, args, kwargs)
+    attributes: dict[str, Attribute] = {
+        "mode": ("sum", "mean", "max")[bound["mode"]],
+        "weighted": bound["per_sample_weights"] is not None,
+    }
+    return "embedding_bag", (bound["indices"], bound["weight"]), attributes
+
+
+def _grid_sample(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    bound = _bound(func, args, kwargs)
+    mode = ("bilinear", "nearest", "bicubic")[bound["interpolation_mode"]]
+    return "grid_sample", (bound["input"], bound["grid"]), {"mode": mode}
+
+
+def _fractional_pool(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    bound = _bound(func, args, kwargs)
+    return func._schema.name.partition("::")[2], (bound["self"],), {"kernel": tuple(bound["kernel_size"])}
+
+
+def _bilinear(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    return "bilinear", (args[0], args[2], args[1]), {"bias": False}
+
+
+def _antialiased(mode: str) -> Translate:
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+        return "interpolate", (args[0],), {"mode": mode, "antialias": True}
+
+    return describe
+
+
+def _recurrent_layer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    """One layer and direction as the CPU's own library runs it, or all of them as cuDNN does."""
+    bound = _bound(func, args, kwargs)
+    weights = bound["weight"] if "weight" in bound else [bound["weight0"], bound["weight1"]]
+    matrices = tuple(weight for weight in weights if weight.dim() == 2)
+    op = ("rnn_relu", "rnn_tanh", "lstm", "gru")[bound["mode"]]
+    whole = "weight" in bound
+    attributes: dict[str, Attribute] = {
+        "hidden": bound["hidden_size"],
+        "layers": bound["num_layers"] if whole else 1,
+        "directions": 2 if whole and bound["bidirectional"] else 1,
+        "bias": len(weights) > len(matrices) if whole else bound["has_biases"],
+        "dropout": bool(whole and bound["train"] and bound["dropout"] > 0),
+    }
+    return op, (bound["input"], *matrices), attributes
+
+
+def _deform_conv(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    bound = _bound(func, args, kwargs)
+    attributes: dict[str, Attribute] = {"mask": bound["use_mask"], "bias": True, "groups": bound["groups"]}
+    return "deform_conv2d", (bound["input"], bound["weight"], bound["offset"]), attributes
+
+
+def _roi_align(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+    bound = _bound(func, args, kwargs)
+    ratio = bound["sampling_ratio"]
+    # With a ratio of zero torchvision takes as many samples as the boxes are large.
+    op = "torchvision.roi_align" if ratio > 0 else "torchvision.roi_align by size"
+    return op, (bound["input"], bound["rois"]), {"sampling_ratio": ratio}
+
+
+def _packed(op: str) -> Translate:
+    """A quantised layer, whose weight and bias lie packed in one object."""
+
+    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+        weight, bias = args[1].unpack()
+        attributes: dict[str, Attribute] = {"bias": bias is not None}
+        if not op.startswith("linear"):
+            attributes["kernel"] = tuple(weight.shape[2:])
+            attributes["groups"] = args[0].shape[1] // weight.shape[1]
+        return op, (args[0], weight), attributes
+
+    return describe
+
+
+def _interpolate(mode: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         return "interpolate", (args[0],), {"mode": mode}
 
@@ -212,7 +314,7 @@ _UPSAMPLINGS = {
     "upsample_trilinear3d": "trilinear",
 }
 
-_TRANSLATED: dict[str, Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]] = {
+_TRANSLATED: dict[str, Translate] = {
     **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),
     **dict.fromkeys(
         ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
@@ -235,6 +337,28 @@ _TRANSLATED: dict[str, Callable[[Any, tuple[Any, ...], dict[str, Any]], Describe
     "baddbmm": _bias_first("baddbmm"),
     "addmv": _bias_first("addmv"),
     **{name: _interpolate(mode) for name, mode in _UPSAMPLINGS.items()},
+    "_addmm_activation": _bias_first("addmm"),
+    "addbmm": _bias_first("addbmm"),
+    "addr": _bias_first("addr"),
+    "_upsample_bilinear2d_aa": _antialiased("bilinear"),
+    "_upsample_bicubic2d_aa": _antialiased("bicubic"),
     "gelu": _gelu,
     "embedding": _embedding,
+    **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
+    **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),
+    "_trilinear": _bilinear,
+    **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _fractional_pool),
+    **dict.fromkeys(("mkldnn_rnn_layer", "_cudnn_rnn"), _recurrent_layer),
 }  # fmt: skip
+
+_FOREIGN: dict[str, Translate] = {
+    "torchvision.deform_conv2d": _deform_conv,
+    "torchvision.roi_align": _roi_align,
+    **{
+        f"quantized.{name}": _packed("linear") for name in ("linear", "linear_dynamic", "linear_dynamic_fp16")
+    },
+    **{f"quantized.{name}": _packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")},
+    **{f"quantized.conv{n}d{kind}": _packed(f"conv{n}d{kind}") for n in (1, 2, 3) for kind in ("", "_relu")},
+    **{f"quantized.conv{n}d_dynamic": _packed(f"conv{n}d") for n in (1, 2, 3)},
+}
+"""Ops of other libraries than torch's own, by ``namespace.name``."""

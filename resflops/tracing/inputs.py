@@ -1,11 +1,15 @@
 """What the caller gave, as tensors on the device that the trace runs on."""
 
+import copy
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils._pytree import tree_map
 
 from resflops.errors import InputError
 from resflops.records import Shape
@@ -65,7 +69,34 @@ def _brought(item: Any, device: torch.device) -> Any:
             field.name: _brought(getattr(item, field.name), device) for field in fields(item) if field.init
         }
         return replace(item, **named)
-    return tree_map_only(Tensor, lambda tensor: _moved(tensor, device), item)
+    return tree_map(lambda leaf: _leaf(leaf, device), item, is_leaf=_is_packed)
+
+
+def _is_packed(item: Any) -> bool:
+    return isinstance(item, PackedSequence)
+
+
+def _leaf(leaf: Any, device: torch.device) -> Any:
+    if isinstance(leaf, Tensor):
+        return _moved(leaf, device)
+    if isinstance(leaf, PackedSequence):
+        # Its batch sizes say how it is packed, and torch wants them on the CPU.
+        return leaf._replace(data=_moved(leaf.data, device))
+    # An object of the caller's that holds tensors, such as a cache of keys and values, and that
+    # the forward may write into: the forward is given a copy.
+    held = {id(tensor): _moved(tensor, device) for tensor in _held(leaf, depth=4)}
+    return copy.deepcopy(leaf, held) if held else leaf
+
+
+def _held(leaf: Any, *, depth: int) -> Iterator[Tensor]:
+    """The tensors inside an object, as deep as caches nest them."""
+    if isinstance(leaf, Tensor):
+        yield leaf
+    elif isinstance(leaf, list | tuple | dict):
+        for each in leaf.values() if isinstance(leaf, dict) else leaf:
+            yield from _held(each, depth=depth)
+    elif depth and hasattr(leaf, "__dict__") and not isinstance(leaf, type | ModuleType | nn.Module):
+        yield from _held(vars(leaf), depth=depth - 1)
 
 
 def _moved(tensor: Tensor, device: torch.device) -> Tensor:

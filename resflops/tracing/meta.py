@@ -19,13 +19,16 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield leaf
 
 
-def on_meta(value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
+def on_meta(
+    value: Any, doubles: dict[int, tuple[Tensor, Tensor]], *, same_as: dict[int, int] | None = None
+) -> Any:
     """The same containers with a meta double for every real tensor, one double per tensor.
 
     Args:
         value: any nesting of containers.
         doubles: the doubles made so far, by id of the original, which is kept with its
             double so that the id stays its own.
+        same_as: what is known of tensors by their ids, and then of their doubles too.
     """
 
     def double(tensor: Tensor) -> Tensor:
@@ -35,6 +38,8 @@ def on_meta(value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         if known is None:
             empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
             known = doubles[id(tensor)] = (tensor, empty)
+            if same_as is not None and id(tensor) in same_as:
+                same_as[id(empty)] = same_as[id(tensor)]
         return known[1]
 
     return tree_map_only(Tensor, double, value)

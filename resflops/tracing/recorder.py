@@ -9,6 +9,7 @@ recorded as the aten ops it turns into (``fallback.py``). Both write the same op
 
 import sys
 from collections.abc import Callable, Iterable
+from itertools import count
 from types import FrameType
 from typing import Any, Self
 from weakref import ReferenceType, ref
@@ -17,14 +18,16 @@ import torch
 from torch import Tensor, nn
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch._C._functorch import maybe_current_level as functorch_level
+from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
 from resflops.errors import DataDependentError, ShapeError, TraceError
-from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord, Shape
+from resflops.records import CONSTANT, MODEL_INPUT, PARAMETER, Attribute, OpRecord, Shape
 from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.functions import (
     DESCRIBED,
     FACTORIES,
+    OPERATORS,
     QUERIES,
     WHOLE,
     Call,
@@ -32,10 +35,11 @@ from resflops.tracing.functions import (
     NotDescribed,
     Steps,
 )
+from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "needs_values"]
 
 
 class Recorder(TorchFunctionMode):
@@ -59,7 +63,10 @@ class Recorder(TorchFunctionMode):
         self._paths = {id(module): path for path, module in modules.items()}
         # Tensor id -> index of the op that made it. An id means the same tensor as long as
         # the tensor lives: meta tensors are kept, real ones take their entry with them.
-        self._made: dict[int, int] = {}
+        self._made: dict[int, int] = _trainable(modules.values())
+        # Tensor id -> which output of its op it is, where it is not the main one.
+        self._slots: dict[int, int] = {}
+        self._grad_mode = GradMode()
         self._kept: list[Tensor] = []
         self._watched: list[ReferenceType[Tensor]] = []
         # Code object id -> whether its first argument is called self. Asking the code
@@ -100,7 +107,7 @@ class Recorder(TorchFunctionMode):
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         try:
             call = describe(*args, **kwargs) if kwargs else describe(*args)
-            if type(call) is not Call:
+            if not isinstance(call, Call):
                 return self._in_steps(func, call, args, kwargs or {}, sys._getframe(1))
         except (TypeError, NotDescribed):
             # A use that the description does not cover; what is wrong with it, torch will say.
@@ -111,28 +118,30 @@ class Recorder(TorchFunctionMode):
         if self.real:
             with unseen_by_dispatch_modes():
                 out = func(*args, **(kwargs or {}))
-            self.note(call.op, layer, call.inputs, _outputs(out), call.attributes)
+            outs = call.inputs[:1] if call.in_place else _outputs(out)
+            self.note(call.op, layer, call.inputs, outs, call.attributes, call.affine)
             return out
         return self._perform(call, layer)
 
     def _perform(self, call: Call, layer: str) -> Any:
         """Record a described op, and make what it gives without running it."""
         inputs, shape, dtype = call.inputs, call.shape, call.dtype or call.inputs[0].dtype
+        attributes, affine = call.attributes, call.affine
         if call.in_place:
-            self._record(call.op, layer, inputs, inputs[:1], (shape,), dtype, call.attributes)
+            self._record(call.op, layer, inputs, inputs[:1], (shape,), dtype, attributes, affine)
             return inputs[0]
         try:
             with unseen_by_dispatch_modes():
                 out = torch.empty(shape, dtype=dtype, device=META)
                 if call.pack is None:
-                    self._record(call.op, layer, inputs, (out,), (shape,), dtype, call.attributes)
+                    self._record(call.op, layer, inputs, (out,), (shape,), dtype, attributes, affine)
                     return out
                 outs = (out, *[torch.empty(size, dtype=kind or inputs[0].dtype, device=META)
                                for size, kind in call.others])  # fmt: skip
         except (RuntimeError, TypeError) as error:
             raise _too_large(layer, call.op, shape) from error
         shapes = (shape, *[size for size, _ in call.others])
-        self._record(call.op, layer, inputs, outs, shapes, dtype, call.attributes)
+        self._record(call.op, layer, inputs, outs, shapes, dtype, attributes, affine)
         return call.pack(outs)
 
     def _in_steps(
@@ -164,11 +173,17 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
     ) -> Any:
         """Run a function that has no description, and record what it does."""
+        if func is torch._C._set_grad_enabled:
+            self._grad_mode.set(args[0], frame)
         if func in QUERIES:
             return func(*args, **kwargs)
+        if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
+            self._described[func] = OPERATORS[func.__name__]
+            return self.__torch_function__(func, (), args, kwargs)
         layer = self._calling_layer(frame)
         if not self.real:
-            args, kwargs = on_meta(args, self._doubles), on_meta(kwargs, self._doubles)
+            with unseen_by_dispatch_modes():
+                args, kwargs = self.doubled((args, kwargs), self._doubles)
         try:
             if functorch_level() is None and (func in self._whole or func in _ALONE):
                 with unseen_by_dispatch_modes():
@@ -176,6 +191,15 @@ class Recorder(TorchFunctionMode):
             return self._run_through_dispatcher(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
             raise _failed(func, layer, args, error) from error
+
+    def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
+        """The ops that made some tensors, each once, in order."""
+        made = {self._made.get(id(tensor), CONSTANT) for tensor in tensors}
+        return tuple(sorted(op for op in made if op >= 0))
+
+    def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
+        """The same containers with meta doubles of real tensors, which come from where those came from."""
+        return on_meta(value, doubles, same_as=self._made)
 
     def _run_alone(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
@@ -218,10 +242,12 @@ class Recorder(TorchFunctionMode):
         inputs: tuple[Tensor, ...],
         outs: tuple[Tensor, ...],
         attributes: dict[str, Attribute],
+        affine: tuple[Tensor | None, ...] = (),
     ) -> None:
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
-        self._record(op, layer, inputs, outs, tuple([tuple(out.shape) for out in outs]), dtype, attributes)
+        shapes = tuple([tuple(out.shape) for out in outs])
+        self._record(op, layer, inputs, outs, shapes, dtype, attributes, affine)
 
     def _record(
         self,
@@ -232,8 +258,9 @@ class Recorder(TorchFunctionMode):
         shapes: tuple[Shape, ...],
         dtype: torch.dtype,
         attributes: dict[str, Attribute],
+        affine: tuple[Tensor | None, ...],
     ) -> None:
-        made = self._made
+        made, slots = self._made, self._slots
         record = OpRecord(
             op=op,
             layer=layer,
@@ -242,9 +269,22 @@ class Recorder(TorchFunctionMode):
             dtype=DTYPE_NAMES[dtype],
             attributes=attributes,
             producers=tuple([made.get(id(tensor), CONSTANT) for tensor in inputs]),
+            slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
+            affine=tuple([made.get(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
+            if affine
+            else (),
+            history=self._grad_mode.on,
         )
-        for out in outs:
+        if not record.history and outs and inputs and outs[0] is inputs[0]:
+            # What is written into a tensor here leaves its history as it was.
+            self.ops.append(record)
+            return
+        for slot, out in enumerate(outs):
             self._remember(out, len(self.ops))
+            if slot:
+                slots[id(out)] = slot
+            elif slots:
+                slots.pop(id(out), None)
         self.ops.append(record)
 
     def _remember(self, out: Tensor, op: int) -> None:
@@ -255,10 +295,11 @@ class Recorder(TorchFunctionMode):
             self._kept.append(out)
 
     def _forgetting(self, key: int) -> Callable[[ReferenceType[Tensor]], None]:
-        made = self._made
+        made, slots = self._made, self._slots
 
         def forget(_: ReferenceType[Tensor]) -> None:
             made.pop(key, None)
+            slots.pop(key, None)
 
         return forget
 
@@ -284,6 +325,23 @@ class Recorder(TorchFunctionMode):
 
     def _mismatched(self, func: Callable[..., Any], error: Mismatch, frame: FrameType) -> ShapeError:
         return ShapeError(f"{_where(self._calling_layer(frame))}: {_name(func)}: {error}")
+
+
+def _trainable(modules: Iterable[nn.Module]) -> dict[int, int]:
+    """The ids of the trainable parameters, with what ``producers`` calls them."""
+    made: dict[int, int] = {}
+    places = count(PARAMETER, -1)
+    for module in modules:
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                place = next(places)
+                if parameter.requires_grad:
+                    made.setdefault(id(parameter), place)
+    return made
+
+
+def _unless_main(slots: list[int]) -> tuple[int, ...]:
+    return tuple(slots) if any(slots) else ()
 
 
 _ALONE = frozenset([*FACTORIES, torch.Tensor.__setitem__])
@@ -317,20 +375,17 @@ def _sizes(shape: Iterable[int]) -> str:
 
 def _failed(func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception) -> TraceError:
     shapes = ", ".join(_sizes(tensor.shape) for tensor in tensors_in(args))
-    reason = str(error).strip().partition("\n")[0]
-    kind = DataDependentError if _is_data_dependent(func, error) else TraceError
+    reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+    kind = DataDependentError if func in _NEEDS_VALUES or needs_values(error) else TraceError
     return kind(f"{_where(layer)}: {_name(func)} on {shapes or 'no tensor'}: {reason}")
 
 
-def _is_data_dependent(func: Callable[..., Any], error: Exception) -> bool:
-    # Torch says in its messages where an op has no meta version, for want of another sign.
-    return (
-        func in _NEEDS_VALUES
-        or isinstance(error, NotImplementedError)
-        or any(
-            word in str(error).lower() for word in ("meta tensor", "meta()", "fake impl", "data-dependent")
-        )
-    )
+def needs_values(error: Exception) -> bool:
+    """Whether an error says that shapes alone do not tell what happens."""
+    # Torch tells it only in its messages: an op has no meta version, or it reads elements; and
+    # scripted code reports whatever goes wrong in it as a failure of its interpreter.
+    words = ("meta tensor", "meta()", "fake impl", "data-dependent", "torchscript interpreter")
+    return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
 
 
 def _too_large(layer: str, op: str, shape: Shape) -> ShapeError:

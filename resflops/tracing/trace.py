@@ -13,7 +13,7 @@ from resflops.tracing.borrowed import borrowed
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
-from resflops.tracing.recorder import Recorder
+from resflops.tracing.recorder import Recorder, needs_values
 from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
 
 __all__ = ["trace"]
@@ -77,7 +77,7 @@ def _traced(
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
     with borrowed(modules.values(), keep_values=real), torch.no_grad():
-        _run(model, args, kwargs, recorder)
+        outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
     return Trace(
         model=type(model).__name__,
         inputs=_input_records(args, kwargs),
@@ -87,20 +87,21 @@ def _traced(
         notes=notes,
         stages=_stages(model),
         torch_version=str(torch.__version__),
+        tells_parameters=True,
+        outputs=outputs,
     )
 
 
-def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> None:
+def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:
     try:
         with recorder:
-            model(*args, **kwargs)
+            return model(*args, **kwargs)
     except TraceError as error:
         raise type(error)(f"{_call(model, args, kwargs)}: {error}") from error.__cause__
     except ResflopsError:
         raise
     except Exception as error:
-        # Scripted code reports whatever goes wrong in it in this way, also that an op has no meta version.
-        kind = DataDependentError if "TorchScript interpreter" in str(error) else TraceError
+        kind = DataDependentError if needs_values(error) else TraceError
         raise kind(f"{_call(model, args, kwargs)} raised {type(error).__name__}: {error}") from error
 
 

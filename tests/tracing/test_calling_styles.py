@@ -174,3 +174,32 @@ def test_a_model_that_fails_for_real_too_says_where():
 
     with pytest.raises(TraceError, match="the model's own forward: view on 2×3"):
         resflops.trace(Fails(), (2, 3))
+
+
+class Cache:
+    """An object of the caller's that a forward writes into."""
+
+    def __init__(self):
+        self.layers = [{"keys": torch.ones(1, 2, 4)}]
+
+
+def test_an_object_that_the_forward_writes_into_is_as_before():
+    class Caching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 4)
+
+        def forward(self, x, cache):
+            cache.layers[0]["keys"] = torch.cat([cache.layers[0]["keys"], self.inner(x)], 1)
+            return cache.layers[0]["keys"] @ x.mT
+
+    cache = Cache()
+    assert resflops.count(Caching(), (1, 3, 4), cache).macs == 3 * 4 * 4 + (2 + 3) * 3 * 4
+    assert torch.equal(cache.layers[0]["keys"], torch.ones(1, 2, 4))
+
+
+def test_a_packed_sequence_costs_its_real_lengths():
+    lengths = [5, 3, 1]
+    packed = nn.utils.rnn.pack_padded_sequence(torch.zeros(3, 5, 4), lengths, batch_first=True)
+    cost = resflops.count(nn.LSTM(4, 6, batch_first=True), packed)
+    assert cost.macs == sum(lengths) * 4 * (4 * 6 + 6 * 6)

@@ -7,7 +7,16 @@ from resflops.tracing.functions import (
     arithmetic as _arithmetic,
 )
 from resflops.tracing.functions import (
+    attention as _attention,
+)
+from resflops.tracing.functions import (
+    contraction as _contraction,
+)
+from resflops.tracing.functions import (
     conv as _conv,
+)
+from resflops.tracing.functions import (
+    creation as _creation,
 )
 from resflops.tracing.functions import (
     matmul as _matmul,
@@ -22,14 +31,33 @@ from resflops.tracing.functions import (
     pool as _pool,
 )
 from resflops.tracing.functions import (
+    recurrent as _recurrent,
+)
+from resflops.tracing.functions import (
     reduction as _reduction,
 )
 from resflops.tracing.functions import (
     views as _views,
 )
-from resflops.tracing.functions.registry import DESCRIBED, Call, Mismatch, NotDescribed, Steps
+from resflops.tracing.functions.registry import DESCRIBED, OPERATORS, Call, Mismatch, NotDescribed, Steps
 from resflops.tracing.functions.unchanged import FACTORIES, QUERIES, WHOLE
 
-__all__ = ["DESCRIBED", "FACTORIES", "QUERIES", "WHOLE", "Call", "Mismatch", "NotDescribed", "Steps"]
+__all__ = [
+    "DESCRIBED", "FACTORIES", "OPERATORS", "QUERIES", "WHOLE", "Call", "Mismatch", "NotDescribed", "Steps",
+]  # fmt: skip
 
-del _activation, _arithmetic, _conv, _matmul, _movement, _norm, _pool, _reduction, _views
+del (
+    _activation,
+    _arithmetic,
+    _attention,
+    _contraction,
+    _conv,
+    _creation,
+    _matmul,
+    _movement,
+    _norm,
+    _pool,
+    _recurrent,
+    _reduction,
+    _views,
+)

@@ -32,7 +32,7 @@ def _convolution(spatial: int) -> None:
             dilation if type(dilation) is tuple else per_dimension(dilation, spatial),
             groups,
         )
-        return Call(op, (input, weight), shape, attributes)
+        return Call(op, (input, weight), shape, attributes, affine=(bias,))
 
 
 # A network repeats its blocks, and a search counts networks that repeat each other's.
@@ -130,6 +130,7 @@ def _transposed(spatial: int) -> None:
                 "groups": groups,
                 "bias": bias is not None,
             },
+            affine=(bias,),
         )
 
 

@@ -1,9 +1,10 @@
-"""Matrix products, attention and embeddings."""
+"""Matrix products and embeddings."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resflops.records import Shape
+from resflops.records import Attribute, Shape
 from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, describes, named
 
 
@@ -13,7 +14,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call:
     shape, kernel = input.shape, weight.shape
     if shape[-1] != kernel[-1]:
         raise Mismatch(f"takes {kernel[-1]} input features, and its input has {shape[-1]}")
-    return Call("linear", (input, weight), (*shape[:-1], *kernel[:-1]), {"bias": bias is not None})
+    attributes: dict[str, Attribute] = {"bias": bias is not None}
+    return Call("linear", (input, weight), (*shape[:-1], *kernel[:-1]), attributes, affine=(bias,))
 
 
 def broadcast(left: Shape, right: Shape) -> Shape:
@@ -52,38 +54,36 @@ def matmul(input: Tensor, other: Tensor) -> Call:
     return Call("matmul", (input, other), (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())))
 
 
-@describes(*named("addmm", "baddbmm"))
-def matmul_with_bias(
-    input: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1
-) -> Call:
-    """``beta·input + alpha·(left · right)``."""
-    if beta != 1 or alpha != 1 or left.shape[-1] != right.shape[-2]:
+def _with_bias(op: str, left: Tensor, right: Tensor, bias: Tensor) -> Call:
+    if left.shape[-1] != right.shape[-2]:
         raise NotDescribed
-    op = "addmm" if len(left.shape) == 2 else "baddbmm"
-    return Call(op, (left, right, input), (*left.shape[:-1], right.shape[-1]))
+    return Call(op, (left, right, bias), (*left.shape[:-1], right.shape[-1]))
 
 
-@describes(F.scaled_dot_product_attention)
-def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
+@describes(*named("addmm"))
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Call:
+    """``beta·input + alpha·(mat1 · mat2)``; the factors are part of the product's last step."""
+    return _with_bias("addmm", mat1, mat2, input)
+
+
+@describes(*named("baddbmm"))
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Call:
+    """As ``addmm``, for a batch of matrices."""
+    return _with_bias("baddbmm", batch1, batch2, input)
+
+
+@describes(torch._grouped_mm)
+def grouped_mm(
+    input: Tensor,
+    mat2: Tensor,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: torch.dtype | None = None,
 ) -> Call:
-    """Attention of every query to every key; the inputs are (…, heads, length, width)."""
-    del dropout_p, scale
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise Mismatch("its query, key and value do not go together")
-    return Call(
-        "scaled_dot_product_attention",
-        (query, key, value),
-        (*query.shape[:-1], value.shape[-1]),
-        {"masked": attn_mask is not None, "causal": is_causal, "grouped": enable_gqa},
-    )
+    """Rows in groups, each group times a matrix of its own."""
+    if input.dim() != 2 or mat2.dim() != 3 or bias is not None or input.shape[-1] != mat2.shape[-2]:
+        raise NotDescribed
+    return Call("_grouped_mm", (input, mat2), (input.shape[0], mat2.shape[-1]), {}, out_dtype)
 
 
 @describes(F.embedding)
@@ -101,3 +101,38 @@ def embedding(
     if max_norm is not None:
         raise NotDescribed
     return Call("embedding", (input, weight), (*input.shape, weight.shape[1]), dtype=weight.dtype)
+
+
+@describes(F.embedding_bag)
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Call:
+    """The rows of a bag of indices, folded into one: a row of ``input``, or a stretch between offsets."""
+    if max_norm is not None or weight.dim() != 2 or not weight.dtype.is_floating_point:
+        raise NotDescribed
+    if input.dim() == 2:
+        bags = input.shape[0]
+    elif offsets is None:
+        raise NotDescribed
+    else:
+        bags = offsets.shape[0] - include_last_offset
+    attributes: dict[str, Attribute] = {"mode": mode, "weighted": per_sample_weights is not None}
+    return Call("embedding_bag", (input, weight), (bags, weight.shape[1]), attributes, weight.dtype)
+
+
+@describes(F.one_hot)
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Call:
+    """A row of zeros with a one for every index. Without a number of classes the values decide."""
+    if num_classes < 1:
+        raise NotDescribed
+    return Call("one_hot", (tensor,), (*tensor.shape, num_classes))

@@ -34,7 +34,7 @@ def batch_norm(
             f"{'×'.join(map(str, shape))}; use a larger batch or input, or model.eval()"
         )
     attributes = _BATCH_NORM[bool(training), weight is not None, bias is not None]
-    return Call("batch_norm", (input,), tuple(shape), attributes)
+    return Call("batch_norm", (input,), tuple(shape), attributes, affine=(weight, bias))
 
 
 _BATCH_NORM: dict[tuple[bool, bool, bool], dict[str, Attribute]] = {
@@ -53,7 +53,8 @@ def layer_norm(
 ) -> Call:
     """Normalise over the last dimensions."""
     del eps
-    return Call("layer_norm", (input,), tuple(input.shape), _over_last(input, normalized_shape, weight, bias))
+    attributes = _over_last(input, normalized_shape, weight, bias)
+    return Call("layer_norm", (input,), tuple(input.shape), attributes, affine=(weight, bias))
 
 
 @describes(F.rms_norm)
@@ -65,7 +66,8 @@ def rms_norm(
 ) -> Call:
     """Scale by the root of the mean square over the last dimensions."""
     del eps
-    return Call("rms_norm", (input,), tuple(input.shape), _over_last(input, normalized_shape, weight, None))
+    attributes = _over_last(input, normalized_shape, weight, None)
+    return Call("rms_norm", (input,), tuple(input.shape), attributes, affine=(weight,))
 
 
 def _over_last(
@@ -95,7 +97,7 @@ def group_norm(
         raise Mismatch(f"has {num_groups} groups, and {input.shape[1]} channels do not divide into them")
     groups = input.shape[0] * num_groups
     attributes = {"groups": groups, "weight": weight is not None, "bias": bias is not None}
-    return Call("group_norm", (input,), tuple(input.shape), {**attributes})
+    return Call("group_norm", (input,), tuple(input.shape), {**attributes}, affine=(weight, bias))
 
 
 @describes(F.instance_norm)
@@ -113,7 +115,7 @@ def instance_norm(
     del running_mean, running_var, use_input_stats, momentum, eps
     shape = tuple(input.shape)
     attributes = {"groups": prod(shape[:2]), "weight": weight is not None, "bias": bias is not None}
-    return Call("instance_norm", (input,), shape, {**attributes})
+    return Call("instance_norm", (input,), shape, {**attributes}, affine=(weight, bias))
 
 
 @describes(F.local_response_norm)

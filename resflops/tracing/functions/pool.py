@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resflops.records import Shape
+from resflops.records import Attribute, Shape
 from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, describes, per_dimension
 
 
@@ -38,16 +38,33 @@ def _max_pool(spatial: int) -> None:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Call:
-        if return_indices:
-            raise NotDescribed
         kernel = per_dimension(kernel_size, spatial)
         strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
         paddings, dilations = per_dimension(padding, spatial), per_dimension(dilation, spatial)
         shape = _pooled(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
-        attributes = {"kernel": kernel, "stride": strides, "padding": paddings, "dilation": dilations}
-        return Call(op, (input,), shape, {**attributes})
+        attributes: dict[str, Attribute] = {
+            "kernel": kernel,
+            "stride": strides,
+            "padding": paddings,
+            "dilation": dilations,
+        }
+        if return_indices:
+            return Call(op, (input,), shape, attributes, others=((shape, torch.int64),), pack=tuple)
+        return Call(op, (input,), shape, attributes)
+
+    def max_pool_with_indices(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Call:
+        return max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
 
     describes(getattr(F, op), getattr(torch, op))(max_pool)
+    describes(getattr(F, f"{op}_with_indices"))(max_pool_with_indices)
 
 
 def _avg_pool(spatial: int) -> None:
@@ -110,7 +127,7 @@ def interpolate(
     del align_corners, recompute_scale_factor
     shape = input.shape
     spatial = len(shape) - 2
-    if antialias or spatial < 1:
+    if spatial < 1:
         raise NotDescribed
     if size is not None:
         sizes = per_dimension(size, spatial)
@@ -118,4 +135,21 @@ def interpolate(
         sizes = tuple(int(n * scale_factor) for n in shape[2:])
     else:
         sizes = tuple(int(n * factor) for n, factor in zip(shape[2:], scale_factor, strict=True))
-    return Call("interpolate", (input,), (*shape[:2], *sizes), {"mode": mode})
+    attributes: dict[str, Attribute] = {"mode": mode}
+    if antialias:
+        attributes["antialias"] = True
+    return Call("interpolate", (input,), (*shape[:2], *sizes), attributes)
+
+
+@describes(F.grid_sample)
+def grid_sample(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+) -> Call:
+    """An image read between its pixels, at the points of a grid."""
+    if input.dim() != grid.dim() or grid.shape[-1] != input.dim() - 2:
+        raise Mismatch(f"reads {input.dim() - 2} dimensions, and its grid has {grid.shape[-1]} coordinates")
+    return Call("grid_sample", (input, grid), (*input.shape[:2], *grid.shape[1:-1]), {"mode": mode})

@@ -20,8 +20,8 @@ from resflops.errors import DuplicateError
 from resflops.records import Attribute, Shape
 
 __all__ = [
-    "DESCRIBED", "Call", "Describe", "Mismatch", "NotDescribed", "Steps", "describes", "dimension", "getter",
-    "named", "per_dimension",
+    "DESCRIBED", "OPERATORS", "Call", "Describe", "Mismatch", "NotDescribed", "Steps", "describes",
+    "describes_operator", "dimension", "getter", "named", "per_dimension",
 ]  # fmt: skip
 
 
@@ -50,6 +50,8 @@ class Call(Struct, gc=False):
     """Shapes and types of further outputs; None is the type of the first input."""
     pack: Callable[[tuple[torch.Tensor, ...]], Any] | None = None
     """What the outputs are handed back in where they are not one tensor, such as ``tuple``."""
+    affine: tuple[torch.Tensor | None, ...] = ()
+    """The weight and the bias that ``inputs`` leaves out; None where there is none."""
 
 
 Steps = Generator[Call, Any, Any]
@@ -60,6 +62,10 @@ SomeDescribe = TypeVar("SomeDescribe", bound=Describe)
 
 DESCRIBED: dict[Callable[..., Any], Describe] = {}
 """Torch function to its description."""
+
+
+OPERATORS: dict[str, Describe] = {}
+"""Higher-order operators by name: the modules that hold them take longer to import than a count."""
 
 
 def describes(*functions: Callable[..., Any]) -> Callable[[SomeDescribe], SomeDescribe]:
@@ -74,6 +80,22 @@ def describes(*functions: Callable[..., Any]) -> Callable[[SomeDescribe], SomeDe
             if function in DESCRIBED:
                 raise DuplicateError(f"torch function {function!r} has a description already")
             DESCRIBED[function] = describe
+        return describe
+
+    return register
+
+
+def describes_operator(name: str) -> Callable[[SomeDescribe], SomeDescribe]:
+    """Register a description for a higher-order operator.
+
+    Raises:
+        DuplicateError: it has a description already.
+    """
+
+    def register(describe: SomeDescribe) -> SomeDescribe:
+        if name in OPERATORS:
+            raise DuplicateError(f"operator {name!r} has a description already")
+        OPERATORS[name] = describe
         return describe
 
     return register

@@ -1,6 +1,7 @@
 """Torch functions that run as they are, on meta tensors: their own kernels are cheap enough."""
 
 from collections.abc import Callable
+from inspect import isgetsetdescriptor
 from typing import Any
 
 import torch
@@ -37,16 +38,22 @@ FACTORIES: dict[Callable[..., Any], str] = {
 }  # fmt: skip
 """Functions that make a tensor out of nothing; on meta it stays there."""
 
+_TENSOR_PROPERTIES = frozenset(("T", "H", "mT", "mH", "data", "grad", "real", "imag", "_grad", "_base"))
+
+_PROPERTIES = [
+    getter(name)
+    for name, found in vars(torch._C.TensorBase).items()
+    if isgetsetdescriptor(found) and name not in _TENSOR_PROPERTIES
+]
+
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
-        *map(getter, (
-            "shape", "dtype", "device", "ndim", "requires_grad", "is_cuda", "layout", "is_meta", "is_leaf",
-            "is_quantized", "is_sparse", "is_cpu", "grad_fn", "itemsize", "nbytes",
-        )),
+        *_PROPERTIES,
         *named(
             "size", "dim", "numel", "nelement", "ndimension", "stride", "is_contiguous", "is_floating_point",
             "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__", "get_device",
         ),
+        torch._assert,
         torch._C._set_grad_enabled,
         torch.get_default_dtype,
     ]

@@ -5,6 +5,7 @@ that no description covers, torch itself says.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -204,12 +205,16 @@ def getitem(input: Tensor, index: Any) -> Call:
     """Numbers drop a dimension, slices shorten it, None adds one; one tensor of indices puts in its shape."""
     shape = tuple(input.shape)
     indices = index if isinstance(index, tuple) else (index,)
-    inputs, out, place = (input,), [], 0
+    inputs: tuple[Tensor, ...] = (input,)
+    out: list[int] = []
+    place = 0
     for number, each in enumerate(indices):
         if each is None:
             out.append(1)
         elif each is Ellipsis:
             skipped = len(shape) - place - _consumed(indices[number + 1 :])
+            if skipped < 0 or any(other is Ellipsis for other in indices[:number]):
+                raise NotDescribed
             out += shape[place : place + skipped]
             place += skipped
         elif place >= len(shape):
@@ -229,14 +234,19 @@ def getitem(input: Tensor, index: Any) -> Call:
     return Call("getitem", inputs, (*out, *shape[place:]))
 
 
-def _stretch(each: slice, size: int) -> int:
-    for bound in (each.start, each.stop, each.step):
+def _stretch(cut: slice, size: int) -> int:
+    if cut == _EVERYTHING:
+        return size
+    for bound in (cut.start, cut.stop, cut.step):
         if isinstance(bound, Tensor):
             raise NotDescribed
-    start, stop, step = each.indices(size)
+    start, stop, step = cut.indices(size)
     if step < 1:
         raise NotDescribed
     return len(range(start, stop, step))
+
+
+_EVERYTHING = slice(None)
 
 
 def _consumed(indices: Sequence[Any]) -> int:
@@ -301,14 +311,16 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> Call:
 
 
 @describes(*named("tensor_split"))
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> Call:
-    """So many pieces, the first ones longer by one where they do not come out even."""
-    if not isinstance(indices_or_sections, int) or indices_or_sections < 1:
+def tensor_split(input: Tensor, sections: Any = None, dim: int = 0, *, indices: Any = None) -> Call:
+    """So many pieces, the first ones longer by one where they do not come out even; or cuts at places."""
+    given = sections if indices is None else indices
+    whole = input.shape[dimension(dim, input.dim())]
+    if isinstance(given, int) and given > 0:
+        length, longer = divmod(whole, given)
+        return _cut("tensor_split", input, dim, [length + (piece < longer) for piece in range(given)])
+    if not isinstance(given, (list, tuple)) or sorted({0, *given, whole}) != [0, *given, whole]:
         raise NotDescribed
-    length, longer = divmod(input.shape[dimension(dim, input.dim())], indices_or_sections)
-    return _cut(
-        "tensor_split", input, dim, [length + (piece < longer) for piece in range(indices_or_sections)]
-    )
+    return _cut("tensor_split", input, dim, [end - start for start, end in pairwise((0, *given, whole))])
 
 
 @describes(*named("unbind"))
@@ -323,3 +335,13 @@ def unbind(input: Tensor, dim: int = 0) -> Call:
 def same(input: Tensor) -> Call:
     """The same tensor."""
     return Call("detach", (input,), tuple(input.shape))
+
+
+@describes(torch.Tensor.unfold)
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Call:
+    """Windows along a dimension, as a dimension more."""
+    shape = list(input.shape)
+    if not -len(shape) <= dimension < len(shape) or not 0 <= size <= shape[dimension] or step < 1:
+        raise NotDescribed
+    shape[dimension] = (shape[dimension] - size) // step + 1
+    return Call("unfold", (input,), (*shape, size))

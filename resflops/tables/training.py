@@ -1,0 +1,141 @@
+"""What training takes: the backward pass beside the forward pass."""
+
+from collections.abc import Sequence
+
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
+from resflops.backward import Backward, GradientRow
+from resflops.cost import Cost
+from resflops.tables.table import Column, Figure, Note, Row, Table, cost_heading, ops_listed
+
+__all__ = ["TRAINING_FIGURES", "backward_table", "training_cells", "training_columns", "training_notes"]
+
+TRAINING_FIGURES = (
+    "backward_macs", "backward_input_macs", "backward_weight_macs", "backward_total", "training_total",
+    "backward_complete", "training_complete", "backward_uncounted",
+)  # fmt: skip
+"""What a row of the comparison has besides, where the backward pass is known."""
+
+
+def training_cells(cost: Cost) -> Row:
+    """The figures of the backward pass and of both; none if it was not asked for."""
+    if cost.backward is None:
+        return {}
+    backward = cost.backward
+    return {
+        "backward_macs": backward.macs,
+        "backward_input_macs": backward.input_macs,
+        "backward_weight_macs": backward.weight_macs,
+        "backward_total": backward.total,
+        "training_total": cost.total + backward.total,
+        "backward_complete": backward.complete,
+        "training_complete": cost.complete and backward.complete,
+        "backward_uncounted": to_builtins(backward.uncounted),
+    }
+
+
+def training_columns(heading: str) -> tuple[Column, ...]:
+    """The columns of the backward pass and of both.
+
+    Args:
+        heading: of a cost under the convention.
+    """
+    parts = ("backward_macs", "backward_input_macs", "backward_weight_macs")
+    return (
+        *(Column(key=key, heading=key.replace("_", " "), kind="count", audience="programs") for key in parts),
+        Column(
+            key="backward_total", heading=f"backward {heading}", kind="count", exact_if="backward_complete"
+        ),
+        Column(key="training_total", heading=f"both {heading}", kind="count", exact_if="training_complete"),
+        Column(key="backward_complete", heading="backward complete", audience="programs"),
+        Column(key="training_complete", heading="training complete", audience="programs"),
+        Column(key="backward_uncounted", heading="backward uncounted", kind="data", audience="programs"),
+    )
+
+
+def training_notes(costs: Sequence[Cost]) -> tuple[Note, ...]:
+    """What the backward figures count, and what they lack."""
+    passes = [(cost.model, cost.backward) for cost in costs if cost.backward]
+    if not passes:
+        return ()
+    return (_SCOPE, *(_uncounted_note(model, found) for model, found in passes if not found.complete))
+
+
+_SCOPE = Note(
+    text="Backward is the gradients of all trainable parameters and of what lies between them and the "
+    "outputs; none is taken for the model's input, frozen parameters and buffers. The modules are in the "
+    "mode, training or eval, that they are built in. Loss, optimiser and recomputation are not counted."
+)
+
+
+def _uncounted_note(model: str, backward: Backward) -> Note:
+    return Note(
+        text="{model}, backward, is incomplete (≥): these ops have no gradient rule: {ops}.",
+        figures={"model": Figure("text", model), "ops": Figure("text", ops_listed(backward.uncounted))},
+    )
+
+
+def backward_table(cost: Cost, backward: Backward, *, depth: int | None, everything: bool) -> Table:
+    """The backward pass layer by layer, the gradients for activations and for parameters apart.
+
+    Args:
+        cost: the model's.
+        backward: its backward pass.
+        depth: add layers up to this depth of the module tree; None gives every layer.
+        everything: show people also the rows that cost nothing under the convention.
+    """
+    rows = [asdict(row) for row in backward.layers] if depth is None else _folded(backward.layers, depth)
+    idle = [place for place, row in enumerate(rows) if row["counted"] and not row["total"]]
+    by = "layer" if depth is None else f"module, depth {depth}"
+    return Table(
+        name="backward",
+        title=f"{cost.model}, backward pass by {by}, convention {cost.convention}",
+        convention=cost.convention,
+        columns=_backward_columns(backward, whole=depth is None),
+        rows=tuple(rows),
+        hidden=frozenset() if everything else frozenset(idle),
+        total={
+            "name": "total",
+            **{figure: getattr(backward, figure) for figure in _SUMMED},
+            "counted": backward.complete,
+        },
+    )
+
+
+_SUMMED = ("input_macs", "weight_macs", "macs", "input_total", "weight_total", "total")
+
+
+def _folded(rows: Sequence[GradientRow], depth: int) -> list[Row]:
+    groups: dict[str, list[GradientRow]] = {}
+    for row in rows:
+        groups.setdefault(".".join(row.name.split(".")[:depth]), []).append(row)
+    return [
+        {
+            "name": name,
+            **{figure: sum(getattr(row, figure) for row in group) for figure in _SUMMED},
+            "counted": all(row.counted for row in group),
+        }
+        for name, group in groups.items()
+    ]
+
+
+def _backward_columns(backward: Backward, *, whole: bool) -> tuple[Column, ...]:
+    heading = cost_heading(backward.priced_by)
+    of_layers = (
+        Column(key="op", heading="op"),
+        Column(key="calls", heading="calls", kind="count", audience="programs"),
+        Column(key="input_shape", heading="input", kind="shape", detail=2),
+        Column(key="output_shape", heading="output", kind="shape", detail=1),
+    )
+    totals = (("input_total", "for inputs"), ("weight_total", "for weights"), ("total", heading))
+    return (
+        Column(key="name", heading="layer" if whole else "module", empty="(the model itself)"),
+        *(of_layers if whole else ()),
+        *(
+            Column(key=key, heading=key.replace("_", " "), kind="count", audience="programs")
+            for key in ("input_macs", "weight_macs", "macs")
+        ),
+        *(Column(key=key, heading=text, kind="count", exact_if="counted") for key, text in totals),
+        Column(key="counted", audience="programs"),
+    )

@@ -1,0 +1,123 @@
+"""Sums over products of tensors that torch turns into matrix products: einsum, tensordot, bilinear."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from resflops.records import Shape
+from resflops.tracing.functions.matmul import matmul
+from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, Steps, describes, dimension
+
+
+@describes(torch.einsum)
+def einsum(equation: Any, *operands: Any) -> Steps:
+    """One operand is summed; two become one batched matrix product, as in torch.
+
+    Three and more are contracted two by two, in an order that depends on whether
+    opt_einsum is installed; torch itself runs them. So it does an ellipsis, a diagonal,
+    and the form without an equation.
+    """
+    if len(operands) == 1 and not isinstance(operands[0], Tensor):
+        operands = tuple(operands[0])
+    if not isinstance(equation, str) or not 1 <= len(operands) <= 2 or "." in equation:
+        raise NotDescribed
+    labels, result = _parsed(equation, operands)
+    sizes = _sizes(labels, operands)
+    left = yield from _summed(operands[0], labels[0], {*result, *"".join(labels[1:])}, sizes)
+    if len(operands) == 1:
+        return (yield Call("permute", (left,), tuple([sizes[label] for label in result])))
+    right = yield from _summed(operands[1], labels[1], {*result, *labels[0]}, sizes)
+    return (yield from _product(left, right, labels, result, sizes))
+
+
+def _parsed(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str]:
+    """The labels of every operand and of the result."""
+    inputs, arrow, result = equation.replace(" ", "").partition("->")
+    labels = inputs.split(",")
+    if not arrow:
+        counts = Counter(inputs.replace(",", ""))
+        result = "".join(sorted(label for label, count in counts.items() if count == 1))
+    if len(labels) != len(operands) or any(len(set(each)) < len(each) for each in (*labels, result)):
+        raise NotDescribed
+    if any(len(each) != tensor.dim() for each, tensor in zip(labels, operands, strict=True)):
+        raise NotDescribed
+    return labels, result
+
+
+def _sizes(labels: Sequence[str], operands: Sequence[Tensor]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for each, tensor in zip(labels, operands, strict=True):
+        for label, size in zip(each, tensor.shape, strict=True):
+            if sizes.setdefault(label, size) != size:
+                # Torch lets a size of one go with any other.
+                if 1 in (size, sizes[label]):
+                    raise NotDescribed
+                raise Mismatch(f"label {label!r} stands for {sizes[label]} and for {size}")
+    return sizes
+
+
+def _summed(tensor: Tensor, labels: str, kept: set[str], sizes: dict[str, int]) -> Steps:
+    """The operand without the labels that nothing else needs."""
+    left = tuple([sizes[label] for label in labels if label in kept])
+    if len(left) == len(labels):
+        return tensor
+    return (yield Call("sum", (tensor,), left))
+
+
+def _product(left: Tensor, right: Tensor, labels: Sequence[str], result: str, sizes: dict[str, int]) -> Steps:
+    first, second = set(labels[0]), set(labels[1])
+    shape = tuple([sizes[label] for label in result])
+    # Torch passes over sizes of one: with nothing to sum it multiplies element by element.
+    inner = prod([sizes[label] for label in first & second if label not in result])
+    if not any(sizes[label] != 1 for label in first & second if label not in result):
+        return (yield Call("mul", (left, right), shape))
+    batch = prod([sizes[label] for label in first & second if label in result])
+    rows = prod([sizes[label] for label in first - second if label in result])
+    columns = prod([sizes[label] for label in second - first if label in result])
+    left = yield Call("reshape", (left,), (batch, rows, inner))
+    right = yield Call("reshape", (right,), (batch, inner, columns))
+    product = yield matmul(left, right)
+    return (yield Call("reshape", (product,), shape))
+
+
+@describes(torch.tensordot)
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Steps:
+    """Both tensors made matrices, and their product."""
+    if out is not None or isinstance(dims, Tensor):
+        raise NotDescribed
+    left, right = tuple(a.shape), tuple(b.shape)
+    if isinstance(dims, int):
+        over: tuple[Sequence[int], ...] = (range(len(left) - dims, len(left)), range(dims))
+    else:
+        over = tuple([(each,) if isinstance(each, int) else tuple(each) for each in dims])
+    folded = [
+        [dimension(place, len(shape)) for place in places]
+        for places, shape in zip(over, (left, right), strict=True)
+    ]
+    inner = prod([left[place] for place in folded[0]])
+    if [left[place] for place in folded[0]] != [right[place] for place in folded[1]]:
+        raise NotDescribed
+    rows, columns = (_without(shape, places) for shape, places in zip((left, right), folded, strict=True))
+    a = yield Call("reshape", (a,), (prod(rows), inner))
+    b = yield Call("reshape", (b,), (inner, prod(columns)))
+    product = yield matmul(a, b)
+    return (yield Call("reshape", (product,), (*rows, *columns)))
+
+
+def _without(shape: Shape, places: Sequence[int]) -> Shape:
+    return tuple([size for place, size in enumerate(shape) if place not in places])
+
+
+@describes(torch.bilinear)
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call:
+    """Every output a form of both inputs."""
+    if input1.shape[:-1] != input2.shape[:-1]:
+        raise Mismatch("its inputs differ in more than their last dimension")
+    if (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+        raise Mismatch(f"takes inputs of {weight.shape[1]} and {weight.shape[2]} features")
+    shape = (*input1.shape[:-1], weight.shape[0])
+    return Call("bilinear", (input1, input2, weight), shape, {"bias": bias is not None}, affine=(bias,))

@@ -1,0 +1,118 @@
+"""The backward pass beside the forward pass, in the tables and on the command line."""
+
+import json
+
+import pytest
+from torch import nn
+
+import resflops
+from resflops.cli import main
+from resflops.counting import count_found
+from resflops.render.formats import sentence
+from resflops.sources import find
+from resflops.tables import Entry, Failed, breakdown, comparison
+from resflops.tables.training import TRAINING_FIGURES
+
+RESNET34, STEM = 3_663_761_408, 118_013_952
+
+
+def counted(spec, *, convention="macs", backward=True):
+    found = find(spec)
+    return count_found(found, input_shape=(1, *found.input_shape), convention=convention, backward=backward)
+
+
+def headings(table):
+    return [column.heading for column in table.columns if column.audience != "programs"]
+
+
+def said(table):
+    return "\n".join(sentence(note) for note in table.notes)
+
+
+def test_the_comparison_has_forward_backward_and_both():
+    table = comparison([Entry(cost=counted("resnet34"))])
+    (row,) = table.rows
+    assert (row["macs"], row["backward_macs"]) == (RESNET34, 2 * RESNET34 - STEM)
+    assert (row["backward_input_macs"], row["backward_weight_macs"]) == (RESNET34 - STEM, RESNET34)
+    assert row["training_total"] == row["total"] + row["backward_total"] == 3 * RESNET34 - STEM
+    assert {"forward MACs (macs)", "backward MACs (macs)", "both MACs (macs)"} <= set(headings(table))
+    assert "Loss, optimiser and recomputation are not counted" in said(table)
+
+
+def test_without_it_nothing_is_said_of_a_backward_pass():
+    table = comparison([Entry(cost=counted("resnet20", backward=False))])
+    assert not {column.key for column in table.columns} & set(TRAINING_FIGURES)
+    assert "MACs (macs)" in headings(table)
+    assert "ackward" not in said(table)
+
+
+def test_a_model_that_could_not_be_counted_has_none_of_the_figures():
+    table = comparison([Entry(cost=counted("resnet20")), Failed(model="broken", reason="it broke")])
+    assert [row["training_total"] is None for row in table.rows] == [False, True]
+
+
+def test_an_incomplete_backward_pass_is_a_lower_bound():
+    class Inverted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.inner(x).inverse()
+
+    cost = resflops.count(Inverted(), (4, 4), backward=True)
+    (row,) = comparison([Entry(cost=cost)]).rows
+    assert (row["complete"], row["backward_complete"], row["training_complete"]) == (True, False, False)
+    assert (
+        "Inverted, backward, is incomplete (≥): these ops have no gradient rule: linalg_inv_ex (1 calls"
+        in said(comparison([Entry(cost=cost)]))
+    )
+
+
+@pytest.mark.parametrize("depth", [None, 1, 2])
+@pytest.mark.parametrize("convention", ["macs", "flops"])
+def test_the_backward_pass_stands_below_the_layers_and_adds_up(depth, convention):
+    cost = counted("resnet20", convention=convention)
+    below = breakdown(cost, depth=depth).below[-1]
+    assert below.name == "backward"
+    for figure in ("input_macs", "weight_macs", "macs", "input_total", "weight_total", "total"):
+        assert sum(row[figure] for row in below.rows) == below.total[figure] == getattr(cost.backward, figure)
+
+
+def test_rows_that_cost_nothing_are_for_programs():
+    cost = counted("resnet20")
+    below = breakdown(cost).below[-1]
+    assert {row["op"] for row in below.shown_rows()} == {"conv2d", "linear"}
+    assert breakdown(cost, everything=True).below[-1].hidden == frozenset()
+
+
+def test_the_command_takes_training(capsys):
+    assert main(["table", "--models", "resnet20", "--training", "--format", "json", "--no-progress"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    # The stem's input, 3x32x32, needs no gradient.
+    assert row["backward_macs"] == row["backward_total"] == 2 * row["macs"] - 32 * 32 * 16 * 27
+    assert row["training_total"] == row["macs"] + row["backward_macs"]
+
+
+def test_the_layers_command_takes_training(capsys):
+    assert main(["layers", "resnet20", "--training", "--format", "json", "--no-progress"]) == 0
+    rows = json.loads(capsys.readouterr().out)["backward"]
+    assert (rows[-1]["name"], rows[-1]["input_macs"], rows[-1]["weight_macs"]) == ("fc", 640, 640)
+
+
+def test_a_convention_that_says_nothing_of_it_is_refused_at_once(capsys):
+    assert (
+        main(["table", "--models", "resnet20", "--training", "--convention", "formula", "--no-progress"]) == 2
+    )
+    assert (
+        "'formula' does not say what a backward pass counts; these do: macs, flops" in capsys.readouterr().err
+    )
+
+
+def test_strict_asks_for_a_complete_backward_pass_too(capsys, monkeypatch):
+    from resflops.gradients import GRADIENTS
+
+    monkeypatch.delitem(GRADIENTS, "conv2d")
+    given = ["table", "--models", "resnet20", "--strict", "--no-progress"]
+    assert main(given) == 0
+    assert main([*given, "--training"]) == 1
