@@ -9,7 +9,6 @@ recorded as the aten ops it turns into (``fallback.py``). Both write the same op
 
 import sys
 from collections.abc import Callable, Iterable
-from itertools import count
 from types import FrameType
 from typing import Any, Self
 from weakref import ReferenceType, ref
@@ -104,6 +103,8 @@ class Recorder(TorchFunctionMode):
         describe = self._described.get(func)
         # Inside vmap and its kin a tensor's shape lacks the dimensions that are mapped over.
         if describe is None or functorch_level() is not None:
+            if func in QUERIES:
+                return func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         try:
             call = describe(*args, **kwargs) if kwargs else describe(*args)
@@ -175,7 +176,6 @@ class Recorder(TorchFunctionMode):
         """Run a function that has no description, and record what it does."""
         if func is torch._C._set_grad_enabled:
             self._grad_mode.set(args[0], frame)
-        if func in QUERIES:
             return func(*args, **kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
@@ -260,32 +260,33 @@ class Recorder(TorchFunctionMode):
         attributes: dict[str, Attribute],
         affine: tuple[Tensor | None, ...],
     ) -> None:
-        made, slots = self._made, self._slots
-        record = OpRecord(
-            op=op,
-            layer=layer,
-            input_shapes=tuple([tuple(tensor.shape) for tensor in inputs]),
-            output_shapes=shapes,
-            dtype=DTYPE_NAMES[dtype],
-            attributes=attributes,
-            producers=tuple([made.get(id(tensor), CONSTANT) for tensor in inputs]),
-            slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
-            affine=tuple([made.get(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
-            if affine
-            else (),
-            history=self._grad_mode.on,
+        made, slots, history = self._made, self._slots, self._grad_mode.on
+        self.ops.append(
+            OpRecord(
+                op=op,
+                layer=layer,
+                input_shapes=tuple([tuple(tensor.shape) for tensor in inputs]),
+                output_shapes=shapes,
+                dtype=DTYPE_NAMES[dtype],
+                attributes=attributes,
+                producers=tuple([made.get(id(tensor), CONSTANT) for tensor in inputs]),
+                slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
+                affine=tuple([made.get(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
+                if affine
+                else (),
+                history=history,
+            )
         )
-        if not record.history and outs and inputs and outs[0] is inputs[0]:
+        if not history and outs and inputs and outs[0] is inputs[0]:
             # What is written into a tensor here leaves its history as it was.
-            self.ops.append(record)
             return
+        index = len(self.ops) - 1
         for slot, out in enumerate(outs):
-            self._remember(out, len(self.ops))
+            self._remember(out, index)
             if slot:
                 slots[id(out)] = slot
             elif slots:
                 slots.pop(id(out), None)
-        self.ops.append(record)
 
     def _remember(self, out: Tensor, op: int) -> None:
         self._made[id(out)] = op
@@ -330,13 +331,14 @@ class Recorder(TorchFunctionMode):
 def _trainable(modules: Iterable[nn.Module]) -> dict[int, int]:
     """The ids of the trainable parameters, with what ``producers`` calls them."""
     made: dict[int, int] = {}
-    places = count(PARAMETER, -1)
+    place = PARAMETER
     for module in modules:
-        for parameter in module._parameters.values():
-            if parameter is not None:
-                place = next(places)
-                if parameter.requires_grad:
-                    made.setdefault(id(parameter), place)
+        if parameters := module._parameters:
+            for parameter in parameters.values():
+                if parameter is not None:
+                    if parameter.requires_grad:
+                        made.setdefault(id(parameter), place)
+                    place -= 1
     return made
 
 

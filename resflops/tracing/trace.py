@@ -47,22 +47,23 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     """
     if not isinstance(model, nn.Module):
         raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
-    if has_lazy_parameters(model):
-        model = with_shapes(model, inputs, keyword_inputs)
+    modules = modules_by_path(model)
+    if has_lazy_parameters(modules.values()):
+        modules = modules_by_path(with_shapes(model, inputs, keyword_inputs))
     if real:
-        return _traced(model, inputs, keyword_inputs, device=_device_of(model), execution="real")
+        return _traced(modules, inputs, keyword_inputs, device=_device_of(modules[""]), execution="real")
     try:
-        return _traced(model, inputs, keyword_inputs, device=META, execution="meta")
+        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
-    runnable = on_cpu(model)
+    runnable = modules_by_path(on_cpu(modules[""]))
     return _traced(
         runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", notes=(note,)
     )
 
 
 def _traced(
-    model: nn.Module,
+    modules: dict[str, nn.Module],
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     *,
@@ -70,8 +71,8 @@ def _traced(
     execution: Execution,
     notes: tuple[str, ...] = (),
 ) -> Trace:
+    model = modules[""]
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
-    modules = modules_by_path(model)
     real = execution == "real"
     recorder = Recorder(modules, real=real)
     recorder.take_inputs(tensors_in((args, kwargs)))

@@ -54,7 +54,6 @@ QUERIES: frozenset[Callable[..., Any]] = frozenset(
             "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__", "get_device",
         ),
         torch._assert,
-        torch._C._set_grad_enabled,
         torch.get_default_dtype,
     ]
 )  # fmt: skip
