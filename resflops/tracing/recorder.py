@@ -61,7 +61,8 @@ class Recorder(TorchFunctionMode):
         self._whole = WHOLE if described else {}
         self._paths = {id(module): path for path, module in modules.items()}
         # Tensor id -> index of the op that made it. An id means the same tensor as long as
-        # the tensor lives: meta tensors are kept, real ones take their entry with them.
+        # the tensor lives: meta tensors are kept, real ones take their entry with them. What a
+        # described op gives on meta is nobody's but ours: it carries the index itself.
         self._made: dict[int, int] = _trainable(modules.values())
         # Tensor id -> which output of its op it is, where it is not the main one.
         self._slots: dict[int, int] = {}
@@ -85,6 +86,8 @@ class Recorder(TorchFunctionMode):
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
         self._net.__exit__(*exception)  # type: ignore[no-untyped-call]
+        # The two hold each other, and the tensors would wait for the garbage collector.
+        del self._net
 
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""
@@ -135,7 +138,8 @@ class Recorder(TorchFunctionMode):
             with unseen_by_dispatch_modes():
                 out = torch.empty(shape, dtype=dtype, device=META)
                 if call.pack is None:
-                    self._record(call.op, layer, inputs, (out,), (shape,), dtype, attributes, affine)
+                    setattr(out, _MADE_BY, len(self.ops))
+                    self._record(call.op, layer, inputs, (), (shape,), dtype, attributes, affine)
                     return out
                 outs = (out, *[torch.empty(size, dtype=kind or inputs[0].dtype, device=META)
                                for size, kind in call.others])  # fmt: skip
@@ -194,8 +198,7 @@ class Recorder(TorchFunctionMode):
 
     def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
-        made = {self._made.get(id(tensor), CONSTANT) for tensor in tensors}
-        return tuple(sorted(op for op in made if op >= 0))
+        return tuple(sorted({op for op in map(self._maker, tensors) if op >= 0}))
 
     def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""
@@ -260,7 +263,7 @@ class Recorder(TorchFunctionMode):
         attributes: dict[str, Attribute],
         affine: tuple[Tensor | None, ...],
     ) -> None:
-        made, slots, history = self._made, self._slots, self._grad_mode.on
+        slots, history = self._slots, self._grad_mode.on
         self.ops.append(
             OpRecord(
                 op=op,
@@ -269,9 +272,9 @@ class Recorder(TorchFunctionMode):
                 output_shapes=shapes,
                 dtype=DTYPE_NAMES[dtype],
                 attributes=attributes,
-                producers=tuple([made.get(id(tensor), CONSTANT) for tensor in inputs]),
+                producers=tuple([self._maker(tensor) for tensor in inputs]),
                 slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
-                affine=tuple([made.get(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
+                affine=tuple([self._maker(tensor) for tensor in affine if tensor is not None])
                 if affine
                 else (),
                 history=history,
@@ -287,6 +290,11 @@ class Recorder(TorchFunctionMode):
                 slots[id(out)] = slot
             elif slots:
                 slots.pop(id(out), None)
+
+    def _maker(self, tensor: Tensor) -> int:
+        """The op that made a tensor, or what ``producers`` says of one that no op made."""
+        made = self._made.get(id(tensor))
+        return made if made is not None else getattr(tensor, _MADE_BY, CONSTANT)
 
     def _remember(self, out: Tensor, op: int) -> None:
         self._made[id(out)] = op
@@ -326,6 +334,10 @@ class Recorder(TorchFunctionMode):
 
     def _mismatched(self, func: Callable[..., Any], error: Mismatch, frame: FrameType) -> ShapeError:
         return ShapeError(f"{_where(self._calling_layer(frame))}: {_name(func)}: {error}")
+
+
+_MADE_BY = "resflops_made_by"
+"""The attribute of a meta tensor that holds the index of the op that made it."""
 
 
 def _trainable(modules: Iterable[nn.Module]) -> dict[int, int]:
