@@ -100,10 +100,11 @@ def _held(leaf: Any, *, depth: int) -> Iterator[Tensor]:
 
 
 def _moved(tensor: Tensor, device: torch.device) -> Tensor:
-    if tensor.device == device:
-        return tensor
+    """A tensor on the device that is not the caller's own, into which a forward may write."""
+    if device.type == "meta":
+        if tensor.is_meta:
+            return tensor.detach()
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
     if tensor.is_meta:
         return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
-    if device.type == "meta":
-        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
-    return tensor.detach().to(device)
+    return tensor.detach().to(device, copy=True)

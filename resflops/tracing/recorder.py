@@ -69,6 +69,9 @@ class Recorder(TorchFunctionMode):
         self._grad_mode = GradMode()
         self._kept: list[Tensor] = []
         self._watched: list[ReferenceType[Tensor]] = []
+        # Shapes that repeat share one tuple: a deep network's trace is smaller for it, and the
+        # garbage collector comes by half as often.
+        self._interned: dict[tuple[Shape, ...], tuple[Shape, ...]] = {}
         # Code object id -> whether its first argument is called self. Asking the code
         # object itself builds a tuple of all its names each time.
         self._is_method: dict[int, bool] = {}
@@ -264,15 +267,25 @@ class Recorder(TorchFunctionMode):
         affine: tuple[Tensor | None, ...],
     ) -> None:
         slots, history = self._slots, self._grad_mode.on
+        # Most ops give what they take: one tuple then stands for both.
+        intern = self._interned.setdefault
+        shapes = intern(shapes, shapes)
+        input_shapes: tuple[Shape, ...]
+        if len(inputs) == 1 == len(shapes) and inputs[0].shape == shapes[0]:
+            input_shapes = shapes
+        else:
+            given = tuple([tuple(tensor.shape) for tensor in inputs])
+            input_shapes = intern(given, given)
+        makers = tuple([self._maker(tensor) for tensor in inputs])
         self.ops.append(
             OpRecord(
                 op=op,
                 layer=layer,
-                input_shapes=tuple([tuple(tensor.shape) for tensor in inputs]),
+                input_shapes=input_shapes,
                 output_shapes=shapes,
                 dtype=DTYPE_NAMES[dtype],
                 attributes=attributes,
-                producers=tuple([self._maker(tensor) for tensor in inputs]),
+                producers=makers,
                 slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
                 affine=tuple([self._maker(tensor) for tensor in affine if tensor is not None])
                 if affine

@@ -11,6 +11,7 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.inputs import as_tensors
+from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
 from resflops.tracing.recorder import Recorder, needs_values
@@ -54,6 +55,11 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
         return _traced(modules, inputs, keyword_inputs, device=_device_of(modules[""]), execution="real")
     try:
         return _traced(modules, inputs, keyword_inputs, device=META, execution="meta")
+    except DataDependentError:
+        # Most text models only look into their tokens and masks, whose values are at hand.
+        pass
+    try:
+        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta", knowing=True)
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
     runnable = modules_by_path(on_cpu(modules[""]))
@@ -69,12 +75,15 @@ def _traced(
     *,
     device: torch.device,
     execution: Execution,
+    knowing: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
     model = modules[""]
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     real = execution == "real"
-    recorder = Recorder(modules, real=real)
+    recorder = (
+        _knowing(modules, inputs, keyword_inputs, args, kwargs) if knowing else Recorder(modules, real=real)
+    )
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
     with borrowed(modules.values(), keep_values=real), torch.no_grad():
@@ -91,6 +100,23 @@ def _traced(
         tells_parameters=True,
         outputs=outputs,
     )
+
+
+def _knowing(
+    modules: dict[str, nn.Module],
+    inputs: tuple[Any, ...],
+    keyword_inputs: dict[str, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> KnowingRecorder:
+    """A recorder that knows the values of the whole-numbered inputs."""
+    recorder = KnowingRecorder(modules)
+    cpu = torch.device("cpu")
+    values = as_tensors(inputs, cpu), as_tensors(keyword_inputs, cpu)
+    for tensor, value in zip(tensors_in((args, kwargs)), tensors_in(values), strict=True):
+        if not tensor.is_floating_point() and not tensor.is_complex():
+            recorder.knows(tensor, value)
+    return recorder
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:

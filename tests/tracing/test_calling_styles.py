@@ -203,3 +203,46 @@ def test_a_packed_sequence_costs_its_real_lengths():
     packed = nn.utils.rnn.pack_padded_sequence(torch.zeros(3, 5, 4), lengths, batch_first=True)
     cost = resflops.count(nn.LSTM(4, 6, batch_first=True), packed)
     assert cost.macs == sum(lengths) * 4 * (4 * 6 + 6 * 6)
+
+
+class Masking(nn.Module):
+    """Looks into its mask and its tokens, as text models do."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.inner = nn.Embedding(10, 4), nn.Linear(4, 4)
+
+    def forward(self, tokens, mask):
+        x = self.inner(self.embed(tokens))
+        if 0 in tokens[:, -1]:
+            x = self.inner(x)
+        if not mask.bool().all():
+            x = self.inner(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("last", "masked", "passes"),
+    [(1, 0, 1), (1, 2, 2), (0, 2, 3)],
+    ids=["no branch", "mask", "mask and token"],
+)
+def test_values_of_tokens_and_masks_are_known_without_running_the_model(last, masked, passes):
+    tokens = torch.tensor([[3, 4, last]])
+    mask = torch.ones(1, 3, dtype=torch.long)
+    mask[0, :masked] = 0
+    trace = resflops.trace(Masking().to("meta"), tokens, mask=mask)
+    assert (trace.execution, trace.notes) == ("meta", ())
+    assert resflops.count(trace).macs == passes * 3 * 4 * 4
+
+
+def test_what_is_overwritten_is_known_no_more():
+    class Overwriting(nn.Module):
+        def forward(self, tokens, x):
+            tokens[0] = x.argmax()
+            return x.repeat(int(tokens.sum()), 1)
+
+    tokens, x = torch.tensor([5, 1]), torch.tensor([[0.0, 0.0, 1.0]])
+    trace = resflops.trace(Overwriting(), tokens, x)
+    assert trace.execution == "real"
+    assert trace.ops[-1].output_shape == (2 + 1, 3)
+    assert torch.equal(tokens, torch.tensor([5, 1]))

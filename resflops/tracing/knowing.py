@@ -1,0 +1,77 @@
+"""A recorder that knows what was computed from whole-numbered inputs alone.
+
+Text models look into their masks and tokens: whether a mask hides anything, whether a token
+is padding. That takes the values of these inputs and no weight's, so no kernel of the model.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._C import DisableTorchFunction
+from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
+from torch.utils._pytree import tree_map_only
+
+from resflops.tracing.meta import tensors_in
+from resflops.tracing.recorder import Recorder
+
+__all__ = ["KnowingRecorder"]
+
+
+class KnowingRecorder(Recorder):
+    """Records on meta, beside the values of what follows from whole-numbered inputs alone."""
+
+    def __init__(self, modules: dict[str, nn.Module]) -> None:
+        super().__init__(modules)
+        self._known: dict[int, Tensor] = {}
+
+    def knows(self, tensor: Tensor, value: Tensor) -> None:
+        """Remember the values of an input."""
+        self._kept.append(tensor)
+        self._known[id(tensor)] = value
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Record one call; where all its tensors are known, work out its values too."""
+        known, given = self._known, list(tensors_in((args, kwargs or {})))
+        if any(id(tensor) not in known for tensor in given) or not (given or func in _FILLED):
+            out = super().__torch_function__(func, types, args, kwargs)
+            # Something unknown was written into it, or into what it is a view of.
+            written = args[:1] if func is torch.Tensor.__setitem__ else out
+            if any(id(tensor) in known for tensor in tensors_in(written)):
+                known.clear()
+            return out
+        values = self._worked_out(func, args, kwargs or {}, filled=not given)
+        if not any(True for _ in tensors_in(values)):
+            return values if func in _ASKING else super().__torch_function__(func, types, args, kwargs)
+        out = super().__torch_function__(func, types, args, kwargs)
+        for tensor, value in zip(tensors_in(out), tensors_in(values), strict=True):
+            self.knows(tensor, value)
+        return out
+
+    def _worked_out(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, filled: bool
+    ) -> Any:
+        """What a function gives for the known values."""
+        args, kwargs = tree_map_only(Tensor, lambda tensor: self._known[id(tensor)], (args, kwargs))
+        # What goes to the model's device stays with the other values.
+        args, kwargs = tree_map_only(torch.device, lambda _: CPU, (args, kwargs))
+        if filled:
+            kwargs = {**kwargs, "device": CPU}
+        with DisableTorchFunction(), unseen_by_dispatch_modes():
+            return func(*args, **kwargs)
+
+
+CPU = torch.device("cpu")
+_FILLED = frozenset((torch.arange, torch.full, torch.ones, torch.zeros))
+"""Functions that make a tensor of known values from nothing, as a model does its own mask."""
+_ASKING = frozenset(
+    getattr(torch.Tensor, name)
+    for name in ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__contains__")
+)
