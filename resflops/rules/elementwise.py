@@ -83,7 +83,15 @@ PER_ELEMENT: dict[str, Work] = {
 
 
 def _summary(per_element: Work) -> str:
-    return "per element: " + ", ".join(f"{count} {kind}" for kind, count in per_element.kinds())
+    return "Per element: " + ", ".join(f"{count} {_NAMES[kind]}" for kind, count in per_element.kinds()) + "."
+
+
+_NAMES = {
+    "arithmetic": "arithmetic",
+    "comparisons": "by comparison",
+    "transcendental": "transcendental",
+}
+"""The kinds of work, such that any number may stand before them."""
 
 
 def _per_element(op: str, each: Work) -> None:

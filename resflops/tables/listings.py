@@ -106,8 +106,8 @@ def convention_table(using: Convention) -> Table:
             "op_prices": using.op_prices,
         },
         columns=(
-            Column(key="ops", heading="op", kind="names", wraps=True),
-            Column(key="work", heading="its work", wraps=True),
+            Column(key="work", heading="work", wraps=True),
+            Column(key="ops", heading="of the ops", kind="names", wraps=True),
             Column(
                 key="price",
                 heading="prices",
@@ -155,8 +155,8 @@ def ops_table() -> Table:
     return Table(
         title="Ops with a rule",
         columns=(
-            Column(key="ops", heading="op", kind="names", wraps=True),
-            Column(key="work", heading="its work", wraps=True),
+            Column(key="work", heading="work", wraps=True),
+            Column(key="ops", heading="of the ops", kind="names", wraps=True),
         ),
         rows=_summaries({op: rule.summary for op, rule in _rules()}, "work"),
         notes=(
