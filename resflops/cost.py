@@ -1,18 +1,15 @@
 """Trace x convention -> Cost: totals, by layer, by op, and what was not counted."""
 
 from functools import cached_property
-from os import PathLike
-from typing import TYPE_CHECKING, Self
-
-from msgspec import Struct
+from typing import TYPE_CHECKING
 
 from resflops.backward import Backward, OpGradient, gradients_of, prices_gradients
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
 from resflops.errors import UsageError
 from resflops.layers import LayerRow, layer_rows
-from resflops.records import SCHEMA_VERSION, OpRecord, Trace, Work, sum_of
+from resflops.records import OpRecord, Trace, Work, sum_of
 from resflops.rules import FREE, RULES
-from resflops.storage import read_value, write_value
+from resflops.storage import Stored
 from resflops.uncounted import UncountedOp, uncounted_ops
 
 if TYPE_CHECKING:
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Cost", "UncountedOp", "check_prices_gradients", "cost_of"]
 
 
-class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="cost"):
+class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     """A trace priced under a convention.
 
     ``works`` and ``prices`` stand op for op beside ``trace.ops``; both are None where an
@@ -30,7 +27,6 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
     None where it was not asked for. All figures but those of ``backward`` are the forward pass's.
     """
 
-    schema_version: int = SCHEMA_VERSION
     trace: Trace
     priced_by: Convention
     works: tuple[Work | None, ...]
@@ -134,24 +130,6 @@ class Cost(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="
         fields = list(LayerRow.__struct_fields__)
         rows = [[getattr(row, name) for name in fields] for row in self.layers]
         return pd.DataFrame(rows, columns=fields)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write it as JSON, in one step.
-
-        Raises:
-            FileError: the file cannot be written.
-        """
-        write_value(path, self)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read what ``save`` wrote.
-
-        Raises:
-            FileError: the file cannot be read.
-            SchemaError: it is no cost, or of a version unknown here.
-        """
-        return read_value(path, cls, kind="cost", version=SCHEMA_VERSION)
 
 
 def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION, backward: bool = False) -> Cost:

@@ -10,12 +10,11 @@ sizes are elements, shapes are tuples, and no field holds text made for display.
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from math import prod
-from os import PathLike
-from typing import Literal, Self
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from resflops.storage import read_value, write_value
+from resflops.storage import SCHEMA_VERSION, Stored
 
 __all__ = [
     "CONSTANT",
@@ -33,9 +32,6 @@ __all__ = [
     "Work",
     "sum_of",
 ]
-
-SCHEMA_VERSION = 1
-"""The version of the JSON that traces and costs are written in."""
 
 Shape = tuple[int, ...]
 """Sizes per dimension, outermost first; ``()`` is a scalar."""
@@ -167,13 +163,12 @@ def sum_of(works: Iterable[Work]) -> Work:
     return Work(**totals)
 
 
-class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag="trace"):
+class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """All ops of one forward pass, in order, with the modules that ran: data, no tensors.
 
     Two traces are equal when every op, module and input is.
     """
 
-    schema_version: int = SCHEMA_VERSION
     model: str
     """The spec that the model was built from, or the name of its class."""
     inputs: tuple[InputRecord, ...]
@@ -183,7 +178,7 @@ class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag=
     execution: Execution = "meta"
     notes: tuple[str, ...] = ()
     """What a reader should know of how it was taken, such as why it had to run for real."""
-    stages: dict[str, str] = {}
+    stages: dict[str, str] = field(default_factory=dict)
     """Module path prefix to the name of the stage it belongs to, where the model names stages."""
     torch_version: str = ""
     tells_parameters: bool = False
@@ -223,24 +218,6 @@ class Trace(Struct, frozen=True, kw_only=True, dict=True, tag_field="kind", tag=
                 return self.stages[layer]
             layer = layer.rpartition(".")[0]
         return ""
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write it as JSON, in one step.
-
-        Raises:
-            FileError: the file cannot be written.
-        """
-        write_value(path, self)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Self:
-        """Read what ``save`` wrote.
-
-        Raises:
-            FileError: the file cannot be read.
-            SchemaError: it is no trace, or of a version unknown here.
-        """
-        return read_value(path, cls, kind="trace", version=SCHEMA_VERSION)
 
     def _own(self, kind: Literal["parameters", "buffers"]) -> Iterator[TensorRecord]:
         for module in self.modules:

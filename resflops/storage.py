@@ -3,15 +3,16 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import TypeVar
+from typing import Self
 
 import msgspec
 
 from resflops.errors import FileError, SchemaError
 
-__all__ = ["check_writable", "read_value", "write_text", "write_value"]
+__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "write_text"]
 
-Value = TypeVar("Value", bound=msgspec.Struct)
+SCHEMA_VERSION = 1
+"""The version of the JSON that traces and costs are written in."""
 
 
 class _Header(msgspec.Struct):
@@ -64,38 +65,47 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise FileError(f"cannot write {os.fspath(path)}: permission denied; choose another place")
 
 
-def write_value(path: str | os.PathLike[str], value: msgspec.Struct) -> None:
-    """Write a versioned value as JSON, one line a field, in one step."""
-    write_text(path, msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n")
+class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="kind"):
+    """A value that goes to a JSON file and back unchanged; a subclass names its kind as its ``tag``."""
 
+    schema_version: int = SCHEMA_VERSION
 
-def read_value(path: str | os.PathLike[str], cls: type[Value], *, kind: str, version: int) -> Value:
-    """Read a value that ``write_value`` wrote.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as JSON, in one step.
 
-    Raises:
-        FileError: there is no such file, or it cannot be read.
-        SchemaError: it is not JSON, holds another kind of value, or a version unknown here.
-    """
-    name = os.fspath(path)
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(f"could not read {name}: {error.strerror}") from error
-    try:
-        header = msgspec.json.decode(data, type=_Header)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{name} is not a resflops {kind}: {error}") from error
-    if header.kind != kind:
-        raise SchemaError(f"{name} holds {header.kind or 'something else'!r}, not a {kind}")
-    if header.schema_version != version:
-        raise SchemaError(
-            f"{name} is a {kind} of schema version {header.schema_version}; this resflops reads "
-            f"version {version}: read it with the resflops that wrote it, or make it anew"
-        )
-    try:
-        return msgspec.json.decode(data, type=cls)
-    except msgspec.DecodeError as error:
-        raise SchemaError(f"{name} is a damaged {kind}: {error}; make it anew") from error
+        Raises:
+            FileError: the file cannot be written.
+        """
+        write_text(path, msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            FileError: there is no such file, or it cannot be read.
+            SchemaError: it is not JSON, holds another kind of value, or a version unknown here.
+        """
+        name, kind = os.fspath(path), cls.__struct_config__.tag
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise FileError(f"could not read {name}: {error.strerror}") from error
+        try:
+            header = msgspec.json.decode(data, type=_Header)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SchemaError(f"{name} is not a resflops {kind}: {error}") from error
+        if header.kind != kind:
+            raise SchemaError(f"{name} holds {header.kind or 'something else'!r}, not a {kind}")
+        if header.schema_version != SCHEMA_VERSION:
+            raise SchemaError(
+                f"{name} is a {kind} of schema version {header.schema_version}; this resflops reads "
+                f"version {SCHEMA_VERSION}: read it with the resflops that wrote it, or make it anew"
+            )
+        try:
+            return msgspec.json.decode(data, type=cls)
+        except msgspec.DecodeError as error:
+            raise SchemaError(f"{name} is a damaged {kind}: {error}; make it anew") from error
 
 
 def _umask() -> int:

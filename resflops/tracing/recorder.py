@@ -20,8 +20,8 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
-from resflops.errors import DataDependentError, ShapeError, TraceError
 from resflops.records import CONSTANT, MODEL_INPUT, PARAMETER, Attribute, OpRecord, Shape
+from resflops.tracing.failures import failed, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.functions import (
     DESCRIBED,
@@ -38,7 +38,7 @@ from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES
 
-__all__ = ["Recorder", "needs_values"]
+__all__ = ["Recorder"]
 
 
 class Recorder(TorchFunctionMode):
@@ -120,7 +120,7 @@ class Recorder(TorchFunctionMode):
             # A use that the description does not cover; what is wrong with it, torch will say.
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         except Mismatch as error:
-            raise self._mismatched(func, error, sys._getframe(1)) from None
+            raise mismatched(func, self._calling_layer(sys._getframe(1)), error) from None
         layer = self._calling_layer(sys._getframe(1))
         if self.real:
             with unseen_by_dispatch_modes():
@@ -147,7 +147,7 @@ class Recorder(TorchFunctionMode):
                 outs = (out, *[torch.empty(size, dtype=kind or inputs[0].dtype, device=META)
                                for size, kind in call.others])  # fmt: skip
         except (RuntimeError, TypeError) as error:
-            raise _too_large(layer, call.op, shape) from error
+            raise too_large(layer, call.op, shape) from error
         shapes = (shape, *[size for size, _ in call.others])
         self._record(call.op, layer, inputs, outs, shapes, dtype, attributes, affine)
         return call.pack(outs)
@@ -197,7 +197,7 @@ class Recorder(TorchFunctionMode):
                     return self._run_alone(func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
-            raise _failed(func, layer, args, error) from error
+            raise failed(func, layer, args, error) from error
 
     def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
@@ -234,7 +234,7 @@ class Recorder(TorchFunctionMode):
         finally:
             self._running = outer
         if len(self.ops) > before:
-            self.fallbacks.append(_name(func))
+            self.fallbacks.append(name_of(func))
         return out
 
     def layer_running(self, frame: FrameType) -> str:
@@ -345,9 +345,6 @@ class Recorder(TorchFunctionMode):
             frame = frame.f_back
         return ""
 
-    def _mismatched(self, func: Callable[..., Any], error: Mismatch, frame: FrameType) -> ShapeError:
-        return ShapeError(f"{_where(self._calling_layer(frame))}: {_name(func)}: {error}")
-
 
 _MADE_BY = "resflops_made_by"
 """The attribute of a meta tensor that holds the index of the op that made it."""
@@ -374,49 +371,6 @@ def _unless_main(slots: list[int]) -> tuple[int, ...]:
 _ALONE = frozenset([*FACTORIES, torch.Tensor.__setitem__])
 """Functions that are one op by themselves, besides those of ``WHOLE``."""
 
-_NEEDS_VALUES = frozenset(
-    getattr(torch.Tensor, name)
-    for name in (
-        "item", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__", "__contains__",
-        "nonzero", "unique", "masked_select",
-    )
-)  # fmt: skip
-"""Functions whose result depends on the elements and not only on the shapes."""
-
 
 def _outputs(out: Any) -> tuple[Tensor, ...]:
     return (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
-
-
-def _name(func: Callable[..., Any]) -> str:
-    return str(getattr(func, "__name__", func))
-
-
-def _where(layer: str) -> str:
-    return layer or "the model's own forward"
-
-
-def _sizes(shape: Iterable[int]) -> str:
-    return "×".join(map(str, shape)) or "a scalar"
-
-
-def _failed(func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception) -> TraceError:
-    shapes = ", ".join(_sizes(tensor.shape) for tensor in tensors_in(args))
-    reason = str(error).strip().partition("\n")[0].partition(". ")[0]
-    kind = DataDependentError if func in _NEEDS_VALUES or needs_values(error) else TraceError
-    return kind(f"{_where(layer)}: {_name(func)} on {shapes or 'no tensor'}: {reason}")
-
-
-def needs_values(error: Exception) -> bool:
-    """Whether an error says that shapes alone do not tell what happens."""
-    # Torch tells it only in its messages: an op has no meta version, or it reads elements; and
-    # scripted code reports whatever goes wrong in it as a failure of its interpreter.
-    words = ("meta tensor", "meta()", "fake impl", "data-dependent", "torchscript interpreter")
-    return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
-
-
-def _too_large(layer: str, op: str, shape: Shape) -> ShapeError:
-    return ShapeError(
-        f"{_where(layer)}: {op} would make a tensor of {_sizes(shape)}, "
-        "more than torch can address; give a smaller input"
-    )

@@ -10,11 +10,12 @@ from torch.utils._pytree import tree_flatten_with_path
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
+from resflops.tracing.failures import needs_values
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
-from resflops.tracing.recorder import Recorder, needs_values
+from resflops.tracing.recorder import Recorder
 from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
 
 __all__ = ["trace"]
