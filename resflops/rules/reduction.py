@@ -105,6 +105,18 @@ def sort(record: OpRecord) -> Work:
     return Work(comparisons=rows * length * (length - 1).bit_length())
 
 
+@rule("unique", "unique_consecutive")
+def unique(record: OpRecord) -> Work:
+    """n·⌈log₂ n⌉ comparisons for n elements, to sort them; of neighbours alone, n-1.
+
+    How many are left depends on the values; what it takes to find out does not.
+    """
+    elements = prod(record.input_shapes[0])
+    if record.op == "unique_consecutive":
+        return Work(comparisons=max(elements - 1, 0))
+    return Work(comparisons=elements * max(elements - 1, 0).bit_length())
+
+
 @rule("topk")
 def topk(record: OpRecord) -> Work:
     """n·⌈log₂(k + 1)⌉ comparisons a row of n: each element at most goes down a heap of k."""

@@ -25,6 +25,8 @@ _SAME_OP: dict[str, str] = {
     "_softmax": "softmax",
     "_log_softmax": "log_softmax",
     "_safe_softmax": "softmax",
+    "_unique2": "unique",
+    "unique_dim": "unique",
     "_prelu_kernel": "prelu",
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
     "_adaptive_avg_pool3d": "adaptive_avg_pool3d",

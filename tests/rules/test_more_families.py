@@ -143,3 +143,19 @@ def test_a_recurrent_step_is_two_products_and_its_gates(op, gates, each):
         comparisons=rows * hidden * each.comparisons,
         transcendental=rows * hidden * each.transcendental,
     )
+
+
+def test_finding_what_is_unique_takes_a_sort_and_of_neighbours_one_pass():
+    import torch
+    from torch import nn
+
+    import resflops
+
+    class Unique(nn.Module):
+        def forward(self, x):
+            return torch.unique(x), torch.unique_consecutive(x)
+
+    cost = resflops.count(Unique(), torch.tensor([3, 1, 1, 2, 2, 2, 5, 4, 4]), convention="flops")
+    assert cost.uncounted == ()
+    assert cost.trace.execution == "real"
+    assert cost.by_op == {"unique": 9 * 4, "unique_consecutive": 8}
