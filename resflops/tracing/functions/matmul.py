@@ -72,7 +72,8 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
     return _with_bias("baddbmm", batch1, batch2, input)
 
 
-@describes(torch._grouped_mm)
+# Torch has it since 2.8.
+@describes(*named("_grouped_mm"))
 def grouped_mm(
     input: Tensor,
     mat2: Tensor,
