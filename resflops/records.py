@@ -1,7 +1,7 @@
 """The values that flow between the stages: plain, frozen, torch-free data.
 
 They are ``msgspec`` structs rather than frozen dataclasses because a trace makes
-hundreds of them and a frozen dataclass takes ten times as long to make; they compare,
+hundreds of them and a frozen dataclass takes some twenty times as long to make; they compare,
 hash and go to JSON in the same way. They hold no cycles, so those that come by the
 hundred are kept from the garbage collector (``gc=False``). A number here is a number: counts are ``int``,
 sizes are elements, shapes are tuples, and no field holds text made for display.
