@@ -1,9 +1,6 @@
 """Building what a spec has found, where that works without allocating or initialising a weight."""
 
-import random
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -15,9 +12,11 @@ from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.errors import InputError, ModelError, ResflopsError
+from resflops.generators import same_generators
 from resflops.records import Shape
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import find
+from resflops.zeros import zeros
 
 __all__ = ["OpenModel", "built", "open_found", "open_model"]
 
@@ -89,7 +88,7 @@ def built(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Modul
 def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
     if target != META:
         return *_made_on(found, target), ()
-    with _same_generators():
+    with same_generators():
         try:
             with _WithoutValues():
                 made = _checked(found, found.make())
@@ -204,31 +203,10 @@ def _all_on_meta(module: nn.Module) -> None:
                 setattr(owner, name, doubles[id(tensor)])
 
 
-@contextmanager
-def _same_generators() -> Iterator[None]:
-    """Give the random number generators back as they were; a constructor may use any of them."""
-    states = torch.get_rng_state(), random.getstate()
-    numpy = sys.modules.get("numpy.random")
-    numpy_state = numpy.get_state() if numpy else None
-    try:
-        yield
-    finally:
-        torch.set_rng_state(states[0])
-        random.setstate(states[1])
-        if numpy:
-            numpy.set_state(numpy_state)
-
-
 def _tensors(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - any nesting of containers
     """The same containers with a tensor for every TensorSpec."""
     if isinstance(value, TensorSpec):
-        try:
-            return torch.zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
-        except (RuntimeError, TypeError) as error:
-            text = "×".join(map(str, value.shape))
-            raise InputError(
-                f"input shape {text} is larger than torch can address; give a smaller one"
-            ) from error
+        return zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
     if isinstance(value, dict):
         return {name: _tensors(each, device) for name, each in value.items()}
     if type(value) in (tuple, list):

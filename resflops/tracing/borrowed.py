@@ -1,6 +1,5 @@
 """The user's model and process state, borrowed for a trace and given back as they were."""
 
-import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -9,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from resflops.generators import same_generators
 
 __all__ = ["borrowed"]
 
@@ -27,13 +28,12 @@ def borrowed(modules: Iterable[nn.Module], *, keep_values: bool) -> Iterator[Non
     modules = list(modules)
     attributes = _attributes(modules)
     saved = [each.copy() for each in attributes]
-    generators = torch.get_rng_state(), random.getstate()
     values = _buffer_values(modules) if keep_values else []
     try:
-        yield
+        with same_generators():
+            yield
     finally:
         _restore_attributes(attributes, saved)
-        _restore_generators(*generators)
         for buffer, value in values:
             with torch.no_grad():
                 buffer.copy_(value)
@@ -69,13 +69,6 @@ def _restore_attributes(attributes: list[Attributes], saved: list[Attributes]) -
 
 def _values_of(attributes: list[Attributes]) -> Iterator[Any]:
     return chain.from_iterable(map(dict.values, attributes))
-
-
-def _restore_generators(torch_state: Tensor, python_state: tuple[Any, ...]) -> None:
-    if not torch.equal(torch_state, torch.get_rng_state()):
-        torch.set_rng_state(torch_state)
-    if python_state != random.getstate():
-        random.setstate(python_state)
 
 
 def _buffer_values(modules: list[nn.Module]) -> list[tuple[Tensor, Tensor]]:

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_map
 
 from resflops.errors import InputError
 from resflops.records import Shape
+from resflops.zeros import zeros
 
 __all__ = ["as_tensors"]
 
@@ -49,15 +50,9 @@ def _is_shape(item: Any) -> bool:
 
 
 def _zeros(shape: Shape, device: torch.device) -> Tensor:
-    text = "×".join(map(str, shape))
     if min(shape) < 1:
-        raise InputError(f"input shape {text}: every size must be at least 1")
-    try:
-        return torch.zeros(shape, dtype=torch.float32, device=device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"input shape {text} is larger than torch can address; give a smaller one"
-        ) from error
+        raise InputError(f"input shape {'×'.join(map(str, shape))}: every size must be at least 1")
+    return zeros(shape, dtype=torch.float32, device=device)
 
 
 def _brought(item: Any, device: torch.device) -> Any:

@@ -169,3 +169,18 @@ print(cost.params, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     params, grown_kib = map(int, done.stdout.split())
     assert params == 143_667_240
     assert grown_kib < 100 * 1024 < params * 4 / 1024
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["on shapes", "for real"])
+def test_numpys_generator_is_as_before(real):
+    import numpy as np
+
+    class Drawing(nn.Module):
+        def forward(self, x):
+            return x * float(np.random.rand())
+
+    np.random.seed(7)
+    expected = np.random.rand()
+    np.random.seed(7)
+    resflops.trace(Drawing(), (2, 3), real=real)
+    assert np.random.rand() == expected

@@ -1,0 +1,23 @@
+"""Input tensors made from nothing but a shape."""
+
+import torch
+from torch import Tensor
+
+from resflops.errors import InputError
+from resflops.records import Shape
+
+__all__ = ["zeros"]
+
+
+def zeros(shape: Shape, *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A tensor of zeros, which on meta takes no memory.
+
+    Raises:
+        InputError: it is larger than torch can address.
+    """
+    try:
+        return torch.zeros(shape, dtype=dtype, device=device)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            f"input shape {'×'.join(map(str, shape))} is larger than torch can address; give a smaller one"
+        ) from error
