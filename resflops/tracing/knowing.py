@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch.utils._pytree import tree_map_only
 
 from resflops.tracing.meta import tensors_in
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 __all__ = ["KnowingRecorder"]
@@ -22,7 +23,7 @@ __all__ = ["KnowingRecorder"]
 class KnowingRecorder(Recorder):
     """Records on meta, beside the values of what follows from whole-numbered inputs alone."""
 
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
+    def __init__(self, modules: Modules) -> None:
         super().__init__(modules)
         self._known: dict[int, Tensor] = {}
 

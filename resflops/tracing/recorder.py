@@ -9,18 +9,20 @@ recorded as the aten ops it turns into (``fallback.py``). Both write the same op
 
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from types import FrameType
 from typing import Any, Self
 from weakref import ReferenceType, ref
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
-from resflops.records import CONSTANT, MODEL_INPUT, PARAMETER, Attribute, OpRecord, Shape
+from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord, Shape
+from resflops.tracing.blanks import Blanks
 from resflops.tracing.failures import failed, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.functions import (
@@ -36,7 +38,7 @@ from resflops.tracing.functions import (
 )
 from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
-from resflops.tracing.modules import DTYPE_NAMES
+from resflops.tracing.modules import DTYPE_NAMES, Modules
 
 __all__ = ["Recorder"]
 
@@ -45,13 +47,13 @@ class Recorder(TorchFunctionMode):
     """Records the ops of what runs inside it; one recorder, one forward pass.
 
     Args:
-        modules: the model's modules by path.
+        modules: the model's modules.
         real: whether functions run for real; else shapes are worked out on meta.
         described: whether to use the table of described functions. Without it every
             function takes the fallback, which tests compare with.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], *, real: bool = False, described: bool = True) -> None:
+    def __init__(self, modules: Modules, *, real: bool = False, described: bool = True) -> None:
         super().__init__()
         self.ops: list[OpRecord] = []
         self.real = real
@@ -59,19 +61,16 @@ class Recorder(TorchFunctionMode):
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}
         self._whole = WHOLE if described else {}
-        self._paths = {id(module): path for path, module in modules.items()}
+        self._paths = modules.paths
         # Tensor id -> index of the op that made it. An id means the same tensor as long as
-        # the tensor lives: meta tensors are kept, real ones take their entry with them. What a
-        # described op gives on meta is nobody's but ours: it carries the index itself.
-        self._made: dict[int, int] = _trainable(modules.values())
+        # the tensor lives: meta tensors are kept, real ones take their entry with them.
+        self._made = modules.origins.copy()
         # Tensor id -> which output of its op it is, where it is not the main one.
         self._slots: dict[int, int] = {}
         self._grad_mode = GradMode()
+        self.blanks = Blanks()
         self._kept: list[Tensor] = []
         self._watched: list[ReferenceType[Tensor]] = []
-        # Shapes that repeat share one tuple: a deep network's trace is smaller for it, and the
-        # garbage collector comes by half as often.
-        self._interned: dict[tuple[Shape, ...], tuple[Shape, ...]] = {}
         # Code object id -> whether its first argument is called self. Asking the code
         # object itself builds a tuple of all its names each time.
         self._is_method: dict[int, bool] = {}
@@ -132,25 +131,22 @@ class Recorder(TorchFunctionMode):
 
     def _perform(self, call: Call, layer: str) -> Any:
         """Record a described op, and make what it gives without running it."""
-        inputs, shape, dtype = call.inputs, call.shape, call.dtype or call.inputs[0].dtype
-        attributes, affine = call.attributes, call.affine
-        if call.in_place:
-            self._record(call.op, layer, inputs, inputs[:1], (shape,), dtype, attributes, affine)
-            return inputs[0]
+        inputs, shape, others, history = call.inputs, call.shape, call.others, self._grad_mode.on
+        dtype = call.dtype or inputs[0].dtype
         try:
-            with unseen_by_dispatch_modes():
-                out = torch.empty(shape, dtype=dtype, device=META)
-                if call.pack is None:
-                    setattr(out, _MADE_BY, len(self.ops))
-                    self._record(call.op, layer, inputs, (), (shape,), dtype, attributes, affine)
-                    return out
-                outs = (out, *[torch.empty(size, dtype=kind or inputs[0].dtype, device=META)
-                               for size, kind in call.others])  # fmt: skip
+            out = inputs[0] if call.in_place else self.blanks.lend(shape, dtype)
+            more = [self.blanks.lend(size, kind or inputs[0].dtype) for size, kind in others]
         except (RuntimeError, TypeError) as error:
             raise too_large(layer, call.op, shape) from error
-        shapes = (shape, *[size for size, _ in call.others])
-        self._record(call.op, layer, inputs, outs, shapes, dtype, attributes, affine)
-        return call.pack(outs)
+        shapes = (shape, *[size for size, _ in others]) if others else (shape,)
+        index = self._record(call.op, layer, inputs, shapes, dtype, call.attributes, call.affine)
+        if history or not call.in_place:
+            self._made[id(out)] = index
+            if self._slots:
+                self._slots.pop(id(out), None)
+        for slot, other in enumerate(more, 1):
+            self._made[id(other)], self._slots[id(other)] = index, slot
+        return out if call.pack is None else call.pack((out, *more))
 
     def _in_steps(
         self,
@@ -187,6 +183,7 @@ class Recorder(TorchFunctionMode):
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
+        self.blanks.touched = True
         layer = self._calling_layer(frame)
         if not self.real:
             with unseen_by_dispatch_modes():
@@ -201,7 +198,7 @@ class Recorder(TorchFunctionMode):
 
     def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
-        return tuple(sorted({op for op in map(self._maker, tensors) if op >= 0}))
+        return tuple(sorted({op for tensor in tensors if (op := self._made.get(id(tensor), CONSTANT)) >= 0}))
 
     def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""
@@ -252,62 +249,46 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
-        shapes = tuple([tuple(out.shape) for out in outs])
-        self._record(op, layer, inputs, outs, shapes, dtype, attributes, affine)
+        shapes = tuple([out.shape for out in outs])
+        index = self._record(op, layer, inputs, shapes, dtype, attributes, affine)
+        if not self._grad_mode.on and outs and inputs and outs[0] is inputs[0]:
+            # What is written into a tensor here leaves its history as it was.
+            return
+        for slot, out in enumerate(outs):
+            self._remember(out, index)
+            if slot:
+                self._slots[id(out)] = slot
+            elif self._slots:
+                self._slots.pop(id(out), None)
 
     def _record(
         self,
         op: str,
         layer: str,
         inputs: tuple[Tensor, ...],
-        outs: tuple[Tensor, ...],
         shapes: tuple[Shape, ...],
         dtype: torch.dtype,
         attributes: dict[str, Attribute],
         affine: tuple[Tensor | None, ...],
-    ) -> None:
-        slots, history = self._slots, self._grad_mode.on
-        # Most ops give what they take: one tuple then stands for both.
-        intern = self._interned.setdefault
-        shapes = intern(shapes, shapes)
-        input_shapes: tuple[Shape, ...]
-        if len(inputs) == 1 == len(shapes) and inputs[0].shape == shapes[0]:
-            input_shapes = shapes
-        else:
-            given = tuple([tuple(tensor.shape) for tensor in inputs])
-            input_shapes = intern(given, given)
-        makers = tuple([self._maker(tensor) for tensor in inputs])
-        self.ops.append(
+    ) -> int:
+        made, slots, ops = self._made.get, self._slots, self.ops
+        ops.append(
             OpRecord(
                 op=op,
                 layer=layer,
-                input_shapes=input_shapes,
-                output_shapes=shapes,
+                input_shapes=plain_shapes(tuple([tensor.shape for tensor in inputs])),
+                output_shapes=plain_shapes(shapes),
                 dtype=DTYPE_NAMES[dtype],
                 attributes=attributes,
-                producers=makers,
+                producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
                 slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
-                affine=tuple([self._maker(tensor) for tensor in affine if tensor is not None])
+                affine=tuple([made(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
                 if affine
                 else (),
-                history=history,
+                history=self._grad_mode.on,
             )
         )
-        if not history and outs and inputs and outs[0] is inputs[0]:
-            # What is written into a tensor here leaves its history as it was.
-            return
-        index = len(self.ops) - 1
-        for slot, out in enumerate(outs):
-            self._remember(out, index)
-            if slot:
-                slots[id(out)] = slot
-            elif slots:
-                slots.pop(id(out), None)
-
-    def _maker(self, tensor: Tensor) -> int:
-        """The op that made a tensor, or what ``producers`` says of one that no op made."""
-        made = self._made.get(id(tensor))
-        return made if made is not None else getattr(tensor, _MADE_BY, CONSTANT)
+        return len(ops) - 1
 
     def _remember(self, out: Tensor, op: int) -> None:
         self._made[id(out)] = op
@@ -346,22 +327,11 @@ class Recorder(TorchFunctionMode):
         return ""
 
 
-_MADE_BY = "resflops_made_by"
-"""The attribute of a meta tensor that holds the index of the op that made it."""
-
-
-def _trainable(modules: Iterable[nn.Module]) -> dict[int, int]:
-    """The ids of the trainable parameters, with what ``producers`` calls them."""
-    made: dict[int, int] = {}
-    place = PARAMETER
-    for module in modules:
-        if parameters := module._parameters:
-            for parameter in parameters.values():
-                if parameter is not None:
-                    if parameter.requires_grad:
-                        made.setdefault(id(parameter), place)
-                    place -= 1
-    return made
+# Shapes that repeat share one tuple: it takes less memory, and the garbage collector less often.
+@lru_cache(maxsize=1 << 14)
+def plain_shapes(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """The shapes without torch's own type."""
+    return tuple(map(tuple, shapes))
 
 
 def _unless_main(slots: list[int]) -> tuple[int, ...]:

@@ -14,9 +14,9 @@ from resflops.tracing.failures import needs_values
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
-from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
+from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.recorder import Recorder
-from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
+from resflops.tracing.twins import on_cpu, with_shapes
 
 __all__ = ["trace"]
 
@@ -49,11 +49,11 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     """
     if not isinstance(model, nn.Module):
         raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
-    modules = modules_by_path(model)
-    if has_lazy_parameters(modules.values()):
-        modules = modules_by_path(with_shapes(model, inputs, keyword_inputs))
+    modules = Modules(model)
+    if modules.lazy:
+        modules = Modules(with_shapes(model, inputs, keyword_inputs))
     if real:
-        return _traced(modules, inputs, keyword_inputs, device=_device_of(modules[""]), execution="real")
+        return _traced(modules, inputs, keyword_inputs, device=_device_of(modules.model), execution="real")
     try:
         return _traced(modules, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError:
@@ -63,14 +63,14 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
         return _traced(modules, inputs, keyword_inputs, device=META, execution="meta", knowing=True)
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
-    runnable = modules_by_path(on_cpu(modules[""]))
+    runnable = Modules(on_cpu(modules.model))
     return _traced(
         runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", notes=(note,)
     )
 
 
 def _traced(
-    modules: dict[str, nn.Module],
+    modules: Modules,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     *,
@@ -79,20 +79,20 @@ def _traced(
     knowing: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
-    model = modules[""]
+    model = modules.model
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     real = execution == "real"
     recorder = (
         _knowing(modules, inputs, keyword_inputs, args, kwargs) if knowing else Recorder(modules, real=real)
     )
     recorder.take_inputs(tensors_in((args, kwargs)))
-    records = tuple(module_records(modules))
-    with borrowed(modules.values(), keep_values=real), torch.no_grad():
+    with borrowed(modules, keep_values=real), torch.no_grad():
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
+    recorder.blanks.take_back()
     return Trace(
         model=type(model).__name__,
         inputs=_input_records(args, kwargs),
-        modules=records,
+        modules=modules.records,
         ops=tuple(recorder.ops),
         execution=execution,
         notes=notes,
@@ -104,7 +104,7 @@ def _traced(
 
 
 def _knowing(
-    modules: dict[str, nn.Module],
+    modules: Modules,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     args: tuple[Any, ...],

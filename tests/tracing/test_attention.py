@@ -9,7 +9,7 @@ import resflops
 from resflops.cost import sum_of
 from resflops.errors import ShapeError
 from resflops.rules import FREE, RULES
-from resflops.tracing.modules import modules_by_path
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 L, S, N, E, H = 5, 7, 2, 8, 2
@@ -17,7 +17,7 @@ QUERY, KEY = torch.zeros(L, N, E), torch.zeros(S, N, E)
 
 
 def run(model, *inputs, described=True, **keywords):
-    recorder = Recorder(modules_by_path(model), described=described)
+    recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         out = model(*inputs, **keywords)
     assert {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE} == set()

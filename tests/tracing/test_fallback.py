@@ -8,12 +8,12 @@ from torch import nn
 import resflops
 from resflops.cost import sum_of
 from resflops.rules import FREE, RULES
-from resflops.tracing.modules import modules_by_path
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 
 def work(model, *inputs, described):
-    recorder = Recorder(modules_by_path(model), described=described)
+    recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         model(*inputs)
     unknown = {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE}
