@@ -46,20 +46,20 @@ class Blanks:
         self._home: list[Shelf] = []
         self._made = 0
 
-    def lend(self, shape: Shape, dtype: torch.dtype) -> Tensor:
-        """A meta tensor of that shape and type.
+    def lend(self, kind: tuple[Shape, torch.dtype]) -> Tensor:
+        """A meta tensor of a shape and type.
 
         Raises:
             RuntimeError, TypeError: torch cannot address one so large.
         """
-        shelf = self._shelves.get((shape, dtype))
+        shelf = self._shelves.get(kind)
         if shelf:
             blank = shelf.pop()
         else:
             with unseen_by_dispatch_modes():
-                blank = torch.empty(shape, dtype=dtype, device=META)
+                blank = torch.empty(kind[0], dtype=kind[1], device=META)
             if shelf is None:
-                shelf = self._shelves[shape, dtype] = []
+                shelf = self._shelves[kind] = []
             if torch.is_inference_mode_enabled():
                 # Torch lets such a tensor do less, also when that mode is off again.
                 shelf = []

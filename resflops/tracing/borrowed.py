@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain
 from operator import eq, is_
 from typing import Any
 
@@ -12,6 +12,7 @@ from resflops.generators import same_generators
 from resflops.tracing.modules import Attributes, Modules
 
 __all__ = ["borrowed"]
+
 
 @contextmanager
 def borrowed(modules: Modules, *, keep_values: bool) -> Iterator[None]:
@@ -38,26 +39,23 @@ def borrowed(modules: Modules, *, keep_values: bool) -> Iterator[None]:
 
 
 class _Held:
-    """What dicts hold. Three flat lists: a copy of every dict takes longer to make and to compare."""
+    """What dicts hold."""
 
     def __init__(self, attributes: list[Attributes]) -> None:
         self._attributes = attributes
-        self._sizes = list(map(len, attributes))
-        self._names = list(chain.from_iterable(attributes))
-        self._values = list(self._values_now())
+        self._before = list(map(dict.copy, attributes))
 
     def give_back(self) -> None:
         """Make every dict hold again what it held."""
+        now, before = self._attributes, self._before
         # One pass in C over all values of all modules settles the usual case.
-        sizes = map(len, self._attributes)
-        if all(map(eq, sizes, self._sizes)) and all(map(is_, self._values_now(), self._values)):
+        if all(map(eq, map(len, now), map(len, before))) and all(map(is_, _values(now), _values(before))):
             return
-        names, values = iter(self._names), iter(self._values)
-        for attributes, size in zip(self._attributes, self._sizes, strict=True):
-            before = dict(zip(islice(names, size), islice(values, size), strict=True))
-            if len(attributes) != size or not all(map(is_, attributes.values(), before.values())):
+        for attributes, held in zip(now, before, strict=True):
+            if len(attributes) != len(held) or not all(map(is_, attributes.values(), held.values())):
                 attributes.clear()
-                attributes.update(before)
+                attributes.update(held)
 
-    def _values_now(self) -> Iterator[Any]:
-        return chain.from_iterable(map(dict.values, self._attributes))
+
+def _values(attributes: list[Attributes]) -> Iterator[Any]:
+    return chain.from_iterable(map(dict.values, attributes))

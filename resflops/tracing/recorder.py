@@ -8,8 +8,7 @@ recorded as the aten ops it turns into (``fallback.py``). Both write the same op
 """
 
 import sys
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Self
 from weakref import ReferenceType, ref
@@ -21,20 +20,27 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
-from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord, Shape
+from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
 from resflops.tracing.blanks import Blanks
 from resflops.tracing.failures import failed, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
+from resflops.tracing.forms import Key, known_form, learnt_form
 from resflops.tracing.functions import (
     DESCRIBED,
     FACTORIES,
     OPERATORS,
     QUERIES,
+    REPEATED,
     WHOLE,
     Call,
+    Describe,
+    Form,
+    Formed,
     Mismatch,
     NotDescribed,
     Steps,
+    form_of,
+    plain_shapes,
 )
 from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
@@ -111,42 +117,66 @@ class Recorder(TorchFunctionMode):
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
+        if self.real or func not in REPEATED:
+            return self._describe(func, describe, args, kwargs or {}, sys._getframe(1))
+        values = (*args, *kwargs.values()) if kwargs else args
+        key, form = known_form(func, values, kwargs or ())
+        if form is None:
+            return self._describe(func, describe, args, kwargs or {}, sys._getframe(1), key)
+        inputs, affine = [values[place] for place in form.inputs], [values[place] for place in form.affine]
+        return self._perform(form, inputs, affine, self._calling_layer(sys._getframe(1)))
+
+    def _describe(
+        self,
+        func: Callable[..., Any],
+        describe: Describe,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        frame: FrameType,
+        key: Key | None = None,
+    ) -> Any:
+        """Record a call as its description says; with a key, learn its form."""
         try:
-            call = describe(*args, **kwargs) if kwargs else describe(*args)
-            if not isinstance(call, Call):
-                return self._in_steps(func, call, args, kwargs or {}, sys._getframe(1))
+            call = describe(*args, **kwargs)
+            if not isinstance(call, (Call, Formed)):
+                return self._in_steps(func, call, args, kwargs, frame)
         except (TypeError, NotDescribed):
             # A use that the description does not cover; what is wrong with it, torch will say.
-            return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
+            return self._undescribed(func, args, kwargs, frame)
         except Mismatch as error:
-            raise mismatched(func, self._calling_layer(sys._getframe(1)), error) from None
-        layer = self._calling_layer(sys._getframe(1))
-        if self.real:
-            with unseen_by_dispatch_modes():
-                out = func(*args, **(kwargs or {}))
-            outs = call.inputs[:1] if call.in_place else _outputs(out)
-            self.note(call.op, layer, call.inputs, outs, call.attributes, call.affine)
-            return out
-        return self._perform(call, layer)
+            raise mismatched(func, self._calling_layer(frame), error) from None
+        if isinstance(call, Formed):
+            form = call.form
+        elif key is None or call.once:
+            form = form_of(call)
+        else:
+            form = learnt_form(key, call, (*args, *kwargs.values()))
+        layer = self._calling_layer(frame)
+        if not self.real:
+            return self._perform(form, call.inputs, call.affine, layer)
+        with unseen_by_dispatch_modes():
+            out = func(*args, **kwargs)
+        outs = call.inputs[:1] if form.in_place else _outputs(out)
+        self.note(form.op, layer, call.inputs, outs, form.attributes, call.affine)
+        return out
 
-    def _perform(self, call: Call, layer: str) -> Any:
+    def _perform(
+        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+    ) -> Any:
         """Record a described op, and make what it gives without running it."""
-        inputs, shape, others, history = call.inputs, call.shape, call.others, self._grad_mode.on
-        dtype = call.dtype or inputs[0].dtype
+        lend = self.blanks.lend
         try:
-            out = inputs[0] if call.in_place else self.blanks.lend(shape, dtype)
-            more = [self.blanks.lend(size, kind or inputs[0].dtype) for size, kind in others]
+            outs = [lend(kind) for kind in form.blanks]
         except (RuntimeError, TypeError) as error:
-            raise too_large(layer, call.op, shape) from error
-        shapes = (shape, *[size for size, _ in others]) if others else (shape,)
-        index = self._record(call.op, layer, inputs, shapes, dtype, call.attributes, call.affine)
-        if history or not call.in_place:
-            self._made[id(out)] = index
-            if self._slots:
-                self._slots.pop(id(out), None)
-        for slot, other in enumerate(more, 1):
-            self._made[id(other)], self._slots[id(other)] = index, slot
-        return out if call.pack is None else call.pack((out, *more))
+            raise too_large(layer, form.op, form.output_shapes[0]) from error
+        if form.in_place:
+            outs = [inputs[0], *outs]
+        index = self._record(form, inputs, affine, layer)
+        if not form.in_place or self._grad_mode.on:
+            self._made[id(outs[0])] = index
+        if self._slots or len(outs) > 1:
+            self._number(outs, index)
+        return outs[0] if form.pack is None else form.pack(tuple(outs))
 
     def _in_steps(
         self,
@@ -160,7 +190,9 @@ class Recorder(TorchFunctionMode):
         before, layer, answer = len(self.ops), self._calling_layer(frame), None
         try:
             while True:
-                answer = self._perform(steps.send(answer), layer)
+                call = steps.send(answer)
+                form = call.form if isinstance(call, Formed) else form_of(call)
+                answer = self._perform(form, call.inputs, call.affine, layer)
         except StopIteration as end:
             out = end.value
         except BaseException:
@@ -249,37 +281,38 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
-        shapes = tuple([out.shape for out in outs])
-        index = self._record(op, layer, inputs, shapes, dtype, attributes, affine)
+        index = self._record(
+            Form(
+                op=op,
+                input_shapes=plain_shapes(tuple([tensor.shape for tensor in inputs])),
+                output_shapes=plain_shapes(tuple([out.shape for out in outs])),
+                dtype=DTYPE_NAMES[dtype],
+                attributes=attributes,
+            ),
+            inputs,
+            affine,
+            layer,
+        )
         if not self._grad_mode.on and outs and inputs and outs[0] is inputs[0]:
             # What is written into a tensor here leaves its history as it was.
             return
-        for slot, out in enumerate(outs):
+        for out in outs:
             self._remember(out, index)
-            if slot:
-                self._slots[id(out)] = slot
-            elif self._slots:
-                self._slots.pop(id(out), None)
+        if self._slots or len(outs) > 1:
+            self._number(outs, index)
 
     def _record(
-        self,
-        op: str,
-        layer: str,
-        inputs: tuple[Tensor, ...],
-        shapes: tuple[Shape, ...],
-        dtype: torch.dtype,
-        attributes: dict[str, Attribute],
-        affine: tuple[Tensor | None, ...],
+        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
     ) -> int:
         made, slots, ops = self._made.get, self._slots, self.ops
         ops.append(
             OpRecord(
-                op=op,
+                op=form.op,
                 layer=layer,
-                input_shapes=plain_shapes(tuple([tensor.shape for tensor in inputs])),
-                output_shapes=plain_shapes(shapes),
-                dtype=DTYPE_NAMES[dtype],
-                attributes=attributes,
+                input_shapes=form.input_shapes,
+                output_shapes=form.output_shapes,
+                dtype=form.dtype,
+                attributes=form.attributes,
                 producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
                 slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
                 affine=tuple([made(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
@@ -289,6 +322,14 @@ class Recorder(TorchFunctionMode):
             )
         )
         return len(ops) - 1
+
+    def _number(self, outs: Sequence[Tensor], index: int) -> None:
+        """Remember which output of its op each tensor is."""
+        for slot, out in enumerate(outs):
+            if slot:
+                self._made[id(out)], self._slots[id(out)] = index, slot
+            else:
+                self._slots.pop(id(out), None)
 
     def _remember(self, out: Tensor, op: int) -> None:
         self._made[id(out)] = op
@@ -325,13 +366,6 @@ class Recorder(TorchFunctionMode):
                     return path
             frame = frame.f_back
         return ""
-
-
-# Shapes that repeat share one tuple: it takes less memory, and the garbage collector less often.
-@lru_cache(maxsize=1 << 14)
-def plain_shapes(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """The shapes without torch's own type."""
-    return tuple(map(tuple, shapes))
 
 
 def _unless_main(slots: list[int]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Attention: as one op, and with the projections around it."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from resflops.tracing.functions.registry import (
     Call,
     Mismatch,
     NotDescribed,
+    Part,
     Steps,
     describes,
     describes_operator,
@@ -136,7 +137,7 @@ def _check_masks(mask: Tensor | None, padding: Tensor | None, sizes: Shape) -> N
 
 def _projected_by_one(
     query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None
-) -> Generator[Call, Any, tuple[Tensor, Tensor, Tensor]]:
+) -> Part[tuple[Tensor, Tensor, Tensor]]:
     """Query, key and value from weights stacked in one matrix."""
     width = query.shape[-1]
     if query is key is value:
@@ -158,7 +159,7 @@ def _projected_by_one(
 
 def _projected(
     tensors: tuple[Tensor, ...], weights: Sequence[Tensor], biases: Sequence[Tensor | None]
-) -> Generator[Call, Any, tuple[Tensor, Tensor, Tensor]]:
+) -> Part[tuple[Tensor, Tensor, Tensor]]:
     q = yield linear(tensors[0], weights[0], biases[0])
     k = yield linear(tensors[1], weights[1], biases[1])
     v = yield linear(tensors[2], weights[2], biases[2])
@@ -179,7 +180,7 @@ def _heads(q: Tensor, k: Tensor, v: Tensor, sizes: Shape) -> Call:
     )
 
 
-def _joined(mask: Tensor | None, padding: Tensor | None, shape: Shape) -> Generator[Call, Any, Tensor | None]:
+def _joined(mask: Tensor | None, padding: Tensor | None, shape: Shape) -> Part[Tensor | None]:
     """The two masks as one that is added to the scores."""
     if padding is None:
         return mask
@@ -195,7 +196,7 @@ def _joined(mask: Tensor | None, padding: Tensor | None, shape: Shape) -> Genera
 
 def _weighted(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float
-) -> Generator[Call, Any, tuple[Tensor, Tensor]]:
+) -> Part[tuple[Tensor, Tensor]]:
     """Attention step by step, as torch runs it to hand back the weights."""
     q = yield Call("mul", (q,), tuple(q.shape))
     k = yield Call("transpose", (k,), (*k.shape[:-2], k.shape[-1], k.shape[-2]))

@@ -63,14 +63,14 @@ def _max_pool(spatial: int) -> None:
     ) -> Call:
         return max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
 
-    describes(getattr(F, op), getattr(torch, op))(max_pool)
+    describes(getattr(F, op), getattr(torch, op), repeated=True)(max_pool)
     describes(getattr(F, f"{op}_with_indices"))(max_pool_with_indices)
 
 
 def _avg_pool(spatial: int) -> None:
     op = f"avg_pool{spatial}d"
 
-    @describes(getattr(F, op))
+    @describes(getattr(F, op), repeated=True)
     def avg_pool(
         input: Tensor,
         kernel_size: Any,
@@ -103,7 +103,7 @@ def _adaptive_pool(spatial: int, kind: str) -> None:
         sizes = tuple(n if m is None else m for n, m in zip(shape[-spatial:], asked, strict=True))
         return Call(op, (input,), (*shape[:-spatial], *sizes))
 
-    describes(*{getattr(F, op), getattr(torch, op, getattr(F, op))})(adaptive_pool)
+    describes(*{getattr(F, op), getattr(torch, op, getattr(F, op))}, repeated=True)(adaptive_pool)
 
 
 for _spatial in (1, 2, 3):
