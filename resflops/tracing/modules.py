@@ -1,6 +1,6 @@
 """What modules a model has, and what parameters, buffers and attributes are their own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -52,39 +52,41 @@ class Modules:
         self.model = model
         self.paths: dict[int, str] = {}
         """Module id to path; ``""`` is the model itself."""
-        self.origins: dict[int, int] = {}
-        """Id of a trainable parameter to what ``OpRecord.producers`` calls it."""
         self.attributes: list[Attributes] = []
         """Every dict in which a module keeps something."""
         self.lazy = False
         """Whether the first call would give some parameters their shapes."""
-        self._place = PARAMETER
-        # Tensor id -> the module and the name that it is met under first.
-        self._met: dict[int, tuple[str, str]] = {}
+        self._modules: list[nn.Module] = []
+        self._parameters: list[Tensor] = []
+        self._buffers: list[Tensor] = []
         self.records = tuple(self._found())
+        distinct = {*map(id, self._parameters), *map(id, self._buffers)}
+        if len(distinct) < len(self._parameters) + len(self._buffers):
+            self.records = tuple(self._tied())
 
-    def all(self) -> list[nn.Module]:
-        """The modules themselves."""
-        found = {id(module): module for module in self.model.modules()}
-        return [found[key] for key in self.paths]
+    @property
+    def origins(self) -> dict[int, int]:
+        """Id of a trainable parameter to what ``OpRecord.producers`` calls it."""
+        last = PARAMETER - len(self._parameters) + 1
+        # From the last to the first: a tied one goes by its first place.
+        backwards = enumerate(reversed(self._parameters), last)
+        return {id(tensor): place for place, tensor in backwards if tensor.requires_grad}
 
     def _found(self) -> list[ModuleRecord]:
         # named_modules() takes a nest of generators as deep as the model, and longer than recording its ops.
-        paths, records = self.paths, []
+        paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
         while waiting:
             path, module = waiting.pop()
             if id(module) in paths:
                 continue
             paths[id(module)] = path
+            modules.append(module)
             parameters, buffers, children = module._parameters, module._buffers, module._modules
-            # A scripted module keeps its own in C++, behind something that is no dict.
-            self.attributes += [each for each in (module.__dict__, parameters, buffers, children)
-                                if type(each) is dict]  # fmt: skip
+            attributes += (module.__dict__, parameters, buffers, children)
             cls, base, lazy = _CLASSES[type(module)]
             if lazy:
-                self.lazy = True
-                parameters, buffers = {}, {}
+                self.lazy, parameters, buffers = True, {}, {}
             records.append(
                 ModuleRecord(
                     path=path,
@@ -92,8 +94,8 @@ class Modules:
                     base=base,
                     leaf=not children,
                     training=module.training,
-                    parameters=self._parameters(path, parameters) if parameters else (),
-                    buffers=self._tensors(path, buffers) if buffers else (),
+                    parameters=_tensor_records(parameters, self._parameters) if parameters else (),
+                    buffers=_tensor_records(buffers, self._buffers) if buffers else (),
                 )
             )
             if children:
@@ -101,30 +103,38 @@ class Modules:
                 waiting += [
                     (prefix + name, child) for name, child in reversed(children.items()) if child is not None
                 ]
+        # A scripted module keeps its own in C++, behind something that is no dict.
+        self.attributes = [each for each in attributes if type(each) is dict]
         return records
 
-    def _parameters(self, path: str, parameters: Mapping[str, Tensor | None]) -> tuple[TensorRecord, ...]:
-        for parameter in parameters.values():
-            if parameter is not None:
-                if parameter.requires_grad:
-                    self.origins.setdefault(id(parameter), self._place)
-                self._place -= 1
-        return self._tensors(path, parameters)
+    def _tied(self) -> Iterator[ModuleRecord]:
+        """The records once more; a tensor met before is marked as tied to its first name."""
+        first: dict[int, str] = {}
 
-    def _tensors(self, path: str, tensors: Mapping[str, Tensor | None]) -> tuple[TensorRecord, ...]:
-        met, records = self._met, []
-        for name, tensor in tensors.items():
-            if tensor is not None:
-                record = _tensor_record(name, tensor.shape, tensor.dtype, tensor.requires_grad)
-                if id(tensor) in met:
-                    record = replace(record, tied_to=".".join(filter(None, met[id(tensor)])))
-                else:
-                    met[id(tensor)] = (path, name)
-                records.append(record)
-        return tuple(records)
+        def tied(path: str, own: Mapping[str, Tensor | None], each: TensorRecord) -> TensorRecord:
+            name = f"{path}.{each.name}" if path else each.name
+            met = first.setdefault(id(own[each.name]), name)
+            return each if met == name else replace(each, tied_to=met)
+
+        for module, record in zip(self._modules, self.records, strict=True):
+            parameters, buffers = module._parameters, module._buffers
+            yield replace(
+                record,
+                parameters=tuple([tied(record.path, parameters, each) for each in record.parameters]),
+                buffers=tuple([tied(record.path, buffers, each) for each in record.buffers]),
+            )
+
+
+def _tensor_records(tensors: Mapping[str, Tensor | None], met: list[Tensor]) -> tuple[TensorRecord, ...]:
+    own = [(name, tensor) for name, tensor in tensors.items() if tensor is not None]
+    met += [tensor for _, tensor in own]
+    return _records_of(tuple([(name, each.shape, each.dtype, each.requires_grad) for name, each in own]))
 
 
 # A network's layers repeat each other, and so do the networks of a search: records are shared.
 @lru_cache(maxsize=1 << 14)
-def _tensor_record(name: str, shape: Shape, dtype: torch.dtype, trainable: bool) -> TensorRecord:  # noqa: FBT001
-    return TensorRecord(name=name, shape=tuple(shape), dtype=DTYPE_NAMES[dtype], trainable=trainable)
+def _records_of(tensors: tuple[tuple[str, Shape, torch.dtype, bool], ...]) -> tuple[TensorRecord, ...]:
+    return tuple(
+        TensorRecord(name=name, shape=tuple(shape), dtype=DTYPE_NAMES[dtype], trainable=trainable)
+        for name, shape, dtype, trainable in tensors
+    )

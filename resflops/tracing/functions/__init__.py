@@ -52,8 +52,8 @@ from resflops.tracing.functions.registry import (
 from resflops.tracing.functions.unchanged import FACTORIES, QUERIES, WHOLE
 
 __all__ = [
-    "DESCRIBED", "FACTORIES", "OPERATORS", "QUERIES", "REPEATED", "WHOLE", "Call", "Describe", "Form", "Formed",
-    "Mismatch", "NotDescribed", "Steps", "form_of", "plain_shapes",
+    "DESCRIBED", "FACTORIES", "OPERATORS", "QUERIES", "REPEATED", "WHOLE", "Call", "Describe", "Form",
+    "Formed", "Mismatch", "NotDescribed", "Steps", "form_of", "plain_shapes",
 ]  # fmt: skip
 
 del (
