@@ -139,7 +139,7 @@ def _layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Co
     repeated = any(isinstance(row, LayerRow) and row.calls > 1 for row in shown)
     return (
         Column(key="name", heading="layer", empty="(the model itself)"),
-        Column(key="op", heading="op", empty="(never called)"),
+        Column(key="op", heading="op", empty="(no op of its own)"),
         Column(key="calls", heading="calls", kind="count", audience="all" if repeated else "programs"),
         Column(key="input_shape", heading="input", kind="shape", detail=3),
         Column(key="output_shape", heading="output", kind="shape"),

@@ -203,6 +203,11 @@ class Recorder(TorchFunctionMode):
         """The ops that made some tensors, each once, in order."""
         return tuple(sorted({op for op in map(self._maker, tensors) if op >= 0}))
 
+    def origins(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What ``producers`` and ``slots`` say of some tensors as they are now."""
+        slots = [self._slots.get(id(tensor), 0) for tensor in tensors]
+        return tuple(map(self._maker, tensors)), _unless_main(slots)
+
     def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""
         return on_meta(value, doubles, same_as=self._made)

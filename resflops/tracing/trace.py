@@ -17,6 +17,7 @@ from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
+from resflops.tracing.whole import whole_calls
 
 __all__ = ["trace"]
 
@@ -87,13 +88,14 @@ def _traced(
     )
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
-    with borrowed(modules.values(), keep_values=real), torch.no_grad():
+    with borrowed(modules.values(), keep_values=real), torch.no_grad(), whole_calls(recorder) as noting:
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
+    ops, outputs = noting.joined(outputs)
     return Trace(
         model=type(model).__name__,
         inputs=_input_records(args, kwargs),
         modules=records,
-        ops=tuple(recorder.ops),
+        ops=ops,
         execution=execution,
         notes=notes,
         stages=_stages(model),
