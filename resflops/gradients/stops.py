@@ -39,3 +39,4 @@ stops_gradient(
     "_functional_assert_async", "sym_constrain_range", "sym_constrain_range_for_size", "sym_size",
     "sym_stride", "sym_numel", "sym_storage_offset",
 )  # fmt: skip
+stops_gradient("it leaves torch, and autograd with it", "numpy", "__array__", "__dlpack__")

@@ -21,11 +21,12 @@ from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
 from resflops.records import CONSTANT, MODEL_INPUT, PARAMETER, Attribute, OpRecord, Shape
-from resflops.tracing.failures import failed, mismatched, name_of, too_large
+from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.functions import (
     DESCRIBED,
     FACTORIES,
+    LEAVING,
     OPERATORS,
     QUERIES,
     WHOLE,
@@ -188,6 +189,10 @@ class Recorder(TorchFunctionMode):
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
         layer = self._calling_layer(frame)
+        if func in LEAVING and self._maker(args[0]) > CONSTANT:
+            if not self.real:
+                raise leaving(func, layer, args)
+            self.note(LEAVING[func], layer, args[:1], (), {})
         if not self.real:
             with unseen_by_dispatch_modes():
                 args, kwargs = self.doubled((args, kwargs), self._doubles)

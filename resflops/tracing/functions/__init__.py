@@ -40,10 +40,11 @@ from resflops.tracing.functions import (
     views as _views,
 )
 from resflops.tracing.functions.registry import DESCRIBED, OPERATORS, Call, Mismatch, NotDescribed, Steps
-from resflops.tracing.functions.unchanged import FACTORIES, QUERIES, WHOLE
+from resflops.tracing.functions.unchanged import FACTORIES, LEAVING, QUERIES, WHOLE
 
 __all__ = [
-    "DESCRIBED", "FACTORIES", "OPERATORS", "QUERIES", "WHOLE", "Call", "Mismatch", "NotDescribed", "Steps",
+    "DESCRIBED", "FACTORIES", "LEAVING", "OPERATORS", "QUERIES", "WHOLE", "Call", "Mismatch",
+    "NotDescribed", "Steps",
 ]  # fmt: skip
 
 del (

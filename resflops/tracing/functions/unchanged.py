@@ -8,7 +8,7 @@ import torch
 
 from resflops.tracing.functions.registry import getter, named
 
-__all__ = ["FACTORIES", "QUERIES", "WHOLE"]
+__all__ = ["FACTORIES", "LEAVING", "QUERIES", "WHOLE"]
 
 
 def _table(*names: str) -> dict[Callable[..., Any], str]:
@@ -58,3 +58,8 @@ QUERIES: frozenset[Callable[..., Any]] = frozenset(
     ]
 )  # fmt: skip
 """Questions about a tensor; nothing is recorded for them."""
+
+LEAVING: dict[Callable[..., Any], str] = {
+    getattr(torch.Tensor, name): name for name in ("numpy", "__array__", "__dlpack__", "data_ptr")
+}
+"""Ways out of torch, to numpy or to a kernel that torch does not run: what is done there, nothing sees."""
