@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from resflops.cost import Cost
 from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
 from resflops.tables.comparison import uncounted_note
+from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import Column, Figure, Note, Row, Table, convention_note, cost_heading
 from resflops.tables.training import backward_table, training_notes
 
@@ -43,6 +44,7 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
             *([_hidden_note([layers[n] for n in sorted(idle)])] if idle else []),
             *([] if cost.complete else [uncounted_note(cost)]),
             *training_notes([cost]),
+            *nonzero_notes([cost]),
         ),
         below=(
             *([_stages(cost)] if cost.trace.stages else []),
@@ -82,6 +84,7 @@ def _total(cost: Cost) -> Row:
         "frozen": cost.frozen,
         "buffers": cost.buffers,
         "macs": cost.macs,
+        "nonzero_macs": cost.nonzero_macs,
         "total": cost.total,
         "share": 1.0,
         "counted": cost.complete,
@@ -115,6 +118,7 @@ def _cost_columns(cost: Cost) -> tuple[Column, ...]:
             key="buffers", heading="buffers", kind="count", audience="all" if cost.buffers else "programs"
         ),
         Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
+        nonzero_column(asked=cost.nonzero_macs is not None),
         Column(
             key="total",
             heading=heading,

@@ -9,6 +9,7 @@ from resflops.cost import Cost
 from resflops.published import Agreement, PublishedFigure, agreement, figures_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
+from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import (
     Audience,
     Column,
@@ -84,6 +85,7 @@ def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ())
         notes=(
             convention_note(using),
             *training_notes([one.cost for one in entries]),
+            *nonzero_notes([one.cost for one in entries]),
             *(_variant_note(one) for one in entries if one.variant),
             *(
                 note
@@ -162,6 +164,7 @@ def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
         "uncounted": to_builtins(cost.uncounted),
         "variant": one.variant,
         "execution": cost.trace.execution,
+        "nonzero_macs": cost.nonzero_macs,
         "error": "",
         "published": [_verdict_data(verdict) for verdict in judged],
         "published_macs": tuple(_printed(v) for v in judged if _is_about(v, "macs")),
@@ -176,7 +179,7 @@ def _failed_row(failed: Failed) -> Row:
 
 _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
-    "execution", "published", "published_macs", "published_params", *TRAINING_FIGURES,
+    "execution", "nonzero_macs", "published", "published_macs", "published_params", *TRAINING_FIGURES,
 )  # fmt: skip
 """What a model has that could be counted."""
 
@@ -200,6 +203,7 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
             key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
         ),
         Column(key="total", heading="≈", kind="rounded", audience="people"),
+        nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
         *(training_columns(cost) if training else ()),
         Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
         *(

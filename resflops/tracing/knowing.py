@@ -22,8 +22,8 @@ __all__ = ["KnowingRecorder"]
 class KnowingRecorder(Recorder):
     """Records on meta, beside the values of what follows from whole-numbered inputs alone."""
 
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        super().__init__(modules)
+    def __init__(self, modules: dict[str, nn.Module], *, real: bool = False) -> None:
+        super().__init__(modules, real=real)
         self._known: dict[int, Tensor] = {}
 
     def knows(self, tensor: Tensor, value: Tensor) -> None:

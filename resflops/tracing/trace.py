@@ -17,12 +17,15 @@ from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
+from resflops.tracing.weighing import KnowingWeighingRecorder, WeighingRecorder, check_values
 from resflops.tracing.whole import whole_calls
 
 __all__ = ["trace"]
 
 
-def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: Any) -> Trace:
+def trace(
+    model: nn.Module, *inputs: Any, real: bool = False, nonzero: bool = False, **keyword_inputs: Any
+) -> Trace:
     """Record every op of one forward pass.
 
     Nothing is computed: the pass runs on tensors that have shapes and no elements. The
@@ -39,6 +42,7 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
         inputs: what the model takes. A tuple of ints is the shape of a float32 tensor.
         real: run every kernel from the start, on the model's device; a shape then stands
             for a tensor of zeros.
+        nonzero: also count the zeros in the weights that each op is given, as ``weights``.
         keyword_inputs: what the model takes by keyword.
 
     Returns:
@@ -47,79 +51,92 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     Raises:
         InputError: a shape with a size below one, or too large for torch.
         TraceError: the forward pass failed; the message names the layer and the op.
+        UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
     """
     if not isinstance(model, nn.Module):
         raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
     modules = modules_by_path(model)
     if has_lazy_parameters(modules.values()):
         modules = modules_by_path(with_shapes(model, inputs, keyword_inputs))
+    if nonzero:
+        check_values(modules[""])
+    plain, knowing = _RECORDERS[nonzero]
     if real:
-        return _traced(modules, inputs, keyword_inputs, device=_device_of(modules[""]), execution="real")
+        device = _device_of(modules[""])
+        return _traced(plain, modules, inputs, keyword_inputs, device=device, execution="real")
     try:
-        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta")
+        return _traced(plain, modules, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError:
         # Most text models only look into their tokens and masks, whose values are at hand.
         pass
     try:
-        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta", knowing=True)
+        return _traced(knowing, modules, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
     runnable = modules_by_path(on_cpu(modules[""]))
     return _traced(
-        runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", notes=(note,)
-    )
+        plain, runnable, inputs, keyword_inputs,
+        device=torch.device("cpu"), execution="real", notes=(note,),
+    )  # fmt: skip
 
 
 def _traced(
+    kind: type[Recorder],
     modules: dict[str, nn.Module],
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     *,
     device: torch.device,
     execution: Execution,
-    knowing: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
     model = modules[""]
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     real = execution == "real"
-    recorder = (
-        _knowing(modules, inputs, keyword_inputs, args, kwargs) if knowing else Recorder(modules, real=real)
-    )
+    recorder = kind(modules, real=real)
+    if isinstance(recorder, KnowingRecorder):
+        _tell(recorder, inputs, keyword_inputs, args, kwargs)
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
     with borrowed(modules.values(), keep_values=real), torch.no_grad(), whole_calls(recorder) as noting:
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
-    ops, outputs = noting.joined(outputs)
+    joined = noting.joined(outputs)
+    weights = recorder.weights() if isinstance(recorder, WeighingRecorder) else None
     return Trace(
         model=type(model).__name__,
         inputs=_input_records(args, kwargs),
         modules=records,
-        ops=ops,
+        ops=joined.ops,
         execution=execution,
         notes=notes,
         stages=_stages(model),
         torch_version=str(torch.__version__),
         tells_parameters=True,
-        outputs=outputs,
+        outputs=joined.outputs,
+        weights=None if weights is None else joined.renumbered(weights),
     )
 
 
-def _knowing(
-    modules: dict[str, nn.Module],
+_RECORDERS: dict[bool, tuple[type[Recorder], type[Recorder]]] = {
+    False: (Recorder, KnowingRecorder),
+    True: (WeighingRecorder, KnowingWeighingRecorder),
+}
+"""By whether zeros in weights are counted: the usual one, and the one that knows the values of tokens."""
+
+
+def _tell(
+    recorder: KnowingRecorder,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> KnowingRecorder:
-    """A recorder that knows the values of the whole-numbered inputs."""
-    recorder = KnowingRecorder(modules)
+) -> None:
+    """Let a recorder know the values of the whole-numbered inputs."""
     cpu = torch.device("cpu")
     values = as_tensors(inputs, cpu), as_tensors(keyword_inputs, cpu)
     for tensor, value in zip(tensors_in((args, kwargs)), tensors_in(values), strict=True):
         if not tensor.is_floating_point() and not tensor.is_complex():
             recorder.knows(tensor, value)
-    return recorder
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:

@@ -5,14 +5,14 @@ thread that it is called in; in any other thread it does nothing but call on. Wh
 inside is recorded as ever, for the shapes that come out of it, and taken out at the end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from sys import _getframe
 from threading import Lock, local
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,6 +28,20 @@ from resflops.tracing.recorder import Recorder
 __all__ = ["Noting", "whole_calls"]
 
 Forward = Callable[..., Any]
+Of = TypeVar("Of")
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    """What is left of a recording when every such call is one op."""
+
+    ops: tuple[OpRecord, ...]
+    outputs: tuple[int, ...]
+    kept: Sequence[int]
+    """The numbers that the ops had before."""
+
+    def renumbered(self, of_op: Mapping[int, Of]) -> dict[int, Of]:
+        """What is known of ops by their numbers before, by those that they have now."""
+        return {new: of_op[old] for new, old in enumerate(self.kept) if old in of_op}
 
 
 class Noting(Struct, eq=False):
@@ -50,11 +64,11 @@ class Noting(Struct, eq=False):
         recorder.ops[-1] = replace(recorder.ops[-1], producers=producers, slots=slots)
         return out
 
-    def joined(self, outputs: tuple[int, ...]) -> tuple[tuple[OpRecord, ...], tuple[int, ...]]:
+    def joined(self, outputs: tuple[int, ...]) -> Joined:
         """All ops but those inside such a call, numbered anew, with the ops that made the outputs."""
         ops = self.recorder.ops
         if not self.spans:
-            return tuple(ops), outputs
+            return Joined(ops=tuple(ops), outputs=outputs, kept=range(len(ops)))
         place = list(range(len(ops)))
         for first, whole in self.spans:
             place[first:whole] = [whole] * (whole - first)
@@ -80,7 +94,11 @@ class Noting(Struct, eq=False):
                 slots=slots if any(slots) else (),
             )
 
-        return tuple(renumbered(ops[old]) for old in kept), tuple(sorted({*map(moved, outputs)} - {CONSTANT}))
+        return Joined(
+            ops=tuple(renumbered(ops[old]) for old in kept),
+            outputs=tuple(sorted({*map(moved, outputs)} - {CONSTANT})),
+            kept=kept,
+        )
 
 
 def _taken(forward: Forward, args: Any, kwargs: Any) -> tuple[tuple[Tensor, ...], dict[str, Attribute]]:
