@@ -7,7 +7,7 @@ from msgspec.structs import asdict
 
 from resflops.cost import Cost
 from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
-from resflops.tables.comparison import uncounted_note
+from resflops.tables.comparison import trace_notes, uncounted_note
 from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import Column, Figure, Note, Row, Table, convention_note, cost_heading
 from resflops.tables.training import backward_table, training_notes
@@ -43,6 +43,7 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
             convention_note(cost.priced_by),
             *([_hidden_note([layers[n] for n in sorted(idle)])] if idle else []),
             *([] if cost.complete else [uncounted_note(cost)]),
+            *trace_notes(cost),
             *training_notes([cost]),
             *nonzero_notes([cost]),
         ),

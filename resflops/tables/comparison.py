@@ -23,7 +23,10 @@ from resflops.tables.table import (
 )
 from resflops.tables.training import TRAINING_FIGURES, training_cells, training_columns, training_notes
 
-__all__ = ["Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "uncounted_note", "verdicts"]
+__all__ = [
+    "Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "trace_notes", "uncounted_note",
+    "verdicts",
+]  # fmt: skip
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -93,7 +96,7 @@ def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ())
                 for given in judged[one.cost.model]
                 for note in _verdict_notes(given, one)
             ),
-            *(_trace_note(one.cost, text) for one in entries for text in one.cost.trace.notes),
+            *(note for one in entries for note in trace_notes(one.cost)),
             *(uncounted_note(one.cost) for one in entries if not one.cost.complete),
             *notes,
         ),
@@ -264,9 +267,12 @@ def left_note(left: int) -> Note:
     )
 
 
-def _trace_note(cost: Cost, text: str) -> Note:
-    return Note(
-        text="{model}: {note}.", figures={"model": Figure("text", cost.model), "note": Figure("text", text)}
+def trace_notes(cost: Cost) -> tuple[Note, ...]:
+    """What a reader should know of how the model was traced."""
+    model = Figure("text", cost.model)
+    return tuple(
+        Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)})
+        for text in cost.trace.notes
     )
 
 

@@ -1,6 +1,6 @@
 """One forward pass, recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.failures import needs_values
-from resflops.tracing.inputs import as_tensors
+from resflops.tracing.inputs import as_tensors, is_shape
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
@@ -76,7 +76,7 @@ def trace(
     runnable = modules_by_path(on_cpu(modules[""]))
     return _traced(
         plain, runnable, inputs, keyword_inputs,
-        device=torch.device("cpu"), execution="real", notes=(note,),
+        device=torch.device("cpu"), execution="real", notes=(note, *_zeros_note(inputs, keyword_inputs)),
     )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def _traced(
         modules=records,
         ops=joined.ops,
         execution=execution,
-        notes=notes,
+        notes=(*notes, *_assumptions(recorder)),
         stages=_stages(model),
         torch_version=str(torch.__version__),
         tells_parameters=True,
@@ -132,11 +132,42 @@ def _tell(
     kwargs: dict[str, Any],
 ) -> None:
     """Let a recorder know the values of the whole-numbered inputs."""
-    cpu = torch.device("cpu")
-    values = as_tensors(inputs, cpu), as_tensors(keyword_inputs, cpu)
-    for tensor, value in zip(tensors_in((args, kwargs)), tensors_in(values), strict=True):
-        if not tensor.is_floating_point() and not tensor.is_complex():
-            recorder.knows(tensor, value)
+    for name, item, made in _arguments(inputs, keyword_inputs, args, kwargs):
+        (values,) = as_tensors((item,), torch.device("cpu"))
+        for tensor, value, given in zip(*map(tensors_in, (made, values, item)), strict=True):
+            if not tensor.is_floating_point() and not tensor.is_complex():
+                assumed = frozenset([name]) if given.is_meta else frozenset[str]()
+                recorder.knows(tensor, value, assumed=assumed)
+
+
+def _arguments(
+    inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Every argument but the shapes: its name, what the caller gave, and what the model takes."""
+    given, taken = [*enumerate(inputs), *keyword_inputs.items()], [*args, *kwargs.values()]
+    for (name, item), made in zip(given, taken, strict=True):
+        if not is_shape(item):
+            yield str(name), item, made
+
+
+def _assumptions(recorder: Recorder) -> tuple[str, ...]:
+    """What a trace on shapes takes for granted of inputs whose values were not given."""
+    names = sorted(recorder.relied_on) if isinstance(recorder, KnowingRecorder) else []
+    return (f"its path depends on the values of {_named(names)}: {_ZEROS}",) if names else ()
+
+
+def _zeros_note(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> tuple[str, ...]:
+    """What a real run takes for granted of inputs whose values were not given."""
+    given = [*enumerate(inputs), *keyword_inputs.items()]
+    names = [str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in tensors_in(item))]
+    return (f"it was run on {_named(names)}: {_ZEROS}",) if names else ()
+
+
+_ZEROS = "given without values, taken as zeros"
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(f"input {name}" if name.isdecimal() else name for name in names)
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:
