@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 from resflops.records import CONSTANT, MODEL_INPUT, PARAMETER, Attribute, OpRecord, Shape
 from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
+from resflops.tracing.flex import TAKEN, asks_from_within
 from resflops.tracing.functions import (
     DESCRIBED,
     FACTORIES,
@@ -35,6 +36,7 @@ from resflops.tracing.functions import (
     NotDescribed,
     Steps,
 )
+from resflops.tracing.functions.registry import getter
 from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES
@@ -111,7 +113,8 @@ class Recorder(TorchFunctionMode):
         # Inside vmap and its kin a tensor's shape lacks the dimensions that are mapped over.
         if describe is None or functorch_level() is not None:
             if func in QUERIES:
-                return func(*args, **(kwargs or {}))
+                told = func == _DEVICE and not self.real and asks_from_within(sys._getframe(1))
+                return TAKEN if told else func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         try:
             call = describe(*args, **kwargs) if kwargs else describe(*args)
@@ -355,6 +358,8 @@ class Recorder(TorchFunctionMode):
             frame = frame.f_back
         return ""
 
+
+_DEVICE = getter("device")
 
 _MADE_BY = "resflops_made_by"
 """The attribute of a meta tensor that holds the index of the op that made it."""

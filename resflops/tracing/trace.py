@@ -11,6 +11,7 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.failures import needs_values
+from resflops.tracing.flex import uncompiled
 from resflops.tracing.inputs import as_tensors, is_shape
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
@@ -98,7 +99,12 @@ def _traced(
         _tell(recorder, inputs, keyword_inputs, args, kwargs)
     recorder.take_inputs(tensors_in((args, kwargs)))
     records = tuple(module_records(modules))
-    with borrowed(modules.values(), keep_values=real), torch.no_grad(), whole_calls(recorder) as noting:
+    with (
+        borrowed(modules.values(), keep_values=real),
+        torch.no_grad(),
+        uncompiled(),
+        whole_calls(recorder) as noting,
+    ):
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
     joined = noting.joined(outputs)
     weights = recorder.weights() if isinstance(recorder, WeighingRecorder) else None
