@@ -26,7 +26,7 @@ Needed = tuple[int, ...]
 the last input those of the weight and the bias that are not among them."""
 
 OperandFunction = Callable[[OpRecord, int], Work]
-JointFunction = Callable[[OpRecord, Needed], tuple[Work, ...]]
+JointFunction = Callable[[OpRecord, Needed], tuple[Work, ...] | None]
 SomeOperandFunction = TypeVar("SomeOperandFunction", bound=OperandFunction)
 SomeJointFunction = TypeVar("SomeJointFunction", bound=JointFunction)
 
@@ -35,7 +35,8 @@ class GradientRule(Struct, frozen=True, kw_only=True):
     """What the gradients for an op's operands take."""
 
     work: JointFunction
-    """From the record and the operands that need one, the work for each of them."""
+    """From the record and the operands that need one, the work for each of them; None if it has no
+    rule for this use of the op."""
     takes: frozenset[int] | None = None
     """The operands that can have a gradient at all; None is every one."""
     summary: str

@@ -292,7 +292,7 @@ def _packed(op: str) -> Translate:
 
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         weight, bias = args[1].unpack()
-        attributes: dict[str, Attribute] = {"bias": bias is not None}
+        attributes: dict[str, Attribute] = {"bias": bias is not None, "quantised": True}
         if not op.startswith("linear"):
             attributes["kernel"] = tuple(weight.shape[2:])
             attributes["groups"] = args[0].shape[1] // weight.shape[1]
