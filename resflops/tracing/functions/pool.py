@@ -26,6 +26,11 @@ def _pooled(
     return (*shape[:-spatial], *sizes)
 
 
+def _strides(stride: Any, kernel: Shape) -> Shape:
+    """No stride means the kernel."""
+    return kernel if stride is None or stride == [] else per_dimension(stride, len(kernel))
+
+
 def _max_pool(spatial: int) -> None:
     op = f"max_pool{spatial}d"
 
@@ -39,7 +44,7 @@ def _max_pool(spatial: int) -> None:
         return_indices: bool = False,
     ) -> Call:
         kernel = per_dimension(kernel_size, spatial)
-        strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
+        strides = _strides(stride, kernel)
         paddings, dilations = per_dimension(padding, spatial), per_dimension(dilation, spatial)
         shape = _pooled(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
         attributes: dict[str, Attribute] = {
@@ -82,7 +87,7 @@ def _avg_pool(spatial: int) -> None:
     ) -> Call:
         del count_include_pad, divisor_override
         kernel = per_dimension(kernel_size, spatial)
-        strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
+        strides = _strides(stride, kernel)
         paddings = per_dimension(padding, spatial)
         shape = _pooled(input, spatial, (kernel, strides, paddings, (1,) * spatial), ceil_mode=ceil_mode)
         return Call(op, (input,), shape, {"kernel": kernel, "stride": strides, "padding": paddings})
