@@ -87,9 +87,9 @@ def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> D
         if translate := _FOREIGN.get(f"{space}.{name}"):
             return translate(func, args, kwargs)
         return f"{space}.{name}", tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
-    if translate := _TRANSLATED.get(name):
-        return translate(func, args, kwargs)
     op = name.rstrip("_") if not name.endswith("__") else name
+    if translate := _TRANSLATED.get(op):
+        return translate(func, args, kwargs)
     return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
 
 
