@@ -18,9 +18,10 @@ def _pooled(
     sizes = []
     for n, k, s, p, d in zip(shape[-spatial:], *windows, strict=True):
         room = n + 2 * p - d * (k - 1) - 1
-        if room < 0:
-            raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
         out = (room + (s - 1 if ceil_mode else 0)) // s + 1
+        # With ceil mode a window may reach beyond the input, also the only one.
+        if out < 1:
+            raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
         # The last window must start inside the input or its left padding.
         sizes.append(out - 1 if ceil_mode and (out - 1) * s >= n + p else out)
     return (*shape[:-spatial], *sizes)
