@@ -65,9 +65,15 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
 
     @cached_property
     def nonzero_unknown(self) -> tuple[str, ...]:
-        """Layers whose weights are computed, so that their zeros are not known, each once."""
+        """Layers with MACs whose weights are computed, so that their zeros are not known, each once."""
         unknown = [place for place, each in (self.trace.weights or {}).items() if each.nonzero is None]
-        return tuple(dict.fromkeys(self.trace.ops[place].layer for place in unknown))
+        return tuple(
+            dict.fromkeys(
+                self.trace.ops[place].layer
+                for place in unknown
+                if (work := self.works[place]) is not None and work.macs
+            )
+        )
 
     @cached_property
     def _nonzero_macs(self) -> tuple[int, ...] | None:

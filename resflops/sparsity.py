@@ -30,7 +30,7 @@ _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
 def weight_places(record: OpRecord) -> tuple[int, ...]:
-    """Which of an op's inputs may be weights; ``()`` for one whose weights are not applied alike."""
+    """Which of an op's inputs may be weights that are applied alike; ``()`` for an op that has none such."""
     if record.op in _RECURRENT:
         return tuple(range(1, len(record.input_shapes)))
     return _PLACES.get(record.op, ())

@@ -155,6 +155,26 @@ def test_a_weight_that_is_computed_is_taken_as_dense_and_said_so():
     assert cost.nonzero_unknown == ("1",)
 
 
+def test_a_product_of_two_weights_and_one_by_groups_are_taken_as_dense_and_said_so():
+    adapted = Functional(lambda x, w: x @ (w @ w), 4, 4)
+    cost = resflops.count(thinned(adapted), (7, 4), nonzero=True)
+    assert (cost.nonzero_macs, cost.nonzero_unknown) == (cost.macs, ("",))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantised_weight_counts_what_is_not_zero():
+    if "fbgemm" not in torch.backends.quantized.supported_engines:
+        pytest.skip("this build of torch has no quantised kernels")
+    layer = nn.Linear(4, 5)
+    with torch.no_grad():
+        layer.weight[:3] = 0
+        layer.weight[3:] = 1
+    layer.qconfig = torch.ao.quantization.default_dynamic_qconfig
+    model = torch.ao.nn.quantized.dynamic.Linear.from_float(layer)
+    cost = resflops.count(resflops.trace(model, torch.rand(7, 4), real=True, nonzero=True))
+    assert (cost.macs, cost.nonzero_macs, cost.nonzero_unknown) == (7 * 20, 7 * 8, ())
+
+
 def test_rows_of_layers_add_up_and_a_stored_cost_knows_them(tmp_path):
     model = thinned(nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6)))
     cost = resflops.count(model, (7, 4), nonzero=True)
@@ -177,7 +197,8 @@ def test_the_layers_of_a_class_with_a_rule_keep_their_places():
     resflops.rule(Idle)(lambda record: resflops.Work(macs=3))
     try:
         model = thinned(nn.Sequential(Idle(), nn.Linear(4, 5)))
-        assert nonzero(model, (7, 4)) == 3 + 7 * left(model[1])
+        cost = resflops.count(model, (7, 4), nonzero=True)
+        assert (cost.nonzero_macs, cost.nonzero_unknown) == (3 + 7 * left(model[1]), ("0",))
     finally:
         del RULES[CLASSES.pop(Idle)]
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 
 from resflops.errors import UsageError
-from resflops.records import Attribute, Shape, Weights
+from resflops.records import Attribute, OpRecord, Shape, Weights
 from resflops.sparsity import weight_places
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
@@ -30,6 +30,10 @@ class _Values(Struct, frozen=True):
     get: Callable[[], Tensor]
     in_order: bool = True
     """Whether its elements lie where the model sees them, and not only are the same."""
+
+
+_Weight = tuple[object, _Values | None]
+"""What tells a weight from others, and its values if they are known."""
 
 
 class WeighingRecorder(Recorder):
@@ -79,24 +83,30 @@ class WeighingRecorder(Recorder):
         affine: tuple[Tensor | None, ...],
     ) -> None:
         weights = [self._weight(tensor) for tensor in inputs]
+        if attributes.get("quantised"):
+            packed = inputs[1]
+            weights[1] = (id(packed), _Values(packed.dequantize))
         super()._record(op, layer, inputs, outs, shapes, dtype, attributes, affine)
         place = len(self.ops) - 1
-        chosen = [
-            (inputs[at].numel(), *weight)
-            for at in weight_places(self.ops[place])
-            if (weight := weights[at]) is not None
-        ]
-        if len(chosen) == 2 and op not in _OF_SEVERAL:
-            # A product of two weights: which zeros meet, their numbers do not tell.
-            chosen = [(sum(each[0] for each in chosen), place, None)]
-        if chosen:
-            self._given[place] = chosen
+        if given := self._applied(self.ops[place], inputs, weights):
+            self._given[place] = given
         if weights and None not in weights:
             values = [weight[1] for weight in weights if weight]
             for slot, value in enumerate(_made(op, values, inputs, shapes)):
                 self._derived[place, slot] = value
 
-    def _weight(self, tensor: Tensor) -> tuple[object, _Values | None] | None:
+    def _applied(
+        self, record: OpRecord, inputs: tuple[Tensor, ...], weights: list[_Weight | None]
+    ) -> list[tuple[int, object, _Values | None]]:
+        """An op's weights: how many elements each has, what tells it from others, and its values."""
+        places = weight_places(record)
+        chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
+        # Of a product of two weights, and of ops that do not apply every element alike, numbers
+        # alone do not tell which zeros count.
+        unlike = any(weights) if not places else len(chosen) > 1 and record.op not in _OF_SEVERAL
+        return [(0, len(self.ops), None)] if unlike else chosen
+
+    def _weight(self, tensor: Tensor) -> _Weight | None:
         """What tells a weight from others, and its values if they are known; None for no weight."""
         made = self._maker(tensor)
         if made >= 0:
