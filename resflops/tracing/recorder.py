@@ -22,12 +22,15 @@ from torch.overrides import TorchFunctionMode
 
 from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
 from resflops.tracing.blanks import Blanks
-from resflops.tracing.failures import failed, mismatched, name_of, too_large
+from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
+from resflops.tracing.flex import TAKEN, asks_from_within
 from resflops.tracing.forms import Key, known_form, learnt_form
 from resflops.tracing.functions import (
     DESCRIBED,
+    DEVICE,
     FACTORIES,
+    LEAVING,
     OPERATORS,
     QUERIES,
     REPEATED,
@@ -116,6 +119,9 @@ class Recorder(TorchFunctionMode):
         if describe is None or functorch_level() is not None:
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
+            if func == DEVICE:
+                told = not self.real and asks_from_within(sys._getframe(1))
+                return TAKEN if told else func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         if self.real or func not in REPEATED:
             return self._describe(func, describe, args, kwargs or {}, sys._getframe(1))
@@ -217,6 +223,10 @@ class Recorder(TorchFunctionMode):
             return self.__torch_function__(func, (), args, kwargs)
         self.blanks.touched = True
         layer = self._calling_layer(frame)
+        if func in LEAVING and self._maker(args[0]) > CONSTANT:
+            if not self.real:
+                raise leaving(func, layer, args)
+            self.note(LEAVING[func], layer, args[:1], (), {})
         if not self.real:
             with unseen_by_dispatch_modes():
                 args, kwargs = self.doubled((args, kwargs), self._doubles)
@@ -230,7 +240,16 @@ class Recorder(TorchFunctionMode):
 
     def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
-        return tuple(sorted({op for tensor in tensors if (op := self._made.get(id(tensor), CONSTANT)) >= 0}))
+        return tuple(sorted({op for op in map(self._maker, tensors) if op >= 0}))
+
+    def _maker(self, tensor: Tensor) -> int:
+        """The op that made a tensor, or what ``producers`` says of one that no op made."""
+        return self._made.get(id(tensor), CONSTANT)
+
+    def origins(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What ``producers`` and ``slots`` say of some tensors as they are now."""
+        slots = [self._slots.get(id(tensor), 0) for tensor in tensors]
+        return tuple(map(self._maker, tensors)), _unless_main(slots)
 
     def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""

@@ -49,6 +49,8 @@ MODULES = [
     (nn.MaxPool2d(2, ceil_mode=True), (2, 4, 9, 9)),
     (nn.AvgPool2d(3, 2, 1), (2, 4, 9, 9)),
     (nn.AvgPool1d(2), (2, 4, 9)),
+    (nn.AvgPool2d(20, ceil_mode=True), (2, 4, 9, 9)),
+    (nn.MaxPool2d((20, 3), (20, 4), ceil_mode=True), (2, 4, 9, 9)),
     (nn.AdaptiveAvgPool2d((3, 2)), (2, 4, 7, 7)),
     (nn.ReLU(), (2, 4)),
     (nn.ReLU(inplace=True), (2, 4)),

@@ -49,11 +49,11 @@ from resflops.tracing.functions.registry import (
     NotDescribed,
     Steps,
 )
-from resflops.tracing.functions.unchanged import FACTORIES, QUERIES, WHOLE
+from resflops.tracing.functions.unchanged import DEVICE, FACTORIES, LEAVING, QUERIES, WHOLE
 
 __all__ = [
-    "DESCRIBED", "FACTORIES", "OPERATORS", "QUERIES", "REPEATED", "WHOLE", "Call", "Describe", "Form",
-    "Formed", "Mismatch", "NotDescribed", "Steps", "form_of", "plain_shapes",
+    "DESCRIBED", "DEVICE", "FACTORIES", "LEAVING", "OPERATORS", "QUERIES", "REPEATED", "WHOLE", "Call",
+    "Describe", "Form", "Formed", "Mismatch", "NotDescribed", "Steps", "form_of", "plain_shapes",
 ]  # fmt: skip
 
 del (
