@@ -8,9 +8,9 @@ from msgspec import Struct
 from rich_argparse import RichHelpFormatter
 
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
-from resflops.errors import InputError, UsageError, near
-from resflops.records import Shape
+from resflops.errors import UsageError, near
 from resflops.render import RENDERERS, rendering
+from resflops.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
 __all__ = [
@@ -118,35 +118,6 @@ def add_no_progress(parser: Parser, *, default: object) -> None:
         default=default,
         help="show no progress on the standard error",
     )
-
-
-LONGEST_SIZE = 18
-"""Digits: no dimension that torch can address has more."""
-
-
-def read_shape(text: str) -> Shape:
-    """A shape as it is written on the command line.
-
-    >>> read_shape("3x224x224")
-    (3, 224, 224)
-
-    Raises:
-        InputError: it is none, or a size in it is zero, negative or beyond any tensor.
-    """
-    sizes = text.lower().replace("×", "x").split("x")
-    for size in sizes:
-        if not (size.isascii() and size.isdigit()):
-            raise InputError(
-                f"--input {text!r}: {size!r} is no size; "
-                "give whole numbers with x between them, as in 3x224x224"
-            )
-        if len(size) > LONGEST_SIZE:
-            raise InputError(
-                f"--input {text!r}: a size of {len(size)} digits is beyond any tensor; give a smaller one"
-            )
-        if int(size) == 0:
-            raise InputError(f"--input {text!r}: a size is 0; every size must be at least 1")
-    return tuple(map(int, sizes))
 
 
 def whole_number(option: str) -> Callable[[str], int]:
