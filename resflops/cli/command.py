@@ -9,7 +9,7 @@ from rich_argparse import RichHelpFormatter
 
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
 from resflops.errors import UsageError, near
-from resflops.render import RENDERERS, rendering
+from resflops.render import formats, rendering
 from resflops.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
@@ -22,6 +22,7 @@ __all__ = [
     "add_training",
     "read_shape",
     "whole_number",
+    "writable",
 ]
 
 
@@ -94,18 +95,19 @@ def add_strict(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser) -> None:
+def add_output(parser: Parser, *, of_checks: bool = False) -> None:
     """The arguments that say how and where to write."""
     parser.add_argument(
         "--format",
         metavar="NAME",
-        type=lambda name: rendering(name).name,
-        help=f"one of {', '.join(RENDERERS)}; by default what the ending of FILE says, else terminal",
+        type=lambda name: rendering(name, of_checks=of_checks).name,
+        help=f"one of {', '.join(formats(of_checks=of_checks))}; by default what the ending of FILE says, "
+        "else terminal",
     )
     parser.add_argument(
         "--out",
         metavar="FILE",
-        type=_writable,
+        type=writable,
         help="write to this file, whole or not at all, instead of the standard output",
     )
 
@@ -131,7 +133,12 @@ def whole_number(option: str) -> Callable[[str], int]:
     return read
 
 
-def _writable(path: str) -> str:
+def writable(path: str) -> str:
+    """A path that can be written to.
+
+    Raises:
+        FileError: it cannot.
+    """
     # At once, before torch is loaded and anything is counted.
     check_writable(path)
     return path

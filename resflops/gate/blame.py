@@ -127,12 +127,11 @@ def _blocks(stayed: Iterable[tuple[BillLine, BillLine, bool]]) -> Iterable[Chang
     for (name, new_name, jumped), lines in groups.items():
         alone = len(lines) == 1
         old, new = lines[0]
-        if alone:
-            name, new_name = old.layer, new.layer
+        was, is_now = (old.layer, new.layer) if alone else (name, new_name)
         yield Change(
             kind="moved" if jumped or _renumbered(name, new_name) else "renamed",
-            name=name,
-            new_name="" if name == new_name else new_name,
+            name=was,
+            new_name="" if was == is_now else is_now,
             before=old if alone else None,
             after=new if alone else None,
             layers=len(lines),

@@ -15,6 +15,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ class _Reader:
         common = self.settings((), table)
         models = self.value(("models",), table, _some_table) or {}
         if not models and not self.mistakes:
-            self.mistake(("models",), "names no model; write for example resnet50 = \"torchvision/resnet50\"")
+            self.mistake(("models",), 'names no model; write for example resnet50 = "torchvision/resnet50"')
         return Config(
             path=self.path,
             lock=self.path.parent / lock,
@@ -220,8 +221,7 @@ class _Reader:
         given = self.value(path, table, _some_table) or {}
         self.known(path, given, METRICS)
         values = {
-            metric: self.value((*path, metric), given, lambda value, at=(*path, metric): read(at, value))
-            for metric in METRICS
+            metric: self.value((*path, metric), given, partial(read, (*path, metric))) for metric in METRICS
         }
         return {metric: value for metric, value in values.items() if value is not None}
 
@@ -243,7 +243,9 @@ class _Reader:
         """Note the keys that mean nothing."""
         for key in table:
             if key not in keys:
-                self.mistake((*path, key), f"there is no such key{near(key, keys)}; there are {', '.join(keys)}")
+                self.mistake(
+                    (*path, key), f"there is no such key{near(key, keys)}; there are {', '.join(keys)}"
+                )
 
     def mistake(self, path: KeyPath, said: str) -> None:
         """Note one mistake."""

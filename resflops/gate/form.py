@@ -60,7 +60,11 @@ def _form(line: BillLine | None, other: BillLine | None) -> Form | None:
 
 def _features(line: BillLine) -> tuple[tuple[int, int] | None, Shape]:
     """What goes in and comes out of a layer that turns features into others, and the rest of its output."""
-    if line.op.startswith("conv") and line.kernel and min(len(line.input), len(line.output)) > len(line.kernel):
+    if (
+        line.op.startswith("conv")
+        and line.kernel
+        and min(len(line.input), len(line.output)) > len(line.kernel)
+    ):
         place = -len(line.kernel) - 1
         return (line.input[place], line.output[place]), line.output[place + 1 :]
     if line.op == "linear" and line.input and line.output:

@@ -217,7 +217,9 @@ def _body(bill: Bill) -> tuple[str, str]:
         f"convention = {_quoted(bill.convention)}",
         *(f"{metric} = {bill.metric(metric):_}" for metric in METRICS),
     ]
-    return "".join(f"{line}\n" for line in head), "".join(f"  {{ {_fields(line)} }},\n" for line in bill.lines)
+    return "".join(f"{line}\n" for line in head), "".join(
+        f"  {{ {_fields(line)} }},\n" for line in bill.lines
+    )
 
 
 def _digest(parts: Iterable[str]) -> str:

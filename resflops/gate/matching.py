@@ -161,9 +161,7 @@ def _renamed(ordered: Pairs, before: Sequence[BillLine], after: Sequence[BillLin
     return found
 
 
-def _free(
-    taken: Pairs, before: Sequence[BillLine], after: Sequence[BillLine]
-) -> tuple[list[int], list[int]]:
+def _free(taken: Pairs, before: Sequence[BillLine], after: Sequence[BillLine]) -> tuple[list[int], list[int]]:
     olds, news = {old for old, _ in taken}, {new for _, new in taken}
     return (
         [place for place in range(len(before)) if place not in olds],

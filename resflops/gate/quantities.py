@@ -96,4 +96,6 @@ def read_tolerance(given: object) -> Tolerance:
     try:
         return Tolerance(count=read_count(text))
     except UsageError:
-        raise UsageError(f"{given!r} is no tolerance; write a share as in +1%, or a count as in +5M") from None
+        raise UsageError(
+            f"{given!r} is no tolerance; write a share as in +1%, or a count as in +5M"
+        ) from None

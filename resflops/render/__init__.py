@@ -3,9 +3,18 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from resflops.render.registry import PAPER, RENDERERS, Renderer, Screen, format_of, renderer, rendering
+from resflops.render.registry import (
+    PAPER,
+    RENDERERS,
+    Renderer,
+    Screen,
+    format_of,
+    formats,
+    renderer,
+    rendering,
+)
 
-__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "renderer", "rendering"]
+__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "formats", "renderer", "rendering"]
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -2,10 +2,12 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.gate import check_table, diff_table, verdict_notes
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
-from resflops.tables.table import Column, Figure, Kind, Note, Table
+from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
 
 __all__ = [
+    "Check",
     "Column",
     "Entry",
     "Failed",
@@ -15,12 +17,15 @@ __all__ = [
     "Table",
     "Verdict",
     "breakdown",
+    "check_table",
     "comparison",
     "convention_table",
     "conventions_table",
+    "diff_table",
     "entry",
     "left_note",
     "networks_table",
     "ops_table",
+    "verdict_notes",
     "verdicts",
 ]

@@ -1,0 +1,300 @@
+"""The cost gate's tables: the verdict on every model, and the layers that are to blame."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from resflops.conventions import convention
+from resflops.gate.bill import Bill, Metric
+from resflops.gate.blame import Blame
+from resflops.gate.verdict import Finding, Verdict
+from resflops.tables.blaming import change_note, changes_below, for_people_if, input_notes
+from resflops.tables.table import Check, Column, Figure, Note, Row, Table, convention_note, cost_heading
+
+__all__ = ["check_table", "diff_table", "verdict_notes"]
+
+MOST_REASONS = 10
+"""Changed layers in an annotation or a failure message."""
+
+
+def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everything: bool = False) -> Table:
+    """The table of ``resflops check``.
+
+    Args:
+        verdicts: on every model, in the order in which they are configured.
+        config: path of the configuration, for people.
+        lock: path of the lock file, for people.
+        everything: show people all layers and figures.
+    """
+    rows = [row for verdict in verdicts for row in _verdict_rows(verdict)]
+    quiet = [place for place, row in enumerate(rows) if row["passed"] and row["quiet"]]
+    compared = [(verdict.model, verdict.blame) for verdict in verdicts if verdict.blame]
+    return Table(
+        title=f"Cost gate: {_outcome(verdicts)}",
+        facts={"passed": all(verdict.passed for verdict in verdicts), "lock": lock},
+        columns=_check_columns(rows),
+        rows=tuple(rows),
+        hidden=frozenset() if everything else frozenset(quiet),
+        notes=(
+            *_convention_notes(verdict.now for verdict in verdicts),
+            *(note for name, found in compared for note in input_notes(name, found)),
+            *(note for verdict in verdicts for note in _advice(verdict, lock)),
+        ),
+        below=changes_below(compared, everything=everything),
+        checks=tuple(check for verdict in verdicts for check in _checks(verdict, config)),
+    )
+
+
+def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
+    """The table of ``resflops diff``.
+
+    Args:
+        blames: of each pair of bills.
+        notes: what else to say under it.
+        everything: show people all layers.
+    """
+    one = blames[0]
+    names = [f"{each.before.model} → {each.after.model}" for each in blames]
+    names = [
+        each.after.model if each.before.model == each.after.model else name
+        for each, name in zip(blames, names, strict=True)
+    ]
+    title = names[0] if len(blames) == 1 else f"{len(blames)} models"
+    rows = tuple(
+        {
+            "model": name,
+            "convention": each.before.convention,
+            "metric": metric,
+            "figure": _metric_name(metric, each.before),
+            "before": each.before.metric(metric),
+            "after": each.after.metric(metric),
+            "change": each.of(metric),
+            "share": _share(each.of(metric), each.before.metric(metric)),
+            "before_complete": not each.before.uncounted,
+            "after_complete": not each.after.uncounted,
+        }
+        for name, each in zip(names, blames, strict=True)
+        for metric in each.before.metrics
+    )
+    return Table(
+        title=f"Difference in cost: {title}",
+        convention=one.before.convention if len({each.before.convention for each in blames}) == 1 else "",
+        columns=(
+            Column(key="model", heading="model", repeats=False, audience=for_people_if(len(blames) > 1)),
+            Column(key="convention", heading="convention", audience="programs"),
+            Column(key="metric", heading="metric", audience="programs"),
+            Column(key="figure", heading="figure", audience="people"),
+            Column(key="before", heading="was", kind="count", exact_if="before_complete"),
+            Column(key="after", heading="is", kind="count", exact_if="after_complete"),
+            Column(key="change", heading="change", kind="signed"),
+            Column(key="share", heading="share", kind="signed share"),
+            Column(key="before_complete", audience="programs"),
+            Column(key="after_complete", audience="programs"),
+        ),
+        rows=rows,
+        notes=(
+            *_convention_notes(each.before for each in blames),
+            *(note for name, each in zip(names, blames, strict=True) for note in input_notes(name, each)),
+            *(_same_note(name) for name, each in zip(names, blames, strict=True) if not each.changes),
+            *notes,
+        ),
+        below=changes_below(list(zip(names, blames, strict=True)), everything=everything),
+    )
+
+
+def verdict_notes(verdict: Verdict) -> tuple[Note, ...]:
+    """A failed verdict in sentences: each broken limit, what is uncounted, and the layers to blame."""
+    return (
+        *(_headline(verdict, finding) for finding in verdict.findings if not finding.passed),
+        *([_uncounted_note(verdict)] if verdict.uncounted else []),
+        *_reasons(verdict),
+    )
+
+
+def _outcome(verdicts: Sequence[Verdict]) -> str:
+    failed = [verdict.model for verdict in verdicts if not verdict.passed]
+    if not failed:
+        return f"{verdicts[0].model} passes" if len(verdicts) == 1 else f"all {len(verdicts)} models pass"
+    of_all = f", {len(failed)} of {len(verdicts)} models" if len(verdicts) > 1 else ""
+    return f"{', '.join(failed)} failed{of_all}"
+
+
+def _verdict_rows(verdict: Verdict) -> Iterable[Row]:
+    for finding in verdict.findings:
+        yield {
+            "model": verdict.model,
+            "convention": verdict.now.convention,
+            "metric": finding.metric,
+            "figure": _metric_name(finding.metric, verdict.now),
+            "locked": finding.locked,
+            "now": finding.now,
+            "change": finding.change,
+            "share": None if finding.share is None else float(finding.share),
+            "allowed": finding.allowed,
+            "budget": finding.budget.most if finding.budget else None,
+            "verdict": finding.standing,
+            "passed": finding.passed,
+            "complete": not verdict.now.uncounted or finding.metric in {"params", "buffers"},
+            # Of a model that is as it was one row is enough.
+            "quiet": not finding.change and finding is not verdict.findings[0],
+        }
+    if verdict.uncounted:
+        yield {
+            "model": verdict.model,
+            "convention": verdict.now.convention,
+            "metric": "uncounted",
+            "figure": "uncounted ops",
+            "now": len({line.op for line in verdict.uncounted}),
+            "verdict": "not counted",
+            "passed": False,
+            "quiet": False,
+        }
+
+
+def _check_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    def used(key: str) -> bool:
+        return any(row.get(key) is not None for row in rows)
+
+    loose = any(row.get("allowed") != row.get("locked") for row in rows)
+    return (
+        Column(key="model", heading="model", repeats=False),
+        Column(key="convention", audience="programs"),
+        Column(key="metric", audience="programs"),
+        Column(key="figure", heading="figure", audience="people"),
+        Column(key="locked", heading="locked", kind="count", audience=for_people_if(used("locked"))),
+        Column(key="now", heading="now", kind="count", exact_if="complete"),
+        Column(key="change", heading="change", kind="signed", audience=for_people_if(used("locked"))),
+        Column(
+            key="share",
+            heading="share",
+            kind="signed share",
+            audience=for_people_if(used("locked")),
+            detail=3,
+        ),
+        Column(key="allowed", heading="allowed", kind="count", audience=for_people_if(loose), detail=1),
+        Column(
+            key="budget", heading="budget", kind="count", audience=for_people_if(used("budget")), detail=2
+        ),
+        Column(key="verdict", heading="verdict"),
+        Column(key="passed", audience="programs"),
+        Column(key="complete", audience="programs"),
+    )
+
+
+def _checks(verdict: Verdict, config: str) -> Iterable[Check]:
+    for finding in verdict.findings:
+        failed = [_headline(verdict, finding), *_reasons(verdict, finding.metric)]
+        better = finding.standing == "cheaper"
+        yield Check(
+            subject=verdict.model,
+            name=_metric_name(finding.metric, verdict.now),
+            outcome="failed" if not finding.passed else "better" if better else "passed",
+            notes=tuple(failed) if better or not finding.passed else (),
+            path=config,
+            line=finding.budget.line if finding.budget and finding.over_budget else verdict.line,
+        )
+    counted = not verdict.uncounted
+    yield Check(
+        subject=verdict.model,
+        name="uncounted ops",
+        outcome="passed" if counted else "failed",
+        notes=() if counted else (_uncounted_note(verdict),),
+        path=config,
+        line=verdict.line,
+    )
+
+
+def _headline(verdict: Verdict, finding: Finding) -> Note:
+    """``resnet34: MACs went from … to … (+3.16 %); the lock allows …``."""
+    limits = []
+    if finding.over_lock:
+        limits.append("the lock allows {allowed}")
+    if finding.over_budget:
+        limits.append("the budget is {budget}")
+    moved = (
+        "are {now}"
+        if not finding.change
+        else "went from {locked} to {now} ({change}{share})"
+        if finding.locked
+        else "went from {locked} to {now}"
+    )
+    return Note(
+        text="; ".join([f"{{model}}: {{figure}} {moved}", *limits]),
+        figures={
+            "model": Figure("text", verdict.model),
+            "figure": Figure("text", _metric_name(finding.metric, verdict.now)),
+            "now": Figure("count", finding.now),
+            "locked": Figure("count", finding.locked),
+            "allowed": Figure("count", finding.allowed),
+            "budget": Figure("count", finding.budget.most if finding.budget else None),
+            "change": Figure("signed", finding.change),
+            "share": Figure("signed share", None if finding.share is None else float(finding.share)),
+        },
+    )
+
+
+def _reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
+    """The layers to blame in sentences; of one metric, those that changed it."""
+    if verdict.blame is None:
+        return ()
+    changes = [change for change in verdict.blame.changes if metric is None or change.of(metric)]
+    more = Note(
+        text="and {count} more layers: resflops check --all",
+        figures={"count": Figure("count", len(changes) - MOST_REASONS)},
+    )
+    return (
+        *input_notes(verdict.model, verdict.blame),
+        *(change_note(change, verdict.now.convention) for change in changes[:MOST_REASONS]),
+        *([more] if len(changes) > MOST_REASONS else []),
+    )
+
+
+def _uncounted_note(verdict: Verdict) -> Note:
+    ops = Counter(line.op for line in verdict.uncounted)
+    return Note(
+        text="{model}: uncounted: {ops}; give each a rule with @resflops.rule, or let it pass by name "
+        "with allow-uncounted",
+        figures={
+            "model": Figure("text", verdict.model),
+            "ops": Figure("names", tuple(f"{op} ({_first(verdict, op)})" for op in ops)),
+        },
+    )
+
+
+def _first(verdict: Verdict, op: str) -> str:
+    lines = [line for line in verdict.uncounted if line.op == op]
+    calls = sum(line.calls for line in lines)
+    return f"{calls} calls, first in {lines[0].layer or 'the model itself'}"
+
+
+def _advice(verdict: Verdict, lock: str) -> Iterable[Note]:
+    figures = {"model": Figure("text", verdict.model), "lock": Figure("text", lock)}
+    if verdict.uncounted:
+        yield _uncounted_note(verdict)
+    if any(finding.over_lock for finding in verdict.findings):
+        yield Note(text="If {model} is to cost that: resflops lock, and commit {lock}.", figures=figures)
+    elif verdict.cheaper:
+        yield Note(text="{model} is cheaper than locked: resflops lock holds it to that.", figures=figures)
+    elif not verdict.as_locked:
+        yield Note(
+            text="{model} is not quite what is locked: resflops lock brings {lock} up to date.",
+            figures=figures,
+        )
+
+
+def _same_note(name: str) -> Note:
+    return Note(text="{model}: no layer differs.", figures={"model": Figure("text", name)})
+
+
+def _convention_notes(bills: Iterable[Bill]) -> Iterable[Note]:
+    for name in dict.fromkeys(bill.convention for bill in bills):
+        yield convention_note(convention(name))
+
+
+def _metric_name(metric: Metric, bill: Bill) -> str:
+    if metric == "total":
+        return cost_heading(convention(bill.convention))
+    return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]
+
+
+def _share(change: int, whole: int) -> float | None:
+    return change / whole if whole else None
