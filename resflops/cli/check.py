@@ -7,8 +7,8 @@ from resflops.cli.gating import add_models, bills_of, configured
 from resflops.cli.output import write
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.errors import UsageError
-from resflops.gate.config import shown
 from resflops.gate.lockfile import read_lock
+from resflops.gate.paths import shown
 from resflops.gate.verdict import check_lock_names, verdict
 from resflops.render import format_of, rendering
 from resflops.storage import write_text

@@ -9,7 +9,7 @@ from rich_argparse import RichHelpFormatter
 
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
 from resflops.errors import UsageError, near
-from resflops.render import formats, rendering
+from resflops.render import known_formats, rendering
 from resflops.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
@@ -101,8 +101,8 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
         "--format",
         metavar="NAME",
         type=lambda name: rendering(name, of_checks=of_checks).name,
-        help=f"one of {', '.join(formats(of_checks=of_checks))}; by default what the ending of FILE says, "
-        "else terminal",
+        help=f"one of {', '.join(known_formats(of_checks=of_checks))}; by default what the ending of FILE "
+        "says, else terminal",
     )
     parser.add_argument(
         "--out",

@@ -8,8 +8,9 @@ from resflops.cli.gating import add_models, bills_of, configured
 from resflops.cli.output import say
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.gate.bill import Bill
-from resflops.gate.config import Config, shown
+from resflops.gate.config import Config
 from resflops.gate.lockfile import Lock, lock_text, read_lock, renewed, write_lock
+from resflops.gate.paths import shown
 from resflops.storage import check_writable
 
 __all__ = ["COMMAND"]

@@ -25,6 +25,7 @@ from resflops.conventions import DEFAULT_CONVENTION, convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
 from resflops.gate.bill import METRICS, Metric
 from resflops.gate.locating import KeyPath, Lines
+from resflops.gate.paths import shown
 from resflops.gate.quantities import Tolerance, read_count, read_tolerance
 from resflops.records import Shape
 from resflops.shapes import read_shape
@@ -86,14 +87,6 @@ class Config(Struct, frozen=True, kw_only=True):
                     f"it has {', '.join(self.models)}"
                 )
         return tuple(model for name, model in self.models.items() if not names or name in names)
-
-
-def shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def find_config(start: Path) -> Path:

@@ -19,6 +19,7 @@ from msgspec import Struct, field
 
 from resflops.errors import FileError, SchemaError
 from resflops.gate.bill import METRICS, Bill, BillInput, BillLine
+from resflops.gate.paths import shown
 from resflops.records import Shape
 from resflops.storage import write_text
 
@@ -124,7 +125,7 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
         SchemaError: it is cut off, edited by hand, in the middle of a merge, of a newer
             version, or no lock at all.
     """
-    name = os.fspath(path)
+    name = shown(path)
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:

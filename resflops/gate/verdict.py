@@ -9,14 +9,23 @@ from msgspec import Struct
 from resflops.errors import SchemaError, near
 from resflops.gate.bill import Bill, BillLine, Metric
 from resflops.gate.blame import Blame, blame
-from resflops.gate.config import Budget, Config, ModelConfig, shown
+from resflops.gate.config import Budget, Config, ModelConfig
 from resflops.gate.lockfile import Lock
+from resflops.gate.paths import shown
 from resflops.gate.quantities import Tolerance
 
 __all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "verdict"]
 
-Standing = Literal["as locked", "within tolerance", "within budget", "cheaper", "too dear"]
-"""Where a figure stands; only the last one fails."""
+Standing = Literal[
+    "as locked",
+    "within tolerance",
+    "within budget",
+    "cheaper",
+    "over lock",
+    "over budget",
+    "over lock and budget",
+]
+"""Where a figure stands; those that are over a limit fail."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -58,8 +67,10 @@ class Finding(Struct, frozen=True, kw_only=True):
     @property
     def standing(self) -> Standing:
         """The finding in words."""
-        if not self.passed:
-            return "too dear"
+        if self.over_budget:
+            return "over lock and budget" if self.over_lock else "over budget"
+        if self.over_lock:
+            return "over lock"
         if self.locked is None:
             return "within budget"
         if self.now == self.locked:

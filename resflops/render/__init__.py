@@ -9,12 +9,12 @@ from resflops.render.registry import (
     Renderer,
     Screen,
     format_of,
-    formats,
+    known_formats,
     renderer,
     rendering,
 )
 
-__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "formats", "renderer", "rendering"]
+__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "known_formats", "renderer", "rendering"]
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

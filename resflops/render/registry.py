@@ -15,7 +15,7 @@ __all__ = [
     "Renderer",
     "Screen",
     "format_of",
-    "formats",
+    "known_formats",
     "renderer",
     "rendering",
 ]
@@ -68,7 +68,7 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
     """
 
     def register(function: Render) -> Render:
-        known = formats(of_checks=True)
+        known = known_formats(of_checks=True)
         taken = {suffix for other in known.values() for suffix in other.suffixes}
         for claimed in (name, *suffixes):
             if claimed in known or claimed in taken:
@@ -81,7 +81,7 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
     return register
 
 
-def formats(*, of_checks: bool = False) -> dict[str, Renderer]:
+def known_formats(*, of_checks: bool = False) -> dict[str, Renderer]:
     """The formats of any table, with those of checks or without."""
     return {**RENDERERS, **CHECK_RENDERERS} if of_checks else RENDERERS
 
@@ -96,7 +96,7 @@ def rendering(name: str, *, of_checks: bool = False) -> Renderer:
     Raises:
         UsageError: there is none.
     """
-    known = formats(of_checks=of_checks)
+    known = known_formats(of_checks=of_checks)
     try:
         return known[name]
     except KeyError:
@@ -111,5 +111,5 @@ def format_of(path: str, *, of_checks: bool = False) -> str | None:
     >>> format_of("costs.tex"), format_of("costs.xyz"), format_of("x.xml"), format_of("x.xml", of_checks=True)
     ('latex', None, None, 'junit')
     """
-    suffix, known = PurePath(path).suffix.lower(), formats(of_checks=of_checks).values()
+    suffix, known = PurePath(path).suffix.lower(), known_formats(of_checks=of_checks).values()
     return next((each.name for each in known if suffix in each.suffixes), None)

@@ -43,7 +43,8 @@ def changes_below(compared: Sequence[tuple[str, Blame]], *, everything: bool) ->
             title="Layers to blame, the dearest first" if any(row["total"] for row in rows) else "Layers",
             columns=(
                 Column(key="model", heading="model", repeats=False, audience=for_people_if(len(changed) > 1)),
-                Column(key="change", heading="change"),
+                Column(key="change", audience="programs"),
+                Column(key="what", heading="change", audience="people"),
                 Column(key="layer", heading="layer", empty="(the model itself)"),
                 Column(
                     key="new_name",
@@ -78,7 +79,8 @@ def _change_row(model: str, found: Blame, change: Change) -> Row:
     return {
         "model": model,
         "convention": found.after.convention,
-        "change": change.kind if change.layers == 1 else f"{change.kind} ({change.layers} lines)",
+        "change": change.kind,
+        "what": change.kind if change.layers == 1 else f"{change.kind} ({change.layers} layers)",
         "layer": change.name,
         "new_name": change.new_name,
         "layers": change.layers,

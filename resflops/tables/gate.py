@@ -91,6 +91,7 @@ def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everythin
             Column(key="after_complete", audience="programs"),
         ),
         rows=rows,
+        hidden=frozenset(place for place, row in enumerate(rows) if not (row["before"] or row["after"])),
         notes=(
             *_convention_notes(each.before for each in blames),
             *(note for name, each in zip(names, blames, strict=True) for note in input_notes(name, each)),
@@ -213,7 +214,7 @@ def _headline(verdict: Verdict, finding: Finding) -> Note:
     moved = (
         "are {now}"
         if not finding.change
-        else "went from {locked} to {now} ({change}{share})"
+        else "went from {locked} to {now} ({change}, {share})"
         if finding.locked
         else "went from {locked} to {now}"
     )
@@ -238,7 +239,7 @@ def _reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]
         return ()
     changes = [change for change in verdict.blame.changes if metric is None or change.of(metric)]
     more = Note(
-        text="and {count} more layers: resflops check --all",
+        text="and {count} more changes",
         figures={"count": Figure("count", len(changes) - MOST_REASONS)},
     )
     return (
