@@ -11,19 +11,27 @@ here before a test asks for the fixture.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     from resflops.testing import CostGate
 
-__all__ = ["cost_gate", "pytest_addoption", "pytest_sessionfinish", "pytest_testnodedown"]
+__all__ = [
+    "cost_gate",
+    "pytest_addoption",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]
 
 LOCKED = "resflops_locked"
 
 _LOCKED = pytest.StashKey[dict[str, str]]()
 """What tests have locked in this session: their bills by name, as JSON."""
+_REPORT = pytest.StashKey[str]()
+"""What became of it, for the end of the session."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,18 +89,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         changed = write_locked(path, locked)
     except ResflopsError as error:
         pytest.exit(f"resflops: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.ensure_newline()
-        reporter.write_line(
-            f"resflops: {'wrote' if changed else 'nothing changed in'} {path.name}, {len(locked)} locked"
-        )
+    done = "wrote" if changed else "nothing changed in"
+    session.config.stash[_REPORT] = f"resflops: {done} {path.name} ({', '.join(sorted(locked))})"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was locked."""
+    if _REPORT in config.stash:
+        terminalreporter.write_line(config.stash[_REPORT])
 
 
 def _path(config: pytest.Config) -> Path:
     return config.rootpath / str(config.getini("resflops_lock"))
 
 
-def _fail(message: str) -> None:
-    __tracebackhide__ = True
+def _fail(message: str) -> NoReturn:
     pytest.fail(message, pytrace=False)

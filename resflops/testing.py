@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -37,7 +37,7 @@ class CostGate:
     """
 
     def __init__(
-        self, *, path: Path, updates: MutableMapping[str, str] | None, fail: Callable[[str], None]
+        self, *, path: Path, updates: MutableMapping[str, str] | None, fail: Callable[[str], NoReturn]
     ) -> None:
         self._path = path
         self._updates = updates
@@ -56,7 +56,7 @@ class CostGate:
         tolerance: Mapping[Metric, object] | None = None,
         convention: str = DEFAULT_CONVENTION,
         allow_uncounted: Iterable[str] = (),
-    ) -> Cost | None:
+    ) -> Cost:
         """Hold a model to limits, to what was locked under a name, or to both.
 
         Args:
@@ -73,23 +73,26 @@ class CostGate:
             allow_uncounted: ops that may stay uncounted; any other fails the test.
 
         Returns:
-            The cost, if the test goes on.
+            The cost.
         """
         limits: dict[Metric, Limit] = {"macs": macs, "params": params, "buffers": buffers, "total": total}
+        message = ""
         try:
             cost = self._counted(model, inputs, dict(keyword_inputs or {}), convention)
             now = bill_of(cost, model=lock)
             found = verdict(
-                now if lock else bill_of(cost),
+                now,
                 locked=self._locked(now) if lock else None,
                 budgets=_budgets(limits, needed=not lock),
                 tolerances=_tolerances(tolerance or {}),
                 allowed=frozenset(allow_uncounted),
             )
         except ResflopsError as error:
-            self._fail(f"cost_gate: {error}")
-            return None
-        if not found.passed:
+            message = f"cost_gate: {error}"
+        if message:
+            # Not above, where pytest would show the error once more as its cause.
+            self._fail(message)
+        elif not found.passed:
             self._fail(self._message(found))
         elif lock and self._updates is not None:
             self._updates[lock] = msgspec.json.encode(now).decode()

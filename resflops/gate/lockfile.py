@@ -27,9 +27,12 @@ __all__ = ["LOCK_VERSION", "Lock", "lock_text", "read_lock", "renewed", "write_l
 
 LOCK_VERSION = 1
 
-HEADING = "# What the models cost, layer by layer. `resflops lock` writes this file; do not edit it.\n"
+HEADING = (
+    "# What the models cost, layer by layer. Do not edit: `resflops lock`, or for models of tests\n"
+    "# `pytest --resflops-lock`, writes it anew.\n"
+)
 
-ANEW = "restore it from git, or delete it and run `resflops lock`"
+ANEW = "restore it from git, or delete it and lock anew"
 
 
 class Lock(Struct, frozen=True, kw_only=True):
@@ -129,7 +132,9 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
-        raise FileError(f"there is no lock file {name}; run `resflops lock` and commit it") from None
+        raise FileError(
+            f"there is no lock file {name}; lock the models with `resflops lock` and commit it"
+        ) from None
     except OSError as error:
         raise FileError(f"could not read {name}: {error.strerror}") from error
     document = _parsed(name, data)
@@ -156,7 +161,7 @@ def _parsed(name: str, data: bytes) -> dict[str, Any]:
             line = text.count("\n", 0, marker.start()) + 1
             raise SchemaError(
                 f"{name} is in the middle of a merge ({marker[1]} in line {line}); take either side, as in "
-                f"`git checkout --ours {name}`, then run `resflops lock`"
+                f"`git checkout --ours {name}`, then lock anew"
             ) from None
         raise SchemaError(f"{name} is cut off or was edited by hand: {error}; {ANEW}") from error
 
