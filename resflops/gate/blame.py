@@ -61,11 +61,6 @@ class Blame(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     """The dearest first: by cost, then by parameters; what went down the same."""
 
-    @property
-    def same_inputs(self) -> bool:
-        """Whether both were counted on the same inputs."""
-        return self.before.inputs == self.after.inputs
-
     def of(self, metric: Metric) -> int:
         """How much more of a metric there is now."""
         return self.after.metric(metric) - self.before.metric(metric)

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from resflops.conventions import convention
-from resflops.gate.bill import BillInput
 from resflops.gate.blame import Blame, Change
 from resflops.gate.form import forms
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, cost_heading
@@ -143,20 +142,22 @@ def change_note(change: Change, convention_name: str) -> Note:
 
 def input_notes(name: str, found: Blame) -> Iterable[Note]:
     """What to say of inputs that are others now."""
-    if not found.same_inputs:
-        yield Note(
-            text="{model}: its input {before} became {after}",
-            figures={
-                "model": Figure("text", name),
-                "before": Figure("names", _inputs(found.before.inputs)),
-                "after": Figure("names", _inputs(found.after.inputs)),
-            },
+    before, after = found.before.inputs, found.after.inputs
+    if [given.shape for given in before] != [given.shape for given in after]:
+        yield _input_note(
+            name, *(Figure("shapes", tuple(given.shape for given in each)) for each in (before, after))
+        )
+    if [given.dtype for given in before] != [given.dtype for given in after]:
+        yield _input_note(
+            name, *(Figure("names", tuple(given.dtype for given in each)) for each in (before, after))
         )
 
 
-def _inputs(inputs: Iterable[BillInput]) -> tuple[str, ...]:
-    # The sign between the sizes is render's; as text an input is what --input reads.
-    return tuple(f"{'x'.join(map(str, given.shape))} {given.dtype}" for given in inputs)
+def _input_note(name: str, before: Figure, after: Figure) -> Note:
+    return Note(
+        text="{model}: its input {before} became {after}",
+        figures={"model": Figure("text", name), "before": before, "after": after},
+    )
 
 
 def for_people_if(needed: object) -> Audience:

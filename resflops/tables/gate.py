@@ -1,5 +1,6 @@
 """The cost gate's tables: the verdict on every model, and the layers that are to blame."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -37,7 +38,7 @@ def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everythi
         notes=(
             *_convention_notes(verdict.now for verdict in verdicts),
             *(note for name, found in compared for note in input_notes(name, found)),
-            *(note for verdict in verdicts for note in _advice(verdict, lock)),
+            *_advice(verdicts, lock),
         ),
         below=changes_below(compared, everything=everything),
         checks=tuple(check for verdict in verdicts for check in _checks(verdict, config)),
@@ -267,19 +268,20 @@ def _first(verdict: Verdict, op: str) -> str:
     return f"{calls} calls, first in {lines[0].layer or 'the model itself'}"
 
 
-def _advice(verdict: Verdict, lock: str) -> Iterable[Note]:
-    figures = {"model": Figure("text", verdict.model), "lock": Figure("text", lock)}
-    if verdict.uncounted:
-        yield _uncounted_note(verdict)
-    if any(finding.over_lock for finding in verdict.findings):
-        yield Note(text="If {model} is to cost that: resflops lock, and commit {lock}.", figures=figures)
-    elif verdict.cheaper:
-        yield Note(text="{model} is cheaper than locked: resflops lock holds it to that.", figures=figures)
-    elif not verdict.as_locked:
-        yield Note(
-            text="{model} is not quite what is locked: resflops lock brings {lock} up to date.",
-            figures=figures,
-        )
+def _advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
+    """What to do about it, each command with the models that it is for."""
+    yield from (_uncounted_note(verdict) for verdict in verdicts if verdict.uncounted)
+    dearer = [each for each in verdicts if any(finding.over_lock for finding in each.findings)]
+    cheaper = [each for each in verdicts if each.cheaper]
+    stale = [each for each in verdicts if not each.as_locked and each not in dearer and each not in cheaper]
+    for concerned, text in (
+        (dearer, "To accept what is over the lock: resflops lock {models}, and commit {lock}."),
+        (cheaper, "Cheaper than locked; to hold it to that: resflops lock {models}, and commit {lock}."),
+        (stale, "Within the limits, but not quite what is locked; to renew {lock}: resflops lock {models}."),
+    ):
+        if concerned:
+            models = shlex.join(each.model for each in concerned)
+            yield Note(text=text, figures={"models": Figure("text", models), "lock": Figure("text", lock)})
 
 
 def _same_note(name: str) -> Note:
