@@ -18,10 +18,10 @@ from resflops.gate.bill import Bill, bill_of
 from resflops.gate.blame import Blame, blame
 from resflops.gate.config import find_config
 from resflops.gate.lockfile import read_lock
-from resflops.gate.revisions import bills_at, repository_of, two_revisions
+from resflops.gate.revisions import bills_at, name_of, repository_of, two_revisions
 from resflops.records import Trace
 from resflops.storage import kind_of
-from resflops.tables import diff_table
+from resflops.tables import Figure, Note, diff_table
 
 __all__ = ["COMMAND"]
 
@@ -47,8 +47,8 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    blames = _between_revisions(given) if given.rev else _between_two(given)
-    write(diff_table(blames, everything=given.all), given)
+    blames, notes = _between_revisions(given) if given.rev else (_between_two(given), [])
+    write(diff_table(blames, notes=notes, everything=given.all), given)
     return DONE
 
 
@@ -96,13 +96,15 @@ def _bills(thing: str, given: argparse.Namespace) -> dict[str, Bill]:
     return dict(read_lock(thing).bills)
 
 
-def _between_revisions(given: argparse.Namespace) -> list[Blame]:
+def _between_revisions(given: argparse.Namespace) -> tuple[list[Blame], list[Note]]:
     config = _config_path(given)
     repository = repository_of(config.parent)
     commits = two_revisions(given.rev, repository)
     with progress(shown=not given.no_progress) as say:
         before, after = (_bills_at(commit, repository, config, given, say) for commit in commits)
-    return _paired(before, after, [f"revision {commit[:9]}" for commit in commits])
+    names = [name_of(commit, repository) for commit in commits]
+    figures = dict(zip(("before", "after"), (Figure("text", name) for name in names), strict=True))
+    return _paired(before, after, names), [Note(text="From {before} to {after}.", figures=figures)]
 
 
 def _bills_at(

@@ -50,7 +50,8 @@ def _form(line: BillLine | None, other: BillLine | None) -> Form | None:
         features=features,
         shapes=shapes,
         stride=line.stride if differs("stride") else (),
-        padding=line.padding if other is not None and differs("padding") else (),
+        # A kernel that grows takes its padding along, which tells nothing more.
+        padding=line.padding if other is not None and differs("padding") and not differs("kernel") else (),
         groups=line.groups,
         size=size if other is None or size != _features(other)[1] else (),
         calls=line.calls if differs("calls") else 1,

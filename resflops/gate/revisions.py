@@ -17,7 +17,7 @@ from resflops.gate.bill import Bill
 from resflops.gate.lockfile import read_lock
 from resflops.records import Shape
 
-__all__ = ["Request", "bills_at", "repository_of", "two_revisions"]
+__all__ = ["Request", "bills_at", "name_of", "repository_of", "two_revisions"]
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -95,7 +95,7 @@ def bills_at(
         )
         done = _counted_apart(request, folder)
         if done.returncode:
-            name = _name_of(commit, repository)
+            name = name_of(commit, repository)
             said = done.stderr.strip().replace(str(folder), name)
             raise RevisionError(f"at {name}: {said.removeprefix('resflops: ')}")
         return dict(read_lock(request.result).bills)
@@ -137,7 +137,7 @@ def _worktree(repository: Path, commit: str) -> Iterator[Path]:
             str(folder),
             commit,
         )
-        _git(repository, *add, says=f"{_name_of(commit, repository)} could not be checked out")
+        _git(repository, *add, says=f"{name_of(commit, repository)} could not be checked out")
         try:
             yield folder
         finally:
@@ -153,7 +153,8 @@ def _commit(name: str, repository: Path) -> str:
     )  # fmt: skip
 
 
-def _name_of(commit: str, repository: Path) -> str:
+def name_of(commit: str, repository: Path) -> str:
+    """A commit as people know it: ``c4495ea (its subject)``."""
     return _git(repository, "log", "-1", "--format=%h (%s)", commit, says=f"git knows no commit {commit}")
 
 
