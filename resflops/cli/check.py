@@ -1,6 +1,8 @@
 """``resflops check``: hold the models to what was locked, and to their budgets."""
 
 import argparse
+import os
+from pathlib import Path
 
 from resflops.cli.command import Command, Parser, add_output, writable
 from resflops.cli.gating import add_models, bills_of, configured
@@ -55,12 +57,20 @@ def _run(given: argparse.Namespace) -> int:
         )
         for model, bill in zip(wanted, bills, strict=True)
     ]
-    table = check_table(verdicts, config=shown(config.path), lock=shown(config.lock), everything=given.all)
+    table = check_table(
+        verdicts, config=_for_annotations(config.path), lock=shown(config.lock), everything=given.all
+    )
     for path in given.report:
         name = format_of(path, of_checks=True) or "markdown"
         write_text(path, rendering(name, of_checks=True).render(table))
     write(table, given, of_checks=True)
     return DONE if all(each.passed for each in verdicts) else CHECK_FAILED
+
+
+def _for_annotations(path: Path) -> str:
+    """The path as GitHub looks for it, from the top of the repository, wherever the command runs."""
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shown(path)
 
 
 COMMAND = Command(

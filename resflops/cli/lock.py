@@ -9,9 +9,11 @@ from resflops.cli.output import say
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.gate.bill import Bill
 from resflops.gate.config import Config
-from resflops.gate.lockfile import Lock, lock_text, read_lock, renewed, write_lock
+from resflops.gate.lockfile import Lock, holds, read_lock, renewed, write_lock
 from resflops.gate.paths import shown
+from resflops.render.formats import sentence
 from resflops.storage import check_writable
+from resflops.tables import locked_note
 
 __all__ = ["COMMAND"]
 
@@ -50,17 +52,14 @@ def _stays(bill: Bill, config: Config, given: argparse.Namespace) -> bool:
 
 def _checked(config: Config, old: Lock | None, new: Lock) -> int:
     path = shown(config.lock)
-    if old and config.lock.read_bytes() == lock_text(new).encode():
+    if holds(config.lock, new):
         say(f"{path} is up to date")
         return DONE
-    stale = [name for name in {**new.bills, **(old.bills if old else {})} if _differs(name, old, new)]
+    before = old.bills if old else {}
+    stale = [name for name in {**new.bills, **before} if before.get(name) != new.bills.get(name)]
     which = f": {', '.join(stale)}" if stale else ", in its layout"
     sys.stderr.write(f"resflops: {path} is out of date{which}; run `resflops lock` and commit it\n")
     return CHECK_FAILED
-
-
-def _differs(name: str, old: Lock | None, new: Lock) -> bool:
-    return old is None or old.bills.get(name) != new.bills.get(name)
 
 
 def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> None:
@@ -71,13 +70,9 @@ def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> No
     before = old.bills if old else {}
     for name, bill in new.bills.items():
         if before.get(name) != bill:
-            was = f"{before[name].macs:,} MACs, " if name in before and before[name].macs != bill.macs else ""
-            say(f"{name}: {'was ' if was else ''}{was}{'now ' if was else ''}{bill.macs:,} MACs, "
-                f"{bill.params:,} parameters")  # fmt: skip
-            for line in bill.uncounted:
-                sys.stderr.write(
-                    f"resflops: {name}: {line.op} in {line.layer or 'the model'} is not counted\n"
-                )
+            say(sentence(locked_note(bill, before.get(name))))
+            for op in dict.fromkeys(line.op for line in bill.uncounted):
+                sys.stderr.write(f"resflops: {name}: {op} is not counted; resflops check fails until it is\n")
     for name in before:
         if name not in new.bills:
             say(f"{name}: dropped, since {shown(config.path)} no longer names it")

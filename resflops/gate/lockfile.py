@@ -23,7 +23,7 @@ from resflops.gate.paths import shown
 from resflops.records import Shape
 from resflops.storage import write_text
 
-__all__ = ["LOCK_VERSION", "Lock", "lock_text", "read_lock", "renewed", "write_lock"]
+__all__ = ["LOCK_VERSION", "Lock", "holds", "lock_text", "read_lock", "renewed", "write_lock"]
 
 LOCK_VERSION = 1
 
@@ -112,12 +112,16 @@ def write_lock(path: str | os.PathLike[str], lock: Lock) -> bool:
     Raises:
         FileError: it cannot be written.
     """
-    text = lock_text(lock)
-    target = Path(path)
-    if target.is_file() and target.read_bytes() == text.encode():
+    if holds(path, lock):
         return False
-    write_text(target, text)
+    write_text(path, lock_text(lock))
     return True
+
+
+def holds(path: str | os.PathLike[str], lock: Lock) -> bool:
+    """Whether a file is what would be written, but for the line endings that git may have given it."""
+    file = Path(path)
+    return file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == lock_text(lock).encode()
 
 
 def read_lock(path: str | os.PathLike[str]) -> Lock:

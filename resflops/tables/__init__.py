@@ -2,7 +2,7 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
-from resflops.tables.gate import check_table, diff_table, verdict_notes
+from resflops.tables.gate import check_table, diff_table, locked_note, verdict_notes
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
 from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
 
@@ -24,6 +24,7 @@ __all__ = [
     "diff_table",
     "entry",
     "left_note",
+    "locked_note",
     "networks_table",
     "ops_table",
     "verdict_notes",

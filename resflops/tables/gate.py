@@ -11,7 +11,7 @@ from resflops.gate.verdict import Finding, Verdict
 from resflops.tables.blaming import change_note, changes_below, for_people_if, input_notes
 from resflops.tables.table import Check, Column, Figure, Note, Row, Table, convention_note, cost_heading
 
-__all__ = ["check_table", "diff_table", "verdict_notes"]
+__all__ = ["check_table", "diff_table", "locked_note", "verdict_notes"]
 
 MOST_REASONS = 10
 """Changed layers in an annotation or a failure message."""
@@ -100,6 +100,22 @@ def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everythin
             *notes,
         ),
         below=changes_below(list(zip(names, blames, strict=True)), everything=everything),
+    )
+
+
+def locked_note(now: Bill, before: Bill | None) -> Note:
+    """What a model costs that was just locked, and what it cost before."""
+    changed = before is not None and before.macs != now.macs
+    return Note(
+        text="{model}: was {before} MACs, now {now} MACs, {params} parameters"
+        if changed
+        else "{model}: {now} MACs, {params} parameters",
+        figures={
+            "model": Figure("text", now.model),
+            "before": Figure("count", before.macs if before else None),
+            "now": Figure("count", now.macs),
+            "params": Figure("count", now.params),
+        },
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from resflops.errors import FileError, SchemaError
 from resflops.gate.bill import Bill, BillInput, BillLine
-from resflops.gate.lockfile import Lock, lock_text, read_lock, renewed, write_lock
+from resflops.gate.lockfile import Lock, holds, lock_text, read_lock, renewed, write_lock
 
 CONV = BillLine(
     layer="stem.conv", op="conv2d", input=(1, 3, 8, 8), output=(1, 4, 8, 8), kernel=(3, 3), padding=(1, 1),
@@ -164,7 +164,9 @@ def test_a_missing_file_is_told_with_the_command_that_makes_it(tmp_path: Path) -
 
 def test_line_endings_and_comments_are_no_edit(path: Path) -> None:
     before = read_lock(path)
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"# a comment\r\n")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert holds(path, before)
+    path.write_bytes(path.read_bytes() + b"# a comment\r\n")
     assert read_lock(path) == before
 
 

@@ -258,7 +258,7 @@ def test_the_steps_of_the_action_run_as_written(project: Path, tmp_path: Path) -
             cwd=project, capture_output=True, text=True, check=False,
             env={**os.environ, **given, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
                  "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8",
-                 "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output"),
+                 "GITHUB_WORKSPACE": str(project.parent), "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output"),
                  "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GH_SAID": str(tmp_path / "said")},
         )  # fmt: skip
         results[step["name"]] = done
@@ -270,7 +270,10 @@ def test_the_steps_of_the_action_run_as_written(project: Path, tmp_path: Path) -
         .splitlines()
         .index("[tool.resflops.models.wider]")
     )
-    assert f"::error file=pyproject.toml,line={line + 1},title=wider%3A MACs::" in results["Check"].stdout
+    assert (
+        f"::error file={project.name}/pyproject.toml,line={line + 1},title=wider%3A MACs::"
+        in results["Check"].stdout
+    )
     summary = (tmp_path / "summary").read_text(encoding="utf-8")
     assert "**Cost gate: wider, deeper, larger failed, 3 of 6 models**" in summary
     assert f"| changed | stage.1.conv1 |  | 3×3×16→16 | 3×3×16→32 | +{CONV:,} | +2,304 |" in summary
