@@ -26,12 +26,19 @@ __all__ = [
 ]
 
 
+class Help(RichHelpFormatter):
+    """Help whose texts are shown as they stand: brackets are brackets, as in [tool.resflops]."""
+
+    text_markup = False
+    help_markup = False
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises its complaints, and offers near names."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own settings
         # An abbreviation that works today is ambiguous once a command gets another option.
-        super().__init__(formatter_class=RichHelpFormatter, allow_abbrev=False, **settings)
+        super().__init__(formatter_class=Help, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""

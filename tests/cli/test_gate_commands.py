@@ -24,7 +24,7 @@ def net(width=8, unknown=False):
             self.fc = nn.Linear(width, 4)
         def forward(self, x):
             x = self.conv(x).mean((2, 3))
-            return self.fc(torch.linalg.pinv(x) if unknown else x)
+            return self.fc(torch.special.bessel_j0(x) if unknown else x)
     return Net()
 """
 
@@ -89,6 +89,11 @@ def test_locking_one_model_leaves_the_others(locked: Path) -> None:
     assert main(["check", "second"]) == 0
     assert main(["check", "net"]) == 0  # cheaper
     assert main(["lock", "--check", "net"]) == 1
+
+
+def test_help_shows_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--help"]) == 0
+    assert "[tool.resflops]" in " ".join(capsys.readouterr().out.split())
 
 
 BAD = {
@@ -187,7 +192,6 @@ def test_uncounted_ops_fail_the_check_unless_allowed(
     locked: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edit(locked / "net.py", "unknown=False", "unknown=True")
-    edit(locked / "net.py", "torch.linalg.pinv(x)", "torch.linalg.pinv(x).mT")
     assert main(["lock"]) == 0
     assert "is not counted; resflops check fails until it is" in capsys.readouterr().err
     assert main(["check"]) == 1

@@ -228,6 +228,30 @@ def test_diff_of_two_revisions_blames_the_same_layers(here: Path, capsys: pytest
     (here / "uncommitted").unlink()
 
 
+@pytest.mark.parametrize(
+    ("revisions", "says"),
+    [
+        ("HEAD", "'HEAD' names one revision, and two are compared"),
+        ("nope..HEAD", "git knows no revision 'nope' here; in a shallow clone fetch it first"),
+        ("--output=x..HEAD", "git knows no revision '--output=x' here"),
+    ],
+)
+def test_a_revision_that_is_none_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str], revisions: str, says: str
+) -> None:
+    assert main(["diff", f"--rev={revisions}"]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_model_that_a_revision_cannot_build_is_told_with_the_revision(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diff", "--rev", "HEAD~..HEAD", "nets.py:larch"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"at [0-9a-f]+ \(before\): model 'nets.py:larch': .* has no 'larch'", said)
+    assert len(git(here, "worktree", "list").splitlines()) == 1
+
+
 def test_the_plugin_fails_the_same_models_and_names_the_layers(project: Path) -> None:
     done = run_pytest(project)
     failed = set(re.findall(r"^FAILED test_nets.py::test_cost\[(\w+)\]", done.stdout, re.MULTILINE))
