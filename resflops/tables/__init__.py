@@ -2,7 +2,8 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
-from resflops.tables.gate import check_table, diff_table, locked_note, verdict_notes
+from resflops.tables.difference import diff_table
+from resflops.tables.gate import check_table, locked_note, verdict_notes
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
 from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
 

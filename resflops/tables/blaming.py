@@ -4,11 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from resflops.conventions import convention
+from resflops.gate.bill import Bill, Metric
 from resflops.gate.blame import Blame, Change
 from resflops.gate.form import forms
-from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, cost_heading
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
 
-__all__ = ["change_note", "changes_below", "for_people_if", "input_notes"]
+__all__ = [
+    "change_note",
+    "changes_below",
+    "convention_notes",
+    "for_people_if",
+    "input_notes",
+    "metric_name",
+]
 
 MOST_CHANGES = 20
 """Changed layers that people are shown of each model, the dearest; programs get them all."""
@@ -167,3 +175,16 @@ def for_people_if(needed: object) -> Audience:
 
 def _any(rows: Iterable[Row], key: str) -> bool:
     return any(row.get(key) for row in rows)
+
+
+def convention_notes(bills: Iterable[Bill]) -> Iterable[Note]:
+    """What the conventions count that the bills are under."""
+    for name in dict.fromkeys(bill.convention for bill in bills):
+        yield convention_note(convention(name))
+
+
+def metric_name(metric: Metric, bill: Bill) -> str:
+    """What a metric is called; the total bears its convention."""
+    if metric == "total":
+        return cost_heading(convention(bill.convention))
+    return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]

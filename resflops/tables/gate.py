@@ -4,14 +4,19 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from resflops.conventions import convention
 from resflops.gate.bill import Bill, Metric
-from resflops.gate.blame import Blame
 from resflops.gate.verdict import Finding, Verdict
-from resflops.tables.blaming import change_note, changes_below, for_people_if, input_notes
-from resflops.tables.table import Check, Column, Figure, Note, Row, Table, convention_note, cost_heading
+from resflops.tables.blaming import (
+    change_note,
+    changes_below,
+    convention_notes,
+    for_people_if,
+    input_notes,
+    metric_name,
+)
+from resflops.tables.table import Check, Column, Figure, Note, Row, Table
 
-__all__ = ["check_table", "diff_table", "locked_note", "verdict_notes"]
+__all__ = ["check_table", "locked_note", "verdict_notes"]
 
 MOST_REASONS = 10
 """Changed layers in an annotation or a failure message."""
@@ -36,70 +41,12 @@ def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everythi
         rows=tuple(rows),
         hidden=frozenset() if everything else frozenset(quiet),
         notes=(
-            *_convention_notes(verdict.now for verdict in verdicts),
+            *convention_notes(verdict.now for verdict in verdicts),
             *(note for name, found in compared for note in input_notes(name, found)),
             *_advice(verdicts, lock),
         ),
         below=changes_below(compared, everything=everything),
         checks=tuple(check for verdict in verdicts for check in _checks(verdict, config)),
-    )
-
-
-def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
-    """The table of ``resflops diff``.
-
-    Args:
-        blames: of each pair of bills.
-        notes: what else to say under it.
-        everything: show people all layers.
-    """
-    one = blames[0]
-    names = [f"{each.before.model} → {each.after.model}" for each in blames]
-    names = [
-        each.after.model if each.before.model == each.after.model else name
-        for each, name in zip(blames, names, strict=True)
-    ]
-    title = names[0] if len(blames) == 1 else f"{len(blames)} models"
-    rows = tuple(
-        {
-            "model": name,
-            "convention": each.before.convention,
-            "metric": metric,
-            "figure": _metric_name(metric, each.before),
-            "before": each.before.metric(metric),
-            "after": each.after.metric(metric),
-            "change": each.of(metric),
-            "share": _share(each.of(metric), each.before.metric(metric)),
-            "before_complete": not each.before.uncounted,
-            "after_complete": not each.after.uncounted,
-        }
-        for name, each in zip(names, blames, strict=True)
-        for metric in each.before.metrics
-    )
-    return Table(
-        title=f"Difference in cost: {title}",
-        convention=one.before.convention if len({each.before.convention for each in blames}) == 1 else "",
-        columns=(
-            Column(key="model", heading="model", repeats=False, audience=for_people_if(len(blames) > 1)),
-            Column(key="convention", heading="convention", audience="programs"),
-            Column(key="metric", heading="metric", audience="programs"),
-            Column(key="figure", heading="figure", audience="people"),
-            Column(key="before", heading="was", kind="count", exact_if="before_complete"),
-            Column(key="after", heading="is", kind="count", exact_if="after_complete"),
-            Column(key="change", heading="change", kind="signed"),
-            Column(key="share", heading="share", kind="signed share"),
-            Column(key="before_complete", audience="programs"),
-            Column(key="after_complete", audience="programs"),
-        ),
-        rows=rows,
-        hidden=frozenset(place for place, row in enumerate(rows) if not (row["before"] or row["after"])),
-        notes=(
-            *_convention_notes(each.before for each in blames),
-            *(note for name, each in zip(names, blames, strict=True) for note in input_notes(name, each)),
-            *(_same_note(name) for name, each in zip(names, blames, strict=True) if not each.changes),
-            *notes,
-        ),
-        below=changes_below(list(zip(names, blames, strict=True)), everything=everything),
     )
 
 
@@ -142,7 +89,7 @@ def _verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "model": verdict.model,
             "convention": verdict.now.convention,
             "metric": finding.metric,
-            "figure": _metric_name(finding.metric, verdict.now),
+            "figure": metric_name(finding.metric, verdict.now),
             "locked": finding.locked,
             "now": finding.now,
             "change": finding.change,
@@ -185,7 +132,7 @@ def _check_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
             key="share",
             heading="share",
             kind="signed share",
-            audience=for_people_if(used("locked")),
+            audience=for_people_if(any(row.get("share") for row in rows)),
             detail=3,
         ),
         Column(key="allowed", heading="allowed", kind="count", audience=for_people_if(loose), detail=1),
@@ -204,7 +151,7 @@ def _checks(verdict: Verdict, config: str) -> Iterable[Check]:
         better = finding.standing == "cheaper"
         yield Check(
             subject=verdict.model,
-            name=_metric_name(finding.metric, verdict.now),
+            name=metric_name(finding.metric, verdict.now),
             outcome="failed" if not finding.passed else "better" if better else "passed",
             notes=tuple(failed) if better or not finding.passed else (),
             path=config,
@@ -239,7 +186,7 @@ def _headline(verdict: Verdict, finding: Finding) -> Note:
         text="; ".join([f"{{model}}: {{figure}} {moved}", *limits]),
         figures={
             "model": Figure("text", verdict.model),
-            "figure": Figure("text", _metric_name(finding.metric, verdict.now)),
+            "figure": Figure("text", metric_name(finding.metric, verdict.now)),
             "now": Figure("count", finding.now),
             "locked": Figure("count", finding.locked),
             "allowed": Figure("count", finding.allowed),
@@ -298,22 +245,3 @@ def _advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
         if concerned:
             models = shlex.join(each.model for each in concerned)
             yield Note(text=text, figures={"models": Figure("text", models), "lock": Figure("text", lock)})
-
-
-def _same_note(name: str) -> Note:
-    return Note(text="{model}: no layer differs.", figures={"model": Figure("text", name)})
-
-
-def _convention_notes(bills: Iterable[Bill]) -> Iterable[Note]:
-    for name in dict.fromkeys(bill.convention for bill in bills):
-        yield convention_note(convention(name))
-
-
-def _metric_name(metric: Metric, bill: Bill) -> str:
-    if metric == "total":
-        return cost_heading(convention(bill.convention))
-    return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]
-
-
-def _share(change: int, whole: int) -> float | None:
-    return change / whole if whole else None
