@@ -272,7 +272,7 @@ def test_the_steps_of_the_action_run_as_written(project: Path, tmp_path: Path) -
     ):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{program}\n", encoding="utf-8")
         (tmp_path / "bin" / name).chmod(0o755)
-    inputs = {name: given["default"] for name, given in action["inputs"].items()} | {"package": ""}
+    inputs = {name: given["default"] for name, given in action["inputs"].items()} | {"package": "none"}
     results = {}
     for step in action["runs"]["steps"]:
         assert "${{" not in step["run"], "what comes from outside must not become a command"
