@@ -12,6 +12,8 @@ The tree::
     │   └── DataDependentError  an op needs values where a trace on shapes has none
     ├── UnknownConventionError  no convention of that name
     ├── DuplicateError          a name was registered twice
+    ├── ConfigError             the configuration is wrong; all its mistakes at once
+    ├── RevisionError           a git revision could not be counted
     ├── FileError               a file could not be read or written
     │   └── SchemaError         a file is not what it should be, or of a version unknown here
     └── UsageError              the command line asks for something that does not exist
@@ -23,12 +25,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "ConfigError",
     "DataDependentError",
     "DuplicateError",
     "FileError",
     "InputError",
     "ModelError",
     "ResflopsError",
+    "RevisionError",
     "SchemaError",
     "ShapeError",
     "SpecError",
@@ -78,6 +82,14 @@ class UnknownConventionError(ResflopsError):
 
 class DuplicateError(ResflopsError):
     """A rule, a convention or a format was registered under a name already taken."""
+
+
+class ConfigError(ResflopsError):
+    """The configuration is wrong; the message has all its mistakes, each with its file and line."""
+
+
+class RevisionError(ResflopsError):
+    """A git revision could not be checked out or counted."""
 
 
 class FileError(ResflopsError):

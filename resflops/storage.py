@@ -9,7 +9,7 @@ import msgspec
 
 from resflops.errors import FileError, SchemaError
 
-__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "write_text"]
+__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "kind_of", "write_text"]
 
 SCHEMA_VERSION = 1
 """The version of the JSON that traces and costs are written in."""
@@ -63,6 +63,20 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         )
     if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
         raise FileError(f"cannot write {os.fspath(path)}: permission denied; choose another place")
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """What kind of value a file holds, such as ``trace``; ``""`` if it is none of resflops' JSON files.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=_Header).kind
+    except OSError as error:
+        raise FileError(f"could not read {os.fspath(path)}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="kind"):

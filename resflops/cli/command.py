@@ -8,9 +8,9 @@ from msgspec import Struct
 from rich_argparse import RichHelpFormatter
 
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
-from resflops.errors import InputError, UsageError, near
-from resflops.records import Shape
-from resflops.render import RENDERERS, rendering
+from resflops.errors import UsageError, near
+from resflops.render import known_formats, rendering
+from resflops.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
 __all__ = [
@@ -23,7 +23,15 @@ __all__ = [
     "add_training",
     "read_shape",
     "whole_number",
+    "writable",
 ]
+
+
+class Help(RichHelpFormatter):
+    """Help whose texts are shown as they stand: brackets are brackets, as in [tool.resflops]."""
+
+    text_markup = False
+    help_markup = False
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own settings
         # An abbreviation that works today is ambiguous once a command gets another option.
-        super().__init__(formatter_class=RichHelpFormatter, allow_abbrev=False, **settings)
+        super().__init__(formatter_class=Help, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print and exit with."""
@@ -105,18 +113,19 @@ def add_strict(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser) -> None:
+def add_output(parser: Parser, *, of_checks: bool = False) -> None:
     """The arguments that say how and where to write."""
     parser.add_argument(
         "--format",
         metavar="NAME",
-        type=lambda name: rendering(name).name,
-        help=f"one of {', '.join(RENDERERS)}; by default what the ending of FILE says, else terminal",
+        type=lambda name: rendering(name, of_checks=of_checks).name,
+        help=f"one of {', '.join(known_formats(of_checks=of_checks))}; by default what the ending of FILE "
+        "says, else terminal",
     )
     parser.add_argument(
         "--out",
         metavar="FILE",
-        type=_writable,
+        type=writable,
         help="write to this file, whole or not at all, instead of the standard output",
     )
 
@@ -131,35 +140,6 @@ def add_no_progress(parser: Parser, *, default: object) -> None:
     )
 
 
-LONGEST_SIZE = 18
-"""Digits: no dimension that torch can address has more."""
-
-
-def read_shape(text: str) -> Shape:
-    """A shape as it is written on the command line.
-
-    >>> read_shape("3x224x224")
-    (3, 224, 224)
-
-    Raises:
-        InputError: it is none, or a size in it is zero, negative or beyond any tensor.
-    """
-    sizes = text.lower().replace("×", "x").split("x")
-    for size in sizes:
-        if not (size.isascii() and size.isdigit()):
-            raise InputError(
-                f"--input {text!r}: {size!r} is no size; "
-                "give whole numbers with x between them, as in 3x224x224"
-            )
-        if len(size) > LONGEST_SIZE:
-            raise InputError(
-                f"--input {text!r}: a size of {len(size)} digits is beyond any tensor; give a smaller one"
-            )
-        if int(size) == 0:
-            raise InputError(f"--input {text!r}: a size is 0; every size must be at least 1")
-    return tuple(map(int, sizes))
-
-
 def whole_number(option: str) -> Callable[[str], int]:
     """A reader of numbers from 1 on, which raises UsageError at any other text."""
 
@@ -171,7 +151,12 @@ def whole_number(option: str) -> Callable[[str], int]:
     return read
 
 
-def _writable(path: str) -> str:
+def writable(path: str) -> str:
+    """A path that can be written to.
+
+    Raises:
+        FileError: it cannot.
+    """
     # At once, before torch is loaded and anything is counted.
     check_writable(path)
     return path

@@ -9,16 +9,23 @@ from resflops.render import PAPER, Screen, format_of, rendering
 from resflops.storage import write_text
 from resflops.tables import Table
 
-__all__ = ["write"]
+__all__ = ["say", "write"]
 
 
-def write(table: Table, given: argparse.Namespace) -> None:
+def write(table: Table, given: argparse.Namespace, *, of_checks: bool = False) -> None:
     """Render a table as the arguments ask and write it where they say."""
-    name = given.format or (format_of(given.out) if given.out else None) or "terminal"
+    asked = given.format or (format_of(given.out, of_checks=of_checks) if given.out else None)
+    chosen = rendering(asked or "terminal", of_checks=of_checks)
     if given.out:
-        write_text(given.out, rendering(name).render(table, on=PAPER))
+        write_text(given.out, chosen.render(table, on=PAPER))
     elif sys.stdout is not None:
-        _write_to_stdout(rendering(name).render(table, on=_screen()))
+        _write_to_stdout(chosen.render(table, on=_screen()))
+
+
+def say(sentence: str) -> None:
+    """Write one line to the standard output."""
+    if sys.stdout is not None:
+        _write_to_stdout(f"{sentence}\n")
 
 
 def _write_to_stdout(text: str) -> None:

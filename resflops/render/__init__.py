@@ -3,9 +3,29 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from resflops.render.registry import PAPER, RENDERERS, Renderer, Screen, format_of, renderer, rendering
+from resflops.render.registry import (
+    CHECK_RENDERERS,
+    PAPER,
+    RENDERERS,
+    Renderer,
+    Screen,
+    format_of,
+    known_formats,
+    renderer,
+    rendering,
+)
 
-__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "renderer", "rendering"]
+__all__ = [
+    "CHECK_RENDERERS",
+    "PAPER",
+    "RENDERERS",
+    "Renderer",
+    "Screen",
+    "format_of",
+    "known_formats",
+    "renderer",
+    "rendering",
+]
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

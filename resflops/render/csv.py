@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from resflops.render.formats import plain, shape
+from resflops.render.formats import plain, shape, written
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
 from resflops.tables.table import Row
@@ -50,4 +50,6 @@ def _text(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a c
         return shape(value, by="x")
     if column.kind in {"names", "lines"}:
         return ", ".join(value) if column.kind == "names" else "; ".join(value)
+    if column.kind == "form":
+        return written("form", value)
     return str(value)

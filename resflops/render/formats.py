@@ -6,6 +6,7 @@ Every number that resflops shows passes through here.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from resflops.gate.form import Form
 from resflops.records import Shape
 from resflops.tables import Column, Figure, Kind, Note, Table
 from resflops.tables.table import Row
@@ -23,7 +24,7 @@ __all__ = [
     "written",
 ]
 
-RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share"))
+RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share", "signed", "signed share"))
 """Kinds that are set to the right, so that their digits stand below each other."""
 
 PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
@@ -91,6 +92,45 @@ def window(sizes: tuple[Shape | None, Shape | None, Shape | None, int | None]) -
     return " ".join(parts)
 
 
+def signed(count: int) -> str:
+    """A difference, with its sign.
+
+    >>> signed(115_605_504), signed(-5), signed(0)
+    ('+115,605,504', '−5', '0')
+    """
+    return f"{count:+,}".replace("-", "−") if count else "0"
+
+
+def signed_share(part: float) -> str:
+    """A difference as a part of the whole.
+
+    >>> signed_share(0.0316), signed_share(-0.5), signed_share(0)
+    ('+3.16 %', '−50.00 %', '0.00 %')
+    """
+    sign = "+" if part > 0 else "−" if part < 0 else ""
+    return sign + share(abs(part), digits=2)
+
+
+def form(layer: Form) -> str:
+    """What a layer is.
+
+    >>> form(Form(kernel=(3, 3), features=(256, 512), stride=(2, 2), groups=32, size=(14, 14)))
+    '3×3×256→512 /2 groups 32 at 14×14'
+    """
+    features = "→".join(map(str, layer.features)) if layer.features else ""
+    size, shapes = shape(layer.size), " → ".join(map(shape, layer.shapes))
+    params = "" if layer.params is None else f"with {layer.params:,} parameters"
+    parts = [
+        layer.op,
+        "×".join(part for part in (shape(layer.kernel), features) if part),
+        window((None, layer.stride, layer.padding, layer.groups)),
+        f"at {size}" if size else shapes,
+        params,
+        f"called {layer.calls} times" if layer.calls != 1 else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
 def lines(texts: tuple[str, ...]) -> str:
     """Texts one below the other."""
     return "\n".join(map(clean, texts))
@@ -113,6 +153,9 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "shapes": lambda shapes: ", ".join(map(shape, shapes)),
     "step": step,
     "window": window,
+    "signed": signed,
+    "signed share": signed_share,
+    "form": form,
     "data": clean,
 }
 

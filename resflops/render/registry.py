@@ -8,7 +8,17 @@ from msgspec import Struct
 from resflops.errors import DuplicateError, UsageError, near
 from resflops.tables import Table
 
-__all__ = ["PAPER", "RENDERERS", "Renderer", "Screen", "format_of", "renderer", "rendering"]
+__all__ = [
+    "CHECK_RENDERERS",
+    "PAPER",
+    "RENDERERS",
+    "Renderer",
+    "Screen",
+    "format_of",
+    "known_formats",
+    "renderer",
+    "rendering",
+]
 
 
 class Screen(Struct, frozen=True, kw_only=True):
@@ -39,49 +49,67 @@ class Renderer(Struct, frozen=True, kw_only=True):
 
 
 RENDERERS: dict[str, Renderer] = {}
+"""The formats of any table."""
+
+CHECK_RENDERERS: dict[str, Renderer] = {}
+"""The formats in which other tools read what was checked; they say nothing of other tables."""
 
 
-def renderer(name: str, *suffixes: str) -> Callable[[Render], Render]:
+def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Render], Render]:
     """Register a function as the renderer of a format.
 
     Args:
         name: what ``--format`` calls it.
         suffixes: endings of file names that mean it, such as ``.md``.
+        of_checks: whether it writes only what was checked.
 
     Raises:
         DuplicateError: the name or a suffix is taken.
     """
 
     def register(function: Render) -> Render:
-        taken = {suffix for other in RENDERERS.values() for suffix in other.suffixes}
+        known = known_formats(of_checks=True)
+        taken = {suffix for other in known.values() for suffix in other.suffixes}
         for claimed in (name, *suffixes):
-            if claimed in RENDERERS or claimed in taken:
+            if claimed in known or claimed in taken:
                 raise DuplicateError(f"a format named {claimed!r} exists already; choose another name")
-        RENDERERS[name] = Renderer(name=name, suffixes=suffixes, function=function)
+        (CHECK_RENDERERS if of_checks else RENDERERS)[name] = Renderer(
+            name=name, suffixes=suffixes, function=function
+        )
         return function
 
     return register
 
 
-def rendering(name: str) -> Renderer:
+def known_formats(*, of_checks: bool = False) -> dict[str, Renderer]:
+    """The formats of any table, with those of checks or without."""
+    return {**RENDERERS, **CHECK_RENDERERS} if of_checks else RENDERERS
+
+
+def rendering(name: str, *, of_checks: bool = False) -> Renderer:
     """The format of that name.
+
+    Args:
+        name: as ``--format`` has it.
+        of_checks: whether there is a table with checks to write.
 
     Raises:
         UsageError: there is none.
     """
+    known = known_formats(of_checks=of_checks)
     try:
-        return RENDERERS[name]
+        return known[name]
     except KeyError:
         raise UsageError(
-            f"no format named {name!r}{near(name, RENDERERS)}; there are: {', '.join(RENDERERS)}"
+            f"no format named {name!r}{near(name, known)}; there are: {', '.join(known)}"
         ) from None
 
 
-def format_of(path: str) -> str | None:
+def format_of(path: str, *, of_checks: bool = False) -> str | None:
     """The format that a file's name asks for by its ending, if any.
 
-    >>> format_of("costs.tex"), format_of("costs.xyz")
-    ('latex', None)
+    >>> format_of("costs.tex"), format_of("costs.xyz"), format_of("x.xml"), format_of("x.xml", of_checks=True)
+    ('latex', None, None, 'junit')
     """
-    suffix = PurePath(path).suffix.lower()
-    return next((each.name for each in RENDERERS.values() if suffix in each.suffixes), None)
+    suffix, known = PurePath(path).suffix.lower(), known_formats(of_checks=of_checks).values()
+    return next((each.name for each in known if suffix in each.suffixes), None)

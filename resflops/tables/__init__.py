@@ -2,10 +2,13 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.difference import diff_table
+from resflops.tables.gate import check_table, locked_note, verdict_notes
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
-from resflops.tables.table import Column, Figure, Kind, Note, Table
+from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
 
 __all__ = [
+    "Check",
     "Column",
     "Entry",
     "Failed",
@@ -15,12 +18,16 @@ __all__ = [
     "Table",
     "Verdict",
     "breakdown",
+    "check_table",
     "comparison",
     "convention_table",
     "conventions_table",
+    "diff_table",
     "entry",
     "left_note",
+    "locked_note",
     "networks_table",
     "ops_table",
+    "verdict_notes",
     "verdicts",
 ]

@@ -10,6 +10,7 @@ from resflops.uncounted import UncountedOp
 
 __all__ = [
     "Audience",
+    "Check",
     "Column",
     "Figure",
     "Kind",
@@ -34,6 +35,9 @@ Kind = Literal[
     "shapes",
     "step",
     "window",
+    "signed",
+    "signed share",
+    "form",
     "data",
 ]
 """What a value is, which decides how it is written and to which side it is set.
@@ -41,6 +45,7 @@ Kind = Literal[
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
+``signed`` is a difference, which bears its sign; ``form`` is a ``gate.form.Form``, what a layer is;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
@@ -87,6 +92,21 @@ class Note(Struct, frozen=True, kw_only=True):
     audience: Audience = "all"
 
 
+class Check(Struct, frozen=True, kw_only=True):
+    """Something that was held against a limit, for the formats in which other tools read verdicts."""
+
+    subject: str
+    """What was checked, such as a model."""
+    name: str
+    """Which figure of it."""
+    outcome: Literal["passed", "better", "failed"]
+    notes: tuple[Note, ...]
+    """What to say of it, the verdict first and then the reasons."""
+    path: str = ""
+    """The file that sets the limit."""
+    line: int = 1
+
+
 class Table(Struct, frozen=True, kw_only=True):
     """What there is to show, for every format alike."""
 
@@ -107,6 +127,8 @@ class Table(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
     below: tuple["Table", ...] = ()
     """Tables that belong under this one."""
+    checks: tuple[Check, ...] = ()
+    """What was checked, if anything was."""
 
     def shown_rows(self) -> tuple[Row, ...]:
         """The rows for people."""

@@ -1,0 +1,84 @@
+"""``resflops check``: hold the models to what was locked, and to their budgets."""
+
+import argparse
+import os
+from pathlib import Path
+
+from resflops.cli.command import Command, Parser, add_output, writable
+from resflops.cli.gating import add_models, bills_of, configured
+from resflops.cli.output import write
+from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.errors import UsageError
+from resflops.gate.lockfile import read_lock
+from resflops.gate.paths import shown
+from resflops.gate.verdict import check_lock_names, verdict
+from resflops.render import format_of, rendering
+from resflops.storage import write_text
+from resflops.tables import check_table
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: Parser) -> None:
+    add_models(parser)
+    parser.add_argument("--all", action="store_true", help="show every figure and every changed layer")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=_report_path,
+        help="write the verdict to this file besides, in the format of its ending: .md, .json, .csv, .xml "
+        "(junit); may be given several times",
+    )
+    add_output(parser, of_checks=True)
+
+
+def _report_path(path: str) -> str:
+    if format_of(path, of_checks=True) is None:
+        raise UsageError(f"--report {path}: its ending names no format; end it in .md, .json, .csv or .xml")
+    return writable(path)
+
+
+def _run(given: argparse.Namespace) -> int:
+    config = configured(given)
+    wanted = config.chosen(given.models)
+    lock = read_lock(config.lock)
+    check_lock_names(config, lock, wanted)
+    bills = bills_of(wanted, config, given)
+    verdicts = [
+        verdict(
+            bill,
+            locked=lock.bills[model.name],
+            budgets=model.budgets,
+            tolerances=model.tolerances,
+            allowed=model.allowed,
+            line=model.line,
+        )
+        for model, bill in zip(wanted, bills, strict=True)
+    ]
+    table = check_table(
+        verdicts, config=_for_annotations(config.path), lock=shown(config.lock), everything=given.all
+    )
+    for path in given.report:
+        name = format_of(path, of_checks=True) or "markdown"
+        write_text(path, rendering(name, of_checks=True).render(table))
+    write(table, given, of_checks=True)
+    return DONE if all(each.passed for each in verdicts) else CHECK_FAILED
+
+
+def _for_annotations(path: Path) -> str:
+    """The path as GitHub looks for it, from the top of the repository, wherever the command runs."""
+    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+    return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shown(path)
+
+
+COMMAND = Command(
+    name="check",
+    summary="fail if a configured model costs more than is locked, and name the layers to blame",
+    description="Counts the configured models and compares them with the lock file and with their budgets. "
+    "Exit status 1 if a limit is broken or an op is uncounted. The layers to blame are listed, the dearest "
+    "first.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,144 @@
+"""``resflops diff``: what two models, lock files, traces or git revisions differ in."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from resflops.cli.command import Command, Parser, add_model_input, add_output
+from resflops.cli.counting import counted_one
+from resflops.cli.gating import add_config
+from resflops.cli.output import write
+from resflops.cli.progress import progress
+from resflops.cli.status import DONE
+from resflops.cost import Cost, cost_of
+from resflops.errors import ConfigError, UsageError
+from resflops.gate.bill import Bill, bill_of
+from resflops.gate.blame import Blame, blame
+from resflops.gate.config import find_config
+from resflops.gate.lockfile import read_lock
+from resflops.gate.revisions import bills_at, name_of, repository_of, two_revisions
+from resflops.records import Trace
+from resflops.storage import kind_of
+from resflops.tables import Figure, Note, diff_table
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "things",
+        metavar="A B",
+        nargs="*",
+        help="two of: a model spec, a lock file, a saved trace or cost; with --rev, the models to compare, "
+        "by their names in the configuration or by their specs, all configured ones if none is named",
+    )
+    parser.add_argument(
+        "--rev",
+        metavar="A..B",
+        help="compare two git revisions, such as main..HEAD; A...B begins where B left A. Each is checked "
+        "out apart and counted in a process of its own",
+    )
+    parser.add_argument("--all", action="store_true", help="show every changed layer")
+    add_config(parser)
+    add_model_input(parser)
+    add_output(parser)
+
+
+def _run(given: argparse.Namespace) -> int:
+    blames, notes = _between_revisions(given) if given.rev else (_between_two(given), [])
+    write(diff_table(blames, notes=notes, everything=given.all), given)
+    return DONE
+
+
+def _between_two(given: argparse.Namespace) -> list[Blame]:
+    if len(given.things) != 2:
+        raise UsageError(
+            f"diff compares two things, and {len(given.things)} are named; name two specs, lock files or "
+            "traces, or two revisions with --rev main..HEAD"
+        )
+    before, after = (_bills(thing, given) for thing in given.things)
+    if len(before) == len(after) == 1:
+        return [blame(*before.values(), *after.values())]
+    return _paired(before, after, given.things)
+
+
+def _paired(before: dict[str, Bill], after: dict[str, Bill], names: list[str]) -> list[Blame]:
+    """The models that both have; one that only one of them has is compared with nothing."""
+    if not before.keys() & after.keys():
+        raise UsageError(
+            f"{names[0]} has {', '.join(before)} and {names[1]} has {', '.join(after)}: no model in common"
+        )
+    return [
+        blame(before.get(name) or _nothing(after[name]), after.get(name) or _nothing(before[name]))
+        for name in {**before, **after}
+    ]
+
+
+def _nothing(bill: Bill) -> Bill:
+    return replace(bill, lines=())
+
+
+def _bills(thing: str, given: argparse.Namespace) -> dict[str, Bill]:
+    """What one of two things costs: a model each for a spec or a trace, all that a lock file holds."""
+    if not Path(thing).is_file():
+        bill = bill_of(counted_one(thing, given))
+        return {bill.model: bill}
+    kind = kind_of(thing)
+    if kind in {"cost", "trace"}:
+        cost = (
+            Cost.load(thing).under(given.convention)
+            if kind == "cost"
+            else cost_of(Trace.load(thing), convention_name=given.convention)
+        )
+        return {cost.model: bill_of(cost)}
+    return dict(read_lock(thing).bills)
+
+
+def _between_revisions(given: argparse.Namespace) -> tuple[list[Blame], list[Note]]:
+    config = _config_path(given)
+    repository = repository_of(config.parent)
+    commits = two_revisions(given.rev, repository)
+    with progress(shown=not given.no_progress) as say:
+        before, after = (_bills_at(commit, repository, config, given, say) for commit in commits)
+    names = [name_of(commit, repository) for commit in commits]
+    figures = dict(zip(("before", "after"), (Figure("text", name) for name in names), strict=True))
+    return _paired(before, after, names), [Note(text="From {before} to {after}.", figures=figures)]
+
+
+def _bills_at(
+    commit: str, repository: Path, config: Path, given: argparse.Namespace, say: Callable[[str], None]
+) -> dict[str, Bill]:
+    say(f"counting at {commit[:9]}")
+    return bills_at(
+        commit,
+        repository=repository,
+        config=config,
+        models=given.things,
+        input_shape=given.input,
+        convention=given.convention,
+    )
+
+
+def _config_path(given: argparse.Namespace) -> Path:
+    if given.config:
+        return Path(given.config).absolute()
+    try:
+        return find_config(Path.cwd())
+    except ConfigError:
+        if not given.things:
+            raise
+        # The models are named by their specs: what they are called with is their own affair.
+        return Path.cwd() / "pyproject.toml"
+
+
+COMMAND = Command(
+    name="diff",
+    summary="show which layers two models, lock files, traces or git revisions differ in",
+    description="Compares two model specs, lock files or saved traces, or with --rev the models at two git "
+    "revisions, layer by layer, and lists what was added, removed, changed, moved and renamed, the dearest "
+    "first. --input and --convention hold for models named by their specs.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,44 @@
+"""The process that counts the models of one git revision, for ``revisions``."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+
+from resflops.errors import ConfigError, ResflopsError
+from resflops.gate.config import ModelConfig, read_config
+from resflops.gate.counted import counted, made_by
+from resflops.gate.lockfile import renewed, write_lock
+from resflops.gate.revisions import Request
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Count the models that the request on the standard input names, and write them as a lock file.
+
+    Returns:
+        The exit status: 0 done, 2 could not, with a message on the standard error.
+    """
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
+    sys.path[:0] = request.sources
+    config = Path(request.config)
+    root = config.parent if config.parent.is_dir() else Path.cwd()
+    try:
+        bills = [counted(model, root=root) for model in _models(request, config)]
+        write_lock(request.result, renewed(bills, old=None, made_by=made_by()))
+    except ResflopsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _models(request: Request, config: Path) -> list[ModelConfig]:
+    known = read_config(config).models if config.is_file() else {}
+    if not request.models and not known:
+        raise ConfigError(f"there is no {config.name} that names models; name a model's spec")
+    return [known.get(name) or _of_spec(name, request) for name in request.models or known]
+
+
+def _of_spec(spec: str, request: Request) -> ModelConfig:
+    return ModelConfig(name=spec, spec=spec, input=request.input, convention=request.convention)

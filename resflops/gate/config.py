@@ -1,0 +1,286 @@
+"""What a project says about its models: ``[tool.resflops]`` of pyproject.toml, or resflops.toml.
+
+::
+
+    [tool.resflops]
+    lock = "reports/resflops.lock"
+    [tool.resflops.models]
+    small = "resnet18"
+    [tool.resflops.models.detector]
+    spec = "package.module:factory"
+    input = "3x640x640"
+    budget = { macs = "4.2G", params = "26M" }
+    tolerance = { macs = "+1%" }
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from resflops.conventions import DEFAULT_CONVENTION, convention
+from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
+from resflops.gate.bill import METRICS, Metric
+from resflops.gate.locating import KeyPath, Lines
+from resflops.gate.paths import shown
+from resflops.gate.quantities import Tolerance, read_count, read_tolerance
+from resflops.records import Shape
+from resflops.shapes import read_shape
+from resflops.sources import parse_spec
+
+__all__ = ["Budget", "Config", "ModelConfig", "find_config", "read_config"]
+
+PYPROJECT, OWN_FILE = "pyproject.toml", "resflops.toml"
+DEFAULT_LOCK = "resflops.lock"
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """The most that a metric may be, and where that is written."""
+
+    most: int
+    text: str
+    line: int
+
+
+class ModelConfig(Struct, frozen=True, kw_only=True):
+    """One model that the gate watches."""
+
+    name: str
+    spec: str
+    input: Shape | None = None
+    dtype: str | None = None
+    convention: str = DEFAULT_CONVENTION
+    budgets: Mapping[Metric, Budget] = {}
+    tolerances: Mapping[Metric, Tolerance] = {}
+    allowed: frozenset[str] = frozenset()
+    """Ops that may stay uncounted."""
+    line: int = 1
+    """Of the file, where it is named."""
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """What a file says, checked."""
+
+    path: Path
+    lock: Path
+    models: Mapping[str, ModelConfig]
+
+    @property
+    def root(self) -> Path:
+        """The folder that paths and packages in specs start from."""
+        return self.path.parent
+
+    def chosen(self, names: list[str]) -> tuple[ModelConfig, ...]:
+        """The models of these names, or all of them.
+
+        Raises:
+            UsageError: one of them is not in the file.
+        """
+        for name in names:
+            if name not in self.models:
+                raise UsageError(
+                    f"{shown(self.path)} has no model {name!r}{near(name, self.models)}; "
+                    f"it has {', '.join(self.models)}"
+                )
+        return tuple(model for name, model in self.models.items() if not names or name in names)
+
+
+def find_config(start: Path) -> Path:
+    """The nearest file that configures resflops, in a folder or in those above it.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for folder in (start, *start.parents):
+        own, pyproject = folder / OWN_FILE, folder / PYPROJECT
+        if own.is_file():
+            return own
+        if pyproject.is_file() and "resflops" in _table(_parsed(_text(pyproject), pyproject), "tool"):
+            return pyproject
+    raise ConfigError(
+        f"nothing here says which models to watch: neither {OWN_FILE} nor [tool.resflops] in {PYPROJECT}, in "
+        f"{start} or above; write for example\n\n    [tool.resflops.models]\n    resnet50 = "
+        '"torchvision/resnet50"'
+    )
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration.
+
+    Raises:
+        FileError: it cannot be read.
+        ConfigError: it is no TOML, or has mistakes: all of them, each with its line and key.
+    """
+    text = _text(path)
+    document = _parsed(text, path)
+    prefix: KeyPath = () if path.name == OWN_FILE else ("tool", "resflops")
+    for key in prefix:
+        document = _table(document, key)
+    reader = _Reader(path, Lines(text), prefix)
+    config = reader.config(document)
+    if reader.mistakes:
+        found = sorted(reader.mistakes)
+        count = "a mistake" if len(found) == 1 else f"{len(found)} mistakes"
+        listed = "".join(f"\n  {shown(path)}:{line}: {said}" for line, said in found)
+        raise ConfigError(f"{shown(path)} has {count}:{listed}")
+    return config
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"could not read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no UTF-8 text: {error}") from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is no TOML: {error}") from error
+
+
+def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key, {})
+    return value if isinstance(value, dict) else {}
+
+
+SETTINGS = ("convention", "dtype", "tolerance", "allow-uncounted")
+"""What may be set for all models at once, and for each."""
+
+
+class _Reader:
+    """Reads one file to its end, and keeps every mistake that it meets."""
+
+    def __init__(self, path: Path, lines: Lines, prefix: KeyPath) -> None:
+        self.path = path
+        self.lines = lines
+        self.prefix = prefix
+        self.mistakes: list[tuple[int, str]] = []
+
+    def config(self, table: dict[str, Any]) -> Config:
+        """The whole file."""
+        self.known((), table, ("lock", "models", *SETTINGS))
+        lock = self.value(("lock",), table, _some_text) or DEFAULT_LOCK
+        common = self.settings((), table)
+        models = self.value(("models",), table, _some_table) or {}
+        if not models and not self.mistakes:
+            self.mistake(("models",), 'names no model; write for example resnet50 = "torchvision/resnet50"')
+        return Config(
+            path=self.path,
+            lock=self.path.parent / lock,
+            models={name: self.model(name, given, common) for name, given in models.items()},
+        )
+
+    def model(self, name: str, given: object, common: dict[str, Any]) -> ModelConfig:
+        """One model: a table, or only its spec."""
+        path = ("models", name)
+        if isinstance(given, str):
+            given = {"spec": given}
+        if not isinstance(given, dict):
+            self.mistake(path, f"must be a spec or a table, and is {given!r}")
+            return ModelConfig(name=name, spec=name)
+        self.known(path, given, ("spec", "input", "budget", *SETTINGS))
+        own = self.settings(path, given)
+        return ModelConfig(
+            name=name,
+            spec=self.value((*path, "spec"), given, _spec) or name,
+            input=self.value((*path, "input"), given, _shape),
+            budgets=self.metrics((*path, "budget"), given, self.budget),
+            line=self.line(path),
+            **{**common, **own, "tolerances": {**common.get("tolerances", {}), **own.get("tolerances", {})}},
+        )
+
+    def settings(self, path: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
+        """What may be set for all and for each; only what is set."""
+        read: dict[str, Any] = {
+            "convention": self.value((*path, "convention"), table, _convention),
+            "dtype": self.value((*path, "dtype"), table, _dtype),
+            "allowed": self.value((*path, "allow-uncounted"), table, _names),
+            "tolerances": self.metrics((*path, "tolerance"), table, lambda _, value: read_tolerance(value)),
+        }
+        return {name: value for name, value in read.items() if value is not None}
+
+    def metrics(
+        self, path: KeyPath, table: dict[str, Any], read: Callable[[KeyPath, object], Any]
+    ) -> dict[Metric, Any]:
+        """A table with a value for each of some metrics."""
+        given = self.value(path, table, _some_table) or {}
+        self.known(path, given, METRICS)
+        values = {
+            metric: self.value((*path, metric), given, partial(read, (*path, metric))) for metric in METRICS
+        }
+        return {metric: value for metric, value in values.items() if value is not None}
+
+    def budget(self, path: KeyPath, value: object) -> Budget:
+        """One limit."""
+        return Budget(most=read_count(value), text=str(value), line=self.line(path))
+
+    def value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+        """What stands under the last key of a path; None if nothing does, or nothing sensible."""
+        if path[-1] not in table:
+            return None
+        try:
+            return read(table[path[-1]])
+        except ResflopsError as error:
+            self.mistake(path, str(error))
+            return None
+
+    def known(self, path: KeyPath, table: dict[str, Any], keys: tuple[str, ...]) -> None:
+        """Note the keys that mean nothing."""
+        for key in table:
+            if key not in keys:
+                self.mistake(
+                    (*path, key), f"there is no such key{near(key, keys)}; there are {', '.join(keys)}"
+                )
+
+    def mistake(self, path: KeyPath, said: str) -> None:
+        """Note one mistake."""
+        self.mistakes.append((self.line(path), f"{'.'.join((*self.prefix, *path))}: {said}"))
+
+    def line(self, path: KeyPath) -> int:
+        """The line of a key."""
+        return self.lines.of(*self.prefix, *path)
+
+
+def _some_text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"must be a text, and is {value!r}")
+    return value
+
+
+def _some_table(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"must be a table, and is {value!r}")
+    return value
+
+
+def _spec(value: object) -> str:
+    return parse_spec(_some_text(value)).text
+
+
+def _shape(value: object) -> Shape:
+    return read_shape(_some_text(value))
+
+
+def _convention(value: object) -> str:
+    return convention(_some_text(value)).name
+
+
+def _dtype(value: object) -> str:
+    name = _some_text(value)
+    if name not in DTYPES:
+        raise UsageError(f"no dtype {name!r}{near(name, DTYPES)}; there are {', '.join(DTYPES)}")
+    return name
+
+
+def _names(value: object) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UsageError(f"must be a list of op names, and is {value!r}")
+    return frozenset(value)

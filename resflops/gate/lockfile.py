@@ -1,0 +1,288 @@
+"""The lock file: what every model cost when someone last agreed to it.
+
+It is TOML, one line a layer, so that a git diff shows which layers changed. Every model has
+a digest of its own: an edit by hand is noticed, and two branches that change different
+models merge without a conflict.
+"""
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from resflops.errors import FileError, SchemaError
+from resflops.gate.bill import METRICS, Bill, BillInput, BillLine
+from resflops.gate.paths import shown
+from resflops.records import Shape
+from resflops.storage import write_text
+
+__all__ = ["LOCK_VERSION", "Lock", "holds", "lock_text", "read_lock", "renewed", "write_lock"]
+
+LOCK_VERSION = 1
+
+HEADING = (
+    "# What the models cost, layer by layer. Do not edit: `resflops lock`, or for models of tests\n"
+    "# `pytest --resflops-lock`, writes it anew.\n"
+)
+
+ANEW = "restore it from git, or delete it and lock anew"
+
+
+class Lock(Struct, frozen=True, kw_only=True):
+    """What a lock file holds."""
+
+    bills: Mapping[str, Bill]
+    """By the model's name."""
+    made_by: str = ""
+    """The versions under which a figure last changed."""
+
+
+class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One layer, as it is written."""
+
+    layer: str
+    op: str
+    calls: int = 1
+    input: str = field(name="in", default="")
+    output: str = field(name="out", default="")
+    kernel: str = ""
+    stride: str = ""
+    padding: str = ""
+    groups: int = 1
+    params: int = 0
+    buffers: int = 0
+    macs: int = 0
+    total: int | None = None
+    """Left out where it is the MACs."""
+    counted: bool = True
+
+
+class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model, as it is written."""
+
+    spec: str
+    inputs: list[str]
+    convention: str
+    macs: int
+    params: int
+    buffers: int
+    total: int
+    digest: str
+    layers: list[_Line]
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    schema_version: int
+    made_by: str
+    models: dict[str, _Model] = {}
+
+
+class _Header(Struct):
+    """What is read first, to say clearly what a file is before reading the rest."""
+
+    schema_version: int | None = None
+
+
+def lock_text(lock: Lock) -> str:
+    """The file's text: the same for the same bills, in whatever order they come."""
+    models = (_model_text(lock.bills[name]) for name in sorted(lock.bills))
+    head = f"{HEADING}schema_version = {LOCK_VERSION}\nmade_by = {_quoted(lock.made_by)}\n"
+    return "\n".join([head, *models])
+
+
+def renewed(bills: Iterable[Bill], *, old: Lock | None, made_by: str) -> Lock:
+    """A lock of these bills. What made it stays as it was where no figure changed.
+
+    So neither a newer torch nor a newer resflops changes the file as long as they agree.
+    """
+    named = {bill.model: bill for bill in bills}
+    return Lock(bills=named, made_by=old.made_by if old and old.bills == named else made_by)
+
+
+def write_lock(path: str | os.PathLike[str], lock: Lock) -> bool:
+    """Write a lock, whole or not at all; tells whether the file is another one now.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    if holds(path, lock):
+        return False
+    write_text(path, lock_text(lock))
+    return True
+
+
+def holds(path: str | os.PathLike[str], lock: Lock) -> bool:
+    """Whether a file is what would be written, but for the line endings that git may have given it."""
+    file = Path(path)
+    return file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == lock_text(lock).encode()
+
+
+def read_lock(path: str | os.PathLike[str]) -> Lock:
+    """Read what ``write_lock`` wrote.
+
+    Raises:
+        FileError: there is no such file, or it cannot be read.
+        SchemaError: it is cut off, edited by hand, in the middle of a merge, of a newer
+            version, or no lock at all.
+    """
+    name = shown(path)
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileError(
+            f"there is no lock file {name}; lock the models with `resflops lock` and commit it"
+        ) from None
+    except OSError as error:
+        raise FileError(f"could not read {name}: {error.strerror}") from error
+    document = _parsed(name, data)
+    _check_version(name, document)
+    try:
+        file = msgspec.convert(document, _File)
+    except msgspec.ValidationError as error:
+        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {ANEW}") from error
+    return Lock(
+        bills={model: _bill(name, model, stored) for model, stored in file.models.items()},
+        made_by=file.made_by,
+    )
+
+
+def _parsed(name: str, data: bytes) -> dict[str, Any]:
+    try:
+        text = data.decode()
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise SchemaError(f"{name} is no text file: {error}; {ANEW}") from error
+    except tomllib.TOMLDecodeError as error:
+        marker = re.search(r"^(<{7}|={7}|>{7})( |\r?$)", text, re.MULTILINE)
+        if marker:
+            line = text.count("\n", 0, marker.start()) + 1
+            raise SchemaError(
+                f"{name} is in the middle of a merge ({marker[1]} in line {line}); take either side, as in "
+                f"`git checkout --ours {name}`, then lock anew"
+            ) from None
+        raise SchemaError(f"{name} is cut off or was edited by hand: {error}; {ANEW}") from error
+
+
+def _check_version(name: str, document: dict[str, Any]) -> None:
+    try:
+        version = msgspec.convert(document, _Header).schema_version
+    except msgspec.ValidationError as error:
+        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {ANEW}") from error
+    if version is None:
+        raise SchemaError(f"{name} is no lock file: it has no schema_version; {ANEW}")
+    if version != LOCK_VERSION:
+        newer = "upgrade resflops" if version > LOCK_VERSION else ANEW
+        raise SchemaError(
+            f"{name} is a lock file of schema version {version}, and this resflops reads {LOCK_VERSION}; "
+            f"{newer}"
+        )
+
+
+def _bill(name: str, model: str, stored: _Model) -> Bill:
+    try:
+        bill = Bill(
+            model=model,
+            spec=stored.spec,
+            inputs=tuple(_input(text) for text in stored.inputs),
+            convention=stored.convention,
+            lines=tuple(_line(line) for line in stored.layers),
+        )
+    except ValueError as error:
+        raise SchemaError(f"{name} was edited by hand: {model}: {error}; {ANEW}") from error
+    for metric in METRICS:
+        written, added = getattr(stored, metric), bill.metric(metric)
+        if written != added:
+            raise SchemaError(
+                f"{name} was edited by hand or merged badly: {model} has {metric} = {written:,}, and its "
+                f"layers add up to {added:,}; {ANEW}"
+            )
+    if stored.digest != _digest(_body(bill)):
+        raise SchemaError(
+            f"{name} was edited by hand or merged badly: {model} does not match its digest; {ANEW}"
+        )
+    return bill
+
+
+def _model_text(bill: Bill) -> str:
+    head, lines = _body(bill)
+    return (
+        f"[models.{_key(bill.model)}]\n{head}digest = {_quoted(_digest((head, lines)))}\n"
+        f"layers = [\n{lines}]\n"
+    )
+
+
+def _body(bill: Bill) -> tuple[str, str]:
+    """The keys above the digest and the lines under it: what the digest is of."""
+    inputs = ", ".join(_quoted(f"{_sizes(given.shape)} {given.dtype}".strip()) for given in bill.inputs)
+    head = [
+        f"spec = {_quoted(bill.spec)}",
+        f"inputs = [{inputs}]",
+        f"convention = {_quoted(bill.convention)}",
+        *(f"{metric} = {bill.metric(metric):_}" for metric in METRICS),
+    ]
+    return "".join(f"{line}\n" for line in head), "".join(
+        f"  {{ {_fields(line)} }},\n" for line in bill.lines
+    )
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+_DEFAULTS = {info.name: info.default for info in msgspec.structs.fields(_Line)}
+_NAMES = {info.name: info.encode_name for info in msgspec.structs.fields(_Line)}
+
+
+def _fields(line: BillLine) -> str:
+    """A layer's keys and values; those that say nothing are left out."""
+    values = {name: getattr(line, name) for name in BillLine.__struct_fields__}
+    if line.total == line.macs:
+        values["total"] = None
+    texts = {name: _sizes(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return ", ".join(
+        f"{_NAMES[name]} = {_value(text)}" for name, text in texts.items() if text != _DEFAULTS[name]
+    )
+
+
+def _value(value: str | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:_}" if isinstance(value, int) else _quoted(value)
+
+
+def _line(stored: _Line) -> BillLine:
+    values = {name: getattr(stored, name) for name in stored.__struct_fields__}
+    for name in ("input", "output", "kernel", "stride", "padding"):
+        values[name] = _shape(values[name])
+    if stored.total is None:
+        values["total"] = stored.macs
+    return BillLine(**values)
+
+
+def _input(text: str) -> BillInput:
+    shape, _, dtype = text.rpartition(" ")
+    return BillInput(_shape(shape), dtype)
+
+
+def _sizes(shape: Shape) -> str:
+    return "x".join(map(str, shape))
+
+
+def _shape(text: str) -> Shape:
+    return tuple(int(size) for size in text.split("x")) if text else ()
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
+
+
+def _quoted(value: str) -> str:
+    """A text as TOML writes it: as JSON does, but for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,14 @@
+"""How a path is named to people."""
+
+import os
+from pathlib import Path
+
+__all__ = ["shown"]
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return os.fspath(path)

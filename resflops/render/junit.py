@@ -1,0 +1,48 @@
+"""JUnit's XML, which every CI server reads."""
+
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from resflops.render.formats import sentence
+from resflops.render.registry import Screen, renderer
+from resflops.tables import Check, Table
+
+__all__ = ["as_junit"]
+
+
+@renderer("junit", ".xml", of_checks=True)
+def as_junit(table: Table, screen: Screen) -> str:
+    """A test case for each check, and what failed in it."""
+    del screen
+    counts = {
+        "tests": str(len(table.checks)),
+        "failures": str(sum(check.outcome == "failed" for check in table.checks)),
+        "errors": "0",
+    }
+    root = Element("testsuites", counts)
+    suite = SubElement(root, "testsuite", {"name": "resflops", **counts})
+    for check in table.checks:
+        _add_case(suite, check)
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _add_case(suite: Element, check: Check) -> None:
+    case = SubElement(
+        suite, "testcase", {"classname": f"resflops.{_clean(check.subject)}", "name": _clean(check.name)}
+    )
+    if check.path:
+        case.set("file", _clean(check.path))
+        case.set("line", str(check.line))
+    if not check.notes:
+        return
+    first, *rest = (_clean(sentence(note)) for note in check.notes)
+    if check.outcome == "failed":
+        failure = SubElement(case, "failure", {"message": first, "type": "too dear"})
+        failure.text = "\n".join([first, *rest])
+    else:
+        SubElement(case, "system-out").text = "\n".join([first, *rest])
+
+
+def _clean(text: str) -> str:
+    """Text without the control characters that XML cannot hold."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)

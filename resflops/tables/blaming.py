@@ -1,0 +1,190 @@
+"""The layers to blame: as a table, the dearest first, and in sentences."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from resflops.conventions import convention
+from resflops.gate.bill import Bill, Metric
+from resflops.gate.blame import Blame, Change
+from resflops.gate.form import forms
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
+
+__all__ = [
+    "change_note",
+    "changes_below",
+    "convention_notes",
+    "for_people_if",
+    "input_notes",
+    "metric_name",
+]
+
+MOST_CHANGES = 20
+"""Changed layers that people are shown of each model, the dearest; programs get them all."""
+
+
+def changes_below(compared: Sequence[tuple[str, Blame]], *, everything: bool) -> tuple[Table, ...]:
+    """The table of changed layers, if there are any, to stand under another.
+
+    Args:
+        compared: the models by their names, with their blame.
+        everything: show people all changes.
+    """
+    changed = [(name, found) for name, found in compared if found.changes]
+    rows: list[Row] = []
+    hidden: set[int] = set()
+    notes: list[Note] = []
+    for name, found in changed:
+        most = len(found.changes) if everything else MOST_CHANGES
+        hidden |= set(range(len(rows) + most, len(rows) + len(found.changes)))
+        rows += [_change_row(name, found, change) for change in found.changes]
+        if len(found.changes) > most:
+            notes.append(_left_out(name, found.changes[most:]))
+    if not rows:
+        return ()
+    conventions = {found.before.convention for _, found in changed}
+    shown = [row for place, row in enumerate(rows) if place not in hidden]
+    (only, *others) = conventions
+    return (
+        Table(
+            name="changes",
+            title="Layers to blame, the dearest first" if any(row["total"] for row in rows) else "Layers",
+            columns=(
+                Column(key="model", heading="model", repeats=False, audience=for_people_if(len(changed) > 1)),
+                Column(key="change", audience="programs"),
+                Column(key="what", heading="change", audience="people"),
+                Column(key="layer", heading="layer", empty="(the model itself)"),
+                Column(
+                    key="new_name",
+                    heading="now called",
+                    audience=for_people_if(_any(shown, "new_name")),
+                    detail=2,
+                ),
+                Column(key="layers", heading="layers", kind="count", audience="programs"),
+                Column(key="op", heading="op", audience="programs"),
+                Column(key="before", heading="was", kind="form", detail=1),
+                Column(key="after", heading="is", kind="form", detail=1),
+                Column(key="macs", heading="MACs", kind="signed"),
+                Column(
+                    key="total",
+                    heading="cost" if others else cost_heading(convention(only)),
+                    kind="signed",
+                    audience=for_people_if(conventions != {"macs"}),
+                ),
+                Column(key="params", heading="parameters", kind="signed"),
+                Column(key="buffers", heading="buffers", kind="signed", audience="programs"),
+            ),
+            rows=tuple(rows),
+            hidden=frozenset(hidden),
+            notes=tuple(notes),
+        ),
+    )
+
+
+def _change_row(model: str, found: Blame, change: Change) -> Row:
+    before, after = forms(change.before, change.after)
+    line = change.after or change.before
+    return {
+        "model": model,
+        "convention": found.after.convention,
+        "change": change.kind,
+        "what": change.kind if change.layers == 1 else f"{change.kind} ({change.layers} layers)",
+        "layer": change.name,
+        "new_name": change.new_name,
+        "layers": change.layers,
+        "op": line.op if line else "",
+        "before": before if change.kind != "moved" else None,
+        "after": after,
+        "macs": change.macs,
+        "total": change.total,
+        "params": change.params,
+        "buffers": change.buffers,
+    }
+
+
+def _left_out(model: str, changes: Sequence[Change]) -> Note:
+    kinds = Counter(change.kind for change in changes)
+    return Note(
+        text="{model}: {count} more changes, of {macs} MACs and {params} parameters together ({what}); "
+        "--all shows them.",
+        figures={
+            "model": Figure("text", model),
+            "count": Figure("count", len(changes)),
+            "macs": Figure("signed", sum(change.macs for change in changes)),
+            "params": Figure("signed", sum(change.params for change in changes)),
+            "what": Figure("text", ", ".join(f"{kind} {count}" for kind, count in kinds.items())),
+        },
+        audience="people",
+    )
+
+
+def change_note(change: Change, convention_name: str) -> Note:
+    """``layer3.0.conv1: 3×3×256→256 became 3×3×256→512, +115,605,504 MACs``."""
+    before, after = forms(change.before, change.after)
+    what = {
+        "added": "{layer} added: {after}",
+        "removed": "{layer} removed: {before}",
+        "changed": "{layer}, now {new_name}: {before} became {after}"
+        if change.new_name
+        else "{layer}: {before} became {after}",
+        "renamed": "{layer} renamed to {new_name}",
+        "moved": "{layer} moved to {new_name}" if change.new_name else "{layer} moved",
+    }[change.kind]
+    total = "" if convention_name == "macs" else cost_heading(convention(convention_name))
+    differences = [
+        f"{{{metric}}} {unit}"
+        for metric, unit in (("macs", "MACs"), ("total", total), ("params", "parameters"))
+        if unit and getattr(change, metric)
+    ]
+    whole = "the model itself"
+    return Note(
+        text=", ".join([what, *differences]),
+        figures={
+            "layer": Figure("text", change.name or whole),
+            "new_name": Figure("text", change.new_name or whole),
+            "before": Figure("form", before),
+            "after": Figure("form", after),
+            **{metric: Figure("signed", getattr(change, metric)) for metric in ("macs", "total", "params")},
+        },
+    )
+
+
+def input_notes(name: str, found: Blame) -> Iterable[Note]:
+    """What to say of inputs that are others now."""
+    before, after = found.before.inputs, found.after.inputs
+    if [given.shape for given in before] != [given.shape for given in after]:
+        yield _input_note(
+            name, *(Figure("shapes", tuple(given.shape for given in each)) for each in (before, after))
+        )
+    if [given.dtype for given in before] != [given.dtype for given in after]:
+        yield _input_note(
+            name, *(Figure("names", tuple(given.dtype for given in each)) for each in (before, after))
+        )
+
+
+def _input_note(name: str, before: Figure, after: Figure) -> Note:
+    return Note(
+        text="{model}: its input {before} became {after}",
+        figures={"model": Figure("text", name), "before": before, "after": after},
+    )
+
+
+def for_people_if(needed: object) -> Audience:
+    """Everyone where there is something to see, else programs alone."""
+    return "all" if needed else "programs"
+
+
+def _any(rows: Iterable[Row], key: str) -> bool:
+    return any(row.get(key) for row in rows)
+
+
+def convention_notes(bills: Iterable[Bill]) -> Iterable[Note]:
+    """What the conventions count that the bills are under."""
+    for name in dict.fromkeys(bill.convention for bill in bills):
+        yield convention_note(convention(name))
+
+
+def metric_name(metric: Metric, bill: Bill) -> str:
+    """What a metric is called; the total bears its convention."""
+    if metric == "total":
+        return cost_heading(convention(bill.convention))
+    return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]

@@ -1,0 +1,75 @@
+"""The difference between bills: the table of ``resflops diff``."""
+
+from collections.abc import Sequence
+
+from resflops.gate.blame import Blame
+from resflops.tables.blaming import changes_below, convention_notes, for_people_if, input_notes, metric_name
+from resflops.tables.table import Column, Figure, Note, Table
+
+__all__ = ["diff_table"]
+
+
+def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
+    """The table of ``resflops diff``.
+
+    Args:
+        blames: of each pair of bills.
+        notes: what else to say under it.
+        everything: show people all layers.
+    """
+    one = blames[0]
+    names = [f"{each.before.model} → {each.after.model}" for each in blames]
+    names = [
+        each.after.model if each.before.model == each.after.model else name
+        for each, name in zip(blames, names, strict=True)
+    ]
+    title = names[0] if len(blames) == 1 else f"{len(blames)} models"
+    rows = tuple(
+        {
+            "model": name,
+            "convention": each.before.convention,
+            "metric": metric,
+            "figure": metric_name(metric, each.before),
+            "before": each.before.metric(metric),
+            "after": each.after.metric(metric),
+            "change": each.of(metric),
+            "share": _share(each.of(metric), each.before.metric(metric)),
+            "before_complete": not each.before.uncounted,
+            "after_complete": not each.after.uncounted,
+        }
+        for name, each in zip(names, blames, strict=True)
+        for metric in each.before.metrics
+    )
+    return Table(
+        title=f"Difference in cost: {title}",
+        convention=one.before.convention if len({each.before.convention for each in blames}) == 1 else "",
+        columns=(
+            Column(key="model", heading="model", repeats=False, audience=for_people_if(len(blames) > 1)),
+            Column(key="convention", heading="convention", audience="programs"),
+            Column(key="metric", heading="metric", audience="programs"),
+            Column(key="figure", heading="figure", audience="people"),
+            Column(key="before", heading="was", kind="count", exact_if="before_complete"),
+            Column(key="after", heading="is", kind="count", exact_if="after_complete"),
+            Column(key="change", heading="change", kind="signed"),
+            Column(key="share", heading="share", kind="signed share"),
+            Column(key="before_complete", audience="programs"),
+            Column(key="after_complete", audience="programs"),
+        ),
+        rows=rows,
+        hidden=frozenset(place for place, row in enumerate(rows) if not (row["before"] or row["after"])),
+        notes=(
+            *convention_notes(each.before for each in blames),
+            *(note for name, each in zip(names, blames, strict=True) for note in input_notes(name, each)),
+            *(_same_note(name) for name, each in zip(names, blames, strict=True) if not each.changes),
+            *notes,
+        ),
+        below=changes_below(list(zip(names, blames, strict=True)), everything=everything),
+    )
+
+
+def _same_note(name: str) -> Note:
+    return Note(text="{model}: no layer differs.", figures={"model": Figure("text", name)})
+
+
+def _share(change: int, whole: int) -> float | None:
+    return change / whole if whole else None

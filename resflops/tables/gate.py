@@ -1,0 +1,247 @@
+"""The cost gate's tables: the verdict on every model, and the layers that are to blame."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from resflops.gate.bill import Bill, Metric
+from resflops.gate.verdict import Finding, Verdict
+from resflops.tables.blaming import (
+    change_note,
+    changes_below,
+    convention_notes,
+    for_people_if,
+    input_notes,
+    metric_name,
+)
+from resflops.tables.table import Check, Column, Figure, Note, Row, Table
+
+__all__ = ["check_table", "locked_note", "verdict_notes"]
+
+MOST_REASONS = 10
+"""Changed layers in an annotation or a failure message."""
+
+
+def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everything: bool = False) -> Table:
+    """The table of ``resflops check``.
+
+    Args:
+        verdicts: on every model, in the order in which they are configured.
+        config: path of the configuration, for people.
+        lock: path of the lock file, for people.
+        everything: show people all layers and figures.
+    """
+    rows = [row for verdict in verdicts for row in _verdict_rows(verdict)]
+    quiet = [place for place, row in enumerate(rows) if row["passed"] and row["quiet"]]
+    compared = [(verdict.model, verdict.blame) for verdict in verdicts if verdict.blame]
+    return Table(
+        title=f"Cost gate: {_outcome(verdicts)}",
+        facts={"passed": all(verdict.passed for verdict in verdicts), "lock": lock},
+        columns=_check_columns(rows),
+        rows=tuple(rows),
+        hidden=frozenset() if everything else frozenset(quiet),
+        notes=(
+            *convention_notes(verdict.now for verdict in verdicts),
+            *(note for name, found in compared for note in input_notes(name, found)),
+            *_advice(verdicts, lock),
+        ),
+        below=changes_below(compared, everything=everything),
+        checks=tuple(check for verdict in verdicts for check in _checks(verdict, config)),
+    )
+
+
+def locked_note(now: Bill, before: Bill | None) -> Note:
+    """What a model costs that was just locked, and what it cost before."""
+    changed = before is not None and before.macs != now.macs
+    return Note(
+        text="{model}: was {before} MACs, now {now} MACs, {params} parameters"
+        if changed
+        else "{model}: {now} MACs, {params} parameters",
+        figures={
+            "model": Figure("text", now.model),
+            "before": Figure("count", before.macs if before else None),
+            "now": Figure("count", now.macs),
+            "params": Figure("count", now.params),
+        },
+    )
+
+
+def verdict_notes(verdict: Verdict) -> tuple[Note, ...]:
+    """A failed verdict in sentences: each broken limit, what is uncounted, and the layers to blame."""
+    return (
+        *(_headline(verdict, finding) for finding in verdict.findings if not finding.passed),
+        *([_uncounted_note(verdict)] if verdict.uncounted else []),
+        *_reasons(verdict),
+    )
+
+
+def _outcome(verdicts: Sequence[Verdict]) -> str:
+    failed = [verdict.model for verdict in verdicts if not verdict.passed]
+    if not failed:
+        return f"{verdicts[0].model} passes" if len(verdicts) == 1 else f"all {len(verdicts)} models pass"
+    of_all = f", {len(failed)} of {len(verdicts)} models" if len(verdicts) > 1 else ""
+    return f"{', '.join(failed)} failed{of_all}"
+
+
+def _verdict_rows(verdict: Verdict) -> Iterable[Row]:
+    for finding in verdict.findings:
+        yield {
+            "model": verdict.model,
+            "convention": verdict.now.convention,
+            "metric": finding.metric,
+            "figure": metric_name(finding.metric, verdict.now),
+            "locked": finding.locked,
+            "now": finding.now,
+            "change": finding.change,
+            "share": None if finding.share is None else float(finding.share),
+            "allowed": finding.allowed,
+            "budget": finding.budget.most if finding.budget else None,
+            "verdict": finding.standing,
+            "passed": finding.passed,
+            "complete": not verdict.now.uncounted or finding.metric in {"params", "buffers"},
+            # Of a model that is as it was one row is enough.
+            "quiet": not finding.change and finding is not verdict.findings[0],
+        }
+    if verdict.uncounted:
+        yield {
+            "model": verdict.model,
+            "convention": verdict.now.convention,
+            "metric": "uncounted",
+            "figure": "uncounted ops",
+            "now": len({line.op for line in verdict.uncounted}),
+            "verdict": "not counted",
+            "passed": False,
+            "quiet": False,
+        }
+
+
+def _check_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    def used(key: str) -> bool:
+        return any(row.get(key) is not None for row in rows)
+
+    loose = any(row.get("allowed") != row.get("locked") for row in rows)
+    return (
+        Column(key="model", heading="model", repeats=False),
+        Column(key="convention", audience="programs"),
+        Column(key="metric", audience="programs"),
+        Column(key="figure", heading="figure", audience="people"),
+        Column(key="locked", heading="locked", kind="count", audience=for_people_if(used("locked"))),
+        Column(key="now", heading="now", kind="count", exact_if="complete"),
+        Column(key="change", heading="change", kind="signed", audience=for_people_if(used("locked"))),
+        Column(
+            key="share",
+            heading="share",
+            kind="signed share",
+            audience=for_people_if(any(row.get("share") for row in rows)),
+            detail=3,
+        ),
+        Column(key="allowed", heading="allowed", kind="count", audience=for_people_if(loose), detail=1),
+        Column(
+            key="budget", heading="budget", kind="count", audience=for_people_if(used("budget")), detail=2
+        ),
+        Column(key="verdict", heading="verdict"),
+        Column(key="passed", audience="programs"),
+        Column(key="complete", audience="programs"),
+    )
+
+
+def _checks(verdict: Verdict, config: str) -> Iterable[Check]:
+    for finding in verdict.findings:
+        failed = [_headline(verdict, finding), *_reasons(verdict, finding.metric)]
+        better = finding.standing == "cheaper"
+        yield Check(
+            subject=verdict.model,
+            name=metric_name(finding.metric, verdict.now),
+            outcome="failed" if not finding.passed else "better" if better else "passed",
+            notes=tuple(failed) if better or not finding.passed else (),
+            path=config,
+            line=finding.budget.line if finding.budget and finding.over_budget else verdict.line,
+        )
+    counted = not verdict.uncounted
+    yield Check(
+        subject=verdict.model,
+        name="uncounted ops",
+        outcome="passed" if counted else "failed",
+        notes=() if counted else (_uncounted_note(verdict),),
+        path=config,
+        line=verdict.line,
+    )
+
+
+def _headline(verdict: Verdict, finding: Finding) -> Note:
+    """``resnet34: MACs went from … to … (+3.16 %); the lock allows …``."""
+    limits = []
+    if finding.over_lock:
+        limits.append("the lock allows {allowed}")
+    if finding.over_budget:
+        limits.append("the budget is {budget}")
+    moved = (
+        "are {now}"
+        if not finding.change
+        else "went from {locked} to {now} ({change}, {share})"
+        if finding.locked
+        else "went from {locked} to {now}"
+    )
+    return Note(
+        text="; ".join([f"{{model}}: {{figure}} {moved}", *limits]),
+        figures={
+            "model": Figure("text", verdict.model),
+            "figure": Figure("text", metric_name(finding.metric, verdict.now)),
+            "now": Figure("count", finding.now),
+            "locked": Figure("count", finding.locked),
+            "allowed": Figure("count", finding.allowed),
+            "budget": Figure("count", finding.budget.most if finding.budget else None),
+            "change": Figure("signed", finding.change),
+            "share": Figure("signed share", None if finding.share is None else float(finding.share)),
+        },
+    )
+
+
+def _reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
+    """The layers to blame in sentences; of one metric, those that changed it."""
+    if verdict.blame is None:
+        return ()
+    changes = [change for change in verdict.blame.changes if metric is None or change.of(metric)]
+    more = Note(
+        text="and {count} more changes",
+        figures={"count": Figure("count", len(changes) - MOST_REASONS)},
+    )
+    return (
+        *input_notes(verdict.model, verdict.blame),
+        *(change_note(change, verdict.now.convention) for change in changes[:MOST_REASONS]),
+        *([more] if len(changes) > MOST_REASONS else []),
+    )
+
+
+def _uncounted_note(verdict: Verdict) -> Note:
+    ops = Counter(line.op for line in verdict.uncounted)
+    return Note(
+        text="{model}: uncounted: {ops}; give each a rule with @resflops.rule, or let it pass by name "
+        "with allow-uncounted",
+        figures={
+            "model": Figure("text", verdict.model),
+            "ops": Figure("names", tuple(f"{op} ({_first(verdict, op)})" for op in ops)),
+        },
+    )
+
+
+def _first(verdict: Verdict, op: str) -> str:
+    lines = [line for line in verdict.uncounted if line.op == op]
+    calls = sum(line.calls for line in lines)
+    return f"{calls} calls, first in {lines[0].layer or 'the model itself'}"
+
+
+def _advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
+    """What to do about it, each command with the models that it is for."""
+    yield from (_uncounted_note(verdict) for verdict in verdicts if verdict.uncounted)
+    dearer = [each for each in verdicts if any(finding.over_lock for finding in each.findings)]
+    cheaper = [each for each in verdicts if each.cheaper]
+    stale = [each for each in verdicts if not each.as_locked and each not in dearer and each not in cheaper]
+    for concerned, text in (
+        (dearer, "To accept what is over the lock: resflops lock {models}, and commit {lock}."),
+        (cheaper, "Cheaper than locked; to hold it to that: resflops lock {models}, and commit {lock}."),
+        (stale, "Within the limits, but not quite what is locked; to renew {lock}: resflops lock {models}."),
+    ):
+        if concerned:
+            models = shlex.join(each.model for each in concerned)
+            yield Note(text=text, figures={"models": Figure("text", models), "lock": Figure("text", lock)})

@@ -1,0 +1,273 @@
+"""lock, check and diff on the command line: what they write, and that bad input is told and harms nothing."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import resflops
+from resflops.cli import main
+
+NET = """
+import torch
+from torch import nn
+
+def net(width=8, unknown=False):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, width, 3, padding=1)
+            self.fc = nn.Linear(width, 4)
+        def forward(self, x):
+            x = self.conv(x).mean((2, 3))
+            return self.fc(torch.special.bessel_j0(x) if unknown else x)
+    return Net()
+"""
+
+CONFIG = """
+[models.net]
+spec = "net.py:net"
+input = "1x3x8x8"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    (tmp_path / "resflops.toml").write_text(CONFIG, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def locked(project: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert main(["lock"]) == 0
+    capsys.readouterr()
+    return project
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def test_lock_writes_and_says_what(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lock"]) == 0
+    macs = 8 * 8 * 8 * 27 + 8 * 4
+    assert capsys.readouterr() == (
+        f"net: {macs:,} MACs, 260 parameters\nwrote resflops.lock; commit it\n", ""
+    )  # fmt: skip
+    assert main(["lock"]) == 0
+    assert capsys.readouterr().out == "resflops.lock stays as it is: nothing changed\n"
+    edit(project / "net.py", "width=8", "width=6")
+    assert main(["lock"]) == 0
+    now = 8 * 8 * 6 * 27 + 6 * 4
+    assert capsys.readouterr().out.startswith(f"net: was {macs:,} MACs, now {now:,} MACs, 196 parameters\n")
+
+
+def test_a_model_that_config_dropped_is_dropped_by_lock(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(locked / "resflops.toml", "models.net", "models.other")
+    assert main(["check"]) == 2
+    assert "has the model 'net', and resflops.toml has not" in capsys.readouterr().err
+    assert main(["lock"]) == 0
+    assert "net: dropped, since resflops.toml no longer names it" in capsys.readouterr().out
+
+
+def test_locking_one_model_leaves_the_others(locked: Path) -> None:
+    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
+        file.write('[models.second]\nspec = "net.py:net,width=4"\ninput = "1x3x8x8"\n')
+    edit(locked / "net.py", "width=8", "width=6")
+    assert main(["lock", "second"]) == 0
+    assert main(["check", "second"]) == 0
+    assert main(["check", "net"]) == 0  # cheaper
+    assert main(["lock", "--check", "net"]) == 1
+
+
+def test_help_shows_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--help"]) == 0
+    assert "[tool.resflops]" in " ".join(capsys.readouterr().out.split())
+
+
+BAD = {
+    "no-config": (lambda folder: (folder / "resflops.toml").unlink(), "nothing here says which models to watch"),
+    "no-toml": (lambda folder: edit(folder / "resflops.toml", "[", "[["), "is no TOML"),
+    "mistakes": (lambda folder: edit(folder / "resflops.toml", "input", "inptu"), "models.net.inptu: there is no such key"),
+    "no-lock": (lambda folder: (folder / "resflops.lock").unlink(), "there is no lock file resflops.lock"),
+    "truncated": (
+        lambda folder: (folder / "resflops.lock").write_text((folder / "resflops.lock").read_text()[:300]),
+        "resflops.lock is cut off or was edited by hand",
+    ),
+    "edited": (lambda folder: edit(folder / "resflops.lock", "params = 260", "params = 261"), "layers add up to 260"),
+    "merging": (
+        lambda folder: edit(folder / "resflops.lock", "params = 260", "<<<<<<< HEAD\nparams = 260\n=======\n"),
+        "is in the middle of a merge (<<<<<<< in line",
+    ),
+    "newer": (
+        lambda folder: edit(folder / "resflops.lock", "schema_version = 1", "schema_version = 2"),
+        "schema version 2, and this resflops reads 1; upgrade resflops",
+    ),
+    "no-longer-builds": (lambda folder: edit(folder / "net.py", "nn.Linear", "nn.Liner"), "model 'net': net.py:net could not be built"),
+    "no-longer-imports": (lambda folder: edit(folder / "net.py", "import torch", "import trch"), "importing net.py raised ModuleNotFoundError"),
+    "no-longer-runs": (lambda folder: edit(folder / "net.py", "nn.Linear(width", "nn.Linear(9"), "model 'net': net.py:net: Net on input"),
+    "no-such-model": (lambda folder: edit(folder / "resflops.toml", "net.py:net", "resnet43"), "no model named 'resnet43'"),
+    "other-convention": (lambda folder: edit(folder / "resflops.toml", 'input', 'convention = "flops"\ninput'), "it under macs"),
+    "not-locked-yet": (
+        lambda folder: edit(folder / "resflops.toml", "[models.net]", '[models.second]\nspec = "vgg19"\n[models.net]'),
+        "resflops.toml:2: the model 'second' is not locked yet",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_told_once_and_the_lock_is_left_alone(
+    locked: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    spoil, says = BAD[name]
+    spoil(locked)
+    lock = locked / "resflops.lock"
+    before = lock.read_bytes() if lock.exists() else None
+    assert main(["check"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+    assert err.startswith("resflops: ")
+    assert "Traceback" not in err
+    # What lock could mend it does not touch either, unless the mending is its very purpose.
+    if name not in {"no-lock", "other-convention", "not-locked-yet"}:
+        assert main(["lock"]) == 2
+        assert says in capsys.readouterr().err
+    assert (lock.read_bytes() if lock.exists() else None) == before
+    assert not list(locked.glob(".resflops.lock.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("check nte", "has no model 'nte'; closest: net; it has net"),
+        ("check --format junti", "closest: junit"),
+        ("check --report x.docx", "its ending names no format"),
+        ("check --report /nonexistent/x.md", "no folder /nonexistent"),
+        ("check --config none.toml", "could not read"),
+        ("table --models vgg19 --format junit", "no format named 'junit'"),
+        ("diff net.py:net", "compares two things, and 1 are named"),
+        ("diff resnet18 resnet43", "no model named 'resnet43'"),
+        ("diff resflops.lock resflops.toml", "no lock file: it has no schema_version"),
+        ("diff --rev HEAD", "is in no git repository"),
+        ("diff --rev main..", "is in no git repository"),
+    ],
+)
+def test_a_mistaken_argument_is_named(
+    locked: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(locked.parent))
+    assert main(arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+
+
+def test_a_model_that_fails_is_told_beside_others_that_fail(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (locked / "resflops.toml").write_text('[models]\na = "resnet43"\nb = "net.py:nut"\n', encoding="utf-8")
+    assert main(["lock"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("resflops: model 'a': no model named 'resnet43'")
+    assert second.startswith("model 'b': 'net.py:nut'")
+
+
+def test_uncounted_ops_fail_the_check_unless_allowed(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(locked / "net.py", "unknown=False", "unknown=True")
+    assert main(["lock"]) == 0
+    assert "is not counted; resflops check fails until it is" in capsys.readouterr().err
+    assert main(["check"]) == 1
+    said = capsys.readouterr().out
+    assert "net failed" in said
+    op = said.partition("net: uncounted: ")[2].partition(" ")[0]
+    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
+        file.write(f'allow-uncounted = ["{op}"]\n')
+    assert main(["check"]) == 0
+
+
+def test_the_dtype_is_the_models_and_the_inputs(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
+        file.write('dtype = "bfloat16"\n')
+    assert main(["check"]) == 0
+    assert "net: its input float32 became bfloat16" in capsys.readouterr().out
+
+
+def test_every_format_says_the_same(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(locked / "net.py", "width=8", "width=9")
+    more = 8 * 8 * 27 + 4
+    assert (
+        main(["check", "--report", "a.md", "--report", "a.xml", "--report", "a.csv", "--out", "a.json"]) == 1
+    )
+    assert capsys.readouterr() == ("", "")
+    assert f"+{more:,}" in (locked / "a.md").read_text(encoding="utf-8")
+    suite = ET.fromstring((locked / "a.xml").read_text(encoding="utf-8"))
+    assert suite.attrib == {"tests": "4", "failures": "2", "errors": "0"}
+    messages = [failure.attrib["message"] for failure in suite.iter("failure")]
+    assert [f"+{more:,}" in messages[0], "+32" in messages[1]] == [True, True]
+    assert "conv: 3×3×3→8 became 3×3×3→9" in next(suite.iter("failure")).text
+    document = json.loads((locked / "a.json").read_text(encoding="utf-8"))
+    assert not document["passed"]
+    assert sum(change["macs"] for change in document["changes"]) == more
+    rows = list(csv.DictReader(io.StringIO((locked / "a.csv").read_text(encoding="utf-8"))))
+    assert [row["change"] for row in rows] == [str(more), "32", "0"]
+    assert main(["check", "--format", "github"]) == 1
+    first, second, title = capsys.readouterr().out.splitlines()
+    assert first.startswith("::error file=resflops.toml,line=2,title=net%3A MACs::net: MACs went from ")
+    assert second.startswith("::error file=resflops.toml,line=2,title=net%3A parameters::")
+    assert title == "Cost gate: net failed"
+    edit(locked / "net.py", "width=9", "width=7")
+    assert main(["check", "--format", "github"]) == 0
+    assert capsys.readouterr().out.startswith("::notice file=resflops.toml,line=2,title=net%3A MACs::")
+
+
+def test_diff_of_specs_locks_and_traces_is_the_same(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def difference(*things: str) -> list[dict]:
+        assert main(["diff", *things, "--format", "json"]) == 0
+        return json.loads(capsys.readouterr().out)["changes"]
+
+    (locked / "resflops.lock").rename(locked / "before.lock")
+    edit(locked / "resflops.toml", "net.py:net", "net.py:net,width=9")
+    assert main(["lock"]) == 0
+    capsys.readouterr()
+    for width in (8, 9):
+        resflops.trace(resflops.load(f"net.py:net,width={width}"), (1, 3, 8, 8)).save(f"{width}.json")
+    of_specs = difference("net.py:net", "net.py:net,width=9", "--input", "1x3x8x8")
+    of_locks = difference("before.lock", "resflops.lock")
+    of_traces = difference("8.json", "9.json")
+    assert [row["macs"] for row in of_specs] == [8 * 8 * 27, 4]
+    for other in (of_locks, of_traces):
+        assert [(row["layer"], row["macs"], row["params"]) for row in other] == [
+            (row["layer"], row["macs"], row["params"]) for row in of_specs
+        ]
+
+
+def test_diff_of_locks_shows_models_that_only_one_has(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (locked / "resflops.lock").rename(locked / "before.lock")
+    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
+        file.write('[models.new]\nspec = "net.py:net,width=4"\ninput = "1x3x8x8"\n')
+    assert main(["lock"]) == 0
+    capsys.readouterr()
+    assert main(["diff", "before.lock", "resflops.lock"]) == 0
+    said = capsys.readouterr().out
+    assert "net: no layer differs." in said
+    assert f"{8 * 8 * 4 * 27 + 16:,}" in said

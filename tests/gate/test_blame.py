@@ -1,0 +1,200 @@
+"""The layers to blame: what became of each, and that nothing is lost or counted twice."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as some
+from torch import nn
+
+import resflops
+from resflops.errors import UsageError
+from resflops.gate.bill import METRICS, Bill, BillLine, bill_of
+from resflops.gate.blame import Blame, blame
+from resflops.gate.form import Form, forms
+from resflops.gate.matching import LARGEST_TABLE, matched
+
+
+def bill(model: nn.Module, size: int = 32, **settings) -> Bill:
+    return bill_of(resflops.count(model, (1, 3, size, size), **settings))
+
+
+def stack(*widths: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in zip((3, *widths), widths, strict=False):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()]
+    return nn.Sequential(*layers).eval()
+
+
+class Named(nn.Module):
+    """A network whose blocks are called as they are given, in their order."""
+
+    def __init__(self, **blocks: nn.Module) -> None:
+        super().__init__()
+        for name, block in blocks.items():
+            self.add_module(name, block)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for block in self.children():
+            x = block(x)
+        return x
+
+
+def said(found: Blame) -> list[tuple[str, str, str, int]]:
+    return [(change.kind, change.name, change.new_name, change.macs) for change in found.changes]
+
+
+def adds_up(found: Blame) -> bool:
+    return all(sum(change.of(metric) for change in found.changes) == found.of(metric) for metric in METRICS)
+
+
+PLANE = 32 * 32 * 9
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        pytest.param(stack(8, 16), stack(8, 16), [], id="nothing"),
+        pytest.param(
+            stack(8, 16, 16, 8),
+            stack(8, 16, 32, 8),
+            [
+                ("changed", "6", "", PLANE * 16 * 16),
+                ("changed", "9", "", PLANE * 16 * 8),
+                ("changed", "7", "", 0),
+            ],
+            id="a wider layer",
+        ),
+        pytest.param(
+            stack(8, 16, 16),
+            stack(8, 8, 16, 16),
+            [
+                ("added", "3", "", PLANE * 8 * 8),
+                ("added", "4", "", 0),
+                *(("moved", str(place), str(place + 3), 0) for place in (3, 4, 6, 7)),
+            ],
+            id="a layer put in before others, whose numbers shift",
+        ),
+        pytest.param(
+            Named(layer=stack(8, 16), head=nn.Conv2d(16, 4, 1)),
+            Named(stage=stack(8, 16), head=nn.Conv2d(16, 4, 1)),
+            [("renamed", "layer", "stage", 0)],
+            id="a renamed block",
+        ),
+        pytest.param(
+            stack(8, 16), Named(backbone=stack(8, 16)), [("renamed", "", "backbone", 0)], id="a model put into another"
+        ),
+        pytest.param(
+            Named(a=nn.Conv2d(3, 3, 3, padding=1), b=nn.Conv2d(3, 3, 5, padding=2)),
+            Named(b=nn.Conv2d(3, 3, 5, padding=2), a=nn.Conv2d(3, 3, 3, padding=1)),
+            [("moved", "a", "", 0)],
+            id="two layers in the other order",
+        ),
+        pytest.param(
+            Named(layer=Named(a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(8, 8, 3))),
+            Named(stage=Named(a=nn.Conv2d(3, 8, 3), b=nn.Conv2d(8, 8, 1))),
+            [("changed", "layer.b", "stage.b", 8 * 8 * (30 * 30 - 28 * 28 * 9)), ("renamed", "layer.a", "stage.a", 0)],
+            id="a change inside a renamed block",
+        ),
+        pytest.param(
+            Named(a=stack(8), fc=nn.Conv2d(8, 8, 3)),
+            Named(a=stack(8), fc=nn.ConvTranspose2d(8, 8, 3)),
+            [("changed", "fc", "", 8 * 8 * 9 * (32 * 32 - 30 * 30))],
+            id="another op under the same name",
+        ),
+        pytest.param(
+            Named(a=stack(8), b=nn.Conv2d(8, 3, 1)),
+            Named(a=stack(8)),
+            [("removed", "b", "", -32 * 32 * 8 * 3)],
+            id="a removed layer",
+        ),
+    ],
+)  # fmt: skip
+def test_what_became_of_each_layer(before, after, changes) -> None:
+    found = blame(bill(before), bill(after))
+    assert said(found) == changes
+    assert adds_up(found)
+
+
+def test_a_larger_input_changes_every_layer_and_none_is_added() -> None:
+    found = blame(bill(stack(8, 16)), bill(stack(8, 16), size=64))
+    assert said(found) == [
+        ("changed", "3", "", 3 * PLANE * 8 * 16),
+        ("changed", "0", "", 3 * PLANE * 3 * 8),
+        ("changed", "1", "", 0),
+        ("changed", "4", "", 0),
+    ]
+
+
+def test_a_longer_network_of_equal_blocks_has_its_last_block_added() -> None:
+    found = blame(bill(resflops.load("resnet20")), bill(resflops.load("resnet32")))
+    added = {change.name.rpartition(".")[0] for change in found.changes}
+    assert {change.kind for change in found.changes} == {"added"}
+    assert added == {f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (3, 4)}
+    assert adds_up(found)
+
+
+def test_a_network_too_long_for_the_best_alignment_is_still_aligned() -> None:
+    before, after = bill(resflops.load("resnet1202")), bill(Named(net=resflops.load("resnet1202")))
+    assert len(before.lines) * len(after.lines) > LARGEST_TABLE
+    (change,) = blame(before, after).changes
+    assert (change.kind, change.new_name, change.layers) == ("renamed", "net", len(before.lines))
+
+
+def test_the_wording_of_the_issue() -> None:
+    """3×3×256→256 became 3×3×256→512."""
+    before = bill(nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 256, 3, padding=1)), size=14)
+    after = bill(nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 512, 3, padding=1)), size=14)
+    (change,) = blame(before, after).changes
+    assert change.macs == 115_605_504
+    assert forms(change.before, change.after) == (
+        Form(kernel=(3, 3), features=(256, 256)),
+        Form(kernel=(3, 3), features=(256, 512)),
+    )
+
+
+def test_a_form_shows_only_what_differs() -> None:
+    plain = BillLine(
+        layer="c", op="conv2d", input=(1, 8, 9, 9), output=(1, 8, 9, 9), kernel=(3, 3), params=576
+    )
+    with_bias = BillLine(
+        **{**{name: getattr(plain, name) for name in plain.__struct_fields__}, "params": 584}
+    )
+    assert forms(plain, with_bias)[1] == Form(kernel=(3, 3), features=(8, 8), params=584)
+    assert forms(None, plain) == (None, Form(kernel=(3, 3), features=(8, 8), size=(9, 9)))
+    add = BillLine(layer="", op="add", input=(1, 4), output=(1, 4))
+    assert forms(add, None)[0] == Form(shapes=((1, 4),))
+
+
+def test_bills_of_different_conventions_do_not_compare() -> None:
+    with pytest.raises(UsageError, match="under different conventions do not compare"):
+        blame(bill(stack(8)), bill(stack(8), convention="flops"))
+
+
+lines = some.builds(
+    BillLine,
+    layer=some.sampled_from(["a", "b", "a.0", "a.1", "b.0", "b.1", ""]),
+    op=some.sampled_from(["conv2d", "linear"]),
+    params=some.integers(0, 2),
+    macs=some.integers(0, 3),
+)
+lists = some.lists(lines, max_size=12)
+
+
+@given(lists, lists)
+def test_every_line_is_in_one_pair_at_most_and_the_changes_add_up(before: list, after: list) -> None:
+    ordered, jumped = matched(before, after)
+    pairs = [*ordered, *jumped]
+    assert len({old for old, _ in pairs}) == len({new for _, new in pairs}) == len(pairs)
+    assert ordered == sorted(ordered)
+    assert [new for _, new in ordered] == sorted(new for _, new in ordered)
+    found = blame(
+        Bill(model="a", spec="a", inputs=(), convention="macs", lines=tuple(before)),
+        Bill(model="a", spec="a", inputs=(), convention="macs", lines=tuple(after)),
+    )
+    assert adds_up(found)
+    assert (before == after) <= (not found.changes)
+
+
+@given(lists)
+def test_no_line_is_to_blame_for_nothing(same: list) -> None:
+    assert matched(same, same) == ([(place, place) for place in range(len(same))], [])

@@ -1,0 +1,92 @@
+"""Verdicts: what passes, what fails, and what lock and configuration must agree on."""
+
+from pathlib import Path
+
+import pytest
+
+from resflops.errors import SchemaError
+from resflops.gate.bill import Bill, BillLine
+from resflops.gate.config import Budget, Config, ModelConfig
+from resflops.gate.lockfile import Lock
+from resflops.gate.quantities import read_tolerance
+from resflops.gate.verdict import check_lock_names, verdict
+
+
+def bill(macs: int, params: int = 10, *, convention: str = "macs", uncounted: str = "") -> Bill:
+    lines = [BillLine(layer="conv", op="conv2d", macs=macs, params=params, total=macs)]
+    if uncounted:
+        lines.append(BillLine(layer="odd", op=uncounted, calls=2, counted=False))
+    return Bill(model="net", spec="net", inputs=(), convention=convention, lines=tuple(lines))
+
+
+@pytest.mark.parametrize(
+    ("now", "tolerance", "budget", "standing", "passed"),
+    [
+        (1000, None, None, "as locked", True),
+        (1001, None, None, "over lock", False),
+        (999, None, None, "cheaper", True),
+        (1010, "+1%", None, "within tolerance", True),
+        (1011, "+1%", None, "over lock", False),
+        (1000, None, 1000, "as locked", True),
+        (1000, None, 999, "over budget", False),
+        (1001, None, 999, "over lock and budget", False),
+        (999, None, 998, "over budget", False),
+    ],
+)
+def test_a_figure_is_held_to_lock_and_budget(now, tolerance, budget, standing, passed) -> None:
+    found = verdict(
+        bill(now),
+        locked=bill(1000),
+        budgets={} if budget is None else {"macs": Budget(most=budget, text=str(budget), line=1)},
+        tolerances={} if tolerance is None else {"macs": read_tolerance(tolerance)},
+    )
+    macs, params, buffers = found.findings
+    assert (macs.standing, macs.passed, found.passed) == (standing, passed, passed)
+    assert params.standing == buffers.standing == "as locked"
+
+
+def test_every_metric_is_held_to_the_lock() -> None:
+    found = verdict(bill(1000, params=11), locked=bill(1000), budgets={}, tolerances={})
+    assert not found.passed
+    assert [finding.metric for finding in found.findings if not finding.passed] == ["params"]
+
+
+def test_under_another_convention_the_total_is_held_too() -> None:
+    found = verdict(
+        bill(5, convention="flops"), locked=bill(4, convention="flops"), budgets={}, tolerances={}
+    )
+    assert [finding.metric for finding in found.findings if not finding.passed] == ["macs", "total"]
+
+
+def test_a_cheaper_model_that_has_more_parameters_is_no_improvement() -> None:
+    found = verdict(bill(999, params=11), locked=bill(1000), budgets={}, tolerances={})
+    assert (found.passed, found.cheaper) == (False, False)
+
+
+def test_budgets_alone_need_no_lock() -> None:
+    found = verdict(bill(5), locked=None, budgets={"macs": Budget(most=5, text="5", line=1)}, tolerances={})
+    assert found.passed
+    assert found.blame is None
+    assert [finding.standing for finding in found.findings] == ["within budget"]
+
+
+def test_an_uncounted_op_fails_unless_it_is_allowed_by_name() -> None:
+    same = bill(5, uncounted="my.op")
+    for allowed, passed in (((), False), (("other.op",), False), (("my.op",), True)):
+        found = verdict(same, locked=same, budgets={}, tolerances={}, allowed=frozenset(allowed))
+        assert found.passed == passed
+
+
+@pytest.mark.parametrize(
+    ("locked", "says"),
+    [
+        ({"net": bill(1), "nut": bill(1)}, "has the model 'nut', and .* has not; closest: net"),
+        ({}, "p.toml:7: the model 'net' is not locked yet"),
+        ({"net": bill(1, convention="flops")}, "counted under macs, and .* has it under flops"),
+    ],
+)
+def test_lock_and_configuration_are_about_the_same(locked, says) -> None:
+    model = ModelConfig(name="net", spec="net", line=7)
+    config = Config(path=Path("p.toml"), lock=Path("r.lock"), models={"net": model})
+    with pytest.raises(SchemaError, match=says):
+        check_lock_names(config, Lock(bills=locked), (model,))
