@@ -158,7 +158,7 @@ def ops_table() -> Table:
         title="Ops with a rule",
         columns=(
             Column(key="work", heading="work", wraps=True, repeats=False),
-            Column(key="gradient", heading="gradient, in the backward pass", wraps=True),
+            Column(key="gradient", heading="gradient, in the backward pass", wraps=True, detail=1),
             Column(key="ops", heading="of the ops", kind="names", wraps=True),
         ),
         rows=tuple({"ops": ops, "work": work, "gradient": back} for (work, back), ops in _grouped(said)),

@@ -300,8 +300,9 @@ def test_a_loop_over_the_experts_that_were_chosen_is_run_for_real_and_says_so(de
     case = mixtral(experts_implementation="eager")
     cost = resflops.count(built(case, device), **inputs_of(case, device))
     assert cost.trace.execution == "real"
-    [note] = cost.trace.notes
+    note, *zeros = cost.trace.notes
     assert "run for real on the CPU" in note
+    assert zeros == ["it was run on input_ids: given without values, taken as zeros"] * (device == "meta")
     assert "model.layers.0.mlp.experts" in note
     # Who goes where is chance, or a draw where the weights are zeros; every token goes to as many of them.
     downs = [
