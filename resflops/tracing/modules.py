@@ -57,20 +57,21 @@ class Modules:
         self.lazy = False
         """Whether the first call would give some parameters their shapes."""
         self._modules: list[nn.Module] = []
-        self._parameters: list[Tensor] = []
-        self._buffers: list[Tensor] = []
+        # In the order of the records; None for a bias, say, that a module does without.
+        self._parameters: list[Tensor | None] = []
+        self._buffers: list[Tensor | None] = []
         self.records = tuple(self._found())
-        distinct = {*map(id, self._parameters), *map(id, self._buffers)}
-        if len(distinct) < len(self._parameters) + len(self._buffers):
+        met = [id(each) for each in (*self._parameters, *self._buffers) if each is not None]
+        if len(set(met)) < len(met):
             self.records = tuple(self._tied())
 
     @property
     def origins(self) -> dict[int, int]:
         """Id of a trainable parameter to what ``OpRecord.producers`` calls it."""
-        last = PARAMETER - len(self._parameters) + 1
+        parameters = [each for each in self._parameters if each is not None]
         # From the last to the first: a tied one goes by its first place.
-        backwards = enumerate(reversed(self._parameters), last)
-        return {id(tensor): place for place, tensor in backwards if tensor.requires_grad}
+        backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
+        return {id(each): place for place, each in backwards if each.requires_grad}
 
     def _found(self) -> list[ModuleRecord]:
         # named_modules() takes a nest of generators as deep as the model, and longer than recording its ops.
@@ -83,7 +84,10 @@ class Modules:
             paths[id(module)] = path
             modules.append(module)
             parameters, buffers, children = module._parameters, module._buffers, module._modules
-            attributes += (module.__dict__, parameters, buffers, children)
+            # A scripted module keeps its own in C++, behind something that is no dict.
+            attributes += (module.__dict__, parameters, buffers, children)[
+                : 4 if type(children) is dict else 1
+            ]
             cls, base, lazy = _CLASSES[type(module)]
             if lazy:
                 self.lazy, parameters, buffers = True, {}, {}
@@ -103,8 +107,6 @@ class Modules:
                 waiting += [
                     (prefix + name, child) for name, child in reversed(children.items()) if child is not None
                 ]
-        # A scripted module keeps its own in C++, behind something that is no dict.
-        self.attributes = [each for each in attributes if type(each) is dict]
         return records
 
     def _tied(self) -> Iterator[ModuleRecord]:
@@ -125,10 +127,19 @@ class Modules:
             )
 
 
-def _tensor_records(tensors: Mapping[str, Tensor | None], met: list[Tensor]) -> tuple[TensorRecord, ...]:
-    own = [(name, tensor) for name, tensor in tensors.items() if tensor is not None]
-    met += [tensor for _, tensor in own]
-    return _records_of(tuple([(name, each.shape, each.dtype, each.requires_grad) for name, each in own]))
+def _tensor_records(
+    tensors: Mapping[str, Tensor | None], met: list[Tensor | None]
+) -> tuple[TensorRecord, ...]:
+    met += tensors.values()
+    return _records_of(
+        tuple(
+            [
+                (name, each.shape, each.dtype, each.requires_grad)
+                for name, each in tensors.items()
+                if each is not None
+            ]
+        )
+    )
 
 
 # A network's layers repeat each other, and so do the networks of a search: records are shared.
