@@ -162,7 +162,7 @@ class Recorder(TorchFunctionMode):
             return self._perform(form, call.inputs, call.affine, layer)
         with unseen_by_dispatch_modes():
             out = func(*args, **kwargs)
-        outs = call.inputs[:1] if form.in_place else _outputs(out)
+        outs = call.inputs[:1] if form.blank is None else _outputs(out)
         self.note(form.op, layer, call.inputs, outs, form.attributes, call.affine)
         return out
 
@@ -170,19 +170,18 @@ class Recorder(TorchFunctionMode):
         self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
     ) -> Any:
         """Record a described op, and make what it gives without running it."""
-        lend = self.blanks.lend
+        lend, blank = self.blanks.lend, form.blank
         try:
-            outs = [lend(kind) for kind in form.blanks]
+            out = inputs[0] if blank is None else lend(blank)
+            outs = (out, *[lend(each) for each in form.others]) if form.others else (out,)
         except (RuntimeError, TypeError) as error:
             raise too_large(layer, form.op, form.output_shapes[0]) from error
-        if form.in_place:
-            outs = [inputs[0], *outs]
         index = self._record(form, inputs, affine, layer)
-        if not form.in_place or self._grad_mode.on:
-            self._made[id(outs[0])] = index
-        if self._slots or len(outs) > 1:
+        if blank is not None or self._grad_mode.on:
+            self._made[id(out)] = index
+        if self._slots or form.others:
             self._number(outs, index)
-        return outs[0] if form.pack is None else form.pack(tuple(outs))
+        return out if form.pack is None else form.pack(outs)
 
     def _in_steps(
         self,

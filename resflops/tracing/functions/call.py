@@ -48,9 +48,10 @@ class Form(Struct, frozen=True, gc=False):
     output_shapes: tuple[Shape, ...]
     dtype: str
     attributes: dict[str, Attribute]
-    blanks: tuple[Blank, ...] = ()
-    """What to make for its outputs; for a call in place, for those after the first."""
-    in_place: bool = False
+    blank: Blank | None = None
+    """What to make for its output; None where that is the first input itself."""
+    others: tuple[Blank, ...] = ()
+    """What to make for further outputs."""
     pack: Callable[[tuple[Tensor, ...]], Any] | None = None
     inputs: tuple[int, ...] = ()
     """Where its inputs stand among the arguments of any call of this form."""
@@ -68,7 +69,7 @@ class Form(Struct, frozen=True, gc=False):
     ) -> "Form":
         """The form of a call with one output, of the inputs' type."""
         shapes, name = plain_shapes((shape,)), DTYPE_NAMES[dtype]
-        return cls(op, plain_shapes(input_shapes), shapes, name, attributes, ((shape, dtype),))
+        return cls(op, plain_shapes(input_shapes), shapes, name, attributes, (shape, dtype))
 
 
 class Formed(Struct, gc=False):
@@ -89,17 +90,15 @@ def plain_shapes(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
 def form_of(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> Form:
     """The form of a call; of one that serves again, with the places of its tensors."""
     kind = call.dtype or call.inputs[0].dtype
-    blanks = [] if call.in_place else [(call.shape, kind)]
-    for shape, other in call.others:
-        blanks.append((shape, other or call.inputs[0].dtype))
+    others = [(shape, other or call.inputs[0].dtype) for shape, other in call.others]
     return Form(
         op=call.op,
         input_shapes=plain_shapes(tuple([tensor.shape for tensor in call.inputs])),
         output_shapes=plain_shapes((call.shape, *[shape for shape, _ in call.others])),
         dtype=DTYPE_NAMES[kind],
         attributes=call.attributes,
-        blanks=tuple(blanks),
-        in_place=call.in_place,
+        blank=None if call.in_place else (call.shape, kind),
+        others=tuple(others),
         pack=call.pack,
         inputs=inputs,
         affine=affine,
