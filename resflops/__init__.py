@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Backward": "backward",
-    "CONVENTIONS": "conventions",
+    # Of the peers, and not of conventions: so that theirs are there, too.
+    "CONVENTIONS": "peers",
     "Convention": "conventions",
     "Cost": "cost",
     "GradientRow": "backward",

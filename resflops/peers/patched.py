@@ -1,0 +1,27 @@
+"""What calflops and DeepSpeed share: they patch the functions of torch.nn.functional and of torch.
+
+calflops was made from DeepSpeed's profiler. Both give two figures: MACs, of convolutions
+and matrix products alone, and FLOPs, which add an estimate of nearly everything else.
+"""
+
+from resflops.conventions import Prices
+from resflops.peers.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charged
+
+__all__ = ["FLOPS", "MACS"]
+
+PRODUCTS = ("linear", "matmul", "addmm", "baddbmm")
+
+MACS: dict[str, Prices] = charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRODUCTS), macs=1)
+
+FLOPS: dict[str, Prices] = {
+    **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
+    **charged(("linear", "matmul"), macs=2),
+    **charged(("addmm", "baddbmm"), macs=2, bias_adds=1),
+    **charged(
+        ("relu", "prelu", "elu", "leaky_relu", "relu6", "silu", "gelu", "gelu_tanh", "softmax", *POOLS),
+        input_elements=1,
+    ),
+    "batch_norm": {"input_elements": 1, "affine_input_elements": 1, "training_input_elements": 3},
+    **charged(("layer_norm", "group_norm", "instance_norm"), input_elements=4, affine_input_elements=1),
+}
+"""Neither charges the bias of a linear layer, though both charge that of a convolution."""
