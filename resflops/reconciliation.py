@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.conventions import Charge, Convention, charges_of
 from resflops.cost import cost_of
@@ -46,12 +47,12 @@ class Cause(Struct, frozen=True, kw_only=True):
     """What the peer counts more for it, in the peer's own unit; negative where it counts less."""
     ops: int
     """How many calls of ops."""
-    places: tuple[Place, ...]
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The layers where it comes from, numbers folded."""
-        return folded(place.layer for place in self.places)
+    layers: int
+    """How many layers."""
+    where: tuple[str, ...]
+    """Those layers, numbers folded."""
+    places: tuple[Place, ...] = ()
+    """Layer by layer; ``()`` where only the sums were kept."""
 
 
 class ParameterCause(Struct, frozen=True, kw_only=True):
@@ -96,6 +97,10 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     def difference(self) -> int | None:
         """The peer's figure less our multiply-accumulates, counted as often as the peer counts one."""
         return None if self.figure is None else self.figure - self.per_mac * self.macs
+
+    def without_places(self) -> "Reconciliation":
+        """The same without the layer by layer part of the causes, for a file of many models."""
+        return replace(self, causes=tuple(replace(cause, places=()) for cause in self.causes))
 
     @property
     def explained(self) -> bool:
@@ -173,6 +178,8 @@ def _cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
         name=name,
         amount=sum(sum(each) for each in places.values()),
         ops=sum(len(each) for each in places.values()),
+        layers=len({layer for layer, _ in places}),
+        where=folded(layer for layer, _ in places),
         places=tuple(
             Place(layer=layer, op=op, calls=len(each), amount=sum(each))
             for (layer, op), each in places.items()
