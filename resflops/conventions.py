@@ -138,8 +138,10 @@ def _charges_by_views(views: tuple[View, ...], trace: Trace) -> Callable[[OpReco
         return tuple(view for view in views if _looks_into(view, layer, module_at))
 
     def charges(record: OpRecord, work: Work) -> Iterator[Charge]:
+        # A counter of functions sees the einsum and not the product that it turns into.
+        op = "einsum" if "einsum" in record.attributes else record.op
         for view in seen_in(record.layer):
-            for name, unit in view.charges.get(record.op, _NO_PRICES).items():
+            for name, unit in view.charges.get(op, _NO_PRICES).items():
                 known = QUANTITIES[name]
                 amount = unit * known.measure(record, work, module_at.get(record.layer))
                 yield Charge(known, amount, view.again)

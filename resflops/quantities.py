@@ -196,6 +196,32 @@ def averaged_elements(record: OpRecord, work: Work, module: ModuleRecord | None)
     return windows
 
 
+@quantity("FLOP of an einsum, rounded to four digits", stands_for="macs")
+def rounded_einsum_flops(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Two per multiply-accumulate, as ``numpy.einsum_path`` prints the number: to four digits."""
+    del record, module
+    return int(float(f"{2 * work.macs:.3e}"))
+
+
+@quantity("MAC of an einsum, rounded to four digits", stands_for="macs")
+def rounded_einsum_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Half of what ``numpy.einsum_path`` prints, but exact for two equations that fvcore knows."""
+    if _relabelled(str(record.attributes.get("einsum"))) in ("abc,abd->acd", "abc,adc->adb"):
+        return work.macs
+    return rounded_einsum_flops(record, work, module) // 2
+
+
+def _relabelled(equation: str) -> str:
+    """An equation whose labels are a, b, c … in the order of their first places.
+
+    >>> _relabelled("bqd, bkd -> bqk")
+    'abc,adc->abd'
+    """
+    text = equation.replace(" ", "")
+    labels = dict.fromkeys(letter for letter in text if letter.isalpha())
+    return text.translate({ord(label): chr(ord("a") + place) for place, label in enumerate(labels)})
+
+
 @quantity("weight, once per sample, in a convolution once per output position", stands_for="macs")
 def weight_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """The weights of the module times the positions that torchinfo sees.

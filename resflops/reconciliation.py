@@ -7,7 +7,7 @@ right and the peer does what it says.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -124,6 +124,7 @@ def reconciled(
     version: str,
     figure: int,
     peer_params: int | None,
+    apart: Mapping[str, int] = {},
 ) -> Reconciliation:
     """Take the difference between a peer's figure and ours apart.
 
@@ -134,9 +135,13 @@ def reconciled(
         version: the peer's.
         figure: what the peer said.
         peer_params: what it said of parameters, if anything.
+        apart: what its own account charges for what is no op of the model, by cause.
     """
     cost = cost_of(trace)
-    causes = _causes(trace, using, cost.works)
+    causes = (
+        *_causes(trace, using, cost.works),
+        *(Cause(name=name, amount=amount, ops=0, layers=0, where=()) for name, amount in apart.items() if amount),
+    )
     params = parameter_causes(trace, peer)
     priced = using.per_mac * cost.macs + sum(cause.amount for cause in causes)
     return Reconciliation(

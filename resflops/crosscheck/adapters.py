@@ -27,6 +27,8 @@ class Said(Struct, frozen=True, kw_only=True):
     figures: dict[str, int]
     """Name of a convention to the figure under it."""
     params: int | None = None
+    apart: dict[str, int] = {}
+    """What the peer's own account charges for what is no op of the model: cause to amount."""
 
 
 Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Said]
@@ -172,7 +174,17 @@ def torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     """A torch.jit trace, and handlers for its ops."""
     from torchprofile import profile_macs
 
-    return Said(figures={"torchprofile": int(profile_macs(model, _positional(model, args, kwargs)))})
+    charged = profile_macs(model, _positional(model, args, kwargs), reduction=None)
+    assert isinstance(charged, dict)  # noqa: S101 - what it says it returns without a reduction
+    # A jit trace records the arithmetic that a model does on the sizes of its tensors.
+    sizes = [
+        macs for node, macs in charged.items()
+        if node.operator == "aten::mul" and node.outputs[0].shape == [] and node.outputs[0].dtype == "long"
+    ]  # fmt: skip
+    return Said(
+        figures={"torchprofile": sum(charged.values())},
+        apart={"arithmetic on the sizes of tensors": sum(sizes)},
+    )
 
 
 @adapter("FlopCounterMode")

@@ -107,6 +107,7 @@ def _reconciled_by(
             using,
             version=version,
             figure=outcome.figures[using.name],
+            apart=outcome.apart if using is each.convention else {},
             # Said once: with the main figure.
             peer_params=outcome.params if using is each.convention else None,
         )

@@ -34,6 +34,7 @@ FVCORE = register_peer(
                                 (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm", "bmm", "matmul", "mm"),
                                 macs=1,
                             ),
+                            "einsum": {"rounded_einsum_macs": 1},
                             "batch_norm": {
                                 "input_elements": 1,
                                 "affine_input_elements": 1,
@@ -59,6 +60,7 @@ FVCORE = register_peer(
             ),
             Defect(what="adds multiply-adds and single operations up in one number it calls flops",
                    issue="facebookresearch/fvcore#69"),
+            Defect(what="an einsum is counted in four digits, as numpy.einsum_path prints it"),
             Defect(what="recurrent layers count nothing", issue="facebookresearch/fvcore#98"),
         ),
     )

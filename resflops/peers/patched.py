@@ -16,6 +16,7 @@ MACS: dict[str, Prices] = charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRO
 FLOPS: dict[str, Prices] = {
     **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
     **charged(("linear", "matmul"), macs=2),
+    "einsum": {"rounded_einsum_flops": 1},
     **charged(("addmm", "baddbmm"), macs=2, bias_adds=1),
     **charged(
         ("relu", "prelu", "elu", "leaky_relu", "relu6", "silu", "gelu", "gelu_tanh", "softmax", *POOLS),
