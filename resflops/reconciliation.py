@@ -124,7 +124,7 @@ def reconciled(
     version: str,
     figure: int,
     peer_params: int | None,
-    apart: Mapping[str, int] = {},
+    apart: Mapping[str, int] | None = None,
 ) -> Reconciliation:
     """Take the difference between a peer's figure and ours apart.
 
@@ -140,7 +140,11 @@ def reconciled(
     cost = cost_of(trace)
     causes = (
         *_causes(trace, using, cost.works),
-        *(Cause(name=name, amount=amount, ops=0, layers=0, where=()) for name, amount in apart.items() if amount),
+        *(
+            Cause(name=name, amount=amount, ops=0, layers=0, where=())
+            for name, amount in (apart or {}).items()
+            if amount
+        ),
     )
     params = parameter_causes(trace, peer)
     priced = using.per_mac * cost.macs + sum(cause.amount for cause in causes)
@@ -172,7 +176,7 @@ def _causes(trace: Trace, using: Convention, works: tuple[Work | None, ...]) -> 
     for record, known in zip(trace.ops, works, strict=True):
         work = known or Work()
         family = family_of(record, trace.module_at.get(record.layer))
-        for name, amount in _differences(record, work, tuple(charges(record, work)), family, using.per_mac):
+        for name, amount in _differences(work, tuple(charges(record, work)), family, using.per_mac):
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
     causes = [_cause(name, places) for name, places in amounts.items()]
     return tuple(sorted(causes, key=lambda cause: -abs(cause.amount)))
@@ -193,7 +197,7 @@ def _cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
 
 
 def _differences(
-    record: OpRecord, work: Work, charges: tuple[Charge, ...], family: str, per_mac: int
+    work: Work, charges: tuple[Charge, ...], family: str, per_mac: int
 ) -> Iterator[tuple[str, int]]:
     """The reasons for which one op counts something else there than here, with how much each makes."""
     again = sum(charge.amount for charge in charges if charge.again)
@@ -228,13 +232,31 @@ def _of_products(family: str, theirs: int, ours: int) -> str:
 
 FAMILIES = {
     "convolutions": ("conv", "deform_conv"),
-    "normalisation": ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "local_response"),
+    "normalisation": (
+        "batch_norm",
+        "layer_norm",
+        "group_norm",
+        "instance_norm",
+        "rms_norm",
+        "local_response",
+    ),
     "pooling": ("avg_pool", "max_pool", "adaptive", "fractional"),
     "softmax": ("softmax", "log_softmax"),
     "interpolation": ("interpolate", "grid_sample", "upsample"),
     "embedding": ("embedding",),
     "recurrent layers": ("lstm", "gru", "rnn"),
-    "activation": ("relu", "prelu", "elu", "leaky_relu", "hardtanh", "gelu", "silu", "sigmoid", "tanh", "hard"),
+    "activation": (
+        "relu",
+        "prelu",
+        "elu",
+        "leaky_relu",
+        "hardtanh",
+        "gelu",
+        "silu",
+        "sigmoid",
+        "tanh",
+        "hard",
+    ),
     "arithmetic on single elements": ("add", "sub", "mul", "div", "mean", "sum", "pow", "sqrt", "exp", "neg"),
 }
 """Kinds of work by how their ops' names begin."""
@@ -318,4 +340,6 @@ def folded(paths: Iterable[str]) -> tuple[str, ...]:
 def _common(paths: list[str]) -> str:
     """One path for several that differ in numbers alone: those that differ become ``*``."""
     split = [re.split(r"(\d+)", path) for path in paths]
-    return "".join(parts[0] if Counter(parts)[parts[0]] == len(parts) else "*" for parts in zip(*split, strict=True))
+    return "".join(
+        parts[0] if Counter(parts)[parts[0]] == len(parts) else "*" for parts in zip(*split, strict=True)
+    )

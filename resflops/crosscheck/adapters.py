@@ -80,7 +80,7 @@ def fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> S
     from fvcore.nn import FlopCountAnalysis, parameter_count
 
     analysis = FlopCountAnalysis(model, _positional(model, args, kwargs))
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
     return Said(figures={"fvcore": _whole(analysis.total())}, params=parameter_count(model)[""])
 
 

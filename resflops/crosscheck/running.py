@@ -10,6 +10,7 @@ from torch import nn
 
 from resflops.crosscheck.adapters import ADAPTERS, Said
 from resflops.crosscheck.process import Failure, run_apart
+from resflops.errors import TraceError
 from resflops.peers import PEERS, Peer, peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import Reconciliation, reconciled
@@ -77,7 +78,11 @@ def reconcile_model(
                 continue
             say(f"running {each.name} on {traced.model}")
             if runnable is None:
-                runnable = on_cpu(model)
+                try:
+                    runnable = on_cpu(model)
+                except TraceError as error:
+                    yield from _failed(traced, each, version=version, reason=str(error))
+                    continue
             yield from _reconciled_by(each, version, traced, runnable, args, kwargs, seconds=seconds)
 
 
@@ -128,8 +133,8 @@ def _failed(traced: Trace, each: Peer, *, version: str, reason: str) -> Iterator
 def _not_installed(each: Peer) -> str:
     if each.distribution in ("thop", "ultralytics-thop"):
         return (
-            f"not installed: pip install {each.distribution}; thop and ultralytics-thop share the import name "
-            "thop, and the one installed last hides the other"
+            f"not installed: pip install {each.distribution}; thop and ultralytics-thop share the import "
+            "name thop, and the one installed last hides the other"
         )
     return f"not installed: pip install {each.distribution}"
 

@@ -36,6 +36,9 @@ CALFLOPS = register_peer(
                 views=(View(sees=SEES, charges=FLOPS),),
             ),
         ),
+        limits=(
+            "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+        ),
         defects=(
             Defect(what="scaled_dot_product_attention is not patched: fused attention counts nothing"),
             Defect(what="the operator @, torch.bmm and torch.mm count nothing; einsum no MACs"),

@@ -100,6 +100,9 @@ PTFLOPS = register_peer(
                 views=(_BY_MODULES, _ATTENTION, _AGAIN, _FUNCTIONS),
             ),
         ),
+        limits=(
+            "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+        ),
         defects=(
             Defect(what="activations and pools that are modules count twice"),
             Defect(what="functional linear layers count nothing, fused attention outside of "

@@ -42,6 +42,8 @@ class Peer(Struct, frozen=True, kw_only=True):
     counts_parameters: CountsParameters | None = None
     """None where it says nothing of parameters."""
     repository: str
+    limits: tuple[str, ...] = ()
+    """What its conventions cannot know of a trace, so that a remainder is left."""
     defects: tuple[Defect, ...] = ()
 
     @property
@@ -51,7 +53,12 @@ class Peer(Struct, frozen=True, kw_only=True):
 
     def verified_with(self, version: str) -> bool:
         """Whether the conventions have been verified with a version; what it was built for is no matter."""
-        return version.partition("+")[0] in self.versions
+        from packaging.version import InvalidVersion, Version
+
+        try:
+            return Version(version.partition("+")[0]) in map(Version, self.versions)
+        except InvalidVersion:
+            return False
 
 
 PEERS: dict[str, Peer] = {}

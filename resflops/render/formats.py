@@ -23,7 +23,7 @@ __all__ = [
     "written",
 ]
 
-RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share"))
+RIGHT: frozenset[Kind] = frozenset(("count", "difference", "rounded", "share", "fine share"))
 """Kinds that are set to the right, so that their digits stand below each other."""
 
 PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
@@ -106,6 +106,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "lines": lines,
     "names": lambda names: ", ".join(map(clean, names)),
     "count": lambda count: f"{count:,}",
+    "difference": lambda count: f"{count:+,}" if count else "0",
     "rounded": rounded,
     "share": share,
     "fine share": lambda part: share(part, digits=2),

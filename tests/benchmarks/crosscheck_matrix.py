@@ -1,6 +1,6 @@
 """Every peer on every built-in network and on torchvision's classification models.
 
-    python tests/benchmarks/crosscheck_matrix.py reports/data/crosscheck.json
+    python tests/benchmarks/crosscheck_matrix.py reports/data/crosscheck.json --report reports/crosscheck.md
 
 It goes on where it was stopped: a pair of model and peer that the file has already, in the
 peer's present version, is not run again. thop and ultralytics-thop share an import name, so
@@ -18,10 +18,12 @@ import time
 from pathlib import Path
 
 from resflops.crosscheck import environment, peers_named, reconcile_model
+from resflops.crosscheck_report import crosscheck_report
 from resflops.peers import PEERS, Peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import CrossCheck, Reconciliation
 from resflops.sources import names, open_model
+from resflops.storage import write_text
 
 PACKAGES = (
     "fvcore.nn", "thop", "ptflops", "torchinfo", "calflops", "deepspeed.profiling.flops_profiler", "torchprofile",
@@ -57,8 +59,11 @@ def wanted(spec: str, peers: tuple[Peer, ...], rows: list[Reconciliation], *, an
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
+    parser.add_argument("--report", type=Path, help="write the report as Markdown, too")
     parser.add_argument("--peers", nargs="+")
     parser.add_argument("--models", nargs="+", help="all if not given")
     parser.add_argument("--seconds", type=float, default=600)
@@ -84,13 +89,17 @@ def main() -> None:
         rows += [row.without_places() for row in found]
         order = {name: place for place, name in enumerate(PEERS)}
         places = {name: place for place, name in enumerate([*names(), *classification_models()])}
-        rows.sort(key=lambda row: (places.get(row.model, len(places)), row.model, order[row.peer], row.convention))
+        rows.sort(
+            key=lambda row: (places.get(row.model, len(places)), row.model, order[row.peer], row.convention)
+        )
         CrossCheck(rows=tuple(rows), environment=environment()).save(given.file)
         open_ones = [f"{row.convention}: {row.failure or row.unexplained or row.unexplained_params}"
                      for row in found if not row.explained]  # fmt: skip
         sys.stderr.write(
             f"{number}/{len(specs)} {spec} {time.monotonic() - started:.0f} s {'; '.join(open_ones)}\n"
         )
+    if given.report:
+        write_text(given.report, crosscheck_report(CrossCheck(rows=tuple(rows), environment=environment())))
 
 
 if __name__ == "__main__":
