@@ -48,8 +48,10 @@ def _provenance(results: CrossCheck) -> str:
     where = ", ".join(f"{name} {value}" for name, value in results.environment.items())
     versions = dict.fromkeys(f"{row.peer} {row.version}" for row in results.rows if row.version)
     return (
-        "Every peer was run on every model, each time in a process of its own, on a copy of the model in eval "
-        "mode on the CPU, batch size 1. Its figure less our multiply-accumulates (convention `macs`) is taken "
+        "Every peer was run on every model, each time in a process of its own, on a copy of the "
+        "model in eval "
+        "mode on the CPU, batch size 1. Its figure less our multiply-accumulates (convention `macs`) "
+        "is taken "
         "apart op by op, as the peer's convention prices it; what is left after that is *unexplained*. This "
         "page is made from `data/crosscheck.json`, which `python tests/benchmarks/crosscheck_matrix.py "
         f"reports/data/crosscheck.json` makes.\n\nRun with {where}; {', '.join(versions)}."
@@ -184,9 +186,15 @@ def _missed(model: str, rows: Sequence[Reconciliation]) -> Table:
             }
             for cause in causes
         ] or [
-            {"convention": row.convention, "cause": "nothing is missed", "amount": 0, "share": 0.0, "layers": 0,
-             "where": ()}
-        ]  # fmt: skip
+            {
+                "convention": row.convention,
+                "cause": "nothing is missed",
+                "amount": 0,
+                "share": 0.0,
+                "layers": 0,
+                "where": (),
+            }
+        ]
     return Table(
         title=f"{model}: what each peer does not see of {rows[0].macs:,} MACs",
         columns=(

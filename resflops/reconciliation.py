@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from resflops.conventions import Charge, Convention, charges_of
@@ -112,7 +112,7 @@ class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
     """All peers on some models."""
 
     rows: tuple[Reconciliation, ...]
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = field(default_factory=dict)
     """Versions of Python and torch, and the kind of machine."""
 
 

@@ -110,7 +110,7 @@ def _result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
 
 def _read_all(source: int, *, until: float) -> bytes | None:
     """All that is sent until the other end is closed; None if that takes too long."""
-    parts = []
+    parts: list[bytes] = []
     while (left := until - time.monotonic()) > 0:
         ready, _, _ = select.select([source], [], [], left)
         if ready:

@@ -28,8 +28,10 @@ CALFLOPS = register_peer(
             Convention(
                 name="calflops-flops",
                 counts=(
-                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per LayerNorm element, "
-                    "elements of activations, pools and softmax; biases of linear layers and fused attention not"
+                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per "
+                    "LayerNorm element, "
+                    "elements of activations, pools and softmax; biases of linear layers and fused "
+                    "attention not"
                 ),
                 source="calflops.calculate_flops(model), the first of its figures: FLOPs",
                 per_mac=2,
@@ -40,11 +42,17 @@ CALFLOPS = register_peer(
             "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
         ),
         defects=(
-            Defect(what="scaled_dot_product_attention is not patched: fused attention counts nothing"),
-            Defect(what="the operator @, torch.bmm and torch.mm count nothing; einsum no MACs"),
+            Defect(
+                what="scaled_dot_product_attention is not patched: fused attention counts nothing",
+                issue="MrYxJ/calculate-flops.pytorch#48",
+            ),
+            Defect(
+                what="the operator @, torch.bmm and torch.mm count nothing; einsum no MACs",
+                issue="MrYxJ/calculate-flops.pytorch#48",
+            ),
             Defect(what="a module that is used in several places counts all its calls in each"),
             Defect(what="parameters that require no gradient are left out"),
             Defect(what="leaves torch.nn.functional patched after an exception"),
         ),
     )
-)  # fmt: skip
+)

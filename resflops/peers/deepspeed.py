@@ -31,7 +31,8 @@ DEEPSPEED = register_peer(
             Convention(
                 name="DeepSpeed-flops",
                 counts=(
-                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per LayerNorm element, "
+                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per "
+                    "LayerNorm element, "
                     "elements of activations, pools and softmax; biases of linear layers not"
                 ),
                 source="deepspeed's get_model_profile(model), the first of its figures: FLOPs",
@@ -40,6 +41,10 @@ DEEPSPEED = register_peer(
             ),
         ),
         defects=(
+            Defect(
+                what="before it patched them, fused attention and the operator @ counted nothing",
+                issue="deepspeedai/DeepSpeed#4723",
+            ),
             Defect(what="einsum counts FLOPs and no MACs"),
             Defect(what="changes the model it profiles", issue="deepspeedai/DeepSpeed#2292"),
         ),

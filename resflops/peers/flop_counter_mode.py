@@ -27,8 +27,14 @@ FLOP_COUNTER_MODE = register_peer(
                     View(
                         sees="the aten ops that reach the dispatcher",
                         charges=charged(
-                            (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *MATRIX_PRODUCTS, "linear", "einsum",
-                             "scaled_dot_product_attention"),
+                            (
+                                *CONVOLUTIONS,
+                                *TRANSPOSED_CONVOLUTIONS,
+                                *MATRIX_PRODUCTS,
+                                "linear",
+                                "einsum",
+                                "scaled_dot_product_attention",
+                            ),
                             macs=2,
                         ),
                     ),
@@ -36,10 +42,15 @@ FLOP_COUNTER_MODE = register_peer(
             ),
         ),
         defects=(
-            Defect(what="in eval mode under no_grad, MultiheadAttention takes a fused path that counts nothing",
-                   issue="pytorch/pytorch#195460"),
+            Defect(
+                what="before torch 2.15, fused attention on the CPU counted nothing",
+                issue="pytorch/pytorch#195460",
+            ),
+            Defect(
+                what="in eval mode under no_grad, MultiheadAttention takes a fused path that counts nothing"
+            ),
             Defect(what="custom ops count nothing and are not reported", issue="pytorch/pytorch#131041"),
             Defect(what="the backward pass of a grouped convolution is counted as if it had no groups"),
         ),
     )
-)  # fmt: skip
+)

@@ -21,8 +21,10 @@ FVCORE = register_peer(
             Convention(
                 name="fvcore",
                 counts=(
-                    "multiply-accumulates, 2 per BatchNorm element, 5 per LayerNorm or GroupNorm element, the "
-                    "inputs of adaptive average pools, the outputs of upsamplings; biases, activations, other "
+                    "multiply-accumulates, 2 per BatchNorm element, 5 per LayerNorm or GroupNorm "
+                    "element, the "
+                    "inputs of adaptive average pools, the outputs of upsamplings; biases, "
+                    "activations, other "
                     "pools and fused attention not"
                 ),
                 source="fvcore.nn.FlopCountAnalysis(model, inputs).total()",
@@ -31,7 +33,15 @@ FVCORE = register_peer(
                         sees="the aten ops of a torch.jit trace",
                         charges={
                             **charged(
-                                (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm", "bmm", "matmul", "mm"),
+                                (
+                                    *CONVOLUTIONS,
+                                    *TRANSPOSED_CONVOLUTIONS,
+                                    "linear",
+                                    "addmm",
+                                    "bmm",
+                                    "matmul",
+                                    "mm",
+                                ),
                                 macs=1,
                             ),
                             "einsum": {"rounded_einsum_macs": 1},
@@ -54,14 +64,13 @@ FVCORE = register_peer(
             ),
         ),
         defects=(
+            Defect(what="scaled_dot_product_attention has no handle: fused attention counts nothing"),
             Defect(
-                what="scaled_dot_product_attention has no handle: fused attention counts nothing",
-                issue="facebookresearch/fvcore#143",
+                what="adds multiply-adds and single operations up in one number it calls flops",
+                issue="facebookresearch/fvcore#69",
             ),
-            Defect(what="adds multiply-adds and single operations up in one number it calls flops",
-                   issue="facebookresearch/fvcore#69"),
             Defect(what="an einsum is counted in four digits, as numpy.einsum_path prints it"),
             Defect(what="recurrent layers count nothing", issue="facebookresearch/fvcore#98"),
         ),
     )
-)  # fmt: skip
+)

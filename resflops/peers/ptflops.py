@@ -92,7 +92,8 @@ PTFLOPS = register_peer(
             Convention(
                 name="ptflops",
                 counts=(
-                    "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the elements of "
+                    "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the "
+                    "elements of "
                     "activations and the inputs of pools, both twice where they are modules; attention in "
                     "MultiheadAttention alone"
                 ),
@@ -105,14 +106,21 @@ PTFLOPS = register_peer(
         ),
         defects=(
             Defect(what="activations and pools that are modules count twice"),
-            Defect(what="functional linear layers count nothing, fused attention outside of "
-                   "MultiheadAttention neither", issue="sovrasov/flops-counter.pytorch#142"),
+            Defect(what="functional linear layers count nothing"),
+            Defect(
+                what="attention outside of MultiheadAttention counts its matmuls at most",
+                issue="sovrasov/flops-counter.pytorch#77",
+            ),
+            Defect(
+                what="without parameters that require a gradient, TransformerEncoderLayer's attention counts nothing",
+                issue="sovrasov/flops-counter.pytorch#101",
+            ),
             Defect(what="a class derived from one that it knows counts nothing"),
             Defect(what="the operator @ counts nothing, unlike torch.matmul"),
             Defect(what="parameters that require no gradient are left out"),
         ),
     )
-)  # fmt: skip
+)
 
 PTFLOPS_ATEN = register_peer(
     Peer(
@@ -131,7 +139,9 @@ PTFLOPS_ATEN = register_peer(
                         sees="the aten ops that reach the dispatcher",
                         charges={
                             **charged(
-                                (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"), macs=1, bias_adds=1
+                                (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"),
+                                macs=1,
+                                bias_adds=1,
                             ),
                             **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
                         },
@@ -140,10 +150,9 @@ PTFLOPS_ATEN = register_peer(
             ),
         ),
         defects=(
-            Defect(what="fused attention has no handler: it counts nothing",
-                   issue="sovrasov/flops-counter.pytorch#142"),
+            Defect(what="fused attention has no handler: it counts nothing"),
             Defect(what="baddbmm counts nothing"),
             Defect(what="parameters that require no gradient are left out"),
         ),
     )
-)  # fmt: skip
+)

@@ -37,8 +37,10 @@ THOP = register_peer(
             Convention(
                 name="thop",
                 counts=(
-                    "multiply-accumulates, 4 per element of a normalisation with a weight (2 without), average "
-                    "pools, softmax and upsamplings, all in modules of torch.nn alone; biases, activations and "
+                    "multiply-accumulates, 4 per element of a normalisation with a weight (2 "
+                    "without), average "
+                    "pools, softmax and upsamplings, all in modules of torch.nn alone; biases, "
+                    "activations and "
                     "maximum pools not"
                 ),
                 source="thop.profile(model, inputs)",
@@ -65,13 +67,20 @@ THOP = register_peer(
             ),
         ),
         defects=(
-            Defect(what="MultiheadAttention counts nothing, and its parameters are missed"),
-            Defect(what="function calls count nothing: F.relu, F.linear, torch.matmul",
-                   issue="Lyken17/pytorch-OpCounter#174"),
+            Defect(
+                what="MultiheadAttention counts nothing, and its parameters are missed",
+                issue="Lyken17/pytorch-OpCounter#197",
+            ),
+            Defect(
+                what="function calls count nothing: F.relu, F.linear, torch.matmul",
+                issue="Lyken17/pytorch-OpCounter#174",
+            ),
             Defect(what="a class derived from one that it knows counts nothing"),
-            Defect(what="leaves buffers in the model after an exception", issue="Lyken17/pytorch-OpCounter#82"),
+            Defect(
+                what="leaves buffers in the model after an exception", issue="Lyken17/pytorch-OpCounter#82"
+            ),
             Defect(what="says FLOPs and gives multiply-accumulates", issue="Lyken17/pytorch-OpCounter#61"),
             Defect(what="a transposed convolution is charged by its output, with the input's channels"),
         ),
     )
-)  # fmt: skip
+)

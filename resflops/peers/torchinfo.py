@@ -32,9 +32,21 @@ TORCHINFO = register_peer(
                         sees="modules that have no modules inside, by their parameters",
                         leaves=True,
                         charges=charged(
-                            (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "batch_norm", "layer_norm",
-                             "group_norm", "instance_norm", "rms_norm", "prelu", "embedding", "bilinear"),
-                            weight_uses=1, bias_uses=1,
+                            (
+                                *CONVOLUTIONS,
+                                *TRANSPOSED_CONVOLUTIONS,
+                                "linear",
+                                "batch_norm",
+                                "layer_norm",
+                                "group_norm",
+                                "instance_norm",
+                                "rms_norm",
+                                "prelu",
+                                "embedding",
+                                "bilinear",
+                            ),
+                            weight_uses=1,
+                            bias_uses=1,
                         ),
                     ),
                 ),
@@ -42,11 +54,16 @@ TORCHINFO = register_peer(
         ),
         defects=(
             Defect(what="normalisations count their parameters, whatever the size of the image"),
-            Defect(what="a linear layer that works on a sequence counts one position of it"),
-            Defect(what="attention counts nothing: it has no module without modules inside",
-                   issue="TylerYep/torchinfo#226"),
+            Defect(
+                what="a linear layer that works on a sequence counts one position of it",
+                issue="TylerYep/torchinfo#77",
+            ),
+            Defect(
+                what="attention counts nothing: it has no module without modules inside",
+                issue="TylerYep/torchinfo#226",
+            ),
             Defect(what="functional calls count nothing", issue="TylerYep/torchinfo#126"),
             Defect(what="tied weights count in every module", issue="TylerYep/torchinfo#322"),
         ),
     )
-)  # fmt: skip
+)

@@ -26,7 +26,8 @@ TORCHPROFILE = register_peer(
             Convention(
                 name="torchprofile",
                 counts=(
-                    "multiply-accumulates, 1 per element of a normalisation with a weight, of an average pool's or "
+                    "multiply-accumulates, 1 per element of a normalisation with a weight, of an "
+                    "average pool's or "
                     "mean's output and of a product of two tensors; biases, activations and maximum pools not"
                 ),
                 source="torchprofile.profile_macs(model, inputs)",
@@ -35,8 +36,15 @@ TORCHPROFILE = register_peer(
                         sees="the aten ops of a torch.jit trace",
                         charges={
                             **charged(
-                                (*CONVOLUTIONS, *MATRIX_PRODUCTS, "addmv", "linear", "einsum", "lstm",
-                                 "scaled_dot_product_attention"),
+                                (
+                                    *CONVOLUTIONS,
+                                    *MATRIX_PRODUCTS,
+                                    "addmv",
+                                    "linear",
+                                    "einsum",
+                                    "lstm",
+                                    "scaled_dot_product_attention",
+                                ),
                                 macs=1,
                             ),
                             **charged(TRANSPOSED_CONVOLUTIONS, output_taps=1),
@@ -45,7 +53,8 @@ TORCHPROFILE = register_peer(
                                 affine_output_elements=1,
                             ),
                             **charged(
-                                (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, "mean", "mul", "leaky_relu"), output_elements=1
+                                (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, "mean", "mul", "leaky_relu"),
+                                output_elements=1,
                             ),
                             "interpolate": {"bilinear_elements": 4},
                             "grid_sample": {"output_elements": 4},
@@ -60,4 +69,4 @@ TORCHPROFILE = register_peer(
             Defect(what="GRU and RNN count nothing", issue="zhijian-liu/torchprofile#4"),
         ),
     )
-)  # fmt: skip
+)

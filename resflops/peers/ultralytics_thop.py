@@ -39,8 +39,8 @@ ULTRALYTICS_THOP = register_peer(
             Convention(
                 name="ultralytics-thop",
                 counts=(
-                    "multiply-accumulates, attention and its softmax, 4 per element of a normalisation with a "
-                    "weight (2 without), additions and divisions of average pools; biases, activations and "
+                    "multiply-accumulates, attention and its softmax, 4 per element of a normalisation with "
+                    "a weight (2 without), additions and divisions of average pools; biases, activations and "
                     "maximum pools not"
                 ),
                 source="thop.profile(model, inputs), of the distribution ultralytics-thop",
@@ -70,12 +70,14 @@ ULTRALYTICS_THOP = register_peer(
                         charges={
                             "linear": {"macs": 1},
                             "scaled_dot_product_attention": {
-                                "macs": 1, "attention_scores": 3, "attention_queries": -1,
+                                "macs": 1,
+                                "attention_scores": 3,
+                                "attention_queries": -1,
                             },
                         },
                     ),
                     View(
-                        sees="matrix products called as functions, outside of the modules that it has a rule for",
+                        sees="matrix products called as functions, outside of modules with a rule",
                         outside=(*COUNTED, "MultiheadAttention"),
                         charges=charged(
                             ("matmul", "bmm", "linear", "einsum", "scaled_dot_product_attention"), macs=1
@@ -85,8 +87,8 @@ ULTRALYTICS_THOP = register_peer(
             ),
         ),
         defects=(
-            Defect(what="products of torch.mm, torch.addmm and torch.baddbmm called as functions count nothing"),
+            Defect(what="torch.mm, torch.addmm and torch.baddbmm called as functions count nothing"),
             Defect(what="activations and pools called as functions count nothing"),
         ),
     )
-)  # fmt: skip
+)

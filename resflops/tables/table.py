@@ -40,8 +40,9 @@ Kind = Literal[
 """What a value is, which decides how it is written and to which side it is set.
 
 ``lines`` is several texts one below the other and ``names`` several in a row; ``difference``
-is a count with its sign; ``rounded`` is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
-mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
+is a count with its sign and ``rounded`` one to three digits; ``shapes`` is one shape an input;
+``step`` is a stride that is mostly the same in every dimension; ``window`` is kernel, stride,
+padding and groups;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 

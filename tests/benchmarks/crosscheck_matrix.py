@@ -1,3 +1,4 @@
+# mypy: disable-error-code="import-untyped"
 """Every peer on every built-in network and on torchvision's classification models.
 
     python tests/benchmarks/crosscheck_matrix.py reports/data/crosscheck.json --report reports/crosscheck.md
