@@ -153,6 +153,15 @@ def attention_queries(record: OpRecord, work: Work, module: ModuleRecord | None)
     return prod(record.input_shapes[0][:-1])
 
 
+@quantity("input element with the channels that pad it")
+def padded_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of what a local response normalisation pools: its input, padded by neighbours."""
+    del work, module
+    batch, channels, *points = record.input_shapes[0]
+    size = record.attributes.get("size", 1)
+    return batch * (channels + (size if isinstance(size, int) else 1) - 1) * prod(points)
+
+
 @quantity("kernel tap of an output element", stands_for="macs")
 def output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """What a convolution's output takes if each element reads a whole kernel.
@@ -165,6 +174,51 @@ def output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> in
         return 0
     channels = record.input_shapes[0][-1 - len(kernel)] // groups
     return prod(record.output_shape) * channels * prod(kernel)
+
+
+@quantity("kernel tap of an output element, groups passed over", stands_for="macs")
+def ungrouped_output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """What a transposed convolution's output takes if each element reads a whole kernel of every group.
+
+    As torchprofile has it, which takes one whose output has as many channels as its input for
+    a convolution that is not transposed.
+    """
+    del work, module
+    weight = record.input_shapes[1]
+    channels = weight[1] if record.output_shape[1] == weight[0] else weight[0]
+    return prod(record.output_shape) * channels * prod(weight[2:])
+
+
+@quantity("MAC of a transposed convolution over its groups", stands_for="macs")
+def twice_grouped_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The MACs of a transposed convolution, divided by its groups although each has its own already."""
+    del work, module
+    given, weight = record.input_shapes[:2]
+    groups = record.attributes.get("groups", 1)
+    filters = weight[1] // (groups if isinstance(groups, int) else 1)
+    return given[0] * prod(given[2:]) * given[1] * filters * prod(weight[2:])
+
+
+@quantity("bias of a transposed convolution as if it were not transposed", stands_for="bias")
+def shrunk_bias_adds(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Bias adds of a transposed convolution, its output's size worked out as a plain one's."""
+    del module
+    if not work.bias_adds:
+        return 0
+    given, weight = record.input_shapes[:2]
+    names = ("kernel", "stride", "padding", "dilation")
+    steps = [each if isinstance(each := record.attributes.get(name), tuple) else () for name in names]
+    points = 1
+    for size, k, s, p, d in zip(given[2:], *steps, strict=True):
+        points *= (size + 2 * p - (d * (k - 1) + 1)) // s + 1
+    return weight[1] * given[0] * points
+
+
+@quantity("output element of the first sample")
+def first_output_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output for the first sample of the batch alone."""
+    del work, module
+    return prod(record.output_shape[1:])
 
 
 @quantity("window element of adaptive pooling, in floating point")
@@ -198,9 +252,9 @@ def averaged_elements(record: OpRecord, work: Work, module: ModuleRecord | None)
 
 @quantity("FLOP of an einsum, rounded to four digits", stands_for="macs")
 def rounded_einsum_flops(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """Two per multiply-accumulate, as ``numpy.einsum_path`` prints the number: to four digits."""
+    """Two per multiply-accumulate and one, as ``numpy.einsum_path`` prints the number: to four digits."""
     del record, module
-    return int(float(f"{2 * work.macs:.3e}"))
+    return int(float(f"{2 * work.macs + 1:.3e}"))
 
 
 @quantity("MAC of an einsum, rounded to four digits", stands_for="macs")

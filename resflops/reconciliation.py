@@ -290,8 +290,10 @@ def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
     called = {record.layer for record in trace.ops}
     found: dict[str, list[tuple[str, int]]] = {}
     for module in trace.modules:
+        # What goes by modules asks the model for its children: it never asks the model itself.
         seen = counts.which != "modules" or (
-            module.base in counts.modules and module.cls == module.base and module.path in called
+            bool(module.path)
+            and module.base in counts.modules and module.cls == module.base and module.path in called
         )
         for tensor in module.parameters:
             if not seen:

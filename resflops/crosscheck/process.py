@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import IO, Any
 
@@ -60,7 +61,10 @@ def run_apart(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: A
         # What is still in a buffer here would be written by both.
         sys.stdout.flush()
         sys.stderr.flush()
-        child = os.fork()
+        with warnings.catch_warnings():
+            # From 3.12 on, Python warns of forking beside threads; those are torch's, and not used there.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if child == 0:
             os.close(reading)
             _be_the_child(function, writing, said)
@@ -96,6 +100,8 @@ def _be_the_child(function: Callable[[], Any], writing: int, said: IO[bytes]) ->
 
 def _result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
+        # The caller may have made warnings errors; nobody would see them here.
+        warnings.simplefilter("ignore")
         if "torch" in sys.modules:
             import torch
 

@@ -37,8 +37,11 @@ DEEPSPEED = register_peer(
                 ),
                 source="deepspeed's get_model_profile(model), the first of its figures: FLOPs",
                 per_mac=2,
-                views=(View(sees=SEES, charges={**FLOPS, **charged(MORE, macs=2)}),),
+                views=(View(sees=SEES, charges={**FLOPS, **charged(MORE, macs=2), "interpolate": {"output_elements": 1}}),),
             ),
+        ),
+        limits=(
+            "a trace does not tell an upsampling to a size, which it charges by the size alone, from one by a factor",
         ),
         defects=(
             Defect(

@@ -7,15 +7,19 @@ and matrix products alone, and FLOPs, which add an estimate of nearly everything
 from resflops.conventions import Prices
 from resflops.peers.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charged
 
-__all__ = ["FLOPS", "MACS"]
+__all__ = ["FLOPS", "LOCAL_RESPONSE", "MACS"]
 
 PRODUCTS = ("linear", "matmul", "addmm", "baddbmm")
 
 MACS: dict[str, Prices] = charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRODUCTS), macs=1)
 
+# What torch.nn.functional.local_response_norm calls: two products, a sum, and a pooling.
+LOCAL_RESPONSE: dict[str, Prices] = {"local_response_norm": {"input_elements": 3, "padded_elements": 1}}
+
 FLOPS: dict[str, Prices] = {
     **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
     **charged(("linear", "matmul"), macs=2),
+    **LOCAL_RESPONSE,
     "einsum": {"rounded_einsum_flops": 1},
     **charged(("addmm", "baddbmm"), macs=2, bias_adds=1),
     **charged(

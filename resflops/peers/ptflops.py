@@ -15,6 +15,7 @@ from resflops.peers.ops import (
     charged,
     dimensions,
 )
+from resflops.peers.patched import LOCAL_RESPONSE
 from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
 
 __all__ = ["PTFLOPS", "PTFLOPS_ATEN"]
@@ -47,7 +48,7 @@ _BY_MODULES = View(
         **charged(POOLS, input_elements=1),
         **charged(("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1),
         "layer_norm": {"input_elements": 1},
-        "interpolate": {"output_elements": 1},
+        "interpolate": {"first_output_elements": 1},
     },
 )  # fmt: skip
 
@@ -78,6 +79,7 @@ _FUNCTIONS = View(
         **charged(("matmul", "mm", "bmm"), macs=1),
         **charged(("addmm", "baddbmm"), macs=1, bias_adds=1),
         "interpolate": {"output_elements": 1},
+        **LOCAL_RESPONSE,
     },
 )
 
@@ -149,6 +151,7 @@ PTFLOPS_ATEN = register_peer(
                 ),
             ),
         ),
+        limits=("a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",),
         defects=(
             Defect(what="fused attention has no handler: it counts nothing"),
             Defect(what="baddbmm counts nothing"),

@@ -17,7 +17,7 @@ TORCHINFO = register_peer(
         distribution="torchinfo",
         versions=("1.8.0",),
         repository="TylerYep/torchinfo",
-        counts_parameters=CountsParameters(which="all"),
+        counts_parameters=CountsParameters(which="all", tied_each_time=True),
         conventions=(
             Convention(
                 name="torchinfo",

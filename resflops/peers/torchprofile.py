@@ -47,7 +47,7 @@ TORCHPROFILE = register_peer(
                                 ),
                                 macs=1,
                             ),
-                            **charged(TRANSPOSED_CONVOLUTIONS, output_taps=1),
+                            **charged(TRANSPOSED_CONVOLUTIONS, ungrouped_output_taps=1),
                             **charged(
                                 ("batch_norm", "layer_norm", "group_norm", "instance_norm"),
                                 affine_output_elements=1,
@@ -56,6 +56,8 @@ TORCHPROFILE = register_peer(
                                 (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, "mean", "mul", "leaky_relu"),
                                 output_elements=1,
                             ),
+                            # It is two products and a pooling, as torch writes it.
+                            "local_response_norm": {"output_elements": 3},
                             "interpolate": {"bilinear_elements": 4},
                             "grid_sample": {"output_elements": 4},
                         },
