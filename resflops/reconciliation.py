@@ -293,7 +293,9 @@ def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
         # What goes by modules asks the model for its children: it never asks the model itself.
         seen = counts.which != "modules" or (
             bool(module.path)
-            and module.base in counts.modules and module.cls == module.base and module.path in called
+            and module.base in counts.modules
+            and module.cls == module.base
+            and module.path in called
         )
         for tensor in module.parameters:
             if not seen:

@@ -64,7 +64,7 @@ def _run(given: argparse.Namespace) -> int:
     with progress(shown=not given.no_progress) as say:
         if "torch" not in sys.modules:
             say("loading torch")
-        from resflops.crosscheck import environment, peers_named
+        from resflops.crosschecking import environment, peers_named
 
         peers = peers_named(given.peers)
         try:
@@ -121,7 +121,7 @@ def _rows(
 def _reconciled(
     spec: str, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None], *, device: str
 ) -> Iterator[Reconciliation]:
-    from resflops.crosscheck import reconcile_model
+    from resflops.crosschecking import reconcile_model
     from resflops.sources.building import open_found
 
     opened = open_found(find(spec), input_shape=given.input, device=device)

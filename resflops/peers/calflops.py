@@ -24,7 +24,11 @@ CALFLOPS = register_peer(
                 name="calflops",
                 counts="multiply-accumulates of convolutions and matrix products; fused attention not",
                 source="calflops.calculate_flops(model), the second of its figures: MACs",
-                views=(View(sees=SEES, charges={**MACS, **charged(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=1)}),),
+                views=(
+                    View(
+                        sees=SEES, charges={**MACS, **charged(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=1)}
+                    ),
+                ),
             ),
             Convention(
                 name="calflops-flops",

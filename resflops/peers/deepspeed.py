@@ -37,7 +37,12 @@ DEEPSPEED = register_peer(
                 ),
                 source="deepspeed's get_model_profile(model), the first of its figures: FLOPs",
                 per_mac=2,
-                views=(View(sees=SEES, charges={**FLOPS, **charged(MORE, macs=2), "interpolate": {"output_elements": 1}}),),
+                views=(
+                    View(
+                        sees=SEES,
+                        charges={**FLOPS, **charged(MORE, macs=2), "interpolate": {"output_elements": 1}},
+                    ),
+                ),
             ),
         ),
         limits=(

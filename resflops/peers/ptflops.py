@@ -151,7 +151,9 @@ PTFLOPS_ATEN = register_peer(
                 ),
             ),
         ),
-        limits=("a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",),
+        limits=(
+            "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
+        ),
         defects=(
             Defect(what="fused attention has no handler: it counts nothing"),
             Defect(what="baddbmm counts nothing"),

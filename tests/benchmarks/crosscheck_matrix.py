@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from resflops.crosscheck import environment, peers_named, reconcile_model
+from resflops.crosschecking import environment, peers_named, reconcile_model
 from resflops.crosscheck_report import crosscheck_report
 from resflops.peers import PEERS, Peer
 from resflops.peers.installed import installed_version

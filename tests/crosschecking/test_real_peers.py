@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from torch import nn
 
 import resflops
-from resflops.crosscheck import Failure, run_apart
-from resflops.crosscheck.adapters import ADAPTERS
+from resflops.crosschecking import Failure, run_apart
+from resflops.crosschecking.adapters import ADAPTERS
 from resflops.peers import PEERS
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import reconciled
@@ -99,7 +99,6 @@ EXERCISES = {
 """Subject to a maker of the model, and the shape of its input."""
 
 
-
 @pytest.fixture(scope="module")
 def models():
     return {subject: make().eval() for subject, (make, _) in EXERCISES.items()}
@@ -159,7 +158,12 @@ def dearer(using, op, quantity):
 
 
 def prices(name):
-    return {(op, quantity) for view in PEERS[name].convention.views for op, charge in view.charges.items() for quantity in charge}
+    return {
+        (op, quantity)
+        for view in PEERS[name].convention.views
+        for op, charge in view.charges.items()
+        for quantity in charge
+    }
 
 
 NOT_EXERCISED = {("batch_norm", "training_input_elements"), ("grid_sample", "output_elements")}
@@ -226,5 +230,7 @@ def test_parameters_that_need_no_gradient_are_a_cause_for_peers_that_leave_them_
     trainable = trace.trainable
     peer = PEERS["ptflops"]
     row = reconciled(trace, peer, peer.convention, version="", figure=0, peer_params=trainable)
-    assert [(each.name, each.amount) for each in row.parameter_causes] == [("frozen parameters left out", -trace.frozen)]
+    assert [(each.name, each.amount) for each in row.parameter_causes] == [
+        ("frozen parameters left out", -trace.frozen)
+    ]
     assert row.unexplained_params == 0

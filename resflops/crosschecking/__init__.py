@@ -5,7 +5,7 @@
 ``resflops.reconciliation``, which need neither the peers nor torch.
 """
 
-from resflops.crosscheck.process import Failure, run_apart
-from resflops.crosscheck.running import TIME_LIMIT, environment, peers_named, reconcile_model
+from resflops.crosschecking.process import Failure, run_apart
+from resflops.crosschecking.running import TIME_LIMIT, environment, peers_named, reconcile_model
 
 __all__ = ["TIME_LIMIT", "Failure", "environment", "peers_named", "reconcile_model", "run_apart"]

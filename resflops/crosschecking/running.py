@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from resflops.crosscheck.adapters import ADAPTERS, Said
-from resflops.crosscheck.process import Failure, run_apart
+from resflops.crosschecking.adapters import ADAPTERS, Said
+from resflops.crosschecking.process import Failure, run_apart
 from resflops.errors import TraceError
 from resflops.peers import PEERS, Peer, peer
 from resflops.peers.installed import installed_version
