@@ -89,7 +89,7 @@ def _be_the_child(function: Callable[[], Any], writing: int, said: IO[bytes]) ->
         os.setpgid(0, 0)
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
-        sys.stdout = sys.stderr = open(said.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115, PTH123
+        sys.stdout = sys.stderr = open(said.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115
         result = _result(function)
         with os.fdopen(writing, "wb") as pipe:
             pickle.dump(result, pipe)

@@ -54,7 +54,7 @@ CALFLOPS = register_peer(
         ),
         limits=(
             "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
-            "a trace does not tell an upsampling to a size, which it charges by the size alone, from one by a factor",
+            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
         ),
         defects=(
             Defect(

@@ -46,7 +46,7 @@ DEEPSPEED = register_peer(
             ),
         ),
         limits=(
-            "a trace does not tell an upsampling to a size, which it charges by the size alone, from one by a factor",
+            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
         ),
         defects=(
             Defect(

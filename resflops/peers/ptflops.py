@@ -114,7 +114,7 @@ PTFLOPS = register_peer(
                 issue="sovrasov/flops-counter.pytorch#77",
             ),
             Defect(
-                what="without parameters that require a gradient, TransformerEncoderLayer's attention counts nothing",
+                what="attention in a TransformerEncoderLayer without trainable parameters counts nothing",
                 issue="sovrasov/flops-counter.pytorch#101",
             ),
             Defect(what="a class derived from one that it knows counts nothing"),

@@ -18,8 +18,8 @@ import sys
 import time
 from pathlib import Path
 
-from resflops.crosschecking import environment, peers_named, reconcile_model
 from resflops.crosscheck_report import crosscheck_report
+from resflops.crosschecking import environment, peers_named, reconcile_model
 from resflops.peers import PEERS, Peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import CrossCheck, Reconciliation

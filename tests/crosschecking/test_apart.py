@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 import warnings
 
@@ -82,7 +83,7 @@ def test_nothing_done_there_is_seen_here(capfd):
     here = {"value": 1}
 
     def spoil():
-        print("peers like to talk")
+        sys.stdout.write("peers like to talk\n")
         here["value"] = 2
         os.environ["RESFLOPS_SPOILT"] = "yes"
         warnings.warn("and to warn", stacklevel=1)
