@@ -16,6 +16,8 @@ SHARED_IMPORT = {"thop": "thop", "ultralytics-thop": "thop"}
 
 def installed_version(peer: Peer) -> str | None:
     """The version of a peer that would be imported; None if there is none."""
+    from packaging.version import Version
+
     try:
         found = metadata.distribution(peer.distribution)
     except metadata.PackageNotFoundError:
@@ -23,7 +25,8 @@ def installed_version(peer: Peer) -> str | None:
     package = SHARED_IMPORT.get(peer.distribution)
     if package is not None and not _is_what_is_imported(found, package):
         return None
-    return found.version
+    # One spelling for 0.1.1-2209072238 and 0.1.1.post2209072238, as pip has it.
+    return str(Version(found.version))
 
 
 def _is_what_is_imported(found: metadata.Distribution, package: str) -> bool:
