@@ -276,6 +276,14 @@ def _relabelled(equation: str) -> str:
     return text.translate({ord(label): chr(ord("a") + place) for place, label in enumerate(labels)})
 
 
+@quantity("element of a recurrent state")
+def state_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the hidden state over all steps, samples, layers and directions."""
+    del work, module
+    sizes = [record.attributes.get(name, 1) for name in ("hidden", "layers", "directions")]
+    return prod(record.input_shapes[0][:-1]) * prod(size for size in sizes if isinstance(size, int))
+
+
 @quantity("weight, once per sample, in a convolution once per output position", stands_for="macs")
 def weight_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """The weights of the module times the positions that torchinfo sees.

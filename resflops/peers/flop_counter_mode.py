@@ -34,6 +34,9 @@ FLOP_COUNTER_MODE = register_peer(
                                 "linear",
                                 "einsum",
                                 "scaled_dot_product_attention",
+                                "gru",
+                                "rnn_tanh",
+                                "rnn_relu",
                             ),
                             macs=2,
                         ),
@@ -49,6 +52,7 @@ FLOP_COUNTER_MODE = register_peer(
             Defect(
                 what="in eval mode under no_grad, MultiheadAttention takes a fused path that counts nothing"
             ),
+            Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
             Defect(what="custom ops count nothing and are not reported", issue="pytorch/pytorch#131041"),
             Defect(what="the backward pass of a grouped convolution is counted as if it had no groups"),
         ),

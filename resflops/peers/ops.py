@@ -10,10 +10,30 @@ __all__ = [
     "INSTANCE_NORMS",
     "MATRIX_PRODUCTS",
     "POOLS",
+    "RECURRENT",
     "TRANSPOSED_CONVOLUTIONS",
     "charged",
     "dimensions",
+    "recurrent",
 ]
+
+RECURRENT = ("RNN", "GRU", "LSTM")
+
+
+def recurrent(per_mac: int, *, lstm: int, gru: int, rnn: int) -> dict[str, dict[str, int]]:
+    """The charges for recurrent layers of one that counts products, biases, and more per element.
+
+    Args:
+        per_mac: for a multiply-accumulate.
+        lstm: per element of an LSTM's state, as the next two of a GRU's and an RNN's.
+        gru: of a GRU's.
+        rnn: of an RNN's.
+
+    >>> recurrent(1, lstm=8, gru=7, rnn=1)["gru"]
+    {'macs': 1, 'bias_adds': 1, 'state_elements': 7}
+    """
+    elements = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn, "rnn_relu": rnn}
+    return {op: {"macs": per_mac, "bias_adds": 1, "state_elements": each} for op, each in elements.items()}
 
 
 def dimensions(name: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ and matrix products alone, and FLOPs, which add an estimate of nearly everything
 """
 
 from resflops.conventions import Prices
-from resflops.peers.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.peers.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charged, recurrent
 
 __all__ = ["FLOPS", "LOCAL_RESPONSE", "MACS"]
 
@@ -20,6 +20,7 @@ FLOPS: dict[str, Prices] = {
     **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
     **charged(("linear", "matmul"), macs=2),
     **LOCAL_RESPONSE,
+    **recurrent(2, lstm=2, gru=1, rnn=-1),
     "einsum": {"rounded_einsum_flops": 1},
     **charged(("addmm", "baddbmm"), macs=2, bias_adds=1),
     **charged(

@@ -11,9 +11,11 @@ from resflops.peers.ops import (
     CONVOLUTIONS,
     INSTANCE_NORMS,
     POOLS,
+    RECURRENT,
     TRANSPOSED_CONVOLUTIONS,
     charged,
     dimensions,
+    recurrent,
 )
 from resflops.peers.patched import LOCAL_RESPONSE
 from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
@@ -41,6 +43,7 @@ _BY_MODULES = View(
     modules=(
         *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), "ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6",
         "GELU", *POOL_MODULES, *BATCH_NORMS, *INSTANCE_NORMS, "GroupNorm", "LayerNorm", "Linear", "Upsample",
+        *RECURRENT,
     ),
     charges={
         **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1, bias_adds=1),
@@ -48,6 +51,7 @@ _BY_MODULES = View(
         **charged(POOLS, input_elements=1),
         **charged(("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1),
         "layer_norm": {"input_elements": 1},
+        **recurrent(1, lstm=10, gru=7, rnn=1),
         "interpolate": {"first_output_elements": 1},
     },
 )  # fmt: skip
@@ -146,6 +150,7 @@ PTFLOPS_ATEN = register_peer(
                                 bias_adds=1,
                             ),
                             **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
+                            **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
                         },
                     ),
                 ),
@@ -156,6 +161,7 @@ PTFLOPS_ATEN = register_peer(
         ),
         defects=(
             Defect(what="fused attention has no handler: it counts nothing"),
+            Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
             Defect(what="baddbmm counts nothing"),
             Defect(what="parameters that require no gradient are left out"),
         ),

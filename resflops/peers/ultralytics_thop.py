@@ -14,6 +14,7 @@ from resflops.peers.ops import (
     TRANSPOSED_CONVOLUTIONS,
     charged,
     dimensions,
+    recurrent,
 )
 from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
 
@@ -56,6 +57,7 @@ ULTRALYTICS_THOP = register_peer(
                                 input_elements=2,
                                 affine_input_elements=2,
                             ),
+                            **recurrent(1, lstm=8, gru=7, rnn=1),
                             "prelu": {"input_elements": 1},
                             **charged(("softmax", "log_softmax"), input_elements=3, softmax_rows=-1),
                             **charged(AVG_POOLS, averaged_elements=1, output_elements=1),

@@ -65,7 +65,9 @@ def test_a_table_may_be_under_the_convention_of_a_peer(capsys):
 def test_the_layers_of_a_model_add_up_under_the_convention_of_a_peer(capsys):
     for name in PEERS:
         document = json.loads(
-            told(capsys, "layers", "resnet20", "--convention", PEERS[name].convention.name, "--format", "json")
+            told(
+                capsys, "layers", "resnet20", "--convention", PEERS[name].convention.name, "--format", "json"
+            )
         )
         assert sum(row["total"] for row in document["rows"]) == document["total"]["total"]
 

@@ -91,6 +91,7 @@ EXERCISES = {
     "attention by matrix products": (lambda: Calls(attention_by_hand, qkv=nn.Linear(24, 96)), TOKENS),
     "torch's attention module": (lambda: Calls(lambda m, x: m.attention(x, x, x, need_weights=False)[0], attention=nn.MultiheadAttention(24, 4, batch_first=True)), TOKENS),
     "einsum": (lambda: Calls(lambda m, x: torch.einsum("bqd,bkd->bqk", m.fc(x), x), fc=nn.Linear(24, 24)), TOKENS),
+    "recurrent layers": (lambda: Calls(lambda m, x: m.gru(m.lstm(m.rnn(x)[0])[0])[0], rnn=nn.RNN(24, 8, batch_first=True), lstm=nn.LSTM(8, 6, num_layers=2, bidirectional=True, batch_first=True), gru=nn.GRU(12, 5, batch_first=True)), TOKENS),
     "frozen parameters": (frozen_stem, (1, 3, 16, 16)),
     "tied parameters": (tied, (5, 8)),
     "a module that is never called": (lambda: Calls(lambda m, x: m.used(x), used=nn.Conv2d(4, 4, 3), unused=nn.Linear(3, 3)), IMAGE),
