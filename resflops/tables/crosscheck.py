@@ -51,7 +51,7 @@ def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column,
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="input", heading="input", kind="shapes", audience="programs"),
         Column(key="peer", heading="peer", audience="programs"),
-        Column(key="convention", heading="convention"),
+        Column(key="peer_convention", heading="convention"),
         Column(key="version", heading="version", detail=2),
         Column(key="verified", audience="programs"),
         Column(key="figure", heading="its figure", kind="count"),
@@ -74,7 +74,7 @@ def _row(row: Reconciliation) -> Row:
         "model": row.model,
         "input": row.inputs,
         "peer": row.peer,
-        "convention": row.convention,
+        "peer_convention": row.convention,
         "version": row.version,
         "verified": row.verified,
         "figure": row.figure,
@@ -94,7 +94,7 @@ def _row(row: Reconciliation) -> Row:
 def _by_whom(several: Audience) -> tuple[Column, ...]:
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
-        Column(key="convention", heading="convention", repeats=False),
+        Column(key="peer_convention", heading="convention", repeats=False),
         Column(key="cause", heading="cause", wraps=True),
     )
 
@@ -113,7 +113,7 @@ def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
         rows=tuple(
             {
                 "model": row.model,
-                "convention": row.convention,
+                "peer_convention": row.convention,
                 "cause": cause.name,
                 "amount": cause.amount,
                 "ops": cause.ops,
@@ -144,7 +144,7 @@ def _parameters(rows: Sequence[Reconciliation], several: Audience) -> Table:
         rows=tuple(
             {
                 "model": row.model,
-                "convention": row.convention,
+                "peer_convention": row.convention,
                 "cause": cause.name,
                 "amount": cause.amount,
                 "modules": tuple(name or "the model itself" for name in cause.modules),
@@ -161,7 +161,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
         title="Layer by layer",
         columns=(
             Column(key="model", heading="model", repeats=False, audience=several),
-            Column(key="convention", heading="convention", repeats=False),
+            Column(key="peer_convention", heading="convention", repeats=False),
             Column(key="layer", heading="layer", empty="(the model itself)"),
             Column(key="op", heading="op"),
             Column(key="calls", heading="calls", kind="count"),
@@ -171,7 +171,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
         rows=tuple(
             {
                 "model": row.model,
-                "convention": row.convention,
+                "peer_convention": row.convention,
                 "cause": cause.name,
                 **to_builtins(place),
             }

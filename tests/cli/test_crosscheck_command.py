@@ -28,7 +28,7 @@ def test_the_figures_and_causes_of_the_peers_are_told_as_data(capsys):
         ("thop", 0, 0),
     ]
     for row in document["rows"]:
-        causes = [cause for cause in document["causes"] if cause["convention"] == row["convention"]]
+        causes = [cause for cause in document["causes"] if cause["peer_convention"] == row["peer_convention"]]
         assert sum(cause["amount"] for cause in causes) == row["difference"] == row["figure"] - row["macs"]
     assert "places" not in document
 
@@ -39,7 +39,7 @@ def test_layers_tells_where_every_cause_comes_from(capsys):
         places = [
             place
             for place in document["places"]
-            if (place["convention"], place["cause"]) == (cause["convention"], cause["cause"])
+            if (place["peer_convention"], place["cause"]) == (cause["peer_convention"], cause["cause"])
         ]
         assert sum(place["amount"] for place in places) == cause["amount"]
         assert sum(place["calls"] for place in places) == cause["ops"]
@@ -51,6 +51,12 @@ def test_every_format_says_what_makes_the_difference(capsys, name):
     out = told(capsys, *CHECK, "--format", name)
     assert "normalisation" in out
     assert "pooling" in out
+
+
+def test_csv_has_one_row_a_figure_and_no_column_twice(capsys):
+    heading, *rows = told(capsys, *CHECK, "--format", "csv").splitlines()
+    assert len(set(heading.split(","))) == len(heading.split(","))
+    assert [row.split(",")[2] for row in rows] == ["fvcore", "thop"]
 
 
 def test_a_table_may_be_under_the_convention_of_a_peer(capsys):
