@@ -36,10 +36,6 @@ Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Said]
 ADAPTERS: dict[str, Adapter] = {}
 
 
-class CannotTakeError(Exception):
-    """The peer's interface has no way to give it these inputs."""
-
-
 def adapter(peer: str) -> Callable[[Adapter], Adapter]:
     """Register a function as the way to ask a peer.
 
@@ -63,7 +59,7 @@ def _positional(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any])
     bound = inspect.signature(model.forward).bind(*args, **kwargs)
     bound.apply_defaults()
     if bound.kwargs:
-        raise CannotTakeError(f"it takes no keyword inputs, and {', '.join(bound.kwargs)} has to be one")
+        raise ValueError(f"it takes no keyword inputs, and {', '.join(bound.kwargs)} has to be one")
     return bound.args
 
 
