@@ -9,8 +9,9 @@ from torch import nn
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.conventions import convention as known_convention
 from resflops.cost import Cost, check_prices_gradients, cost_of
-from resflops.crosschecking import TIME_LIMIT, environment, peers_named, reconcile_model
+from resflops.crosschecking import environment, peers_named, reconcile_model
 from resflops.errors import UsageError
+from resflops.peers import TIME_LIMIT
 from resflops.reconciliation import CrossCheck
 from resflops.records import Trace
 from resflops.sources import find
