@@ -92,7 +92,7 @@ def test_peers_tells_what_is_installed_and_what_is_known(capsys):
     assert {name for name, row in rows.items() if row["installed"]} == {
         name for name, each in PEERS.items() if installed_version(each)
     }
-    assert rows["thop"]["installed"] == "0.1.1.post2209072238"
+    assert rows["thop"]["installed"] == installed_version(PEERS["thop"])
     assert {row["peer"] for row in document["defects"]} == set(PEERS)
     for row in document["defects"]:
         assert not row["issue"] or row["issue"].count("#") == row["issue"].count("/") == 1
@@ -171,3 +171,18 @@ def test_a_model_of_a_pattern_that_fails_is_a_row(capsys):
     assert (there["model"], there["unexplained"], there["failure"]) == ("resnet20", 0, "")
     assert (failed["model"], failed["figure"]) == ("vgg11", None)
     assert "features." in failed["failure"]
+
+
+def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
+    honest, runs = running.run_apart, []
+
+    def interrupted(function, *, seconds):
+        runs.append(function)
+        if len(runs) == 2:
+            raise KeyboardInterrupt
+        return honest(function, seconds=seconds)
+
+    monkeypatch.setattr(running, "run_apart", interrupted)
+    document = json.loads(told(capsys, *CHECK, "--format", "json", status=130))
+    assert [(row["peer"], row["unexplained"]) for row in document["rows"]] == [("fvcore", 0)]
+    assert "Interrupted: not every peer has run." in document["notes"]

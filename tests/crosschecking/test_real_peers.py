@@ -148,7 +148,6 @@ def test_a_convention_gives_what_its_peer_says(traces, said, name, subject):
     row = explained(traces[subject], name, said[name][subject])
     assert (row.unexplained, row.unexplained_params) == (0, 0)
     assert resflops.count(traces[subject], convention=name).total == row.figure
-    assert row.verified
 
 
 def dearer(using, op, quantity):
