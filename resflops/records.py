@@ -111,7 +111,7 @@ class ModuleRecord(Struct, frozen=True, kw_only=True, gc=False):
     path: str
     """Dotted path; ``""`` is the model itself."""
     cls: str
-    """Name of its class."""
+    """Name of its class, with its module in front where it is called as a class of ``torch.nn`` is."""
     base: str = ""
     """Its nearest base class in ``torch.nn``, such as ``Conv2d``; ``""`` for a plain ``Module``."""
     leaf: bool = False

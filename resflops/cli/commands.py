@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
-from resflops.cli import check, conventions, diff, layers, lock, models, ops, table
+from resflops.cli import check, conventions, crosscheck, diff, layers, lock, models, ops, peers, table
 from resflops.cli.command import Command, Parser, add_no_progress
 from resflops.errors import UsageError, near
 
@@ -13,12 +13,14 @@ __all__ = ["COMMANDS", "run"]
 COMMANDS: tuple[Command, ...] = (
     table.COMMAND,
     layers.COMMAND,
+    crosscheck.COMMAND,
     lock.COMMAND,
     check.COMMAND,
     diff.COMMAND,
     models.COMMAND,
     conventions.COMMAND,
     ops.COMMAND,
+    peers.COMMAND,
 )
 """In the order of the help. To add a command, add its module and name it here."""
 

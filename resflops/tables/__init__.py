@@ -2,9 +2,11 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.crosscheck import crosscheck_table
 from resflops.tables.difference import diff_table
 from resflops.tables.gate import check_table, locked_note, verdict_notes
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
+from resflops.tables.peers import peers_table
 from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
 
 __all__ = [
@@ -22,12 +24,14 @@ __all__ = [
     "comparison",
     "convention_table",
     "conventions_table",
+    "crosscheck_table",
     "diff_table",
     "entry",
     "left_note",
     "locked_note",
     "networks_table",
     "ops_table",
+    "peers_table",
     "verdict_notes",
     "verdicts",
 ]

@@ -31,8 +31,11 @@ class _Classes(dict[type, tuple[str, str, bool]]):
     def __missing__(self, cls: type) -> tuple[str, str, bool]:
         bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
         nearest = next((base.__name__ for base in bases if base is not nn.Module), "")
+        # A counter that goes by exact classes does not know timm.layers.norm.LayerNorm.
+        namesake = cls.__name__ == nearest and not cls.__module__.startswith("torch.nn.")
+        name = f"{cls.__module__}.{cls.__qualname__}" if namesake else cls.__name__
         # A lazy module becomes one of its plain class at its first call.
-        known = self[cls] = (cls.__name__, nearest, issubclass(cls, LazyModuleMixin))
+        known = self[cls] = (name, nearest, issubclass(cls, LazyModuleMixin))
         return known
 
 
