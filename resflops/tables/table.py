@@ -34,6 +34,14 @@ Kind = Literal[
     "shapes",
     "step",
     "window",
+    "seconds",
+    "seconds range",
+    "rate",
+    "bytes",
+    "joules",
+    "times",
+    "times range",
+    "points",
     "data",
 ]
 """What a value is, which decides how it is written and to which side it is set.
@@ -41,6 +49,8 @@ Kind = Literal[
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
+``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares,
+and a ``range`` is its two ends;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
