@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resflops._version import __version__
 
 if TYPE_CHECKING:
-    from resflops.api import count, load, trace
+    from resflops.api import benchmark, count, load, trace
     from resflops.backward import Backward, GradientRow
     from resflops.conventions import CONVENTIONS, Convention, register_convention
     from resflops.cost import Cost, UncountedOp
@@ -36,6 +36,7 @@ _HOMES = {
     "Trace": "records",
     "UncountedOp": "cost",
     "Work": "records",
+    "benchmark": "api",
     "count": "api",
     "gradient_rule": "gradients",
     "load": "api",
@@ -57,6 +58,7 @@ __all__ = [
     "UncountedOp",
     "Work",
     "__version__",
+    "benchmark",
     "count",
     "gradient_rule",
     "load",

@@ -58,6 +58,7 @@ def _add_arguments(parser: Parser) -> None:
         "--show",
         nargs="+",
         metavar="FILE",
+        type=Measurements.load,
         help="measure nothing, and show what these files of --save have",
     )
     add_output(parser)
@@ -114,7 +115,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.show:
         if given.models or given.save:
             raise UsageError("--show measures nothing; leave out --models and --save")
-        write(latency_table([Measurements.load(path) for path in given.show]), given)
+        write(latency_table(given.show), given)
         return DONE
     measured = _measured(given)
     write(latency_table([measured]), given)

@@ -88,7 +88,7 @@ def _flags(*, on_gpu: bool) -> dict[str, str]:
     else:
         flags |= {
             "CPU capability": backends.cpu.get_cpu_capability(),
-            "oneDNN": _word(backends.mkldnn.is_available() and backends.mkldnn.enabled),  # type: ignore[no-untyped-call],
+            "oneDNN": _word(backends.mkldnn.enabled),
         }
     return flags | {name: os.environ[name] for name in VARIABLES if name in os.environ}
 

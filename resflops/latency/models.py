@@ -5,6 +5,7 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.cost import cost_of
@@ -22,7 +23,10 @@ from resflops.sources.building import open_found
 from resflops.tracing import trace
 from resflops.tracing.inputs import as_tensors
 
-__all__ = ["Measurable", "OfModule", "OfSpec", "made_ready"]
+__all__ = ["Measurable", "OfModule", "OfSpec", "batch_of", "made_ready"]
+
+
+_CPU, _META = torch.device("cpu"), torch.device("meta")
 
 
 class Measurable(Protocol):
@@ -47,6 +51,14 @@ def made_ready(model: Measurable, configuration: Configuration, device: Device) 
     device.wait()
     device.forget_peak()
     return prepared_model(module, args, kwargs, configuration, held_before=held)
+
+
+def batch_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """The batch of a call: the leading size of its first tensor."""
+    for leaf in tree_leaves((as_tensors(args, _META), as_tensors(kwargs, _META))):
+        if isinstance(leaf, torch.Tensor) and leaf.dim():
+            return leaf.shape[0]
+    return 1
 
 
 class _Shared:
@@ -134,6 +146,3 @@ class OfModule:
         """Count it."""
         traced = trace(self._module, *self._args, **self._kwargs)
         return workload_of(cost_of(traced, backward=configuration.training))
-
-
-_CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ arguments, and a device times it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -66,6 +66,7 @@ class Device(Protocol):
 
 Ready = TypeVar("Ready", bound=Prepared)
 Key = TypeVar("Key")
+Result = TypeVar("Result")
 
 
 def warm_up(step: Step, device: Device, seconds: float, *, clock: Clock = time.perf_counter) -> float:
@@ -135,23 +136,21 @@ class Session(Generic[Key, Ready]):
                 yield number, key
                 self._visit(key)
 
-    def ready(self, key: Key) -> Ready:
-        """Something made ready, kept for the next time while memory lasts.
+    def with_ready(self, key: Key, do: Callable[[Ready], Result]) -> Result:
+        """Do something with what stands ready, which stays so while memory lasts.
 
         Raises:
-            Exception: whatever making it ready raises; it is out of memory only if it
-                does not fit when it has the device for itself.
+            Exception: whatever making it ready or doing it raises; it is out of memory only
+                if it does not fit when it has the device for itself.
         """
-        if key in self._ready:
-            return self._ready[key]
         try:
-            return self._made(key)
+            return do(self._made(key))
         except Exception as error:
-            if not self._ready or not is_out_of_memory(error):
+            if not is_out_of_memory(error) or self._ready.keys() <= {key}:
                 raise
         # Outside the handler, whose traceback holds on to what was allocated.
         self.let_go()
-        return self._made(key)
+        return do(self._made(key))
 
     def let_go(self, key: Key | None = None) -> None:
         """Let one thing go, or all, with the memory that it holds."""
@@ -166,6 +165,8 @@ class Session(Generic[Key, Ready]):
         self.series[key] = replace(self.series[key], failure=failure_of(error))
 
     def _made(self, key: Key) -> Ready:
+        if key in self._ready:
+            return self._ready[key]
         before = self._device.allocated()
         made = self._subjects[key]()
         made.step()
@@ -178,20 +179,18 @@ class Session(Generic[Key, Ready]):
 
     def _visit(self, key: Key) -> None:
         try:
-            self._measure(key)
+            taken = self.with_ready(key, lambda made: self._taken(made, self.series[key].rounds))
         except Exception as error:  # noqa: BLE001 - whatever a model raises is its result
             self.fail(key, error)
-            failed = True
         else:
-            failed = False
-        if failed:
+            series = self.series[key]
+            self.series[key] = replace(series, rounds=(*series.rounds, replace(taken, run=self._run)))
+        if self.series[key].failure:
+            # Here, where no traceback holds on to its memory any more.
             self.let_go(key)
 
-    def _measure(self, key: Key) -> None:
-        made, earlier = self.ready(key), self.series[key].rounds
+    def _taken(self, made: Ready, earlier: Sequence[Round]) -> Round:
         pace = warm_up(made.step, self._device, self._effort.warm_up)
         # As often in every round, so that no round outweighs another.
         repetitions = len(earlier[0].wall) if earlier else self._effort.repetitions(pace)
-        taken = self._device.timed(made.step, repetitions, cold_l2=made.cold_l2)
-        series = self.series[key]
-        self.series[key] = replace(series, rounds=(*series.rounds, replace(taken, run=self._run)))
+        return self._device.timed(made.step, repetitions, cold_l2=made.cold_l2)

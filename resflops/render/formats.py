@@ -25,7 +25,7 @@ __all__ = [
 
 RIGHT: frozenset[Kind] = frozenset(
     ("count", "rounded", "share", "fine share", "seconds", "seconds range", "rate", "bytes", "joules",
-     "times", "times range", "points")
+     "times", "share range", "points")
 )  # fmt: skip
 """Kinds that are set to the right, so that their digits stand below each other."""
 
@@ -174,7 +174,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "bytes": size,
     "joules": lambda value: measured(value, "J"),
     "times": times,
-    "times range": lambda ends: " – ".join(map(times, ends)),
+    "share range": lambda ends: " – ".join(map(share, ends)),
     "points": lambda value: f"{value * 100:+.1f}",
     "data": clean,
 }

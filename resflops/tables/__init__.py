@@ -2,6 +2,7 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.cost_and_latency import cost_and_latency
 from resflops.tables.latency import latency_table
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
 from resflops.tables.table import Column, Figure, Kind, Note, Table
@@ -19,6 +20,7 @@ __all__ = [
     "comparison",
     "convention_table",
     "conventions_table",
+    "cost_and_latency",
     "entry",
     "latency_table",
     "left_note",

@@ -292,8 +292,8 @@ def _meaning_notes(rows: tuple[Cells, ...]) -> list[Note]:
         )
     if "of_peak" in known:
         texts.append(
-            "FLOP/s are 2 per multiply-accumulate over the time; the peak is a large matrix product's in "
-            "the same run, at its fastest. A better kernel may pass it, and so may an algorithm that multiplies "
+            "FLOP/s are 2 per multiply-accumulate over the time; the peak is a large matrix product's in the "
+            "same run, at its fastest. A better kernel may pass it, and so may an algorithm that multiplies "
             "less often than is counted, such as Winograd's."
         )
     if "roof_seconds" in known:

@@ -40,7 +40,7 @@ Kind = Literal[
     "bytes",
     "joules",
     "times",
-    "times range",
+    "share range",
     "points",
     "data",
 ]
