@@ -96,9 +96,9 @@ def _provenance(measurements: Measurements) -> list[str]:
     commands = dict.fromkeys(run.command for run in measurements.runs)
     effort = measurements.effort
     return [
-        f"Measured on {measurements.environment.device} in {effort.rounds} rounds, in which all configurations "
-        f"took turns; {effort.warm_up:g} s of warm-up and {effort.seconds:g} s of samples in each, and "
-        f"{effort.least} samples at least. This text is rebuilt from the stored samples; they were recorded by",
+        f"Measured on {measurements.environment.device} in {effort.rounds} rounds, in which all "
+        f"configurations took turns; {effort.warm_up:g} s of warm-up and {effort.seconds:g} s of samples in "
+        f"each, and {effort.least} samples at least. This text is rebuilt from the stored samples, recorded by",
         "",
         "```sh",
         *commands,
@@ -108,7 +108,7 @@ def _provenance(measurements: Measurements) -> list[str]:
 
 def _absent() -> str:
     return (
-        f"These measurements have no setting under which both {SMALLER} and {LARGER} could be timed, so "
+        f"These measurements have no setting under which both {SMALLER} and {LARGER} could be timed: "
         "there is nothing to compare."
     )
 
@@ -267,8 +267,8 @@ def _on_peak(pairs: Sequence[_Pair]) -> list[str]:
     faster = sum(theirs > ours for ours, theirs in zip(smaller, larger, strict=True))
     return [
         f"What lies between the two ratios is the speed at which each multiplies: {LARGER} reaches "
-        f"{_span(larger, share)} of the measured peak and {SMALLER} {_span(smaller, share)} (columns of peak), "
-        f"and {LARGER} the larger share under {faster} of {len(known)} settings."
+        f"{_span(larger, share)} of the measured peak and {SMALLER} {_span(smaller, share)} (columns of "
+        f"peak), and {LARGER} the larger share under {faster} of {len(known)} settings."
     ]
 
 
@@ -285,9 +285,10 @@ def _on_memory(pairs: Sequence[_Pair]) -> list[str]:
     said = []
     for batch in dict.fromkeys((least, most)):
         of_batch = [each for each in known if each[0].setting.batch == batch]
+        smaller, larger = ([each[side] or 0.0 for each in of_batch] for side in (1, 2))
         said.append(
-            f"at batch {batch} memory bounds {_span([each[2] or 0.0 for each in of_batch], share)} of {LARGER}'s "
-            f"least time and {_span([each[1] or 0.0 for each in of_batch], share)} of {SMALLER}'s"
+            f"at batch {batch} memory bounds {_span(larger, share)} of {LARGER}'s least time "
+            f"and {_span(smaller, share)} of {SMALLER}'s"
         )
     return [f"By the roofline, {'; '.join(said)} (columns memory-bound)."]
 
@@ -310,8 +311,7 @@ def _on_size(pairs: Sequence[_Pair]) -> list[str]:
     ratio_of_sizes = (larger.macs / larger.ops) / (smaller.macs / smaller.ops)
     return [
         f"{SMALLER} spreads its work over {smaller.ops} ops with multiply-accumulates and {LARGER} over "
-        f"{larger.ops}, each {times(ratio_of_sizes)} as large (columns MACs per op): small ops leave more of a "
-        "device idle."
+        f"{larger.ops}, each {times(ratio_of_sizes)} as large (columns MACs per op)."
     ]
 
 
@@ -320,8 +320,8 @@ def _on_stability(pairs: Sequence[_Pair]) -> list[str]:
     if not unstable:
         return []
     return [
-        f"Under {unstable} of {len(pairs)} settings a time was unstable (column stable; the verdicts are below): "
-        "there the intervals say more than the ratios."
+        f"Under {unstable} of {len(pairs)} settings a time was unstable (column stable; the verdicts are "
+        "below): there the intervals say more than the ratios."
     ]
 
 

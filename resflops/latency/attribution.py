@@ -6,6 +6,7 @@ The marks themselves take time, which is why the whole step is timed with them a
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
@@ -70,17 +71,19 @@ def attributed(
 
     Args:
         module: the model; it has no hook left when this is done, also when it raises.
-        call: one forward pass of it, warmed up.
+        call: one forward pass of it.
         device: where it lies.
         repetitions: the median of so many is taken.
     """
     kind = EventMarks if device.type == "cuda" else ClockMarks
     runs: list[dict[str, float]] = []
     plain: list[float] = []
-    for _ in range(repetitions):
-        # In turns, so that a drift of the machine does not pass for the marks' own time.
-        plain.append(_whole(call, kind()))
-        runs.append(_by_module(module, call, _Gathering(kind)))
+    call()
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        for _ in range(repetitions):
+            # In turns, so that a drift of the machine does not pass for the marks' own time.
+            plain.append(_whole(call, kind()))
+            runs.append(_by_module(module, call, _Gathering(kind)))
     names = dict.fromkeys(name for run in runs for name in run)
     return Attribution(
         layers=tuple(

@@ -68,6 +68,7 @@ def measure(
     try:
         bench.count(say)
         bench.time(say, keep)
+        keep(bench.known())
         bench.weigh(say)
         if layers:
             bench.attribute(say)
@@ -159,7 +160,8 @@ class _Bench:
             return
 
         def weighed(configuration: Configuration) -> Energy | None:
-            return device.energy(self._session.ready(configuration).step, self._effort.energy_seconds)
+            seconds = self._effort.energy_seconds
+            return self._session.with_ready(configuration, lambda made: device.energy(made.step, seconds))
 
         for configuration in self._timed():
             if self._rows[configuration].energy is None:
@@ -171,12 +173,13 @@ class _Bench:
         """The time of every layer, where the model's own Python launches the kernels."""
 
         def found(configuration: Configuration) -> Attribution:
-            made = self._session.ready(configuration)
-            made.call()
             least, most = LAYER_REPETITIONS
             time = self._session.series[configuration].time
             often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
-            return attributed(made.module, made.call, torch.device(configuration.device), repetitions=often)
+            device = torch.device(configuration.device)
+            return self._session.with_ready(
+                configuration, lambda made: attributed(made.module, made.call, device, repetitions=often)
+            )
 
         for configuration in self._timed():
             if (

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -72,15 +73,16 @@ def _gpu(device: torch.device, telemetry: Telemetry) -> Gpu:
 
 def _flags(*, on_gpu: bool) -> dict[str, str]:
     backends = torch.backends
+    precision = _told(torch.get_float32_matmul_precision)
     flags = {
-        "float32 matmul precision": torch.get_float32_matmul_precision(),
+        "float32 matmul precision": precision,
         "inter-op threads": str(torch.get_num_interop_threads()),
         "deterministic algorithms": _word(torch.are_deterministic_algorithms_enabled()),
     }
     if on_gpu:
         flags |= {
-            "TF32 in cuBLAS": _word(flags["float32 matmul precision"] != "highest"),
-            "TF32 in cuDNN": _tf32_in_cudnn(),
+            "TF32 in cuBLAS": {"highest": "off", "high": "on", "medium": "on"}.get(precision, precision),
+            "TF32 in cuDNN": _told(lambda: _word(backends.cudnn.allow_tf32)),
             "cuDNN enabled": _word(backends.cudnn.enabled),
             "cuDNN benchmark": _word(backends.cudnn.benchmark),
             "cuDNN deterministic": _word(backends.cudnn.deterministic),
@@ -93,11 +95,11 @@ def _flags(*, on_gpu: bool) -> dict[str, str]:
     return flags | {name: os.environ[name] for name in VARIABLES if name in os.environ}
 
 
-def _tf32_in_cudnn() -> str:
+def _told(ask: Callable[[], str]) -> str:
     try:
-        return _word(torch.backends.cudnn.allow_tf32)
+        return ask()
     except RuntimeError:
-        # torch has a newer way to set it, and complains when both are in use.
+        # torch has an older and a newer way to set it, and the older cannot tell what the newer has set.
         return "set per operator"
 
 

@@ -31,7 +31,7 @@ def latency_table(several: Sequence[Measurements]) -> Table:
     return Table(
         name="latency",
         title=f"Latency on {several[0].environment.device}" if len(several) == 1 else "Latency",
-        intro=(*environment_notes(several), *_peak_notes(several)),
+        intro=(*environment_notes(several), *_reading_notes(several), *_peak_notes(several)),
         facts={"measurements": [_provenance(each) for each in several]},
         columns=_columns(rows),
         rows=rows,
@@ -123,6 +123,39 @@ def _difference_note(before: Measurements, after: Measurements, number: int) -> 
             "differences": Figure("text", "; ".join(differences)),
         },
     )
+
+
+def _reading_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+    """How the device fared while it was measured, as the range of what it told."""
+    for measurements in several:
+        rounds = [each for row in measurements.rows for each in row.series.rounds]
+        readings = [reading for each in rounds for reading in (each.before, each.during)]
+        figures: dict[str, Figure] = {}
+        texts = []
+        for name, words in _READINGS.items():
+            values = [value for reading in readings if (value := getattr(reading, name)) is not None]
+            if values:
+                kind: Kind = "count" if isinstance(values[0], int) else "rate"
+                figures |= {
+                    f"{name}_low": Figure(kind, min(values)),
+                    f"{name}_high": Figure(kind, max(values)),
+                }
+                texts.append(words.format(f"{{{name}_low}} to {{{name}_high}}"))
+        throttle = sorted({reason for each in rounds for reason in each.during.throttle})
+        if throttle:
+            figures["throttle"] = Figure("names", tuple(throttle))
+            texts.append("clocks held back by {throttle}")
+        if texts:
+            yield Note(text=f"Before and while it was measured: {', '.join(texts)}.", figures=figures)
+
+
+_READINGS = {
+    "sm_clock_mhz": "SM clock {} MHz",
+    "memory_clock_mhz": "memory clock {} MHz",
+    "power_watts": "power {} W",
+    "temperature_celsius": "temperature {} °C",
+    "load": "{} processes running or waiting to, a minute's average",
+}
 
 
 def _peak_notes(several: Sequence[Measurements]) -> list[Note]:
@@ -299,7 +332,8 @@ def _meaning_notes(rows: tuple[Cells, ...]) -> list[Note]:
     if "roof_seconds" in known:
         texts.append(
             "By the roof: the least time that the ops with multiply-accumulates could take, each moving "
-            "its inputs, weight and output once at the speed of a large copy; roof says what bounds most of it."
+            "its inputs, weight and output once at the speed of a large copy; roof says what bounds most "
+            "of it."
         )
     if "peak_bytes" in known:
         texts.append(
