@@ -98,7 +98,7 @@ def _provenance(measurements: Measurements) -> list[str]:
     return [
         f"Measured on {measurements.environment.device} in {effort.rounds} rounds, in which all "
         f"configurations took turns; {effort.warm_up:g} s of warm-up and {effort.seconds:g} s of samples in "
-        f"each, and {effort.least} samples at least. This text is rebuilt from the stored samples, recorded by",
+        f"each, and {effort.least} samples at least. Rebuilt from the stored samples, which were recorded by",
         "",
         "```sh",
         *commands,
@@ -114,19 +114,15 @@ def _absent() -> str:
 
 
 def _comparison(pairs: Sequence[_Pair]) -> list[str]:
-    said = _sentences(pairs)
+    weighed = any(pair.energy for pair in pairs)
     return [
-        'He et al. (2015): "our 34-layer baseline has 3.6 billion FLOPs (multiply-adds), which is only 18% of '
-        f'VGG-19 (19.6 billion FLOPs)". By count that is {pairs[0].smaller.macs:,} against '
+        'He et al. (2015): "our 34-layer baseline has 3.6 billion FLOPs (multiply-adds), which is only '
+        f'18% of VGG-19 (19.6 billion FLOPs)". By count that is {pairs[0].smaller.macs:,} against '
         f"{pairs[0].larger.macs:,} multiply-accumulates of one image; the table has what it is in time"
-        + (
-            " and in energy."
-            if any(pair.energy for pair in pairs)
-            else "; energy could not be measured here."
-        ),
+        + (" and in energy." if weighed else "; energy could not be measured here."),
         "",
         rendering("markdown").render(_table(pairs)),
-        " ".join(said),
+        " ".join(_sentences(pairs)),
     ]
 
 
@@ -274,23 +270,21 @@ def _on_peak(pairs: Sequence[_Pair]) -> list[str]:
 
 def _on_memory(pairs: Sequence[_Pair]) -> list[str]:
     known = [
-        (pair, pair.smaller.meaning.memory_part, pair.larger.meaning.memory_part)
+        (pair.setting.batch, smaller, larger)
         for pair in pairs
-        if pair.smaller.meaning.memory_part is not None and pair.larger.meaning.memory_part is not None
+        if (smaller := pair.smaller.meaning.memory_part) is not None
+        and (larger := pair.larger.meaning.memory_part) is not None
     ]
-    if not known:
-        return []
-    least = min(known, key=lambda each: each[0].setting.batch)[0].setting.batch
-    most = max(known, key=lambda each: each[0].setting.batch)[0].setting.batch
+    batches = sorted({batch for batch, *_ in known})
     said = []
-    for batch in dict.fromkeys((least, most)):
-        of_batch = [each for each in known if each[0].setting.batch == batch]
-        smaller, larger = ([each[side] or 0.0 for each in of_batch] for side in (1, 2))
+    for extreme in dict.fromkeys(batches[:1] + batches[-1:]):
+        ours = [part for batch, part, _ in known if batch == extreme]
+        theirs = [part for batch, _, part in known if batch == extreme]
         said.append(
-            f"at batch {batch} memory bounds {_span(larger, share)} of {LARGER}'s least time "
-            f"and {_span(smaller, share)} of {SMALLER}'s"
+            f"at batch {extreme} memory bounds {_span(theirs, share)} of {LARGER}'s least time "
+            f"and {_span(ours, share)} of {SMALLER}'s"
         )
-    return [f"By the roofline, {'; '.join(said)} (columns memory-bound)."]
+    return [f"By the roofline, {'; '.join(said)} (columns memory-bound)."] if said else []
 
 
 def _on_roof(pairs: Sequence[_Pair]) -> list[str]:

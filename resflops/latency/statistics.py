@@ -41,6 +41,9 @@ RESAMPLES = 2000
 SEED = 20151210
 """The same samples must always have the same interval."""
 
+BLOCK = 4_000_000
+"""Numbers that are drawn at once: a long series would fill the memory."""
+
 LEAST_FOR_P90, LEAST_FOR_P99 = 10, 100
 """With fewer samples a percentile would be made up between the largest two."""
 
@@ -199,9 +202,8 @@ def _resampled_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) ->
     for place, each in enumerate(filled):
         table[place, : len(each)] = each
     generator = np.random.default_rng((SEED, 2, stream))
-    # Blocks of resamples keep the drawn samples of a long series out of swap.
     medians = []
-    for block in np.array_split(drawn, max(1, drawn.size * int(lengths.max()) // 4_000_000)):
+    for block in np.array_split(drawn, max(1, drawn.size * int(lengths.max()) // BLOCK)):
         places = generator.random((*block.shape, int(lengths.max()))) * lengths[block][:, :, None]
         values = table[block[:, :, None], places.astype(np.int64)]
         medians.append(np.median(values.reshape(len(block), -1), axis=1))
