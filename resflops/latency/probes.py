@@ -28,7 +28,6 @@ class PreparedProbe(Struct, frozen=True, kw_only=True):
 
     step: Step
     cold_l2: bool = False
-    notes: tuple[str, ...] = ()
     held_before: int = 0
 
 

@@ -131,7 +131,7 @@ def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
     energy = meaning.joules_per_item if meaning else None
     other = of_dearest.joules_per_item if of_dearest else None
     return {
-        "seconds": meaning.seconds / row.configuration.items if meaning else None,
+        "seconds": meaning.seconds / row.configuration.batch if meaning else None,
         "time_ratio": compared.value if compared else None,
         "time_ratio_interval": (compared.low, compared.high) if compared else None,
         "joules": energy,

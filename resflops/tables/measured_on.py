@@ -71,7 +71,8 @@ def reading_notes(several: Sequence[Measurements]) -> Iterable[Note]:
                     f"{name}_low": Figure(kind, min(values)),
                     f"{name}_high": Figure(kind, max(values)),
                 }
-                texts.append(words.format(f"{{{name}_low}} to {{{name}_high}}"))
+                low, high = f"{{{name}_low}}", f"{{{name}_high}}"
+                texts.append(words.format(low if min(values) == max(values) else f"{low} to {high}"))
         throttle = sorted({reason for each in rounds for reason in each.during.throttle})
         if throttle:
             figures["throttle"] = Figure("names", tuple(throttle))
