@@ -64,7 +64,12 @@ def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
         Column(key="batch", heading="batch", kind="count"),
         Column(key="dtype", heading="dtype"),
         *(
-            Column(key=key, heading=heading, audience=shown(key, usual))
+            Column(
+                key=key,
+                heading=heading,
+                kind="flag" if usual is False else "text",
+                audience=shown(key, usual),
+            )
             for key, heading, usual in (
                 ("autocast", "autocast", False),
                 ("memory_format", "layout", "contiguous"),

@@ -42,6 +42,7 @@ Kind = Literal[
     "times",
     "share range",
     "points",
+    "flag",
     "data",
 ]
 """What a value is, which decides how it is written and to which side it is set.
@@ -49,7 +50,7 @@ Kind = Literal[
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
-``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares,
+``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares, ``flag`` yes or no,
 and a ``range`` is its two ends;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
