@@ -50,8 +50,8 @@ Kind = Literal[
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
-``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares, ``flag`` yes or no,
-and a ``range`` is its two ends;
+``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares,
+``flag`` yes or no, and a ``range`` is its two ends;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
