@@ -133,7 +133,10 @@ def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
     return {
         "seconds": meaning.seconds / row.configuration.batch if meaning else None,
         "time_ratio": compared.value if compared else None,
-        "time_ratio_interval": (compared.low, compared.high) if compared else None,
+        # Of its own time it is all, and there is nothing to be unsure of.
+        "time_ratio_interval": (compared.low, compared.high) if compared and row is not dearest else None,
+        "time_ratio_low": compared.low if compared and row is not dearest else None,
+        "time_ratio_high": compared.high if compared and row is not dearest else None,
         "joules": energy,
         "energy_ratio": energy / other if energy is not None and other else None,
         "of_peak": meaning.of_peak if meaning else None,
@@ -159,7 +162,15 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="ratio", heading=f"cost of {dearest}'s", kind="share"),
         Column(key="seconds", heading="time per input", kind="seconds"),
         Column(key="time_ratio", heading=f"time of {dearest}'s", kind="share"),
-        Column(key="time_ratio_interval", heading="95 % interval", kind="share range", detail=2),
+        Column(
+            key="time_ratio_interval",
+            heading="95 % interval",
+            kind="share range",
+            audience="people",
+            detail=2,
+        ),
+        Column(key="time_ratio_low", audience="programs"),
+        Column(key="time_ratio_high", audience="programs"),
         *(
             Column(key=key, heading=heading, kind=kind, audience="all" if energy else "programs")
             for key, heading, kind in energies
