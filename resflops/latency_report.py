@@ -293,8 +293,7 @@ def _on_roof(pairs: Sequence[_Pair]) -> list[str]:
         return []
     return [
         f"If every op ran as fast as the measured peaks allow, the time ratio would be {_span(known, times)} "
-        "(column ratio by the roof); what the measured one has besides is how well the kernels do, and the "
-        "ops that the roof does not see."
+        "(column ratio by the roof)."
     ]
 
 
