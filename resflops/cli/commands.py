@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
-from resflops.cli import check, conventions, crosscheck, diff, layers, lock, models, ops, peers, table
+from resflops.cli import bench, check, conventions, crosscheck, diff, layers, lock, models, ops, peers, table
 from resflops.cli.command import Command, Parser, add_no_progress
 from resflops.errors import UsageError, near
 
@@ -14,6 +14,7 @@ COMMANDS: tuple[Command, ...] = (
     table.COMMAND,
     layers.COMMAND,
     crosscheck.COMMAND,
+    bench.COMMAND,
     lock.COMMAND,
     check.COMMAND,
     diff.COMMAND,

@@ -62,6 +62,8 @@ SIGNS = {
     "|": "$|$",
     '"': r"\textquotedbl{}",
     "×": r"$\times$",
+    "µ": r"$\mu$",
+    "°": r"$^\circ$",
     "·": r"$\cdot$",
     "≥": r"$\geq$",
     "≈": r"$\approx$",

@@ -2,9 +2,11 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.cost_and_latency import cost_and_latency
 from resflops.tables.crosscheck import crosscheck_table
 from resflops.tables.difference import diff_table
 from resflops.tables.gate import check_table, locked_note, verdict_notes
+from resflops.tables.latency import latency_table
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
 from resflops.tables.peers import peers_table
 from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
@@ -24,9 +26,11 @@ __all__ = [
     "comparison",
     "convention_table",
     "conventions_table",
+    "cost_and_latency",
     "crosscheck_table",
     "diff_table",
     "entry",
+    "latency_table",
     "left_note",
     "locked_note",
     "networks_table",

@@ -38,6 +38,15 @@ Kind = Literal[
     "signed",
     "signed share",
     "form",
+    "seconds",
+    "seconds range",
+    "rate",
+    "bytes",
+    "joules",
+    "times",
+    "share range",
+    "points",
+    "flag",
     "data",
 ]
 """What a value is, which decides how it is written and to which side it is set.
@@ -46,6 +55,8 @@ Kind = Literal[
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
 ``signed`` is a difference, which bears its sign; ``form`` is a ``gate.form.Form``, what a layer is;
+``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares,
+``flag`` yes or no, and a ``range`` is its two ends;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
