@@ -106,9 +106,9 @@ def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
         columns=(
             *_by_whom(several),
             Column(key="amount", heading="counted more", kind="difference"),
-            Column(key="ops", heading="ops", kind="count"),
-            Column(key="layers", heading="layers", kind="count"),
-            Column(key="where", heading="where", kind="names", wraps=True, detail=1),
+            Column(key="ops", heading="ops", kind="count", detail=1),
+            Column(key="layers", heading="layers", kind="count", detail=1),
+            Column(key="where", heading="where", kind="names", wraps=True, detail=2),
         ),
         rows=tuple(
             {
