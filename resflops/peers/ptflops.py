@@ -108,8 +108,8 @@ PTFLOPS = register_peer(
             ),
         ),
         limits=(
-            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
             "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
         ),
         defects=(
             Defect(what="activations and pools that are modules count twice"),

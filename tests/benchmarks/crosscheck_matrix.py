@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from msgspec.structs import replace
+from packaging.version import Version
 
 from resflops.crosscheck_report import crosscheck_report
 from resflops.crosschecking import environment, peers_named, reconcile_model
@@ -79,7 +80,7 @@ def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
                 traces[row.model],
                 PEERS[row.peer],
                 CONVENTIONS[row.convention],
-                version=row.version,
+                version=str(Version(row.version)),
                 figure=row.figure,
                 peer_params=row.peer_params,
                 # What has no op of the model is the peer's own account, and stays.
