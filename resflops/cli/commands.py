@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
-from resflops.cli import conventions, layers, models, ops, table
+from resflops.cli import conventions, layers, models, ops, report, table
 from resflops.cli.command import Command, Parser, add_no_progress
 from resflops.errors import UsageError, near
 
@@ -13,6 +13,7 @@ __all__ = ["COMMANDS", "run"]
 COMMANDS: tuple[Command, ...] = (
     table.COMMAND,
     layers.COMMAND,
+    report.COMMAND,
     models.COMMAND,
     conventions.COMMAND,
     ops.COMMAND,

@@ -23,7 +23,7 @@ __all__ = [
     "written",
 ]
 
-RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share"))
+RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share", "ratio"))
 """Kinds that are set to the right, so that their digits stand below each other."""
 
 PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
@@ -109,6 +109,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "rounded": rounded,
     "share": share,
     "fine share": lambda part: share(part, digits=2),
+    "ratio": lambda ratio: f"{float(ratio):.2f}×",
     "shape": shape,
     "shapes": lambda shapes: ", ".join(map(shape, shapes)),
     "step": step,

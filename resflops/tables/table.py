@@ -30,6 +30,7 @@ Kind = Literal[
     "rounded",
     "share",
     "fine share",
+    "ratio",
     "shape",
     "shapes",
     "step",
@@ -39,9 +40,9 @@ Kind = Literal[
 """What a value is, which decides how it is written and to which side it is set.
 
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
-is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
-mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
-``data`` is nested and only for JSON, which in turn needs no ``lines``.
+is a count to three digits; ``ratio`` is how many times as much; ``shapes`` is one shape an
+input; ``step`` is a stride that is mostly the same in every dimension; ``window`` is kernel,
+stride, padding and groups; ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
 Audience = Literal["all", "people", "programs"]

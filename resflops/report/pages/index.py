@@ -1,0 +1,47 @@
+"""The index, which is also the answer to the question that the project starts from."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from resflops.report import evidence
+from resflops.report.markdown import Markdown, filled, shown
+from resflops.report.material import DATA, Material
+from resflops.report.page import Document, Page
+from resflops.report.pages.models import conventions_table
+from resflops.report.pages.reproduction import SENTENCE, stage_picture
+
+__all__ = ["PATH", "index"]
+
+PATH = "README.md"
+
+
+def index(material: Material, *, pages: Sequence[Page], lacking: Sequence[Page]) -> Document:
+    """The first page that a reader sees.
+
+    Args:
+        material: the counts.
+        pages: those that there are.
+        lacking: those whose raw data nobody has made yet.
+    """
+    residual, _, vgg = (material.cost(spec) for spec in SENTENCE)
+    activations = [sum(row.activations for row in cost.layers) for cost in (residual, vgg)]
+    picture = stage_picture(material)
+    values = {
+        "residual": residual,
+        "vgg": vgg,
+        "input": residual.trace.inputs[0].shape,
+        "cheaper": Fraction(vgg.macs, residual.macs),
+        "smaller": Fraction(vgg.params, residual.params),
+        "lighter": Fraction(activations[1], activations[0]),
+        "activations": activations,
+        "part": Fraction(residual.macs, vgg.macs),
+        "printed": evidence.printed_verdict(material, residual.model, relative_to=vgg.model),
+        "agrees": evidence.AGREES,
+        "conventions": conventions_table([residual, vgg]),
+        "picture": shown(picture, path=PATH),
+        "pages": pages,
+        "lacking": lacking,
+        "data": DATA,
+        "timed": Markdown(next((page.path for page in pages if page.path == "latency.md"), "")),
+    }
+    return Document(path=PATH, text=filled("index.md.jinja", material, values), pictures=(picture,))
