@@ -5,6 +5,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const COLOURS = ["#0072b2", "#b84f00", "#007a59", "#a8467f", "#8a6000", "#4a5f9e"];
+  const LISTED = 100;
   const NO_SIZE = "no feature map";
   const MEASURES = { params: "parameters", activations: "activations, elements" };
 
@@ -15,8 +16,13 @@
 
   /* ---- reading ---- */
 
+  /* A text in one line, without the signs that would turn it round or hide it. */
+  function clean(text) {
+    return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
+  }
+
   function read(model) {
-    const text = (place) => data.texts[place];
+    const text = (place) => clean(data.texts[place]);
     const rows = model.rows.map((cells, number) => {
       const row = Object.fromEntries(data.columns.map((column, place) => [column, cells[place]]));
       for (const key of ["name", "op", "stage", "input", "output", "window", "field"]) row[key] = text(row[key]);
@@ -26,7 +32,8 @@
       row.path = row.name === "" ? [] : row.name.split(".");
       return { ...row, id: number };
     });
-    return { ...model, rows, tree: grown(model.name, rows) };
+    const name = clean(model.name);
+    return { ...model, name, rows, tree: grown(name, rows) };
   }
 
   /* Modules as a tree. What a module does itself, besides the modules in it, is a leaf named after the op. */
@@ -258,14 +265,16 @@
     charts.get(place).resize();
     draw(charts.get(place), node, here);
     showPath(panel.querySelector(".path"), place, node);
+    const modules = parts.filter((part) => part.node && part.exact > 0n);
     panel.querySelector(".inside").replaceChildren(
-      ...parts.filter((part) => part.node && part.exact > 0n).map((part) => {
+      ...modules.slice(0, LISTED).map((part) => {
         const button = element("button", `${part.name} · ${rounded(part.exact)} · ${share(part.exact, mine) || "0 %"}`, { type: "button" });
         button.addEventListener("click", () => go(place, part.node.path));
         const item = element("li");
         item.append(button);
         return item;
       }),
+      ...(modules.length > LISTED ? [element("li", `and ${written(modules.length - LISTED)} more, in the table below`)] : []),
     );
   }
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from resflops.cost import Cost
 from resflops.render.formats import rounded
+from resflops.report.pictures.labels import label
 from resflops.report.pictures.scales import counts
 from resflops.report.style import Theme, bare, drawing
 
@@ -19,6 +20,10 @@ __all__ = ["Layer", "Profile", "draw", "profile_of"]
 
 LETTER = 0.008
 """Width of a letter of a stage's name, as a part of the panel."""
+
+
+LONGEST_STAGE = 10
+"""Letters of a stage's name that find room aslant below the panel's title."""
 
 
 class Layer(Struct, frozen=True, kw_only=True):
@@ -79,12 +84,12 @@ def draw(data: Profile, theme: Theme) -> Figure:
     sums = {key: sum(getattr(layer, key) for layer in data.layers) for key in ("params", "activations")}
     least = "" if data.complete else "≥ "
     panels = (
-        ("total", f"{data.unit}: {least}{rounded(data.total)}"),
+        ("total", f"{label(data.unit)}: {least}{rounded(data.total)}"),
         ("params", f"Parameters: {_of(sums['params'], data.params)}"),
         ("activations", f"Activations, in elements: {_of(sums['activations'], data.activations)}"),
     )
     with drawing(theme, height=5.4) as figure:
-        figure.suptitle(f"{data.model} along its depth, input {data.input}")
+        figure.suptitle(f"{label(data.model)} along its depth, input {label(data.input)}")
         axes = figure.subplots(len(panels), 1, sharex=True)
         for panel, (key, title), colour in zip(axes, panels, theme.series, strict=False):
             bare(panel)
@@ -97,7 +102,7 @@ def draw(data: Profile, theme: Theme) -> Figure:
             counts(panel.yaxis)
             _bands(panel, data, theme, named=key == "total")
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes[-1].set_xlabel(f"layer that {data.convention} counts, in order of its first call")
+        axes[-1].set_xlabel(f"layer that {label(data.convention)} counts, in order of its first call")
         return figure
 
 
@@ -120,14 +125,14 @@ def _bands(panel: Axes, data: Profile, theme: Theme, *, named: bool) -> None:
     groups = [(name, len(list(group))) for name, group in groupby(layer.stage for layer in data.layers)]
     if not any(name for name, _ in groups):
         return
-    slanted = any(width < len(data.layers) * LETTER * len(name) for name, width in groups)
+    slanted = any(width < len(data.layers) * LETTER * min(len(name), LONGEST_STAGE) for name, width in groups)
     place = 0.5
     for number, (name, width) in enumerate(groups):
         if number % 2 == 0:
             panel.axvspan(place, place + width, color=theme.grid, alpha=0.35, linewidth=0, zorder=0)
         if named:
             panel.annotate(
-                name,
+                label(name, longest=LONGEST_STAGE),
                 (place + width / 2, 1.0),
                 xycoords=("data", "axes fraction"),
                 xytext=(0, 2),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from msgspec import Struct
 
+from resflops.report.pictures.labels import label
 from resflops.report.pictures.scales import counts
 from resflops.report.style import Theme, bare, drawing
 
@@ -50,7 +51,7 @@ def draw(data: Scatter, theme: Theme) -> Figure:
             places = [point.params for point in points], [point.total for point in points]
             axes.plot(*places, color=colour, linewidth=1, alpha=0.6)
             axes.scatter(*places, s=[_area(point, data) for point in points], color=colour, marker=mark,
-                         edgecolors=theme.paper, linewidths=0.8, zorder=3, label=family)  # fmt: skip
+                         edgecolors=theme.paper, linewidths=0.8, zorder=3, label=label(family))  # fmt: skip
         axes.margins(0.14)
         axes.set_xlabel("parameters")
         axes.set_ylabel(f"{data.unit}, one image")
@@ -98,7 +99,7 @@ def _name(axes: Axes, points: tuple[Point, ...], theme: Theme) -> None:
     for point, mark in zip(points, marks, strict=True):
         for away, (right, up) in SIDES:
             text = axes.annotate(
-                point.model,
+                label(point.model),
                 (point.params, point.total),
                 xytext=(right * away, up * away),
                 textcoords="offset points",

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from resflops.cost import Cost
 from resflops.render.formats import rounded, shape, share
+from resflops.report.pictures.labels import label
 from resflops.report.pictures.scales import counts
 from resflops.report.style import Theme, bare, drawing
 
@@ -86,12 +87,12 @@ def draw(data: Stages, theme: Theme) -> Figure:
     """A panel for each network, all to one scale, a bar for each size."""
     widest = max(part.total for network in data.models for part in network.parts)
     with drawing(theme, height=0.9 + 0.42 * len(data.sizes)) as figure:
-        figure.suptitle(f"Where the work is: {data.unit} by size of the feature maps")
+        figure.suptitle(f"Where the work is: {label(data.unit)} by size of the feature maps")
         panels = figure.subplots(1, len(data.models), sharex=True, sharey=True, squeeze=False)[0]
         for panel, network, colour in zip(panels, data.models, theme.series, strict=False):
             # Every bar bears its figure, so that lines to read it off would only be in the way.
             bare(panel, grid="")
-            panel.set_title(f"{network.model}: {rounded(network.total)}", color=colour)
+            panel.set_title(f"{label(network.model)}: {rounded(network.total)}", color=colour)
             for part in network.parts:
                 place = data.sizes.index(part.size)
                 panel.barh(place, part.total, height=0.62, color=colour)
@@ -103,5 +104,5 @@ def draw(data: Stages, theme: Theme) -> Figure:
             panel.tick_params(axis="y", length=0)
             panel.xaxis.set_major_locator(MaxNLocator(3))
             counts(panel.xaxis)
-        figure.supxlabel(f"{data.unit}, one image", fontsize=9)
+        figure.supxlabel(f"{label(data.unit)}, one image", fontsize=9)
         return figure
