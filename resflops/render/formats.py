@@ -19,11 +19,12 @@ __all__ = [
     "shape",
     "share",
     "shown_cells",
+    "times",
     "window",
     "written",
 ]
 
-RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share", "ratio"))
+RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share", "times"))
 """Kinds that are set to the right, so that their digits stand below each other."""
 
 PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
@@ -54,6 +55,15 @@ def share(part: float, *, digits: int = 1) -> str:
     if 0 < part * 100 < least / 2:
         return f"<{least:.{digits}f} %"
     return f"{float(part) * 100:.{digits}f} %"
+
+
+def times(value: float) -> str:
+    """A ratio.
+
+    >>> times(5.358), times(0.1866), times(123.4)
+    ('5.36×', '0.19×', '123×')
+    """
+    return f"{float(value):.2f}×" if abs(value) < 100 else f"{float(value):.0f}×"
 
 
 def shape(sizes: Shape, *, by: str = "×") -> str:
@@ -109,7 +119,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "rounded": rounded,
     "share": share,
     "fine share": lambda part: share(part, digits=2),
-    "ratio": lambda ratio: f"{float(ratio):.2f}×",
+    "times": times,
     "shape": shape,
     "shapes": lambda shapes: ", ".join(map(shape, shapes)),
     "step": step,

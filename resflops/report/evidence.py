@@ -57,7 +57,7 @@ def sentence_table(material: Material, specs: tuple[str, ...]) -> Table:
             Column(key="macs", heading="MACs (macs)", kind="count"),
             Column(key="printed", heading="printed", kind="lines"),
             Column(key="part", heading=f"of {dearest.model}", kind="fine share"),
-            Column(key="times", heading=f"{dearest.model} is", kind="ratio"),
+            Column(key="times", heading=f"{dearest.model} is", kind="times"),
             Column(key="params", heading="parameters", kind="count"),
             Column(key="activations", heading="activations", kind="count"),
         ),
@@ -107,7 +107,7 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
                 )
                 if model != second or "_stages" not in column.key
             ),
-            Column(key="times", heading=f"{third} against {first}", kind="ratio"),
+            Column(key="times", heading=f"{third} against {first}", kind="times"),
         ),
         rows=tuple(
             {

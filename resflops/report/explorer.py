@@ -9,6 +9,7 @@ nor a library can fetch or send anything.
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -18,10 +19,11 @@ from markupsafe import Markup
 from msgspec import json
 
 from resflops._version import __version__
-from resflops.conventions import CONVENTIONS, convention
+from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
 from resflops.cost import Cost
 from resflops.errors import UsageError
 from resflops.layers import LayerRow
+from resflops.records import Shape
 from resflops.render.formats import shape, window
 from resflops.tables.table import cost_heading, ops_listed
 
@@ -93,23 +95,54 @@ COLUMNS = (
 
 
 def _model(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
-    by_convention = [cost.under(name).layers for name in CONVENTIONS]
+    by_convention = [_keyed(cost.under(name).layers) for name in CONVENTIONS]
+    usual = _keyed(cost.under(DEFAULT_CONVENTION).layers)
+    # A convention may charge for what is free under another, and then has a row more.
+    fullest = max(by_convention, key=len)
+    keys = [*fullest, *(key for rows in by_convention for key in rows if key not in fullest)]
     return {
         "name": cost.model,
         "input": ", ".join(shape(given.shape) for given in cost.trace.inputs),
         "uncounted": "" if cost.complete else ops_listed(cost.uncounted),
         "notes": list(cost.trace.notes),
-        "rows": [_row(cost, rows, texts) for rows in zip(*by_convention, strict=True)],
+        "rows": [
+            _row(cost, usual.get(key), [rows.get(key) for rows in by_convention], texts)
+            for key in dict.fromkeys(keys)
+        ],
     }
 
 
-def _row(cost: Cost, rows: tuple[LayerRow, ...], texts: dict[str, int]) -> list[Any]:
-    """One layer; what many layers have in common is a number that stands for a text."""
+Key = tuple[str, str, Shape, Shape, int]
+"""Layer, op, shapes, and how many rows with these have come before."""
+
+
+def _keyed(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
+    seen: Counter[tuple[str, str, Shape, Shape]] = Counter()
+    keyed = {}
+    for row in rows:
+        start = (row.name, row.op, row.input_shape, row.output_shape)
+        keyed[(*start, seen[start])] = row
+        seen[start] += 1
+    return keyed
+
+
+def _row(
+    cost: Cost, usual: LayerRow | None, rows: Sequence[LayerRow | None], texts: dict[str, int]
+) -> list[Any]:
+    """One layer; what many layers have in common is a number that stands for a text.
+
+    Args:
+        cost: the model's.
+        usual: the row under the default convention, where a module's parameters stand in its
+            first row; None for an op that is free under it.
+        rows: that under each convention; None where there is none.
+        texts: the numbers of the texts so far.
+    """
 
     def said(text: str) -> int:
         return texts.setdefault(text, len(texts))
 
-    row = rows[0]
+    row = usual or next(each for each in rows if each is not None)
     return [
         said(row.name),
         said(row.op),
@@ -119,12 +152,13 @@ def _row(cost: Cost, rows: tuple[LayerRow, ...], texts: dict[str, int]) -> list[
         said(shape(row.output_shape)),
         said(window((row.kernel, row.stride, row.padding, row.groups))),
         said(shape(row.receptive_field or ())),
-        _exact(row.params),
-        _exact(row.buffers),
-        _exact(row.activations),
+        _exact(usual.params if usual else 0),
+        _exact(usual.buffers if usual else 0),
+        # An op that is free by default makes nothing new: a view, a copy.
+        _exact(usual.activations if usual else 0),
         row.counted,
-        [_exact(each.total) for each in rows],
-        [said(each.formula) for each in rows],
+        [_exact(each.total if each else 0) for each in rows],
+        [said(each.formula if each else "") for each in rows],
     ]
 
 

@@ -5,7 +5,6 @@ which gets its separators, or a text, which is escaped, unless it is ``Markdown`
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 from functools import cache
 from html import escape
 from pathlib import PurePosixPath
@@ -14,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from resflops.render import rendering
-from resflops.render.formats import rounded, shape, share
+from resflops.render.formats import rounded, shape, share, times
 from resflops.render.markdown import escaped
 from resflops.report.material import Material
 from resflops.report.picture import Picture
@@ -68,15 +67,6 @@ def _written(value: object) -> str:
     raise TypeError(f"{value!r} goes into a page through a filter that says how it is written")
 
 
-def times(ratio: Fraction | float) -> Markdown:
-    """How many times as much.
-
-    >>> times(Fraction(5358, 1000))
-    '5.36'
-    """
-    return Markdown(f"{float(ratio):.2f}")
-
-
 @cache
 def _templates() -> Environment:
     # What is escaped here is markdown, by _written; HTML's escapes would be shown as they are.
@@ -91,7 +81,7 @@ def _templates() -> Environment:
     templates.filters |= {
         "rounded": lambda count: Markdown(rounded(count)),
         "share": lambda part: Markdown(share(part, digits=2)),
-        "times": times,
+        "times": lambda ratio: Markdown(times(ratio)),
         "path": Markdown,
         "join": lambda texts, by: Markdown(by.join(texts)),
         "table": table,

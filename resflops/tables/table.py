@@ -33,7 +33,7 @@ Kind = Literal[
     "rounded",
     "share",
     "fine share",
-    "ratio",
+    "times",
     "shape",
     "shapes",
     "step",
@@ -43,7 +43,7 @@ Kind = Literal[
 """What a value is, which decides how it is written and to which side it is set.
 
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
-is a count to three digits; ``ratio`` is how many times as much; ``shapes`` is one shape an
+is a count to three digits; ``times`` a ratio; ``shapes`` is one shape an
 input; ``step`` is a stride that is mostly the same in every dimension; ``window`` is kernel,
 stride, padding and groups; ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """

@@ -33,34 +33,32 @@ def measured(material):
     return (Document(path="measured.md", text=material.data("measured-*.json")[0].read_text()),)
 
 
-@pytest.fixture(scope="module")
-def few_pages():
-    """A page with a picture, and one that needs raw data; the index is the real one."""
-    pages = (
-        Page(path="small.md", title="Small", summary="a small network", build=small),
-        Page(
-            path="measured.md",
-            title="Measured",
-            summary="what was measured",
-            data="measured-*.json",
-            command="resflops measure",
-            build=measured,
-        ),
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "PAGES", pages)
-        yield
+FEW = (
+    Page(path="small.md", title="Small", summary="a small network", build=small),
+    Page(
+        path="measured.md",
+        title="Measured",
+        summary="what was measured",
+        data="measured-*.json",
+        command="resflops measure",
+        build=measured,
+    ),
+)
+"""A page with a picture, and one that needs raw data; the index is the real one."""
 
 
 @pytest.fixture(scope="module")
-def built(few_pages, tmp_path_factory):
+def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
-    rebuild(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "PAGES", FEW)
+        rebuild(folder)
     return folder
 
 
 @pytest.fixture
-def reports(built, tmp_path):
+def reports(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "PAGES", FEW)
     return shutil.copytree(built, tmp_path / "reports")
 
 
@@ -163,7 +161,7 @@ def test_every_published_figure_stands_in_the_reproduction_with_its_verdict():
 def test_the_index_answers_the_question():
     text = (REPORTS / "README.md").read_text(encoding="utf-8")
     assert text.startswith("# How much does ResNet-34 cost, and is it really five times cheaper than VGG-19?")
-    assert re.search(r"\*\*Yes, in arithmetic: VGG-19 takes 5\.36 times as many\*\*, 19,632,062,464", text)
+    assert re.search(r"\*\*Yes, in arithmetic: VGG-19 takes 5\.36× as many\*\*, 19,632,062,464", text)
     for link in re.findall(r"\]\(([^)]+)\)", text):
         assert (REPORTS / link).exists()
 

@@ -55,7 +55,7 @@ def conventions_table(costs: list[Cost]) -> Table:
         columns=(
             Column(key="convention", heading="convention"),
             *(Column(key=cost.model, heading=cost.model, kind="count") for cost in costs),
-            *([Column(key="ratio", heading="ratio", kind="ratio")] if len(costs) == 2 else []),
+            *([Column(key="ratio", heading="ratio", kind="times")] if len(costs) == 2 else []),
             Column(key="counts", heading="what it counts"),
         ),
         rows=tuple(rows),
