@@ -14,21 +14,24 @@ from typing import TYPE_CHECKING, Any
 from resflops._version import __version__
 
 if TYPE_CHECKING:
-    from resflops.api import count, load, trace
+    from resflops.api import count, crosscheck, load, trace
     from resflops.backward import Backward, GradientRow
     from resflops.conventions import CONVENTIONS, Convention, register_convention
     from resflops.cost import Cost, UncountedOp
     from resflops.errors import ResflopsError
     from resflops.gradients import gradient_rule
     from resflops.layers import LayerRow
+    from resflops.reconciliation import CrossCheck
     from resflops.records import OpRecord, Trace, Work
     from resflops.rules import rule
 
 _HOMES = {
     "Backward": "backward",
-    "CONVENTIONS": "conventions",
+    # Of the peers, and not of conventions: so that theirs are there, too.
+    "CONVENTIONS": "peers",
     "Convention": "conventions",
     "Cost": "cost",
+    "CrossCheck": "reconciliation",
     "GradientRow": "backward",
     "LayerRow": "layers",
     "OpRecord": "records",
@@ -37,6 +40,7 @@ _HOMES = {
     "UncountedOp": "cost",
     "Work": "records",
     "count": "api",
+    "crosscheck": "api",
     "gradient_rule": "gradients",
     "load": "api",
     "register_convention": "conventions",
@@ -49,6 +53,7 @@ __all__ = [
     "Backward",
     "Convention",
     "Cost",
+    "CrossCheck",
     "GradientRow",
     "LayerRow",
     "OpRecord",
@@ -58,6 +63,7 @@ __all__ = [
     "Work",
     "__version__",
     "count",
+    "crosscheck",
     "gradient_rule",
     "load",
     "register_convention",

@@ -1,5 +1,6 @@
-"""The public functions: load a model, trace it, count it."""
+"""The public functions: load a model, trace it, count it, and ask other counters."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,13 +9,15 @@ from torch import nn
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.conventions import convention as known_convention
 from resflops.cost import Cost, check_prices_gradients, cost_of
+from resflops.crosschecking import TIME_LIMIT, environment, peers_named, reconcile_model
 from resflops.errors import UsageError
+from resflops.reconciliation import CrossCheck
 from resflops.records import Trace
 from resflops.sources import find
 from resflops.sources.building import built
 from resflops.tracing import trace
 
-__all__ = ["count", "load", "trace"]
+__all__ = ["count", "crosscheck", "load", "trace"]
 
 
 def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
@@ -84,3 +87,36 @@ def count(
         return cost_of(model, convention_name=convention, backward=backward)
     traced = trace(model, *inputs, **keyword_inputs)
     return cost_of(traced, convention_name=convention, backward=backward)
+
+
+def crosscheck(
+    model: nn.Module,
+    *inputs: Any,  # noqa: ANN401 - whatever the model takes
+    peers: Sequence[str] | None = None,
+    seconds: float = TIME_LIMIT,
+    **keyword_inputs: Any,  # noqa: ANN401
+) -> CrossCheck:
+    """Run other counters on a model, and take the difference between each one's figure and ours apart.
+
+    Each runs in a process of its own, on a copy of the model on the CPU and in eval mode. One that
+    crashes, raises or takes too long gives a row that says so; the caller's model stays as it is.
+
+    >>> import resflops
+    >>> check = resflops.crosscheck(resflops.load("resnet20"), (1, 3, 32, 32), peers=["FlopCounterMode"])
+    >>> [(row.peer, row.difference, row.unexplained) for row in check.rows]
+    [('FlopCounterMode', 0, 0)]
+
+    Args:
+        model: any module on any device.
+        inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
+        peers: names of those to run; all that are installed if not given. ``resflops peers`` lists them.
+        seconds: how long a peer may take.
+        keyword_inputs: what the model takes by keyword.
+
+    Raises:
+        UsageError: there is no peer of a name, or this system cannot fork a process.
+        InputError: a shape that no tensor can have.
+        TraceError: the forward pass failed; the message names the layer and the op.
+    """
+    found = reconcile_model(model, inputs, keyword_inputs, peers=peers_named(peers), seconds=seconds)
+    return CrossCheck(rows=tuple(found), environment=environment())

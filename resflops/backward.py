@@ -190,7 +190,7 @@ def prices_gradients(using: Convention) -> bool:
 
     A price on the size of an op's output, or on single ops, is about the forward pass.
     """
-    return not using.op_prices and set(using.prices) <= set(Work.__struct_fields__)
+    return not using.op_prices and not using.views and set(using.prices) <= set(Work.__struct_fields__)
 
 
 def _price(work: Work, using: Convention) -> int:

@@ -1,23 +1,53 @@
 """Conventions: price lists that turn an op's work into one number.
 
 An op's work is a vector (``records.Work``); a convention says how much each kind counts.
-It is data: quantities and integer prices, for every op alike and, where needed, for
-single ops. Besides the kinds of work, a price may stand on two sizes of the op itself,
-``output_elements`` and ``input_elements`` (of the first input).
+It is data: quantities (``quantities.py``) and integer prices, for every op alike and, where
+needed, for single ops. Another counter's convention also says what that counter looks at: a
+counter of modules charges for a ReLU that is a module and not for one that is a function call.
 """
 
-from collections.abc import Callable
-from math import prod
+from collections.abc import Callable, Iterator
+from functools import cache
 
 from msgspec import Struct
 
 from resflops.errors import DuplicateError, UnknownConventionError, near
-from resflops.records import OpRecord, Work
+from resflops.quantities import QUANTITIES, Measure, Quantity
+from resflops.records import ModuleRecord, OpRecord, Trace, Work
 
-__all__ = ["CONVENTIONS", "DEFAULT_CONVENTION", "Convention", "convention", "pricer", "register_convention"]
+__all__ = [
+    "CONVENTIONS",
+    "DEFAULT_CONVENTION",
+    "Charge",
+    "Convention",
+    "View",
+    "charges_of",
+    "convention",
+    "pricer",
+    "register_convention",
+]
 
 Prices = dict[str, int]
-"""Quantity (a field of Work, ``output_elements`` or ``input_elements``) to its price."""
+"""Name of a quantity to its price."""
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """One of the ways in which a counter looks at a model, and what it charges for what it sees."""
+
+    sees: str
+    """What it looks at, in words."""
+    charges: dict[str, Prices]
+    """Op to what it is charged. What is not listed is seen and costs nothing, or is not seen."""
+    modules: tuple[str, ...] = ()
+    """Only ops that run in a module of these classes of ``torch.nn``; ``()`` looks everywhere."""
+    subclasses: bool = False
+    """Whether a class that is derived from one of ``modules`` is one as well."""
+    leaves: bool = False
+    """Only ops that run in a module that has no modules inside."""
+    outside: tuple[str, ...] = ()
+    """No op that runs anywhere inside a module of these classes, or of one derived from them."""
+    again: str = ""
+    """Why work is charged that another view has charged already; ``""`` where it is not."""
 
 
 class Convention(Struct, frozen=True, kw_only=True):
@@ -28,13 +58,20 @@ class Convention(Struct, frozen=True, kw_only=True):
     """What it counts, in one sentence."""
     source: str
     """Who counts like this, and where that is written."""
-    prices: Prices
+    prices: Prices = {}
     """What a unit of each quantity counts; what is not listed counts nothing."""
     op_prices: dict[str, Prices] = {}
     """Prices of single ops, in place of ``prices``."""
+    views: tuple[View, ...] = ()
+    """How another counter looks at a model; it takes the place of both. All views add up."""
+    per_mac: int = 1
+    """What it counts a multiply-accumulate as: 1 where it says MACs, 2 where it says FLOPs."""
 
     def prices_of(self, op: str) -> Prices:
-        """The prices that hold for an op."""
+        """The prices that hold for an op, wherever it runs."""
+        for view in self.views:
+            if op in view.charges:
+                return view.charges[op]
         return self.op_prices.get(op, self.prices)
 
 
@@ -70,23 +107,97 @@ def convention(name: str) -> Convention:
         ) from None
 
 
-def pricer(using: Convention) -> Callable[[OpRecord, Work], int]:
-    """A function that prices one op's work under a convention."""
+class Charge(Struct, frozen=True):
+    """One price of a convention at work on one op."""
 
+    quantity: Quantity
+    amount: int
+    again: str = ""
+    """Why the work is charged although it has been; ``""`` where it has not."""
+
+
+def charges_of(using: Convention, trace: Trace) -> Callable[[OpRecord, Work], Iterator[Charge]]:
+    """A function that tells what a convention charges for one op of a trace, price by price."""
+    if using.views:
+        return _charges_by_views(using.views, trace)
+    op_prices, default = using.op_prices, using.prices
+
+    def charges(record: OpRecord, work: Work) -> Iterator[Charge]:
+        for name, unit in op_prices.get(record.op, default).items():
+            known = QUANTITIES[name]
+            yield Charge(known, unit * known.measure(record, work, None))
+
+    return charges
+
+
+def _charges_by_views(views: tuple[View, ...], trace: Trace) -> Callable[[OpRecord, Work], Iterator[Charge]]:
+    module_at = trace.module_at
+
+    @cache
+    def seen_in(layer: str) -> tuple[View, ...]:
+        return tuple(view for view in views if _looks_into(view, layer, module_at))
+
+    def charges(record: OpRecord, work: Work) -> Iterator[Charge]:
+        # A counter of functions sees the einsum and not the product that it turns into.
+        op = "einsum" if "einsum" in record.attributes else record.op
+        for view in seen_in(record.layer):
+            for name, unit in view.charges.get(op, _NO_PRICES).items():
+                known = QUANTITIES[name]
+                amount = unit * known.measure(record, work, module_at.get(record.layer))
+                yield Charge(known, amount, view.again)
+
+    return charges
+
+
+_NO_PRICES: Prices = {}
+
+
+def _looks_into(view: View, layer: str, module_at: dict[str, ModuleRecord]) -> bool:
+    module = module_at.get(layer)
+    if view.leaves and not (module and module.leaf):
+        return False
+    if view.modules:
+        if module is None or module.base not in view.modules:
+            return False
+        if not view.subclasses and module.cls != module.base:
+            return False
+    return not (
+        view.outside and any(_is_one_of(module_at.get(path), view.outside) for path in _around(layer))
+    )
+
+
+def _is_one_of(module: ModuleRecord | None, classes: tuple[str, ...]) -> bool:
+    return module is not None and module.base in classes
+
+
+def _around(layer: str) -> Iterator[str]:
+    """A module's path and those of the modules that it lies in."""
+    while layer:
+        yield layer
+        layer = layer.rpartition(".")[0]
+    yield ""
+
+
+def pricer(using: Convention, trace: Trace) -> Callable[[OpRecord, Work], int]:
+    """A function that prices one op of a trace under a convention."""
+    if using.views:
+        charges = charges_of(using, trace)
+        return lambda record, work: sum([charge.amount for charge in charges(record, work)])
+    default = _measures(using.prices)
+    op_prices = {op: _measures(prices) for op, prices in using.op_prices.items()}
+
+    # A count prices every op of a model: this loop is as plain as can be.
     def price(record: OpRecord, work: Work) -> int:
         total = 0
-        for quantity, unit in op_prices.get(record.op, default):
-            if quantity == "output_elements":
-                total += unit * prod(record.output_shape)
-            elif quantity == "input_elements":
-                total += unit * prod(record.input_shapes[0])
-            else:
-                total += unit * int(getattr(work, quantity))
+        for measure, unit in op_prices.get(record.op, default):
+            total += unit * measure(record, work, None)
         return total
 
-    default = tuple(using.prices.items())
-    op_prices = {op: tuple(prices.items()) for op, prices in using.op_prices.items()}
     return price
+
+
+def _measures(prices: Prices) -> tuple[tuple[Measure, int], ...]:
+    return tuple((QUANTITIES[name].measure, unit) for name, unit in prices.items())
 
 
 MACS = register_convention(

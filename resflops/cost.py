@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import resflops.peers  # noqa: F401 - makes their conventions known
 from resflops.backward import Backward, OpGradient, gradients_of, prices_gradients
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
 from resflops.errors import UsageError
@@ -194,9 +195,11 @@ def _priced(
     works: tuple[Work | None, ...],
     gradients: tuple[OpGradient | None, ...] | None,
 ) -> Cost:
-    price = pricer(chosen)
+    price = pricer(chosen, trace)
+    # Another counter may well charge for what is no work.
+    free_is_free = not chosen.views
     prices = tuple(
-        None if work is None else price(record, work) if work is not _NOTHING else 0
+        None if work is None else 0 if work is _NOTHING and free_is_free else price(record, work)
         for record, work in zip(trace.ops, works, strict=True)
     )
     return Cost(trace=trace, priced_by=chosen, works=works, prices=prices, gradients=gradients)

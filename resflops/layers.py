@@ -83,11 +83,11 @@ class Holding(Struct, frozen=True, kw_only=True):
 def layer_rows(
     trace: Trace, works: tuple[Work | None, ...], prices: tuple[int | None, ...], using: Convention
 ) -> tuple[LayerRow, ...]:
-    """The rows of a priced trace. Free ops make no row, uncounted ones do."""
+    """The rows of a priced trace. Free ops make no row unless they are priced, uncounted ones do."""
     total = sum(price for price in prices if price)
     groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[int]] = {}
     for index, record in enumerate(trace.ops):
-        if record.op not in FREE:
+        if record.op not in FREE or prices[index]:
             key = (record.layer, record.op, record.input_shapes, record.output_shape)
             groups.setdefault(key, []).append(index)
     fields = receptive_fields(trace)

@@ -16,6 +16,7 @@ from resflops.storage import check_writable
 __all__ = [
     "Command",
     "Parser",
+    "add_input",
     "add_model_input",
     "add_no_progress",
     "add_output",
@@ -57,8 +58,8 @@ class Command(Struct, frozen=True, kw_only=True):
     """Does the work and returns the exit status."""
 
 
-def add_model_input(parser: Parser) -> None:
-    """The arguments of a command that counts models."""
+def add_input(parser: Parser) -> None:
+    """The argument of a command that calls models."""
     parser.add_argument(
         "--input",
         metavar="SHAPE",
@@ -66,6 +67,11 @@ def add_model_input(parser: Parser) -> None:
         help="shape of the input, such as 3x224x224 or with a batch 4x3x224x224; "
         "each network's usual one if not given",
     )
+
+
+def add_model_input(parser: Parser) -> None:
+    """The arguments of a command that counts models."""
+    add_input(parser)
     parser.add_argument(
         "--convention",
         metavar="NAME",

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
-from resflops.cli import conventions, layers, models, ops, report, table
+from resflops.cli import conventions, crosscheck, layers, models, ops, peers, report, table
 from resflops.cli.command import Command, Parser, add_no_progress
 from resflops.errors import UsageError, near
 
@@ -14,9 +14,11 @@ COMMANDS: tuple[Command, ...] = (
     table.COMMAND,
     layers.COMMAND,
     report.COMMAND,
+    crosscheck.COMMAND,
     models.COMMAND,
     conventions.COMMAND,
     ops.COMMAND,
+    peers.COMMAND,
 )
 """In the order of the help. To add a command, add its module and name it here."""
 

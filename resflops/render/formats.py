@@ -24,7 +24,9 @@ __all__ = [
     "written",
 ]
 
-RIGHT: frozenset[Kind] = frozenset(("count", "rounded", "share", "fine share", "times"))
+RIGHT: frozenset[Kind] = frozenset(
+    ("count", "rounded", "share", "fine share", "times", "difference")
+)
 """Kinds that are set to the right, so that their digits stand below each other."""
 
 PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
@@ -116,6 +118,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "lines": lines,
     "names": lambda names: ", ".join(map(clean, names)),
     "count": lambda count: f"{count:,}",
+    "difference": lambda count: f"{count:+,}" if count else "0",
     "rounded": rounded,
     "share": share,
     "fine share": lambda part: share(part, digits=2),

@@ -2,7 +2,9 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.crosscheck import crosscheck_table
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
+from resflops.tables.peers import peers_table
 from resflops.tables.table import Column, Figure, Kind, Note, Table
 
 __all__ = [
@@ -18,9 +20,11 @@ __all__ = [
     "comparison",
     "convention_table",
     "conventions_table",
+    "crosscheck_table",
     "entry",
     "left_note",
     "networks_table",
     "ops_table",
+    "peers_table",
     "verdicts",
 ]

@@ -3,8 +3,11 @@
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
 
+from msgspec import to_builtins
+
 from resflops.conventions import CONVENTIONS, Convention, Prices
 from resflops.models.catalog import CHOICES, NETWORKS, Network
+from resflops.quantities import QUANTITIES
 from resflops.rules import FREE, RULES, Rule
 from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN
@@ -68,6 +71,7 @@ def conventions_table() -> Table:
             Column(key="source", heading="source", wraps=True, detail=1),
             Column(key="prices", kind="data", audience="programs"),
             Column(key="op_prices", kind="data", audience="programs"),
+            Column(key="views", kind="data", audience="programs"),
         ),
         rows=tuple(
             {
@@ -76,6 +80,7 @@ def conventions_table() -> Table:
                 "source": each.source,
                 "prices": each.prices,
                 "op_prices": each.op_prices,
+                "views": to_builtins(each.views),
             }
             for each in CONVENTIONS.values()
         ),
@@ -87,6 +92,8 @@ def conventions_table() -> Table:
 
 def convention_table(using: Convention) -> Table:
     """The table of ``resflops conventions NAME``: what each op with a rule counts under it."""
+    if using.views:
+        return _peer_convention_table(using)
     counted = {op: (rule.summary, _price(using.prices_of(op))) for op, rule in _rules() if _counts(using, op)}
     price = Figure("names", _price(using.prices))
     varies = bool(using.op_prices)
@@ -123,6 +130,47 @@ def convention_table(using: Convention) -> Table:
     )
 
 
+def _peer_convention_table(using: Convention) -> Table:
+    """The same of another counter's convention: what it looks at, and what it charges there."""
+    return Table(
+        title=f"Convention {using.name}",
+        convention=using.name,
+        intro=(
+            Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
+            Note(text="source: {source}", figures={"source": Figure("text", using.source)}),
+        ),
+        facts={
+            "name": using.name,
+            "counts": using.counts,
+            "source": using.source,
+            "counts_mac_as": using.per_mac,
+        },
+        columns=(
+            Column(key="sees", heading="looks at", repeats=False, wraps=True, detail=1),
+            Column(key="ops", heading="of the ops", kind="names", wraps=True),
+            Column(key="price", heading="charges", kind="names", wraps=True),
+            Column(key="modules", kind="names", audience="programs"),
+        ),
+        rows=tuple(
+            {"sees": view.sees, "ops": ops, "price": price, "modules": view.modules}
+            for view in using.views
+            for price, ops in _grouped({op: _price(prices) for op, prices in view.charges.items()})
+        ),
+        notes=(
+            *(
+                Note(text="{sees}: {again}.", figures=_said(view.sees, view.again))
+                for view in using.views
+                if view.again
+            ),
+            Note(text="What is not listed costs nothing there, or is not seen; resflops peers tells more."),
+        ),
+    )
+
+
+def _said(sees: str, again: str) -> dict[str, Figure]:
+    return {"sees": Figure("text", sees), "again": Figure("text", again)}
+
+
 def _rules() -> list[tuple[str, Rule]]:
     """The rules, those with multiply-accumulates first."""
     return sorted(RULES.items(), key=lambda item: item[1].factors is None)
@@ -134,20 +182,8 @@ def _counts(using: Convention, op: str) -> bool:
     return bool(quantities - {"macs"}) or (bool(quantities) and RULES[op].factors is not None)
 
 
-UNIT_NAMES = {
-    "macs": "MAC",
-    "bias_adds": "bias add",
-    "arithmetic": "other arithmetic operation",
-    "comparisons": "comparison",
-    "transcendental": "transcendental function",
-    "output_elements": "output element",
-    "input_elements": "input element",
-}
-"""What a price is per, in words."""
-
-
 def _price(prices: Prices) -> tuple[str, ...]:
-    return tuple(f"{unit} per {UNIT_NAMES.get(quantity, quantity)}" for quantity, unit in prices.items())
+    return tuple(f"{unit} per {QUANTITIES[quantity].unit}" for quantity, unit in prices.items())
 
 
 def ops_table() -> Table:

@@ -30,6 +30,7 @@ Kind = Literal[
     "lines",
     "names",
     "count",
+    "difference",
     "rounded",
     "share",
     "fine share",
@@ -42,10 +43,12 @@ Kind = Literal[
 ]
 """What a value is, which decides how it is written and to which side it is set.
 
-``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
-is a count to three digits; ``times`` a ratio; ``shapes`` is one shape an
-input; ``step`` is a stride that is mostly the same in every dimension; ``window`` is kernel,
-stride, padding and groups; ``data`` is nested and only for JSON, which in turn needs no ``lines``.
+``lines`` is several texts one below the other and ``names`` several in a row; ``difference``
+is a count with its sign and ``rounded`` one to three digits; ``times`` is a ratio; ``shapes`` is
+one shape an input; ``step`` is a stride that is mostly the same in every dimension; ``window`` is
+kernel, stride, padding and groups; ``rate`` is a measured number to three digits, ``points`` a
+difference of shares, and a ``range`` its two ends; ``data`` is nested and only for JSON, which in
+turn needs no ``lines``.
 """
 
 Audience = Literal["all", "people", "programs"]

@@ -1,5 +1,6 @@
 """Copies of a model, for when the user's own cannot be traced as it stands."""
 
+import contextlib
 import copy
 import os
 from collections.abc import Iterable
@@ -51,7 +52,9 @@ def on_cpu(model: nn.Module) -> nn.Module:
     twin = _twin(model, CPU)
     for module in twin.modules():
         if callable(initialise := getattr(module, "reset_parameters", None)):
-            initialise()
+            # One that counts on more than it has been given leaves the rest of its zeros.
+            with contextlib.suppress(Exception):
+                initialise()
     return twin
 
 

@@ -31,7 +31,7 @@ def einsum(equation: Any, *operands: Any) -> Steps:
     if len(operands) == 1:
         return (yield Call("permute", (left,), tuple([sizes[label] for label in result])))
     right = yield from _summed(operands[1], labels[1], {*result, *labels[0]}, sizes)
-    return (yield from _product(left, right, labels, result, sizes))
+    return (yield from _product(left, right, labels, result, sizes, equation))
 
 
 def _parsed(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str]:
@@ -68,7 +68,14 @@ def _summed(tensor: Tensor, labels: str, kept: set[str], sizes: dict[str, int]) 
     return (yield Call("sum", (tensor,), left))
 
 
-def _product(left: Tensor, right: Tensor, labels: Sequence[str], result: str, sizes: dict[str, int]) -> Steps:
+def _product(
+    left: Tensor,
+    right: Tensor,
+    labels: Sequence[str],
+    result: str,
+    sizes: dict[str, int],
+    equation: str,
+) -> Steps:
     first, second = set(labels[0]), set(labels[1])
     shape = tuple([sizes[label] for label in result])
     # Torch passes over sizes of one: with nothing to sum it multiplies element by element.
@@ -80,7 +87,8 @@ def _product(left: Tensor, right: Tensor, labels: Sequence[str], result: str, si
     columns = prod([sizes[label] for label in second - first if label in result])
     left = yield Call("reshape", (left,), (batch, rows, inner))
     right = yield Call("reshape", (right,), (batch, inner, columns))
-    product = yield matmul(left, right)
+    # Other counters charge an einsum otherwise than the product that it turns into.
+    product = yield Call("matmul", (left, right), (batch, rows, columns), {"einsum": equation})
     return (yield Call("reshape", (product,), shape))
 
 

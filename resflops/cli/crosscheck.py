@@ -1,0 +1,161 @@
+"""``resflops crosscheck``: other counters run on models, and their figures explained."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+
+from resflops.cli.command import Command, Parser, add_input, add_output, whole_number
+from resflops.cli.output import write
+from resflops.cli.progress import progress
+from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
+from resflops.peers import PEERS, Peer, peer
+from resflops.reconciliation import CrossCheck, Reconciliation
+from resflops.sources import expand, find
+from resflops.tables import crosscheck_table
+from resflops.tables.table import Note
+
+__all__ = ["COMMAND"]
+
+SECONDS = 300
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        action="extend",
+        metavar="SPEC",
+        help="the models, such as resnet34 vgg19 torchvision/vit_b_16, or in quotes a pattern",
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        type=lambda name: peer(name).name,
+        help=f"those to run, of {', '.join(PEERS)}; all that are installed if not given",
+    )
+    parser.add_argument(
+        "--layers", action="store_true", help="show also what every layer contributes to each difference"
+    )
+    parser.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        type=whole_number("--time-limit"),
+        default=SECONDS,
+        help=f"how long a peer may take for one model; {SECONDS} if not given",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 if a peer gave no figure, or one that is not explained to the last operation",
+    )
+    add_input(parser)
+    add_output(parser)
+
+
+def _run(given: argparse.Namespace) -> int:
+    if not given.models:
+        raise UsageError("no models are given; name those to run peers on, as in --models resnet34 vgg19")
+    wanted = _wanted(given)
+    rows: list[Reconciliation] = []
+    interrupted = False
+    with progress(shown=not given.no_progress) as say:
+        if "torch" not in sys.modules:
+            say("loading torch")
+        from resflops.crosschecking import environment, peers_named
+
+        peers = peers_named(given.peers)
+        try:
+            for spec, of_pattern in wanted.items():
+                rows += _rows(spec, peers, given, say, of_pattern=of_pattern)
+        except KeyboardInterrupt:
+            if not any(row.figure is not None for row in rows):
+                raise
+            interrupted = True
+    _check_some(rows)
+    notes = [Note(text="Interrupted: not every peer has run.")] if interrupted else []
+    check = CrossCheck(rows=tuple(rows), environment=environment())
+    write(crosscheck_table(check, layers=given.layers, notes=notes), given)
+    if interrupted:
+        return INTERRUPTED
+    return _status(rows, given)
+
+
+def _wanted(given: argparse.Namespace) -> dict[str, bool]:
+    """The models by their specs, and whether it was a pattern that named each."""
+    wanted: dict[str, bool] = {}
+    for text in given.models:
+        for spec in expand(text):
+            if spec == text:
+                find(spec).called_with(given.input)
+                wanted[spec] = False
+            else:
+                wanted.setdefault(spec, True)
+    return wanted
+
+
+def _rows(
+    spec: str,
+    peers: tuple[Peer, ...],
+    given: argparse.Namespace,
+    say: Callable[[str], None],
+    *,
+    of_pattern: bool,
+) -> Iterator[Reconciliation]:
+    try:
+        say(f"tracing {spec}")
+        yield from _reconciled(spec, peers, given, say, device="meta")
+    except DataDependentError:
+        yield from _reconciled(spec, peers, given, say, device="cpu")
+    except ResflopsError as error:
+        if not of_pattern:
+            raise
+        for each in peers:
+            yield Reconciliation(
+                model=spec, inputs=(), peer=each.name, convention=each.convention.name, failure=str(error)
+            )
+
+
+def _reconciled(
+    spec: str, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None], *, device: str
+) -> Iterator[Reconciliation]:
+    from resflops.crosschecking import reconcile_model
+    from resflops.sources.building import open_found
+
+    opened = open_found(find(spec), input_shape=given.input, device=device)
+    yield from reconcile_model(
+        opened.module, opened.args, opened.kwargs, peers=peers, spec=spec, seconds=given.time_limit, say=say
+    )
+
+
+def _check_some(rows: list[Reconciliation]) -> None:
+    """Refuse to show a table in which there is no figure at all."""
+    if any(row.figure is not None for row in rows):
+        return
+    if not rows:
+        raise UsageError("no peer is installed; pip install 'resflops[peers]', see resflops peers")
+    first = rows[0]
+    raise ModelError(
+        f"no peer gave a figure; the first, {first.peer} on {first.model}: {first.failure}; "
+        "resflops peers tells which are installed"
+    )
+
+
+def _status(rows: list[Reconciliation], given: argparse.Namespace) -> int:
+    lacking = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
+    if not given.strict or not lacking:
+        return DONE
+    sys.stderr.write(f"resflops: --strict: not explained to the last operation: {', '.join(lacking)}\n")
+    return CHECK_FAILED
+
+
+COMMAND = Command(
+    name="crosscheck",
+    summary="run other counters on models, and explain every difference",
+    description="Runs other counters, each in a process of its own, and takes the difference between each "
+    "one's figure and ours apart into named causes, until nothing is left over.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -1,0 +1,24 @@
+"""``resflops peers``: the other counters."""
+
+import argparse
+
+from resflops.cli.command import Command, add_output
+from resflops.cli.output import write
+from resflops.tables import peers_table
+
+__all__ = ["COMMAND"]
+
+
+def _run(given: argparse.Namespace) -> int:
+    write(peers_table(), given)
+    return 0
+
+
+COMMAND = Command(
+    name="peers",
+    summary="list the other counters: what is installed, how each counts, its known defects",
+    description="The other counters that crosscheck runs: which are installed and in which version, the "
+    "convention of each and the versions that it was verified with, and its known defects.",
+    add_arguments=add_output,
+    run=_run,
+)

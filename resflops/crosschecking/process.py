@@ -1,0 +1,158 @@
+"""A function run in a process of its own, with a time limit, whatever becomes of it.
+
+The process is forked: it has the caller's model as it stands, every page of it copied as soon
+as one of the two writes, so nothing that happens there reaches the caller. In it torch
+computes on one thread, as in torch's own data loaders: the threads of the parent are not there
+any more.
+"""
+
+import os
+import pickle
+import select
+import signal
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import IO, Any
+
+from msgspec import Struct
+
+from resflops.errors import UsageError
+
+__all__ = ["Failure", "can_fork", "run_apart"]
+
+LAST_WORDS = 300
+"""Characters of an error message that are kept."""
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why there is no result."""
+
+    reason: str
+    """In one line."""
+    missing: str = ""
+    """The name of the module that could not be imported, if that is what happened."""
+
+
+def can_fork() -> bool:
+    """Whether this system has processes that begin as a copy of another."""
+    return hasattr(os, "fork")
+
+
+def run_apart(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: ANN401 - what it returns
+    """What a function returns when it is run in a process of its own, or a Failure.
+
+    Args:
+        function: takes nothing, and returns what can be pickled. It may raise, crash or hang.
+        seconds: how long it may take; its process group is killed after that.
+
+    Raises:
+        UsageError: this system cannot fork.
+    """
+    if not can_fork():
+        raise UsageError(
+            f"peers are run in forked processes, which {sys.platform} does not have; use a Unix system"
+        )
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as said:
+        # What is still in a buffer here would be written by both.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with warnings.catch_warnings():
+            # From 3.12 on, Python warns of forking beside threads; those are torch's, and not used there.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            os.close(reading)
+            _be_the_child(function, writing, said)
+        os.close(writing)
+        try:
+            data = _read_all(reading, until=time.monotonic() + seconds)
+        finally:
+            os.close(reading)
+            if (status := _reaped(child)) is None:
+                _kill(child)
+                _, status = os.waitpid(child, 0)
+        if data is None:
+            return Failure(reason=f"did not finish within {seconds:g} s, and was stopped")
+        if not data:
+            return Failure(reason=_death(status, said))
+        return pickle.loads(data)  # noqa: S301 - from our own child
+
+
+def _be_the_child(function: Callable[[], Any], writing: int, said: IO[bytes]) -> None:
+    """Run the function, send its result, and be gone without any of the parent's farewells."""
+    try:
+        os.setpgid(0, 0)
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+        sys.stdout = sys.stderr = open(said.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115
+        result = _result(function)
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(result, pipe)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
+def _result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
+    try:
+        # The caller may have made warnings errors; nobody would see them here.
+        warnings.simplefilter("ignore")
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(1)
+        return function()
+    except ModuleNotFoundError as error:
+        return Failure(reason=f"no module named {error.name!r}", missing=error.name or "")
+    except BaseException as error:  # noqa: BLE001 - whatever a peer does to its process is a result
+        lines = traceback.format_exception_only(error)
+        return Failure(reason=" ".join("".join(lines).split())[:LAST_WORDS])
+
+
+def _read_all(source: int, *, until: float) -> bytes | None:
+    """All that is sent until the other end is closed; None if that takes too long."""
+    parts: list[bytes] = []
+    while (left := until - time.monotonic()) > 0:
+        ready, _, _ = select.select([source], [], [], left)
+        if ready:
+            part = os.read(source, 1 << 16)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+    return None
+
+
+def _reaped(child: int, *, patience: float = 1.0) -> int | None:
+    """The exit status of a child that is about to end, or None if it does not."""
+    until = time.monotonic() + patience
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        if time.monotonic() > until:
+            return None
+        time.sleep(0.002)
+
+
+def _kill(child: int) -> None:
+    try:
+        os.killpg(child, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(child, signal.SIGKILL)
+
+
+def _death(status: int, said: IO[bytes]) -> str:
+    said.seek(0)
+    words = said.read().decode(errors="replace").strip().rpartition("\n")[2][-LAST_WORDS:]
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        what = f"was ended by signal {number} ({signal.Signals(number).name})"
+    else:
+        what = f"ended without a result, with exit status {os.waitstatus_to_exitcode(status)}"
+    return f"{what}: {words}" if words else what

@@ -1,0 +1,22 @@
+"""The peers: other counters, each with its convention as data. None of them is imported or run here.
+
+One module a peer. It states what the peer charges for which ops, what it looks at and so
+does not see, which parameters it counts, its known defects, and the versions that all this
+has been verified with. ``resflops.crosscheck`` runs the peers and holds them to it.
+"""
+
+from resflops.conventions import CONVENTIONS
+from resflops.peers import (  # noqa: F401 - registers the peers
+    calflops,
+    deepspeed,
+    flop_counter_mode,
+    fvcore,
+    ptflops,
+    thop,
+    torchinfo,
+    torchprofile,
+    ultralytics_thop,
+)
+from resflops.peers.registry import PEERS, CountsParameters, Defect, Peer, peer, register_peer
+
+__all__ = ["CONVENTIONS", "PEERS", "CountsParameters", "Defect", "Peer", "peer", "register_peer"]

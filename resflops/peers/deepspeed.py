@@ -1,0 +1,60 @@
+"""DeepSpeed's FLOPs profiler: patched functions of torch.nn.functional and of torch.
+
+Read in ``deepspeed/profiling/flops_profiler/profiler.py``.
+"""
+
+from resflops.conventions import Convention, View
+from resflops.peers.ops import charged
+from resflops.peers.patched import FLOPS, MACS
+from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["DEEPSPEED"]
+
+SEES = "calls of patched functions: torch.nn.functional, torch.matmul, torch.add, torch.mul and their like"
+MORE = ("mm", "bmm", "scaled_dot_product_attention")
+"""What it patches and calflops does not."""
+
+DEEPSPEED = register_peer(
+    Peer(
+        name="DeepSpeed",
+        distribution="deepspeed",
+        versions=("0.19.8",),
+        repository="deepspeedai/DeepSpeed",
+        counts_parameters=CountsParameters(which="all"),
+        conventions=(
+            Convention(
+                name="DeepSpeed",
+                counts="multiply-accumulates of convolutions, matrix products and attention; einsum not",
+                source="deepspeed's get_model_profile(model), the second of its figures: MACs",
+                views=(View(sees=SEES, charges={**MACS, **charged(MORE, macs=1)}),),
+            ),
+            Convention(
+                name="DeepSpeed-flops",
+                counts=(
+                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per "
+                    "LayerNorm element, "
+                    "elements of activations, pools and softmax; biases of linear layers not"
+                ),
+                source="deepspeed's get_model_profile(model), the first of its figures: FLOPs",
+                per_mac=2,
+                views=(
+                    View(
+                        sees=SEES,
+                        charges={**FLOPS, **charged(MORE, macs=2), "interpolate": {"output_elements": 1}},
+                    ),
+                ),
+            ),
+        ),
+        limits=(
+            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
+        ),
+        defects=(
+            Defect(
+                what="before it patched them, fused attention and the operator @ counted nothing",
+                issue="deepspeedai/DeepSpeed#4723",
+            ),
+            Defect(what="einsum counts FLOPs and no MACs"),
+            Defect(what="changes the model it profiles", issue="deepspeedai/DeepSpeed#2292"),
+        ),
+    )
+)

@@ -1,0 +1,169 @@
+"""ptflops: hooks on modules and patched functions together, or aten ops; its two backends.
+
+Read in ``ptflops/pytorch_ops.py``, ``pytorch_engine.py`` and ``aten_ops.py``. The pytorch
+backend, the default, adds up what its hooks see and what its patched functions see: a
+module whose forward calls a patched function is charged twice.
+"""
+
+from resflops.conventions import Convention, View
+from resflops.peers.ops import (
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    INSTANCE_NORMS,
+    POOLS,
+    RECURRENT,
+    TRANSPOSED_CONVOLUTIONS,
+    charged,
+    dimensions,
+    recurrent,
+)
+from resflops.peers.patched import LOCAL_RESPONSE
+from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["PTFLOPS", "PTFLOPS_ATEN"]
+
+POOL_MODULES = tuple(
+    name.format(kind, n)
+    for name in ("{}Pool{}d", "Adaptive{}Pool{}d")
+    for kind in ("Max", "Avg")
+    for n in (1, 2, 3)
+)
+ACTIVATIONS = ("relu", "prelu", "elu", "leaky_relu", "hardtanh", "relu6", "gelu", "gelu_tanh")
+PATCHED_ACTIVATIONS = ("relu", "prelu", "elu", "relu6", "gelu", "gelu_tanh", "silu")
+TWICE = {
+    "ReLU": "relu",
+    "PReLU": "prelu",
+    "ELU": "elu",
+    "GELU": "gelu",
+}
+TRAINABLE = CountsParameters(which="trainable")
+
+_BY_MODULES = View(
+    sees="modules of exactly the classes of torch.nn that it has a hook for",
+    modules=(
+        *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), "ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6",
+        "GELU", *POOL_MODULES, *BATCH_NORMS, *INSTANCE_NORMS, "GroupNorm", "LayerNorm", "Linear", "Upsample",
+        *RECURRENT,
+    ),
+    charges={
+        **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1, bias_adds=1),
+        **charged(ACTIVATIONS, output_elements=1),
+        **charged(POOLS, input_elements=1),
+        **charged(("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1),
+        "layer_norm": {"input_elements": 1},
+        **recurrent(1, lstm=10, gru=7, rnn=1),
+        "interpolate": {"first_output_elements": 1},
+    },
+)  # fmt: skip
+
+_ATTENTION = View(
+    sees="the inside of torch.nn.MultiheadAttention, by a hook of its own",
+    modules=("MultiheadAttention",),
+    charges={
+        "linear": {"macs": 1, "bias_adds": 1},
+        "scaled_dot_product_attention": {"macs": 1, "input_elements": 1, "attention_scores": 1},
+    },
+)
+
+_AGAIN = View(
+    sees="calls of patched functions of torch.nn.functional, those of hooked modules too",
+    modules=(*TWICE, *POOL_MODULES, "Upsample"),
+    charges={
+        **charged((*TWICE.values(), "gelu_tanh", *POOLS), input_elements=1),
+        "interpolate": {"output_elements": 1},
+    },
+    again="counted twice: by a hook on the module and by a patch of the function that it calls",
+)
+
+_FUNCTIONS = View(
+    sees="calls of patched functions outside of hooked modules",
+    outside=(*TWICE, *POOL_MODULES, "Upsample", "ReLU6", "LeakyReLU", "MultiheadAttention", "Linear"),
+    charges={
+        **charged((*PATCHED_ACTIVATIONS, "softmax", *POOLS), input_elements=1),
+        **charged(("matmul", "mm", "bmm"), macs=1),
+        **charged(("addmm", "baddbmm"), macs=1, bias_adds=1),
+        "interpolate": {"output_elements": 1},
+        **LOCAL_RESPONSE,
+    },
+)
+
+PTFLOPS = register_peer(
+    Peer(
+        name="ptflops",
+        distribution="ptflops",
+        versions=("0.7.5",),
+        repository="sovrasov/flops-counter.pytorch",
+        counts_parameters=TRAINABLE,
+        conventions=(
+            Convention(
+                name="ptflops",
+                counts=(
+                    "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the "
+                    "elements of "
+                    "activations and the inputs of pools, both twice where they are modules; attention in "
+                    "MultiheadAttention alone"
+                ),
+                source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
+                views=(_BY_MODULES, _ATTENTION, _AGAIN, _FUNCTIONS),
+            ),
+        ),
+        limits=(
+            "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+        ),
+        defects=(
+            Defect(what="activations and pools that are modules count twice"),
+            Defect(what="functional linear layers count nothing"),
+            Defect(
+                what="attention outside of MultiheadAttention counts its matmuls at most",
+                issue="sovrasov/flops-counter.pytorch#77",
+            ),
+            Defect(
+                what="attention in a TransformerEncoderLayer without trainable parameters counts nothing",
+                issue="sovrasov/flops-counter.pytorch#101",
+            ),
+            Defect(what="a class derived from one that it knows counts nothing"),
+            Defect(what="the operator @ counts nothing, unlike torch.matmul"),
+            Defect(what="parameters that require no gradient are left out"),
+        ),
+    )
+)
+
+PTFLOPS_ATEN = register_peer(
+    Peer(
+        name="ptflops-aten",
+        distribution="ptflops",
+        versions=("0.7.5",),
+        repository="sovrasov/flops-counter.pytorch",
+        counts_parameters=TRAINABLE,
+        conventions=(
+            Convention(
+                name="ptflops-aten",
+                counts="multiply-accumulates and the biases of convolutions and linear layers; nothing else",
+                source='ptflops.get_model_complexity_info(model, shape, backend="aten")',
+                views=(
+                    View(
+                        sees="the aten ops that reach the dispatcher",
+                        charges={
+                            **charged(
+                                (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"),
+                                macs=1,
+                                bias_adds=1,
+                            ),
+                            **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
+                            **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                        },
+                    ),
+                ),
+            ),
+        ),
+        limits=(
+            "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
+        ),
+        defects=(
+            Defect(what="fused attention has no handler: it counts nothing"),
+            Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
+            Defect(what="baddbmm counts nothing"),
+            Defect(what="parameters that require no gradient are left out"),
+        ),
+    )
+)

@@ -1,0 +1,96 @@
+"""ultralytics-thop: thop's hooks, on derived classes as well, and a function mode for products.
+
+Read in ``thop/profile.py`` and ``vision/basic_hooks.py`` of that distribution, which shares
+its import name with thop.
+"""
+
+from resflops.conventions import Convention, View
+from resflops.peers.ops import (
+    ADAPTIVE_AVG_POOLS,
+    AVG_POOLS,
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    INSTANCE_NORMS,
+    TRANSPOSED_CONVOLUTIONS,
+    charged,
+    dimensions,
+    recurrent,
+)
+from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["ULTRALYTICS_THOP"]
+
+COUNTED = (
+    *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), *BATCH_NORMS, "SyncBatchNorm", *INSTANCE_NORMS,
+    "LayerNorm", "GroupNorm", "RMSNorm", "PReLU", "Softmax", "LogSoftmax", "Softmin", "Softmax2d",
+    *dimensions("AvgPool{}d"), *dimensions("AdaptiveAvgPool{}d"), "Linear", "NonDynamicallyQuantizableLinear",
+    "Bilinear", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
+    "RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell",
+)  # fmt: skip
+"""The classes that it charges something for, beside MultiheadAttention."""
+
+ULTRALYTICS_THOP = register_peer(
+    Peer(
+        name="ultralytics-thop",
+        distribution="ultralytics-thop",
+        versions=("2.2.3",),
+        repository="ultralytics/thop",
+        counts_parameters=CountsParameters(which="all"),
+        conventions=(
+            Convention(
+                name="ultralytics-thop",
+                counts=(
+                    "multiply-accumulates, attention and its softmax, 4 per element of a normalisation with "
+                    "a weight (2 without), additions and divisions of average pools; biases, activations and "
+                    "maximum pools not"
+                ),
+                source="thop.profile(model, inputs), of the distribution ultralytics-thop",
+                views=(
+                    View(
+                        sees="modules of the classes of torch.nn that it has a rule for, and of derived ones",
+                        modules=COUNTED,
+                        subclasses=True,
+                        charges={
+                            **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1),
+                            **charged(
+                                ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"),
+                                input_elements=2,
+                                affine_input_elements=2,
+                            ),
+                            **recurrent(1, lstm=8, gru=7, rnn=1),
+                            "prelu": {"input_elements": 1},
+                            **charged(("softmax", "log_softmax"), input_elements=3, softmax_rows=-1),
+                            **charged(AVG_POOLS, averaged_elements=1, output_elements=1),
+                            **charged(ADAPTIVE_AVG_POOLS, arithmetic=1, output_elements=1),
+                            "interpolate": {"bilinear_elements": 11},
+                        },
+                    ),
+                    View(
+                        sees="the inside of torch.nn.MultiheadAttention, by a rule of its own",
+                        modules=("MultiheadAttention",),
+                        subclasses=True,
+                        charges={
+                            "linear": {"macs": 1},
+                            "scaled_dot_product_attention": {
+                                "macs": 1,
+                                "attention_scores": 3,
+                                "attention_queries": -1,
+                            },
+                        },
+                    ),
+                    View(
+                        sees="matrix products called as functions, outside of modules with a rule",
+                        outside=(*COUNTED, "MultiheadAttention"),
+                        charges=charged(
+                            ("matmul", "bmm", "linear", "einsum", "scaled_dot_product_attention"), macs=1
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        defects=(
+            Defect(what="torch.mm, torch.addmm and torch.baddbmm called as functions count nothing"),
+            Defect(what="activations and pools called as functions count nothing"),
+        ),
+    )
+)

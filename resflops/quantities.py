@@ -1,0 +1,310 @@
+"""What a price may stand on: the kinds of an op's work, and sizes of the op or of its module.
+
+A quantity is a pure function of one op record, its work, and the module that it ran in.
+The sizes are here because there are counters that charge by them.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Literal
+
+from msgspec import Struct
+
+from resflops.errors import DuplicateError
+from resflops.records import ModuleRecord, OpRecord, Work
+
+__all__ = ["QUANTITIES", "Measure", "Quantity", "StandsFor", "quantity"]
+
+Measure = Callable[[OpRecord, Work, ModuleRecord | None], int]
+
+StandsFor = Literal["macs", "bias", "other"]
+"""What a charge by a quantity is a charge for: multiply-accumulates, bias additions, anything else."""
+
+
+class Quantity(Struct, frozen=True, kw_only=True):
+    """A named size that a convention may price."""
+
+    name: str
+    unit: str
+    """What one of it is, in words."""
+    stands_for: StandsFor
+    measure: Measure
+
+
+QUANTITIES: dict[str, Quantity] = {}
+
+
+def quantity(unit: str, *, stands_for: StandsFor = "other") -> Callable[[Measure], Measure]:
+    """Register a function as the quantity of its own name.
+
+    Raises:
+        DuplicateError: the name is taken.
+    """
+
+    def register(measure: Measure) -> Measure:
+        name = measure.__name__
+        if name in QUANTITIES:
+            raise DuplicateError(f"a quantity named {name!r} exists already; choose another name")
+        QUANTITIES[name] = Quantity(name=name, unit=unit, stands_for=stands_for, measure=measure)
+        return measure
+
+    return register
+
+
+@quantity("MAC", stands_for="macs")
+def macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Multiply-accumulates."""
+    del record, module
+    return work.macs
+
+
+@quantity("bias add", stands_for="bias")
+def bias_adds(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Additions of a bias."""
+    del record, module
+    return work.bias_adds
+
+
+@quantity("other arithmetic operation")
+def arithmetic(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Other additions, subtractions, multiplications and divisions."""
+    del record, module
+    return work.arithmetic
+
+
+@quantity("comparison")
+def comparisons(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Comparisons."""
+    del record, module
+    return work.comparisons
+
+
+@quantity("transcendental function")
+def transcendental(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Exponentials, logarithms, roots, trigonometric and error functions."""
+    del record, module
+    return work.transcendental
+
+
+@quantity("output element")
+def output_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the main output."""
+    del work, module
+    return prod(record.output_shape)
+
+
+@quantity("input element")
+def input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the first input."""
+    del work, module
+    return prod(record.input_shapes[0]) if record.input_shapes else 0
+
+
+@quantity("input element of a layer with a weight")
+def affine_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the first input where a normalisation has a weight of its own, else none."""
+    return input_elements(record, work, module) if record.attributes.get("weight") else 0
+
+
+@quantity("output element of a layer with a weight")
+def affine_output_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output where a normalisation has a weight of its own, else none."""
+    return output_elements(record, work, module) if record.attributes.get("weight") else 0
+
+
+@quantity("input element in training mode")
+def training_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the first input of a normalisation that works out its statistics, else none."""
+    return input_elements(record, work, module) if record.attributes.get("training") else 0
+
+
+@quantity("output element of nearest-neighbour upsampling")
+def nearest_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output of an interpolation whose mode is nearest, else none."""
+    return output_elements(record, work, module) if record.attributes.get("mode") == "nearest" else 0
+
+
+@quantity("output element of bilinear upsampling")
+def bilinear_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output of an interpolation whose mode is bilinear, else none."""
+    return output_elements(record, work, module) if record.attributes.get("mode") == "bilinear" else 0
+
+
+@quantity("row of softmax")
+def softmax_rows(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """How many vectors a softmax normalises."""
+    dim, shape = record.attributes.get("dim", -1), record.output_shape
+    size = shape[dim] if isinstance(dim, int) and shape else 1
+    return output_elements(record, work, module) // size if size else 0
+
+
+@quantity("attention score")
+def attention_scores(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the matrix of scores of an attention: one for each query and key."""
+    del work, module
+    query, key = record.input_shapes[:2]
+    return prod(query[:-1]) * key[-2]
+
+
+@quantity("query of an attention")
+def attention_queries(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Rows of the matrix of scores."""
+    del work, module
+    return prod(record.input_shapes[0][:-1])
+
+
+@quantity("input element with the channels that pad it")
+def padded_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of what a local response normalisation pools: its input, padded by neighbours."""
+    del work, module
+    batch, channels, *points = record.input_shapes[0]
+    size = record.attributes.get("size", 1)
+    return batch * (channels + (size if isinstance(size, int) else 1) - 1) * prod(points)
+
+
+@quantity("kernel tap of an output element", stands_for="macs")
+def output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """What a convolution's output takes if each element reads a whole kernel.
+
+    It is a convolution's MACs. A transposed one reads by its input, so there it is too many.
+    """
+    del work, module
+    kernel, groups = record.attributes.get("kernel"), record.attributes.get("groups", 1)
+    if not isinstance(kernel, tuple) or not isinstance(groups, int):
+        return 0
+    channels = record.input_shapes[0][-1 - len(kernel)] // groups
+    return prod(record.output_shape) * channels * prod(kernel)
+
+
+@quantity("kernel tap of an output element, groups passed over", stands_for="macs")
+def ungrouped_output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """What a transposed convolution's output takes if each element reads a whole kernel of every group.
+
+    As torchprofile has it, which takes one whose output has as many channels as its input for
+    a convolution that is not transposed.
+    """
+    del work, module
+    weight = record.input_shapes[1]
+    channels = weight[1] if record.output_shape[1] == weight[0] else weight[0]
+    return prod(record.output_shape) * channels * prod(weight[2:])
+
+
+@quantity("MAC of a transposed convolution over its groups", stands_for="macs")
+def twice_grouped_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The MACs of a transposed convolution, divided by its groups although each has its own already."""
+    del work, module
+    given, weight = record.input_shapes[:2]
+    groups = record.attributes.get("groups", 1)
+    filters = weight[1] // (groups if isinstance(groups, int) else 1)
+    return given[0] * prod(given[2:]) * given[1] * filters * prod(weight[2:])
+
+
+@quantity("bias of a transposed convolution as if it were not transposed", stands_for="bias")
+def shrunk_bias_adds(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Bias adds of a transposed convolution, its output's size worked out as a plain one's."""
+    del module
+    if not work.bias_adds:
+        return 0
+    given, weight = record.input_shapes[:2]
+    names = ("kernel", "stride", "padding", "dilation")
+    steps = [each if isinstance(each := record.attributes.get(name), tuple) else () for name in names]
+    points = 1
+    for size, k, s, p, d in zip(given[2:], *steps, strict=True):
+        points *= (size + 2 * p - (d * (k - 1) + 1)) // s + 1
+    return weight[1] * given[0] * points
+
+
+@quantity("output element of the first sample")
+def first_output_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output for the first sample of the batch alone."""
+    del work, module
+    return prod(record.output_shape[1:])
+
+
+@quantity("window element of adaptive pooling, in floating point")
+def adaptive_window_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Input size over output size, multiplied, plus one, times the outputs, and cut to a whole number.
+
+    In double precision and in this order, as thop works it out: where the sizes do not divide,
+    rounding decides about the last unit.
+    """
+    del work, module
+    spatial = len(record.input_shapes[0]) - 2
+    kernel = 1.0
+    for given, out in zip(record.input_shapes[0][-spatial:], record.output_shape[-spatial:], strict=True):
+        kernel *= given / out
+    return int((kernel + 1) * prod(record.output_shape))
+
+
+@quantity("input element that an average is taken of")
+def averaged_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of all windows together, those of the padding among them, but none beyond it."""
+    del work, module
+    kernel, stride, padding = (record.attributes.get(name) for name in ("kernel", "stride", "padding"))
+    if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
+        return 0
+    shape, out, spatial = record.input_shapes[0], record.output_shape, len(kernel)
+    windows = prod(shape[:-spatial])
+    for size, outputs, k, s, p in zip(shape[-spatial:], out[-spatial:], kernel, stride, padding, strict=True):
+        windows *= sum(min(i * s - p + k, size + p) - (i * s - p) for i in range(outputs))
+    return windows
+
+
+@quantity("FLOP of an einsum, rounded to four digits", stands_for="macs")
+def rounded_einsum_flops(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Two per multiply-accumulate and one, as ``numpy.einsum_path`` prints the number: to four digits."""
+    del record, module
+    return int(float(f"{2 * work.macs + 1:.3e}"))
+
+
+@quantity("MAC of an einsum, rounded to four digits", stands_for="macs")
+def rounded_einsum_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Half of what ``numpy.einsum_path`` prints, but exact for two equations that fvcore knows."""
+    if _relabelled(str(record.attributes.get("einsum"))) in ("abc,abd->acd", "abc,adc->adb"):
+        return work.macs
+    return rounded_einsum_flops(record, work, module) // 2
+
+
+def _relabelled(equation: str) -> str:
+    """An equation whose labels are a, b, c … in the order of their first places.
+
+    >>> _relabelled("bqd, bkd -> bqk")
+    'abc,adc->abd'
+    """
+    text = equation.replace(" ", "")
+    labels = dict.fromkeys(letter for letter in text if letter.isalpha())
+    return text.translate({ord(label): chr(ord("a") + place) for place, label in enumerate(labels)})
+
+
+@quantity("element of a recurrent state")
+def state_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the hidden state over all steps, samples, layers and directions."""
+    del work, module
+    sizes = [record.attributes.get(name, 1) for name in ("hidden", "layers", "directions")]
+    return prod(record.input_shapes[0][:-1]) * prod(size for size in sizes if isinstance(size, int))
+
+
+@quantity("weight, once per sample, in a convolution once per output position", stands_for="macs")
+def weight_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The weights of the module times the positions that torchinfo sees.
+
+    It knows a convolution by its class's name and multiplies by its output's points; by the
+    batch size alone otherwise, even where a linear layer works on a sequence.
+    """
+    del work
+    return _uses(record, module, "weight")
+
+
+@quantity("bias, once per sample, in a convolution once per output position", stands_for="bias")
+def bias_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The biases of the module times the positions that torchinfo sees."""
+    del work
+    return _uses(record, module, "bias")
+
+
+def _uses(record: OpRecord, module: ModuleRecord | None, name: str) -> int:
+    if module is None or not record.output_shape:
+        return 0
+    batch, _, *points = (*record.output_shape, 1)[: max(len(record.output_shape), 2)]
+    positions = batch * prod(points) if "Conv" in module.cls else batch
+    return positions * sum(tensor.elements for tensor in module.parameters if tensor.name == name)

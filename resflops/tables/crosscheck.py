@@ -1,0 +1,237 @@
+"""The peers beside ours: their figures, what makes the difference, and where it comes from."""
+
+from collections.abc import Sequence
+
+from msgspec import to_builtins
+
+from resflops.conventions import CONVENTIONS
+from resflops.peers import PEERS
+from resflops.reconciliation import CrossCheck, Reconciliation
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note
+
+__all__ = ["crosscheck_table"]
+
+
+def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence[Note] = ()) -> Table:
+    """The table of ``resflops crosscheck``: figures, and below them the causes.
+
+    Args:
+        check: at least one row.
+        layers: show also what every layer contributes to each cause.
+        notes: what else to say under it.
+    """
+    rows = check.rows
+    several: Audience = "all" if len({row.model for row in rows}) > 1 else "programs"
+    only = "" if several == "all" else f" on {rows[0].model}"
+    return Table(
+        title=f"Peers beside the convention macs{only}",
+        convention="macs",
+        facts={"environment": check.environment},
+        columns=_columns(rows, several),
+        rows=tuple(_row(row) for row in rows),
+        notes=(
+            *_convention_notes(rows),
+            *_remainder_notes(rows),
+            *_unverified_notes(rows),
+            *_uncounted_notes(rows),
+            *notes,
+        ),
+        below=(
+            _causes(rows, several),
+            *([_parameters(rows, several)] if any(row.parameter_causes for row in rows) else []),
+            *([_places(rows, several)] if layers else []),
+        ),
+    )
+
+
+def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column, ...]:
+    failed: Audience = "all" if any(row.failure for row in rows) else "programs"
+    doubled: Audience = "all" if any(row.per_mac != 1 for row in rows) else "programs"
+    return (
+        Column(key="model", heading="model", repeats=False, audience=several),
+        Column(key="input", heading="input", kind="shapes", audience="programs"),
+        Column(key="peer", heading="peer", audience="programs"),
+        Column(key="convention", heading="convention"),
+        Column(key="version", heading="version", detail=2),
+        Column(key="verified", audience="programs"),
+        Column(key="figure", heading="its figure", kind="count"),
+        Column(key="macs", heading="MACs (macs)", kind="count", exact_if="complete"),
+        Column(key="per_mac", heading="times", kind="count", audience=doubled),
+        Column(key="difference", heading="difference", kind="difference"),
+        Column(key="unexplained", heading="unexplained", kind="difference"),
+        Column(key="peer_params", heading="its parameters", kind="count", detail=1),
+        Column(key="params", heading="parameters", kind="count", audience="programs"),
+        Column(key="params_difference", heading="parameter difference", kind="difference", detail=1),
+        Column(key="unexplained_params", heading="unexplained parameters", kind="difference", detail=1),
+        Column(key="complete", audience="programs"),
+        Column(key="failure", heading="no figure", audience=failed, wraps=True, detail=3),
+    )
+
+
+def _row(row: Reconciliation) -> Row:
+    there, counts = row.figure is not None, row.peer_params is not None
+    return {
+        "model": row.model,
+        "input": row.inputs,
+        "peer": row.peer,
+        "convention": row.convention,
+        "version": row.version,
+        "verified": row.verified,
+        "figure": row.figure,
+        "macs": row.macs if there else None,
+        "per_mac": row.per_mac if there else None,
+        "difference": row.difference,
+        "unexplained": row.unexplained if there else None,
+        "peer_params": row.peer_params,
+        "params": row.params if counts else None,
+        "params_difference": row.peer_params - row.params if row.peer_params is not None else None,
+        "unexplained_params": row.unexplained_params if counts else None,
+        "complete": not row.uncounted,
+        "failure": row.failure,
+    }
+
+
+def _by_whom(several: Audience) -> tuple[Column, ...]:
+    return (
+        Column(key="model", heading="model", repeats=False, audience=several),
+        Column(key="convention", heading="convention", repeats=False),
+        Column(key="cause", heading="cause", wraps=True),
+    )
+
+
+def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
+    return Table(
+        name="causes",
+        title="What makes the difference",
+        columns=(
+            *_by_whom(several),
+            Column(key="amount", heading="counted more", kind="difference"),
+            Column(key="ops", heading="ops", kind="count"),
+            Column(key="layers", heading="layers", kind="count"),
+            Column(key="where", heading="where", kind="names", wraps=True, detail=1),
+        ),
+        rows=tuple(
+            {
+                "model": row.model,
+                "convention": row.convention,
+                "cause": cause.name,
+                "amount": cause.amount,
+                "ops": cause.ops,
+                "layers": cause.layers,
+                "where": cause.where,
+            }
+            for row in rows
+            for cause in row.causes
+        ),
+        notes=(
+            Note(
+                text="In the unit of each convention. A * stands for the numbers in which layers differ.",
+                audience="people",
+            ),
+        ),
+    )
+
+
+def _parameters(rows: Sequence[Reconciliation], several: Audience) -> Table:
+    return Table(
+        name="parameter_causes",
+        title="What makes the difference in parameters",
+        columns=(
+            *_by_whom(several),
+            Column(key="amount", heading="counted more", kind="difference"),
+            Column(key="modules", heading="held by", kind="names", wraps=True, detail=1),
+        ),
+        rows=tuple(
+            {
+                "model": row.model,
+                "convention": row.convention,
+                "cause": cause.name,
+                "amount": cause.amount,
+                "modules": tuple(name or "the model itself" for name in cause.modules),
+            }
+            for row in rows
+            for cause in row.parameter_causes
+        ),
+    )
+
+
+def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
+    return Table(
+        name="places",
+        title="Layer by layer",
+        columns=(
+            Column(key="model", heading="model", repeats=False, audience=several),
+            Column(key="convention", heading="convention", repeats=False),
+            Column(key="layer", heading="layer", empty="(the model itself)"),
+            Column(key="op", heading="op"),
+            Column(key="calls", heading="calls", kind="count"),
+            Column(key="amount", heading="counted more", kind="difference"),
+            Column(key="cause", heading="cause", wraps=True),
+        ),
+        rows=tuple(
+            {
+                "model": row.model,
+                "convention": row.convention,
+                "cause": cause.name,
+                **to_builtins(place),
+            }
+            for row in rows
+            for cause in row.causes
+            for place in cause.places
+        ),
+    )
+
+
+def _convention_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+    return [convention_note(CONVENTIONS[name]) for name in dict.fromkeys(row.convention for row in rows)]
+
+
+def _remainder_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+    """Who is left with a remainder, and what is known that may be the reason."""
+    lacking = dict.fromkeys(row.peer for row in rows if row.unexplained or row.unexplained_params)
+    return [
+        Note(
+            text="{peer} is not explained to the last operation on {models}. Known of it: {known}.",
+            figures={
+                "peer": Figure("text", name),
+                "models": Figure(
+                    "names",
+                    tuple(
+                        dict.fromkeys(
+                            row.model
+                            for row in rows
+                            if row.peer == name and (row.unexplained or row.unexplained_params)
+                        )
+                    ),
+                ),
+                "known": Figure("text", "; ".join(PEERS[name].limits) or "nothing that would explain it"),
+            },
+        )
+        for name in lacking
+    ]
+
+
+def _unverified_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+    found = dict.fromkeys((row.peer, row.version) for row in rows if row.version and not row.verified)
+    return [
+        Note(
+            text="{peer} {version} is unverified: its convention was verified with {versions}.",
+            figures={
+                "peer": Figure("text", name),
+                "version": Figure("text", version),
+                "versions": Figure("names", PEERS[name].versions),
+            },
+        )
+        for name, version in found
+    ]
+
+
+def _uncounted_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+    found = {row.model: row.uncounted for row in rows if row.uncounted}
+    return [
+        Note(
+            text="{model} is incomplete (≥): these ops have no rule and are not in our figure: {ops}.",
+            figures={"model": Figure("text", model), "ops": Figure("names", ops)},
+        )
+        for model, ops in found.items()
+    ]

@@ -1,0 +1,61 @@
+"""The peers: what is installed, how each counts, and what is known of it."""
+
+from resflops.peers import PEERS, Peer
+from resflops.peers.installed import installed_version
+from resflops.tables.table import Column, Note, Row, Table
+
+__all__ = ["peers_table"]
+
+
+def peers_table() -> Table:
+    """The table of ``resflops peers``, with the known defects below."""
+    return Table(
+        title="Peers",
+        columns=(
+            Column(key="peer", heading="peer"),
+            Column(key="distribution", heading="package", audience="programs"),
+            Column(key="installed", heading="installed", empty="not installed"),
+            Column(key="verified_versions", heading="verified with", kind="names"),
+            Column(key="verified", audience="programs"),
+            Column(key="conventions", heading="conventions", kind="names", wraps=True, detail=1),
+            Column(key="counts", heading="counts", wraps=True, detail=2),
+            Column(key="repository", heading="repository", audience="programs"),
+        ),
+        rows=tuple(_row(each) for each in PEERS.values()),
+        notes=(
+            Note(text="pip install 'resflops[peers]' installs all but ultralytics-thop.", audience="people"),
+            Note(
+                text="thop and ultralytics-thop share the import name thop: the one installed last is there."
+            ),
+        ),
+        below=(
+            Table(
+                name="defects",
+                title="Known defects",
+                columns=(
+                    Column(key="peer", heading="peer", repeats=False),
+                    Column(key="defect", heading="what", wraps=True),
+                    Column(key="issue", heading="reported in", empty="–"),
+                ),
+                rows=tuple(
+                    {"peer": each.name, "defect": defect.what, "issue": defect.issue}
+                    for each in PEERS.values()
+                    for defect in each.defects
+                ),
+            ),
+        ),
+    )
+
+
+def _row(each: Peer) -> Row:
+    version = installed_version(each)
+    return {
+        "peer": each.name,
+        "distribution": each.distribution,
+        "installed": version or "",
+        "verified_versions": each.versions,
+        "verified": version is not None and each.verified_with(version),
+        "conventions": tuple(using.name for using in each.conventions),
+        "counts": each.convention.counts,
+        "repository": each.repository,
+    }

@@ -1,0 +1,167 @@
+"""``resflops crosscheck`` and ``resflops peers`` as a user meets them."""
+
+import json
+
+import pytest
+
+from resflops.cli import main
+from resflops.conventions import CONVENTIONS
+from resflops.crosschecking import running
+from resflops.crosschecking.adapters import ADAPTERS, Said
+from resflops.peers import PEERS
+from resflops.peers.installed import installed_version
+
+CHECK = ("crosscheck", "--models", "resnet20", "--peers", "fvcore", "thop")
+
+
+def told(capsys, *arguments, status=0):
+    assert main(arguments) == status
+    out, _ = capsys.readouterr()
+    return out
+
+
+def test_the_figures_and_causes_of_the_peers_are_told_as_data(capsys):
+    document = json.loads(told(capsys, *CHECK, "--format", "json"))
+    assert (document["schema_version"], document["convention"]) == (1, "macs")
+    assert [(row["peer"], row["unexplained"], row["unexplained_params"]) for row in document["rows"]] == [
+        ("fvcore", 0, 0),
+        ("thop", 0, 0),
+    ]
+    for row in document["rows"]:
+        causes = [cause for cause in document["causes"] if cause["convention"] == row["convention"]]
+        assert sum(cause["amount"] for cause in causes) == row["difference"] == row["figure"] - row["macs"]
+    assert "places" not in document
+
+
+def test_layers_tells_where_every_cause_comes_from(capsys):
+    document = json.loads(told(capsys, *CHECK, "--layers", "--format", "json"))
+    for cause in document["causes"]:
+        places = [
+            place
+            for place in document["places"]
+            if (place["convention"], place["cause"]) == (cause["convention"], cause["cause"])
+        ]
+        assert sum(place["amount"] for place in places) == cause["amount"]
+        assert sum(place["calls"] for place in places) == cause["ops"]
+        assert len({place["layer"] for place in places}) == cause["layers"]
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "latex"])
+def test_every_format_says_what_makes_the_difference(capsys, name):
+    out = told(capsys, *CHECK, "--format", name)
+    assert "normalisation" in out
+    assert "pooling" in out
+
+
+def test_a_table_may_be_under_the_convention_of_a_peer(capsys):
+    table = json.loads(
+        told(capsys, "table", "--models", "resnet20", "--convention", "thop", "--format", "json")
+    )
+    check = json.loads(told(capsys, *CHECK, "--format", "json"))
+    assert table["convention"] == "thop"
+    assert table["rows"][0]["total"] == check["rows"][1]["figure"]
+
+
+def test_the_layers_of_a_model_add_up_under_the_convention_of_a_peer(capsys):
+    for name in PEERS:
+        document = json.loads(
+            told(
+                capsys, "layers", "resnet20", "--convention", PEERS[name].convention.name, "--format", "json"
+            )
+        )
+        assert sum(row["total"] for row in document["rows"]) == document["total"]["total"]
+
+
+@pytest.mark.parametrize("name", [name for name, each in CONVENTIONS.items() if each.views])
+def test_the_convention_of_a_peer_is_explained_with_its_prices(capsys, name):
+    document = json.loads(told(capsys, "conventions", name, "--format", "json"))
+    listed = {op for row in document["rows"] for op in row["ops"]}
+    assert listed == {op for view in CONVENTIONS[name].views for op in view.charges}
+
+
+def test_peers_tells_what_is_installed_and_what_is_known(capsys):
+    document = json.loads(told(capsys, "peers", "--format", "json"))
+    rows = {row["peer"]: row for row in document["rows"]}
+    assert list(rows) == list(PEERS)
+    assert {name for name, row in rows.items() if row["installed"]} == {
+        name for name, each in PEERS.items() if installed_version(each)
+    }
+    assert rows["thop"]["installed"] == "0.1.1.post2209072238"
+    assert {row["peer"] for row in document["defects"]} == set(PEERS)
+    for row in document["defects"]:
+        assert not row["issue"] or row["issue"].count("#") == row["issue"].count("/") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("crosscheck", "no models are given"),
+        ("crosscheck --models resnet43", "no model named 'resnet43'; closest: "),
+        ("crosscheck --models resnet20 --peers thp", "no peer named 'thp'; closest: thop"),
+        ("crosscheck --models resnet20 --input 3x4", "resnet20"),
+        ("crosscheck --models resnet20 --input 4x32x32 --peers thop", "conv1"),
+        ("crosscheck --models resnet20 --time-limit 0", "--time-limit takes a whole number from 1 on"),
+        ("crosscheck --models resnet20 --time-limit soon", "'soon' is none"),
+        ("crosscheck --models resnet20 --peer thop", "no option --peer; closest: --peers"),
+        ("crosscheck --models resnet20 --out /nonexistent/x.md", "no folder /nonexistent"),
+        ("peers thop", "'thop' is one argument too many"),
+    ],
+)
+def test_a_mistake_gets_one_message_and_status_2(capsys, arguments, says):
+    assert main(arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert says in err
+    assert err.startswith("resflops: ")
+    assert err.count("\n") == 1
+
+
+def fails(model, args, kwargs):
+    raise RuntimeError("it does not like this model")
+
+
+def test_a_peer_that_fails_is_a_row_among_others(capsys, monkeypatch):
+    monkeypatch.setitem(ADAPTERS, "fvcore", fails)
+    document = json.loads(told(capsys, *CHECK, "--format", "json"))
+    assert [row["failure"] for row in document["rows"]] == ["RuntimeError: it does not like this model", ""]
+    assert document["rows"][0]["figure"] is None
+
+
+def test_when_no_peer_gives_a_figure_nothing_is_shown(capsys, monkeypatch):
+    monkeypatch.setitem(ADAPTERS, "fvcore", fails)
+    monkeypatch.setitem(ADAPTERS, "thop", fails)
+    assert main(CHECK) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "resflops: no peer gave a figure; the first, fvcore on resnet20: "
+        "RuntimeError: it does not like this model; resflops peers tells which are installed\n"
+    )
+
+
+def test_without_any_peer_the_message_says_how_to_get_them(capsys, monkeypatch):
+    monkeypatch.setattr(running, "installed_version", lambda peer: None)
+    assert main(["crosscheck", "--models", "resnet20"]) == 2
+    assert capsys.readouterr().err.startswith("resflops: no peer is installed; pip install 'resflops[peers]'")
+
+
+def off_by_one(model, args, kwargs):
+    return Said(figures={"fvcore": 1})
+
+
+def test_strict_fails_on_a_remainder(capsys, monkeypatch):
+    told(capsys, *CHECK, "--strict")
+    monkeypatch.setitem(ADAPTERS, "fvcore", off_by_one)
+    assert main([*CHECK, "--strict"]) == 1
+    out, err = capsys.readouterr()
+    assert "fvcore is not explained to the last operation on resnet20" in out
+    assert err == "resflops: --strict: not explained to the last operation: fvcore on resnet20\n"
+
+
+def test_a_model_of_a_pattern_that_fails_is_a_row(capsys):
+    models = ("--models", "resnet20", "vgg1[1]", "--input", "3x8x8")
+    out = told(capsys, "crosscheck", *models, "--peers", "thop", "--format", "json")
+    there, failed = json.loads(out)["rows"]
+    assert (there["model"], there["unexplained"], there["failure"]) == ("resnet20", 0, "")
+    assert (failed["model"], failed["figure"]) == ("vgg11", None)
+    assert "features." in failed["failure"]
