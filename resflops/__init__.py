@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resflops._version import __version__
 
 if TYPE_CHECKING:
-    from resflops.api import count, crosscheck, load, trace
+    from resflops.api import benchmark, count, crosscheck, load, trace
     from resflops.backward import Backward, GradientRow
     from resflops.conventions import CONVENTIONS, Convention, register_convention
     from resflops.cost import Cost, UncountedOp
@@ -39,6 +39,7 @@ _HOMES = {
     "Trace": "records",
     "UncountedOp": "cost",
     "Work": "records",
+    "benchmark": "api",
     "count": "api",
     "crosscheck": "api",
     "gradient_rule": "gradients",
@@ -62,6 +63,7 @@ __all__ = [
     "UncountedOp",
     "Work",
     "__version__",
+    "benchmark",
     "count",
     "crosscheck",
     "gradient_rule",

@@ -1,7 +1,7 @@
 """The public functions: load a model, trace it, count it, and ask other counters."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -17,7 +17,11 @@ from resflops.sources import find
 from resflops.sources.building import built
 from resflops.tracing import trace
 
-__all__ = ["count", "crosscheck", "load", "trace"]
+if TYPE_CHECKING:
+    from resflops.latency.configuration import MemoryFormat, Mode
+    from resflops.latency.measurements import Measurements
+
+__all__ = ["benchmark", "count", "crosscheck", "load", "trace"]
 
 
 def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
@@ -120,3 +124,82 @@ def crosscheck(
     """
     found = reconcile_model(model, inputs, keyword_inputs, peers=peers_named(peers), seconds=seconds)
     return CrossCheck(rows=tuple(found), environment=environment())
+
+
+def benchmark(
+    model: nn.Module,
+    *inputs: Any,  # noqa: ANN401 - whatever the model takes
+    device: str | None = None,
+    dtype: str = "float32",
+    autocast: bool = False,
+    memory_format: "MemoryFormat" = "contiguous",
+    mode: "Mode" = "eager",
+    cold_l2: bool = False,
+    training: bool = False,
+    layers: bool = False,
+    rounds: int = 7,
+    seconds: float = 0.3,
+    warm_up: float = 0.2,
+    **keyword_inputs: Any,  # noqa: ANN401
+) -> "Measurements":
+    """Measure how long one forward pass, or one training step, of a model takes.
+
+    A copy of the model is measured; the model itself stays as it is. One on meta gets random
+    weights. The device's peaks are measured in turns with it, so that its time can be read
+    as a share of them::
+
+        measured = resflops.benchmark(model, (8, 3, 224, 224), device="cuda", dtype="float16")
+        measured.rows[0].series.time.median     # seconds, on the device; .low, .high, .p90, .p99
+        measured.rows[0].series.verdict         # whether it can be trusted
+        measured.save("latency.json")           # every sample, and what it was measured on
+
+    Args:
+        model: any module, on any device.
+        inputs: what it takes; a tuple of ints is the shape of a tensor of random numbers.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; a GPU where there is one, if not given.
+        dtype: of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``.
+        autocast: keep weights and inputs as they are, and compute in ``dtype`` by torch.autocast.
+        memory_format: ``contiguous`` or ``channels_last``.
+        mode: ``eager``, ``compile`` or ``cuda-graph``.
+        cold_l2: clear the GPU's L2 cache before every repetition.
+        training: time forward, the outputs' mean as the loss, and backward.
+        layers: also attribute the time to layers, as ``rows[0].attribution``.
+        rounds: visits to the model, between which the peaks are measured.
+        seconds: of samples in every round.
+        warm_up: seconds of it in every round.
+        keyword_inputs: what the model takes by keyword.
+
+    Returns:
+        Everything measured: one row, which has the failure if there is no time.
+
+    Raises:
+        UsageError: there is no such device, or it lacks a setting.
+    """
+    from resflops.latency.bench import measure
+    from resflops.latency.configuration import grid
+    from resflops.latency.devices import chosen_device
+    from resflops.latency.models import OfModule, batch_of
+    from resflops.latency.schedule import Effort
+
+    name = type(model).__name__
+    configurations = grid(
+        [(name, ())],
+        device=chosen_device(device),
+        batches=[batch_of(inputs, keyword_inputs)],
+        dtypes=[dtype],
+        memory_formats=[memory_format],
+        modes=[mode],
+        autocast=autocast,
+        cold_l2=cold_l2,
+        training=training,
+    )
+    measured = measure(
+        {name: OfModule(model, inputs, keyword_inputs)},
+        configurations,
+        effort=Effort(rounds=rounds, seconds=seconds, warm_up=warm_up),
+        command="resflops.benchmark()",
+        layers=layers,
+    )
+    if not measured.runs[-1].finished:
+        raise KeyboardInterrupt
+    return measured

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
-from resflops.cli import conventions, crosscheck, layers, models, ops, peers, report, table
+from resflops.cli import bench, conventions, crosscheck, layers, models, ops, peers, report, table
 from resflops.cli.command import Command, Parser, add_no_progress
 from resflops.errors import UsageError, near
 
@@ -15,6 +15,7 @@ COMMANDS: tuple[Command, ...] = (
     layers.COMMAND,
     report.COMMAND,
     crosscheck.COMMAND,
+    bench.COMMAND,
     models.COMMAND,
     conventions.COMMAND,
     ops.COMMAND,

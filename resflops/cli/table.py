@@ -7,7 +7,8 @@ from resflops.cli.counting import counted, status_of
 from resflops.cli.output import write
 from resflops.cli.status import INTERRUPTED
 from resflops.errors import UsageError
-from resflops.tables import Entry, comparison, left_note
+from resflops.latency.measurements import Measurements
+from resflops.tables import Entry, comparison, cost_and_latency, left_note
 
 __all__ = ["COMMAND"]
 
@@ -24,6 +25,13 @@ def _add_arguments(parser: Parser) -> None:
     )
     add_model_input(parser)
     add_training(parser)
+    parser.add_argument(
+        "--latency",
+        nargs="+",
+        metavar="FILE",
+        type=Measurements.load,
+        help="set the times in these files, which resflops bench --save has written, beside the costs",
+    )
     add_strict(parser)
     add_output(parser)
 
@@ -33,10 +41,12 @@ def _run(given: argparse.Namespace) -> int:
     if not given.models:
         raise UsageError("no models are given; name those to compare, as in --models resnet34 vgg19")
     done = counted(given.models, given)
-    write(comparison(done.results, notes=[left_note(done.left)] if done.left else []), given)
+    table = comparison(done.results, notes=[left_note(done.left)] if done.left else [])
+    costs = [result.cost for result in done.results if isinstance(result, Entry)]
+    write(cost_and_latency(costs, given.latency, below=table) if given.latency else table, given)
     if done.left:
         return INTERRUPTED
-    return status_of([result.cost for result in done.results if isinstance(result, Entry)], given)
+    return status_of(costs, given)
 
 
 COMMAND = Command(

@@ -25,7 +25,21 @@ __all__ = [
 ]
 
 RIGHT: frozenset[Kind] = frozenset(
-    ("count", "rounded", "share", "fine share", "times", "difference")
+    (
+        "count",
+        "rounded",
+        "share",
+        "fine share",
+        "times",
+        "difference",
+        "seconds",
+        "seconds range",
+        "rate",
+        "bytes",
+        "joules",
+        "share range",
+        "points",
+    )
 )
 """Kinds that are set to the right, so that their digits stand below each other."""
 
@@ -59,6 +73,49 @@ def share(part: float, *, digits: int = 1) -> str:
     return f"{float(part) * 100:.{digits}f} %"
 
 
+def measured(value: float, unit: str = "", *, digits: int = 3) -> str:
+    """A measured number to three digits, with the prefix that fits; of zero there is no more to say.
+
+    >>> measured(0.0020372, "s"), measured(12.34, "s"), measured(3.651e12), measured(0.0, "J")
+    ('2.04 ms', '12.3 s', '3.65 T', '0 J')
+    """
+    if not value:
+        return f"0 {unit}".strip()
+    mantissa, exponent = f"{abs(value):.{digits - 1}e}".split("e")
+    thousands = max(int(exponent) // 3, -len(SMALL))
+    if thousands >= len(PREFIXES) or (thousands < 0 and not unit):
+        return f"{value:.{digits}g} {unit}".strip()
+    shown = float(mantissa) * 10.0 ** (int(exponent) - 3 * thousands)
+    decimals = max(digits - 1 - (int(exponent) - 3 * thousands), 0)
+    prefix = SMALL[-thousands - 1] if thousands < 0 else PREFIXES[thousands].strip()
+    return f"{'-' if value < 0 else ''}{shown:.{decimals}f} {prefix}{unit}".strip()
+
+
+SMALL = ("m", "µ", "n")
+
+
+def measured_range(ends: tuple[float, float], unit: str = "") -> str:
+    """Two measured numbers.
+
+    >>> measured_range((0.00204, 0.00219), "s")
+    '2.04 ms – 2.19 ms'
+    """
+    return " – ".join(measured(end, unit) for end in ends)
+
+
+def size(count: int) -> str:
+    """Bytes in units of 1024.
+
+    >>> size(574_668_960), size(512)
+    ('548 MiB', '512 B')
+    """
+    if count < 1024:
+        return f"{count} B"
+    power = min((count.bit_length() - 1) // 10, 5)
+    value = count / 1024**power
+    return f"{value:.{max(3 - len(str(int(value))), 0)}f} {'KMGTP'[power - 1]}iB"
+
+
 def times(value: float) -> str:
     """A ratio.
 
@@ -66,6 +123,7 @@ def times(value: float) -> str:
     ('5.36×', '0.19×', '123×')
     """
     return f"{float(value):.2f}×" if abs(value) < 100 else f"{float(value):.0f}×"
+    return f"{value:.2f}×" if abs(value) < 100 else f"{value:.0f}×"
 
 
 def shape(sizes: Shape, *, by: str = "×") -> str:
@@ -127,6 +185,13 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "shapes": lambda shapes: ", ".join(map(shape, shapes)),
     "step": step,
     "window": window,
+    "seconds": lambda value: measured(value, "s"),
+    "seconds range": lambda ends: measured_range(ends, "s"),
+    "rate": measured,
+    "bytes": size,
+    "joules": lambda value: measured(value, "J"),
+    "share range": lambda ends: " – ".join(map(share, ends)),
+    "points": lambda value: f"{value * 100:+.1f}",
     "data": clean,
 }
 

@@ -2,7 +2,9 @@
 
 from resflops.tables.breakdown import breakdown
 from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
+from resflops.tables.cost_and_latency import cost_and_latency
 from resflops.tables.crosscheck import crosscheck_table
+from resflops.tables.latency import latency_table
 from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
 from resflops.tables.peers import peers_table
 from resflops.tables.table import Column, Figure, Kind, Note, Table
@@ -20,8 +22,10 @@ __all__ = [
     "comparison",
     "convention_table",
     "conventions_table",
+    "cost_and_latency",
     "crosscheck_table",
     "entry",
+    "latency_table",
     "left_note",
     "networks_table",
     "ops_table",

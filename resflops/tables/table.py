@@ -39,6 +39,13 @@ Kind = Literal[
     "shapes",
     "step",
     "window",
+    "seconds",
+    "seconds range",
+    "rate",
+    "bytes",
+    "joules",
+    "share range",
+    "points",
     "data",
 ]
 """What a value is, which decides how it is written and to which side it is set.

@@ -1,0 +1,231 @@
+"""``resflops bench``: how long models take, measured."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from resflops.cli.command import Command, Parser, add_output, read_shape, whole_number
+from resflops.cli.output import write
+from resflops.cli.progress import progress
+from resflops.cli.status import DONE, INTERRUPTED
+from resflops.errors import InputError, UsageError
+from resflops.latency.configuration import (
+    DTYPES,
+    MEMORY_FORMATS,
+    MODES,
+    Configuration,
+    check_known,
+    grid,
+)
+from resflops.latency.measurements import Measurements
+from resflops.latency.schedule import Effort
+from resflops.records import Shape
+from resflops.sources import FoundModel, expand, find
+from resflops.storage import check_writable
+from resflops.tables import latency_table
+
+__all__ = ["COMMAND"]
+
+USUAL = Effort()
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--models", nargs="+", action="extend", metavar="SPEC", help="the models, such as resnet34 vgg19"
+    )
+    parser.add_argument(
+        "--input", metavar="SHAPE", type=read_shape, help="shape of one input, such as 3x224x224"
+    )
+    parser.add_argument(
+        "--device", metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, else cpu"
+    )
+    _add_settings(parser)
+    _add_effort(parser)
+    parser.add_argument(
+        "--layers",
+        action="store_true",
+        help="also attribute the time to layers, and show their share of it beside that of the MACs",
+    )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        type=_writable,
+        help="keep every sample in this JSON file, written again and again while measuring",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with what FILE of --save has")
+    parser.add_argument(
+        "--show",
+        nargs="+",
+        metavar="FILE",
+        type=Measurements.load,
+        help="measure nothing, and show what these files of --save have",
+    )
+    add_output(parser)
+
+
+def _add_settings(parser: Parser) -> None:
+    several: tuple[tuple[str, str, Callable[[str], object], list[object], str], ...] = (
+        ("--batch", "N", whole_number("--batch"), [1], "how many inputs at once; 1 if not given"),
+        ("--dtype", "NAME", _known("--dtype", DTYPES), ["float32"], f"{', '.join(DTYPES)}"),
+        ("--memory-format", "NAME", _known("--memory-format", MEMORY_FORMATS), ["contiguous"],
+         f"{', '.join(MEMORY_FORMATS)}"),
+        ("--mode", "NAME", _known("--mode", MODES), ["eager"],
+         f"how kernels are launched: {', '.join(MODES)}"),
+    )  # fmt: skip
+    for name, metavar, kind, usual, said in several:
+        parser.add_argument(name, nargs="+", metavar=metavar, type=kind, default=usual, help=said)
+    for name, said in (
+        ("--autocast", "keep the weights in float32 and compute in the smaller dtypes by torch.autocast"),
+        ("--cold-l2", "clear the GPU's L2 cache before every repetition"),
+        ("--training", "time a training step: forward, the outputs' mean as the loss, backward"),
+    ):
+        parser.add_argument(name, action="store_true", help=said)
+
+
+def _add_effort(parser: Parser) -> None:
+    parser.add_argument(
+        "--rounds",
+        metavar="N",
+        type=whole_number("--rounds"),
+        default=USUAL.rounds,
+        help=f"visits to every configuration, in turns; {USUAL.rounds} if not given",
+    )
+    for name, usual, said in (
+        ("--warm-up", USUAL.warm_up, "of warm-up in every visit"),
+        ("--seconds", USUAL.seconds, "of samples in every visit"),
+    ):
+        parser.add_argument(
+            name,
+            metavar="S",
+            type=_seconds(name),
+            default=usual,
+            help=f"seconds {said}; {usual} if not given",
+        )
+    parser.add_argument(
+        "--least",
+        metavar="N",
+        type=whole_number("--least"),
+        default=USUAL.least,
+        help=f"samples in every visit, however long one takes; {USUAL.least} if not given",
+    )
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.show:
+        if given.models or given.save:
+            raise UsageError("--show measures nothing; leave out --models and --save")
+        write(latency_table(given.show), given)
+        return DONE
+    measured = _measured(given)
+    write(latency_table([measured]), given)
+    return DONE if measured.runs[-1].finished else INTERRUPTED
+
+
+def _measured(given: argparse.Namespace) -> Measurements:
+    found = _found(given)
+    so_far = _so_far(given)
+    with progress(shown=not given.no_progress) as say:
+        say("loading torch")
+        from resflops.latency.bench import measure
+        from resflops.latency.devices import chosen_device
+        from resflops.latency.models import OfSpec
+
+        return measure(
+            {model.spec: OfSpec(model) for model in found},
+            _configurations(given, found, chosen_device(given.device)),
+            effort=Effort(
+                rounds=given.rounds, warm_up=given.warm_up, seconds=given.seconds, least=given.least
+            ),
+            command=_command_line(),
+            layers=given.layers,
+            so_far=so_far,
+            say=say,
+            keep=lambda known: known.save(given.save) if given.save else None,
+        )
+
+
+def _found(given: argparse.Namespace) -> list[FoundModel]:
+    if not given.models:
+        raise UsageError("no models are given; name those to measure, as in --models resnet34 vgg19")
+    specs = dict.fromkeys(spec for text in given.models for spec in expand(text))
+    found = [find(spec) for spec in specs]
+    if given.input:
+        for model in found:
+            _check_without_batch(model, given.input)
+            model.called_with((1, *given.input))
+    if given.layers and given.training:
+        raise UsageError("--layers attributes inference to layers; leave out --training")
+    return found
+
+
+def _check_without_batch(model: FoundModel, shape: Shape) -> None:
+    if model.input_shape and len(shape) == len(model.input_shape) + 1:
+        raise InputError(
+            f"--input {'x'.join(map(str, shape))} has a batch in front; give one input's shape, "
+            f"and the batch as --batch {shape[0]}"
+        )
+
+
+def _so_far(given: argparse.Namespace) -> Measurements | None:
+    if given.resume and not given.save:
+        raise UsageError("--resume goes on with the file of --save; name it")
+    if not given.save or not Path(given.save).exists():
+        return None
+    if not given.resume:
+        raise UsageError(f"{given.save} exists already; go on with it by --resume, or save to another file")
+    return Measurements.load(given.save)
+
+
+def _configurations(
+    given: argparse.Namespace, found: list[FoundModel], device: str
+) -> tuple[Configuration, ...]:
+    return grid(
+        [(model.spec, given.input or model.input_shape) for model in found],
+        device=device,
+        batches=given.batch,
+        dtypes=given.dtype,
+        memory_formats=given.memory_format,
+        modes=given.mode,
+        autocast=given.autocast,
+        cold_l2=given.cold_l2,
+        training=given.training,
+    )
+
+
+def _command_line() -> str:
+    # What stands before it is where this machine keeps its programs.
+    return " ".join(["resflops", *sys.argv[1:]])
+
+
+def _known(option: str, known: object) -> Callable[[str], str]:
+    return lambda name: check_known(option, name, tuple(known))  # type: ignore[arg-type]
+
+
+def _seconds(option: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < 1e6:
+            raise UsageError(f"{option} takes a number of seconds, such as 0.5, and {text!r} is none")
+        return value
+
+    return read
+
+
+def _writable(path: str) -> str:
+    check_writable(path)
+    return path
+
+
+COMMAND = Command(
+    name="bench",
+    summary="measure how long models take",
+    description="Times models, in rounds in which all take turns, with every sample kept: median and its "
+    "interval, share of the device's measured peak, the roof that binds, memory and energy where they can be "
+    "had, and whether the times can be trusted.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

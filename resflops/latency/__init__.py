@@ -1,0 +1,28 @@
+"""What a network takes in time, energy and memory, measured; and what that means beside its cost.
+
+Everything but the timing itself works on stored samples and never imports torch; the modules
+that touch a device (``bench``, ``attribution``, ``cpu``, ``cuda``, ``environment``, ``prepare``,
+``probes``) are imported when something is measured.
+"""
+
+from resflops.latency.configuration import Configuration, grid
+from resflops.latency.measurements import Environment, Measurements, Round, Row, Series
+from resflops.latency.schedule import Effort
+from resflops.latency.stability import Verdict, verdict
+from resflops.latency.statistics import Summary, ratio, summary
+
+__all__ = [
+    "Configuration",
+    "Effort",
+    "Environment",
+    "Measurements",
+    "Round",
+    "Row",
+    "Series",
+    "Summary",
+    "Verdict",
+    "grid",
+    "ratio",
+    "summary",
+    "verdict",
+]

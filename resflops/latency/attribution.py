@@ -1,0 +1,155 @@
+"""Where the time of a step goes: a mark before and after every module, and what lies between two.
+
+A mark is the clock on the CPU and an event in the stream on a GPU. The time between two marks
+belongs to the innermost module that is open then, so the layers' times add up to the step's.
+The marks themselves take time, which is why the whole step is timed with them as well.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from resflops.latency.measurements import Attribution, LayerTime
+from resflops.latency.statistics import median
+
+__all__ = ["attributed"]
+
+
+class Marks(Protocol):
+    """A sequence of moments."""
+
+    def mark(self) -> None:
+        """Note this moment."""
+
+    def gaps(self) -> list[float]:
+        """Seconds from each mark to the next."""
+
+
+class ClockMarks:
+    """On the CPU."""
+
+    def __init__(self) -> None:
+        self._moments: list[float] = []
+
+    def mark(self) -> None:
+        """Note the clock."""
+        self._moments.append(perf_counter())
+
+    def gaps(self) -> list[float]:
+        """Seconds from each mark to the next."""
+        moments = self._moments
+        return [after - before for before, after in pairwise(moments)]
+
+
+class EventMarks:
+    """On a GPU: nothing waits until all are read."""
+
+    def __init__(self) -> None:
+        self._events: list[torch.cuda.Event] = []
+
+    def mark(self) -> None:
+        """Put an event behind what was launched."""
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        self._events.append(event)
+
+    def gaps(self) -> list[float]:
+        """Seconds from each mark to the next, once the device is done."""
+        torch.cuda.synchronize()
+        return [before.elapsed_time(after) / 1e3 for before, after in pairwise(self._events)]
+
+
+def attributed(
+    module: nn.Module, call: Callable[[], object], device: torch.device, *, repetitions: int
+) -> Attribution:
+    """Time every module of a model, without what runs in the modules inside it.
+
+    Args:
+        module: the model; it has no hook left when this is done, also when it raises.
+        call: one forward pass of it.
+        device: where it lies.
+        repetitions: the median of so many is taken.
+    """
+    kind = EventMarks if device.type == "cuda" else ClockMarks
+    runs: list[dict[str, float]] = []
+    plain: list[float] = []
+    call()
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        for _ in range(repetitions):
+            # In turns, so that a drift of the machine does not pass for the marks' own time.
+            plain.append(_whole(call, kind()))
+            runs.append(_by_module(module, call, _Gathering(kind)))
+    names = dict.fromkeys(name for run in runs for name in run)
+    return Attribution(
+        layers=tuple(
+            LayerTime(name=name, seconds=round(median([run.get(name, 0.0) for run in runs]), 9))
+            for name in names
+        ),
+        seconds=round(median([sum(run.values()) for run in runs]), 9),
+        plain_seconds=round(median(plain), 9),
+        repetitions=repetitions,
+    )
+
+
+def _whole(call: Callable[[], object], marks: Marks) -> float:
+    marks.mark()
+    call()
+    marks.mark()
+    return sum(marks.gaps())
+
+
+def _by_module(module: nn.Module, call: Callable[[], object], gathering: "_Gathering") -> dict[str, float]:
+    handles = []
+    try:
+        for name, each in module.named_modules():
+            handles.append(each.register_forward_pre_hook(gathering.enter(name)))
+            handles.append(each.register_forward_hook(gathering.leave(), always_call=True))
+        call()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return gathering.seconds()
+
+
+class _Gathering:
+    """The marks of one forward pass, and which module each gap belongs to."""
+
+    def __init__(self, kind: Callable[[], Marks]) -> None:
+        self._marks = kind()
+        self._open: list[str] = []
+        self._owners: list[str] = []
+
+    def enter(self, name: str) -> Callable[..., None]:
+        """The hook before a module."""
+
+        def hook(*_: Any) -> None:  # noqa: ANN401 - torch's
+            self._open.append(name)
+            self._note()
+
+        return hook
+
+    def leave(self) -> Callable[..., None]:
+        """The hook after a module."""
+
+        def hook(*_: Any) -> None:  # noqa: ANN401 - torch's
+            self._open.pop()
+            self._note()
+
+        return hook
+
+    def seconds(self) -> dict[str, float]:
+        """By module, in the order of their calls."""
+        found: dict[str, float] = {}
+        # After the last mark nothing is open, and nothing follows it.
+        for owner, gap in zip(self._owners, self._marks.gaps(), strict=False):
+            found[owner] = found.get(owner, 0.0) + gap
+        return found
+
+    def _note(self) -> None:
+        self._marks.mark()
+        self._owners.append(self._open[-1] if self._open else "")

@@ -1,0 +1,223 @@
+"""From models and configurations to measurements: the whole of it, in the order in which it happens."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import torch
+from msgspec.structs import replace
+
+from resflops.errors import ResflopsError, UsageError
+from resflops.latency.attribution import attributed
+from resflops.latency.configuration import Configuration
+from resflops.latency.cuda import Cuda
+from resflops.latency.devices import opened
+from resflops.latency.measurements import Attribution, Energy, Measurements, Peak, Probe, Row, Run, Workload
+from resflops.latency.models import Measurable, made_ready
+from resflops.latency.probes import probe_ready, probes_for
+from resflops.latency.schedule import Effort
+from resflops.latency.session import Session
+
+__all__ = ["measure"]
+
+Say = Callable[[str], None]
+Keep = Callable[[Measurements], None]
+
+BETWEEN_SAVES = 10.0
+"""Seconds: what is lost if the process is killed."""
+
+LAYER_SECONDS = 1.0
+LAYER_REPETITIONS = (3, 20)
+"""At least, and at most."""
+
+Key = Configuration | Probe
+
+
+def measure(
+    models: Mapping[str, Measurable],
+    configurations: Sequence[Configuration],
+    *,
+    effort: Effort,
+    command: str,
+    layers: bool = False,
+    so_far: Measurements | None = None,
+    say: Say = lambda _: None,
+    keep: Keep = lambda _: None,
+) -> Measurements:
+    """Measure configurations in turns, with the device's peaks among them.
+
+    Args:
+        models: by the name that configurations give them.
+        configurations: at least one, all on one device.
+        effort: how long.
+        command: what the user typed, for the record.
+        layers: also attribute the time to layers, where kernels are launched one by one.
+        so_far: what an earlier run measured; what it has is not measured again.
+        say: is told what goes on.
+        keep: is given what is known every so often, and at the end.
+
+    Returns:
+        All that is known; if Ctrl-C came, its last run is not ``finished``.
+
+    Raises:
+        UsageError: the earlier run was on another machine or under other settings.
+    """
+    bench = _Bench(models, configurations, effort, command, so_far)
+    try:
+        bench.count(say)
+        bench.time(say, keep)
+        keep(bench.known())
+        bench.weigh(say)
+        if layers:
+            bench.attribute(say)
+    except KeyboardInterrupt:
+        keep(bench.known())
+        return bench.known()
+    bench.finished = True
+    keep(bench.known())
+    return bench.known()
+
+
+class _Bench:
+    """One run, and what it knows so far."""
+
+    def __init__(
+        self,
+        models: Mapping[str, Measurable],
+        configurations: Sequence[Configuration],
+        effort: Effort,
+        command: str,
+        so_far: Measurements | None,
+    ) -> None:
+        name = configurations[0].device
+        self._device, self._environment = opened(name)
+        self._so_far = so_far or Measurements(environment=self._environment, effort=effort)
+        self._check_alike()
+        self._configurations = configurations
+        self._models = models
+        self._effort = effort
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._run = Run(started=now, command=command)
+        self.finished = False
+        earlier = {row.configuration: row for row in self._so_far.rows}
+        self._rows = {each: earlier.get(each, Row(configuration=each)) for each in configurations}
+        # What an earlier run measured and this one does not ask for stays as it is.
+        self._others = [row for row in self._so_far.rows if row.configuration not in self._rows]
+        self._session = self._begun(torch.device(name))
+
+    def _begun(self, device: torch.device) -> Session[Key, Any]:
+        subjects: dict[Key, Callable[[], Any]] = {}
+        earlier = (peak.probe for peak in self._so_far.peaks)
+        for probe in probes_for(device, (each.dtype for each in self._configurations), known=earlier):
+            subjects[probe] = probe_ready(probe, device)
+        for each in self._configurations:
+            subjects[each] = partial(made_ready, self._models[each.model], each, self._device)
+        known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
+        known |= {row.configuration: row.series for row in self._so_far.rows}
+        return Session(subjects, self._device, self._effort, series=known, run=len(self._so_far.runs))
+
+    def _check_alike(self) -> None:
+        differences = self._environment.differences(self._so_far.environment)
+        if differences:
+            raise UsageError(
+                "the earlier measurements cannot be gone on with, since this machine or its settings "
+                f"differ: {'; '.join(differences)}; measure into another file"
+            )
+
+    def count(self, say: Say) -> None:
+        """What the count says of every step; a model that cannot be counted may still be timed."""
+        workloads: dict[object, Workload | None] = {}
+        for configuration, row in self._rows.items():
+            if row.workload is None:
+                like = (configuration.model, configuration.batch, configuration.training)
+                if like not in workloads:
+                    say(f"counting {configuration.model}, batch {configuration.batch}")
+                    workloads[like] = self._counted(configuration)
+                self._rows[configuration] = replace(row, workload=workloads[like])
+
+    def _counted(self, configuration: Configuration) -> Workload | None:
+        try:
+            return self._models[configuration.model].workload(configuration)
+        except ResflopsError:
+            return None
+
+    def time(self, say: Say, keep: Keep) -> None:
+        """Visit everything in rounds."""
+        visits = len(self._session.missing())
+        saved = monotonic()
+        for place, (number, key) in enumerate(self._session.rounds(), start=1):
+            say(f"round {number + 1} of {self._effort.rounds}: {key.words()} ({place} of {visits})")
+            if monotonic() - saved > BETWEEN_SAVES:
+                keep(self.known())
+                saved = monotonic()
+
+    def weigh(self, say: Say) -> None:
+        """The energy of everything that has a time, where the device counts it."""
+        device = self._device
+        if not isinstance(device, Cuda):
+            return
+
+        def weighed(configuration: Configuration) -> Energy | None:
+            seconds = self._effort.energy_seconds
+            return self._session.with_ready(configuration, lambda made: device.energy(made.step, seconds))
+
+        for configuration in self._timed():
+            if self._rows[configuration].energy is None:
+                say(f"energy: {configuration.words()}")
+                energy = self._tried(configuration, "energy", weighed)
+                self._rows[configuration] = replace(self._rows[configuration], energy=energy)
+
+    def attribute(self, say: Say) -> None:
+        """The time of every layer, where the model's own Python launches the kernels."""
+
+        def found(configuration: Configuration) -> Attribution:
+            least, most = LAYER_REPETITIONS
+            time = self._session.series[configuration].time
+            often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
+            device = torch.device(configuration.device)
+            return self._session.with_ready(
+                configuration, lambda made: attributed(made.module, made.call, device, repetitions=often)
+            )
+
+        for configuration in self._timed():
+            if (
+                configuration.mode == "eager"
+                and not configuration.training
+                and self._rows[configuration].attribution is None
+            ):
+                say(f"layers: {configuration.words()}")
+                attribution = self._tried(configuration, "layers", found)
+                self._rows[configuration] = replace(self._rows[configuration], attribution=attribution)
+
+    def known(self) -> Measurements:
+        """All that is known at this moment."""
+        series = self._session.series
+        others = [peak for peak in self._so_far.peaks if peak.probe not in series]
+        return replace(
+            self._so_far,
+            effort=self._effort,
+            runs=(*self._so_far.runs, replace(self._run, finished=self.finished)),
+            rows=(*self._others, *(replace(row, series=series[each]) for each, row in self._rows.items())),
+            peaks=(
+                *others,
+                *(Peak(probe=key, series=each) for key, each in series.items() if isinstance(key, Probe)),
+            ),
+        )
+
+    def _timed(self) -> Iterable[Configuration]:
+        for configuration in self._configurations:
+            series = self._session.series[configuration]
+            if series.rounds and not series.failure:
+                yield configuration
+
+    def _tried(self, configuration: Configuration, what: str, do: Callable[[Configuration], Any]) -> Any:  # noqa: ANN401
+        """What a function gives, or None and a note: the times stand whatever becomes of the rest."""
+        try:
+            return do(configuration)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises
+            series = self._session.series[configuration]
+            note = f"{what} not measured: {str(error).partition(chr(10))[0]}"
+            self._session.series[configuration] = replace(series, notes=(*series.notes, note))
+            return None

@@ -1,0 +1,169 @@
+"""What is measured: a model on an input, and every setting that changes how long it takes."""
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from resflops.errors import UsageError, near
+from resflops.records import Shape
+
+__all__ = [
+    "DTYPES",
+    "MEMORY_FORMATS",
+    "MODES",
+    "Configuration",
+    "MemoryFormat",
+    "Mode",
+    "Setting",
+    "check_known",
+    "grid",
+    "itemsize",
+]
+
+MemoryFormat = Literal["contiguous", "channels_last"]
+"""How images and the weights of convolutions lie in memory: NCHW or NHWC."""
+
+Mode = Literal["eager", "compile", "cuda-graph"]
+"""How the kernels are launched: op by op from Python, by torch.compile, or all at once."""
+
+MEMORY_FORMATS: tuple[str, ...] = get_args(MemoryFormat)
+MODES: tuple[str, ...] = get_args(Mode)
+
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
+"""The element types that can be asked for, with their sizes in bytes."""
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """All that decides a time but the model and its input: models are compared under one of these."""
+
+    device: str
+    batch: int
+    dtype: str
+    autocast: bool
+    memory_format: MemoryFormat
+    mode: Mode
+    cold_l2: bool
+    training: bool
+
+    def words(self) -> str:
+        """The setting in words, what is usual left out.
+
+        >>> Setting(device="cuda", batch=8, dtype="float16", autocast=True, memory_format="channels_last",
+        ...         mode="cuda-graph", cold_l2=True, training=False).words()
+        'batch 8, float16 by autocast, channels_last, cuda-graph, cold L2'
+        """
+        said = [f"batch {self.batch}", f"{self.dtype} by autocast" if self.autocast else self.dtype]
+        said += [self.memory_format] if self.memory_format != "contiguous" else []
+        said += [self.mode] if self.mode != "eager" else []
+        said += ["cold L2"] if self.cold_l2 else []
+        said += ["training step"] if self.training else []
+        return ", ".join(said)
+
+
+class Configuration(Struct, frozen=True, kw_only=True):
+    """One thing to measure."""
+
+    model: str
+    """The spec, or the name of the model's class."""
+    device: str
+    batch: int = 1
+    input_shape: Shape = ()
+    """Of the main input, without the batch; ``()`` for the model's own inputs."""
+    dtype: str = "float32"
+    autocast: bool = False
+    """Whether the weights stay float32 and ``dtype`` is what torch.autocast computes in."""
+    memory_format: MemoryFormat = "contiguous"
+    mode: Mode = "eager"
+    cold_l2: bool = False
+    """Whether a buffer of the L2 cache's size is cleared before every repetition."""
+    training: bool = False
+    """Whether a training step is timed: forward, the outputs' mean as the loss, and backward."""
+
+    @property
+    def setting(self) -> Setting:
+        """All of it but the model and its input."""
+        return Setting(**{name: getattr(self, name) for name in Setting.__struct_fields__})
+
+    @property
+    def items(self) -> int:
+        """How many inputs, such as images, one step takes in."""
+        return self.batch
+
+    def words(self) -> str:
+        """The model and the setting."""
+        return f"{self.model}, {self.setting.words()}"
+
+
+def itemsize(dtype: str) -> int:
+    """The size of one element in bytes."""
+    return DTYPES[dtype]
+
+
+def check_known(option: str, name: str, known: Iterable[str]) -> str:
+    """A name among those known.
+
+    Raises:
+        UsageError: it is not; the message has the nearest.
+    """
+    known = tuple(known)
+    if name not in known:
+        raise UsageError(f"{option} {name!r} is unknown{near(name, known)}; there are: {', '.join(known)}")
+    return name
+
+
+def grid(
+    models: Sequence[tuple[str, Shape]],
+    *,
+    device: str,
+    batches: Sequence[int] = (1,),
+    dtypes: Sequence[str] = ("float32",),
+    memory_formats: Sequence[MemoryFormat] = ("contiguous",),
+    modes: Sequence[Mode] = ("eager",),
+    autocast: bool = False,
+    cold_l2: bool = False,
+    training: bool = False,
+) -> tuple[Configuration, ...]:
+    """Every combination once, those that are compared with each other side by side.
+
+    Args:
+        models: each with the shape of its input, without the batch.
+        device: such as ``cpu`` or ``cuda:1``.
+        batches: how many inputs at once.
+        dtypes: element types; with ``autocast``, float32 is measured without it.
+        memory_formats: how tensors lie in memory.
+        modes: how kernels are launched.
+        autocast: compute in the smaller dtypes by torch.autocast, and keep the weights in float32.
+        cold_l2: clear the L2 cache before every repetition.
+        training: a training step rather than inference.
+
+    Raises:
+        UsageError: a setting that this device has not, or a name unknown.
+    """
+    for name in dtypes:
+        check_known("dtype", name, DTYPES)
+    if not device.startswith("cuda"):
+        if "cuda-graph" in modes:
+            raise UsageError(f"mode 'cuda-graph' needs a CUDA device, and {device} is none; leave it out")
+        if cold_l2:
+            raise UsageError(
+                f"a cold L2 cache is measured on CUDA devices, and {device} is none; leave it out"
+            )
+    return tuple(
+        Configuration(
+            model=model,
+            device=device,
+            batch=batch,
+            input_shape=shape,
+            dtype=dtype,
+            autocast=autocast and itemsize(dtype) < itemsize("float32"),
+            memory_format=memory_format,
+            mode=mode,
+            cold_l2=cold_l2,
+            training=training,
+        )
+        for batch, dtype, memory_format, mode, (model, shape) in dict.fromkeys(
+            product(batches, dtypes, memory_formats, modes, models)
+        )
+    )

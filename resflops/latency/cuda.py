@@ -1,0 +1,122 @@
+"""Timing on a CUDA device: events around the kernels, and the clock around whole steps."""
+
+import gc
+from time import perf_counter
+
+import torch
+
+from resflops.latency.measurements import Energy, Reading, Round
+from resflops.latency.session import Step
+from resflops.latency.telemetry import Telemetry
+
+__all__ = ["Cuda"]
+
+STEPS_AT_ONCE = 4
+
+
+class Cuda:
+    """One GPU."""
+
+    def __init__(self, device: torch.device, telemetry: Telemetry) -> None:
+        self.device = device
+        self.telemetry = telemetry
+        self._l2: torch.Tensor | None = None
+
+    def wait(self) -> None:
+        """Until every kernel on the device is done."""
+        torch.cuda.synchronize(self.device)
+
+    def timed(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
+        """Each repetition twice: first for the GPU's time, then for the clock's.
+
+        For the GPU's time all repetitions are launched without waiting, each between two events,
+        and one synchronisation ends them: the launches run ahead of the kernels where
+        they can, and where they cannot the gaps are in the GPU's time, as they are in a real run.
+        By the clock every repetition begins and ends with an idle device.
+        """
+        with torch.cuda.device(self.device):
+            before = self.telemetry.reading()
+            gpu, during = self._by_events(step, repetitions, cold_l2=cold_l2)
+            return Round(
+                gpu=gpu, wall=self._by_clock(step, repetitions, cold_l2=cold_l2), before=before, during=during
+            )
+
+    def _by_events(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[tuple[float, ...], Reading]:
+        pairs = [(_event(), _event()) for _ in range(repetitions)]
+        for start, end in pairs:
+            if cold_l2:
+                self._clear_l2()
+            start.record()
+            step()
+            end.record()
+        # Before the synchronisation, while the kernels that were launched last are still running.
+        during = self.telemetry.reading()
+        self.wait()
+        return tuple(round(start.elapsed_time(end) / 1e3, 9) for start, end in pairs), during
+
+    def _by_clock(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[float, ...]:
+        wall = []
+        for _ in range(repetitions):
+            if cold_l2:
+                self._clear_l2()
+            self.wait()
+            start = perf_counter()
+            step()
+            self.wait()
+            wall.append(round(perf_counter() - start, 9))
+        return tuple(wall)
+
+    def energy(self, step: Step, seconds: float) -> Energy | None:
+        """What the board draws while it does nothing but this; None where NVML has no counter.
+
+        The counter moves some ten times a second, so the window is long. A block of steps is
+        always launched before the one before it is waited for: the device never idles.
+        """
+        if self.telemetry.joules() is None:
+            return None
+        with torch.cuda.device(self.device):
+            self.wait()
+            steps, start = 0, perf_counter()
+            before, running = self.telemetry.joules(), None
+            while perf_counter() - start < seconds:
+                for _ in range(STEPS_AT_ONCE):
+                    step()
+                steps += STEPS_AT_ONCE
+                launched = _event()
+                launched.record()
+                if running is not None:
+                    running.synchronize()
+                running = launched
+            self.wait()
+            after, taken = self.telemetry.joules(), perf_counter() - start
+        if before is None or after is None:
+            return None
+        return Energy(joules=round(after - before, 3), seconds=round(taken, 6), steps=steps)
+
+    def allocated(self) -> int | None:
+        """Bytes of tensors on the device."""
+        return torch.cuda.memory_allocated(self.device)
+
+    def peak_since(self, before: int | None) -> int | None:
+        """The most bytes of tensors at one moment, above those that were there before."""
+        return torch.cuda.max_memory_allocated(self.device) - (before or 0)
+
+    def forget_peak(self) -> None:
+        """Begin anew to look for the most."""
+        torch.cuda.reset_peak_memory_stats(self.device)
+
+    def release(self) -> None:
+        """Give what nobody holds any more back to the device."""
+        self._l2 = None
+        gc.collect()
+        torch.cuda.empty_cache()
+
+    def _clear_l2(self) -> None:
+        if self._l2 is None:
+            size = int(torch.cuda.get_device_properties(self.device).L2_cache_size)
+            self._l2 = torch.empty(size, dtype=torch.int8, device=self.device)
+        self._l2.zero_()
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,50 @@
+"""The device that a name means, if it is there."""
+
+import re
+
+import torch
+
+from resflops.errors import UsageError
+from resflops.latency.cpu import Cpu
+from resflops.latency.cuda import Cuda
+from resflops.latency.environment import environment_of
+from resflops.latency.measurements import Environment
+from resflops.latency.telemetry import open_telemetry
+
+__all__ = ["chosen_device", "opened"]
+
+
+def chosen_device(name: str | None) -> str:
+    """A device by its name; if none is given, a GPU where there is one.
+
+    Raises:
+        UsageError: no such device, or no CUDA.
+    """
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cpu":
+        return name
+    if not re.fullmatch(r"cuda(:\d+)?", name):
+        raise UsageError(
+            f"device {name!r} is unknown; there are: cpu, cuda, and cuda:N for one of several GPUs"
+        )
+    if not torch.cuda.is_available():
+        why = "finds none" if torch.version.cuda else "is built without CUDA"
+        raise UsageError(
+            f"device {name!r} needs a CUDA GPU, and torch {torch.__version__} {why}; "
+            "measure on the processor with --device cpu"
+        )
+    number, known = int(name.partition(":")[2] or 0), torch.cuda.device_count()
+    if number >= known:
+        raise UsageError(f"device {name!r}: there is no GPU {number}; there are {known}, numbered from 0")
+    return name
+
+
+def opened(name: str) -> tuple[Cpu | Cuda, Environment]:
+    """A device ready to time on, and what it is."""
+    device = torch.device(name)
+    if device.type == "cpu":
+        return Cpu(), environment_of(device)
+    device = torch.device("cuda", device.index if device.index is not None else torch.cuda.current_device())
+    telemetry = open_telemetry(str(getattr(torch.cuda.get_device_properties(device), "uuid", "")))
+    return Cuda(device, telemetry), environment_of(device, telemetry)

@@ -1,0 +1,59 @@
+"""What went wrong with one configuration, as a result: the rest goes on."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+__all__ = ["Failure", "FailureKind", "failure_of", "is_out_of_memory"]
+
+FailureKind = Literal["out of memory", "dtype not supported", "could not be compiled", "failed"]
+
+LONGEST = 300
+"""Characters of a message; torch's own may fill pages."""
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why there is no figure."""
+
+    kind: FailureKind
+    message: str
+
+    def words(self) -> str:
+        """Both in one sentence."""
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+def failure_of(error: Exception) -> Failure:
+    r"""What an exception means.
+
+    >>> failure_of(RuntimeError('"slow_conv2d_cpu" not implemented for \\'Half\\'')).kind
+    'dtype not supported'
+    """
+    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    return Failure(kind=_kind(error), message=text[:LONGEST])
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory was too small, the device's or the host's.
+
+    By name and text, since torch has several types for it, and none for the host's.
+    """
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "out of memory" in text
+        or "can't allocate memory" in text
+        or "cublas_status_alloc_failed" in text
+    )
+
+
+def _kind(error: Exception) -> FailureKind:
+    text = str(error)
+    if is_out_of_memory(error):
+        return "out of memory"
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        return "could not be compiled"
+    if "not implemented for" in text or ("dtype" in text.lower() and "support" in text.lower()):
+        return "dtype not supported"
+    return "failed"

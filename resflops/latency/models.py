@@ -1,0 +1,148 @@
+"""Where the modules that are measured come from: a spec, or the caller's own hands."""
+
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from resflops.conventions import DEFAULT_CONVENTION
+from resflops.cost import cost_of
+from resflops.counting import count_found
+from resflops.errors import InputError
+from resflops.generators import same_generators
+from resflops.latency.configuration import Configuration
+from resflops.latency.measurements import Workload
+from resflops.latency.prepare import PreparedModel, adapted, alive, inputs_for, prepared_model, with_weights
+from resflops.latency.session import Device
+from resflops.latency.workload import workload_of
+from resflops.records import Shape
+from resflops.sources import FoundModel
+from resflops.sources.building import open_found
+from resflops.tracing import trace
+from resflops.tracing.inputs import as_tensors
+
+__all__ = ["Measurable", "OfModule", "OfSpec", "batch_of", "made_ready"]
+
+
+_CPU, _META = torch.device("cpu"), torch.device("meta")
+
+
+class Measurable(Protocol):
+    """A model that can be had under any configuration."""
+
+    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+        """It, adapted; and whether it was on the device before."""
+
+    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What it is called with, before it is brought to the device."""
+
+    def workload(self, configuration: Configuration) -> Workload:
+        """What the count says of one step."""
+
+
+def made_ready(model: Measurable, configuration: Configuration, device: Device) -> PreparedModel:
+    """A model as a step that can be timed."""
+    module, there = model.module(configuration)
+    args, kwargs = inputs_for(alive(model.inputs(configuration)), configuration)
+    held = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers())) if there else 0
+    # From here on: building in float32 and casting is no part of what a step needs.
+    device.wait()
+    device.forget_peak()
+    return prepared_model(module, args, kwargs, configuration, held_before=held)
+
+
+def batch_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """The batch of a call: the leading size of its first tensor."""
+    for leaf in tree_leaves((as_tensors(args, _META), as_tensors(kwargs, _META))):
+        if isinstance(leaf, torch.Tensor) and leaf.dim():
+            return leaf.shape[0]
+    return 1
+
+
+class _Shared:
+    """Modules that several configurations have in common, for as long as one of them is ready."""
+
+    def __init__(self) -> None:
+        self._modules: WeakValueDictionary[tuple[object, ...], nn.Module] = WeakValueDictionary()
+
+    def find(self, configuration: Configuration) -> nn.Module | None:
+        return self._modules.get(self._key(configuration))
+
+    def keep(self, configuration: Configuration, module: nn.Module) -> None:
+        self._modules[self._key(configuration)] = module
+
+    def _key(self, one: Configuration) -> tuple[object, ...]:
+        # The mode too: what is compiled or captured must not see another's module change.
+        return one.device, one.dtype, one.autocast, one.memory_format, one.mode, one.training
+
+
+class OfSpec:
+    """A model that a spec has found, built with random weights."""
+
+    def __init__(self, found: FoundModel) -> None:
+        self._found = found
+        self._shared = _Shared()
+
+    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+        """Build it, or take the one that stands ready."""
+        known = self._shared.find(configuration)
+        if known is not None:
+            return known, True
+        with same_generators():
+            opened = open_found(
+                self._found, input_shape=self._input_shape(configuration), device=configuration.device
+            )
+        module = adapted(opened.module, configuration)
+        self._shared.keep(configuration, module)
+        return module, False
+
+    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Its usual ones, for the batch."""
+        opened = open_found(self._found, input_shape=self._input_shape(configuration))
+        return as_tensors(opened.args, _CPU), as_tensors(opened.kwargs, _CPU)
+
+    def workload(self, configuration: Configuration) -> Workload:
+        """Count it."""
+        cost = count_found(
+            self._found,
+            input_shape=self._input_shape(configuration),
+            convention=DEFAULT_CONVENTION,
+            backward=configuration.training,
+        )
+        return workload_of(cost)
+
+    def _input_shape(self, configuration: Configuration) -> Shape | None:
+        if configuration.input_shape:
+            return (configuration.batch, *configuration.input_shape)
+        if configuration.batch != 1:
+            raise InputError(
+                f"{self._found.spec} brings its own inputs, so their batch cannot be set; "
+                "give the shape of one input with --input"
+            )
+        return None
+
+
+class OfModule:
+    """A module of the caller's, which is copied and left as it is."""
+
+    def __init__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._module = module
+        self._args = args
+        self._kwargs = kwargs
+
+    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+        """A copy of it."""
+        with same_generators():
+            return adapted(with_weights(self._module, configuration.device), configuration), False
+
+    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The caller's own; a shape stands for random numbers."""
+        del configuration
+        return as_tensors(self._args, _CPU), as_tensors(self._kwargs, _CPU)
+
+    def workload(self, configuration: Configuration) -> Workload:
+        """Count it."""
+        traced = trace(self._module, *self._args, **self._kwargs)
+        return workload_of(cost_of(traced, backward=configuration.training))

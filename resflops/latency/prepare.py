@@ -1,0 +1,212 @@
+"""A model made ready under a configuration: on its device, in its dtype and layout, as one step."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from resflops.latency.configuration import Configuration
+from resflops.latency.session import Step
+
+__all__ = ["PreparedModel", "adapted", "alive", "inputs_for", "prepared_model", "with_weights"]
+
+MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+
+SEED = 0
+
+
+class PreparedModel(Struct, frozen=True, kw_only=True):
+    """A module, and the step that is timed."""
+
+    step: Step
+    module: nn.Module
+    call: Step
+    """One forward pass, launched op by op whatever the mode is."""
+    cold_l2: bool = False
+    notes: tuple[str, ...] = ()
+    held_before: int = 0
+    """Bytes of the module's weights, if they were on the device before it was made ready."""
+
+
+def prepared_model(
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    configuration: Configuration,
+    *,
+    held_before: int = 0,
+) -> PreparedModel:
+    """The step of a module that is adapted to the configuration already.
+
+    Args:
+        module: on the device, and nobody else's to use.
+        args: its inputs, there too.
+        kwargs: those that it takes by keyword.
+        configuration: what is timed.
+        held_before: bytes of its weights that were on the device before.
+    """
+    module.train(configuration.training)
+    runs: Callable[..., Any] = module
+    if configuration.mode == "compile":
+        runs = torch.compile(module, dynamic=False)
+
+    def forward(run: Callable[..., Any]) -> Any:  # noqa: ANN401 - whatever the model gives
+        with _autocast(configuration):
+            return run(*args, **kwargs)
+
+    def inference() -> object:
+        with torch.no_grad():
+            return forward(runs)
+
+    def training() -> object:
+        for parameter in module.parameters():
+            parameter.grad = None
+        with torch.enable_grad():
+            loss = _mean(forward(runs))
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    def call() -> object:
+        with torch.no_grad():
+            return forward(module)
+
+    step: Step = training if configuration.training else inference
+    if configuration.mode == "compile":
+        with _room_for_compiled():
+            step()
+    if configuration.mode == "cuda-graph":
+        step = _captured(step, torch.device(configuration.device))
+    return PreparedModel(
+        step=step, module=module, call=call, cold_l2=configuration.cold_l2, held_before=held_before
+    )
+
+
+def adapted(module: nn.Module, configuration: Configuration) -> nn.Module:
+    """The module itself, moved to the device, dtype and layout of a configuration."""
+    module = module.to(torch.device(configuration.device))
+    if not configuration.autocast:
+        module = module.to(getattr(torch, configuration.dtype))
+    if configuration.memory_format != "contiguous":
+        module = module.to(memory_format=MEMORY_FORMATS[configuration.memory_format])
+    return module
+
+
+def inputs_for(inputs: Any, configuration: Configuration) -> Any:  # noqa: ANN401 - any nesting of containers
+    """Inputs brought to the device, dtype and layout of a configuration; copies, never the caller's own."""
+    memory_format = MEMORY_FORMATS[configuration.memory_format]
+    cast = None if configuration.autocast else getattr(torch, configuration.dtype)
+
+    def brought(tensor: Tensor) -> Tensor:
+        dtype = cast if cast is not None and tensor.is_floating_point() else tensor.dtype
+        made = tensor.detach().to(configuration.device, dtype, copy=True)
+        return made.to(memory_format=memory_format) if made.dim() == 4 else made
+
+    return tree_map_only(Tensor, brought, inputs)
+
+
+def alive(inputs: Any) -> Any:  # noqa: ANN401
+    """Zeros of floating point made random numbers, always the same ones.
+
+    A GPU draws less power for zeros and clocks higher, so they would be measured too fast.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+
+    def filled(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point() or tensor.any():
+            return tensor
+        return torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
+
+    return tree_map_only(Tensor, filled, inputs)
+
+
+def with_weights(module: nn.Module, device: str) -> nn.Module:
+    """A copy of a module with weights on a device; one on meta gets random ones.
+
+    Args:
+        module: which is left as it is.
+        device: where to.
+    """
+    twin = copy.deepcopy(module)
+    tensors = [*twin.parameters(), *twin.buffers()]
+    if not any(tensor.is_meta for tensor in tensors):
+        return twin
+    twin = twin.to_empty(device=device)
+    generator = torch.Generator(device).manual_seed(SEED)
+    with torch.no_grad():
+        for tensor in twin.parameters():
+            if tensor.is_floating_point():
+                tensor.normal_(std=0.02, generator=generator)
+        for buffer in twin.buffers():
+            # A running variance must be positive, a table of positions within bounds.
+            buffer.fill_(1 if buffer.is_floating_point() else 0)
+    for owner in twin.modules():
+        if callable(reset := getattr(owner, "reset_parameters", None)):
+            reset()
+    return twin
+
+
+def _autocast(configuration: Configuration) -> AbstractContextManager[object]:
+    if not configuration.autocast:
+        return nullcontext()
+    return torch.autocast(
+        torch.device(configuration.device).type,
+        dtype=getattr(torch, configuration.dtype),
+        # Casts that were cached while capturing would be missing when the graph is replayed.
+        cache_enabled=configuration.mode != "cuda-graph",
+    )
+
+
+def _mean(outputs: Any) -> Tensor:  # noqa: ANN401
+    """The simplest loss there is: every floating-point output takes part, none costs much."""
+    floats = [
+        leaf
+        for leaf in tree_leaves(outputs)
+        if isinstance(leaf, Tensor) and leaf.is_floating_point() and leaf.requires_grad
+    ]
+    if not floats:
+        raise RuntimeError("no output of the model requires a gradient, so there is no training step")
+    return torch.stack([leaf.float().mean() for leaf in floats]).sum()
+
+
+@contextmanager
+def _room_for_compiled() -> Iterator[None]:
+    """Let one function be compiled anew for every model and batch.
+
+    Models of one class share their forward's code, and torch falls back to eager without a
+    word after a few versions of it: such a time would stand under the wrong name.
+    """
+    from torch._dynamo import config
+
+    limits: dict[str, Any] = {
+        name: 4096
+        for name in ("recompile_limit", "accumulated_recompile_limit", "cache_size_limit")
+        if hasattr(config, name)
+    }
+    with config.patch(limits):
+        yield
+
+
+def _captured(step: Step, device: torch.device) -> Step:
+    """The kernels of a step as one CUDA graph, after the warm-up on a side stream that capture needs."""
+    with torch.cuda.device(device):
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream(device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            output = step()
+
+    def replay() -> object:
+        graph.replay()
+        # The graph writes into it, so it lives as long as the step.
+        return output
+
+    return replay

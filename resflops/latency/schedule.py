@@ -1,0 +1,46 @@
+"""How much is measured, and in what order."""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+__all__ = ["Effort", "order"]
+
+Key = TypeVar("Key")
+
+
+class Effort(Struct, frozen=True, kw_only=True):
+    """How long each configuration is measured."""
+
+    rounds: int = 7
+    warm_up: float = 0.2
+    """Seconds of warm-up in every round; one run at least."""
+    seconds: float = 0.3
+    """Seconds of samples in every round."""
+    least: int = 3
+    """Samples in a round, however long one takes."""
+    most: int = 500
+    """Samples in a round, however short one is."""
+    energy_seconds: float = 3.0
+    """The window over which energy is measured: NVML's counter moves some ten times a second."""
+
+    def repetitions(self, pace: float) -> int:
+        """How many samples a round takes.
+
+        >>> Effort(seconds=0.3, least=3).repetitions(0.02), Effort(seconds=0.3, least=3).repetitions(2.0)
+        (15, 3)
+
+        Args:
+            pace: seconds that one run took in the warm-up.
+        """
+        return min(max(round(self.seconds / pace) if pace > 0 else self.most, self.least), self.most)
+
+
+def order(keys: Sequence[Key], number: int) -> Iterator[Key]:
+    """The order of one round: to and fro, so that a steady drift hits all alike.
+
+    >>> [list(order("ABC", number)) for number in range(2)]
+    [['A', 'B', 'C'], ['C', 'B', 'A']]
+    """
+    return iter(keys) if number % 2 == 0 else reversed(keys)

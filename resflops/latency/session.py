@@ -1,0 +1,196 @@
+"""Rounds over everything that is to be measured: in turn, and nothing lost by a failure or Ctrl-C.
+
+It knows neither torch nor a device: what it measures is a step, a function without
+arguments, and a device times it.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from resflops.latency.failures import failure_of, is_out_of_memory
+from resflops.latency.measurements import Round, Series
+from resflops.latency.schedule import Effort, order
+
+__all__ = ["Device", "Prepared", "Session", "Step", "warm_up"]
+
+Step = Callable[[], object]
+"""One forward pass, training step or probe, without waiting for the device to be done."""
+
+Clock = Callable[[], float]
+
+
+class Prepared(Protocol):
+    """What stands ready to be measured; it holds the memory that it needs."""
+
+    @property
+    def step(self) -> Step:
+        """Do it once."""
+
+    @property
+    def cold_l2(self) -> bool:
+        """Whether the L2 cache is to be cleared before every repetition."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its times should know."""
+
+    @property
+    def held_before(self) -> int:
+        """Bytes that it needs on the device and that were there before it was made ready."""
+
+
+class Device(Protocol):
+    """What steps run on, and how they are timed there."""
+
+    def wait(self) -> None:
+        """Until everything that was launched is done."""
+
+    def timed(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
+        """Take samples of a step that has been warmed up."""
+
+    def allocated(self) -> int | None:
+        """Bytes that are allocated now; None where nobody keeps count."""
+
+    def peak_since(self, before: int | None) -> int | None:
+        """The most bytes allocated since ``forget_peak``, above those of before."""
+
+    def forget_peak(self) -> None:
+        """Begin anew to look for the most."""
+
+    def release(self) -> None:
+        """Give memory back that nobody holds any more."""
+
+
+Ready = TypeVar("Ready", bound=Prepared)
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+def warm_up(step: Step, device: Device, seconds: float, *, clock: Clock = time.perf_counter) -> float:
+    """Run a step until a time has passed, and twice at least: the first run may be a slow one.
+
+    Returns:
+        The seconds that one run took, the first left out.
+    """
+    start = clock()
+    step()
+    device.wait()
+    after_first = clock()
+    runs = 0
+    while not runs or clock() - start < seconds:
+        # Waiting every time keeps a GPU's queue from hiding how long the warm-up will take.
+        step()
+        device.wait()
+        runs += 1
+    return (clock() - after_first) / runs
+
+
+class Session(Generic[Key, Ready]):
+    """Everything that is measured together, with what is known of it so far."""
+
+    def __init__(
+        self,
+        subjects: Mapping[Key, Callable[[], Ready]],
+        device: Device,
+        effort: Effort,
+        *,
+        series: Mapping[Key, Series] | None = None,
+        run: int = 0,
+    ) -> None:
+        """Begin, or go on with what was measured before.
+
+        Args:
+            subjects: what to measure, each with the function that makes it ready.
+            device: where.
+            effort: how long.
+            series: what is known of some of them already.
+            run: the number of this run, which its samples carry.
+        """
+        known = series or {}
+        self.series: dict[Key, Series] = {key: known.get(key, Series()) for key in subjects}
+        self._subjects = subjects
+        self._device = device
+        self._effort = effort
+        self._run = run
+        self._ready: dict[Key, Ready] = {}
+
+    def missing(self) -> list[tuple[int, Key]]:
+        """Every visit that is still to be made: its round, and to what."""
+        return [
+            (number, key)
+            for number in range(self._effort.rounds)
+            for key in order(list(self.series), number)
+            if not self.series[key].failure and len(self.series[key].rounds) <= number
+        ]
+
+    def rounds(self) -> Iterable[tuple[int, Key]]:
+        """Make the visits one by one; before each, say which it is.
+
+        What was measured stands in ``series`` at any time, also after an interrupt.
+        """
+        for number, key in self.missing():
+            if not self.series[key].failure:
+                yield number, key
+                self._visit(key)
+
+    def with_ready(self, key: Key, do: Callable[[Ready], Result]) -> Result:
+        """Do something with what stands ready, which stays so while memory lasts.
+
+        Raises:
+            Exception: whatever making it ready or doing it raises; it is out of memory only
+                if it does not fit when it has the device for itself.
+        """
+        try:
+            return do(self._made(key))
+        except Exception as error:
+            if not is_out_of_memory(error) or self._ready.keys() <= {key}:
+                raise
+        # Outside the handler, whose traceback holds on to what was allocated.
+        self.let_go()
+        return do(self._made(key))
+
+    def let_go(self, key: Key | None = None) -> None:
+        """Let one thing go, or all, with the memory that it holds."""
+        if key is None:
+            self._ready.clear()
+        else:
+            self._ready.pop(key, None)
+        self._device.release()
+
+    def fail(self, key: Key, error: Exception) -> None:
+        """Note that something cannot be measured, or not any further."""
+        self.series[key] = replace(self.series[key], failure=failure_of(error))
+
+    def _made(self, key: Key) -> Ready:
+        if key in self._ready:
+            return self._ready[key]
+        before = self._device.allocated()
+        made = self._subjects[key]()
+        made.step()
+        self._device.wait()
+        self._ready[key] = made
+        peak = self._device.peak_since(before)
+        peak = None if peak is None else peak + made.held_before
+        self.series[key] = replace(self.series[key], peak_bytes=peak, notes=made.notes)
+        return made
+
+    def _visit(self, key: Key) -> None:
+        try:
+            taken = self.with_ready(key, lambda made: self._taken(made, self.series[key].rounds))
+        except Exception as error:  # noqa: BLE001 - whatever a model raises is its result
+            self.fail(key, error)
+        else:
+            series = self.series[key]
+            self.series[key] = replace(series, rounds=(*series.rounds, replace(taken, run=self._run)))
+        if self.series[key].failure:
+            # Here, where no traceback holds on to its memory any more.
+            self.let_go(key)
+
+    def _taken(self, made: Ready, earlier: Sequence[Round]) -> Round:
+        pace = warm_up(made.step, self._device, self._effort.warm_up)
+        # As often in every round, so that no round outweighs another.
+        repetitions = len(earlier[0].wall) if earlier else self._effort.repetitions(pace)
+        return self._device.timed(made.step, repetitions, cold_l2=made.cold_l2)

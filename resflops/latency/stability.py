@@ -1,0 +1,87 @@
+"""Whether a series can be trusted, and if not, why not: a verdict that goes with every figure."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from resflops.latency.statistics import Rounds, drift, outliers, summary
+
+__all__ = ["LIMITS", "Finding", "Verdict", "verdict"]
+
+FindingKind = Literal["drift", "outliers", "wide interval", "few samples", "throttled"]
+
+LIMITS: dict[FindingKind, float] = {"drift": 0.05, "outliers": 0.05, "wide interval": 0.05, "few samples": 10}
+"""Beyond which a series is unstable: relative to the median; a share of all samples; the interval's
+width relative to the median; and a number of samples, which is a least one."""
+
+FAR = 5.0
+"""Standard deviations from the median, by the median absolute deviation: an outlier."""
+
+LEAST_DEVIATION = 0.01
+"""Of the median: no sample within FAR times this is an outlier, however alike the others are."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One reason for doubt."""
+
+    kind: FindingKind
+    value: float | None = None
+    """In the unit of its limit; None for throttling."""
+    detail: str = ""
+
+    def words(self) -> str:
+        """The finding with its figure.
+
+        >>> Finding(kind="drift", value=-0.125).words(), Finding(kind="throttled", detail="power cap").words()
+        ('drift -12.5 %', 'throttled (power cap)')
+        """
+        if self.kind == "few samples":
+            return f"only {self.value or 0:.0f} samples"
+        if self.value is None:
+            return f"{self.kind} ({self.detail})"
+        sign = "+" if self.kind == "drift" else ""
+        return f"{self.kind} {self.value * 100:{sign}.1f} %"
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What there is to be said against a series."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def stable(self) -> bool:
+        """Whether nothing is."""
+        return not self.findings
+
+    def words(self) -> str:
+        """``stable``, or what is against it."""
+        return "; ".join(finding.words() for finding in self.findings) or "stable"
+
+
+def verdict(rounds: Rounds, *, throttled: Sequence[str] = ()) -> Verdict:
+    """Judge a series.
+
+    >>> verdict([[1.0] * 10, [1.0] * 10]).words()
+    'stable'
+    >>> verdict([[1.0] * 10, [1.2] * 10]).words()
+    'drift +18.2 %; wide interval 18.2 %'
+
+    Args:
+        rounds: the samples, round by round.
+        throttled: why the device held its clocks back while they were taken.
+    """
+    samples = sum(map(len, rounds))
+    measured: dict[FindingKind, float] = {
+        "drift": drift(rounds),
+        "outliers": outliers(rounds, distance=FAR, floor=LEAST_DEVIATION),
+        "wide interval": summary(rounds).width,
+    }
+    findings = [
+        Finding(kind=kind, value=value) for kind, value in measured.items() if abs(value) > LIMITS[kind]
+    ]
+    if samples < LIMITS["few samples"]:
+        findings.append(Finding(kind="few samples", value=samples))
+    if throttled:
+        findings.append(Finding(kind="throttled", detail=", ".join(throttled)))
+    return Verdict(findings=tuple(findings))

@@ -1,0 +1,218 @@
+"""What samples say: pure functions of numbers, and the same numbers always say the same.
+
+Samples come in rounds, and those of one round have the state of the machine in common. So the
+bootstrap resamples rounds first and samples within them second (Davison & Hinkley 1997,
+section 3.8): resampling all samples as if they were independent gives intervals too narrow.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float64]]
+    Integers = np.ndarray[Any, np.dtype[np.int64]]
+
+__all__ = [
+    "CONFIDENCE",
+    "RESAMPLES",
+    "Rounds",
+    "Summary",
+    "drift",
+    "median",
+    "outliers",
+    "quantile",
+    "ratio",
+    "summary",
+]
+
+Rounds = Sequence[Sequence[float]]
+"""Samples round by round, in the order in which they were taken."""
+
+CONFIDENCE = 0.95
+"""Of every interval."""
+
+RESAMPLES = 2000
+"""Of every bootstrap: the ends of the interval then lie within about one order statistic."""
+
+SEED = 20151210
+"""The same samples must always have the same interval."""
+
+BLOCK = 4_000_000
+"""Numbers that are drawn at once: a long series would fill the memory."""
+
+LEAST_FOR_P90, LEAST_FOR_P99 = 10, 100
+"""With fewer samples a percentile would be made up between the largest two."""
+
+NORMAL_MAD = 1.4826
+"""Standard deviations per median absolute deviation, where samples are normal."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """A series in a few numbers, all of the samples' own unit."""
+
+    samples: int
+    median: float
+    low: float
+    """Lower end of the median's confidence interval."""
+    high: float
+    least: float
+    p90: float | None
+    """None where there are too few samples to tell."""
+    p99: float | None
+
+    @property
+    def width(self) -> float:
+        """Of the interval, relative to the median."""
+        return (self.high - self.low) / self.median if self.median else 0.0
+
+
+class Ratio(Struct, frozen=True, kw_only=True):
+    """How often one median is in another, with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def summary(rounds: Rounds) -> Summary:
+    """Summarise samples.
+
+    >>> summary([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]).median
+    2.0
+
+    Raises:
+        ValueError: there are none.
+    """
+    samples = _all(rounds)
+    low, high = _interval(_resampled_medians(rounds, _drawn_rounds(len(_filled(rounds)))))
+    return Summary(
+        samples=len(samples),
+        median=median(samples),
+        low=low,
+        high=high,
+        least=min(samples),
+        p90=quantile(samples, 0.90) if len(samples) >= LEAST_FOR_P90 else None,
+        p99=quantile(samples, 0.99) if len(samples) >= LEAST_FOR_P99 else None,
+    )
+
+
+def median(samples: Sequence[float]) -> float:
+    """The middle sample, or the mean of the middle two.
+
+    >>> median([4.0, 1.0, 2.0, 3.0])
+    2.5
+    """
+    return quantile(samples, 0.5)
+
+
+def quantile(samples: Sequence[float], part: float) -> float:
+    """Linear between the two nearest samples (Hyndman & Fan's seventh, which numpy takes too).
+
+    >>> quantile([10.0, 20.0, 30.0], 0.9)
+    28.0
+    """
+    ordered = sorted(samples)
+    if not ordered:
+        raise ValueError("no samples have no quantile")
+    place = part * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def ratio(of: Rounds, to: Rounds) -> Ratio:
+    """The ratio of two medians.
+
+    Series of equally many rounds took turns, so the bootstrap draws the same rounds for both:
+    what slowed a round down slowed both, and their ratio is known better than either.
+
+    >>> ratio([[4.0, 4.0], [8.0, 8.0]], [[1.0, 1.0], [2.0, 2.0]]).low
+    4.0
+    """
+    counts = len(_filled(of)), len(_filled(to))
+    of_rounds = _drawn_rounds(counts[0])
+    to_rounds = of_rounds if counts[0] == counts[1] else _drawn_rounds(counts[1], stream=1)
+    ratios = _resampled_medians(of, of_rounds) / _resampled_medians(to, to_rounds, stream=1)
+    low, high = _interval(ratios)
+    return Ratio(value=median(_all(of)) / median(_all(to)), low=low, high=high)
+
+
+def drift(rounds: Rounds) -> float:
+    """How much the later half of the rounds is above the earlier one, relative to the median.
+
+    The middle one of an odd number belongs to neither half; samples of a single round are
+    halved themselves.
+
+    >>> drift([[1.0], [1.0], [1.2], [1.2]])
+    0.18181818181818177
+    """
+    filled: Sequence[Any] = _filled(rounds)
+    if len(filled) == 1:
+        filled = [[sample] for sample in filled[0]]
+    half = len(filled) // 2
+    if not half:
+        return 0.0
+    earlier, later = _all(filled[:half]), _all(filled[-half:])
+    return (median(later) - median(earlier)) / median(_all(filled))
+
+
+def outliers(rounds: Rounds, *, distance: float, floor: float) -> float:
+    """The share of samples that lie far from the median.
+
+    Args:
+        rounds: the samples.
+        distance: what is far, in standard deviations as the median absolute deviation tells them.
+        floor: a standard deviation, relative to the median, below which none is believed: a
+            clock's ticks may leave a deviation of zero, from which everything is infinitely far.
+    """
+    samples = _all(rounds)
+    middle = median(samples)
+    scale = max(NORMAL_MAD * median([abs(each - middle) for each in samples]), floor * middle)
+    return sum(abs(each - middle) > distance * scale for each in samples) / len(samples)
+
+
+def _filled(rounds: Rounds) -> list[Sequence[float]]:
+    return [each for each in rounds if each]
+
+
+def _all(rounds: Rounds) -> list[float]:
+    return [sample for each in rounds for sample in each]
+
+
+def _drawn_rounds(count: int, *, stream: int = 0) -> "Integers":
+    """For each resample, which rounds it takes, [resamples, rounds]."""
+    import numpy as np
+
+    if not count:
+        raise ValueError("no samples have no interval")
+    return np.random.default_rng((SEED, stream)).integers(count, size=(RESAMPLES, count))
+
+
+def _resampled_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) -> "Floats":
+    """The median of each resample, [resamples]."""
+    import numpy as np
+
+    filled = _filled(rounds)
+    lengths = np.array([len(each) for each in filled])
+    table = np.zeros((len(filled), lengths.max()))
+    for place, each in enumerate(filled):
+        table[place, : len(each)] = each
+    generator = np.random.default_rng((SEED, 2, stream))
+    medians = []
+    for block in np.array_split(drawn, max(1, drawn.size * int(lengths.max()) // BLOCK)):
+        places = generator.random((*block.shape, int(lengths.max()))) * lengths[block][:, :, None]
+        values = table[block[:, :, None], places.astype(np.int64)]
+        medians.append(np.median(values.reshape(len(block), -1), axis=1))
+    return np.concatenate(medians)
+
+
+def _interval(values: "Floats") -> tuple[float, float]:
+    import numpy as np
+
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, (tail, 1 - tail))
+    return float(low), float(high)

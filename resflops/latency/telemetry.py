@@ -1,0 +1,109 @@
+"""What a GPU says of itself, by NVML: clocks, power, temperature, throttling, energy. Nothing is set.
+
+nvidia-ml-py may be absent, and a driver may not tell everything: what is not told is None.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from resflops.latency.measurements import Reading
+
+__all__ = ["THROTTLING", "Telemetry", "open_telemetry", "reasons"]
+
+Told = TypeVar("Told")
+
+THROTTLING = {
+    0x04: "power cap",
+    0x08: "hardware slowdown",
+    0x20: "thermal, by software",
+    0x40: "thermal, by hardware",
+    0x80: "power brake",
+}
+"""The bits of NVML's clocks event reasons that hold clocks back against the user's wish. Idle,
+clocks set by the user and synchronised boost do not."""
+
+
+def reasons(bits: int) -> tuple[str, ...]:
+    """Why clocks are held back.
+
+    >>> reasons(0x01 | 0x04 | 0x40)
+    ('power cap', 'thermal, by hardware')
+    """
+    return tuple(reason for bit, reason in THROTTLING.items() if bits & bit)
+
+
+class Telemetry:
+    """The NVML of one GPU; one without it tells nothing."""
+
+    def __init__(self, nvml: Any = None, handle: Any = None) -> None:  # noqa: ANN401 - untyped package
+        self._nvml = nvml
+        self._handle = handle
+
+    def reading(self) -> Reading:
+        """How the GPU fares at this moment."""
+        nvml = self._nvml
+        if nvml is None:
+            return Reading()
+        power = self._told(lambda: nvml.nvmlDeviceGetPowerUsage(self._handle))
+        ask = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None) or (
+            nvml.nvmlDeviceGetCurrentClocksThrottleReasons
+        )
+        return Reading(
+            sm_clock_mhz=self._told(lambda: nvml.nvmlDeviceGetClockInfo(self._handle, nvml.NVML_CLOCK_SM)),
+            memory_clock_mhz=self._told(
+                lambda: nvml.nvmlDeviceGetClockInfo(self._handle, nvml.NVML_CLOCK_MEM)
+            ),
+            power_watts=None if power is None else power / 1e3,
+            temperature_celsius=self._told(
+                lambda: nvml.nvmlDeviceGetTemperature(self._handle, nvml.NVML_TEMPERATURE_GPU)
+            ),
+            throttle=reasons(self._told(lambda: ask(self._handle)) or 0),
+        )
+
+    def joules(self) -> float | None:
+        """Energy drawn since the driver was loaded."""
+        told = self._told(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
+        return None if told is None else told / 1e3
+
+    def driver(self) -> str | None:
+        """The driver's version."""
+        return self._told(lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
+
+    def power_limit(self) -> float | None:
+        """In watts."""
+        told = self._told(lambda: self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle))
+        return None if told is None else told / 1e3
+
+    def most_clock(self, kind: str) -> int | None:
+        """The highest clock in MHz; the kind is ``SM`` or ``MEM``."""
+        return self._told(
+            lambda: int(
+                self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, getattr(self._nvml, f"NVML_CLOCK_{kind}"))
+            )
+        )
+
+    def _told(self, ask: Callable[[], Told]) -> Told | None:
+        if self._nvml is None:
+            return None
+        with suppress(self._nvml.NVMLError, AttributeError):
+            return ask()
+        return None
+
+
+def open_telemetry(uuid: str) -> Telemetry:
+    """The telemetry of a GPU; a silent one where the package, the driver or the GPU has none.
+
+    Args:
+        uuid: of the GPU, which tells it apart whatever CUDA_VISIBLE_DEVICES hides.
+    """
+    try:
+        import pynvml
+    except ImportError:
+        return Telemetry()
+    name = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+    try:
+        pynvml.nvmlInit()
+        return Telemetry(pynvml, pynvml.nvmlDeviceGetHandleByUUID(name))
+    except pynvml.NVMLError:
+        return Telemetry()

@@ -1,0 +1,39 @@
+"""What the count says of a step that is timed: cost -> workload."""
+
+from math import prod
+
+from resflops.cost import Cost
+from resflops.latency.measurements import Part, Workload
+from resflops.records import OpRecord
+from resflops.rules import FREE
+
+__all__ = ["workload_of"]
+
+
+def workload_of(cost: Cost) -> Workload:
+    """The figures of a cost that are set beside a time.
+
+    Args:
+        cost: of the step's own input, batch included; with its backward pass if that is timed.
+    """
+    ops = tuple(zip(cost.trace.ops, cost.works, strict=True))
+    layers: dict[str, int] = {}
+    for row in cost.layers:
+        layers[row.name] = layers.get(row.name, 0) + row.macs
+    return Workload(
+        macs=cost.macs,
+        backward_macs=cost.backward.macs if cost.backward else None,
+        complete=cost.complete and (cost.backward is None or cost.backward.complete),
+        params=cost.params,
+        weight_elements=cost.params + cost.buffers,
+        activation_elements=sum(
+            prod(shape) for record, _ in ops if record.op not in FREE for shape in record.output_shapes
+        ),
+        parts=tuple(Part(work.macs, _touched(record)) for record, work in ops if work and work.macs),
+        layer_macs=layers,
+    )
+
+
+def _touched(record: OpRecord) -> int:
+    """Elements of its inputs, its weight among them, and of its outputs, each once."""
+    return sum(map(prod, (*record.input_shapes, *record.output_shapes)))

@@ -1,0 +1,177 @@
+"""Cost and latency in one table: what a model costs, what it takes, and both beside the dearest model."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from resflops.cost import Cost
+from resflops.latency.configuration import Setting
+from resflops.latency.measurements import Measurements, Row
+from resflops.latency.roofline import meaning_of
+from resflops.latency.statistics import ratio
+from resflops.tables.latency import environment_notes, setting_cells, setting_columns
+from resflops.tables.table import Column, Figure, Kind, Note, Table, convention_note, cost_heading
+from resflops.tables.table import Row as Cells
+
+__all__ = ["cost_and_latency"]
+
+
+class _Joined(Struct, frozen=True, kw_only=True):
+    """A cost, and the row that measured the same."""
+
+    cost: Cost
+    row: Row
+
+    @property
+    def total(self) -> float:
+        """The cost of one input under the convention, of the passes that were timed."""
+        backward = self.cost.backward if self.row.configuration.training else None
+        return (self.cost.total + (backward.total if backward else 0)) / _batch(self.cost)
+
+
+def cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements], *, below: Table) -> Table:
+    """One row for each model under each setting that it was measured under.
+
+    Ratios are to the dearest model under the same setting of the same measurements, so that
+    no time is ever divided by one of another machine or setting.
+
+    Args:
+        costs: of the models, all under one convention; one may be of any batch.
+        several: at least one.
+        below: what the costs alone look like.
+    """
+    using = costs[0].priced_by
+    rows: list[Cells] = []
+    lacking = [cost for cost in costs if not any(_found(cost, *each) for each in _settings(several))]
+    for place, measurements in enumerate(several, start=1):
+        for setting in measurements.settings:
+            joined = [found for cost in costs if (found := _found(cost, measurements, setting))]
+            rows += _cells(joined, setting, measurements, place if len(several) > 1 else None)
+    several_dearest = len({row["dearest"] for row in rows}) > 1
+    dearest = "the dearest" if several_dearest or not rows else str(rows[0]["dearest"])
+    return Table(
+        name="latency",
+        title=f"Cost under the convention {using.name}, and latency",
+        convention=using.name,
+        intro=environment_notes(several),
+        columns=_columns(rows, cost_heading(using), dearest),
+        rows=tuple(rows),
+        notes=(convention_note(using), _RATIOS, *(_lacking_note(cost) for cost in lacking)),
+        below=(below,),
+    )
+
+
+_RATIOS = Note(
+    text="Cost and time are of one input; the ratios are to the dearest model under the same setting, "
+    "measured in turns with it. The interval is of the time's ratio.",
+    audience="people",
+)
+
+
+def _lacking_note(cost: Cost) -> Note:
+    return Note(
+        text="{model} on {input} was not measured; resflops bench --models {model} does it.",
+        figures={
+            "model": Figure("text", cost.model),
+            "input": Figure("shapes", tuple(given.shape for given in cost.trace.inputs)),
+        },
+    )
+
+
+def _settings(several: Sequence[Measurements]) -> list[tuple[Measurements, Setting]]:
+    return [(measurements, setting) for measurements in several for setting in measurements.settings]
+
+
+def _batch(cost: Cost) -> int:
+    return cost.trace.inputs[0].shape[0] if cost.trace.inputs and cost.trace.inputs[0].shape else 1
+
+
+def _found(cost: Cost, measurements: Measurements, setting: Setting) -> _Joined | None:
+    """The row of the same model on the same input: its multiply-accumulates per input are the same."""
+    if setting.training and cost.backward is None:
+        return None
+    for row in measurements.rows:
+        configuration, workload = row.configuration, row.workload
+        if configuration.model != cost.model or configuration.setting != setting or workload is None:
+            continue
+        if workload.macs * _batch(cost) == cost.macs * configuration.batch:
+            return _Joined(cost=cost, row=row)
+    return None
+
+
+def _cells(
+    joined: Sequence[_Joined], setting: Setting, measurements: Measurements, place: int | None
+) -> list[Cells]:
+    if not joined:
+        return []
+    dearest = max(joined, key=lambda each: each.total)
+    return [
+        {
+            "measured": place,
+            "model": each.cost.model,
+            **setting_cells(setting),
+            "dearest": dearest.cost.model,
+            "params": each.cost.params,
+            "complete": each.cost.complete,
+            "total": int(each.total) if each.total.is_integer() else each.total,
+            "ratio": each.total / dearest.total if dearest.total else None,
+            **_time_cells(each.row, dearest.row, measurements),
+            "verdict": each.row.series.verdict.words() if each.row.series.verdict else "",
+            "error": each.row.series.failure.words() if each.row.series.failure else "",
+        }
+        for each in joined
+    ]
+
+
+def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
+    meaning, of_dearest = meaning_of(row, measurements), meaning_of(dearest, measurements)
+    both = row.series.time and dearest.series.time
+    compared = ratio(row.series.samples, dearest.series.samples) if both else None
+    energy = meaning.joules_per_item if meaning else None
+    other = of_dearest.joules_per_item if of_dearest else None
+    return {
+        "seconds": meaning.seconds / row.configuration.items if meaning else None,
+        "time_ratio": compared.value if compared else None,
+        "time_ratio_interval": (compared.low, compared.high) if compared else None,
+        "joules": energy,
+        "energy_ratio": energy / other if energy is not None and other else None,
+        "of_peak": meaning.of_peak if meaning else None,
+        "roof": meaning.roof if meaning else None,
+    }
+
+
+def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ...]:
+    energy = any(row["joules"] is not None for row in rows)
+    energies: tuple[tuple[str, str, Kind], ...] = (
+        ("joules", "energy per input", "joules"),
+        ("energy_ratio", f"energy of {dearest}'s", "share"),
+    )
+    failed = any(row["error"] for row in rows)
+    placed = any(row["measured"] for row in rows)
+    return (
+        Column(key="measured", heading="measured", kind="count", audience="all" if placed else "programs"),
+        Column(key="model", heading="model"),
+        *setting_columns(rows),
+        Column(key="dearest", audience="programs"),
+        Column(key="params", heading="parameters", kind="count", audience="programs"),
+        Column(key="total", heading=f"{cost} per input", kind="count", exact_if="complete", detail=1),
+        Column(key="ratio", heading=f"cost of {dearest}'s", kind="share"),
+        Column(key="seconds", heading="time per input", kind="seconds"),
+        Column(key="time_ratio", heading=f"time of {dearest}'s", kind="share"),
+        Column(key="time_ratio_interval", heading="95 % interval", kind="share range", detail=2),
+        *(
+            Column(key=key, heading=heading, kind=kind, audience="all" if energy else "programs")
+            for key, heading, kind in energies
+        ),
+        Column(key="of_peak", heading="of peak", kind="share", detail=3),
+        Column(key="roof", heading="roof", audience="programs"),
+        Column(key="complete", audience="programs"),
+        Column(key="verdict", heading="verdict", wraps=True, detail=4),
+        Column(
+            key="error",
+            heading="could not be measured",
+            audience="all" if failed else "programs",
+            wraps=True,
+            detail=5,
+        ),
+    )

@@ -1,0 +1,451 @@
+"""Measurements as tables: times with what they mean, and where the time of a step goes."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from msgspec import to_builtins
+
+from resflops.latency.configuration import Setting, itemsize
+from resflops.latency.measurements import Measurements, Row
+from resflops.latency.roofline import Meaning, meaning_of
+from resflops.latency.statistics import CONFIDENCE
+from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table
+from resflops.tables.table import Row as Cells
+
+__all__ = ["environment_notes", "latency_table", "measured_rows", "setting_cells", "setting_columns"]
+
+SHOWN_LAYERS = 10
+"""Of a model, to people; programs get all."""
+
+
+def latency_table(several: Sequence[Measurements]) -> Table:
+    """Every configuration that was measured, with every failure.
+
+    Args:
+        several: at least one; those of unlike machines or settings are told apart, and the notes
+            say in what they differ.
+    """
+    rows = measured_rows(several)
+    layers = _layers_table(several)
+    return Table(
+        name="latency",
+        title=f"Latency on {several[0].environment.device}" if len(several) == 1 else "Latency",
+        intro=(*environment_notes(several), *_reading_notes(several), *_peak_notes(several)),
+        facts={"measurements": [_provenance(each) for each in several]},
+        columns=_columns(rows),
+        rows=rows,
+        notes=(*_meaning_notes(rows), *_series_notes(several), *_interrupted_notes(several)),
+        below=(layers,) if layers else (),
+    )
+
+
+def measured_rows(several: Sequence[Measurements]) -> tuple[Cells, ...]:
+    """The cells of every configuration, in the order in which it was asked for."""
+    return tuple(
+        _cells(row, measurements, place if len(several) > 1 else None)
+        for place, measurements in enumerate(several, start=1)
+        for row in measurements.rows
+    )
+
+
+def setting_cells(setting: Setting) -> Cells:
+    """The cells of what is set."""
+    return to_builtins(setting)  # type: ignore[no-any-return]
+
+
+def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
+    """The columns of what is set: people see those that differ between rows, or are unusual."""
+    rows = tuple(rows)
+
+    def shown(key: str, usual: object) -> Audience:
+        return "all" if {row[key] for row in rows} - {usual} else "programs"
+
+    return (
+        Column(key="device", heading="device", audience="programs"),
+        Column(key="batch", heading="batch", kind="count"),
+        Column(key="dtype", heading="dtype"),
+        *(
+            Column(key=key, heading=heading, audience=shown(key, usual))
+            for key, heading, usual in (
+                ("autocast", "autocast", False),
+                ("memory_format", "layout", "contiguous"),
+                ("mode", "mode", "eager"),
+                ("cold_l2", "cold L2", False),
+                ("training", "training", False),
+            )
+        ),
+    )
+
+
+def environment_notes(several: Sequence[Measurements]) -> tuple[Note, ...]:
+    """What each was measured on; and if they are not alike, in what they differ."""
+    return (
+        *(_environment_note(each, number, len(several)) for number, each in enumerate(several, start=1)),
+        *(
+            _difference_note(before, after, number)
+            for number, (before, after) in enumerate(pairwise(several), start=1)
+        ),
+    )
+
+
+def _environment_note(measurements: Measurements, number: int, of: int) -> Note:
+    environment = measurements.environment
+    facts = [environment.device, f"torch {environment.torch}"]
+    if environment.gpu:
+        facts += [f"driver {environment.gpu.driver or 'unknown'}", f"CUDA {environment.cuda}"]
+        facts += [f"cuDNN {environment.cudnn}", f"host {environment.cpu}"]
+    facts += [f"{name} {value}" for name, value in environment.flags.items()]
+    started = [run.started for run in measurements.runs]
+    return Note(
+        text="{lead} {facts}. Measured {when}.",
+        figures={
+            "lead": Figure("text", "On" if of == 1 else f"({number}) On"),
+            "facts": Figure("text", ", ".join(facts)),
+            "when": Figure("text", ", resumed ".join(started) or "at an unknown time"),
+        },
+    )
+
+
+def _difference_note(before: Measurements, after: Measurements, number: int) -> Note:
+    differences = after.environment.differences(before.environment)
+    if not differences:
+        text = "({after}) is of the same machine and settings as ({before}), measured at another time: "
+        text += "their ratios are less certain than those within one."
+    else:
+        text = "({after}) and ({before}) are not alike: {differences}. Their times cannot be compared "
+        text += "as if only the models differed."
+    return Note(
+        text=text,
+        figures={
+            "before": Figure("text", str(number)),
+            "after": Figure("text", str(number + 1)),
+            "differences": Figure("text", "; ".join(differences)),
+        },
+    )
+
+
+def _reading_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+    """How the device fared while it was measured, as the range of what it told."""
+    for measurements in several:
+        rounds = [each for row in measurements.rows for each in row.series.rounds]
+        readings = [reading for each in rounds for reading in (each.before, each.during)]
+        figures: dict[str, Figure] = {}
+        texts = []
+        for name, words in _READINGS.items():
+            values = [value for reading in readings if (value := getattr(reading, name)) is not None]
+            if values:
+                kind: Kind = "count" if isinstance(values[0], int) else "rate"
+                figures |= {
+                    f"{name}_low": Figure(kind, min(values)),
+                    f"{name}_high": Figure(kind, max(values)),
+                }
+                texts.append(words.format(f"{{{name}_low}} to {{{name}_high}}"))
+        throttle = sorted({reason for each in rounds for reason in each.during.throttle})
+        if throttle:
+            figures["throttle"] = Figure("names", tuple(throttle))
+            texts.append("clocks held back by {throttle}")
+        if texts:
+            yield Note(text=f"Before and while it was measured: {', '.join(texts)}.", figures=figures)
+
+
+_READINGS = {
+    "sm_clock_mhz": "SM clock {} MHz",
+    "memory_clock_mhz": "memory clock {} MHz",
+    "power_watts": "power {} W",
+    "temperature_celsius": "temperature {} °C",
+    "load": "{} processes running or waiting to, a minute's average",
+}
+
+
+def _peak_notes(several: Sequence[Measurements]) -> list[Note]:
+    notes = []
+    for measurements in several:
+        for peak in measurements.peaks:
+            probe, unit = peak.probe, "FLOP/s" if peak.probe.kind == "matmul" else "B/s"
+            failure = peak.series.failure
+            if not peak.per_second and not failure:
+                continue
+            text = "Peak of {what}: {rate}{unit}." if peak.per_second else "Peak of {what}: {why}."
+            rows = f"{probe.size} rows, {probe.dtype}" if probe.kind == "matmul" else "a large buffer"
+            notes.append(
+                Note(
+                    text=text,
+                    figures={
+                        "what": Figure("text", f"a {probe.kind} of {rows}"),
+                        "rate": Figure("rate", peak.per_second),
+                        "unit": Figure("text", unit),
+                        "why": Figure("text", failure.words() if failure else ""),
+                    },
+                )
+            )
+    return notes
+
+
+def _provenance(measurements: Measurements) -> Cells:
+    return {
+        "environment": to_builtins(measurements.environment),
+        "effort": to_builtins(measurements.effort),
+        "runs": to_builtins(measurements.runs),
+        "peaks": [{**to_builtins(peak.probe), "per_second": peak.per_second} for peak in measurements.peaks],
+    }
+
+
+def _cells(row: Row, measurements: Measurements, place: int | None) -> Cells:
+    """One row; what is not known is None."""
+    series, workload = row.series, row.workload
+    meaning = meaning_of(row, measurements)
+    setting = row.configuration.setting
+    size = itemsize(setting.dtype)
+    return {
+        "measured": place,
+        "model": row.configuration.model,
+        **setting_cells(setting),
+        **_time_cells(row),
+        **{name: getattr(meaning, name) if meaning else None for name in Meaning.__struct_fields__},
+        "macs": workload.step_macs if workload else None,
+        "params": workload.params if workload else None,
+        "complete": workload.complete if workload else False,
+        "weight_bytes": (workload.weight_elements * (4 if setting.autocast else size) if workload else None),
+        "activation_bytes": workload.activation_elements * size if workload else None,
+        "peak_bytes": series.peak_bytes if series.time else None,
+        "verdict": series.verdict.words() if series.verdict else "",
+        "stable": series.verdict.stable if series.verdict else None,
+        "error": series.failure.words() if series.failure else "",
+    }
+
+
+def _time_cells(row: Row) -> dict[str, Any]:
+    time, wall = row.series.time, row.series.wall
+    on_gpu = row.series.gpu is not None
+    return {
+        "samples": time.samples if time else None,
+        "low": time.low if time else None,
+        "high": time.high if time else None,
+        "interval": (time.low, time.high) if time else None,
+        "least": time.least if time else None,
+        "p90": time.p90 if time else None,
+        "p99": time.p99 if time else None,
+        "wall_seconds": wall.median if wall else None,
+        "wall_p90": wall.p90 if wall else None,
+        "wall_p99": wall.p99 if wall else None,
+        "gpu_seconds": row.series.gpu.median if on_gpu and row.series.gpu else None,
+    }
+
+
+def _columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
+    return (
+        *_where_known(rows, ("measured", "measured", "count", 0)),
+        Column(key="model", heading="model", repeats=False),
+        *setting_columns(rows),
+        *_time_columns(rows),
+        *_meaning_columns(rows),
+        *_where_known(
+            rows,
+            ("weight_bytes", "weights", "bytes", 7),
+            ("activation_bytes", "activations", "bytes", 7),
+            ("peak_bytes", "peak memory", "bytes", 6),
+            if_known="peak_bytes",
+        ),
+        Column(key="stable", audience="programs"),
+        Column(key="verdict", heading="verdict", wraps=True, detail=8),
+        *(
+            Column(key=each.key, heading=each.heading, audience=each.audience, wraps=True, detail=9)
+            for each in _where_known(rows, ("error", "could not be measured", "text", 9))
+        ),
+    )
+
+
+def _time_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
+    on_gpu = _is_known(rows, "gpu_seconds")
+    return (
+        Column(key="seconds", heading="GPU time" if on_gpu else "time", kind="seconds"),
+        Column(key="interval", heading="95 % interval", kind="seconds range", audience="people", detail=3),
+        *(Column(key=key, audience="programs") for key in ("low", "high", "least")),
+        *_where_known(rows, ("p90", "p90", "seconds", 5), ("p99", "p99", "seconds", 5)),
+        *_where_known(rows, ("wall_seconds", "wall time", "seconds", 0), if_known="gpu_seconds"),
+        *(Column(key=key, audience="programs") for key in ("wall_p90", "wall_p99", "gpu_seconds", "samples")),
+    )
+
+
+def _meaning_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
+    return (
+        Column(key="items_per_second", heading="inputs/s", kind="rate"),
+        Column(key="macs", heading="MACs", kind="count", audience="programs"),
+        Column(key="params", heading="parameters", kind="count", audience="programs"),
+        Column(key="complete", audience="programs"),
+        Column(key="flops_per_second", heading="FLOP/s", kind="rate", detail=2),
+        Column(key="of_peak", heading="of peak", kind="share"),
+        Column(key="least_bytes", audience="programs"),
+        *_where_known(rows, ("intensity", "FLOP/B", "rate", 6)),
+        Column(key="ridge", audience="programs"),
+        *_where_known(rows, ("roof", "roof", "text", 4), ("roof_seconds", "by the roof", "seconds", 6)),
+        Column(key="memory_part", audience="programs"),
+        *_where_known(rows, ("joules_per_item", "energy/input", "joules", 0)),
+    )
+
+
+def _is_known(rows: tuple[Cells, ...], key: str) -> bool:
+    return any(row[key] is not None and row[key] != "" for row in rows)
+
+
+def _where_known(
+    rows: tuple[Cells, ...], *columns: tuple[str, str, Kind, int], if_known: str = ""
+) -> tuple[Column, ...]:
+    """Columns, each its key, heading, kind and detail, that people see only if some row has a value.
+
+    Args:
+        rows: all rows.
+        columns: the columns.
+        if_known: the key that must have one, in place of the column's own.
+    """
+    return tuple(
+        Column(
+            key=key,
+            heading=heading,
+            kind=kind,
+            detail=detail,
+            audience="all" if _is_known(rows, if_known or key) else "programs",
+        )
+        for key, heading, kind, detail in columns
+    )
+
+
+def _meaning_notes(rows: tuple[Cells, ...]) -> list[Note]:
+    known = {key for row in rows for key, value in row.items() if value is not None}
+    texts = [
+        f"Times are medians of all samples; the interval holds the median with {CONFIDENCE:.0%} confidence, "
+        "by a bootstrap over rounds and the samples in them. A percentile is blank where there are too few "
+        "samples for it.".replace("%", " %")
+    ]
+    if "gpu_seconds" in known:
+        texts.append(
+            "GPU time lies between two events around the kernels; wall time is from the call until the "
+            "device is done, and inputs/s are by it."
+        )
+    if "of_peak" in known:
+        texts.append(
+            "FLOP/s are 2 per multiply-accumulate over the time; the peak is a large matrix product's in the "
+            "same run, at its fastest. A better kernel may pass it, and so may an algorithm that multiplies "
+            "less often than is counted, such as Winograd's."
+        )
+    if "roof_seconds" in known:
+        texts.append(
+            "By the roof: the least time that the ops with multiply-accumulates could take, each moving "
+            "its inputs, weight and output once at the speed of a large copy; roof says what bounds most "
+            "of it."
+        )
+    if "peak_bytes" in known:
+        texts.append(
+            "Peak memory is torch's max_memory_allocated for one step; weights and activations are by "
+            "count, activations being the outputs of all ops added up."
+        )
+    if "joules_per_item" in known:
+        texts.append("Energy is the whole board's, idle power included, over a window of nothing else.")
+    if any(row["training"] for row in rows):
+        texts.append(
+            "A training step is forward, the outputs' mean as the loss, and backward; there is no optimiser."
+        )
+    return [Note(text=text, audience="people") for text in texts]
+
+
+def _series_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+    for measurements in several:
+        for row in measurements.rows:
+            for note in row.series.notes:
+                yield Note(
+                    text="{what}: {note}.",
+                    figures={
+                        "what": Figure("text", row.configuration.words()),
+                        "note": Figure("text", note),
+                    },
+                )
+
+
+def _interrupted_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+    for measurements in several:
+        rounds = measurements.effort.rounds
+        short = sum(len(row.series.rounds) < rounds and not row.series.failure for row in measurements.rows)
+        if short:
+            yield Note(
+                text="{short} of {rows} configurations have fewer than {rounds} rounds; --resume goes on.",
+                figures={
+                    "short": Figure("count", short),
+                    "rows": Figure("count", len(measurements.rows)),
+                    "rounds": Figure("count", rounds),
+                },
+            )
+
+
+def _layers_table(several: Sequence[Measurements]) -> Table | None:
+    rows: list[Cells] = []
+    hidden: set[int] = set()
+    notes = []
+    for measurements in several:
+        for row in measurements.rows:
+            if row.attribution and row.workload and row.series.time:
+                cells = _layer_cells(row)
+                hidden |= {len(rows) + place for place in range(SHOWN_LAYERS, len(cells))}
+                rows += cells
+                notes.append(_overhead_note(row))
+    if not rows:
+        return None
+    return Table(
+        name="layers",
+        title="Where the time goes, the largest differences between time and MACs first",
+        columns=(
+            Column(key="model", heading="model", repeats=False),
+            Column(key="setting", heading="setting", repeats=False),
+            Column(key="layer", heading="layer", empty="(the model itself)"),
+            Column(key="seconds", heading="time", kind="seconds"),
+            Column(key="share_of_time", heading="of time", kind="share"),
+            Column(key="macs", heading="MACs", kind="count", audience="programs"),
+            Column(key="share_of_macs", heading="of MACs", kind="share"),
+            Column(key="difference", heading="points", kind="points"),
+        ),
+        rows=tuple(rows),
+        hidden=frozenset(hidden),
+        notes=tuple(notes),
+    )
+
+
+def _layer_cells(row: Row) -> list[Cells]:
+    attribution, workload = row.attribution, row.workload
+    if attribution is None or workload is None:
+        return []
+    whole = sum(layer.seconds for layer in attribution.layers)
+    seconds = {layer.name: layer.seconds for layer in attribution.layers}
+    cells = []
+    for name in dict.fromkeys((*seconds, *workload.layer_macs)):
+        macs = workload.layer_macs.get(name, 0)
+        of_time = seconds.get(name, 0.0) / whole if whole else 0.0
+        of_macs = macs / workload.macs if workload.macs else 0.0
+        cells.append(
+            {
+                "model": row.configuration.model,
+                "setting": row.configuration.setting.words(),
+                "layer": name,
+                "seconds": seconds.get(name),
+                "share_of_time": of_time,
+                "macs": macs,
+                "share_of_macs": of_macs,
+                "difference": of_time - of_macs,
+            }
+        )
+    return sorted(cells, key=lambda each: -abs(each["difference"]))
+
+
+def _overhead_note(row: Row) -> Note:
+    attribution = row.attribution
+    layers = len(_layer_cells(row))
+    ratio = attribution.seconds / attribution.plain_seconds if attribution else None
+    return Note(
+        text="{what}: with its marks a step takes {ratio} what it takes without; {shown} of {layers} layers "
+        "are shown.",
+        figures={
+            "what": Figure("text", row.configuration.words()),
+            "ratio": Figure("times", ratio),
+            "shown": Figure("count", min(layers, SHOWN_LAYERS)),
+            "layers": Figure("count", layers),
+        },
+    )

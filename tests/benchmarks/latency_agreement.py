@@ -1,0 +1,110 @@
+"""Our median beside torch.utils.benchmark's, and on a GPU beside triton's do_bench too.
+
+    python tests/benchmarks/latency_agreement.py [MODEL ...] [--device cpu|cuda] [--rounds N] [--seconds S]
+
+All of them time the same prepared step of the same model, in one process and in turns: round
+by round each takes its samples, in an order that turns about, so that whatever else the
+machine does hits all alike. What is printed is the ratio of medians, its 95 % interval by the
+bootstrap over rounds, and whether it is within the limit: 5 % on the CPU, 3 % on a GPU.
+
+torch.utils.benchmark sets the number of threads to one unless told otherwise; it is told ours.
+It knows wall time only, so on a GPU it is set beside our wall time, and do_bench, which clears
+the L2 cache before every repetition, beside our GPU time with a cold L2.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+
+import torch
+from torch.utils.benchmark import Timer
+
+from resflops.latency.configuration import Configuration
+from resflops.latency.cuda import Cuda
+from resflops.latency.devices import chosen_device, opened
+from resflops.latency.models import OfSpec, made_ready
+from resflops.latency.schedule import order
+from resflops.latency.session import Device, warm_up
+from resflops.latency.statistics import median, ratio
+from resflops.sources import find
+
+LIMITS = {"cpu": 0.05, "cuda": 0.03}
+
+Sampler = Callable[[], list[float]]
+
+
+def samplers(spec: str, device_name: str, device: Device, seconds: float) -> dict[str, tuple[str, Sampler]]:
+    """By name, whom each is compared with (itself for ours), and what takes a round of its samples."""
+    found = find(spec)
+    configuration = Configuration(model=spec, device=device_name, input_shape=found.input_shape)
+    step = made_ready(OfSpec(found), configuration, device).step
+    pace = warm_up(step, device, seconds)
+    repetitions = max(3, round(seconds / pace))
+    timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
+
+    def blocked() -> list[float]:
+        step()
+        return list(timer.blocked_autorange(min_run_time=seconds).times)
+
+    def ours(kind: str, *, cold_l2: bool) -> Sampler:
+        def take() -> list[float]:
+            step()
+            device.wait()
+            return list(getattr(device.timed(step, repetitions, cold_l2=cold_l2), kind))
+
+        return take
+
+    contestants = {
+        "ours, wall": ("", ours("wall", cold_l2=False)),
+        "blocked_autorange": ("ours, wall", blocked),
+    }
+    if isinstance(device, Cuda):
+        from triton.testing import do_bench
+
+        def triton() -> list[float]:
+            return [each / 1e3 for each in do_bench(step, rep=seconds * 1e3, return_mode="all")]
+
+        contestants["ours, GPU, cold L2"] = ("", ours("gpu", cold_l2=True))
+        contestants["do_bench"] = ("ours, GPU, cold L2", triton)
+    return contestants
+
+
+def report(spec: str, device_name: str, rounds: int, seconds: float) -> bool:
+    """Measure one model, print its lines, and tell whether all ratios are within the limit."""
+    device, _ = opened(device_name)
+    contestants = samplers(spec, device_name, device, seconds)
+    taken: dict[str, list[list[float]]] = {name: [] for name in contestants}
+    for number in range(rounds):
+        for name in order(list(contestants), number):
+            taken[name].append(contestants[name][1]())
+    limit, agree = LIMITS[device_name.partition(":")[0]], True
+    for name, (other, _) in contestants.items():
+        middle = median([sample for each in taken[name] for sample in each])
+        line = f"{spec:<10} {name:<20} {middle * 1e3:10.3f} ms"
+        if other:
+            found = ratio(taken[other], taken[name])
+            within = abs(math.log(found.value)) <= math.log1p(limit)
+            agree = agree and within
+            said = "within" if within else "NOT within"
+            line += f"   {other} / it = {found.value:.4f} ({found.low:.4f} to {found.high:.4f}), {said} {limit:.0%}"
+        print(line, flush=True)
+    return agree
+
+
+def main() -> None:
+    """Read the command line and compare model by model."""
+    parser = argparse.ArgumentParser(description="Our medians beside torch's own and triton's.")
+    parser.add_argument("models", nargs="*", default=["resnet34", "vgg19"], metavar="MODEL")
+    parser.add_argument("--device", default=None)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of samples for each in each round")
+    options = parser.parse_args()
+    device = chosen_device(options.device)
+    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
+    agree = [report(spec, device, options.rounds, options.seconds) for spec in options.models]
+    sys.exit(0 if all(agree) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What is measured, in which combinations."""
+
+import pytest
+
+from resflops.errors import UsageError
+from resflops.latency import Configuration, grid
+
+MODELS = [("resnet20", (3, 32, 32)), ("resnet32", (3, 32, 32))]
+
+
+def test_models_that_are_compared_stand_side_by_side():
+    found = grid(MODELS, device="cpu", batches=[1, 8], dtypes=["float32", "bfloat16"])
+    assert [(each.batch, each.dtype, each.model) for each in found] == [
+        (batch, dtype, model)
+        for batch in (1, 8)
+        for dtype in ("float32", "bfloat16")
+        for model in ("resnet20", "resnet32")
+    ]
+
+
+def test_a_combination_that_is_named_twice_is_measured_once():
+    assert len(grid(MODELS, device="cpu", batches=[1, 1], dtypes=["float32", "float32"])) == 2
+
+
+def test_autocast_leaves_float32_alone():
+    found = grid(MODELS[:1], device="cuda", dtypes=["float32", "float16"], autocast=True)
+    assert [(each.dtype, each.autocast) for each in found] == [("float32", False), ("float16", True)]
+
+
+def test_all_but_the_model_and_its_input_is_the_setting():
+    first, second = grid(MODELS, device="cuda", modes=["cuda-graph"], cold_l2=True)
+    assert first.setting == second.setting
+    assert first.words() == "resnet20, batch 1, float32, cuda-graph, cold L2"
+    assert Configuration(model="x", device="cpu").setting.words() == "batch 1, float32"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"dtypes": ["flaot16"]}, "dtype 'flaot16' is unknown; closest: float16"),
+        ({"modes": ["cuda-graph"]}, "'cuda-graph' needs a CUDA device, and cpu is none"),
+        ({"cold_l2": True}, "cold L2 cache is measured on CUDA devices, and cpu is none"),
+    ],
+)
+def test_what_a_device_has_not_is_refused(settings, says):
+    with pytest.raises(UsageError, match=says):
+        grid(MODELS, device="cpu", **settings)

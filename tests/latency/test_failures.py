@@ -1,0 +1,42 @@
+"""What torch raises, by what it means."""
+
+import pytest
+import torch
+
+from resflops.latency.failures import failure_of
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), "out of memory"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
+            "out of memory",
+        ),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("\"slow_conv2d_cpu\" not implemented for 'Half'"), "dtype not supported"),
+        (RuntimeError("Bfloat16 is not a supported dtype on this device"), "dtype not supported"),
+        (ValueError("Expected more than 1 value per channel when training"), "failed"),
+    ],
+)
+def test_the_kind_of_a_failure(error, kind):
+    assert failure_of(error).kind == kind
+
+
+def test_a_compile_error_is_told_by_where_it_comes_from():
+    error = type("BackendCompilerFailed", (RuntimeError,), {"__module__": "torch._dynamo.exc"})("backend")
+    assert failure_of(error).kind == "could not be compiled"
+
+
+def test_a_message_is_one_line_of_bounded_length():
+    found = failure_of(RuntimeError("first\nsecond"))
+    assert found.words() == "failed: first"
+    assert len(failure_of(RuntimeError("x" * 10_000)).message) == 300
+    assert failure_of(ValueError()).words() == "failed: ValueError"
+
+
+def test_a_real_allocation_that_no_machine_can_make():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert failure_of(caught.value).kind == "out of memory"

@@ -1,0 +1,184 @@
+"""What a time means, on numbers that can be followed by hand."""
+
+import pytest
+from msgspec.structs import replace
+
+import resflops
+from resflops.errors import SchemaError
+from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
+from resflops.latency.failures import Failure
+from resflops.latency.measurements import Energy, Part, Peak, Probe, Reading, Run, Workload
+from resflops.latency.roofline import meaning_of
+from resflops.latency.workload import workload_of
+
+ENVIRONMENT = Environment(
+    resflops="1", python="3.11", torch="2.15", system="Linux", cpu="Some CPU", cores=4, threads=4
+)
+
+
+def series(*seconds):
+    return Series(rounds=tuple(Round(wall=(each,) * 10) for each in seconds))
+
+
+def peaks(flops, bandwidth, dtype="float32"):
+    matmul, copy = Probe(kind="matmul", dtype=dtype, size=100), Probe(kind="copy", dtype="uint8", size=500)
+    return (
+        Peak(probe=matmul, series=series(matmul.work / flops)),
+        Peak(probe=copy, series=series(copy.work / bandwidth)),
+    )
+
+
+def workload(*parts):
+    return Workload(
+        macs=sum(part.macs for part in parts),
+        params=10,
+        weight_elements=10,
+        activation_elements=20,
+        parts=parts,
+    )
+
+
+def measured(row, *, flops=1000.0, bandwidth=100.0, dtype="float32"):
+    return Measurements(
+        environment=ENVIRONMENT, effort=Effort(), rows=(row,), peaks=peaks(flops, bandwidth, dtype)
+    )
+
+
+def test_a_peak_is_the_work_over_the_fastest_time():
+    matmul, copy = peaks(1000.0, 100.0)
+    assert (matmul.probe.work, copy.probe.work) == (2_000_000, 1000)
+    assert (matmul.per_second, copy.per_second) == (pytest.approx(1000.0), pytest.approx(100.0))
+
+
+def test_the_roofline_op_by_op():
+    # Float32: the first op needs 200 / 1000 s for its operations and 40 / 100 s for its bytes, the second
+    # 2000 / 1000 s and 4 / 100 s.
+    row = Row(
+        configuration=Configuration(model="x", device="cpu", batch=4),
+        workload=workload(Part(100, 10), Part(1000, 1)),
+        series=series(5.0, 5.0),
+    )
+    found = meaning_of(row, measured(row))
+    assert found.flops_per_second == 2 * 1100 / 5.0
+    assert found.of_peak == pytest.approx(0.44)
+    assert found.items_per_second == 4 / 5.0
+    assert found.least_bytes == 44
+    assert found.intensity == 2200 / 44
+    assert found.ridge == pytest.approx(10.0)
+    assert found.roof_seconds == pytest.approx(0.4 + 2.0)
+    assert found.memory_part == pytest.approx(0.4 / 2.4)
+    assert found.roof == "compute"
+
+
+def test_half_the_bytes_take_half_the_time():
+    row = Row(
+        configuration=Configuration(model="x", device="cpu", dtype="bfloat16"),
+        workload=workload(Part(1, 100)),
+        series=series(1.0),
+    )
+    found = meaning_of(row, measured(row, dtype="bfloat16"))
+    assert (found.least_bytes, found.roof, found.roof_seconds) == (200, "memory", pytest.approx(2.0))
+
+
+def test_what_is_not_known_is_not_made_up():
+    bare = Row(configuration=Configuration(model="x", device="cpu"), series=series(1.0))
+    found = meaning_of(bare, measured(bare))
+    assert (found.seconds, found.flops_per_second, found.roof) == (1.0, None, None)
+    incomplete = replace(bare, workload=replace(workload(Part(1, 1)), complete=False))
+    assert meaning_of(incomplete, measured(incomplete)).flops_per_second is None
+    other_dtype = replace(bare, workload=workload(Part(1, 1)))
+    assert meaning_of(other_dtype, measured(other_dtype, dtype="float16")).of_peak is None
+    assert meaning_of(Row(configuration=bare.configuration), measured(bare)) is None
+
+
+def test_a_training_step_counts_both_passes_and_has_no_roof():
+    row = Row(
+        configuration=Configuration(model="x", device="cpu", training=True),
+        workload=replace(workload(Part(100, 10)), backward_macs=200),
+        series=series(1.0),
+    )
+    found = meaning_of(row, measured(row))
+    assert (found.flops_per_second, found.roof, found.least_bytes) == (600.0, None, None)
+
+
+def test_energy_is_of_one_input():
+    row = Row(
+        configuration=Configuration(model="x", device="cuda", batch=8),
+        series=series(1.0),
+        energy=Energy(joules=160.0, seconds=4.0, steps=10),
+    )
+    assert meaning_of(row, measured(row)).joules_per_item == 2.0
+
+
+def test_the_gpus_time_is_the_devices_where_there_is_one():
+    both = Series(rounds=(Round(wall=(3.0,) * 10, gpu=(2.0,) * 10),))
+    assert (both.time.median, both.wall.median, both.gpu.median) == (2.0, 3.0, 2.0)
+    assert series(3.0).time.median == 3.0
+    assert Series().time is None
+    assert Series().verdict is None
+
+
+def test_throttling_while_samples_were_taken_is_in_the_verdict():
+    calm = Round(wall=(1.0,) * 10, before=Reading(throttle=("power cap",)))
+    held = replace(calm, during=Reading(throttle=("thermal, by software",)))
+    assert Series(rounds=(calm,)).verdict.stable
+    assert Series(rounds=(calm, held)).verdict.words() == "throttled (thermal, by software)"
+
+
+def test_the_workload_is_the_counts():
+    cost = resflops.count(resflops.load("resnet34"), (2, 3, 224, 224), backward=True)
+    found = workload_of(cost)
+    assert found.macs == 2 * 3_663_761_408
+    assert found.backward_macs == 2 * 7_209_508_864
+    assert found.step_macs == found.macs + found.backward_macs
+    assert found.weight_elements == 21_797_672 + 17_060
+    assert sum(part.macs for part in found.parts) == found.macs == sum(found.layer_macs.values())
+    assert found.layer_macs["conv1"] == 2 * 118_013_952
+    # The first convolution reads two images and its weight and writes 2·64·112·112.
+    assert found.parts[0].elements == 2 * 3 * 224 * 224 + 64 * 3 * 7 * 7 + 2 * 64 * 112 * 112
+
+
+def test_measurements_go_to_json_and_back(tmp_path):
+    row = Row(
+        configuration=Configuration(model="x", device="cuda", mode="cuda-graph"),
+        workload=workload(Part(3, 4)),
+        series=Series(
+            rounds=(
+                Round(
+                    wall=(0.1, 0.2),
+                    gpu=(0.05, 0.06),
+                    during=Reading(power_watts=3.5, throttle=("power cap",)),
+                ),
+            ),
+            failure=Failure(kind="out of memory", message="later"),
+            peak_bytes=7,
+            notes=("noted",),
+        ),
+        energy=Energy(joules=1.5, seconds=3.0, steps=4),
+    )
+    whole = replace(measured(row), runs=(Run(started="2026-11-22T00:00:00+00:00", command="resflops bench"),))
+    whole.save(tmp_path / "m.json")
+    assert Measurements.load(tmp_path / "m.json") == whole
+    assert Measurements.load(tmp_path / "m.json").row(row.configuration) == row
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "is not a resflops measurements"),
+        ('{"kind": "trace", "schema_version": 1}', "holds 'trace', not a measurements"),
+        ('{"kind": "measurements", "schema_version": 99}', "schema version 99"),
+        ('{"kind": "measurements", "schema_version": 1}', "damaged measurements"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, text, says):
+    file = tmp_path / "m.json"
+    file.write_text(text)
+    with pytest.raises(SchemaError, match=says):
+        Measurements.load(file)
+
+
+def test_differences_between_environments_are_named():
+    other = replace(ENVIRONMENT, torch="2.14", flags={"oneDNN": "off"})
+    assert ENVIRONMENT.differences(ENVIRONMENT) == []
+    assert ENVIRONMENT.differences(other) == ["torch 2.15 against 2.14", "oneDNN not set against off"]

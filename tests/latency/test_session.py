@@ -1,0 +1,221 @@
+"""Who is measured when, and what is kept when something goes wrong. No clock is looked at."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec import Struct
+
+from resflops.latency.measurements import Reading, Round
+from resflops.latency.schedule import Effort, order
+from resflops.latency.session import Session, warm_up
+
+BRIEF = Effort(rounds=3, warm_up=0.0, seconds=0.0, least=2)
+
+
+class Ready(Struct):
+    """Something ready, which notes its steps in a diary."""
+
+    step: Callable[[], object]
+    cold_l2: bool = False
+    notes: tuple[str, ...] = ()
+    held_before: int = 0
+
+
+class Desk:
+    """A device on which every repetition takes as long as its number, and memory has an end."""
+
+    def __init__(self, diary, memory=10**9):
+        self.diary, self.memory, self.used, self.peak = diary, memory, 0, 0
+
+    def wait(self):
+        pass
+
+    def timed(self, step, repetitions, *, cold_l2):
+        self.diary.append("timed")
+        for _ in range(repetitions):
+            step()
+        return Round(wall=tuple(float(number) for number in range(repetitions)), before=Reading(load=1.0))
+
+    def allocated(self):
+        return self.used
+
+    def peak_since(self, before):
+        return self.peak - before
+
+    def forget_peak(self):
+        self.peak = self.used
+
+    def release(self):
+        self.diary.append("release")
+
+    def take(self, size):
+        if self.used + size > self.memory:
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        self.used += size
+        self.peak = max(self.peak, self.used)
+
+
+def of(name, diary, *, fails_at=None, error=None):
+    """What makes a thing ready whose given step raises."""
+    steps = []
+
+    def step():
+        steps.append(name)
+        if len(steps) == fails_at:
+            raise error or ValueError(f"{name} is broken")
+
+    def ready():
+        diary.append(f"{name} ready")
+        return Ready(step=step)
+
+    return ready
+
+
+def visits(session):
+    return [f"{key}{number}" for number, key in session.rounds()]
+
+
+def test_rounds_go_to_and_fro():
+    assert [list(order("ABC", number)) for number in range(3)] == [
+        ["A", "B", "C"],
+        ["C", "B", "A"],
+        ["A", "B", "C"],
+    ]
+
+
+def test_everything_takes_turns_and_is_made_ready_once():
+    diary = []
+    session = Session({name: of(name, diary) for name in "AB"}, Desk(diary), BRIEF)
+    assert visits(session) == ["A0", "B0", "B1", "A1", "A2", "B2"]
+    assert diary == ["A ready", "timed", "B ready", *["timed"] * 5]
+    assert {name: len(series.rounds) for name, series in session.series.items()} == {"A": 3, "B": 3}
+
+
+def test_every_sample_is_kept_with_its_run():
+    session = Session({"A": of("A", [])}, Desk([]), BRIEF, run=4)
+    visits(session)
+    assert session.series["A"].rounds == (Round(wall=(0.0, 1.0), before=Reading(load=1.0), run=4),) * 3
+
+
+@pytest.mark.parametrize(("seconds", "runs"), [(0.0, 2), (2.5, 3), (10.0, 10)])
+def test_the_warm_up_lasts_as_long_as_asked_and_twice_at_least(seconds, runs):
+    now = [0.0]
+    count = []
+
+    def step():
+        count.append(1)
+        now[0] += 1.0
+
+    pace = warm_up(step, Desk([]), seconds, clock=lambda: now[0])
+    assert (len(count), pace) == (runs, 1.0)
+
+
+def test_the_first_run_of_a_warm_up_does_not_count_for_the_pace():
+    now, costs = [0.0], [100.0, 1.0, 1.0]
+
+    def step():
+        now[0] += costs.pop(0)
+
+    assert warm_up(step, Desk([]), 0.0, clock=lambda: now[0]) == 1.0
+
+
+def test_each_round_is_warmed_up_anew():
+    steps = []
+    session = Session({"A": lambda: Ready(step=lambda: steps.append(1))}, Desk([]), BRIEF)
+    visits(session)
+    # One to make it ready; in each of three rounds two of warm-up and two samples.
+    assert len(steps) == 1 + 3 * (2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("effort", "pace", "repetitions"),
+    [
+        (Effort(seconds=1.0, least=3, most=100), 0.1, 10),
+        (Effort(seconds=1.0, least=3, most=100), 5.0, 3),
+        (Effort(seconds=1.0, least=3, most=100), 0.001, 100),
+        (Effort(seconds=1.0, least=3, most=100), 0.0, 100),
+    ],
+)
+def test_samples_fill_the_time_within_bounds(effort, pace, repetitions):
+    assert effort.repetitions(pace) == repetitions
+
+
+def test_a_failure_is_a_result_and_the_rest_goes_on():
+    diary = []
+    session = Session({"A": of("A", diary, fails_at=1), "B": of("B", diary)}, Desk(diary), BRIEF)
+    assert visits(session) == ["A0", "B0", "B1", "B2"]
+    assert session.series["A"].failure.words() == "failed: A is broken"
+    assert session.series["A"].rounds == ()
+    assert len(session.series["B"].rounds) == 3
+
+
+def test_a_late_failure_keeps_the_rounds_before_it():
+    session = Session({"A": of("A", [], fails_at=8)}, Desk([]), BRIEF)
+    assert visits(session) == ["A0", "A1"]
+    assert len(session.series["A"].rounds) == 1
+    assert session.series["A"].failure.message == "A is broken"
+
+
+def test_an_interrupt_keeps_what_is_measured_and_a_new_session_goes_on():
+    diary = []
+    first = Session(
+        {"A": of("A", diary), "B": of("B", diary, fails_at=8, error=KeyboardInterrupt())}, Desk(diary), BRIEF
+    )
+    with pytest.raises(KeyboardInterrupt):
+        visits(first)
+    kept = dict(first.series)
+    assert {name: len(series.rounds) for name, series in kept.items()} == {"A": 1, "B": 1}
+    second = Session({name: of(name, diary) for name in "AB"}, Desk(diary), BRIEF, series=kept, run=1)
+    assert visits(second) == ["B1", "A1", "A2", "B2"]
+    assert [each.run for each in second.series["B"].rounds] == [0, 1, 1]
+    assert second.series["B"].rounds[0] == kept["B"].rounds[0]
+
+
+def test_all_rounds_of_one_thing_have_as_many_samples():
+    kept = Session({"A": of("A", [])}, Desk([]), Effort(rounds=1, warm_up=0.0, seconds=0.0, least=5))
+    visits(kept)
+    session = Session({"A": of("A", [])}, Desk([]), BRIEF, series=kept.series)
+    visits(session)
+    assert [len(each.wall) for each in session.series["A"].rounds] == [5, 5, 5]
+
+
+def hungry(desk, size):
+    def ready():
+        desk.take(size)
+        return Ready(step=lambda: None)
+
+    return ready
+
+
+class Tidy(Desk):
+    """A device that gets its memory back on release."""
+
+    def release(self):
+        super().release()
+        self.used = 0
+
+
+def test_what_does_not_fit_beside_the_others_gets_the_device_for_itself():
+    diary = []
+    desk = Tidy(diary, memory=10)
+    session = Session(
+        {"A": hungry(desk, 6), "B": hungry(desk, 7)}, desk, Effort(rounds=1, warm_up=0.0, least=1)
+    )
+    visits(session)
+    assert [series.failure for series in session.series.values()] == [None, None]
+    assert "release" in diary
+
+
+def test_what_does_not_fit_alone_is_out_of_memory():
+    desk = Tidy([], memory=10)
+    session = Session({"A": hungry(desk, 6), "B": hungry(desk, 11)}, desk, BRIEF)
+    visits(session)
+    assert session.series["B"].failure.kind == "out of memory"
+    assert len(session.series["A"].rounds) == 3
+
+
+def test_peak_memory_is_that_above_the_others():
+    desk = Desk([])
+    session = Session({"A": hungry(desk, 6), "B": hungry(desk, 7)}, desk, BRIEF)
+    visits(session)
+    assert {name: series.peak_bytes for name, series in session.series.items()} == {"A": 6, "B": 7}
