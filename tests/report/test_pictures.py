@@ -61,6 +61,17 @@ def some_scatter():
     return scatter.Scatter(unit=UNIT, points=points)
 
 
+def measured_scatter():
+    points = tuple(
+        scatter.Point(
+            model=f"network{n}", family="ab"[n % 2], params=10**6 * (20 + 3 * n), total=10**9 * (n + 3),
+            seconds=0.01 * n if n > 2 else None,
+        )
+        for n in range(8)
+    )  # fmt: skip
+    return scatter.Scatter(unit=UNIT, points=points, measured="a device, batch 1, float32")
+
+
 def some_resolutions():
     series = tuple(resolution.Series(model=f"m{n}", totals=(n, 4 * n, 16 * n + 10**9)) for n in (1, 2, 3))
     return resolution.Resolutions(unit=UNIT, sides=(64, 128, 256), usual=128, series=series)
@@ -70,6 +81,7 @@ DRAWN = {
     "stages": (stages, lambda cost: stages.stages_of([cost], unit=UNIT)),
     "profile": (profile, lambda cost: profile.profile_of(cost, unit=UNIT, given="1×3×224×224")),
     "scatter": (scatter, lambda cost: some_scatter()),
+    "scatter with latency": (scatter, lambda cost: measured_scatter()),
     "resolution": (resolution, lambda cost: some_resolutions()),
     "waterfall": (waterfall, lambda cost: some_waterfall()),
     "roofline": (roofline, lambda cost: some_roofline()),

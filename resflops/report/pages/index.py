@@ -4,24 +4,28 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from resflops.report import evidence
-from resflops.report.markdown import Markdown, filled, shown
+from resflops.report.markdown import filled, shown
 from resflops.report.material import DATA, Material
 from resflops.report.page import Document, Page
 from resflops.report.pages.models import conventions_table
 from resflops.report.pages.reproduction import SENTENCE, stage_picture
+from resflops.report.pictures.ratios import Ratios
 
 __all__ = ["PATH", "index"]
 
 PATH = "README.md"
 
 
-def index(material: Material, *, pages: Sequence[Page], lacking: Sequence[Page]) -> Document:
+def index(
+    material: Material, *, pages: Sequence[Page], lacking: Sequence[Page], timed: Sequence[Ratios] = ()
+) -> Document:
     """The first page that a reader sees.
 
     Args:
         material: the counts.
         pages: those that there are.
         lacking: those whose raw data nobody has made yet.
+        timed: how long the two networks took, on each device that they were measured on.
     """
     residual, _, vgg = (material.cost(spec) for spec in SENTENCE)
     activations = [sum(row.activations for row in cost.layers) for cost in (residual, vgg)]
@@ -42,6 +46,6 @@ def index(material: Material, *, pages: Sequence[Page], lacking: Sequence[Page])
         "pages": pages,
         "lacking": lacking,
         "data": DATA,
-        "timed": Markdown(next((page.path for page in pages if page.path == "latency.md"), "")),
+        "timed": timed,
     }
     return Document(path=PATH, text=filled("index.md.jinja", material, values), pictures=(picture,))

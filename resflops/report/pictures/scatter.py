@@ -50,24 +50,41 @@ def draw(data: Scatter, theme: Theme) -> Figure:
             points = [point for point in data.points if point.family == family]
             places = [point.params for point in points], [point.total for point in points]
             axes.plot(*places, color=colour, linewidth=1, alpha=0.6)
-            axes.scatter(*places, s=[_area(point, data) for point in points], color=colour, marker=mark,
-                         edgecolors=theme.paper, linewidths=0.8, zorder=3, label=label(family))  # fmt: skip
+            axes.scatter(
+                *places,
+                s=[_area(point, data) for point in points],
+                c=[colour if _is_filled(point, data) else theme.paper for point in points],
+                marker=mark,
+                edgecolors=colour,
+                linewidths=1.2,
+                zorder=3,
+            )
+            # A legend of its own: the marks there are filled and of one size.
+            axes.plot([], [], mark, color=colour, label=label(family))
         axes.margins(0.14)
         axes.set_xlabel("parameters")
         axes.set_ylabel(f"{data.unit}, one image")
         _ticks(axes)
         axes.legend(loc="upper left", handletextpad=0.2, labelcolor="linecolor")
         if data.measured:
-            axes.set_title(f"area of a mark: latency, {data.measured}", fontweight="normal")
+            axes.set_title(
+                f"area of a mark: latency, {label(data.measured, longest=70)}; hollow: not measured",
+                fontweight="normal",
+                fontsize=8,
+            )
         figure.draw_without_rendering()
         _name(axes, data.points, theme)
         return figure
 
 
 def _area(point: Point, data: Scatter) -> float:
-    """In square points; a mark without a measurement is as small as the smallest."""
+    """In square points; the least that can still be seen for what was not measured or is very fast."""
     slowest = max((other.seconds or 0 for other in data.points), default=0)
     return 45 if not slowest else max(300 * (point.seconds or 0) / slowest, 20)
+
+
+def _is_filled(point: Point, data: Scatter) -> bool:
+    return point.seconds is not None or not data.measured
 
 
 def _ticks(axes: Axes) -> None:
