@@ -73,7 +73,7 @@ def draw(data: Scatter, theme: Theme) -> Figure:
                 fontsize=8,
             )
         figure.draw_without_rendering()
-        _name(axes, data.points, theme)
+        _name(axes, data, theme)
         return figure
 
 
@@ -89,8 +89,14 @@ def _is_filled(point: Point, data: Scatter) -> bool:
 
 def _ticks(axes: Axes) -> None:
     for axis, low, high in ((axes.xaxis, *axes.get_xlim()), (axes.yaxis, *axes.get_ylim())):
-        steps = [unit * 10**power for power in range(13) for unit in (1, 2, 5)]
-        axis.set_ticks([step for step in steps if low <= step <= high])
+        for units in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+            ticks = [
+                unit * 10**power for power in range(16) for unit in units if low <= unit * 10**power <= high
+            ]
+            # A narrow range has few of the roundest numbers.
+            if len(ticks) >= 3:
+                break
+        axis.set_ticks(ticks)
         counts(axis)
 
 
@@ -102,23 +108,28 @@ def _along(axes: Axes) -> Iterator[tuple[float, float]]:
             yield from ((left + (right - left) * n / 40, low + (high - low) * n / 40) for n in range(41))
 
 
-SIDES = tuple(product((7, 12, 20), ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))))
-"""Where a name may stand: so many points away, to which side; the first free one is taken."""
+SIDES = tuple(product((3, 8, 16), ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))))
+"""Where a name may stand: so many points from the mark, to which side; the first free one is taken."""
 
 
-def _name(axes: Axes, points: tuple[Point, ...], theme: Theme) -> None:
+def _name(axes: Axes, data: Scatter, theme: Theme) -> None:
     """Put each name beside its mark where it covers nothing and stands nearer to no other mark."""
+    points = data.points
     marks = [(float(x), float(y)) for x, y in axes.transData.transform([(p.params, p.total) for p in points])]
-    taken = [_around(place) for place in (*marks, *_along(axes))]
+    radii = [_area(point, data) ** 0.5 / 2 + 1 for point in points]
+    # On the screen that marks are looked for on, a point is dpi / 72 pixels.
+    pixels = axes.get_figure(root=True).dpi / 72  # type: ignore[union-attr]  # axes are on a figure
+    taken = [_around(mark, radius * pixels) for mark, radius in zip(marks, radii, strict=True)]
+    taken += [_around(place, 2) for place in _along(axes)]
     legend = axes.get_legend()
     if legend is not None:
         taken.append(legend.get_window_extent())
-    for point, mark in zip(points, marks, strict=True):
+    for point, mark, radius in zip(points, marks, radii, strict=True):
         for away, (right, up) in SIDES:
             text = axes.annotate(
                 label(point.model),
                 (point.params, point.total),
-                xytext=(right * away, up * away),
+                xytext=(right * (away + radius), up * (away + radius)),
                 textcoords="offset points",
                 ha=("center", "left", "right")[right],
                 va=("center", "bottom", "top")[up],
@@ -136,9 +147,9 @@ def _name(axes: Axes, points: tuple[Point, ...], theme: Theme) -> None:
                 text.remove()
 
 
-def _around(place: tuple[float, float]) -> Bbox:
+def _around(place: tuple[float, float], radius: float) -> Bbox:
     x, y = place
-    return Bbox.from_extents(x - 6, y - 6, x + 6, y + 6)
+    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
 
 
 def _distance(box: Bbox, place: tuple[float, float]) -> float:
