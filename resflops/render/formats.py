@@ -123,7 +123,6 @@ def times(value: float) -> str:
     ('5.36×', '0.19×', '123×')
     """
     return f"{float(value):.2f}×" if abs(value) < 100 else f"{float(value):.0f}×"
-    return f"{value:.2f}×" if abs(value) < 100 else f"{value:.0f}×"
 
 
 def shape(sizes: Shape, *, by: str = "×") -> str:

@@ -20,6 +20,7 @@ from resflops.report.material import Material
 from resflops.report.page import Document
 from resflops.report.pages import PAGES
 from resflops.report.pages.index import index
+from resflops.report.timed import measurements_of, ratios_of
 from resflops.storage import Stored, write_bytes
 
 __all__ = ["MANIFEST", "Difference", "Manifest", "PictureFile", "differences", "rebuild"]
@@ -109,7 +110,8 @@ def _wanted(folder: Path, made_with: Environment, say: Say) -> _Wanted:
     there = [page for page in PAGES if not page.data or material.data(page.data)]
     documents: list[Document] = [document for page in there for document in page.build(material)]
     lacking = [page for page in PAGES if page not in there]
-    documents.append(index(material, pages=there, lacking=lacking))
+    timed = [found for each in measurements_of(material) if (found := ratios_of(each))]
+    documents.append(index(material, pages=there, lacking=lacking, timed=timed))
     return _Wanted(
         texts={document.path: document.text.encode() for document in documents},
         pictures={

@@ -9,6 +9,7 @@ from resflops.report.material import Material
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, resolution, scatter
+from resflops.report.timed import latencies, measurements_of
 from resflops.tables import Column, Note, Table, breakdown, comparison
 from resflops.tables.table import cost_heading
 
@@ -65,13 +66,19 @@ def conventions_table(costs: list[Cost]) -> Table:
 def scatter_picture(material: Material) -> Picture:
     """Cost against parameters."""
     costs = [material.cost(name) for name in DRAWN]
+    measured, seconds = latencies(measurements_of(material), DRAWN)
     return Picture(
         name="cost-against-parameters",
         data=scatter.Scatter(
             unit=_unit(),
+            measured=measured,
             points=tuple(
                 scatter.Point(
-                    model=cost.model, family=NETWORKS[cost.model].family, params=cost.params, total=cost.macs
+                    model=cost.model,
+                    family=NETWORKS[cost.model].family,
+                    params=cost.params,
+                    total=cost.macs,
+                    seconds=seconds.get(cost.model),
                 )
                 for cost in costs
             ),
