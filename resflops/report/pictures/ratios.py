@@ -49,7 +49,8 @@ def draw(data: Ratios, theme: Theme) -> Figure:
         places = range(len(data.settings))
         axes.set_yticks(places, [label(setting.name) for setting in data.settings])
         axes.set_ylim(len(data.settings) - 0.4, -0.9)
-        axes.set_xlim(0, max(data.macs, *(setting.high for setting in data.settings)) * 1.12)
+        widest = max(max(setting.high, setting.roof or 0) for setting in data.settings)
+        axes.set_xlim(0, max(data.macs, widest) * 1.08)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("times as much")
         axes.legend(
