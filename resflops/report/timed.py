@@ -1,7 +1,8 @@
 """Measurements as the pictures show them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
+from resflops.cost import Cost
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import meaning_of
@@ -72,16 +73,29 @@ def roofline_of(measurements: Measurements) -> roofline.Roofline | None:
     return roofline.Roofline(device=measurements.environment.device, roofs=tuple(roofs))
 
 
-def latencies(several: Sequence[Measurements], models: Collection[str]) -> tuple[str, dict[str, float]]:
-    """Times of models under the one setting that most of them were measured under, and what it is."""
+def latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[str, dict[str, float]]:
+    """Times of one image under the one setting that most models were measured under, and what it is.
+
+    Args:
+        several: all that was measured.
+        costs: of the models; a time on another input than the cost is of is none of theirs.
+    """
     best: tuple[str, dict[str, float]] = ("", {})
     for measurements in several:
         for setting in measurements.settings:
-            rows = {name: _timed(measurements, name, setting) for name in models}
-            found = {name: row.series.time.median for name, row in rows.items() if row and row.series.time}
+            rows = {cost.model: _timed(measurements, cost.model, setting) for cost in costs}
+            found = {
+                cost.model: row.series.time.median
+                for cost in costs
+                if (row := rows[cost.model]) and row.series.time and _is_of(row, cost)
+            }
             if len(found) > max(len(best[1]), 1):
                 best = (f"{measurements.environment.device}, {setting.words()}", found)
     return best
+
+
+def _is_of(row: Row, cost: Cost) -> bool:
+    return row.workload is not None and row.workload.macs == cost.macs * row.configuration.items
 
 
 def _timed(measurements: Measurements, model: str, setting: Setting) -> Row | None:

@@ -66,7 +66,7 @@ def conventions_table(costs: list[Cost]) -> Table:
 def scatter_picture(material: Material) -> Picture:
     """Cost against parameters."""
     costs = [material.cost(name) for name in DRAWN]
-    measured, seconds = latencies(measurements_of(material), DRAWN)
+    measured, seconds = latencies(measurements_of(material), costs)
     return Picture(
         name="cost-against-parameters",
         data=scatter.Scatter(
