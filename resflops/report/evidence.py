@@ -96,17 +96,9 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
         title=f"Stage by stage, {stages.unit}",
         columns=(
             Column(key="size", heading="feature maps"),
-            *(
-                column
-                for model in (first, second, third)
-                for column in (
-                    Column(key=f"{model}_stages", heading=f"{model}: stage", kind="names"),
-                    Column(key=f"{model}_layers", heading=f"{model}: layers", kind="count"),
-                    Column(key=f"{model}_total", heading=stages.unit, kind="count"),
-                    Column(key=f"{model}_share", heading="share", kind="share"),
-                )
-                if model != second or "_stages" not in column.key
-            ),
+            *_part_columns(first, stages.unit),
+            Column(key=f"{second}_total", heading=f"{second}: {stages.unit}", kind="count"),
+            *_part_columns(third, stages.unit),
             Column(key="times", heading=f"{third} against {first}", kind="times"),
         ),
         rows=tuple(
@@ -136,6 +128,15 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
             "times": Fraction(totals[third], totals[first]),
         },
     )  # fmt: skip
+
+
+def _part_columns(model: str, unit: str) -> tuple[Column, ...]:
+    return (
+        Column(key=f"{model}_stages", heading=f"{model}: stage", kind="names"),
+        Column(key=f"{model}_layers", heading="layers", kind="count"),
+        Column(key=f"{model}_total", heading=unit, kind="count"),
+        Column(key=f"{model}_share", heading="share", kind="share"),
+    )
 
 
 def _part_cells(total: int, part: Part) -> Row:
