@@ -8,6 +8,7 @@ from resflops.cli.command import Command, Parser, add_model_input
 from resflops.cli.counting import counted
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.conventions import DEFAULT_CONVENTION
 from resflops.errors import UsageError
 from resflops.storage import check_writable, write_text
 from resflops.tables import Entry
@@ -48,6 +49,11 @@ def _run(given: argparse.Namespace) -> int:
         raise UsageError(
             f"{given.models[0]!r} is one argument too many: the reports are about models of their own; "
             f"for a page about this one give --html FILE {given.models[0]}"
+        )
+    if given.input is not None or given.convention != DEFAULT_CONVENTION:
+        raise UsageError(
+            "--input and --convention belong to --html FILE MODEL, for the reports choose their own; "
+            "leave them out"
         )
     return _check(given) if given.check else _rebuild(given)
 

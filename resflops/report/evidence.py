@@ -11,7 +11,7 @@ from resflops.cost import Cost
 from resflops.published import Agreement, PublishedFigure, agreement, figures_of, published_figures
 from resflops.render.formats import share
 from resflops.report.material import Material
-from resflops.report.pictures.stages import Part, Stages
+from resflops.report.pictures.stages import FULLY_CONNECTED, Part, Stages
 from resflops.tables import Column, Figure, Note, Table, Verdict, verdicts
 from resflops.tables.table import Row
 
@@ -19,10 +19,12 @@ __all__ = [
     "AGREES",
     "PAPER",
     "Fits",
+    "LargeMaps",
     "figure_tables",
     "fits",
     "fully_connected_table",
     "keras_table",
+    "large_maps",
     "places_table",
     "printed_verdict",
     "sentence_table",
@@ -96,17 +98,9 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
         title=f"Stage by stage, {stages.unit}",
         columns=(
             Column(key="size", heading="feature maps"),
-            *(
-                column
-                for model in (first, second, third)
-                for column in (
-                    Column(key=f"{model}_stages", heading=f"{model}: stage", kind="names"),
-                    Column(key=f"{model}_layers", heading=f"{model}: layers", kind="count"),
-                    Column(key=f"{model}_total", heading=stages.unit, kind="count"),
-                    Column(key=f"{model}_share", heading="share", kind="share"),
-                )
-                if model != second or "_stages" not in column.key
-            ),
+            *_part_columns(first, stages.unit),
+            Column(key=f"{second}_total", heading=f"{second}: {stages.unit}", kind="count"),
+            *_part_columns(third, stages.unit),
             Column(key="times", heading=f"{third} against {first}", kind="times"),
         ),
         rows=tuple(
@@ -138,6 +132,15 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
     )  # fmt: skip
 
 
+def _part_columns(model: str, unit: str) -> tuple[Column, ...]:
+    return (
+        Column(key=f"{model}_stages", heading=f"{model}: stage", kind="names"),
+        Column(key=f"{model}_layers", heading="layers", kind="count"),
+        Column(key=f"{model}_total", heading=unit, kind="count"),
+        Column(key=f"{model}_share", heading="share", kind="share"),
+    )
+
+
 def _part_cells(total: int, part: Part) -> Row:
     return {
         "stages": part.stages,
@@ -149,6 +152,34 @@ def _part_cells(total: int, part: Part) -> Row:
 
 def _ratio(over: tuple[int, Part] | None, under: tuple[int, Part] | None) -> Fraction | None:
     return Fraction(over[1].total, under[1].total) if over and under else None
+
+
+class LargeMaps(Struct, frozen=True, kw_only=True):
+    """The feature maps that make the difference between two networks."""
+
+    size: str
+    """The smallest of them."""
+    first: float
+    """Of the first network's work, what it does on maps of this size and larger."""
+    third: float
+
+
+def large_maps(stages: Stages, first: str, third: str) -> LargeMaps:
+    """The sizes down to the last at which one network takes more of the other than it does in all."""
+    networks = {network.model: network for network in stages.models}
+    totals = {
+        model: {part.size: part.total for part in networks[model].parts if part.size != FULLY_CONNECTED}
+        for model in (first, third)
+    }
+    overall = Fraction(networks[third].total, networks[first].total)
+    both = [size for size in stages.sizes if size in totals[first] and size in totals[third]]
+    size = [size for size in both if Fraction(totals[third][size], totals[first][size]) > overall][-1]
+    upto = stages.sizes[: stages.sizes.index(size) + 1]
+    shares = {
+        model: sum(totals[model].get(each, 0) for each in upto) / networks[model].total
+        for model in (first, third)
+    }
+    return LargeMaps(size=size, first=shares[first], third=shares[third])
 
 
 class Fits(Struct, frozen=True, kw_only=True):

@@ -210,6 +210,7 @@ def test_the_command_checks_and_rebuilds(reports, capsys):
         (["--html", "page.html", "resnet43"], "no model named 'resnet43'"),
         (["--html", "page.html", "resnet34", "--check"], "give one of them"),
         (["--html", "nowhere/page.html", "resnet34"], "create it first"),
+        (["--check", "--convention", "flops"], "belong to --html"),
         (["--check", "--folder", "nowhere"], "there are no reports in nowhere"),
         (["--folder", "pyproject.toml"], "could not make the folder"),
     ],

@@ -422,7 +422,9 @@
     table.on("tableBuilt", () => { named(rows.length); filter(); });
     table.on("dataFiltered", (_, shown) => said(shown.length));
     table.on("dataSorted", (sorters) => {
-      if (sorters.length) at("said").textContent = `sorted by ${sorters[0].column.getDefinition().title}, ${sorters[0].dir === "asc" ? "ascending" : "descending"}`;
+      if (!sorters.length) return;
+      const heading = at(`by-${sorters[0].field}`).textContent;
+      at("said").textContent = `sorted by ${heading}, ${sorters[0].dir === "asc" ? "ascending" : "descending"}`;
     });
   }
 

@@ -8,7 +8,7 @@ from resflops.report.markdown import filled, shown
 from resflops.report.material import DATA, Material
 from resflops.report.page import Document, Page
 from resflops.report.pages.models import conventions_table
-from resflops.report.pages.reproduction import SENTENCE, stage_picture
+from resflops.report.pages.reproduction import SENTENCE, by_stage, stage_picture
 from resflops.report.pictures.ratios import Ratios
 
 __all__ = ["PATH", "index"]
@@ -42,6 +42,7 @@ def index(
         "printed": evidence.printed_verdict(material, residual.model, relative_to=vgg.model),
         "agrees": evidence.AGREES,
         "conventions": conventions_table([residual, vgg]),
+        "large": evidence.large_maps(by_stage(material), residual.model, vgg.model),
         "picture": shown(picture, path=PATH),
         "pages": pages,
         "lacking": lacking,

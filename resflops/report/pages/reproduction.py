@@ -58,6 +58,7 @@ def _build(material: Material) -> tuple[Document, ...]:
         "cheaper": Fraction(vgg.macs, residual.macs),
         "part": Fraction(residual.macs, vgg.macs),
         "plain_part": Fraction(plain.macs, vgg.macs),
+        "large": evidence.large_maps(by_stage(material), residual.model, vgg.model),
         "picture": shown(picture, path=PATH),
         "sentence": evidence.sentence_table(material, SENTENCE),
         "by_stage": evidence.stage_table(by_stage(material), *SENTENCE),

@@ -107,7 +107,11 @@ def draw(data: Profile, theme: Theme) -> Figure:
 
 
 def _of(part: int, whole: int) -> str:
-    return rounded(whole) if part == whole else f"{rounded(part)} of {rounded(whole)} in these layers"
+    return (
+        rounded(whole)
+        if rounded(part) == rounded(whole)
+        else f"{rounded(part)} of {rounded(whole)} in these layers"
+    )
 
 
 def _bars(values: list[int]) -> Path:
