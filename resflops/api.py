@@ -9,8 +9,9 @@ from torch import nn
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.conventions import convention as known_convention
 from resflops.cost import Cost, check_prices_gradients, cost_of
-from resflops.crosschecking import TIME_LIMIT, environment, peers_named, reconcile_model
+from resflops.crosschecking import environment, peers_named, reconcile_model
 from resflops.errors import UsageError
+from resflops.peers import TIME_LIMIT
 from resflops.reconciliation import CrossCheck
 from resflops.records import Trace
 from resflops.sources import find
@@ -49,6 +50,7 @@ def count(
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     convention: str = DEFAULT_CONVENTION,
     backward: bool = False,
+    nonzero: bool = False,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> Cost:
     """What one forward pass costs.
@@ -69,18 +71,30 @@ def count(
     >>> cost.backward.input_macs, cost.backward.weight_macs
     (3545747456, 3663761408)
 
+    With ``nonzero`` the multiply-accumulates of pruned weights are counted apart, as
+    ``cost.nonzero_macs``, beside the dense ones.
+
+    >>> layer = torch.nn.Linear(4, 5)
+    >>> torch.nn.init.eye_(layer.weight).count_nonzero().item()
+    4
+    >>> cost = resflops.count(layer, (7, 4), nonzero=True)
+    >>> cost.macs, cost.nonzero_macs
+    (140, 28)
+
     Args:
         model: any module on any device, or a trace of one.
         inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
         convention: what ``total`` counts; ``resflops conventions`` lists them.
         backward: whether to count the backward pass as well, as ``cost.backward``.
+        nonzero: whether to count the zeros in the weights, which must have values for it.
         keyword_inputs: what the model takes by keyword.
 
     Raises:
         UnknownConventionError: there is no convention of that name.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
-        UsageError: the convention does not say what a backward pass counts.
+        UsageError: the convention does not say what a backward pass counts; or ``nonzero`` of a
+            model on the meta device, or of a trace that was recorded without it.
     """
     chosen = known_convention(convention)
     if backward:
@@ -88,8 +102,13 @@ def count(
     if isinstance(model, Trace):
         if inputs or keyword_inputs:
             raise UsageError("a trace is counted as it was recorded; give inputs to resflops.trace() instead")
+        if nonzero and model.weights is None:
+            raise UsageError(
+                f"the trace of {model.model} does not know the zeros in the weights; trace the model "
+                "with nonzero=True"
+            )
         return cost_of(model, convention_name=convention, backward=backward)
-    traced = trace(model, *inputs, **keyword_inputs)
+    traced = trace(model, *inputs, nonzero=nonzero, **keyword_inputs)
     return cost_of(traced, convention_name=convention, backward=backward)
 
 

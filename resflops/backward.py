@@ -328,6 +328,9 @@ def _takes(record: OpRecord) -> frozenset[int] | None:
     """The operands that can have a gradient at all; None is every one."""
     if not record.history or record.op in STOPS or not record.dtype.startswith(_FLOATING):
         return frozenset()
+    if record.attributes.get("quantised"):
+        # A layer quantised on the fly gives floats, and has no backward pass even so.
+        return frozenset()
     rule = GRADIENTS.get(record.op)
     return rule.takes if rule else MOVED.get(record.op)
 

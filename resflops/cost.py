@@ -11,6 +11,7 @@ from resflops.frames import frame_of
 from resflops.layers import LayerRow, layer_rows
 from resflops.records import OpRecord, Trace, Work, sum_of
 from resflops.rules import FREE, RULES
+from resflops.sparsity import nonzero_macs_of
 from resflops.storage import Stored
 from resflops.uncounted import UncountedOp, uncounted_ops
 
@@ -55,6 +56,32 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     def macs(self) -> int:
         """Multiply-accumulates of all counted ops, under every convention the same."""
         return sum(work.macs for work in self.works if work)
+
+    @cached_property
+    def nonzero_macs(self) -> int | None:
+        """Multiply-accumulates with a weight that is not zero; None if they were not asked for.
+
+        Where a weight's values are not known (``nonzero_unknown``), it is taken as dense.
+        """
+        macs = self._nonzero_macs
+        return None if macs is None else sum(macs)
+
+    @cached_property
+    def nonzero_unknown(self) -> tuple[str, ...]:
+        """Layers with MACs whose weights are computed, so that their zeros are not known, each once."""
+        unknown = [place for place, each in (self.trace.weights or {}).items() if each.nonzero is None]
+        return tuple(
+            dict.fromkeys(
+                self.trace.ops[place].layer
+                for place in unknown
+                if (work := self.works[place]) is not None and work.macs
+            )
+        )
+
+    @cached_property
+    def _nonzero_macs(self) -> tuple[int, ...] | None:
+        weights = self.trace.weights
+        return None if weights is None else nonzero_macs_of(self.trace.ops, self.works, weights)
 
     @property
     def params(self) -> int:
@@ -103,7 +130,7 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     @cached_property
     def layers(self) -> tuple[LayerRow, ...]:
         """One row for each layer and op; the rows' params, macs and totals add up to the cost's."""
-        return layer_rows(self.trace, self.works, self.prices, self.priced_by)
+        return layer_rows(self.trace, self.works, self.prices, self.priced_by, nonzero=self._nonzero_macs)
 
     @cached_property
     def backward(self) -> Backward | None:

@@ -41,6 +41,8 @@ class LayerRow(Struct, frozen=True, kw_only=True):
     """Of the model's total, 0 to 1."""
     counted: bool
     """False where the op did work and has no rule."""
+    nonzero_macs: int | None = None
+    """Those of ``macs`` with a weight that is not zero; None if they were not asked for."""
     receptive_field: Shape | None = None
     effective_stride: Shape | None = None
     formula: str
@@ -65,6 +67,7 @@ class StageRow(Struct, frozen=True, kw_only=True):
     total: int
     share: float
     counted: bool
+    nonzero_macs: int | None = None
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -81,9 +84,22 @@ class Holding(Struct, frozen=True, kw_only=True):
 
 
 def layer_rows(
-    trace: Trace, works: tuple[Work | None, ...], prices: tuple[int | None, ...], using: Convention
+    trace: Trace,
+    works: tuple[Work | None, ...],
+    prices: tuple[int | None, ...],
+    using: Convention,
+    *,
+    nonzero: tuple[int, ...] | None = None,
 ) -> tuple[LayerRow, ...]:
-    """The rows of a priced trace. Free ops make no row unless they are priced, uncounted ones do."""
+    """The rows of a priced trace. Free ops make no row unless they are priced, uncounted ones do.
+
+    Args:
+        trace: the ops.
+        works: op for op.
+        prices: op for op.
+        using: the convention of the prices.
+        nonzero: multiply-accumulates with a weight that is not zero, op for op.
+    """
     total = sum(price for price in prices if price)
     groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[int]] = {}
     for index, record in enumerate(trace.ops):
@@ -98,9 +114,12 @@ def layer_rows(
         record = trace.ops[first]
         rows.append(
             _row(record, works[first], prices[first], fields[first], using,
+                 nonzero=sum(nonzero[index] for index in indices) if nonzero else None,
                  calls=len(indices), held=unspent.pop(record.layer, Holding()), whole=total)
         )  # fmt: skip
-    rows += [_uncalled(path, held) for path, held in unspent.items() if held != Holding()]
+    rows += [
+        _uncalled(path, held, 0 if nonzero else None) for path, held in unspent.items() if held != Holding()
+    ]
     return tuple(rows)
 
 
@@ -120,6 +139,7 @@ def _row(
     field: Field | None,
     using: Convention,
     *,
+    nonzero: int | None,
     calls: int,
     held: Holding,
     whole: int,
@@ -145,6 +165,7 @@ def _row(
         total=cost * calls,
         share=cost * calls / whole if whole else 0.0,
         counted=work is not None,
+        nonzero_macs=nonzero,
         receptive_field=field.size if field else None,
         effective_stride=field.stride if field and not field.whole else None,
         formula=formula(record, done, using.prices_of(record.op), price=cost, calls=calls),
@@ -155,11 +176,11 @@ def _sizes(value: object) -> Shape | None:
     return value if isinstance(value, tuple) else None
 
 
-def _uncalled(path: str, held: Holding) -> LayerRow:
+def _uncalled(path: str, held: Holding, nonzero: int | None) -> LayerRow:
     return LayerRow(
         name=path, op="", calls=0, input_shape=(), output_shape=(), params=held.params,
         trainable=held.trainable, frozen=held.frozen, buffers=held.buffers, macs=0, total=0, share=0.0,
-        counted=True, formula="",
+        counted=True, formula="", nonzero_macs=nonzero,
     )  # fmt: skip
 
 
@@ -191,6 +212,9 @@ def _added(named: Iterable[tuple[str, LayerRow]]) -> tuple[StageRow, ...]:
             total=sum(row.total for row in rows),
             share=sum(row.share for row in rows),
             counted=all(row.counted for row in rows),
+            nonzero_macs=None
+            if any(row.nonzero_macs is None for row in rows)
+            else sum(row.nonzero_macs or 0 for row in rows),
         )
         for name, rows in groups.items()
     )

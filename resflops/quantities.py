@@ -306,5 +306,5 @@ def _uses(record: OpRecord, module: ModuleRecord | None, name: str) -> int:
     if module is None or not record.output_shape:
         return 0
     batch, _, *points = (*record.output_shape, 1)[: max(len(record.output_shape), 2)]
-    positions = batch * prod(points) if "Conv" in module.cls else batch
+    positions = batch * prod(points) if "Conv" in module.cls.rpartition(".")[2] else batch
     return positions * sum(tensor.elements for tensor in module.parameters if tensor.name == name)

@@ -35,12 +35,13 @@ def receptive_fields(trace: Trace) -> tuple[Field | None, ...]:
     """
     fields: list[Field | None] = []
     start = _input_field(trace)
-    for record in trace.ops:
-        arriving = [
-            start if producer == MODEL_INPUT else fields[producer]
-            for producer in record.producers
-            if producer >= MODEL_INPUT
-        ]
+    # Ops that make a weight of other weights, as a pruned layer's mask does: they see no input.
+    apart: set[int] = set()
+    for place, record in enumerate(trace.ops):
+        seen = [made for made in record.producers if made >= MODEL_INPUT and made not in apart]
+        if record.producers and not seen:
+            apart.add(place)
+        arriving = [start if made == MODEL_INPUT else fields[made] for made in seen]
         known = [field for field in arriving if field is not None]
         fields.append(_next(record, _widest(known)) if known and len(known) == len(arriving) else None)
     return tuple(fields)

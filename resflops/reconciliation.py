@@ -266,7 +266,7 @@ PRODUCTS = frozenset(("matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"))
 
 def family_of(record: OpRecord, module: ModuleRecord | None) -> str:
     """The kind of work that an op is, as a cause is named after it."""
-    in_attention = module is not None and "attention" in f"{module.cls} {module.base}".lower()
+    in_attention = _is_attention(module)
     if record.op == "scaled_dot_product_attention" or (record.op in PRODUCTS and in_attention):
         return "attention"
     if record.op == "linear":
@@ -280,6 +280,11 @@ def family_of(record: OpRecord, module: ModuleRecord | None) -> str:
         if record.op.startswith(beginnings):
             return family
     return record.op
+
+
+def _is_attention(module: ModuleRecord | None) -> bool:
+    # By its name: attention that is written by hand has no base in torch.nn.
+    return module is not None and "attention" in f"{module.cls} {module.base}".lower()
 
 
 def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
@@ -321,7 +326,7 @@ def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
 
 def _missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
     parent = trace.module_at.get(module.path.rpartition(".")[0])
-    if any(each is not None and each.base == "MultiheadAttention" for each in (module, parent)):
+    if any(_is_attention(each) for each in (module, parent)):
         return "attention weights missed"
     if not called and module.leaf:
         return "parameters of modules that are never called"

@@ -29,6 +29,7 @@ __all__ = [
     "Shape",
     "TensorRecord",
     "Trace",
+    "Weights",
     "Work",
     "sum_of",
 ]
@@ -110,7 +111,7 @@ class ModuleRecord(Struct, frozen=True, kw_only=True, gc=False):
     path: str
     """Dotted path; ``""`` is the model itself."""
     cls: str
-    """Name of its class."""
+    """Name of its class, with its module in front where it is called as a class of ``torch.nn`` is."""
     base: str = ""
     """Its nearest base class in ``torch.nn``, such as ``Conv2d``; ``""`` for a plain ``Module``."""
     leaf: bool = False
@@ -163,6 +164,14 @@ def sum_of(works: Iterable[Work]) -> Work:
     return Work(**totals)
 
 
+class Weights(Struct, frozen=True, kw_only=True, gc=False):
+    """The weights that one op was given, biases not among them."""
+
+    elements: int
+    nonzero: int | None
+    """How many of them are not zero; None where they are computed in a way that is not followed."""
+
+
 class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """All ops of one forward pass, in order, with the modules that ran: data, no tensors.
 
@@ -185,6 +194,8 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """Whether ``producers`` tell trainable parameters from constants; older records do not."""
     outputs: tuple[int, ...] = ()
     """The ops that made what the model gave back, as far as its containers could be looked into."""
+    weights: dict[int, Weights] | None = None
+    """Place of an op -> the zeros in its weights; None where they were not asked for."""
 
     @property
     def params(self) -> int:

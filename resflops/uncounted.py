@@ -18,7 +18,7 @@ class UncountedOp(Struct, frozen=True, kw_only=True):
     layer: str
     """Where it was called first."""
     elements: int
-    """Elements of its outputs over all calls: how much data it touched."""
+    """Elements of its outputs over all calls, or of its inputs if it gave none: how much data it touched."""
 
 
 def uncounted_ops(trace: Trace, counts: Sequence[object | None]) -> tuple[UncountedOp, ...]:
@@ -40,4 +40,4 @@ def uncounted_ops(trace: Trace, counts: Sequence[object | None]) -> tuple[Uncoun
 
 
 def _elements(records: list[OpRecord]) -> int:
-    return sum(prod(shape) for record in records for shape in record.output_shapes)
+    return sum(prod(shape) for record in records for shape in record.output_shapes or record.input_shapes)

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import resflops
 from resflops.conventions import CONVENTIONS, Convention, register_convention
@@ -79,6 +80,12 @@ def test_three_3x3_in_a_row_see_what_one_7x7_sees():
     single = nn.Conv2d(4, 4, 7, padding=3)
     assert resflops.count(stacked, (1, 4, 32, 32)).layers[-1].receptive_field == (7, 7)
     assert resflops.count(single, (1, 4, 32, 32)).layers[-1].receptive_field == (7, 7)
+
+
+def test_a_weight_that_is_computed_hides_no_receptive_field():
+    model = nn.Sequential(nn.Conv2d(4, 4, 3), prune.identity(nn.Conv2d(4, 4, 3), "weight"))
+    row = resflops.count(model, (1, 4, 32, 32)).layers[-1]
+    assert (row.op, row.receptive_field) == ("conv2d", (5, 5))
 
 
 @pytest.mark.parametrize(

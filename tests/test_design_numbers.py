@@ -52,11 +52,11 @@ def test_a_trace_on_shapes_equals_one_taken_from_a_real_run(spec):
 
 @pytest.mark.parametrize("spec", NETWORKS)
 def test_every_built_in_network_is_counted_completely_without_a_fallback(spec):
-    from resflops.tracing.modules import modules_by_path
+    from resflops.tracing.modules import Modules
     from resflops.tracing.recorder import Recorder
 
     model = resflops.load(spec)
-    recorder = Recorder(modules_by_path(model))
+    recorder = Recorder(Modules(model))
     with torch.no_grad(), recorder:
         model(torch.empty(usual_input(spec), device="meta"))
     assert recorder.fallbacks == []

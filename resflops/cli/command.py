@@ -19,6 +19,7 @@ __all__ = [
     "add_input",
     "add_model_input",
     "add_no_progress",
+    "add_nonzero",
     "add_output",
     "add_training",
     "read_shape",
@@ -88,6 +89,16 @@ def add_training(parser: Parser) -> None:
         action="store_true",
         help="count the backward pass too: the gradients of trainable parameters, and of what lies between "
         "them and the output",
+    )
+
+
+def add_nonzero(parser: Parser) -> None:
+    """The option that counts the zeros in the weights besides."""
+    parser.add_argument(
+        "--nonzero",
+        action="store_true",
+        help="count also the MACs whose weight is not zero, as in a pruned model; it is built with its "
+        "weights for that",
     )
 
 

@@ -117,7 +117,11 @@ def _result(one: _Wanted, given: argparse.Namespace) -> Entry | Failed:
     try:
         found = find(one.spec)
         cost = count_found(
-            found, input_shape=given.input, convention=given.convention, backward=_with_backward(given)
+            found,
+            input_shape=given.input,
+            convention=given.convention,
+            backward=_with_backward(given),
+            nonzero=bool(getattr(given, "nonzero", False)),
         )
         return entry(found, cost)
     except ResflopsError as error:

@@ -9,15 +9,13 @@ from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
-from resflops.peers import PEERS, Peer, peer
+from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
 from resflops.reconciliation import CrossCheck, Reconciliation
 from resflops.sources import expand, find
 from resflops.tables import crosscheck_table
 from resflops.tables.table import Note
 
 __all__ = ["COMMAND"]
-
-SECONDS = 300
 
 
 def _add_arguments(parser: Parser) -> None:
@@ -43,8 +41,8 @@ def _add_arguments(parser: Parser) -> None:
         "--time-limit",
         metavar="SECONDS",
         type=whole_number("--time-limit"),
-        default=SECONDS,
-        help=f"how long a peer may take for one model; {SECONDS} if not given",
+        default=TIME_LIMIT,
+        help=f"how long a peer may take for one model; {TIME_LIMIT} if not given",
     )
     parser.add_argument(
         "--strict",

@@ -6,6 +6,7 @@ from resflops.cli.command import (
     Command,
     Parser,
     add_model_input,
+    add_nonzero,
     add_output,
     add_strict,
     add_training,
@@ -33,6 +34,7 @@ def _add_arguments(parser: Parser) -> None:
     )
     add_model_input(parser)
     add_training(parser)
+    add_nonzero(parser)
     add_strict(parser)
     add_output(parser)
 

@@ -2,7 +2,15 @@
 
 import argparse
 
-from resflops.cli.command import Command, Parser, add_model_input, add_output, add_strict, add_training
+from resflops.cli.command import (
+    Command,
+    Parser,
+    add_model_input,
+    add_nonzero,
+    add_output,
+    add_strict,
+    add_training,
+)
 from resflops.cli.counting import counted, status_of
 from resflops.cli.output import write
 from resflops.cli.status import INTERRUPTED
@@ -32,6 +40,7 @@ def _add_arguments(parser: Parser) -> None:
         type=Measurements.load,
         help="set the times in these files, which resflops bench --save has written, beside the costs",
     )
+    add_nonzero(parser)
     add_strict(parser)
     add_output(parser)
 

@@ -6,6 +6,6 @@
 """
 
 from resflops.crosschecking.process import Failure, run_apart
-from resflops.crosschecking.running import TIME_LIMIT, environment, peers_named, reconcile_model
+from resflops.crosschecking.running import environment, peers_named, reconcile_model
 
-__all__ = ["TIME_LIMIT", "Failure", "environment", "peers_named", "reconcile_model", "run_apart"]
+__all__ = ["Failure", "environment", "peers_named", "reconcile_model", "run_apart"]

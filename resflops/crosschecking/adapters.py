@@ -36,10 +36,6 @@ Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Said]
 ADAPTERS: dict[str, Adapter] = {}
 
 
-class CannotTakeError(Exception):
-    """The peer's interface has no way to give it these inputs."""
-
-
 def adapter(peer: str) -> Callable[[Adapter], Adapter]:
     """Register a function as the way to ask a peer.
 
@@ -61,9 +57,16 @@ def _positional(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any])
     if not kwargs:
         return args
     bound = inspect.signature(model.forward).bind(*args, **kwargs)
-    bound.apply_defaults()
     if bound.kwargs:
-        raise CannotTakeError(f"it takes no keyword inputs, and {', '.join(bound.kwargs)} has to be one")
+        given, bound.arguments = dict(bound.arguments), {}
+        # Defaults fill the places before the last input that is given, and no others: a forward
+        # that is wrapped may pass its own.
+        last = max(place for place, name in enumerate(bound.signature.parameters) if name in given)
+        for place, (name, parameter) in enumerate(bound.signature.parameters.items()):
+            if place <= last:
+                bound.arguments[name] = given.get(name, parameter.default)
+    if bound.kwargs:
+        raise ValueError(f"it takes no keyword inputs, and {', '.join(bound.kwargs)} has to be one")
     return bound.args
 
 

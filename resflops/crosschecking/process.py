@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from typing import IO, Any
@@ -111,8 +110,9 @@ def _result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
     except ModuleNotFoundError as error:
         return Failure(reason=f"no module named {error.name!r}", missing=error.name or "")
     except BaseException as error:  # noqa: BLE001 - whatever a peer does to its process is a result
-        lines = traceback.format_exception_only(error)
-        return Failure(reason=" ".join("".join(lines).split())[:LAST_WORDS])
+        words = " ".join(str(error).split())
+        name = type(error).__name__
+        return Failure(reason=(f"{name}: {words}" if words else name)[:LAST_WORDS])
 
 
 def _read_all(source: int, *, until: float) -> bytes | None:

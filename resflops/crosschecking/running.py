@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 
 from resflops.crosschecking.adapters import ADAPTERS, Said
 from resflops.crosschecking.process import Failure, run_apart
 from resflops.errors import TraceError
-from resflops.peers import PEERS, Peer, peer
+from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import Reconciliation, reconciled
 from resflops.records import Trace
@@ -19,10 +20,7 @@ from resflops.tracing import trace
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.twins import on_cpu
 
-__all__ = ["TIME_LIMIT", "environment", "peers_named", "reconcile_model"]
-
-TIME_LIMIT = 300.0
-"""Seconds that a peer may take for one model."""
+__all__ = ["environment", "peers_named", "reconcile_model"]
 
 CPU = torch.device("cpu")
 
@@ -69,7 +67,7 @@ def reconcile_model(
     with _evaluating(model):
         traced = trace(model, *args, **kwargs)
         if spec:
-            traced = _named(traced, spec)
+            traced = replace(traced, model=spec)
         runnable: nn.Module | None = None
         for each in peers:
             version = installed_version(each)
@@ -137,12 +135,6 @@ def _not_installed(each: Peer) -> str:
             "name thop, and the one installed last hides the other"
         )
     return f"not installed: pip install {each.distribution}"
-
-
-def _named(traced: Trace, spec: str) -> Trace:
-    from msgspec.structs import replace
-
-    return replace(traced, model=spec)
 
 
 @contextmanager

@@ -25,6 +25,9 @@ from resflops.gradients import (
     fourier as _fourier,
 )
 from resflops.gradients import (
+    linalg as _linalg,
+)
+from resflops.gradients import (
     loss as _loss,
 )
 from resflops.gradients import (
@@ -71,5 +74,5 @@ __all__ = [
     "joint_gradient_rule",
 ]
 
-del _attention, _conv, _elementwise, _fourier, _loss, _matmul, _movement, _norm, _pool
+del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _norm, _pool
 del _recurrent, _reduction, _sampling, _stops

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from resflops.errors import DuplicateError
 from resflops.records import OpRecord, Work
+from resflops.rules import op_name
 
 __all__ = [
     "GRADIENTS",
@@ -25,7 +26,7 @@ Needed = tuple[int, ...]
 the last input those of the weight and the bias that are not among them."""
 
 OperandFunction = Callable[[OpRecord, int], Work]
-JointFunction = Callable[[OpRecord, Needed], tuple[Work, ...]]
+JointFunction = Callable[[OpRecord, Needed], tuple[Work, ...] | None]
 SomeOperandFunction = TypeVar("SomeOperandFunction", bound=OperandFunction)
 SomeJointFunction = TypeVar("SomeJointFunction", bound=JointFunction)
 
@@ -34,7 +35,8 @@ class GradientRule(Struct, frozen=True, kw_only=True):
     """What the gradients for an op's operands take."""
 
     work: JointFunction
-    """From the record and the operands that need one, the work for each of them."""
+    """From the record and the operands that need one, the work for each of them; None if it has no
+    rule for this use of the op."""
     takes: frozenset[int] | None = None
     """The operands that can have a gradient at all; None is every one."""
     summary: str
@@ -51,7 +53,7 @@ STOPS: dict[str, str] = {}
 
 
 def gradient_rule(
-    *ops: str, takes: tuple[int, ...] | None = None, summary: str = ""
+    *ops: str | type, takes: tuple[int, ...] | None = None, summary: str = ""
 ) -> Callable[[SomeOperandFunction], SomeOperandFunction]:
     """Register a function of a record and an operand as the gradient rule of ops.
 
@@ -59,7 +61,7 @@ def gradient_rule(
     that needs one, for input 1.
 
     Args:
-        ops: op names, such as ``conv2d``.
+        ops: op names, such as ``conv2d``, or classes, as in :func:`resflops.rule`.
         takes: the operands that can have a gradient; all if not given.
         summary: one line on what it counts; the docstring's first line if not given.
 
@@ -79,7 +81,7 @@ def gradient_rule(
 
 
 def joint_gradient_rule(
-    *ops: str, takes: tuple[int, ...] | None = None, summary: str = ""
+    *ops: str | type, takes: tuple[int, ...] | None = None, summary: str = ""
 ) -> Callable[[SomeJointFunction], SomeJointFunction]:
     """Register a rule for ops whose gradients share work: it is given all operands that need one.
 
@@ -119,8 +121,8 @@ def stops_gradient(reason: str, *ops: str) -> None:
         STOPS[op] = reason
 
 
-def _claim(ops: tuple[str, ...], rule: GradientRule) -> None:
-    for op in ops:
+def _claim(ops: tuple[str | type, ...], rule: GradientRule) -> None:
+    for op in map(op_name, ops):
         _check(op)
         GRADIENTS[op] = rule
 

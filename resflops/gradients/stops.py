@@ -39,3 +39,9 @@ stops_gradient(
     "_functional_assert_async", "sym_constrain_range", "sym_constrain_range_for_size", "sym_size",
     "sym_stride", "sym_numel", "sym_storage_offset",
 )  # fmt: skip
+stops_gradient(
+    "it is a quantised layer or product, which torch has no backward pass for",
+    "conv1d_relu", "conv2d_relu", "conv3d_relu", "linear_relu", "quantized.cat", "_scaled_mm",
+    "_weight_int4pack_mm", "_weight_int8pack_mm",
+)  # fmt: skip
+stops_gradient("it leaves torch, and autograd with it", "numpy", "__array__", "__dlpack__")

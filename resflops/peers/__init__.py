@@ -17,6 +17,15 @@ from resflops.peers import (  # noqa: F401 - registers the peers
     torchprofile,
     ultralytics_thop,
 )
-from resflops.peers.registry import PEERS, CountsParameters, Defect, Peer, peer, register_peer
+from resflops.peers.registry import PEERS, TIME_LIMIT, CountsParameters, Defect, Peer, peer, register_peer
 
-__all__ = ["CONVENTIONS", "PEERS", "CountsParameters", "Defect", "Peer", "peer", "register_peer"]
+__all__ = [
+    "CONVENTIONS",
+    "PEERS",
+    "TIME_LIMIT",
+    "CountsParameters",
+    "Defect",
+    "Peer",
+    "peer",
+    "register_peer",
+]

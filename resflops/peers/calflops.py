@@ -53,6 +53,7 @@ CALFLOPS = register_peer(
             ),
         ),
         limits=(
+            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
             "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
             "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
         ),

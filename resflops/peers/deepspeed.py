@@ -46,6 +46,7 @@ DEEPSPEED = register_peer(
             ),
         ),
         limits=(
+            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
             "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
         ),
         defects=(

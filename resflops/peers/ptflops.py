@@ -108,6 +108,7 @@ PTFLOPS = register_peer(
             ),
         ),
         limits=(
+            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
             "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
         ),
         defects=(
@@ -122,6 +123,7 @@ PTFLOPS = register_peer(
                 issue="sovrasov/flops-counter.pytorch#101",
             ),
             Defect(what="a class derived from one that it knows counts nothing"),
+            Defect(what="where timm is installed, a hook for its Attention hides the linear layers in it"),
             Defect(what="the operator @ counts nothing, unlike torch.matmul"),
             Defect(what="parameters that require no gradient are left out"),
         ),

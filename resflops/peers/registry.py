@@ -7,7 +7,11 @@ from msgspec import Struct
 from resflops.conventions import CONVENTIONS, Convention, register_convention
 from resflops.errors import DuplicateError, UsageError, near
 
-__all__ = ["PEERS", "CountsParameters", "Defect", "Peer", "peer", "register_peer"]
+__all__ = ["PEERS", "TIME_LIMIT", "CountsParameters", "Defect", "Peer", "peer", "register_peer"]
+
+
+TIME_LIMIT = 300
+"""Seconds that a peer may take for one model, if nothing else is said."""
 
 
 class Defect(Struct, frozen=True, kw_only=True):

@@ -36,9 +36,9 @@ from resflops.rules import (
 from resflops.rules import (
     reduction as _reduction,
 )
-from resflops.rules.registry import FREE, RULES, Factors, Rule, free, rule
+from resflops.rules.registry import CLASSES, FREE, RULES, Factors, Rule, free, op_name, rule
 
-__all__ = ["FREE", "RULES", "Factors", "Rule", "free", "rule"]
+__all__ = ["CLASSES", "FREE", "RULES", "Factors", "Rule", "free", "op_name", "rule"]
 
 del (
     _attention,

@@ -37,9 +37,13 @@ def adaptive_avg_pool(record: OpRecord) -> Work:
 
 
 def _window(record: OpRecord) -> int:
-    kernel = record.attributes["kernel"]
+    """Elements of a window; one that is larger than the input, as ceil mode allows, has no more than that."""
+    kernel, padding = record.attributes["kernel"], record.attributes.get("padding", ())
     assert isinstance(kernel, tuple)  # noqa: S101 - the tracer writes it so
-    return prod(kernel)
+    assert isinstance(padding, tuple)  # noqa: S101
+    sizes = record.input_shapes[0][-len(kernel) :]
+    around = padding or (0,) * len(kernel)
+    return prod(min(k, n + 2 * p) for k, n, p in zip(kernel, sizes, around, strict=True))
 
 
 def _adaptive_elements(record: OpRecord) -> int:

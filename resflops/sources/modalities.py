@@ -6,7 +6,7 @@ ones, and tensors without values cannot tell.
 """
 
 from collections.abc import Callable, Iterable
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +24,10 @@ MEL_FRAMES = 1000
 """Of a spectrogram, where the config does not say: ten seconds of hundredths."""
 IMAGE = 224
 """Height and width of an image, where the config does not say."""
+
+FRAMES = 16
+"""Of a video, where the config does not say."""
+_VIDEO_DIMENSIONS = 4
 
 TEXT_ALONE = "counted on text alone: images and sounds enter through tokens of their own"
 
@@ -86,6 +90,8 @@ def _names(config: Config, kind: type) -> tuple[list[str], tuple[str, ...]]:
                 wanted.update(names)
     if getattr(config, "is_encoder_decoder", False):
         wanted.add("decoder_input_ids")
+    # What its forward cannot do without, whatever the model calls its own.
+    wanted.update(name for name, parameter in accepted.items() if parameter.default is Parameter.empty)
     return [name for name in _SHAPES if name in wanted and name in accepted], notes
 
 
@@ -113,8 +119,13 @@ def _image(config: Config, _: int) -> Shape:
     return (*((frames,) if frames else ()), channels, height, width)
 
 
+def _video(config: Config, length: int) -> Shape:
+    image = _image(config, length)
+    return image if len(image) == _VIDEO_DIMENSIONS else (FRAMES, *image)
+
+
 def _spectrogram(config: Config, _: int) -> Shape:
-    parts = _parts(config, "audio_config")
+    parts = _parts(config, "audio_config", "encoder_config")
     bins = _first(parts, "num_mel_bins", "feature_projection_input_dim", "input_feat_per_channel") or 80
     positions = _first(parts, "max_source_positions")
     # Whisper's kind halves the frames, and has one position for each that is left.
@@ -123,7 +134,16 @@ def _spectrogram(config: Config, _: int) -> Shape:
 
 def _sound(config: Config, _: int) -> Shape:
     frames, bins = getattr(config, "max_length", None), getattr(config, "num_mel_bins", None)
-    return (frames, bins) if frames and bins else (SAMPLES,)
+    if frames and bins:
+        return frames, bins
+    # A codec of sounds has channels, as an image has.
+    channels = getattr(config, "audio_channels", None)
+    return (channels, SAMPLES) if channels else (SAMPLES,)
+
+
+def _series(config: Config, _: int) -> Shape:
+    channels = getattr(config, "num_input_channels", None)
+    return (config.context_length, channels) if channels else (config.context_length,)
 
 
 def _text(_: Config, length: int) -> Shape:
@@ -132,21 +152,24 @@ def _text(_: Config, length: int) -> Shape:
 
 _SHAPES: dict[str, Callable[[Config, int], Shape]] = {
     "pixel_values": _image,
-    "pixel_values_videos": _image,
+    "pixel_values_videos": _video,
     "input_features": _spectrogram,
     "input_values": _sound,
     "input_ids": _text,
     "decoder_input_ids": _text,
+    "qformer_input_ids": _text,
+    "past_values": _series,
 }
 """What is known, the main input before the others."""
 
-_TEXT = ("input_ids", "decoder_input_ids")
+_TEXT = ("input_ids", "decoder_input_ids", "qformer_input_ids")
 _FAMILIES = {
     "pixel_values": "image",
     "pixel_values_videos": "video",
     "input_features": "audio",
     "input_values": "audio",
     "input_ids": "text",
+    "past_values": "series",
 }
 
 

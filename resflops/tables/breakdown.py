@@ -7,7 +7,8 @@ from msgspec.structs import asdict
 
 from resflops.cost import Cost
 from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
-from resflops.tables.comparison import uncounted_note
+from resflops.tables.comparison import trace_notes, uncounted_note
+from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import Column, Figure, Note, Row, Table, convention_note, cost_heading
 from resflops.tables.training import backward_table, training_notes
 
@@ -42,7 +43,9 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
             convention_note(cost.priced_by),
             *([_hidden_note([layers[n] for n in sorted(idle)])] if idle else []),
             *([] if cost.complete else [uncounted_note(cost)]),
+            *trace_notes(cost),
             *training_notes([cost]),
+            *nonzero_notes([cost]),
         ),
         below=(
             *([_stages(cost)] if cost.trace.stages else []),
@@ -82,6 +85,7 @@ def _total(cost: Cost) -> Row:
         "frozen": cost.frozen,
         "buffers": cost.buffers,
         "macs": cost.macs,
+        "nonzero_macs": cost.nonzero_macs,
         "total": cost.total,
         "share": 1.0,
         "counted": cost.complete,
@@ -115,6 +119,7 @@ def _cost_columns(cost: Cost) -> tuple[Column, ...]:
             key="buffers", heading="buffers", kind="count", audience="all" if cost.buffers else "programs"
         ),
         Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
+        nonzero_column(asked=cost.nonzero_macs is not None),
         Column(
             key="total",
             heading=heading,
@@ -139,7 +144,7 @@ def _layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Co
     repeated = any(isinstance(row, LayerRow) and row.calls > 1 for row in shown)
     return (
         Column(key="name", heading="layer", empty="(the model itself)"),
-        Column(key="op", heading="op", empty="(never called)"),
+        Column(key="op", heading="op", empty="(no op of its own)"),
         Column(key="calls", heading="calls", kind="count", audience="all" if repeated else "programs"),
         Column(key="input_shape", heading="input", kind="shape", detail=3),
         Column(key="output_shape", heading="output", kind="shape"),

@@ -9,6 +9,7 @@ from resflops.cost import Cost
 from resflops.published import Agreement, PublishedFigure, agreement, figures_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
+from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import (
     Audience,
     Column,
@@ -22,7 +23,10 @@ from resflops.tables.table import (
 )
 from resflops.tables.training import TRAINING_FIGURES, training_cells, training_columns, training_notes
 
-__all__ = ["Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "uncounted_note", "verdicts"]
+__all__ = [
+    "Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "trace_notes", "uncounted_note",
+    "verdicts",
+]  # fmt: skip
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -84,6 +88,7 @@ def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ())
         notes=(
             convention_note(using),
             *training_notes([one.cost for one in entries]),
+            *nonzero_notes([one.cost for one in entries]),
             *(_variant_note(one) for one in entries if one.variant),
             *(
                 note
@@ -91,7 +96,7 @@ def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ())
                 for given in judged[one.cost.model]
                 for note in _verdict_notes(given, one)
             ),
-            *(_trace_note(one.cost, text) for one in entries for text in one.cost.trace.notes),
+            *(note for one in entries for note in trace_notes(one.cost)),
             *(uncounted_note(one.cost) for one in entries if not one.cost.complete),
             *notes,
         ),
@@ -162,6 +167,7 @@ def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
         "uncounted": to_builtins(cost.uncounted),
         "variant": one.variant,
         "execution": cost.trace.execution,
+        "nonzero_macs": cost.nonzero_macs,
         "error": "",
         "published": [_verdict_data(verdict) for verdict in judged],
         "published_macs": tuple(_printed(v) for v in judged if _is_about(v, "macs")),
@@ -176,7 +182,7 @@ def _failed_row(failed: Failed) -> Row:
 
 _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
-    "execution", "published", "published_macs", "published_params", *TRAINING_FIGURES,
+    "execution", "nonzero_macs", "published", "published_macs", "published_params", *TRAINING_FIGURES,
 )  # fmt: skip
 """What a model has that could be counted."""
 
@@ -200,6 +206,7 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
             key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
         ),
         Column(key="total", heading="≈", kind="rounded", audience="people"),
+        nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
         *(training_columns(cost) if training else ()),
         Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
         *(
@@ -260,9 +267,12 @@ def left_note(left: int) -> Note:
     )
 
 
-def _trace_note(cost: Cost, text: str) -> Note:
-    return Note(
-        text="{model}: {note}.", figures={"model": Figure("text", cost.model), "note": Figure("text", text)}
+def trace_notes(cost: Cost) -> tuple[Note, ...]:
+    """What a reader should know of how the model was traced."""
+    model = Figure("text", cost.model)
+    return tuple(
+        Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)})
+        for text in cost.trace.notes
     )
 
 

@@ -51,20 +51,20 @@ def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column,
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="input", heading="input", kind="shapes", audience="programs"),
         Column(key="peer", heading="peer", audience="programs"),
-        Column(key="convention", heading="convention"),
-        Column(key="version", heading="version", detail=2),
+        Column(key="peer_convention", heading="convention"),
+        Column(key="version", heading="version", detail=4),
         Column(key="verified", audience="programs"),
         Column(key="figure", heading="its figure", kind="count"),
-        Column(key="macs", heading="MACs (macs)", kind="count", exact_if="complete"),
-        Column(key="per_mac", heading="times", kind="count", audience=doubled),
+        Column(key="macs", heading="MACs (macs)", kind="count", exact_if="complete", detail=2),
+        Column(key="per_mac", heading="times", kind="count", audience=doubled, detail=2),
         Column(key="difference", heading="difference", kind="difference"),
         Column(key="unexplained", heading="unexplained", kind="difference"),
-        Column(key="peer_params", heading="its parameters", kind="count", detail=1),
+        Column(key="peer_params", heading="its parameters", kind="count", detail=3),
         Column(key="params", heading="parameters", kind="count", audience="programs"),
-        Column(key="params_difference", heading="parameter difference", kind="difference", detail=1),
-        Column(key="unexplained_params", heading="unexplained parameters", kind="difference", detail=1),
+        Column(key="params_difference", heading="parameter difference", kind="difference", detail=3),
+        Column(key="unexplained_params", heading="unexplained parameters", kind="difference", detail=3),
         Column(key="complete", audience="programs"),
-        Column(key="failure", heading="no figure", audience=failed, wraps=True, detail=3),
+        Column(key="failure", heading="no figure", audience=failed, wraps=True, detail=5),
     )
 
 
@@ -74,7 +74,7 @@ def _row(row: Reconciliation) -> Row:
         "model": row.model,
         "input": row.inputs,
         "peer": row.peer,
-        "convention": row.convention,
+        "peer_convention": row.convention,
         "version": row.version,
         "verified": row.verified,
         "figure": row.figure,
@@ -94,7 +94,7 @@ def _row(row: Reconciliation) -> Row:
 def _by_whom(several: Audience) -> tuple[Column, ...]:
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
-        Column(key="convention", heading="convention", repeats=False),
+        Column(key="peer_convention", heading="convention", repeats=False),
         Column(key="cause", heading="cause", wraps=True),
     )
 
@@ -106,14 +106,14 @@ def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
         columns=(
             *_by_whom(several),
             Column(key="amount", heading="counted more", kind="difference"),
-            Column(key="ops", heading="ops", kind="count"),
-            Column(key="layers", heading="layers", kind="count"),
-            Column(key="where", heading="where", kind="names", wraps=True, detail=1),
+            Column(key="ops", heading="ops", kind="count", detail=1),
+            Column(key="layers", heading="layers", kind="count", detail=1),
+            Column(key="where", heading="where", kind="names", wraps=True, detail=2),
         ),
         rows=tuple(
             {
                 "model": row.model,
-                "convention": row.convention,
+                "peer_convention": row.convention,
                 "cause": cause.name,
                 "amount": cause.amount,
                 "ops": cause.ops,
@@ -144,7 +144,7 @@ def _parameters(rows: Sequence[Reconciliation], several: Audience) -> Table:
         rows=tuple(
             {
                 "model": row.model,
-                "convention": row.convention,
+                "peer_convention": row.convention,
                 "cause": cause.name,
                 "amount": cause.amount,
                 "modules": tuple(name or "the model itself" for name in cause.modules),
@@ -161,7 +161,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
         title="Layer by layer",
         columns=(
             Column(key="model", heading="model", repeats=False, audience=several),
-            Column(key="convention", heading="convention", repeats=False),
+            Column(key="peer_convention", heading="convention", repeats=False),
             Column(key="layer", heading="layer", empty="(the model itself)"),
             Column(key="op", heading="op"),
             Column(key="calls", heading="calls", kind="count"),
@@ -171,7 +171,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
         rows=tuple(
             {
                 "model": row.model,
-                "convention": row.convention,
+                "peer_convention": row.convention,
                 "cause": cause.name,
                 **to_builtins(place),
             }

@@ -6,6 +6,7 @@ from typing import TypeVar
 from msgspec import to_builtins
 
 from resflops.conventions import CONVENTIONS, Convention, Prices
+from resflops.gradients import GRADIENTS, MOVED, STOPS
 from resflops.models.catalog import CHOICES, NETWORKS, Network
 from resflops.quantities import QUANTITIES
 from resflops.rules import FREE, RULES, Rule
@@ -188,13 +189,15 @@ def _price(prices: Prices) -> tuple[str, ...]:
 
 def ops_table() -> Table:
     """The table of ``resflops ops``: those with a rule, and those that are free."""
+    said = {op: (rule.summary, _gradient(op)) for op, rule in _rules()}
     return Table(
         title="Ops with a rule",
         columns=(
-            Column(key="work", heading="work", wraps=True),
+            Column(key="work", heading="work", wraps=True, repeats=False),
+            Column(key="gradient", heading="gradient, in the backward pass", wraps=True),
             Column(key="ops", heading="of the ops", kind="names", wraps=True),
         ),
-        rows=_summaries({op: rule.summary for op, rule in _rules()}, "work"),
+        rows=tuple({"ops": ops, "work": work, "gradient": back} for (work, back), ops in _grouped(said)),
         notes=(
             Note(
                 text="Any other op that does work is reported as uncounted, and totals without it bear a ≥.",
@@ -213,6 +216,15 @@ def ops_table() -> Table:
             ),
         ),
     )
+
+
+def _gradient(op: str) -> str:
+    """What an op's gradient takes, in one line."""
+    if rule := GRADIENTS.get(op):
+        return rule.summary
+    if op in MOVED:
+        return "Nothing: it is moved back."
+    return f"None: {STOPS[op]}." if op in STOPS else "No rule: listed as uncounted."
 
 
 def _summaries(texts: Mapping[str, str], key: str) -> tuple[dict[str, object], ...]:

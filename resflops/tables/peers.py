@@ -35,7 +35,7 @@ def peers_table() -> Table:
                 columns=(
                     Column(key="peer", heading="peer", repeats=False),
                     Column(key="defect", heading="what", wraps=True),
-                    Column(key="issue", heading="reported in", empty="–"),
+                    Column(key="issue", heading="reported in", empty="–", detail=1),
                 ),
                 rows=tuple(
                     {"peer": each.name, "defect": defect.what, "issue": defect.issue}

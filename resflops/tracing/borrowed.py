@@ -1,75 +1,61 @@
 """The user's model and process state, borrowed for a trace and given back as they were."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
-from operator import is_
+from operator import eq, is_
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from resflops.generators import same_generators
+from resflops.tracing.modules import Attributes, Modules
 
 __all__ = ["borrowed"]
 
-Attributes = dict[str, Any]
-
 
 @contextmanager
-def borrowed(modules: Iterable[nn.Module], *, keep_values: bool) -> Iterator[None]:
+def borrowed(modules: Modules, *, keep_values: bool) -> Iterator[None]:
     """Give back every attribute, parameter and buffer slot, and the random number generators.
+
+    A forward pass may set attributes on its modules, such as a cache of positions; after
+    a trace these would hold meta tensors.
 
     Args:
         modules: all modules of the model.
         keep_values: also give back the values of the buffers, which a real forward pass
             in training mode changes.
     """
-    modules = list(modules)
-    attributes = _attributes(modules)
-    saved = [each.copy() for each in attributes]
-    values = _buffer_values(modules) if keep_values else []
+    held = _Held(modules.attributes)
+    values = [(buffer, buffer.clone()) for buffer in modules.model.buffers()] if keep_values else []
     try:
         with same_generators():
             yield
     finally:
-        _restore_attributes(attributes, saved)
+        held.give_back()
         for buffer, value in values:
             with torch.no_grad():
                 buffer.copy_(value)
 
 
-def _attributes(modules: list[nn.Module]) -> list[Attributes]:
-    """Every dict in which a module keeps something.
+class _Held:
+    """What dicts hold."""
 
-    A forward pass may set attributes on its modules, such as a cache of positions; after
-    a trace these would hold meta tensors.
-    """
-    return [
-        attributes
-        for module in modules
-        for own in (module.__dict__,)
-        for attributes in (own, own.get("_parameters"), own.get("_buffers"), own.get("_modules"))
-        # A scripted module keeps its own in C++, behind something that is no dict.
-        if attributes and type(attributes) is dict
-    ]
+    def __init__(self, attributes: list[Attributes]) -> None:
+        self._attributes = attributes
+        self._before = list(map(dict.copy, attributes))
 
-
-def _restore_attributes(attributes: list[Attributes], saved: list[Attributes]) -> None:
-    # One pass in C over all values of all modules settles the usual case.
-    if list(map(len, attributes)) == list(map(len, saved)) and all(
-        map(is_, _values_of(attributes), _values_of(saved))
-    ):
-        return
-    for now, before in zip(attributes, saved, strict=True):
-        if len(now) != len(before) or not all(map(is_, now.values(), before.values())):
-            now.clear()
-            now.update(before)
+    def give_back(self) -> None:
+        """Make every dict hold again what it held."""
+        now, before = self._attributes, self._before
+        # One pass in C over all values of all modules settles the usual case.
+        if all(map(eq, map(len, now), map(len, before))) and all(map(is_, _values(now), _values(before))):
+            return
+        for attributes, held in zip(now, before, strict=True):
+            if len(attributes) != len(held) or not all(map(is_, attributes.values(), held.values())):
+                attributes.clear()
+                attributes.update(held)
 
 
-def _values_of(attributes: list[Attributes]) -> Iterator[Any]:
+def _values(attributes: list[Attributes]) -> Iterator[Any]:
     return chain.from_iterable(map(dict.values, attributes))
-
-
-def _buffer_values(modules: list[nn.Module]) -> list[tuple[Tensor, Tensor]]:
-    return [(buffer, buffer.clone()) for module in modules for buffer in module.buffers(recurse=False)]

@@ -9,7 +9,7 @@ from resflops.errors import DataDependentError, ShapeError, TraceError
 from resflops.records import Shape
 from resflops.tracing.meta import tensors_in
 
-__all__ = ["failed", "mismatched", "name_of", "needs_values", "too_large"]
+__all__ = ["failed", "leaving", "mismatched", "name_of", "needs_values", "too_large"]
 
 _NEEDS_VALUES = frozenset(
     getattr(torch.Tensor, name)
@@ -47,11 +47,18 @@ def failed(func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: E
     return kind(f"{_where(layer)}: {name_of(func)} on {shapes or 'no tensor'}: {reason}")
 
 
+def leaving(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
+    """A tensor's elements are asked for by what is not torch."""
+    return DataDependentError(
+        f"{_where(layer)}: {name_of(func)} on {_sizes(args[0].shape)} takes its elements"
+    )
+
+
 def needs_values(error: Exception) -> bool:
     """Whether an error says that shapes alone do not tell what happens."""
     # Torch tells it only in its messages: an op has no meta version, or it reads elements; and
     # scripted code reports whatever goes wrong in it as a failure of its interpreter.
-    words = ("meta tensor", "meta()", "fake impl", "data-dependent", "torchscript interpreter")
+    words = ("meta tensor", "meta device", "meta()", "fake impl", "data-dependent", "torchscript interpreter")
     return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
 
 

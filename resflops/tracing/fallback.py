@@ -1,7 +1,7 @@
 """The second level: aten ops of functions that the table does not describe, in the same words."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,7 +14,7 @@ from resflops.tracing.meta import META, tensors_in
 if TYPE_CHECKING:
     from resflops.tracing.recorder import Recorder
 
-__all__ = ["DispatchRecorder"]
+__all__ = ["DispatchRecorder", "plain_values"]
 
 Described = tuple[str, tuple[Tensor, ...], dict[str, Attribute]]
 """Op name, the tensors whose shapes decide its cost, and attributes, as a rule expects them."""
@@ -67,6 +67,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run one aten op and record it."""
         kwargs = kwargs or {}
+        self._recorder.blanks.touched = True
         if not self._recorder.real and "device" in kwargs:
             kwargs = {**kwargs, "device": META}
         if not self._recorder.real:
@@ -86,11 +87,11 @@ def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> D
     if space != "aten":
         if translate := _FOREIGN.get(f"{space}.{name}"):
             return translate(func, args, kwargs)
-        return f"{space}.{name}", tuple(tensors_in((args, kwargs))), _plain(_bound(func, args, kwargs))
-    if translate := _TRANSLATED.get(name):
-        return translate(func, args, kwargs)
+        return f"{space}.{name}", tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
     op = name.rstrip("_") if not name.endswith("__") else name
-    return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), _plain(_bound(func, args, kwargs))
+    if translate := _TRANSLATED.get(op):
+        return translate(func, args, kwargs)
+    return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
 
 
 def affine_of(
@@ -120,7 +121,8 @@ def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str
     return bound
 
 
-def _plain(bound: dict[str, Any]) -> dict[str, Attribute]:
+def plain_values(bound: Mapping[str, Any]) -> dict[str, Attribute]:
+    """Those of some named values that an op's attributes can hold."""
     attributes: dict[str, Attribute] = {}
     for name, value in bound.items():
         if isinstance(value, (bool, int, float, str)) or value is None:
@@ -291,7 +293,7 @@ def _packed(op: str) -> Translate:
 
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         weight, bias = args[1].unpack()
-        attributes: dict[str, Attribute] = {"bias": bias is not None}
+        attributes: dict[str, Attribute] = {"bias": bias is not None, "quantised": True}
         if not op.startswith("linear"):
             attributes["kernel"] = tuple(weight.shape[2:])
             attributes["groups"] = args[0].shape[1] // weight.shape[1]

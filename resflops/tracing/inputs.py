@@ -15,7 +15,7 @@ from resflops.errors import InputError
 from resflops.records import Shape
 from resflops.zeros import zeros
 
-__all__ = ["as_tensors"]
+__all__ = ["as_tensors", "is_shape"]
 
 
 def as_tensors(value: Any, device: torch.device) -> Any:
@@ -38,10 +38,11 @@ def as_tensors(value: Any, device: torch.device) -> Any:
 
 
 def _as_tensor(item: Any, device: torch.device) -> Any:
-    return _zeros(item, device) if _is_shape(item) else _brought(item, device)
+    return _zeros(item, device) if is_shape(item) else _brought(item, device)
 
 
-def _is_shape(item: Any) -> bool:
+def is_shape(item: Any) -> bool:
+    """Whether an argument is a shape: a tuple of whole numbers."""
     return (
         isinstance(item, tuple)
         and bool(item)

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch.utils._pytree import tree_map_only
 
 from resflops.tracing.meta import tensors_in
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 __all__ = ["KnowingRecorder"]
@@ -22,14 +23,26 @@ __all__ = ["KnowingRecorder"]
 class KnowingRecorder(Recorder):
     """Records on meta, beside the values of what follows from whole-numbered inputs alone."""
 
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        super().__init__(modules)
+    def __init__(self, modules: Modules, *, real: bool = False) -> None:
+        super().__init__(modules, real=real)
         self._known: dict[int, Tensor] = {}
+        # Of known tensors, the inputs that they were made from and whose values are an assumption.
+        self._assumed: dict[int, frozenset[str]] = {}
+        self.relied_on: set[str] = set()
+        """Inputs that were given without values and that the model has looked into nevertheless."""
 
-    def knows(self, tensor: Tensor, value: Tensor) -> None:
-        """Remember the values of an input."""
+    def knows(self, tensor: Tensor, value: Tensor, *, assumed: frozenset[str] = frozenset()) -> None:
+        """Remember the values of an input, or of what follows from inputs.
+
+        Args:
+            tensor: what the model has.
+            value: its values.
+            assumed: the inputs among those it follows from that came without values.
+        """
         self._kept.append(tensor)
         self._known[id(tensor)] = value
+        if assumed:
+            self._assumed[id(tensor)] = assumed
 
     def __torch_function__(
         self,
@@ -48,11 +61,15 @@ class KnowingRecorder(Recorder):
                 known.clear()
             return out
         values = self._worked_out(func, args, kwargs or {}, filled=not given)
+        assumed = frozenset[str]().union(*[self._assumed.get(id(tensor), ()) for tensor in given])
         if not any(True for _ in tensors_in(values)):
-            return values if func in _ASKING else super().__torch_function__(func, types, args, kwargs)
+            if func not in _ASKING:
+                return super().__torch_function__(func, types, args, kwargs)
+            self.relied_on |= assumed
+            return values
         out = super().__torch_function__(func, types, args, kwargs)
         for tensor, value in zip(tensors_in(out), tensors_in(values), strict=True):
-            self.knows(tensor, value)
+            self.knows(tensor, value, assumed=assumed)
         return out
 
     def _worked_out(

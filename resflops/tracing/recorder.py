@@ -8,35 +8,46 @@ recorded as the aten ops it turns into (``fallback.py``). Both write the same op
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Self
 from weakref import ReferenceType, ref
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
-from resflops.records import CONSTANT, MODEL_INPUT, PARAMETER, Attribute, OpRecord, Shape
-from resflops.tracing.failures import failed, mismatched, name_of, too_large
+from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
+from resflops.tracing.blanks import Blanks
+from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
+from resflops.tracing.flex import TAKEN, asks_from_within
+from resflops.tracing.forms import Key, known_form, learnt_form
 from resflops.tracing.functions import (
     DESCRIBED,
+    DEVICE,
     FACTORIES,
+    LEAVING,
     OPERATORS,
     QUERIES,
+    REPEATED,
     WHOLE,
     Call,
+    Describe,
+    Form,
+    Formed,
     Mismatch,
     NotDescribed,
     Steps,
+    form_of,
+    plain_shapes,
 )
 from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
-from resflops.tracing.modules import DTYPE_NAMES
+from resflops.tracing.modules import DTYPE_NAMES, Modules
 
 __all__ = ["Recorder"]
 
@@ -45,13 +56,13 @@ class Recorder(TorchFunctionMode):
     """Records the ops of what runs inside it; one recorder, one forward pass.
 
     Args:
-        modules: the model's modules by path.
+        modules: the model's modules.
         real: whether functions run for real; else shapes are worked out on meta.
         described: whether to use the table of described functions. Without it every
             function takes the fallback, which tests compare with.
     """
 
-    def __init__(self, modules: dict[str, nn.Module], *, real: bool = False, described: bool = True) -> None:
+    def __init__(self, modules: Modules, *, real: bool = False, described: bool = True) -> None:
         super().__init__()
         self.ops: list[OpRecord] = []
         self.real = real
@@ -59,19 +70,16 @@ class Recorder(TorchFunctionMode):
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}
         self._whole = WHOLE if described else {}
-        self._paths = {id(module): path for path, module in modules.items()}
+        self._paths = modules.paths
         # Tensor id -> index of the op that made it. An id means the same tensor as long as
-        # the tensor lives: meta tensors are kept, real ones take their entry with them. What a
-        # described op gives on meta is nobody's but ours: it carries the index itself.
-        self._made: dict[int, int] = _trainable(modules.values())
+        # the tensor lives: meta tensors are kept, real ones take their entry with them.
+        self._made = modules.origins.copy()
         # Tensor id -> which output of its op it is, where it is not the main one.
         self._slots: dict[int, int] = {}
         self._grad_mode = GradMode()
+        self.blanks = Blanks()
         self._kept: list[Tensor] = []
         self._watched: list[ReferenceType[Tensor]] = []
-        # Shapes that repeat share one tuple: a deep network's trace is smaller for it, and the
-        # garbage collector comes by half as often.
-        self._interned: dict[tuple[Shape, ...], tuple[Shape, ...]] = {}
         # Code object id -> whether its first argument is called self. Asking the code
         # object itself builds a tuple of all its names each time.
         self._is_method: dict[int, bool] = {}
@@ -111,46 +119,70 @@ class Recorder(TorchFunctionMode):
         if describe is None or functorch_level() is not None:
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
+            if func == DEVICE:
+                told = not self.real and asks_from_within(sys._getframe(1))
+                return TAKEN if told else func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
+        if self.real or func not in REPEATED:
+            return self._describe(func, describe, args, kwargs or {}, sys._getframe(1))
+        values = (*args, *kwargs.values()) if kwargs else args
+        key, form = known_form(func, values, kwargs or ())
+        if form is None:
+            return self._describe(func, describe, args, kwargs or {}, sys._getframe(1), key)
+        inputs, affine = [values[place] for place in form.inputs], [values[place] for place in form.affine]
+        return self._perform(form, inputs, affine, self._calling_layer(sys._getframe(1)))
+
+    def _describe(
+        self,
+        func: Callable[..., Any],
+        describe: Describe,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        frame: FrameType,
+        key: Key | None = None,
+    ) -> Any:
+        """Record a call as its description says; with a key, learn its form."""
         try:
-            call = describe(*args, **kwargs) if kwargs else describe(*args)
-            if not isinstance(call, Call):
-                return self._in_steps(func, call, args, kwargs or {}, sys._getframe(1))
+            call = describe(*args, **kwargs)
+            if not isinstance(call, (Call, Formed)):
+                return self._in_steps(func, call, args, kwargs, frame)
         except (TypeError, NotDescribed):
             # A use that the description does not cover; what is wrong with it, torch will say.
-            return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
+            return self._undescribed(func, args, kwargs, frame)
         except Mismatch as error:
-            raise mismatched(func, self._calling_layer(sys._getframe(1)), error) from None
-        layer = self._calling_layer(sys._getframe(1))
-        if self.real:
-            with unseen_by_dispatch_modes():
-                out = func(*args, **(kwargs or {}))
-            outs = call.inputs[:1] if call.in_place else _outputs(out)
-            self.note(call.op, layer, call.inputs, outs, call.attributes, call.affine)
-            return out
-        return self._perform(call, layer)
+            raise mismatched(func, self._calling_layer(frame), error) from None
+        if isinstance(call, Formed):
+            form = call.form
+        elif key is None or call.once:
+            form = form_of(call)
+        else:
+            form = learnt_form(key, call, (*args, *kwargs.values()))
+        layer = self._calling_layer(frame)
+        if not self.real:
+            return self._perform(form, call.inputs, call.affine, layer)
+        with unseen_by_dispatch_modes():
+            out = func(*args, **kwargs)
+        outs = call.inputs[:1] if form.in_place else _outputs(out)
+        self.note(form.op, layer, call.inputs, outs, form.attributes, call.affine)
+        return out
 
-    def _perform(self, call: Call, layer: str) -> Any:
+    def _perform(
+        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+    ) -> Any:
         """Record a described op, and make what it gives without running it."""
-        inputs, shape, dtype = call.inputs, call.shape, call.dtype or call.inputs[0].dtype
-        attributes, affine = call.attributes, call.affine
-        if call.in_place:
-            self._record(call.op, layer, inputs, inputs[:1], (shape,), dtype, attributes, affine)
-            return inputs[0]
+        lend = self.blanks.lend
         try:
-            with unseen_by_dispatch_modes():
-                out = torch.empty(shape, dtype=dtype, device=META)
-                if call.pack is None:
-                    setattr(out, _MADE_BY, len(self.ops))
-                    self._record(call.op, layer, inputs, (), (shape,), dtype, attributes, affine)
-                    return out
-                outs = (out, *[torch.empty(size, dtype=kind or inputs[0].dtype, device=META)
-                               for size, kind in call.others])  # fmt: skip
+            outs = [lend(kind) for kind in form.blanks]
         except (RuntimeError, TypeError) as error:
-            raise too_large(layer, call.op, shape) from error
-        shapes = (shape, *[size for size, _ in call.others])
-        self._record(call.op, layer, inputs, outs, shapes, dtype, attributes, affine)
-        return call.pack(outs)
+            raise too_large(layer, form.op, form.output_shapes[0]) from error
+        if form.in_place:
+            outs = [inputs[0], *outs]
+        index = self._record(form, inputs, affine, layer)
+        if not form.in_place or self._grad_mode.on:
+            self._made[id(outs[0])] = index
+        if self._slots or len(outs) > 1:
+            self._number(outs, index)
+        return outs[0] if form.pack is None else form.pack(tuple(outs))
 
     def _in_steps(
         self,
@@ -164,7 +196,9 @@ class Recorder(TorchFunctionMode):
         before, layer, answer = len(self.ops), self._calling_layer(frame), None
         try:
             while True:
-                answer = self._perform(steps.send(answer), layer)
+                call = steps.send(answer)
+                form = call.form if isinstance(call, Formed) else form_of(call)
+                answer = self._perform(form, call.inputs, call.affine, layer)
         except StopIteration as end:
             out = end.value
         except BaseException:
@@ -187,7 +221,12 @@ class Recorder(TorchFunctionMode):
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
+        self.blanks.touched = True
         layer = self._calling_layer(frame)
+        if func in LEAVING and self._maker(args[0]) > CONSTANT:
+            if not self.real:
+                raise leaving(func, layer, args)
+            self.note(LEAVING[func], layer, args[:1], (), {})
         if not self.real:
             with unseen_by_dispatch_modes():
                 args, kwargs = self.doubled((args, kwargs), self._doubles)
@@ -202,6 +241,15 @@ class Recorder(TorchFunctionMode):
     def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
         return tuple(sorted({op for op in map(self._maker, tensors) if op >= 0}))
+
+    def _maker(self, tensor: Tensor) -> int:
+        """The op that made a tensor, or what ``producers`` says of one that no op made."""
+        return self._made.get(id(tensor), CONSTANT)
+
+    def origins(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What ``producers`` and ``slots`` say of some tensors as they are now."""
+        slots = [self._slots.get(id(tensor), 0) for tensor in tensors]
+        return tuple(map(self._maker, tensors)), _unless_main(slots)
 
     def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""
@@ -252,62 +300,55 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
-        shapes = tuple([tuple(out.shape) for out in outs])
-        self._record(op, layer, inputs, outs, shapes, dtype, attributes, affine)
-
-    def _record(
-        self,
-        op: str,
-        layer: str,
-        inputs: tuple[Tensor, ...],
-        outs: tuple[Tensor, ...],
-        shapes: tuple[Shape, ...],
-        dtype: torch.dtype,
-        attributes: dict[str, Attribute],
-        affine: tuple[Tensor | None, ...],
-    ) -> None:
-        slots, history = self._slots, self._grad_mode.on
-        # Most ops give what they take: one tuple then stands for both.
-        intern = self._interned.setdefault
-        shapes = intern(shapes, shapes)
-        input_shapes: tuple[Shape, ...]
-        if len(inputs) == 1 == len(shapes) and inputs[0].shape == shapes[0]:
-            input_shapes = shapes
-        else:
-            given = tuple([tuple(tensor.shape) for tensor in inputs])
-            input_shapes = intern(given, given)
-        makers = tuple([self._maker(tensor) for tensor in inputs])
-        self.ops.append(
-            OpRecord(
+        index = self._record(
+            Form(
                 op=op,
-                layer=layer,
-                input_shapes=input_shapes,
-                output_shapes=shapes,
+                input_shapes=plain_shapes(tuple([tensor.shape for tensor in inputs])),
+                output_shapes=plain_shapes(tuple([out.shape for out in outs])),
                 dtype=DTYPE_NAMES[dtype],
                 attributes=attributes,
-                producers=makers,
-                slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
-                affine=tuple([self._maker(tensor) for tensor in affine if tensor is not None])
-                if affine
-                else (),
-                history=history,
-            )
+            ),
+            inputs,
+            affine,
+            layer,
         )
-        if not history and outs and inputs and outs[0] is inputs[0]:
+        if not self._grad_mode.on and outs and inputs and outs[0] is inputs[0]:
             # What is written into a tensor here leaves its history as it was.
             return
-        index = len(self.ops) - 1
-        for slot, out in enumerate(outs):
+        for out in outs:
             self._remember(out, index)
-            if slot:
-                slots[id(out)] = slot
-            elif slots:
-                slots.pop(id(out), None)
+        if self._slots or len(outs) > 1:
+            self._number(outs, index)
 
-    def _maker(self, tensor: Tensor) -> int:
-        """The op that made a tensor, or what ``producers`` says of one that no op made."""
-        made = self._made.get(id(tensor))
-        return made if made is not None else getattr(tensor, _MADE_BY, CONSTANT)
+    def _record(
+        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+    ) -> int:
+        made, slots, ops = self._made.get, self._slots, self.ops
+        ops.append(
+            OpRecord(
+                op=form.op,
+                layer=layer,
+                input_shapes=form.input_shapes,
+                output_shapes=form.output_shapes,
+                dtype=form.dtype,
+                attributes=form.attributes,
+                producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
+                slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
+                affine=tuple([made(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
+                if affine
+                else (),
+                history=self._grad_mode.on,
+            )
+        )
+        return len(ops) - 1
+
+    def _number(self, outs: Sequence[Tensor], index: int) -> None:
+        """Remember which output of its op each tensor is."""
+        for slot, out in enumerate(outs):
+            if slot:
+                self._made[id(out)], self._slots[id(out)] = index, slot
+            else:
+                self._slots.pop(id(out), None)
 
     def _remember(self, out: Tensor, op: int) -> None:
         self._made[id(out)] = op
@@ -344,24 +385,6 @@ class Recorder(TorchFunctionMode):
                     return path
             frame = frame.f_back
         return ""
-
-
-_MADE_BY = "resflops_made_by"
-"""The attribute of a meta tensor that holds the index of the op that made it."""
-
-
-def _trainable(modules: Iterable[nn.Module]) -> dict[int, int]:
-    """The ids of the trainable parameters, with what ``producers`` calls them."""
-    made: dict[int, int] = {}
-    place = PARAMETER
-    for module in modules:
-        if parameters := module._parameters:
-            for parameter in parameters.values():
-                if parameter is not None:
-                    if parameter.requires_grad:
-                        made.setdefault(id(parameter), place)
-                    place -= 1
-    return made
 
 
 def _unless_main(slots: list[int]) -> tuple[int, ...]:

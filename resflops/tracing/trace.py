@@ -1,6 +1,6 @@
 """One forward pass, recorded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,17 +11,22 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.failures import needs_values
-from resflops.tracing.inputs import as_tensors
+from resflops.tracing.flex import uncompiled
+from resflops.tracing.inputs import as_tensors, is_shape
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
-from resflops.tracing.modules import DTYPE_NAMES, module_records, modules_by_path
+from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.recorder import Recorder
-from resflops.tracing.twins import has_lazy_parameters, on_cpu, with_shapes
+from resflops.tracing.twins import on_cpu, with_shapes
+from resflops.tracing.weighing import KnowingWeighingRecorder, WeighingRecorder, check_values
+from resflops.tracing.whole import whole_calls
 
 __all__ = ["trace"]
 
 
-def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: Any) -> Trace:
+def trace(
+    model: nn.Module, *inputs: Any, real: bool = False, nonzero: bool = False, **keyword_inputs: Any
+) -> Trace:
     """Record every op of one forward pass.
 
     Nothing is computed: the pass runs on tensors that have shapes and no elements. The
@@ -38,6 +43,7 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
         inputs: what the model takes. A tuple of ints is the shape of a float32 tensor.
         real: run every kernel from the start, on the model's device; a shape then stands
             for a tensor of zeros.
+        nonzero: also count the zeros in the weights that each op is given, as ``weights``.
         keyword_inputs: what the model takes by keyword.
 
     Returns:
@@ -46,78 +52,123 @@ def trace(model: nn.Module, *inputs: Any, real: bool = False, **keyword_inputs: 
     Raises:
         InputError: a shape with a size below one, or too large for torch.
         TraceError: the forward pass failed; the message names the layer and the op.
+        UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
     """
     if not isinstance(model, nn.Module):
         raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
-    modules = modules_by_path(model)
-    if has_lazy_parameters(modules.values()):
-        modules = modules_by_path(with_shapes(model, inputs, keyword_inputs))
+    modules = Modules(model)
+    if modules.lazy:
+        modules = Modules(with_shapes(model, inputs, keyword_inputs))
+    if nonzero:
+        check_values(modules.model)
+    plain, knowing = _RECORDERS[nonzero]
     if real:
-        return _traced(modules, inputs, keyword_inputs, device=_device_of(modules[""]), execution="real")
+        device = _device_of(modules.model)
+        return _traced(plain, modules, inputs, keyword_inputs, device=device, execution="real")
     try:
-        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta")
+        return _traced(plain, modules, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError:
         # Most text models only look into their tokens and masks, whose values are at hand.
         pass
     try:
-        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta", knowing=True)
+        return _traced(knowing, modules, inputs, keyword_inputs, device=META, execution="meta")
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
-    runnable = modules_by_path(on_cpu(modules[""]))
+    runnable = Modules(on_cpu(modules.model))
     return _traced(
-        runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", notes=(note,)
-    )
+        plain, runnable, inputs, keyword_inputs,
+        device=torch.device("cpu"), execution="real", notes=(note, *_zeros_note(inputs, keyword_inputs)),
+    )  # fmt: skip
 
 
 def _traced(
-    modules: dict[str, nn.Module],
+    kind: type[Recorder],
+    modules: Modules,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     *,
     device: torch.device,
     execution: Execution,
-    knowing: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
-    model = modules[""]
+    model = modules.model
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     real = execution == "real"
-    recorder = (
-        _knowing(modules, inputs, keyword_inputs, args, kwargs) if knowing else Recorder(modules, real=real)
-    )
+    recorder = kind(modules, real=real)
+    if isinstance(recorder, KnowingRecorder):
+        _tell(recorder, inputs, keyword_inputs, args, kwargs)
     recorder.take_inputs(tensors_in((args, kwargs)))
-    records = tuple(module_records(modules))
-    with borrowed(modules.values(), keep_values=real), torch.no_grad():
+    with borrowed(modules, keep_values=real), torch.no_grad(), uncompiled(), whole_calls(recorder) as noting:
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
+    joined = noting.joined(outputs)
+    weights = recorder.weights() if isinstance(recorder, WeighingRecorder) else None
+    recorder.blanks.take_back()
     return Trace(
         model=type(model).__name__,
         inputs=_input_records(args, kwargs),
-        modules=records,
-        ops=tuple(recorder.ops),
+        modules=modules.records,
+        ops=joined.ops,
         execution=execution,
-        notes=notes,
+        notes=(*notes, *_assumptions(recorder)),
         stages=_stages(model),
         torch_version=str(torch.__version__),
         tells_parameters=True,
-        outputs=outputs,
+        outputs=joined.outputs,
+        weights=None if weights is None else joined.renumbered(weights),
     )
 
 
-def _knowing(
-    modules: dict[str, nn.Module],
+_RECORDERS: dict[bool, tuple[type[Recorder], type[Recorder]]] = {
+    False: (Recorder, KnowingRecorder),
+    True: (WeighingRecorder, KnowingWeighingRecorder),
+}
+"""By whether zeros in weights are counted: the usual one, and the one that knows the values of tokens."""
+
+
+def _tell(
+    recorder: KnowingRecorder,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> KnowingRecorder:
-    """A recorder that knows the values of the whole-numbered inputs."""
-    recorder = KnowingRecorder(modules)
-    cpu = torch.device("cpu")
-    values = as_tensors(inputs, cpu), as_tensors(keyword_inputs, cpu)
-    for tensor, value in zip(tensors_in((args, kwargs)), tensors_in(values), strict=True):
-        if not tensor.is_floating_point() and not tensor.is_complex():
-            recorder.knows(tensor, value)
-    return recorder
+) -> None:
+    """Let a recorder know the values of the whole-numbered inputs."""
+    for name, item, made in _arguments(inputs, keyword_inputs, args, kwargs):
+        (values,) = as_tensors((item,), torch.device("cpu"))
+        for tensor, value, given in zip(*map(tensors_in, (made, values, item)), strict=True):
+            if not tensor.is_floating_point() and not tensor.is_complex():
+                assumed = frozenset([name]) if given.is_meta else frozenset[str]()
+                recorder.knows(tensor, value, assumed=assumed)
+
+
+def _arguments(
+    inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Every argument but the shapes: its name, what the caller gave, and what the model takes."""
+    given, taken = [*enumerate(inputs), *keyword_inputs.items()], [*args, *kwargs.values()]
+    for (name, item), made in zip(given, taken, strict=True):
+        if not is_shape(item):
+            yield str(name), item, made
+
+
+def _assumptions(recorder: Recorder) -> tuple[str, ...]:
+    """What a trace on shapes takes for granted of inputs whose values were not given."""
+    names = sorted(recorder.relied_on) if isinstance(recorder, KnowingRecorder) else []
+    return (f"its path depends on the values of {_named(names)}: {_ZEROS}",) if names else ()
+
+
+def _zeros_note(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> tuple[str, ...]:
+    """What a real run takes for granted of inputs whose values were not given."""
+    given = [*enumerate(inputs), *keyword_inputs.items()]
+    names = [str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in tensors_in(item))]
+    return (f"it was run on {_named(names)}: {_ZEROS}",) if names else ()
+
+
+_ZEROS = "given without values, taken as zeros"
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(f"input {name}" if name.isdecimal() else name for name in names)
 
 
 def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:

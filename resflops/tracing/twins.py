@@ -3,27 +3,19 @@
 import contextlib
 import copy
 import os
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from resflops.errors import TraceError
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.meta import META
 
-__all__ = ["has_lazy_parameters", "on_cpu", "with_shapes"]
+__all__ = ["on_cpu", "with_shapes"]
 
 CPU = torch.device("cpu")
-
-
-def has_lazy_parameters(modules: Iterable[nn.Module]) -> bool:
-    """Whether the first call would give some parameters their shapes."""
-    # A lazy module becomes one of its plain class when that has happened.
-    return any(isinstance(module, LazyModuleMixin) for module in modules)
 
 
 def with_shapes(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> nn.Module:

@@ -18,13 +18,17 @@ import sys
 import time
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from resflops.crosscheck_report import crosscheck_report
 from resflops.crosschecking import environment, peers_named, reconcile_model
-from resflops.peers import PEERS, Peer
+from resflops.peers import CONVENTIONS, PEERS, Peer
 from resflops.peers.installed import installed_version
-from resflops.reconciliation import CrossCheck, Reconciliation
+from resflops.reconciliation import CrossCheck, Reconciliation, reconciled
+from resflops.records import Trace
 from resflops.sources import names, open_model
 from resflops.storage import write_text
+from resflops.tracing import trace
 
 PACKAGES = (
     "fvcore.nn", "thop", "ptflops", "torchinfo", "calflops", "deepspeed.profiling.flops_profiler", "torchprofile",
@@ -59,6 +63,37 @@ def wanted(spec: str, peers: tuple[Peer, ...], rows: list[Reconciliation], *, an
     return [each for each in peers if anew or (each.name, installed_version(each) or "") not in there]
 
 
+def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
+    """The same figures, taken apart again."""
+    traces: dict[str, Trace] = {}
+    again = []
+    for row in rows:
+        if row.figure is None:
+            again.append(row)
+            continue
+        if row.model not in traces:
+            opened = open_model(row.model)
+            traces[row.model] = replace(trace(opened.module, *opened.args, **opened.kwargs), model=row.model)
+        again.append(
+            reconciled(
+                traces[row.model],
+                PEERS[row.peer],
+                CONVENTIONS[row.convention],
+                version=row.version,
+                figure=row.figure,
+                peer_params=row.peer_params,
+                # What has no op of the model is the peer's own account, and stays.
+                apart={cause.name: cause.amount for cause in row.causes if not cause.ops},
+            ).without_places()
+        )
+    return again
+
+
+def write_report(given: argparse.Namespace) -> None:
+    if given.report:
+        write_text(given.report, crosscheck_report(CrossCheck.load(given.file)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -68,8 +103,18 @@ def main() -> None:
     parser.add_argument("--peers", nargs="+")
     parser.add_argument("--models", nargs="+", help="all if not given")
     parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument(
+        "--reprice",
+        action="store_true",
+        help="run no peer: explain the figures of the file by today's conventions",
+    )
     parser.add_argument("--anew", action="store_true", help="run also what the file has already")
     given = parser.parse_args()
+    if given.reprice:
+        rows = repriced(known(given.file))
+        CrossCheck(rows=tuple(rows), environment=CrossCheck.load(given.file).environment).save(given.file)
+        write_report(given)
+        return
     warm_up()
     specs = given.models or [*names(), *classification_models()]
     peers = peers_named(given.peers)
@@ -99,8 +144,7 @@ def main() -> None:
         sys.stderr.write(
             f"{number}/{len(specs)} {spec} {time.monotonic() - started:.0f} s {'; '.join(open_ones)}\n"
         )
-    if given.report:
-        write_text(given.report, crosscheck_report(CrossCheck(rows=tuple(rows), environment=environment())))
+    write_report(given)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_the_figures_and_causes_of_the_peers_are_told_as_data(capsys):
         ("thop", 0, 0),
     ]
     for row in document["rows"]:
-        causes = [cause for cause in document["causes"] if cause["convention"] == row["convention"]]
+        causes = [cause for cause in document["causes"] if cause["peer_convention"] == row["peer_convention"]]
         assert sum(cause["amount"] for cause in causes) == row["difference"] == row["figure"] - row["macs"]
     assert "places" not in document
 
@@ -39,7 +39,7 @@ def test_layers_tells_where_every_cause_comes_from(capsys):
         places = [
             place
             for place in document["places"]
-            if (place["convention"], place["cause"]) == (cause["convention"], cause["cause"])
+            if (place["peer_convention"], place["cause"]) == (cause["peer_convention"], cause["cause"])
         ]
         assert sum(place["amount"] for place in places) == cause["amount"]
         assert sum(place["calls"] for place in places) == cause["ops"]
@@ -51,6 +51,12 @@ def test_every_format_says_what_makes_the_difference(capsys, name):
     out = told(capsys, *CHECK, "--format", name)
     assert "normalisation" in out
     assert "pooling" in out
+
+
+def test_csv_has_one_row_a_figure_and_no_column_twice(capsys):
+    heading, *rows = told(capsys, *CHECK, "--format", "csv").splitlines()
+    assert len(set(heading.split(","))) == len(heading.split(","))
+    assert [row.split(",")[2] for row in rows] == ["fvcore", "thop"]
 
 
 def test_a_table_may_be_under_the_convention_of_a_peer(capsys):
@@ -86,7 +92,7 @@ def test_peers_tells_what_is_installed_and_what_is_known(capsys):
     assert {name for name, row in rows.items() if row["installed"]} == {
         name for name, each in PEERS.items() if installed_version(each)
     }
-    assert rows["thop"]["installed"] == "0.1.1.post2209072238"
+    assert rows["thop"]["installed"] == installed_version(PEERS["thop"])
     assert {row["peer"] for row in document["defects"]} == set(PEERS)
     for row in document["defects"]:
         assert not row["issue"] or row["issue"].count("#") == row["issue"].count("/") == 1
@@ -165,3 +171,18 @@ def test_a_model_of_a_pattern_that_fails_is_a_row(capsys):
     assert (there["model"], there["unexplained"], there["failure"]) == ("resnet20", 0, "")
     assert (failed["model"], failed["figure"]) == ("vgg11", None)
     assert "features." in failed["failure"]
+
+
+def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
+    honest, runs = running.run_apart, []
+
+    def interrupted(function, *, seconds):
+        runs.append(function)
+        if len(runs) == 2:
+            raise KeyboardInterrupt
+        return honest(function, seconds=seconds)
+
+    monkeypatch.setattr(running, "run_apart", interrupted)
+    document = json.loads(told(capsys, *CHECK, "--format", "json", status=130))
+    assert [(row["peer"], row["unexplained"]) for row in document["rows"]] == [("fvcore", 0)]
+    assert "Interrupted: not every peer has run." in document["notes"]

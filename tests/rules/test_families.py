@@ -177,3 +177,10 @@ def test_factors_multiply_to_the_macs_of_their_rule():
         points, taps = RULES[op].factors(record)
         assert prod(points) * prod(taps) == RULES[op].work(record).macs, op
     assert {op for op, known in RULES.items() if known.factors} >= {op for op, *_ in cases}
+
+
+def test_a_window_larger_than_its_input_has_no_more_elements_than_that():
+    assert work("avg_pool2d", [(1, 4, 9, 9)], (1, 4, 1, 1), kernel=(20, 20), padding=(0, 0)) == Work(
+        arithmetic=4 * 81
+    )
+    assert work("max_pool1d", [(1, 4, 3)], (1, 4, 1), kernel=(9,), padding=(1,)) == Work(comparisons=4 * 4)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import resflops
+from resflops.cli import main
 from resflops.errors import ModelError, SpecError, UnknownModelError
 from resflops.sources import find, names, open_model
 
@@ -25,6 +26,7 @@ def shapes(opened):
         ("hf/whisper,encoder_layers=1,decoder_layers=1",
          {"input_features": (1, 80, 3000), "decoder_input_ids": (1, 128)}, "audio"),
         ("hf/wav2vec2,num_hidden_layers=1", {"input_values": (1, 16000)}, "audio"),
+        ("hf/patchtst,num_hidden_layers=1,num_input_channels=3", {"past_values": (1, 32, 3)}, "series"),
         ("hf/videomae,num_hidden_layers=1", {"pixel_values": (1, 16, 3, 224, 224)}, "image"),
     ],
 )  # fmt: skip
@@ -74,6 +76,14 @@ def test_a_models_file_names_its_architecture_and_a_folder_its_file(tmp_path):
         "/config.json,architecture=AutoModelForCausalLM": "GPT2LMHeadModel",
     }
     assert len(resflops.load(f"hf/{tmp_path},n_layer=1").h) == 1
+
+
+def test_a_config_whose_model_looks_into_its_tokens_says_that_they_are_zeros(capsys):
+    spec = "hf/flaubert,n_layers=1,emb_dim=16,n_heads=2"
+    for command in (["table", "--models", spec], ["layers", spec]):
+        assert main(command) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "path depends on the values of input_ids: given without values, taken as zeros" in shown
 
 
 def test_a_tied_head_is_counted_once():

@@ -9,7 +9,7 @@ import resflops
 from resflops.cost import sum_of
 from resflops.errors import ShapeError
 from resflops.rules import FREE, RULES
-from resflops.tracing.modules import modules_by_path
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 L, S, N, E, H = 5, 7, 2, 8, 2
@@ -17,7 +17,7 @@ QUERY, KEY = torch.zeros(L, N, E), torch.zeros(S, N, E)
 
 
 def run(model, *inputs, described=True, **keywords):
-    recorder = Recorder(modules_by_path(model), described=described)
+    recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         out = model(*inputs, **keywords)
     assert {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE} == set()
@@ -172,18 +172,51 @@ def test_a_vision_transformer_needs_no_fallback():
     assert recorder.fallbacks == []
 
 
-def test_flex_attention_counts_as_dense_attention(monkeypatch):
-    flex = pytest.importorskip("torch.nn.attention.flex_attention")
-    # As torch runs it where nothing is compiled.
-    monkeypatch.setattr(flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True, raising=False)
+flex = pytest.importorskip("torch.nn.attention.flex_attention")
+FLAG = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"
 
-    class Model(nn.Module):
-        def forward(self, *inputs):
-            return flex.flex_attention(
-                *inputs, score_mod=lambda score, b, h, q, k: score + q, enable_gqa=True
-            )
 
-    query, key, value = torch.zeros(1, 4, 128, 16), torch.zeros(1, 2, 64, 16), torch.zeros(1, 2, 64, 8)
-    cost = resflops.count(resflops.trace(Model(), query, key, value, real=True))
-    assert cost.macs == 4 * 128 * 64 * (16 + 8)
-    assert cost.uncounted == ()
+class Flexible(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.bias = how, nn.Parameter(torch.zeros(4))
+
+    def forward(self, query, key, value):
+        if self.how == "compiled":
+            return torch.compile(flex.flex_attention)(query, key, value, enable_gqa=True)
+        mask = score_mod = None
+        if self.how == "mask of its own":
+            mask = flex.create_block_mask(lambda b, h, q, k: q >= k, 1, 1, 128, 64, device=query.device)
+        elif self.how == "mask of before":
+            mask = BEFORE
+        elif self.how == "scores":
+            score_mod = self.changed
+        return flex.flex_attention(query, key, value, score_mod, mask, enable_gqa=True)
+
+    def changed(self, score, b, h, q, k):
+        return torch.tanh(score + self.bias[h] * (q - k))
+
+
+BEFORE = flex.create_block_mask(lambda b, h, q, k: q >= k, 1, 1, 128, 64, device="cpu")
+FLEXIBLE = [torch.zeros(1, 4, 128, 16), torch.zeros(1, 2, 64, 16), torch.zeros(1, 2, 64, 8)]
+SCORES = 4 * 128 * 64
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@pytest.mark.skipif(not hasattr(flex, FLAG), reason="this torch always compiles flex_attention")
+@pytest.mark.parametrize("how", ["plain", "compiled", "mask of its own", "mask of before", "scores"])
+def test_flex_attention_counts_as_dense_attention(how):
+    model, before = Flexible(how), getattr(flex, FLAG)
+    cost = resflops.count(model, *FLEXIBLE)
+    assert (cost.macs, cost.uncounted, cost.trace.execution) == (SCORES * (16 + 8), (), "meta")
+    assert cost.trace.ops[-1].output_shape == (1, 4, 128, 8)
+    if how == "scores":
+        # Besides the softmax: a difference, a product, a sum and a tanh for every score.
+        plain = resflops.count(Flexible("mask of before"), *FLEXIBLE).work
+        assert cost.work.arithmetic - plain.arithmetic == 3 * SCORES
+        assert cost.work.transcendental - plain.transcendental == SCORES
+    real = resflops.count(resflops.trace(model, *FLEXIBLE, real=True))
+    assert real.macs == cost.macs
+    # A real run cannot look into the score function, and does not keep silent about it.
+    assert [each.op for each in real.uncounted] == ["flex_attention.score_mod"] * (how == "scores")
+    assert getattr(flex, FLAG) is before

@@ -235,6 +235,34 @@ def test_values_of_tokens_and_masks_are_known_without_running_the_model(last, ma
     assert resflops.count(trace).macs == passes * 3 * 4 * 4
 
 
+def test_values_that_were_not_given_are_zeros_and_it_says_so_where_the_path_depends_on_them():
+    tokens, mask = torch.empty(1, 3, dtype=torch.long, device="meta"), torch.ones(1, 3)
+    assumed = "its path depends on the values of {}: given without values, taken as zeros"
+    trace = resflops.trace(Masking(), tokens, mask=mask.long())
+    assert (trace.execution, trace.notes) == ("meta", (assumed.format("input 0"),))
+    assert resflops.count(trace).macs == 2 * 3 * 4 * 4
+    trace = resflops.trace(Masking(), tokens, mask=mask.long().to("meta"))
+    assert trace.notes == (assumed.format("input 0, mask"),)
+    trace = resflops.trace(Masking(), torch.ones(1, 3, dtype=torch.long), mask=mask.long())
+    assert trace.notes == ()
+
+
+def test_whole_numbers_that_nothing_looks_into_need_no_values():
+    class Embedding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(10, 4)
+
+        def forward(self, tokens, x):
+            return self.embed(tokens) + (x if (x > 0).any() else 0)
+
+    tokens = torch.empty(1, 3, dtype=torch.long, device="meta")
+    assert resflops.trace(Embedding(), tokens, torch.ones(1, dtype=torch.long)).notes == ()
+    assert (
+        "run on input 0, input 1: given without values" in resflops.trace(Embedding(), tokens, (1,)).notes[1]
+    )
+
+
 def test_what_is_overwritten_is_known_no_more():
     class Overwriting(nn.Module):
         def forward(self, tokens, x):

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_map
 
 import resflops
 from resflops.errors import TraceError
-from resflops.tracing.modules import modules_by_path
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 
@@ -32,7 +32,7 @@ def facts(value):
 
 def recorded(function, *inputs):
     model = Call(function)
-    recorder = Recorder(modules_by_path(model))
+    recorder = Recorder(Modules(model))
     with torch.no_grad(), recorder:
         out = model(*(each.to("meta") for each in inputs))
     return out, recorder

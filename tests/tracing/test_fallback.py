@@ -8,12 +8,12 @@ from torch import nn
 import resflops
 from resflops.cost import sum_of
 from resflops.rules import FREE, RULES
-from resflops.tracing.modules import modules_by_path
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 
 def work(model, *inputs, described):
-    recorder = Recorder(modules_by_path(model), described=described)
+    recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         model(*inputs)
     unknown = {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE}
@@ -49,6 +49,8 @@ MODULES = [
     (nn.MaxPool2d(2, ceil_mode=True), (2, 4, 9, 9)),
     (nn.AvgPool2d(3, 2, 1), (2, 4, 9, 9)),
     (nn.AvgPool1d(2), (2, 4, 9)),
+    (nn.AvgPool2d(20, ceil_mode=True), (2, 4, 9, 9)),
+    (nn.MaxPool2d((20, 3), (20, 4), ceil_mode=True), (2, 4, 9, 9)),
     (nn.AdaptiveAvgPool2d((3, 2)), (2, 4, 7, 7)),
     (nn.ReLU(), (2, 4)),
     (nn.ReLU(inplace=True), (2, 4)),

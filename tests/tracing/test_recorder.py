@@ -1,5 +1,8 @@
 """What a trace holds, and how the calling layer is told."""
 
+import ctypes
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -148,6 +151,28 @@ def test_an_op_without_a_rule_is_listed_and_never_zero():
     assert [(uncounted.calls, uncounted.elements) for uncounted in cost.uncounted] == [(1, 8 * 4 + 8 * 16)]
     assert "eig" in cost.uncounted[0].op
     assert cost.total == 128
+
+
+def test_what_leaves_torch_is_run_for_real_and_uncounted():
+    class Leaving(nn.Module):
+        def __init__(self, out):
+            super().__init__()
+            self.out = out
+
+        def forward(self, x):
+            y = x + 1
+            self.out(y)
+            return y
+
+    ways = {
+        "numpy": lambda y: y.numpy() ** 2,
+        "__array__": lambda y: np.asarray(y),
+        "data_ptr": lambda y: ctypes.memset(y.data_ptr(), 0, 24),
+    }
+    for name, out in ways.items():
+        cost = resflops.count(Leaving(out), (2, 3))
+        assert [(each.op, each.elements) for each in cost.uncounted] == [(name, 6)]
+        assert f"{name} on 2×3" in cost.trace.notes[0]
 
 
 def test_uncounted_ops_are_ranked_by_the_data_they_touch():

@@ -10,7 +10,7 @@ import resflops
 from resflops.cost import sum_of
 from resflops.errors import ShapeError
 from resflops.rules import FREE, RULES
-from resflops.tracing.modules import modules_by_path
+from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
 T, N, W, H = 5, 2, 6, 4
@@ -19,7 +19,7 @@ GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
 def run(model, *inputs, described):
-    recorder = Recorder(modules_by_path(model), described=described)
+    recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         out = model(*inputs)
     assert {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE} == set()

@@ -39,11 +39,21 @@ from resflops.tracing.functions import (
 from resflops.tracing.functions import (
     views as _views,
 )
-from resflops.tracing.functions.registry import DESCRIBED, OPERATORS, Call, Mismatch, NotDescribed, Steps
-from resflops.tracing.functions.unchanged import FACTORIES, QUERIES, WHOLE
+from resflops.tracing.functions.call import Call, Form, Formed, form_of, plain_shapes
+from resflops.tracing.functions.registry import (
+    DESCRIBED,
+    OPERATORS,
+    REPEATED,
+    Describe,
+    Mismatch,
+    NotDescribed,
+    Steps,
+)
+from resflops.tracing.functions.unchanged import DEVICE, FACTORIES, LEAVING, QUERIES, WHOLE
 
 __all__ = [
-    "DESCRIBED", "FACTORIES", "OPERATORS", "QUERIES", "WHOLE", "Call", "Mismatch", "NotDescribed", "Steps",
+    "DESCRIBED", "DEVICE", "FACTORIES", "LEAVING", "OPERATORS", "QUERIES", "REPEATED", "WHOLE", "Call",
+    "Describe", "Form", "Formed", "Mismatch", "NotDescribed", "Steps", "form_of", "plain_shapes",
 ]  # fmt: skip
 
 del (

@@ -34,24 +34,25 @@ def _elementwise(op: str) -> None:
     ) -> Call:
         if out is not None:
             raise NotDescribed
-        dtype = None
+        in_place = inplace or (bool(more) and more[-1] is True)
         if floating and not input.dtype.is_floating_point and not input.dtype.is_complex:
             dtype = torch.get_default_dtype()
-        return Call(op, (input,), tuple(input.shape), {}, dtype, inplace or (bool(more) and more[-1] is True))
+            return Call(op, (input,), tuple(input.shape), {}, dtype, in_place, once=True)
+        return Call(op, (input,), tuple(input.shape), in_place=in_place)
 
     def in_place(input: Tensor, *more: Any, **named_more: Any) -> Call:
         return Call(op, (input,), tuple(input.shape), in_place=True)
 
     plain = tuple(named(op, *(("__neg__",) if op == "neg" else ("__abs__",) if op == "abs" else ())))
-    describes(*plain)(elementwise)
-    describes(*(function for function in named(f"{op}_") if function not in plain))(in_place)
+    describes(*plain, repeated=True)(elementwise)
+    describes(*(function for function in named(f"{op}_") if function not in plain), repeated=True)(in_place)
 
 
 for _op in (*_ACTIVATIONS, *_FUNCTIONS):
     _elementwise(_op)
 
 
-@describes(F.gelu)
+@describes(F.gelu, repeated=True)
 def gelu(input: Tensor, *, approximate: str = "none") -> Call:
     """GELU, by the error function or by its tanh approximation: two different amounts of work."""
     return Call("gelu_tanh" if approximate == "tanh" else "gelu", (input,), tuple(input.shape))
@@ -79,7 +80,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Call:
     return Call("clamp", (input,), tuple(input.shape), {"min": min, "max": max})
 
 
-@describes(F.softmax, torch.softmax, torch.Tensor.softmax)
+@describes(F.softmax, torch.softmax, torch.Tensor.softmax, repeated=True)
 def softmax(
     input: Tensor,
     dim: int | None = None,

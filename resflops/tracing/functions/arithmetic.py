@@ -52,7 +52,7 @@ _COMPARISONS = {
 
 
 def _described(op: str, names: tuple[str, ...], *, comparison: bool = False, in_place: bool = False) -> None:
-    @describes(*named(*names))
+    @describes(*named(*names), repeated=True)
     def arithmetic(input: Any, other: Any, *, alpha: float = 1) -> Call:
         if alpha != 1:
             raise NotDescribed
@@ -75,7 +75,9 @@ def _described(op: str, names: tuple[str, ...], *, comparison: bool = False, in_
             dtype = torch.bool
         elif op in ("div", "atan2") and not (dtype or inputs[0].dtype).is_floating_point:
             dtype = torch.get_default_dtype()
-        return Call(op, inputs, shape, attributes, dtype, in_place)
+        # What becomes of whole numbers, torch's default type decides.
+        once = not inputs[0].dtype.is_floating_point
+        return Call(op, inputs, shape, attributes, dtype, in_place, once=once)
 
 
 for _op, _names in _ARITHMETIC.items():

@@ -1,11 +1,12 @@
 """Attention: as one op, and with the projections around it."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
 from resflops.records import Shape
 from resflops.tracing.functions.activation import softmax
@@ -14,11 +15,13 @@ from resflops.tracing.functions.registry import (
     Call,
     Mismatch,
     NotDescribed,
+    Part,
     Steps,
     describes,
     describes_operator,
 )
 from resflops.tracing.functions.views import chunk, split
+from resflops.tracing.meta import META
 
 
 @describes(F.scaled_dot_product_attention)
@@ -136,7 +139,7 @@ def _check_masks(mask: Tensor | None, padding: Tensor | None, sizes: Shape) -> N
 
 def _projected_by_one(
     query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None
-) -> Generator[Call, Any, tuple[Tensor, Tensor, Tensor]]:
+) -> Part[tuple[Tensor, Tensor, Tensor]]:
     """Query, key and value from weights stacked in one matrix."""
     width = query.shape[-1]
     if query is key is value:
@@ -158,7 +161,7 @@ def _projected_by_one(
 
 def _projected(
     tensors: tuple[Tensor, ...], weights: Sequence[Tensor], biases: Sequence[Tensor | None]
-) -> Generator[Call, Any, tuple[Tensor, Tensor, Tensor]]:
+) -> Part[tuple[Tensor, Tensor, Tensor]]:
     q = yield linear(tensors[0], weights[0], biases[0])
     k = yield linear(tensors[1], weights[1], biases[1])
     v = yield linear(tensors[2], weights[2], biases[2])
@@ -179,7 +182,7 @@ def _heads(q: Tensor, k: Tensor, v: Tensor, sizes: Shape) -> Call:
     )
 
 
-def _joined(mask: Tensor | None, padding: Tensor | None, shape: Shape) -> Generator[Call, Any, Tensor | None]:
+def _joined(mask: Tensor | None, padding: Tensor | None, shape: Shape) -> Part[Tensor | None]:
     """The two masks as one that is added to the scores."""
     if padding is None:
         return mask
@@ -195,7 +198,7 @@ def _joined(mask: Tensor | None, padding: Tensor | None, shape: Shape) -> Genera
 
 def _weighted(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, rate: float
-) -> Generator[Call, Any, tuple[Tensor, Tensor]]:
+) -> Part[tuple[Tensor, Tensor]]:
     """Attention step by step, as torch runs it to hand back the weights."""
     q = yield Call("mul", (q,), tuple(q.shape))
     k = yield Call("transpose", (k,), (*k.shape[:-2], k.shape[-1], k.shape[-2]))
@@ -218,13 +221,35 @@ def has_padding_at_the_end(tensor: Tensor, mask: Tensor) -> Steps:
 
 
 @describes_operator("flex_attention")
-def flex_attention(query: Tensor, key: Tensor, value: Tensor, *more: Any) -> Call:
-    """Attention whose scores the user's functions change; besides, two numbers for each query.
+def flex_attention(query: Tensor, key: Tensor, value: Tensor, score_mod: Any = None, *more: Any) -> Steps:
+    """Attention whose scores the user's function changes; besides, two numbers for each query.
 
-    It is counted as dense attention: which blocks a mask function leaves out, only its
-    values tell. The score function's own arithmetic is not counted.
+    It is counted as dense attention, as a masked one is: which blocks a mask leaves out, only
+    its values tell. The score function is counted element by element: all that it does, for
+    every score. A mask's own function is not counted, nor the gradient through the scores.
     """
-    call = attention(query, key, value, enable_gqa=query.shape[1] != key.shape[1])
+    groups = query.shape[1] != key.shape[1]
+    scores = (*query.shape[:-1], key.shape[-2])
+    if score_mod is not None and getattr(score_mod, "__name__", "") != "_identity":
+        yield from _changed(score_mod, query, scores)
+    call = attention(query, key, value, enable_gqa=groups)
     rows = (tuple(query.shape[:-1]), torch.float32)
     call.others, call.pack = (rows, rows), tuple
-    return call
+    out: tuple[Tensor, ...] = yield call
+    return out
+
+
+def _changed(score_mod: Any, query: Tensor, shape: Shape) -> Part[None]:
+    """What a score function does; it runs on all scores at once, where it can run on shapes."""
+    if query.is_meta:
+        with unseen_by_dispatch_modes():
+            score = torch.empty(shape, dtype=query.dtype, device=META)
+            places = [torch.empty(shape, dtype=torch.int32, device=META) for _ in shape]
+        try:
+            score_mod(score, *places)
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            pass
+        else:
+            return
+    # It has no rule: never in silence.
+    yield Call("flex_attention.score_mod", (query,), shape)

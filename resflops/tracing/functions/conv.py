@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from resflops.records import Attribute, Shape
-from resflops.tracing.functions.registry import Call, Mismatch, describes, per_dimension
+from resflops.tracing.functions.call import Call, Form, Formed
+from resflops.tracing.functions.registry import Mismatch, describes, per_dimension
 
 
 def _convolution(spatial: int) -> None:
@@ -22,8 +23,10 @@ def _convolution(spatial: int) -> None:
         padding: Any = 0,
         dilation: Any = 1,
         groups: int = 1,
-    ) -> Call:
-        shape, attributes = _convolved(
+    ) -> Formed:
+        form = _convolved(
+            op,
+            input.dtype,
             input.shape,
             weight.shape,
             bias is not None,
@@ -32,12 +35,14 @@ def _convolution(spatial: int) -> None:
             dilation if type(dilation) is tuple else per_dimension(dilation, spatial),
             groups,
         )
-        return Call(op, (input, weight), shape, attributes, affine=(bias,))
+        return Formed(form, (input, weight), (bias,))
 
 
 # A network repeats its blocks, and a search counts networks that repeat each other's.
 @lru_cache(maxsize=1 << 14)
 def _convolved(
+    op: str,
+    dtype: torch.dtype,
     shape: Shape,
     kernel: Shape,
     bias: bool,
@@ -45,8 +50,8 @@ def _convolved(
     padding: Shape | str,
     dilation: Shape,
     groups: int,
-) -> tuple[Shape, dict[str, Attribute]]:
-    """Output shape and attributes of a convolution."""
+) -> Form:
+    """The form of a convolution."""
     spatial = len(kernel) - 2
     if len(shape) - spatial not in (1, 2):
         raise Mismatch(f"takes a {spatial + 2}-dimensional input, and this one has {len(shape)} dimensions")
@@ -64,7 +69,7 @@ def _convolved(
         "groups": groups,
         "bias": bias,
     }
-    return (*shape[: -spatial - 1], kernel[0], *sizes), attributes
+    return Form.single(op, (shape, kernel), (*shape[: -spatial - 1], kernel[0], *sizes), dtype, attributes)
 
 
 def _output_sizes(

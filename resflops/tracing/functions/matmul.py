@@ -1,21 +1,30 @@
 """Matrix products and embeddings."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from resflops.records import Attribute, Shape
-from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, describes, named
+from resflops.tracing.functions.call import Call, Form, Formed
+from resflops.tracing.functions.registry import Mismatch, NotDescribed, describes, named
 
 
 @describes(F.linear)
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Formed:
     """``input · weightᵀ + bias``, over the last dimension."""
-    shape, kernel = input.shape, weight.shape
+    form = _linear(input.dtype, input.shape, weight.shape, bias is not None)
+    return Formed(form, (input, weight), (bias,))
+
+
+@lru_cache(maxsize=1 << 14)
+def _linear(dtype: torch.dtype, shape: Shape, kernel: Shape, bias: bool) -> Form:
+    """The form of a linear layer."""
     if shape[-1] != kernel[-1]:
         raise Mismatch(f"takes {kernel[-1]} input features, and its input has {shape[-1]}")
-    attributes: dict[str, Attribute] = {"bias": bias is not None}
-    return Call("linear", (input, weight), (*shape[:-1], *kernel[:-1]), attributes, affine=(bias,))
+    attributes: dict[str, Attribute] = {"bias": bias}
+    return Form.single("linear", (shape, kernel), (*shape[:-1], *kernel[:-1]), dtype, attributes)
 
 
 def broadcast(left: Shape, right: Shape) -> Shape:
@@ -40,7 +49,7 @@ def broadcast(left: Shape, right: Shape) -> Shape:
     return tuple(out)
 
 
-@describes(*named("matmul", "__matmul__", "mm", "bmm", "mv", "dot"))
+@describes(*named("matmul", "__matmul__", "mm", "bmm", "mv", "dot"), repeated=True)
 def matmul(input: Tensor, other: Tensor) -> Call:
     """All of torch.matmul: vectors, matrices and broadcast batches."""
     left, right = tuple(input.shape), tuple(other.shape)

@@ -53,7 +53,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Call:
     return Call("stack", tuple(tensors), tuple(shape), {"dim": dim})
 
 
-@describes(F.pad)
+@describes(F.pad, repeated=True)
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Call:
     """Sizes grown (or cut, where negative) at both ends, the last dimension first."""
     del value
@@ -65,14 +65,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     return Call("pad", (input,), tuple(shape), {"pad": tuple(pad), "mode": mode})
 
 
-@describes(torch.Tensor.contiguous)
+@describes(torch.Tensor.contiguous, repeated=True)
 def contiguous(input: Tensor, *, memory_format: Any = None) -> Call:
     """The same elements, in order."""
     del memory_format
     return Call("contiguous", (input,), tuple(input.shape))
 
 
-@describes(torch.clone, torch.Tensor.clone)
+@describes(torch.clone, torch.Tensor.clone, repeated=True)
 def clone(input: Tensor, *, memory_format: Any = None) -> Call:
     """A copy."""
     del memory_format
@@ -92,7 +92,7 @@ _CONVERSIONS = {
 }
 
 
-@describes(torch.Tensor.to, torch.Tensor.type_as)
+@describes(torch.Tensor.to, torch.Tensor.type_as, repeated=True)
 def to(input: Tensor, *more: Any, dtype: torch.dtype | None = None, **named_more: Any) -> Call:
     """Another element type; which device does not matter to a meta trace."""
     del named_more
@@ -103,7 +103,7 @@ def to(input: Tensor, *more: Any, dtype: torch.dtype | None = None, **named_more
 
 
 def _conversion(name: str, dtype: torch.dtype | None) -> None:
-    @describes(getattr(torch.Tensor, name))
+    @describes(getattr(torch.Tensor, name), repeated=True)
     def convert(input: Tensor, *more: Any, **named_more: Any) -> Call:
         del more, named_more
         return Call("to", (input,), tuple(input.shape), {}, dtype, dtype in (None, input.dtype))
@@ -113,7 +113,7 @@ for _name, _dtype in _CONVERSIONS.items():
     _conversion(_name, _dtype)
 
 
-@describes(*named("roll"))
+@describes(*named("roll"), repeated=True)
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Call:
     """The elements moved round."""
     del shifts, dims

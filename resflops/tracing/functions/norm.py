@@ -1,13 +1,15 @@
 """Normalisations and dropout."""
 
-from itertools import product
+from functools import lru_cache
 from math import prod
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resflops.records import Attribute
-from resflops.tracing.functions.registry import Call, Mismatch, describes
+from resflops.records import Attribute, Shape
+from resflops.tracing.functions.call import Call, Form, Formed
+from resflops.tracing.functions.registry import Mismatch, describes
 
 
 @describes(F.batch_norm)
@@ -20,27 +22,40 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Call:
+) -> Formed:
     """Normalise each channel, by its own statistics in training, else by the running ones."""
     del running_var, momentum, eps
-    shape = input.shape
+    form = _batch_normed(
+        input.dtype,
+        input.shape,
+        None if weight is None else weight.shape,
+        None if running_mean is None else running_mean.shape,
+        bias is not None,
+        training,
+    )
+    return Formed(form, (input,), (weight, bias))
+
+
+@lru_cache(maxsize=1 << 14)
+def _batch_normed(
+    dtype: torch.dtype, shape: Shape, weight: Shape | None, mean: Shape | None, bias: bool, training: bool
+) -> Form:
+    """The form of a batch normalisation."""
     channels = shape[1] if len(shape) > 1 else shape[0]
-    for given in (weight, running_mean):
-        if given is not None and given.shape[0] != channels:
-            raise Mismatch(f"takes {given.shape[0]} channels, and its input has {channels}")
+    for given in (weight, mean):
+        if given is not None and given[0] != channels:
+            raise Mismatch(f"takes {given[0]} channels, and its input has {channels}")
     if training and prod(shape) == channels:
         raise Mismatch(
             f"in training mode needs more than one value per channel, and its input is "
             f"{'×'.join(map(str, shape))}; use a larger batch or input, or model.eval()"
         )
-    attributes = _BATCH_NORM[bool(training), weight is not None, bias is not None]
-    return Call("batch_norm", (input,), tuple(shape), attributes, affine=(weight, bias))
-
-
-_BATCH_NORM: dict[tuple[bool, bool, bool], dict[str, Attribute]] = {
-    (training, weight, bias): {"training": training, "weight": weight, "bias": bias}
-    for training, weight, bias in product((False, True), repeat=3)
-}
+    attributes: dict[str, Attribute] = {
+        "training": bool(training),
+        "weight": weight is not None,
+        "bias": bias,
+    }
+    return Form.single("batch_norm", (shape,), shape, dtype, attributes)
 
 
 @describes(F.layer_norm)
@@ -50,11 +65,13 @@ def layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Call:
+) -> Formed:
     """Normalise over the last dimensions."""
     del eps
-    attributes = _over_last(input, normalized_shape, weight, bias)
-    return Call("layer_norm", (input,), tuple(input.shape), attributes, affine=(weight, bias))
+    form = _layer_normed(
+        "layer_norm", input.dtype, input.shape, tuple(normalized_shape), weight is not None, bias is not None
+    )
+    return Formed(form, (input,), (weight, bias))
 
 
 @describes(F.rms_norm)
@@ -63,27 +80,28 @@ def rms_norm(
     normalized_shape: list[int],
     weight: Tensor | None = None,
     eps: float | None = None,
-) -> Call:
+) -> Formed:
     """Scale by the root of the mean square over the last dimensions."""
     del eps
-    attributes = _over_last(input, normalized_shape, weight, None)
-    return Call("rms_norm", (input,), tuple(input.shape), attributes, affine=(weight,))
+    form = _layer_normed(
+        "rms_norm", input.dtype, input.shape, tuple(normalized_shape), weight is not None, bias=False
+    )
+    return Formed(form, (input,), (weight,))
 
 
-def _over_last(
-    tensor: Tensor, normalized_shape: list[int], weight: Tensor | None, bias: Tensor | None
-) -> dict[str, Attribute]:
-    shape = tuple(tensor.shape)
-    last = tuple(normalized_shape)
+@lru_cache(maxsize=1 << 14)
+def _layer_normed(op: str, dtype: torch.dtype, shape: Shape, last: Shape, weight: bool, bias: bool) -> Form:
+    """The form of a normalisation over the last dimensions."""
     if shape[len(shape) - len(last) :] != last:
         raise Mismatch(
             f"normalises over {'×'.join(map(str, last))}, and its input is {'×'.join(map(str, shape))}"
         )
     groups = prod(shape[: len(shape) - len(last)])
-    return {"groups": groups, "weight": weight is not None, "bias": bias is not None}
+    attributes: dict[str, Attribute] = {"groups": groups, "weight": weight, "bias": bias}
+    return Form.single(op, (shape,), shape, dtype, attributes)
 
 
-@describes(F.group_norm)
+@describes(F.group_norm, repeated=True)
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -132,7 +150,7 @@ def local_response_norm(
 
 
 def _dropout(name: str) -> None:
-    @describes(getattr(F, name))
+    @describes(getattr(F, name), repeated=True)
     def dropout(
         input: Tensor,
         p: float = 0.5,

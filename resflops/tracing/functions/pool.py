@@ -18,12 +18,18 @@ def _pooled(
     sizes = []
     for n, k, s, p, d in zip(shape[-spatial:], *windows, strict=True):
         room = n + 2 * p - d * (k - 1) - 1
-        if room < 0:
-            raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
         out = (room + (s - 1 if ceil_mode else 0)) // s + 1
+        # With ceil mode a window may reach beyond the input, also the only one.
+        if out < 1:
+            raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
         # The last window must start inside the input or its left padding.
         sizes.append(out - 1 if ceil_mode and (out - 1) * s >= n + p else out)
     return (*shape[:-spatial], *sizes)
+
+
+def _strides(stride: Any, kernel: Shape) -> Shape:
+    """No stride means the kernel."""
+    return kernel if stride is None or stride == [] else per_dimension(stride, len(kernel))
 
 
 def _max_pool(spatial: int) -> None:
@@ -39,7 +45,7 @@ def _max_pool(spatial: int) -> None:
         return_indices: bool = False,
     ) -> Call:
         kernel = per_dimension(kernel_size, spatial)
-        strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
+        strides = _strides(stride, kernel)
         paddings, dilations = per_dimension(padding, spatial), per_dimension(dilation, spatial)
         shape = _pooled(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
         attributes: dict[str, Attribute] = {
@@ -63,14 +69,14 @@ def _max_pool(spatial: int) -> None:
     ) -> Call:
         return max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
 
-    describes(getattr(F, op), getattr(torch, op))(max_pool)
+    describes(getattr(F, op), getattr(torch, op), repeated=True)(max_pool)
     describes(getattr(F, f"{op}_with_indices"))(max_pool_with_indices)
 
 
 def _avg_pool(spatial: int) -> None:
     op = f"avg_pool{spatial}d"
 
-    @describes(getattr(F, op))
+    @describes(getattr(F, op), repeated=True)
     def avg_pool(
         input: Tensor,
         kernel_size: Any,
@@ -82,7 +88,7 @@ def _avg_pool(spatial: int) -> None:
     ) -> Call:
         del count_include_pad, divisor_override
         kernel = per_dimension(kernel_size, spatial)
-        strides = kernel if stride is None or stride == [] else per_dimension(stride, spatial)
+        strides = _strides(stride, kernel)
         paddings = per_dimension(padding, spatial)
         shape = _pooled(input, spatial, (kernel, strides, paddings, (1,) * spatial), ceil_mode=ceil_mode)
         return Call(op, (input,), shape, {"kernel": kernel, "stride": strides, "padding": paddings})
@@ -103,7 +109,7 @@ def _adaptive_pool(spatial: int, kind: str) -> None:
         sizes = tuple(n if m is None else m for n, m in zip(shape[-spatial:], asked, strict=True))
         return Call(op, (input,), (*shape[:-spatial], *sizes))
 
-    describes(*{getattr(F, op), getattr(torch, op, getattr(F, op))})(adaptive_pool)
+    describes(*{getattr(F, op), getattr(torch, op, getattr(F, op))}, repeated=True)(adaptive_pool)
 
 
 for _spatial in (1, 2, 3):

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
-from msgspec import Struct
 
 from resflops.errors import DuplicateError
-from resflops.records import Attribute, Shape
+from resflops.records import Shape
+from resflops.tracing.functions.call import Call, Formed
 
 __all__ = [
-    "DESCRIBED", "OPERATORS", "Call", "Describe", "Mismatch", "NotDescribed", "Steps", "describes",
-    "describes_operator", "dimension", "getter", "named", "per_dimension",
+    "DESCRIBED", "OPERATORS", "REPEATED", "Call", "Describe", "Mismatch", "NotDescribed", "Part", "Steps",
+    "describes", "describes_operator", "dimension", "getter", "named", "per_dimension",
 ]  # fmt: skip
 
 
@@ -33,43 +33,38 @@ class NotDescribed(Exception):  # noqa: N818 - a signal to the recorder, never s
     """This use of the function has no description; torch itself must run it."""
 
 
-class Call(Struct, gc=False):
-    """What a torch function is about to do."""
+SomeResult = TypeVar("SomeResult")
 
-    op: str
-    inputs: tuple[torch.Tensor, ...]
-    """The tensors whose shapes decide its cost: data and weights, not biases or statistics."""
-    shape: Shape
-    """Of the output."""
-    attributes: dict[str, Attribute] = {}
-    dtype: torch.dtype | None = None
-    """Of the output, where it is not the first input's."""
-    in_place: bool = False
-    """Whether the result is the first input itself."""
-    others: tuple[tuple[Shape, torch.dtype | None], ...] = ()
-    """Shapes and types of further outputs; None is the type of the first input."""
-    pack: Callable[[tuple[torch.Tensor, ...]], Any] | None = None
-    """What the outputs are handed back in where they are not one tensor, such as ``tuple``."""
-    affine: tuple[torch.Tensor | None, ...] = ()
-    """The weight and the bias that ``inputs`` leaves out; None where there is none."""
+Part = Generator[Call | Formed, Any, SomeResult]
+"""Some calls of such a function, and what they come to; each is answered with its result."""
 
+Steps = Part[Any]
+"""The calls of a function that is several ops, and what it gives."""
 
-Steps = Generator[Call, Any, Any]
-"""The calls of a function that is several ops; each is answered with its result."""
-
-Describe = Callable[..., Call | Steps]
+Describe = Callable[..., Call | Formed | Steps]
 SomeDescribe = TypeVar("SomeDescribe", bound=Describe)
 
 DESCRIBED: dict[Callable[..., Any], Describe] = {}
 """Torch function to its description."""
 
 
+REPEATED: set[Callable[..., Any]] = set()
+"""Those of them whose calls follow from shapes, types and plain arguments, and from nothing else:
+equal arguments make equal calls."""
+
 OPERATORS: dict[str, Describe] = {}
 """Higher-order operators by name: the modules that hold them take longer to import than a count."""
 
 
-def describes(*functions: Callable[..., Any]) -> Callable[[SomeDescribe], SomeDescribe]:
+def describes(
+    *functions: Callable[..., Any], repeated: bool = False
+) -> Callable[[SomeDescribe], SomeDescribe]:
     """Register a description for torch functions of one signature.
+
+    Args:
+        functions: the functions.
+        repeated: whether equal arguments make equal calls, a tensor being its shape and
+            type; a call is then described once for all that look the same.
 
     Raises:
         DuplicateError: one of them has a description already.
@@ -80,6 +75,8 @@ def describes(*functions: Callable[..., Any]) -> Callable[[SomeDescribe], SomeDe
             if function in DESCRIBED:
                 raise DuplicateError(f"torch function {function!r} has a description already")
             DESCRIBED[function] = describe
+            if repeated:
+                REPEATED.add(function)
         return describe
 
     return register

@@ -8,7 +8,7 @@ import torch
 
 from resflops.tracing.functions.registry import getter, named
 
-__all__ = ["FACTORIES", "QUERIES", "WHOLE"]
+__all__ = ["DEVICE", "FACTORIES", "LEAVING", "QUERIES", "WHOLE"]
 
 
 def _table(*names: str) -> dict[Callable[..., Any], str]:
@@ -46,9 +46,12 @@ _PROPERTIES = [
     if isgetsetdescriptor(found) and name not in _TENSOR_PROPERTIES
 ]
 
+DEVICE = getter("device")
+"""The one question whose answer the recorder may give itself."""
+
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
-        *_PROPERTIES,
+        *(query for query in _PROPERTIES if query != DEVICE),
         *named(
             "size", "dim", "numel", "nelement", "ndimension", "stride", "is_contiguous", "is_floating_point",
             "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__", "get_device",
@@ -58,3 +61,8 @@ QUERIES: frozenset[Callable[..., Any]] = frozenset(
     ]
 )  # fmt: skip
 """Questions about a tensor; nothing is recorded for them."""
+
+LEAVING: dict[Callable[..., Any], str] = {
+    getattr(torch.Tensor, name): name for name in ("numpy", "__array__", "__dlpack__", "data_ptr")
+}
+"""Ways out of torch, to numpy or to a kernel that torch does not run: what is done there, nothing sees."""

@@ -40,7 +40,7 @@ def _filled_in(sizes: Shape, elements: int) -> Shape:
 
 
 def _reshaping(op: str) -> None:
-    @describes(*named(op))
+    @describes(*named(op), repeated=True)
     def reshape(input: Tensor, *shape: Any) -> Call:
         return Call(op, (input,), _filled_in(_sizes(shape), input.numel()))
 
@@ -58,7 +58,7 @@ for _op in ("view", "reshape"):
     _reshaping_as(_op)
 
 
-@describes(*named("flatten"))
+@describes(*named("flatten"), repeated=True)
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Call:
     """Neighbouring dimensions made one."""
     shape = tuple(input.shape)
@@ -76,7 +76,7 @@ def ravel(input: Tensor) -> Call:
     return Call("ravel", (input,), (input.numel(),))
 
 
-@describes(*named("unflatten"))
+@describes(*named("unflatten"), repeated=True)
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Call:
     """One dimension made several."""
     if not isinstance(dim, int):
@@ -87,7 +87,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Call:
     return Call("unflatten", (input,), (*shape[:place], *inner, *shape[place + 1 :]))
 
 
-@describes(*named("permute"))
+@describes(*named("permute"), repeated=True)
 def permute(input: Tensor, *dims: Any) -> Call:
     """Dimensions in another order."""
     shape = tuple(input.shape)
@@ -97,7 +97,7 @@ def permute(input: Tensor, *dims: Any) -> Call:
     return Call("permute", (input,), tuple([shape[dim] for dim in order]))
 
 
-@describes(*named("transpose", "swapaxes", "swapdims"))
+@describes(*named("transpose", "swapaxes", "swapdims"), repeated=True)
 def transpose(input: Tensor, dim0: int, dim1: int) -> Call:
     """Two dimensions exchanged."""
     shape = list(input.shape)
@@ -135,7 +135,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Call:
     return Call("permute", (input,), tuple([shape[dim] for dim in order]))
 
 
-@describes(*named("unsqueeze"))
+@describes(*named("unsqueeze"), repeated=True)
 def unsqueeze(input: Tensor, dim: int) -> Call:
     """A dimension of one put in."""
     shape = list(input.shape)
@@ -143,7 +143,7 @@ def unsqueeze(input: Tensor, dim: int) -> Call:
     return Call("unsqueeze", (input,), tuple(shape))
 
 
-@describes(*named("squeeze"))
+@describes(*named("squeeze"), repeated=True)
 def squeeze(input: Tensor, dim: Any = None) -> Call:
     """Dimensions of one taken out: all, or those named."""
     shape = tuple(input.shape)
@@ -154,7 +154,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Call:
     return Call("squeeze", (input,), tuple(kept))
 
 
-@describes(*named("expand", "broadcast_to"))
+@describes(*named("expand", "broadcast_to"), repeated=True)
 def expand(input: Tensor, *sizes: Any, implicit: bool = False) -> Call:
     """Dimensions of one seen as larger; -1 leaves one as it is."""
     shape, asked = tuple(input.shape), _sizes(sizes)
@@ -180,7 +180,7 @@ def _expanded(shape: Shape, asked: Shape) -> Shape:
     return tuple(out)
 
 
-@describes(*named("select"))
+@describes(*named("select"), repeated=True)
 def select(input: Tensor, dim: int, index: int) -> Call:
     """One slice along a dimension, which goes."""
     shape = tuple(input.shape)
@@ -189,7 +189,7 @@ def select(input: Tensor, dim: int, index: int) -> Call:
     return Call("select", (input,), (*shape[:place], *shape[place + 1 :]))
 
 
-@describes(*named("narrow"))
+@describes(*named("narrow"), repeated=True)
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Call:
     """A stretch of a dimension."""
     shape = list(input.shape)
@@ -289,7 +289,7 @@ def _equal_pieces(whole: int, length: int) -> list[int]:
     return [min(length, whole - start) for start in range(0, whole, length)]
 
 
-@describes(torch.split, torch.Tensor.split)
+@describes(torch.split, torch.Tensor.split, repeated=True)
 def split(tensor: Tensor, split_size: Any, dim: int = 0) -> Call:
     """Pieces of one length, or of those given."""
     if isinstance(split_size, int):
@@ -303,7 +303,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
     return _cut("split", input, dim, split_sizes)
 
 
-@describes(*named("chunk"))
+@describes(*named("chunk"), repeated=True)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> Call:
     """At most so many pieces of one length."""
     size = input.shape[dimension(dim, input.dim())]
@@ -323,7 +323,7 @@ def tensor_split(input: Tensor, sections: Any = None, dim: int = 0, *, indices: 
     return _cut("tensor_split", input, dim, [end - start for start, end in pairwise((0, *given, whole))])
 
 
-@describes(*named("unbind"))
+@describes(*named("unbind"), repeated=True)
 def unbind(input: Tensor, dim: int = 0) -> Call:
     """Every slice along a dimension, which goes."""
     shape = tuple(input.shape)
@@ -331,7 +331,7 @@ def unbind(input: Tensor, dim: int = 0) -> Call:
     return _several("unbind", input, [(*shape[:place], *shape[place + 1 :])] * shape[place])
 
 
-@describes(*named("detach", "alias"))
+@describes(*named("detach", "alias"), repeated=True)
 def same(input: Tensor) -> Call:
     """The same tensor."""
     return Call("detach", (input,), tuple(input.shape))

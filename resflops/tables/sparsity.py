@@ -1,0 +1,35 @@
+"""Non-zero multiply-accumulates beside the dense ones: what pruning could save."""
+
+from collections.abc import Sequence
+
+from resflops.cost import Cost
+from resflops.tables.table import Column, Figure, Note
+
+__all__ = ["nonzero_column", "nonzero_notes"]
+
+
+def nonzero_column(*, asked: bool) -> Column:
+    """The column of non-zero MACs, which people are shown if they asked for them."""
+    return Column(
+        key="nonzero_macs", heading="non-zero MACs", kind="count", audience="all" if asked else "programs"
+    )
+
+
+def nonzero_notes(costs: Sequence[Cost]) -> tuple[Note, ...]:
+    """What non-zero MACs are, and where they are only an upper bound."""
+    if all(cost.nonzero_macs is None for cost in costs):
+        return ()
+    return (_SCOPE, *(_unknown_note(cost) for cost in costs if cost.nonzero_unknown))
+
+
+_SCOPE = Note(
+    text="Non-zero MACs are those with a weight that is not zero; products of two activations count whole."
+)
+
+
+def _unknown_note(cost: Cost) -> Note:
+    layers = ", ".join(layer or "the model itself" for layer in cost.nonzero_unknown)
+    return Note(
+        text="{model}: non-zero MACs are at most these: computed weights are taken as dense, in {layers}.",
+        figures={"model": Figure("text", cost.model), "layers": Figure("text", layers)},
+    )

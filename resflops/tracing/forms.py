@@ -1,0 +1,81 @@
+"""Forms: what all calls of a function on the same shapes have in common, worked out once.
+
+A network repeats its blocks, and a search counts networks that repeat each other's. Where a
+description says that all it reads is shapes, types and plain arguments, the second call
+that looks the same needs no description.
+"""
+
+from collections.abc import Callable, Iterable
+from types import EllipsisType, NoneType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from resflops.tracing.functions import Call, Form, form_of
+
+__all__ = ["Key", "known_form", "learnt_form"]
+
+Key = tuple[Any, ...]
+"""A function and its arguments, a tensor being its shape and type."""
+
+_MOST = 1 << 15
+"""How many forms are kept: more than all of torchvision has."""
+
+
+_FORMS: dict[Key, Form] = {}
+
+# Numbers that are equal and not the same, such as 1, 1.0 and True, may make another call.
+_PLAIN = frozenset((int, str, tuple, NoneType, EllipsisType, torch.dtype))
+_MARKED: dict[type, Callable[[Any], Any]] = {
+    bool: ("no", "yes").__getitem__,
+    float: lambda number: (float, number),
+}
+
+
+def known_form(
+    func: Callable[..., Any], values: tuple[Any, ...], names: Iterable[str]
+) -> tuple[Key | None, Form | None]:
+    """The form of a call, if it was learnt, and the key to learn it under, if it can be.
+
+    Args:
+        func: the function.
+        values: its arguments, those by keyword last.
+        names: the keywords.
+    """
+    try:
+        key = (
+            func,
+            *names,
+            *[
+                (each.shape, each.dtype)
+                if (kind := type(each)) is Tensor or kind is Parameter
+                else each
+                if kind in _PLAIN
+                else _MARKED[kind](each)
+                for each in values
+            ],
+        )
+        return key, _FORMS.get(key)
+    except (KeyError, TypeError):
+        # An argument of another kind, or one that holds such a one.
+        return None, None
+
+
+def learnt_form(key: Key, call: Call, values: tuple[Any, ...]) -> Form:
+    """The form of a call, kept for others where its tensors can be told from their places."""
+    tensors = [(id(each), place) for place, each in enumerate(values) if isinstance(each, Tensor)]
+    places = dict(tensors)
+    affine = [tensor for tensor in call.affine if tensor is not None]
+    if len(places) < len(tensors) or any(id(tensor) not in places for tensor in (*call.inputs, *affine)):
+        return form_of(call)
+    form = form_of(
+        call,
+        tuple([places[id(tensor)] for tensor in call.inputs]),
+        tuple([places[id(tensor)] for tensor in affine]),
+    )
+    if len(_FORMS) >= _MOST:
+        _FORMS.clear()
+    _FORMS[key] = form
+    return form

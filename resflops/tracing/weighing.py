@@ -1,0 +1,166 @@
+"""A recorder that knows which tensors are weights, so that their zeros can be counted.
+
+A weight is a parameter or a buffer, or what was made from these alone: a pruned layer's is its
+parameter times its mask. Products of the two, and what only looks at a weight in another
+way, are followed; no other kernel is run, and the values of a weight that is computed in another
+way are left unknown.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+
+from resflops.errors import UsageError
+from resflops.records import OpRecord, Shape, Weights
+from resflops.sparsity import weight_places
+from resflops.tracing.functions import Form
+from resflops.tracing.knowing import KnowingRecorder
+from resflops.tracing.meta import META, tensors_in
+from resflops.tracing.modules import Modules
+from resflops.tracing.recorder import Recorder
+
+__all__ = ["KnowingWeighingRecorder", "WeighingRecorder", "check_values"]
+
+
+class _Values(Struct, frozen=True):
+    """A weight's values, had when they are asked for, after the pass."""
+
+    get: Callable[[], Tensor]
+    in_order: bool = True
+    """Whether its elements lie where the model sees them, and not only are the same."""
+
+
+_Weight = tuple[object, _Values | None]
+"""What tells a weight from others, and its values if they are known."""
+
+
+class WeighingRecorder(Recorder):
+    """Records, and remembers the weights that each op was given."""
+
+    def __init__(self, modules: Modules, *, real: bool = False) -> None:
+        super().__init__(modules, real=real)
+        # By tensor id: parameters and buffers, and the meta doubles of them.
+        model = modules.model
+        self._own = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+        # What an op made from weights alone, by op and output: None if its values are not known.
+        self._derived: dict[tuple[int, int], _Values | None] = {}
+        self._given: dict[int, list[tuple[int, object, _Values | None]]] = {}
+
+    def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
+        """A weight's double stands for the weight."""
+        out = super().doubled(value, doubles)
+        for tensor, double in zip(tensors_in(value), tensors_in(out), strict=True):
+            if id(tensor) in self._own:
+                self._own[id(double)] = self._own[id(tensor)]
+        return out
+
+    def weights(self) -> dict[int, Weights]:
+        """Op for op, how many elements its weights have, and how many of them are not zero."""
+        known: dict[object, int] = {}
+        found = {}
+        for op, given in self._given.items():
+            nonzero: int | None = 0
+            for _, key, value in given:
+                if nonzero is None or value is None:
+                    nonzero = None
+                    continue
+                if key not in known:
+                    known[key] = int(torch.count_nonzero(value.get()))
+                nonzero += known[key]
+            found[op] = Weights(elements=sum(elements for elements, _, _ in given), nonzero=nonzero)
+        return found
+
+    def _record(
+        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+    ) -> int:
+        weights = [self._weight(tensor) for tensor in inputs]
+        if form.attributes.get("quantised"):
+            packed = inputs[1]
+            weights[1] = (id(packed), _Values(packed.dequantize))
+        place = super()._record(form, inputs, affine, layer)
+        if given := self._applied(self.ops[place], inputs, weights):
+            self._given[place] = given
+        if weights and None not in weights:
+            values = [weight[1] for weight in weights if weight]
+            for slot, value in enumerate(_made(form.op, values, inputs, form.output_shapes)):
+                self._derived[place, slot] = value
+        return place
+
+    def _applied(
+        self, record: OpRecord, inputs: Sequence[Tensor], weights: list[_Weight | None]
+    ) -> list[tuple[int, object, _Values | None]]:
+        """An op's weights: how many elements each has, what tells it from others, and its values."""
+        places = weight_places(record)
+        chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
+        # Of a product of two weights, and of ops that do not apply every element alike, numbers
+        # alone do not tell which zeros count.
+        unlike = any(weights) if not places else len(chosen) > 1 and record.op not in _OF_SEVERAL
+        return [(0, len(self.ops), None)] if unlike else chosen
+
+    def _weight(self, tensor: Tensor) -> _Weight | None:
+        """What tells a weight from others, and its values if they are known; None for no weight."""
+        made = self._maker(tensor)
+        if made >= 0:
+            key = (made, self._slots.get(id(tensor), 0))
+            return (key, self._derived[key]) if key in self._derived else None
+        own = self._own.get(id(tensor))
+        return None if own is None else (id(own), _Values(lambda: own))
+
+
+class KnowingWeighingRecorder(WeighingRecorder, KnowingRecorder):
+    """The same, for models that look into their tokens and masks."""
+
+
+_OF_SEVERAL = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+_RESHAPING = frozenset(
+    ("alias", "clone", "contiguous", "detach", "flatten", "identity", "ravel", "reshape", "squeeze", "to",
+     "unflatten", "unsqueeze", "view", "view_as")
+)  # fmt: skip
+_REORDERING = frozenset(("movedim", "permute", "swapaxes", "t", "transpose"))
+
+
+def _made(
+    op: str, values: list[_Values | None], inputs: Sequence[Tensor], shapes: tuple[Shape, ...]
+) -> list[_Values | None]:
+    """The values of what an op makes from weights alone, one for each output."""
+    known = [value for value in values if value is not None]
+    if len(known) == len(values) == 1 and op in _REORDERING:
+        return [_Values(known[0].get, in_order=False)]
+    if len(known) < len(values) or not all(value.in_order for value in known):
+        return [None] * len(shapes)
+    first, *others = [value.get for value in known]
+    if op == "mul" and len(others) == 1:
+        return [_Values(lambda: first() * others[0]())]
+    if op in _RESHAPING and not others:
+        return [_Values(lambda: first().reshape(shapes[0]))]
+    if op in {"chunk", "split"} and _in_rows(inputs[0], shapes):
+        return [
+            _Values(partial(_part, first, [shape[0] for shape in shapes], at)) for at in range(len(shapes))
+        ]
+    return [None] * len(shapes)
+
+
+def _part(whole: Callable[[], Tensor], sizes: list[int], at: int) -> Tensor:
+    return torch.split(whole(), sizes)[at]
+
+
+def _in_rows(whole: Tensor, parts: tuple[Shape, ...]) -> bool:
+    """Whether parts are cut along the first dimension."""
+    return all(part[1:] == tuple(whole.shape[1:]) for part in parts)
+
+
+def check_values(model: nn.Module) -> None:
+    """Refuse a model whose weights have no values.
+
+    Raises:
+        UsageError: it lies on the meta device.
+    """
+    if any(tensor.device == META for tensor in model.parameters()):
+        raise UsageError(
+            f"non-zero MACs were asked of {type(model).__name__}, which is on the meta device, where weights "
+            "have no values; build it on the CPU, as resflops.load does with device='cpu'"
+        )
