@@ -33,7 +33,7 @@ class _Side(Struct, frozen=True, kw_only=True):
     @property
     def macs(self) -> int:
         """Of one input."""
-        return self.row.workload.step_macs // self.row.configuration.items if self.row.workload else 0
+        return self.row.workload.step_macs // self.row.configuration.batch if self.row.workload else 0
 
     @property
     def ops(self) -> int:
@@ -204,7 +204,7 @@ def _cells(pair: _Pair) -> Cells:
 
 
 def _side_cells(side: _Side, name: str) -> Cells:
-    step = side.macs * side.row.configuration.items
+    step = side.macs * side.row.configuration.batch
     return {
         f"of_peak {name}": side.meaning.of_peak,
         f"memory {name}": side.meaning.memory_part,
@@ -293,8 +293,7 @@ def _on_roof(pairs: Sequence[_Pair]) -> list[str]:
         return []
     return [
         f"If every op ran as fast as the measured peaks allow, the time ratio would be {_span(known, times)} "
-        "(column ratio by the roof); what the measured one has besides is how well the kernels do, and the "
-        "ops that the roof does not see."
+        "(column ratio by the roof)."
     ]
 
 

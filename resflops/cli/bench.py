@@ -94,6 +94,7 @@ def _add_effort(parser: Parser) -> None:
     for name, usual, said in (
         ("--warm-up", USUAL.warm_up, "of warm-up in every visit"),
         ("--seconds", USUAL.seconds, "of samples in every visit"),
+        ("--energy-seconds", USUAL.energy_seconds, "over which a GPU's energy is taken, 0 for none"),
     ):
         parser.add_argument(
             name,
@@ -135,7 +136,11 @@ def _measured(given: argparse.Namespace) -> Measurements:
             {model.spec: OfSpec(model) for model in found},
             _configurations(given, found, chosen_device(given.device)),
             effort=Effort(
-                rounds=given.rounds, warm_up=given.warm_up, seconds=given.seconds, least=given.least
+                rounds=given.rounds,
+                warm_up=given.warm_up,
+                seconds=given.seconds,
+                least=given.least,
+                energy_seconds=given.energy_seconds,
             ),
             command=_command_line(),
             layers=given.layers,

@@ -156,7 +156,7 @@ class _Bench:
     def weigh(self, say: Say) -> None:
         """The energy of everything that has a time, where the device counts it."""
         device = self._device
-        if not isinstance(device, Cuda):
+        if not isinstance(device, Cuda) or not self._effort.energy_seconds:
             return
 
         def weighed(configuration: Configuration) -> Energy | None:

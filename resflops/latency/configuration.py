@@ -86,11 +86,6 @@ class Configuration(Struct, frozen=True, kw_only=True):
         """All of it but the model and its input."""
         return Setting(**{name: getattr(self, name) for name in Setting.__struct_fields__})
 
-    @property
-    def items(self) -> int:
-        """How many inputs, such as images, one step takes in."""
-        return self.batch
-
     def words(self) -> str:
         """The model and the setting."""
         return f"{self.model}, {self.setting.words()}"

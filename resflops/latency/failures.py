@@ -24,10 +24,10 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 def failure_of(error: Exception) -> Failure:
-    r"""What an exception means.
+    """What an exception means.
 
-    >>> failure_of(RuntimeError('"slow_conv2d_cpu" not implemented for \\'Half\\'')).kind
-    'dtype not supported'
+    >>> failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind
+    'out of memory'
     """
     text = str(error).strip().partition("\n")[0] or type(error).__name__
     return Failure(kind=_kind(error), message=text[:LONGEST])

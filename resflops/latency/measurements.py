@@ -72,6 +72,7 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     peak_bytes: int | None = None
     """The most that was allocated on the device by one step, weights included; None on the CPU."""
     notes: tuple[str, ...] = ()
+    """What could not be measured besides the times, and why."""
 
     @cached_property
     def wall(self) -> Summary | None:

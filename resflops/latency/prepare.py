@@ -28,7 +28,6 @@ class PreparedModel(Struct, frozen=True, kw_only=True):
     call: Step
     """One forward pass, launched op by op whatever the mode is."""
     cold_l2: bool = False
-    notes: tuple[str, ...] = ()
     held_before: int = 0
     """Bytes of the module's weights, if they were on the device before it was made ready."""
 

@@ -15,7 +15,7 @@ LEAST_ROWS = 256
 MOST_ROWS = {"cpu": 2048, "cuda": 8192}
 """Of the square matrices: large enough that a larger one is no faster per operation."""
 
-LONG_ENOUGH = 0.05
+LONG_ENOUGH = 0.1
 """Seconds for one product: larger ones are not tried. Some processors have no instructions for some
 dtypes, and take minutes for a product that takes others milliseconds."""
 
@@ -28,7 +28,6 @@ class PreparedProbe(Struct, frozen=True, kw_only=True):
 
     step: Step
     cold_l2: bool = False
-    notes: tuple[str, ...] = ()
     held_before: int = 0
 
 

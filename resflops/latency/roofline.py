@@ -51,9 +51,9 @@ def meaning_of(row: Row, measurements: Measurements) -> Meaning | None:
     configuration = row.configuration
     found: dict[str, Any] = {
         "seconds": time.median,
-        "items_per_second": configuration.items / wall.median if wall else None,
+        "items_per_second": configuration.batch / wall.median if wall else None,
         "joules_per_item": (
-            row.energy.joules / (row.energy.steps * configuration.items) if row.energy else None
+            row.energy.joules / (row.energy.steps * configuration.batch) if row.energy else None
         ),
     }
     if workload is None or not workload.complete:

@@ -23,7 +23,8 @@ class Effort(Struct, frozen=True, kw_only=True):
     most: int = 500
     """Samples in a round, however short one is."""
     energy_seconds: float = 3.0
-    """The window over which energy is measured: NVML's counter moves some ten times a second."""
+    """The window over which energy is measured: NVML's counter moves some ten times a second;
+    0 for no measurement."""
 
     def repetitions(self, pace: float) -> int:
         """How many samples a round takes.

@@ -34,10 +34,6 @@ class Prepared(Protocol):
         """Whether the L2 cache is to be cleared before every repetition."""
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of its times should know."""
-
-    @property
     def held_before(self) -> int:
         """Bytes that it needs on the device and that were there before it was made ready."""
 
@@ -174,7 +170,7 @@ class Session(Generic[Key, Ready]):
         self._ready[key] = made
         peak = self._device.peak_since(before)
         peak = None if peak is None else peak + made.held_before
-        self.series[key] = replace(self.series[key], peak_bytes=peak, notes=made.notes)
+        self.series[key] = replace(self.series[key], peak_bytes=peak)
         return made
 
     def _visit(self, key: Key) -> None:

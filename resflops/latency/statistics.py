@@ -198,6 +198,7 @@ def _resampled_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) ->
 
     filled = _filled(rounds)
     lengths = np.array([len(each) for each in filled])
+    equal = bool((lengths == lengths[0]).all())
     table = np.zeros((len(filled), lengths.max()))
     for place, each in enumerate(filled):
         table[place, : len(each)] = each
@@ -206,7 +207,13 @@ def _resampled_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) ->
     for block in np.array_split(drawn, max(1, drawn.size * int(lengths.max()) // BLOCK)):
         places = generator.random((*block.shape, int(lengths.max()))) * lengths[block][:, :, None]
         values = table[block[:, :, None], places.astype(np.int64)]
-        medians.append(np.median(values.reshape(len(block), -1), axis=1))
+        if equal:
+            medians.append(np.median(values.reshape(len(block), -1), axis=1))
+        else:
+            # A round gives as many samples as it has.
+            beyond = np.arange(lengths.max()) >= lengths[block][:, :, None]
+            values[beyond] = np.nan
+            medians.append(np.nanmedian(values.reshape(len(block), -1), axis=1))
     return np.concatenate(medians)
 
 

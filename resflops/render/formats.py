@@ -191,6 +191,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "joules": lambda value: measured(value, "J"),
     "share range": lambda ends: " – ".join(map(share, ends)),
     "points": lambda value: f"{value * 100:+.1f}",
+    "flag": lambda flag: "yes" if flag else "no",
     "data": clean,
 }
 

@@ -65,6 +65,8 @@ SIGNS = {
     '"': r"{\char34}",
     "`": r"{\char96}",
     "×": r"$\times$",
+    "µ": r"$\mu$",
+    "°": r"$^\circ$",
     "·": r"$\cdot$",
     "≥": r"$\geq$",
     "≈": r"$\approx$",

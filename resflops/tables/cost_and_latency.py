@@ -9,7 +9,8 @@ from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import meaning_of
 from resflops.latency.statistics import ratio
-from resflops.tables.latency import environment_notes, setting_cells, setting_columns
+from resflops.tables.latency import setting_cells, setting_columns
+from resflops.tables.measured_on import environment_notes
 from resflops.tables.table import Column, Figure, Kind, Note, Table, convention_note, cost_heading
 from resflops.tables.table import Row as Cells
 
@@ -130,9 +131,12 @@ def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
     energy = meaning.joules_per_item if meaning else None
     other = of_dearest.joules_per_item if of_dearest else None
     return {
-        "seconds": meaning.seconds / row.configuration.items if meaning else None,
+        "seconds": meaning.seconds / row.configuration.batch if meaning else None,
         "time_ratio": compared.value if compared else None,
-        "time_ratio_interval": (compared.low, compared.high) if compared else None,
+        # Of its own time it is all, and there is nothing to be unsure of.
+        "time_ratio_interval": (compared.low, compared.high) if compared and row is not dearest else None,
+        "time_ratio_low": compared.low if compared and row is not dearest else None,
+        "time_ratio_high": compared.high if compared and row is not dearest else None,
         "joules": energy,
         "energy_ratio": energy / other if energy is not None and other else None,
         "of_peak": meaning.of_peak if meaning else None,
@@ -158,7 +162,15 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="ratio", heading=f"cost of {dearest}'s", kind="share"),
         Column(key="seconds", heading="time per input", kind="seconds"),
         Column(key="time_ratio", heading=f"time of {dearest}'s", kind="share"),
-        Column(key="time_ratio_interval", heading="95 % interval", kind="share range", detail=2),
+        Column(
+            key="time_ratio_interval",
+            heading="95 % interval",
+            kind="share range",
+            audience="people",
+            detail=2,
+        ),
+        Column(key="time_ratio_low", audience="programs"),
+        Column(key="time_ratio_high", audience="programs"),
         *(
             Column(key=key, heading=heading, kind=kind, audience="all" if energy else "programs")
             for key, heading, kind in energies

@@ -1,7 +1,6 @@
-"""Measurements as tables: times with what they mean, and where the time of a step goes."""
+"""Measurements as a table: every time with what it means, and every failure."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
 from msgspec import to_builtins
@@ -10,13 +9,12 @@ from resflops.latency.configuration import Setting, itemsize
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import Meaning, meaning_of
 from resflops.latency.statistics import CONFIDENCE
+from resflops.tables.layer_times import layers_table
+from resflops.tables.measured_on import environment_notes, peak_notes, reading_notes
 from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table
 from resflops.tables.table import Row as Cells
 
-__all__ = ["environment_notes", "latency_table", "measured_rows", "setting_cells", "setting_columns"]
-
-SHOWN_LAYERS = 10
-"""Of a model, to people; programs get all."""
+__all__ = ["latency_table", "measured_rows", "setting_cells", "setting_columns"]
 
 
 def latency_table(several: Sequence[Measurements]) -> Table:
@@ -27,11 +25,11 @@ def latency_table(several: Sequence[Measurements]) -> Table:
             say in what they differ.
     """
     rows = measured_rows(several)
-    layers = _layers_table(several)
+    layers = layers_table(several)
     return Table(
         name="latency",
         title=f"Latency on {several[0].environment.device}" if len(several) == 1 else "Latency",
-        intro=(*environment_notes(several), *_reading_notes(several), *_peak_notes(several)),
+        intro=(*environment_notes(several), *reading_notes(several), *peak_notes(several)),
         facts={"measurements": [_provenance(each) for each in several]},
         columns=_columns(rows),
         rows=rows,
@@ -66,7 +64,12 @@ def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
         Column(key="batch", heading="batch", kind="count"),
         Column(key="dtype", heading="dtype"),
         *(
-            Column(key=key, heading=heading, audience=shown(key, usual))
+            Column(
+                key=key,
+                heading=heading,
+                kind="flag" if usual is False else "text",
+                audience=shown(key, usual),
+            )
             for key, heading, usual in (
                 ("autocast", "autocast", False),
                 ("memory_format", "layout", "contiguous"),
@@ -76,110 +79,6 @@ def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
             )
         ),
     )
-
-
-def environment_notes(several: Sequence[Measurements]) -> tuple[Note, ...]:
-    """What each was measured on; and if they are not alike, in what they differ."""
-    return (
-        *(_environment_note(each, number, len(several)) for number, each in enumerate(several, start=1)),
-        *(
-            _difference_note(before, after, number)
-            for number, (before, after) in enumerate(pairwise(several), start=1)
-        ),
-    )
-
-
-def _environment_note(measurements: Measurements, number: int, of: int) -> Note:
-    environment = measurements.environment
-    facts = [environment.device, f"torch {environment.torch}"]
-    if environment.gpu:
-        facts += [f"driver {environment.gpu.driver or 'unknown'}", f"CUDA {environment.cuda}"]
-        facts += [f"cuDNN {environment.cudnn}", f"host {environment.cpu}"]
-    facts += [f"{name} {value}" for name, value in environment.flags.items()]
-    started = [run.started for run in measurements.runs]
-    return Note(
-        text="{lead} {facts}. Measured {when}.",
-        figures={
-            "lead": Figure("text", "On" if of == 1 else f"({number}) On"),
-            "facts": Figure("text", ", ".join(facts)),
-            "when": Figure("text", ", resumed ".join(started) or "at an unknown time"),
-        },
-    )
-
-
-def _difference_note(before: Measurements, after: Measurements, number: int) -> Note:
-    differences = after.environment.differences(before.environment)
-    if not differences:
-        text = "({after}) is of the same machine and settings as ({before}), measured at another time: "
-        text += "their ratios are less certain than those within one."
-    else:
-        text = "({after}) and ({before}) are not alike: {differences}. Their times cannot be compared "
-        text += "as if only the models differed."
-    return Note(
-        text=text,
-        figures={
-            "before": Figure("text", str(number)),
-            "after": Figure("text", str(number + 1)),
-            "differences": Figure("text", "; ".join(differences)),
-        },
-    )
-
-
-def _reading_notes(several: Sequence[Measurements]) -> Iterable[Note]:
-    """How the device fared while it was measured, as the range of what it told."""
-    for measurements in several:
-        rounds = [each for row in measurements.rows for each in row.series.rounds]
-        readings = [reading for each in rounds for reading in (each.before, each.during)]
-        figures: dict[str, Figure] = {}
-        texts = []
-        for name, words in _READINGS.items():
-            values = [value for reading in readings if (value := getattr(reading, name)) is not None]
-            if values:
-                kind: Kind = "count" if isinstance(values[0], int) else "rate"
-                figures |= {
-                    f"{name}_low": Figure(kind, min(values)),
-                    f"{name}_high": Figure(kind, max(values)),
-                }
-                texts.append(words.format(f"{{{name}_low}} to {{{name}_high}}"))
-        throttle = sorted({reason for each in rounds for reason in each.during.throttle})
-        if throttle:
-            figures["throttle"] = Figure("names", tuple(throttle))
-            texts.append("clocks held back by {throttle}")
-        if texts:
-            yield Note(text=f"Before and while it was measured: {', '.join(texts)}.", figures=figures)
-
-
-_READINGS = {
-    "sm_clock_mhz": "SM clock {} MHz",
-    "memory_clock_mhz": "memory clock {} MHz",
-    "power_watts": "power {} W",
-    "temperature_celsius": "temperature {} °C",
-    "load": "{} processes running or waiting to, a minute's average",
-}
-
-
-def _peak_notes(several: Sequence[Measurements]) -> list[Note]:
-    notes = []
-    for measurements in several:
-        for peak in measurements.peaks:
-            probe, unit = peak.probe, "FLOP/s" if peak.probe.kind == "matmul" else "B/s"
-            failure = peak.series.failure
-            if not peak.per_second and not failure:
-                continue
-            text = "Peak of {what}: {rate}{unit}." if peak.per_second else "Peak of {what}: {why}."
-            rows = f"{probe.size} rows, {probe.dtype}" if probe.kind == "matmul" else "a large buffer"
-            notes.append(
-                Note(
-                    text=text,
-                    figures={
-                        "what": Figure("text", f"a {probe.kind} of {rows}"),
-                        "rate": Figure("rate", peak.per_second),
-                        "unit": Figure("text", unit),
-                        "why": Figure("text", failure.words() if failure else ""),
-                    },
-                )
-            )
-    return notes
 
 
 def _provenance(measurements: Measurements) -> Cells:
@@ -375,77 +274,3 @@ def _interrupted_notes(several: Sequence[Measurements]) -> Iterable[Note]:
                     "rounds": Figure("count", rounds),
                 },
             )
-
-
-def _layers_table(several: Sequence[Measurements]) -> Table | None:
-    rows: list[Cells] = []
-    hidden: set[int] = set()
-    notes = []
-    for measurements in several:
-        for row in measurements.rows:
-            if row.attribution and row.workload and row.series.time:
-                cells = _layer_cells(row)
-                hidden |= {len(rows) + place for place in range(SHOWN_LAYERS, len(cells))}
-                rows += cells
-                notes.append(_overhead_note(row))
-    if not rows:
-        return None
-    return Table(
-        name="layers",
-        title="Where the time goes, the largest differences between time and MACs first",
-        columns=(
-            Column(key="model", heading="model", repeats=False),
-            Column(key="setting", heading="setting", repeats=False),
-            Column(key="layer", heading="layer", empty="(the model itself)"),
-            Column(key="seconds", heading="time", kind="seconds"),
-            Column(key="share_of_time", heading="of time", kind="share"),
-            Column(key="macs", heading="MACs", kind="count", audience="programs"),
-            Column(key="share_of_macs", heading="of MACs", kind="share"),
-            Column(key="difference", heading="points", kind="points"),
-        ),
-        rows=tuple(rows),
-        hidden=frozenset(hidden),
-        notes=tuple(notes),
-    )
-
-
-def _layer_cells(row: Row) -> list[Cells]:
-    attribution, workload = row.attribution, row.workload
-    if attribution is None or workload is None:
-        return []
-    whole = sum(layer.seconds for layer in attribution.layers)
-    seconds = {layer.name: layer.seconds for layer in attribution.layers}
-    cells = []
-    for name in dict.fromkeys((*seconds, *workload.layer_macs)):
-        macs = workload.layer_macs.get(name, 0)
-        of_time = seconds.get(name, 0.0) / whole if whole else 0.0
-        of_macs = macs / workload.macs if workload.macs else 0.0
-        cells.append(
-            {
-                "model": row.configuration.model,
-                "setting": row.configuration.setting.words(),
-                "layer": name,
-                "seconds": seconds.get(name),
-                "share_of_time": of_time,
-                "macs": macs,
-                "share_of_macs": of_macs,
-                "difference": of_time - of_macs,
-            }
-        )
-    return sorted(cells, key=lambda each: -abs(each["difference"]))
-
-
-def _overhead_note(row: Row) -> Note:
-    attribution = row.attribution
-    layers = len(_layer_cells(row))
-    ratio = attribution.seconds / attribution.plain_seconds if attribution else None
-    return Note(
-        text="{what}: with its marks a step takes {ratio} what it takes without; {shown} of {layers} layers "
-        "are shown.",
-        figures={
-            "what": Figure("text", row.configuration.words()),
-            "ratio": Figure("times", ratio),
-            "shown": Figure("count", min(layers, SHOWN_LAYERS)),
-            "layers": Figure("count", layers),
-        },
-    )

@@ -61,9 +61,8 @@ def _read(descriptor: int) -> str:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["table", "--help"], ["report", "--help"], ["models"], ["conventions", "flops"],
-     ["ops"],
-     ["table", "--models", "resnet43"], ["table", "--models", "resnet34", "--out", "/nonexistent/x"]],
+    [["--help"], ["--version"], ["table", "--help"], ["report", "--help"], ["models"], ["conventions", "flops"], ["ops"],
+     ["bench", "--models", "resnet43"], ["bench", "--help"], ["table", "--models", "resnet43"], ["table", "--models", "resnet34", "--out", "/nonexistent/x"]],
     ids=" ".join,
 )  # fmt: skip
 def test_nothing_heavy_is_loaded_without_need(arguments: list[str]) -> None:

@@ -131,6 +131,8 @@ def test_costs_and_times_stand_side_by_side(capsys, saved) -> None:
         assert cheap["ratio"] == cheap["total"] / dear["total"]
         assert cheap["time_ratio"] == pytest.approx(cheap["seconds"] / dear["seconds"])
         assert dear["ratio"] == dear["time_ratio"] == 1.0
+        assert cheap["time_ratio_low"] <= cheap["time_ratio_high"]
+        assert dear["time_ratio_low"] is None
     assert [row["model"] for row in document["rows"]] == ["resnet20", "resnet32", "resnet44"]
     assert any("resnet44 on 1×3×32×32 was not measured" in note for note in document["notes"])
 

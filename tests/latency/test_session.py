@@ -17,7 +17,6 @@ class Ready(Struct):
 
     step: Callable[[], object]
     cold_l2: bool = False
-    notes: tuple[str, ...] = ()
     held_before: int = 0
 
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resflops.latency import statistics
@@ -76,10 +76,20 @@ def test_resampled_medians_agree_with_the_binomial_law():
     assert abs(found.high - high) <= 1
 
 
+@settings(max_examples=25)
 @given(st.lists(SAMPLES, min_size=1, max_size=4))
 def test_the_same_samples_always_say_the_same(rounds):
-    assert summary(rounds) == summary(rounds)
-    assert summary(rounds).low <= summary(rounds).median <= summary(rounds).high
+    found = summary(rounds)
+    assert found == summary(rounds)
+    samples = [sample for each in rounds for sample in each]
+    assert min(samples) == found.least <= found.low <= found.high <= max(samples)
+
+
+def test_a_round_weighs_as_much_as_it_has_samples():
+    # Drawing the short round twice has chance 1/4, and once 1/2, when 99 of 100 samples are 1.
+    found = summary([[1.0] * 99, [2.0]])
+    assert (found.low, found.median, found.high) == (1.0, 1.0, 2.0)
+    assert summary([[1.0] * 99] * 9 + [[2.0]]).high == 1.0
 
 
 @pytest.mark.parametrize(("count", "p90", "p99"), [(9, False, False), (10, True, False), (100, True, True)])

@@ -1,0 +1,90 @@
+"""Where the time of a step goes, layer by layer, beside where its multiply-accumulates are."""
+
+from collections.abc import Sequence
+
+from resflops.latency.measurements import Measurements, Row
+from resflops.tables.table import Column, Figure, Note, Table
+from resflops.tables.table import Row as Cells
+
+__all__ = ["layers_table"]
+
+SHOWN_LAYERS = 10
+"""Of a model, to people; programs get all."""
+
+
+def layers_table(several: Sequence[Measurements]) -> Table | None:
+    """All layers of all rows whose time was attributed; None if there are none.
+
+    Those whose share of the time is farthest from their share of the MACs come first.
+    """
+    rows: list[Cells] = []
+    hidden: set[int] = set()
+    notes = []
+    for measurements in several:
+        for row in measurements.rows:
+            if row.attribution and row.workload and row.series.time:
+                cells = _layer_cells(row)
+                hidden |= {len(rows) + place for place in range(SHOWN_LAYERS, len(cells))}
+                rows += cells
+                notes.append(_overhead_note(row))
+    if not rows:
+        return None
+    return Table(
+        name="layers",
+        title="Where the time goes, the largest differences between time and MACs first",
+        columns=(
+            Column(key="model", heading="model", repeats=False),
+            Column(key="setting", heading="setting", repeats=False),
+            Column(key="layer", heading="layer", empty="(the model itself)"),
+            Column(key="seconds", heading="time", kind="seconds"),
+            Column(key="share_of_time", heading="of time", kind="share"),
+            Column(key="macs", heading="MACs", kind="count", audience="programs"),
+            Column(key="share_of_macs", heading="of MACs", kind="share"),
+            Column(key="difference", heading="points", kind="points"),
+        ),
+        rows=tuple(rows),
+        hidden=frozenset(hidden),
+        notes=tuple(notes),
+    )
+
+
+def _layer_cells(row: Row) -> list[Cells]:
+    attribution, workload = row.attribution, row.workload
+    if attribution is None or workload is None:
+        return []
+    whole = sum(layer.seconds for layer in attribution.layers)
+    seconds = {layer.name: layer.seconds for layer in attribution.layers}
+    cells = []
+    for name in dict.fromkeys((*seconds, *workload.layer_macs)):
+        macs = workload.layer_macs.get(name, 0)
+        of_time = seconds.get(name, 0.0) / whole if whole else 0.0
+        of_macs = macs / workload.macs if workload.macs else 0.0
+        cells.append(
+            {
+                "model": row.configuration.model,
+                "setting": row.configuration.setting.words(),
+                "layer": name,
+                "seconds": seconds.get(name),
+                "share_of_time": of_time,
+                "macs": macs,
+                "share_of_macs": of_macs,
+                "difference": of_time - of_macs,
+            }
+        )
+    return sorted(cells, key=lambda each: -abs(each["difference"]))
+
+
+def _overhead_note(row: Row) -> Note:
+    attribution = row.attribution
+    layers = len(_layer_cells(row))
+    ratio = attribution.seconds / attribution.plain_seconds if attribution else None
+    return Note(
+        text="{what}: with its marks a step takes {ratio} what it takes without; {shown} of {layers} layers "
+        "are shown.",
+        figures={
+            "what": Figure("text", row.configuration.words()),
+            "ratio": Figure("times", ratio),
+            "shown": Figure("count", min(layers, SHOWN_LAYERS)),
+            "layers": Figure("count", layers),
+        },
+    )

@@ -1,0 +1,115 @@
+"""What measurements were taken on, how the device fared, and how fast it is at most, as notes."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from resflops.latency.measurements import Measurements
+from resflops.tables.table import Figure, Kind, Note
+
+__all__ = ["environment_notes", "peak_notes", "reading_notes"]
+
+
+def environment_notes(several: Sequence[Measurements]) -> tuple[Note, ...]:
+    """What each was measured on; and if they are not alike, in what they differ."""
+    return (
+        *(_environment_note(each, number, len(several)) for number, each in enumerate(several, start=1)),
+        *(
+            _difference_note(before, after, number)
+            for number, (before, after) in enumerate(pairwise(several), start=1)
+        ),
+    )
+
+
+def _environment_note(measurements: Measurements, number: int, of: int) -> Note:
+    environment = measurements.environment
+    facts = [environment.device, f"torch {environment.torch}"]
+    if environment.gpu:
+        facts += [f"driver {environment.gpu.driver or 'unknown'}", f"CUDA {environment.cuda}"]
+        facts += [f"cuDNN {environment.cudnn}", f"host {environment.cpu}"]
+    facts += [f"{name} {value}" for name, value in environment.flags.items()]
+    started = [run.started for run in measurements.runs]
+    return Note(
+        text="{lead} {facts}. Measured {when}.",
+        figures={
+            "lead": Figure("text", "On" if of == 1 else f"({number}) On"),
+            "facts": Figure("text", ", ".join(facts)),
+            "when": Figure("text", ", resumed ".join(started) or "at an unknown time"),
+        },
+    )
+
+
+def _difference_note(before: Measurements, after: Measurements, number: int) -> Note:
+    differences = after.environment.differences(before.environment)
+    if not differences:
+        text = "({after}) is of the same machine and settings as ({before}), measured at another time: "
+        text += "their ratios are less certain than those within one."
+    else:
+        text = "({after}) and ({before}) are not alike: {differences}. Their times cannot be compared "
+        text += "as if only the models differed."
+    return Note(
+        text=text,
+        figures={
+            "before": Figure("text", str(number)),
+            "after": Figure("text", str(number + 1)),
+            "differences": Figure("text", "; ".join(differences)),
+        },
+    )
+
+
+def reading_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+    """How the device fared while it was measured, as the range of what it told."""
+    for measurements in several:
+        rounds = [each for row in measurements.rows for each in row.series.rounds]
+        readings = [reading for each in rounds for reading in (each.before, each.during)]
+        figures: dict[str, Figure] = {}
+        texts = []
+        for name, words in _READINGS.items():
+            values = [value for reading in readings if (value := getattr(reading, name)) is not None]
+            if values:
+                kind: Kind = "count" if isinstance(values[0], int) else "rate"
+                figures |= {
+                    f"{name}_low": Figure(kind, min(values)),
+                    f"{name}_high": Figure(kind, max(values)),
+                }
+                low, high = f"{{{name}_low}}", f"{{{name}_high}}"
+                texts.append(words.format(low if min(values) == max(values) else f"{low} to {high}"))
+        throttle = sorted({reason for each in rounds for reason in each.during.throttle})
+        if throttle:
+            figures["throttle"] = Figure("names", tuple(throttle))
+            texts.append("clocks held back by {throttle}")
+        if texts:
+            yield Note(text=f"Before and while it was measured: {', '.join(texts)}.", figures=figures)
+
+
+_READINGS = {
+    "sm_clock_mhz": "SM clock {} MHz",
+    "memory_clock_mhz": "memory clock {} MHz",
+    "power_watts": "power {} W",
+    "temperature_celsius": "temperature {} °C",
+    "load": "{} processes running or waiting to, a minute's average",
+}
+
+
+def peak_notes(several: Sequence[Measurements]) -> list[Note]:
+    """The peaks that times are set beside, or why one could not be measured."""
+    notes = []
+    for measurements in several:
+        for peak in measurements.peaks:
+            probe, unit = peak.probe, "FLOP/s" if peak.probe.kind == "matmul" else "B/s"
+            failure = peak.series.failure
+            if not peak.per_second and not failure:
+                continue
+            text = "Peak of {what}: {rate}{unit}." if peak.per_second else "Peak of {what}: {why}."
+            rows = f"{probe.size} rows, {probe.dtype}" if probe.kind == "matmul" else "a large buffer"
+            notes.append(
+                Note(
+                    text=text,
+                    figures={
+                        "what": Figure("text", f"a {probe.kind} of {rows}"),
+                        "rate": Figure("rate", peak.per_second),
+                        "unit": Figure("text", unit),
+                        "why": Figure("text", failure.words() if failure else ""),
+                    },
+                )
+            )
+    return notes
