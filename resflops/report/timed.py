@@ -95,7 +95,7 @@ def latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[s
 
 
 def _is_of(row: Row, cost: Cost) -> bool:
-    return row.workload is not None and row.workload.macs == cost.macs * row.configuration.items
+    return row.workload is not None and row.workload.macs == cost.macs * row.configuration.batch
 
 
 def _timed(measurements: Measurements, model: str, setting: Setting) -> Row | None:

@@ -55,8 +55,8 @@ Kind = Literal[
 is a count with its sign and ``rounded`` one to three digits; ``times`` is a ratio; ``shapes`` is
 one shape an input; ``step`` is a stride that is mostly the same in every dimension; ``window`` is
 kernel, stride, padding and groups; ``rate`` is a measured number to three digits, ``points`` a
-difference of shares, ``flag`` yes or no, and a ``range`` its two ends; ``data`` is nested and only for JSON, which in
-turn needs no ``lines``.
+difference of shares, ``flag`` yes or no, and a ``range`` its two ends; ``data`` is nested and
+only for JSON, which in turn needs no ``lines``.
 """
 
 Audience = Literal["all", "people", "programs"]
