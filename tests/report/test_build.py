@@ -13,10 +13,13 @@ from resflops.errors import FileError
 from resflops.published import published_figures
 from resflops.report import build
 from resflops.report.build import MANIFEST, Manifest, differences, rebuild
+from resflops.report.environment import environment
 from resflops.report.markdown import shown
+from resflops.report.material import Material
 from resflops.report.page import Document, Page
+from resflops.report.pages.index import index
 from resflops.report.picture import Picture
-from resflops.report.pictures import profile
+from resflops.report.pictures import profile, ratios
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -233,3 +236,25 @@ def test_the_page_is_written_by_the_command(tmp_path, capsys):
     assert re.search(r'<option value="\d" selected>flops</option>', text)
     assert main(["report", "--html", str(page), "resnet20", "--convention", "flops"]) == 0
     assert page.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("stable", "said"),
+    [
+        ((True, True), "- a device: VGG-19 takes 2.00× to 4.00× the time of ResNet-34, in 2 of 2 settings"),
+        ((True, False), "- a device: VGG-19 takes 2.00× to 2.00× the time of ResNet-34, in 1 of 2 settings"),
+        ((False, False), "- a device: none of 2 settings could be measured stably enough to say."),
+    ],
+)
+def test_the_index_says_of_time_only_what_was_measured_stably(tmp_path, stable, said):
+    settings = tuple(
+        ratios.Setting(name="s", time=time, low=time, high=time, stable=each)
+        for time, each in zip((2.0, 4.0), stable, strict=True)
+    )
+    timed = [
+        ratios.Ratios(smaller="resnet34", larger="vgg19", device="a device", macs=macs, settings=settings)
+        for macs in (19_632_062_464 / 3_663_761_408, 5.0)
+    ]
+    document = index(Material(tmp_path, environment=environment()), pages=(), lacking=(), timed=timed)
+    assert document.text.count("- a device") == 1, "of the usual input alone"
+    assert said in document.text

@@ -48,7 +48,7 @@ def some_roofline():
 def some_ratios():
     settings = (
         ratios.Setting(name="float32, batch 1", time=1.4, low=1.3, high=1.6, roof=1.1),
-        ratios.Setting(name="float16, batch 32", time=4.0, low=3.9, high=4.2),
+        ratios.Setting(name="float16, batch 32", time=4.0, low=3.9, high=4.2, stable=False),
     )
     return ratios.Ratios(smaller="small", larger="large", device="a device", macs=5.4, settings=settings)
 

@@ -23,6 +23,8 @@ class Setting(Struct, frozen=True, kw_only=True):
     low: float
     high: float
     """The ends of its confidence interval."""
+    stable: bool = True
+    """Whether both times can be trusted."""
     roof: float | None = None
     """The same ratio if every op ran as fast as the measured peaks allow."""
 
@@ -40,7 +42,7 @@ class Ratios(Struct, frozen=True, kw_only=True):
 
 def draw(data: Ratios, theme: Theme) -> Figure:
     """A line for each setting: the measured ratio with its interval, and the one by the roofline."""
-    with drawing(theme, height=1.5 + 0.27 * len(data.settings)) as figure:
+    with drawing(theme, height=1.8 + 0.27 * len(data.settings)) as figure:
         figure.suptitle(f"{label(data.larger)} over {label(data.smaller)} on {label(data.device)}")
         axes = figure.subplots()
         bare(axes, grid="x")
@@ -57,20 +59,19 @@ def draw(data: Ratios, theme: Theme) -> Figure:
             handles=list(_legend(data, theme)),
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
-            ncols=3,
+            ncols=2,
             fontsize=8,
         )
         return figure
 
 
 def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
-    places = range(len(settings))
-    reach = [[each.time - each.low for each in settings], [each.high - each.time for each in settings]]
-    axes.errorbar(
-        [each.time for each in settings], places, xerr=reach, fmt="o", color=theme.series[0], markersize=6,
-        elinewidth=2, capsize=3,
-    )  # fmt: skip
-    for place, each in zip(places, settings, strict=True):
+    for place, each in enumerate(settings):
+        axes.errorbar(
+            each.time, place, xerr=[[each.time - each.low], [each.high - each.time]], fmt="o",
+            color=theme.series[0], markerfacecolor=theme.series[0] if each.stable else theme.paper,
+            markersize=6, elinewidth=2 if each.stable else 1, capsize=3,
+        )  # fmt: skip
         if each.roof:
             axes.plot(each.roof, place, "D", color=theme.muted, fillstyle="none", markersize=5)
         axes.annotate(
@@ -82,6 +83,10 @@ def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
 def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
     yield Line2D([], [], marker="o", color=theme.series[0], label="time, measured, with its interval")
     yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"MACs (macs): {times(data.macs)}")
+    if not all(setting.stable for setting in data.settings):
+        yield Line2D(
+            [], [], marker="o", markerfacecolor=theme.paper, color=theme.series[0], label="the same, unstable"
+        )
     if any(setting.roof for setting in data.settings):
         yield Line2D(
             [],

@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from msgspec import Struct
 
-from resflops.report.pictures.labels import label, name_ends
+from resflops.render.formats import rounded
+from resflops.report.pictures.labels import label
 from resflops.report.pictures.scales import counts
 from resflops.report.style import Theme, bare, drawing
 
@@ -42,7 +43,7 @@ class Roofline(Struct, frozen=True, kw_only=True):
 
 
 def draw(data: Roofline, theme: Theme) -> Figure:
-    """A panel for each dtype; a model's batches are joined, the largest one is named."""
+    """A panel for each dtype, with what was reached below the two roofs."""
     with drawing(theme, height=0.6 + 3.4 * len(data.roofs)) as figure:
         figure.suptitle(f"Reached and reachable on {label(data.device)}")
         panels = figure.subplots(len(data.roofs), 1, squeeze=False)[:, 0]
@@ -51,12 +52,14 @@ def draw(data: Roofline, theme: Theme) -> Figure:
             panel.set_xscale("log")
             panel.set_yscale("log")
             _roof(panel, roof, theme)
-            ends = _spots(panel, roof, theme)
+            _spots(panel, roof, theme)
             counts(panel.xaxis)
             counts(panel.yaxis)
-            panel.set_title(roof.dtype)
+            panel.set_title(
+                f"{roof.dtype}: {rounded(round(roof.peak))}FLOPs/s in a matrix product, "
+                f"{rounded(round(roof.bandwidth))}B/s in a copy"
+            )
             panel.set_ylabel("FLOPs per second\n(2 per MAC)")
-            name_ends(panel, ends)
         panels[-1].set_xlabel("arithmetic intensity, FLOPs (2 per MAC) per byte moved at least")
         return figure
 
@@ -68,29 +71,32 @@ def _roof(panel: Axes, roof: Roof, theme: Theme) -> None:
     panel.plot(
         [left, ridge, right], [left * roof.bandwidth, roof.peak, roof.peak], color=theme.ink, linewidth=1.5
     )
-    panel.annotate(
-        "peak of a matrix product", (right, roof.peak), xytext=(0, 4), textcoords="offset points",
-        ha="right", fontsize=8, color=theme.muted,
-    )  # fmt: skip
-    panel.annotate(
-        "bandwidth of a copy", (ridge, roof.peak), xytext=(-8, -4), textcoords="offset points",
-        ha="right", va="bottom", fontsize=8, color=theme.muted,
-    )  # fmt: skip
     lowest = min([roof.peak, *(spot.flops_per_second for spot in roof.spots)])
     panel.set_ylim(10 ** (log10(lowest) - 0.4), 10 ** (log10(roof.peak) + 0.4))
     panel.set_xlim(left, right)
 
 
-def _spots(panel: Axes, roof: Roof, theme: Theme) -> list[tuple[str, float, float, str]]:
-    ends = []
-    models = list(dict.fromkeys(spot.model for spot in roof.spots))
-    for number, model in enumerate(models):
-        colour = theme.series[number % len(theme.series)]
-        spots = sorted((spot for spot in roof.spots if spot.model == model), key=lambda spot: spot.batch)
-        panel.plot(
-            [spot.intensity for spot in spots], [spot.flops_per_second for spot in spots],
-            marker="os^Dvp"[number % 6], color=colour, linewidth=1, markersize=4.5,
-        )  # fmt: skip
-        last = spots[-1]
-        ends.append((f"{model}, batch {last.batch}", last.intensity, last.flops_per_second, colour))
-    return ends
+def _spots(panel: Axes, roof: Roof, theme: Theme) -> None:
+    """The marks of each model, its batches joined; named at the side, where no mark can be."""
+    by_model: dict[str, list[Spot]] = {}
+    for spot in sorted(roof.spots, key=lambda each: each.batch):
+        by_model.setdefault(spot.model, []).append(spot)
+    lines = {}
+    for number, (model, spots) in enumerate(by_model.items()):
+        batches = ", ".join(str(spot.batch) for spot in spots)
+        (lines[model],) = panel.plot(
+            [spot.intensity for spot in spots],
+            [spot.flops_per_second for spot in spots],
+            marker="os^Dvp"[number % 6],
+            color=theme.series[number % len(theme.series)],
+            linewidth=1,
+            markersize=4.5,
+            label=f"{label(model)}\nbatch {label(batches)}",
+        )
+    fastest_first = sorted(by_model, key=lambda model: -by_model[model][-1].flops_per_second)
+    panel.legend(
+        handles=[lines[model] for model in fastest_first],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1),
+        fontsize=8,
+    )
