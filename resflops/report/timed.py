@@ -40,6 +40,7 @@ def ratios_of(measurements: Measurements) -> ratios.Ratios | None:
                 time=compared.value,
                 low=compared.low,
                 high=compared.high,
+                stable=all(row.series.verdict and row.series.verdict.stable for row in (smaller, larger)),
                 roof=roofs[1] / roofs[0] if roofs[0] and roofs[1] else None,
             )
         )
