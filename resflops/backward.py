@@ -20,14 +20,19 @@ a parameter that is used several times.
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from math import prod
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from resflops.conventions import Convention
 from resflops.errors import UsageError
+from resflops.frames import frame_of
 from resflops.gradients import GRADIENTS, MOVED, STOPS
 from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, sum_of
 from resflops.uncounted import UncountedOp, uncounted_ops
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Backward", "GradientRow", "OpGradient", "gradients_of", "prices_gradients"]
 
@@ -153,6 +158,10 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
             self._row(layer, op, shapes[0] if shapes else (), output, gradients)
             for (layer, op, shapes, output), gradients in groups.items()
         )
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The layers as a pandas data frame, one row each, numbers as numbers."""
+        return frame_of(GradientRow, self.layers)
 
     def _row(
         self, layer: str, op: str, given: Shape, output: Shape, gradients: list[OpGradient | None]

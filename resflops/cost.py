@@ -7,6 +7,7 @@ import resflops.peers  # noqa: F401 - makes their conventions known
 from resflops.backward import Backward, OpGradient, gradients_of, prices_gradients
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
 from resflops.errors import UsageError
+from resflops.frames import frame_of
 from resflops.layers import LayerRow, layer_rows
 from resflops.records import OpRecord, Trace, Work, sum_of
 from resflops.rules import FREE, RULES
@@ -16,6 +17,7 @@ from resflops.uncounted import UncountedOp, uncounted_ops
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Cost", "UncountedOp", "check_prices_gradients", "cost_of"]
 
@@ -153,11 +155,27 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
 
     def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""
-        import pandas as pd
+        return frame_of(LayerRow, self.layers)
 
-        fields = list(LayerRow.__struct_fields__)
-        rows = [[getattr(row, name) for name in fields] for row in self.layers]
-        return pd.DataFrame(rows, columns=fields)
+    def plot(self, what: str = "profile", *, dark: bool = False) -> "Figure":
+        """Draw it: in a notebook the figure shows itself, elsewhere ``savefig`` it.
+
+        Args:
+            what: ``profile``, layer by layer along the depth, or ``stages``, by the size of the
+                feature maps.
+            dark: for a dark background.
+
+        Raises:
+            UsageError: there is no such picture, or the model costs nothing under the convention.
+        """
+        from resflops.notebook import drawn
+
+        return drawn(self, what, dark=dark)
+
+    def _repr_html_(self) -> str:
+        from resflops.notebook import html_of
+
+        return html_of(self)
 
 
 def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION, backward: bool = False) -> Cost:

@@ -1,6 +1,7 @@
 """A cost layer by layer: one row for each layer and op, in the order of the first calls."""
 
 from collections.abc import Iterable
+from math import prod
 
 from msgspec import Struct
 
@@ -46,6 +47,11 @@ class LayerRow(Struct, frozen=True, kw_only=True):
     effective_stride: Shape | None = None
     formula: str
     """``56·56·64·(3·3·64) = 115,605,504``; ``""`` where the total is zero."""
+
+    @property
+    def activations(self) -> int:
+        """Elements of its output, of all calls; none where no op ran."""
+        return prod(self.output_shape) * self.calls
 
 
 class StageRow(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from resflops.errors import FileError, SchemaError
 
-__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "kind_of", "write_text"]
+__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "kind_of", "write_bytes", "write_text"]
 
 SCHEMA_VERSION = 1
 """The version of the JSON that traces and costs are written in."""
@@ -23,7 +23,16 @@ class _Header(msgspec.Struct):
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in one step: a reader sees the old file or the new one, never half.
+    """Write a text file in one step; see ``write_bytes``.
+
+    Raises:
+        FileError: the folder is missing or not writable, or the disk is full.
+    """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file in one step: a reader sees the old file or the new one, never half.
 
     Raises:
         FileError: the folder is missing or not writable, or the disk is full.
@@ -34,8 +43,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
             Path(temporary).chmod(mode)
             Path(temporary).replace(target)
         except BaseException:

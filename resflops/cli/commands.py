@@ -4,7 +4,20 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
-from resflops.cli import bench, check, conventions, crosscheck, diff, layers, lock, models, ops, peers, table
+from resflops.cli import (
+    bench,
+    check,
+    conventions,
+    crosscheck,
+    diff,
+    layers,
+    lock,
+    models,
+    ops,
+    peers,
+    report,
+    table,
+)  # fmt: skip
 from resflops.cli.command import Command, Parser, add_no_progress
 from resflops.errors import UsageError, near
 
@@ -18,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     lock.COMMAND,
     check.COMMAND,
     diff.COMMAND,
+    report.COMMAND,
     models.COMMAND,
     conventions.COMMAND,
     ops.COMMAND,

@@ -11,8 +11,8 @@ from resflops.tables.table import Row
 
 __all__ = ["as_csv"]
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet run a text as a formula."""
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What makes a spreadsheet run a text as a formula, where letters have two widths too."""
 
 
 @renderer("csv", ".csv")

@@ -20,6 +20,7 @@ __all__ = [
     "shape",
     "share",
     "shown_cells",
+    "times",
     "window",
     "written",
 ]
@@ -109,7 +110,7 @@ def times(value: float) -> str:
     >>> times(5.358), times(0.1866), times(123.4)
     ('5.36×', '0.19×', '123×')
     """
-    return f"{value:.2f}×" if abs(value) < 100 else f"{value:.0f}×"
+    return f"{float(value):.2f}×" if abs(value) < 100 else f"{float(value):.0f}×"
 
 
 def shape(sizes: Shape, *, by: str = "×") -> str:
@@ -204,6 +205,7 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "rounded": rounded,
     "share": share,
     "fine share": lambda part: share(part, digits=2),
+    "times": times,
     "shape": shape,
     "shapes": lambda shapes: ", ".join(map(shape, shapes)),
     "step": step,
@@ -216,7 +218,6 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "rate": measured,
     "bytes": size,
     "joules": lambda value: measured(value, "J"),
-    "times": times,
     "share range": lambda ends: " – ".join(map(share, ends)),
     "points": lambda value: f"{value * 100:+.1f}",
     "flag": lambda flag: "yes" if flag else "no",

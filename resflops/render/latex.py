@@ -1,5 +1,6 @@
 """LaTeX with booktabs, which pdfLaTeX compiles without further packages."""
 
+import re
 import unicodedata
 
 from resflops.render.formats import RIGHT, footer, sentence, shown_cells
@@ -60,14 +61,16 @@ SIGNS = {
     "<": "$<$",
     ">": "$>$",
     "|": "$|$",
-    '"': r"\textquotedbl{}",
+    # The fonts of LaTeX's oldest encoding, which is still the default, have neither of the two.
+    '"': r"{\char34}",
+    "`": r"{\char96}",
     "×": r"$\times$",
     "µ": r"$\mu$",
     "°": r"$^\circ$",
     "·": r"$\cdot$",
     "≥": r"$\geq$",
     "≈": r"$\approx$",
-    "–": "--",
+    "–": r"\textendash{}",
     "−": "$-$",
     "’": "'",
     **SUPERSCRIPTS,
@@ -80,7 +83,8 @@ def escaped(text: str) -> str:
     >>> escaped("conv2_x: 3.6×10⁹ & 18 %")
     'conv2\\_x: 3.6$\\times$10\\textsuperscript{9} \\& 18 \\%'
     """
-    return "".join(map(_sign, text))
+    # Two hyphens would be set as a dash.
+    return re.sub("-(?=-)", "-{}", "".join(map(_sign, text)))
 
 
 def _sign(sign: str) -> str:

@@ -47,6 +47,8 @@ def escaped(text: str) -> str:
     >>> escaped("a|b conv2_x __init__ 2*3")
     'a\\|b conv2_x \\_\\_init\\_\\_ 2\\*3'
     """
-    text = re.sub(r"([\\`*\[\]<>|])", r"\\\1", text)
+    text = re.sub(r"([\\`*\[\]<>|~$])", r"\\\1", text)
+    # An ampersand is one, unless what follows makes it an entity.
+    text = re.sub(r"&(?=#?\w+;)", r"\\&", text)
     text = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
     return text.replace("\n", "<br>")

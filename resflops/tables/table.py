@@ -1,12 +1,15 @@
 """A table as a value: named columns, rows of raw values, notes. Nothing here is formatted."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct
 
 from resflops.conventions import Convention
 from resflops.uncounted import UncountedOp
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Audience",
@@ -31,6 +34,7 @@ Kind = Literal[
     "rounded",
     "share",
     "fine share",
+    "times",
     "shape",
     "shapes",
     "step",
@@ -43,7 +47,6 @@ Kind = Literal[
     "rate",
     "bytes",
     "joules",
-    "times",
     "share range",
     "points",
     "flag",
@@ -144,6 +147,13 @@ class Table(Struct, frozen=True, kw_only=True):
     def shown_rows(self) -> tuple[Row, ...]:
         """The rows for people."""
         return tuple(row for place, row in enumerate(self.rows) if place not in self.hidden)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The rows as a pandas data frame, values as they are, a column for each key."""
+        import pandas as pd
+
+        keys = list(dict.fromkeys(column.key for column in self.columns))
+        return pd.DataFrame([[row.get(key) for key in keys] for row in self.rows], columns=keys)
 
 
 def for_people(items: tuple[Audienced, ...]) -> tuple[Audienced, ...]:

@@ -124,7 +124,7 @@ def test_help_is_what_no_command_gets(capsys: pytest.CaptureFixture[str]) -> Non
     assert written(capsys) == written(capsys, "--help")
 
 
-@pytest.mark.parametrize("command", ["table", "layers", "bench", "models", "conventions", "ops"])
+@pytest.mark.parametrize("command", ["table", "layers", "report", "bench", "models", "conventions", "ops"])
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
     assert f"resflops {command}" in written(capsys, command, "--help")
     assert command in written(capsys)

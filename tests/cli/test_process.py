@@ -61,7 +61,7 @@ def _read(descriptor: int) -> str:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["table", "--help"], ["models"], ["conventions", "flops"], ["ops"],
+    [["--help"], ["--version"], ["table", "--help"], ["report", "--help"], ["models"], ["conventions", "flops"], ["ops"],
      ["bench", "--models", "resnet43"], ["bench", "--help"], ["table", "--models", "resnet43"], ["table", "--models", "resnet34", "--out", "/nonexistent/x"]],
     ids=" ".join,
 )  # fmt: skip

@@ -1,0 +1,110 @@
+"""``resflops report``: the reports rebuilt or checked, or one page to explore models in."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from resflops.cli.command import Command, Parser, add_model_input
+from resflops.cli.counting import counted
+from resflops.cli.progress import progress
+from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.conventions import DEFAULT_CONVENTION
+from resflops.errors import UsageError
+from resflops.storage import check_writable, write_text
+from resflops.tables import Entry
+
+__all__ = ["COMMAND"]
+
+FOLDER = "reports"
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "--folder",
+        metavar="FOLDER",
+        type=Path,
+        default=Path(FOLDER),
+        help=f"where the reports are, with the raw data in data/; {FOLDER} if not given",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit with 1 if a report does not match the models and data that it is made from",
+    )
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        help="instead of the reports write one page that needs no connection, to explore the given models in",
+    )
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help="for --html: the models, such as resnet34 vgg19"
+    )
+    add_model_input(parser)
+
+
+def _run(given: argparse.Namespace) -> int:
+    if given.html is not None:
+        return _write_page(given)
+    if given.models:
+        raise UsageError(
+            f"{given.models[0]!r} is one argument too many: the reports are about models of their own; "
+            f"for a page about this one give --html FILE {given.models[0]}"
+        )
+    if given.input is not None or given.convention != DEFAULT_CONVENTION:
+        raise UsageError(
+            "--input and --convention belong to --html FILE MODEL, for the reports choose their own; "
+            "leave them out"
+        )
+    return _check(given) if given.check else _rebuild(given)
+
+
+def _write_page(given: argparse.Namespace) -> int:
+    if given.check:
+        raise UsageError("--check is about the reports and --html writes another page; give one of them")
+    if not given.models:
+        raise UsageError("no models are given; name those to explore, as in --html page.html resnet34 vgg19")
+    check_writable(given.html)
+    done = counted(given.models, given)
+    # jinja2 is not needed before there is something to show.
+    from resflops.report.explorer import explorer
+
+    costs = [result.cost for result in done.results if isinstance(result, Entry)]
+    write_text(given.html, explorer(costs))
+    return DONE
+
+
+def _check(given: argparse.Namespace) -> int:
+    from resflops.report.build import differences
+
+    with progress(shown=not given.no_progress) as say:
+        found = differences(given.folder, say=say)
+    for difference in found:
+        sys.stdout.write(f"{difference.state}: {given.folder / difference.path}\n")
+    if found:
+        sys.stderr.write(
+            f"resflops: {len(found)} files in {given.folder} do not match what they are made from; "
+            "resflops report makes them anew\n"
+        )
+    return CHECK_FAILED if found else DONE
+
+
+def _rebuild(given: argparse.Namespace) -> int:
+    from resflops.report.build import rebuild
+
+    with progress(shown=not given.no_progress) as say:
+        written = rebuild(given.folder, say=say)
+    for path in written:
+        sys.stdout.write(f"{given.folder / path}\n")
+    if not written:
+        sys.stderr.write(f"resflops: everything in {given.folder} is up to date\n")
+    return DONE
+
+
+COMMAND = Command(
+    name="report",
+    summary="rebuild the reports and their pictures, or write one page to explore models in",
+    description="Rebuilds the folder of reports from the models and the stored raw data: markdown and "
+    "pictures, of which only those that changed are written. With --html one page of its own instead.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

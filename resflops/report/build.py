@@ -1,0 +1,206 @@
+"""The reports as a whole: made, written where they changed, and checked against what they were made from.
+
+Markdown is compared to the letter. A picture's bytes depend on matplotlib's version as well, so
+the manifest keeps for each file what it was drawn from and what it was: a picture is stale when
+its data or its drawing have changed, and damaged when its bytes have; another machine's
+matplotlib makes it neither. Nor does another machine's torch: pages name the environment in
+which something of them last changed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from resflops.errors import FileError
+from resflops.report.environment import Environment, environment
+from resflops.report.material import Material
+from resflops.report.page import Document
+from resflops.report.pages import PAGES
+from resflops.report.pages.index import index
+from resflops.report.timed import measurements_of, ratios_of
+from resflops.storage import Stored, write_bytes
+
+__all__ = ["MANIFEST", "Difference", "Manifest", "PictureFile", "differences", "rebuild"]
+
+MANIFEST = "manifest.json"
+
+Say = Callable[[str], None]
+
+
+class PictureFile(Struct, frozen=True, kw_only=True):
+    """A picture as it was written."""
+
+    drawn_from: str
+    """Digest of its data and of the code that draws them."""
+    sha256: str
+    """Digest of the file."""
+
+
+class Manifest(Stored, frozen=True, kw_only=True, tag="reports"):
+    """What ``rebuild`` wrote, in the folder of the reports."""
+
+    environment: Environment
+    documents: tuple[str, ...]
+    pictures: dict[str, PictureFile]
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """A file that is not what its data make."""
+
+    path: str
+    state: Literal["missing", "changed", "stale", "damaged", "left over"]
+
+
+class _Wanted(Struct, frozen=True, kw_only=True):
+    """What there should be."""
+
+    texts: dict[str, bytes]
+    pictures: dict[str, tuple[str, Callable[[], bytes]]]
+    """The digest of what it is drawn from, and what draws it."""
+
+
+def differences(folder: Path, *, say: Say = lambda _: None) -> tuple[Difference, ...]:
+    """Where the reports in a folder no longer match their data; empty if they all do.
+
+    Raises:
+        FileError: there are no reports, or a file cannot be read.
+    """
+    if not (folder / MANIFEST).exists():
+        raise FileError(
+            f"there are no reports in {folder}: it has no {MANIFEST}; make them with resflops report"
+        )
+    manifest = Manifest.load(folder / MANIFEST)
+    return _differences(folder, manifest, _wanted(folder, manifest.environment, say))
+
+
+def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
+    """Make the reports; files that hold already are left alone.
+
+    Returns:
+        The paths of the files that were written or removed, none if everything held.
+
+    Raises:
+        FileError: a file cannot be read or written.
+    """
+    _make_folder(folder)
+    known = Manifest.load(folder / MANIFEST) if (folder / MANIFEST).exists() else None
+    if known and not _differences(folder, known, _wanted(folder, known.environment, say)):
+        return ()
+    now = environment()
+    wanted = _wanted(folder, now, say)
+    written = [path for path, text in wanted.texts.items() if _put(folder / path, text)]
+    pictures = dict(_drawn(folder, known, wanted, say))
+    written += [path for path, (_, new) in pictures.items() if new]
+    removed = [path for path in _known_paths(known) if path not in wanted.texts | wanted.pictures]
+    for path in removed:
+        (folder / path).unlink(missing_ok=True)
+    Manifest(
+        environment=now,
+        documents=tuple(wanted.texts),
+        pictures={path: record for path, (record, _) in pictures.items()},
+    ).save(folder / MANIFEST)
+    return (*written, *removed, MANIFEST)
+
+
+def _wanted(folder: Path, made_with: Environment, say: Say) -> _Wanted:
+    material = Material(folder, environment=made_with, say=say)
+    there = [page for page in PAGES if not page.data or material.data(page.data)]
+    documents: list[Document] = [document for page in there for document in page.build(material)]
+    lacking = [page for page in PAGES if page not in there]
+    timed = [found for each in measurements_of(material) if (found := ratios_of(each))]
+    documents.append(index(material, pages=there, lacking=lacking, timed=timed))
+    return _Wanted(
+        texts={document.path: document.text.encode() for document in documents},
+        pictures={
+            path: (picture.digest, make)
+            for document in documents
+            for picture in document.pictures
+            for path, make in picture.files()
+        },
+    )
+
+
+def _differences(folder: Path, manifest: Manifest, wanted: _Wanted) -> tuple[Difference, ...]:
+    return (
+        *(
+            Difference(path=path, state="changed" if (folder / path).exists() else "missing")
+            for path, text in wanted.texts.items()
+            if _read(folder / path) != text
+        ),
+        *_picture_differences(folder, manifest, wanted),
+        *(
+            Difference(path=path, state="left over")
+            for path in _known_paths(manifest)
+            if path not in wanted.texts | wanted.pictures
+        ),
+    )
+
+
+def _picture_differences(folder: Path, manifest: Manifest, wanted: _Wanted) -> Iterator[Difference]:
+    for path, (digest, _) in wanted.pictures.items():
+        known, content = manifest.pictures.get(path), _read(folder / path)
+        if content is None:
+            yield Difference(path=path, state="missing")
+        elif known is None or known.drawn_from != digest:
+            yield Difference(path=path, state="stale")
+        elif known.sha256 != _sha256(content):
+            yield Difference(path=path, state="damaged")
+
+
+def _drawn(
+    folder: Path, known: Manifest | None, wanted: _Wanted, say: Say
+) -> Iterator[tuple[str, tuple[PictureFile, bool]]]:
+    """Each picture's record, and whether its file was written anew."""
+    for path, (digest, draw) in wanted.pictures.items():
+        before = known.pictures.get(path) if known else None
+        content = _read(folder / path)
+        if (
+            before
+            and content is not None
+            and (before.drawn_from, before.sha256) == (digest, _sha256(content))
+        ):
+            yield path, (before, False)
+            continue
+        say(f"drawing {path}")
+        image = draw()
+        _put(folder / path, image)
+        yield path, (PictureFile(drawn_from=digest, sha256=_sha256(image)), True)
+
+
+def _known_paths(manifest: Manifest | None) -> tuple[str, ...]:
+    return (*manifest.documents, *manifest.pictures) if manifest else ()
+
+
+def _put(path: Path, content: bytes) -> bool:
+    """Write a file unless it is that already."""
+    if _read(path) == content:
+        return False
+    _make_folder(path.parent)
+    write_bytes(path, content)
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"could not make the folder {folder}: {error.strerror}; choose another place"
+        ) from error
+
+
+def _read(path: Path) -> bytes | None:
+    """What a file holds; None if there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"could not read {path}: {error.strerror}") from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

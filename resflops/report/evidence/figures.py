@@ -1,0 +1,108 @@
+"""Every published figure, whether it agrees, and why it does not."""
+
+from collections import Counter
+from fractions import Fraction
+from itertools import groupby
+
+from resflops.published import PublishedFigure, published_figures
+from resflops.render.formats import share
+from resflops.report.evidence.words import AGREES, to_place, verdicts_on, with_unit
+from resflops.report.material import Material
+from resflops.tables import Column, Table, Verdict
+
+__all__ = ["SOURCES", "figure_tables", "tally"]
+
+
+def figure_tables(material: Material) -> list[Table]:
+    """Every published figure, a table for each source, in the order of the record."""
+    judged = _all_judged(material)
+    return [
+        _figure_table(source, list(group), material)
+        for source, group in groupby(judged, key=lambda verdict: verdict.figure.source)
+    ]
+
+
+def tally(material: Material) -> Table:
+    """How many figures agree, and how."""
+    found = Counter(verdict.agreement for verdict in _all_judged(material))
+    return Table(
+        title="How the published figures agree with ours",
+        columns=(
+            Column(key="agrees", heading="agrees"),
+            Column(key="figures", heading="figures", kind="count"),
+        ),
+        rows=tuple({"agrees": text, "figures": found[key]} for key, text in AGREES.items()),
+        total={"agrees": "all", "figures": sum(found.values())},
+    )
+
+
+def _all_judged(material: Material) -> list[Verdict]:
+    by_figure = {
+        verdict.figure: verdict
+        for model in dict.fromkeys(figure.model for figure in published_figures())
+        for verdict in verdicts_on(material, model)
+    }
+    ordered = sorted(published_figures(), key=lambda figure: SOURCES.index(figure.source))
+    return [by_figure[figure] for figure in ordered]
+
+
+SOURCES = list(dict.fromkeys(figure.source for figure in published_figures()))
+
+
+def _figure_table(source: str, judged: list[Verdict], material: Material) -> Table:
+    return Table(
+        title=source,
+        columns=(
+            Column(key="model", heading="network"),
+            Column(key="quantity", heading="figure of"),
+            Column(key="printed", heading="printed"),
+            Column(key="exact", heading="exact", kind="count"),
+            Column(key="share", heading="exact ratio", kind="fine share",
+                   audience="all" if any(verdict.figure.relative_to for verdict in judged) else "programs"),
+            Column(key="agrees", heading="agrees"),
+            Column(key="why", heading="why"),
+            Column(key="reference", heading="where"),
+        ),
+        rows=tuple(
+            {
+                "model": verdict.figure.model,
+                "quantity": _quantity(verdict.figure),
+                "printed": with_unit(verdict.figure),
+                "exact": verdict.exact if isinstance(verdict.exact, int) else None,
+                "share": verdict.exact if isinstance(verdict.exact, Fraction) else None,
+                "agrees": AGREES[verdict.agreement],
+                "why": _why(verdict, material),
+                "reference": verdict.figure.reference,
+            }
+            for verdict in judged
+        ),
+    )  # fmt: skip
+
+
+def _quantity(figure: PublishedFigure) -> str:
+    what = {"macs": "MACs (macs)", "params": "parameters", "params+buffers": "parameters and statistics"}
+    scope = f" of {figure.scope}" if figure.scope else ""
+    return f"{what[figure.quantity]}{scope}" + (f" / {figure.relative_to}" if figure.relative_to else "")
+
+
+def _why(verdict: Verdict, material: Material) -> str:
+    """What the verdict alone does not say."""
+    figure = verdict.figure
+    if figure.reason:
+        return figure.reason
+    if verdict.agreement == "approximate":
+        apart = float((verdict.exact - Fraction(figure.value)) / Fraction(figure.value))
+        return f"ours is {share(abs(apart))} {'more' if apart > 0 else 'less'}"
+    if figure.scope == "convolutions":
+        return "without the fully connected layers"
+    if verdict.agreement == "truncated":
+        nearest = float(to_place(verdict, Fraction(1, 2)) / _scale(figure))
+        return f"the nearest would be {nearest:g}"
+    return material.entry(figure.model).variant if figure.quantity == "macs" else ""
+
+
+def _scale(figure: PublishedFigure) -> Fraction:
+    """What the printed digits stand for one of: a billion, a million, a hundredth."""
+    digits = Fraction(figure.value) / Fraction(figure.place)
+    written = Fraction(figure.printed.strip("~").split()[0].split("×")[0].rstrip("kM%").replace(",", ""))
+    return Fraction(figure.place) * digits / written

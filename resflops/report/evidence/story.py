@@ -1,0 +1,249 @@
+"""The story of the paper's own table: how its figures were written, and what they are of."""
+
+from fractions import Fraction
+
+from msgspec import Struct
+
+from resflops.published import agreement, published_figures
+from resflops.report.evidence.words import AGREES, PAPER, printed_verdict, to_place, verdicts_on, with_unit
+from resflops.report.material import Material
+from resflops.tables import Column, Table, Verdict
+
+__all__ = [
+    "OPTIONS",
+    "Fits",
+    "fits",
+    "fully_connected_table",
+    "keras_table",
+    "places_table",
+    "shortcut_table",
+    "stride_table",
+    "strided_layers_table",
+]
+
+
+def places_table(material: Material) -> Table:
+    """The FLOPs of the paper's Table 1: rounded, cut off, and as printed."""
+    return Table(
+        title=f"{PAPER}, Table 1: FLOPs, which are MACs",
+        columns=(
+            Column(key="model", heading="network"),
+            Column(key="exact", heading="exact MACs (macs)", kind="count"),
+            Column(key="rounded", heading="rounded"),
+            Column(key="cut", heading="cut off"),
+            Column(key="printed", heading="printed"),
+            Column(key="agrees", heading="so it was"),
+        ),
+        rows=tuple(
+            {
+                "model": verdict.figure.model,
+                "exact": verdict.exact,
+                "rounded": _places(verdict, Fraction(1, 2)),
+                "cut": _places(verdict, Fraction(0)),
+                "printed": verdict.figure.printed,
+                "agrees": AGREES[verdict.agreement],
+            }
+            for verdict in _table_one(material)
+        ),
+    )
+
+
+class Fits(Struct, frozen=True, kw_only=True):
+    """How many of the figures in the paper's Table 1 each way of writing them gives."""
+
+    figures: int
+    rounding: int
+    cutting: int
+    neither: int
+
+
+def fits(material: Material) -> Fits:
+    """Which way of writing gives how many of those figures."""
+    judged = _table_one(material)
+    found = [
+        {way for way, half in (("rounding", Fraction(1, 2)), ("cutting", Fraction(0)))
+         if to_place(verdict, half) == verdict.figure.value}
+        for verdict in judged
+    ]  # fmt: skip
+    return Fits(
+        figures=len(judged),
+        rounding=sum("rounding" in ways for ways in found),
+        cutting=sum("cutting" in ways for ways in found),
+        neither=sum(not ways for ways in found),
+    )
+
+
+def _table_one(material: Material) -> list[Verdict]:
+    printed = [figure for figure in published_figures() if figure.reference.endswith("1512.03385, Table 1")]
+    return [
+        verdict
+        for figure in printed
+        for verdict in verdicts_on(material, figure.model)
+        if verdict.figure == figure
+    ]
+
+
+def _places(verdict: Verdict, half: Fraction) -> str:
+    return f"{float(to_place(verdict, half) / 10**9):.1f}×10⁹"
+
+
+def stride_table(material: Material) -> Table:
+    """The deep ResNets as in the paper, and as everyone runs them."""
+    rows = []
+    for name in ("resnet50", "resnet101", "resnet152"):
+        paper, today = material.cost(name), material.cost(f"{name}_v1_5")
+        rows.append(
+            {
+                "model": name,
+                "paper": paper.macs,
+                "paper_printed": _printed(material, name),
+                "today": today.macs,
+                "today_printed": _printed(material, today.model),
+                "more": today.macs - paper.macs,
+                "share": Fraction(today.macs - paper.macs, paper.macs),
+                "params": today.params - paper.params,
+            }
+        )
+    return Table(
+        title="Where the stride stands, MACs (macs)",
+        columns=(
+            Column(key="model", heading="network"),
+            Column(key="paper", heading="v1: stride in the first 1×1", kind="count"),
+            Column(key="paper_printed", heading="printed", kind="lines"),
+            Column(key="today", heading="v1.5: stride in the 3×3", kind="count"),
+            Column(key="today_printed", heading="printed", kind="lines"),
+            Column(key="more", heading="more", kind="count"),
+            Column(key="share", heading="more", kind="fine share"),
+            Column(key="params", heading="more parameters", kind="count"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def strided_layers_table(material: Material) -> Table:
+    """The layers of ResNet-50 that the place of the stride makes dearer."""
+    paper = {row.name: row for row in material.cost("resnet50").layers}
+    today = {row.name: row for row in material.cost("resnet50_v1_5").layers if row.macs}
+    changed = [(paper[name], row) for name, row in today.items() if paper[name].macs != row.macs]
+    return Table(
+        title="The layers of ResNet-50 that cost another amount, MACs (macs)",
+        columns=(
+            Column(key="name", heading="layer"),
+            Column(key="before", heading="v1"),
+            Column(key="after", heading="v1.5"),
+            Column(key="more", heading="more", kind="count"),
+        ),
+        rows=tuple(
+            {"name": old.name, "before": old.formula, "after": new.formula, "more": new.macs - old.macs}
+            for old, new in changed
+        ),
+        total={"name": "all", "more": sum(new.macs - old.macs for old, new in changed)},
+    )
+
+
+def fully_connected_table(material: Material) -> Table:
+    """VGG's two figures in the paper: one without, one with the fully connected layers."""
+    rows = []
+    for name in ("vgg16", "vgg19"):
+        cost = material.cost(name)
+        convolutions = sum(row.macs for row in cost.layers if row.op.startswith("conv"))
+        figure = printed_verdict(material, name).figure
+        rows.append(
+            {
+                "model": name,
+                "convolutions": convolutions,
+                "connected": cost.macs - convolutions,
+                "total": cost.macs,
+                "printed": figure.printed,
+                "without": AGREES[agreement(figure, convolutions)],
+                "with": AGREES[agreement(figure, cost.macs)],
+            }
+        )
+    return Table(
+        title="VGG with and without its fully connected layers, MACs (macs)",
+        columns=(
+            Column(key="model", heading="network"),
+            Column(key="convolutions", heading="convolutions", kind="count"),
+            Column(key="connected", heading="fully connected", kind="count"),
+            Column(key="total", heading="all", kind="count"),
+            Column(key="printed", heading="printed"),
+            Column(key="without", heading="convolutions alone agree"),
+            Column(key="with", heading="all agrees"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def keras_table(material: Material) -> Table:
+    """What Keras prints as total parameters, taken apart."""
+    rows = []
+    for figure in published_figures():
+        cost = material.cost(figure.model)
+        if figure.quantity == "params+buffers" and cost.buffers:
+            exact = cost.params + cost.buffers
+            rows.append(
+                {
+                    "model": figure.model,
+                    "params": cost.params,
+                    "buffers": cost.buffers,
+                    "sum": exact,
+                    "printed": figure.printed,
+                    "agrees": AGREES[agreement(figure, exact)],
+                }
+            )
+    return Table(
+        title="“Total params” of Keras Applications",
+        columns=(
+            Column(key="model", heading="network"),
+            Column(key="params", heading="parameters", kind="count"),
+            Column(key="buffers", heading="moving statistics", kind="count"),
+            Column(key="sum", heading="together", kind="count"),
+            Column(key="printed", heading="Keras prints"),
+            Column(key="agrees", heading="agrees"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def shortcut_table(material: Material) -> Table:
+    """ResNet-34 under the paper's three ways of widening a shortcut."""
+    figure = printed_verdict(material, "resnet34").figure
+    costs = {option: material.cost(f"resnet34,shortcut={option}") for option in "ABC"}
+    return Table(
+        title=f"ResNet-34 under each option; {PAPER} print {figure.printed}",
+        columns=(
+            Column(key="option", heading="option"),
+            Column(key="what", heading="shortcut"),
+            Column(key="macs", heading="MACs (macs)", kind="count"),
+            Column(key="more", heading="more than A", kind="count"),
+            Column(key="params", heading="parameters", kind="count"),
+            Column(key="agrees", heading="printed figure agrees"),
+        ),
+        rows=tuple(
+            {
+                "option": option,
+                "what": OPTIONS[option],
+                "macs": cost.macs,
+                "more": cost.macs - costs["A"].macs,
+                "params": cost.params,
+                "agrees": AGREES[agreement(figure, cost.macs)],
+            }
+            for option, cost in costs.items()
+        ),
+    )
+
+
+OPTIONS = {
+    "A": "identity, new channels filled with zeros",
+    "B": "1×1 convolution where the shape changes, identity elsewhere",
+    "C": "1×1 convolution in every block",
+}
+
+
+def _printed(material: Material, model: str) -> tuple[str, ...]:
+    """What was printed of a model's MACs as a whole, with how it agrees."""
+    return tuple(
+        f"{with_unit(verdict.figure)} ({verdict.figure.source}): {AGREES[verdict.agreement]}"
+        for verdict in verdicts_on(material, model)
+        if verdict.figure.quantity == "macs" and not (verdict.figure.scope or verdict.figure.relative_to)
+    )

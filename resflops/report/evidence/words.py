@@ -1,0 +1,56 @@
+"""What a printed figure says beside an exact one, in the words of the page."""
+
+from fractions import Fraction
+from math import floor
+
+from resflops.published import Agreement, PublishedFigure, figures_of
+from resflops.report.material import Material
+from resflops.tables import Figure, Verdict, verdicts
+
+__all__ = ["AGREES", "PAPER", "printed_verdict", "texts", "to_place", "verdicts_on", "with_unit"]
+
+
+PAPER = "He et al. 2015"
+
+
+AGREES: dict[Agreement, str] = {
+    "exact": "to the last digit",
+    "rounded": "rounded",
+    "truncated": "cut off, not rounded",
+    "approximate": "about",
+    "differs": "no",
+}
+"""How a printed figure comes from the exact one, in the words of the page."""
+
+
+def verdicts_on(material: Material, model: str) -> tuple[Verdict, ...]:
+    """All that was printed of a model, beside ours."""
+    others = {figure.relative_to for figure in figures_of(model)} - {""}
+    return verdicts(material.entry(model), among={other: material.cost(other) for other in others})
+
+
+def printed_verdict(material: Material, model: str, *, relative_to: str = "", source: str = PAPER) -> Verdict:
+    """The one figure that a source prints of a model's MACs, or of their ratio to another's."""
+    (verdict,) = (
+        verdict
+        for verdict in verdicts_on(material, model)
+        if (verdict.figure.source, verdict.figure.quantity) == (source, "macs")
+        and (verdict.figure.relative_to, verdict.figure.scope in {"", "convolutions"}) == (relative_to, True)
+    )
+    return verdict
+
+
+def to_place(verdict: Verdict, half: Fraction) -> Fraction:
+    """Ours to the place that the figure was printed to: rounded with a half, cut off with zero."""
+    place = Fraction(verdict.figure.place)
+    return floor(verdict.exact / place + half) * place
+
+
+def texts(**values: str) -> dict[str, Figure]:
+    """Texts to put into a note."""
+    return {name: Figure("text", value) for name, value in values.items()}
+
+
+def with_unit(figure: PublishedFigure) -> str:
+    """The figure as printed, with the unit that its table's heading gives."""
+    return f"{figure.printed} {figure.unit.removesuffix('s')}".rstrip()

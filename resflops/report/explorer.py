@@ -1,0 +1,183 @@
+"""One page to explore costs in: no server, no connection, everything in the file.
+
+The page holds the costs as data, each layer's figure and formula under every convention, and
+two libraries that draw them (``assets/README.md``). Its content security policy lets run only
+the scripts whose digests it names and forbids every request, so that neither a name in a model
+nor a library can fetch or send anything.
+"""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from msgspec import json
+
+from resflops._version import __version__
+from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
+from resflops.cost import Cost
+from resflops.errors import UsageError
+from resflops.layers import LayerRow
+from resflops.records import Shape
+from resflops.render.formats import shape, window
+from resflops.tables.table import cost_heading, ops_listed
+
+__all__ = ["explorer", "page_data"]
+
+SCRIPTS = ("echarts.min.js", "tabulator.min.js", "explorer.js")
+STYLES = ("tabulator.min.css", "explorer.css")
+
+LARGEST_EXACT = 2**53 - 1
+"""Beyond it JavaScript reads a number as its neighbour; the page gets the digits as text."""
+
+SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
+"""A comment that makes developer tools ask for another file."""
+
+
+def explorer(costs: Sequence[Cost]) -> str:
+    """The page about the given models, the first one and its convention shown first.
+
+    Raises:
+        UsageError: there is no model, or two are named alike.
+    """
+    names = [cost.model for cost in costs]
+    if not names or len(set(names)) < len(names):
+        raise UsageError(
+            f"the page needs models of different names, and was given {', '.join(names) or 'none'}"
+        )
+    scripts = [_asset(name) for name in SCRIPTS]
+    page = Environment(
+        loader=PackageLoader("resflops.report"), autoescape=True, undefined=StrictUndefined
+    ).get_template("explorer.html.jinja")
+    return page.render(
+        names=names,
+        conventions=CONVENTIONS.values(),
+        chosen=costs[0].convention,
+        version=__version__,
+        torch_versions=sorted({cost.trace.torch_version for cost in costs} - {""}),
+        styles=[Markup(_asset(name)) for name in STYLES],  # noqa: S704 - files of this package
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
+        digests=[_digest(script) for script in scripts],
+        data=Markup(_in_script(page_data(costs))),  # noqa: S704 - escaped for where it stands
+    )
+
+
+def page_data(costs: Sequence[Cost]) -> dict[str, Any]:
+    """What the page's script reads; figures are exact, those beyond 2⁵³ as text."""
+    texts: dict[str, int] = {"": 0}
+    models = [_model(cost, texts) for cost in costs]
+    return {
+        "conventions": [
+            {
+                "name": name,
+                "heading": cost_heading(convention(name)),
+                "counts": each.counts,
+                "source": each.source,
+            }
+            for name, each in CONVENTIONS.items()
+        ],
+        "columns": COLUMNS,
+        "texts": list(texts),
+        "models": models,
+    }
+
+
+COLUMNS = (
+    "name", "op", "stage", "calls", "input", "output", "window", "field", "params", "buffers",
+    "activations", "counted", "totals", "formulas",
+)  # fmt: skip
+"""What a row of a layer holds; totals and formulas have one entry a convention."""
+
+
+def _model(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
+    by_convention = [_keyed(cost.under(name).layers) for name in CONVENTIONS]
+    usual = _keyed(cost.under(DEFAULT_CONVENTION).layers)
+    # A convention may charge for what is free under another, and then has a row more.
+    fullest = max(by_convention, key=len)
+    keys = [*fullest, *(key for rows in by_convention for key in rows if key not in fullest)]
+    return {
+        "name": cost.model,
+        "input": ", ".join(shape(given.shape) for given in cost.trace.inputs),
+        "uncounted": "" if cost.complete else ops_listed(cost.uncounted),
+        "notes": list(cost.trace.notes),
+        "rows": [
+            _row(cost, usual.get(key), [rows.get(key) for rows in by_convention], texts)
+            for key in dict.fromkeys(keys)
+        ],
+    }
+
+
+Key = tuple[str, str, Shape, Shape, int]
+"""Layer, op, shapes, and how many rows with these have come before."""
+
+
+def _keyed(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
+    seen: Counter[tuple[str, str, Shape, Shape]] = Counter()
+    keyed = {}
+    for row in rows:
+        start = (row.name, row.op, row.input_shape, row.output_shape)
+        keyed[(*start, seen[start])] = row
+        seen[start] += 1
+    return keyed
+
+
+def _row(
+    cost: Cost, usual: LayerRow | None, rows: Sequence[LayerRow | None], texts: dict[str, int]
+) -> list[Any]:
+    """One layer; what many layers have in common is a number that stands for a text.
+
+    Args:
+        cost: the model's.
+        usual: the row under the default convention, where a module's parameters stand in its
+            first row; None for an op that is free under it.
+        rows: that under each convention; None where there is none.
+        texts: the numbers of the texts so far.
+    """
+
+    def said(text: str) -> int:
+        return texts.setdefault(text, len(texts))
+
+    row = usual or next(each for each in rows if each is not None)
+    return [
+        said(row.name),
+        said(row.op),
+        said(cost.trace.stage_of(row.name)),
+        row.calls,
+        said(shape(row.input_shape)),
+        said(shape(row.output_shape)),
+        said(window((row.kernel, row.stride, row.padding, row.groups))),
+        said(shape(row.receptive_field or ())),
+        _exact(usual.params if usual else 0),
+        _exact(usual.buffers if usual else 0),
+        # An op that is free by default makes nothing new: a view, a copy.
+        _exact(usual.activations if usual else 0),
+        row.counted,
+        [_exact(each.total if each else 0) for each in rows],
+        [said(each.formula if each else "") for each in rows],
+    ]
+
+
+def _exact(count: int) -> int | str:
+    return count if count <= LARGEST_EXACT else str(count)
+
+
+def _in_script(data: dict[str, Any]) -> str:
+    """JSON that ends no script element and opens no comment, whatever the names in it are."""
+    text = json.encode(data).decode()
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _asset(name: str) -> str:
+    text = files("resflops.report").joinpath("assets", name).read_text(encoding="utf-8")
+    return SOURCE_MAP.sub("", text)
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,59 @@
+"""What the pages are made of: the costs of models, each counted once, and the stored raw data."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from resflops.conventions import DEFAULT_CONVENTION
+from resflops.cost import Cost
+from resflops.records import Shape
+from resflops.report.environment import Environment
+from resflops.sources import find
+from resflops.tables import Entry, entry
+
+__all__ = ["DATA", "Material"]
+
+DATA = "data"
+"""Where the raw data lie, in the folder of the reports."""
+
+
+class Material:
+    """Counts on demand; a model that two pages speak of is counted once."""
+
+    def __init__(
+        self, folder: Path, *, environment: Environment, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """Nothing is counted yet.
+
+        Args:
+            folder: of the reports.
+            environment: what the pages say that they were made with.
+            say: is told what is going on.
+        """
+        self.folder = folder
+        self.environment = environment
+        self._say = say
+
+    def entry(self, spec: str, *, input_shape: Shape | None = None) -> Entry:
+        """A model's cost under the default convention, with what was published of it."""
+        if (spec, input_shape) not in self._counted:
+            # Imports torch, which a check of a missing folder has no need of.
+            from resflops.counting import count_found
+
+            self._say(f"counting {spec}")
+            found = find(spec)
+            cost = count_found(found, input_shape=input_shape, convention=DEFAULT_CONVENTION)
+            self._counted[spec, input_shape] = entry(found, cost)
+        return self._counted[spec, input_shape]
+
+    def cost(self, spec: str, *, input_shape: Shape | None = None) -> Cost:
+        """A model's cost under the default convention."""
+        return self.entry(spec, input_shape=input_shape).cost
+
+    def data(self, pattern: str) -> tuple[Path, ...]:
+        """The stored raw data whose names match, in the order of their names."""
+        return tuple(sorted((self.folder / DATA).glob(pattern)))
+
+    @cached_property
+    def _counted(self) -> dict[tuple[str, Shape | None], Entry]:
+        return {}

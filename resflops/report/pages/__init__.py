@@ -1,0 +1,13 @@
+"""The pages, in the order of the index. To add one, add its module and name it here."""
+
+from resflops.report.page import Page
+from resflops.report.pages import crosscheck, latency, models, reproduction
+
+__all__ = ["PAGES"]
+
+PAGES: tuple[Page, ...] = (
+    reproduction.PAGE,
+    models.PAGE,
+    crosscheck.PAGE,
+    latency.PAGE,
+)

@@ -1,0 +1,53 @@
+"""The index, which is also the answer to the question that the project starts from."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from resflops.report import evidence
+from resflops.report.markdown import filled, shown
+from resflops.report.material import DATA, Material
+from resflops.report.page import Document, Page
+from resflops.report.pages.models import conventions_table
+from resflops.report.pages.reproduction import SENTENCE, by_stage, stage_picture
+from resflops.report.pictures.ratios import Ratios
+
+__all__ = ["PATH", "index"]
+
+PATH = "README.md"
+
+
+def index(
+    material: Material, *, pages: Sequence[Page], lacking: Sequence[Page], timed: Sequence[Ratios] = ()
+) -> Document:
+    """The first page that a reader sees.
+
+    Args:
+        material: the counts.
+        pages: those that there are.
+        lacking: those whose raw data nobody has made yet.
+        timed: how long the two networks took, on each device that they were measured on.
+    """
+    residual, _, vgg = (material.cost(spec) for spec in SENTENCE)
+    activations = [sum(row.activations for row in cost.layers) for cost in (residual, vgg)]
+    picture = stage_picture(material)
+    values = {
+        "residual": residual,
+        "vgg": vgg,
+        "input": residual.trace.inputs[0].shape,
+        "cheaper": Fraction(vgg.macs, residual.macs),
+        "smaller": Fraction(vgg.params, residual.params),
+        "lighter": Fraction(activations[1], activations[0]),
+        "activations": activations,
+        "part": Fraction(residual.macs, vgg.macs),
+        "printed": evidence.printed_verdict(material, residual.model, relative_to=vgg.model),
+        "agrees": evidence.AGREES,
+        "conventions": conventions_table([residual, vgg]),
+        "large": evidence.large_maps(by_stage(material), residual.model, vgg.model),
+        "picture": shown(picture, path=PATH),
+        "pages": pages,
+        "lacking": lacking,
+        "data": DATA,
+        # On another input the two networks do another ratio of work.
+        "timed": [each for each in timed if each.macs == vgg.macs / residual.macs],
+    }
+    return Document(path=PATH, text=filled("index.md.jinja", material, values), pictures=(picture,))

@@ -1,0 +1,75 @@
+"""What was measured: a page for each stored series of measurements, with its pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from resflops.latency.measurements import Measurements
+from resflops.latency_report import latency_report
+from resflops.report.markdown import Markdown, filled, shown
+from resflops.report.material import Material
+from resflops.report.page import Document, Page
+from resflops.report.picture import Picture
+from resflops.report.pictures import ratios, roofline
+from resflops.report.timed import FILES, ratios_of, roofline_of
+
+__all__ = ["PAGE"]
+
+PATH = "latency.md"
+
+
+def _pictures(stem: str, measurements: Measurements) -> Iterator[Picture]:
+    compared, roofs = ratios_of(measurements), roofline_of(measurements)
+    if compared:
+        yield Picture(
+            name=f"{stem}-ratios",
+            data=compared,
+            draw=ratios.draw,
+            alt=f"Under each setting on {compared.device} the ratio of the times of {compared.larger} and "
+            f"{compared.smaller}, beside the ratio of their multiply-accumulates; the numbers stand in the "
+            "first table of this page.",
+        )
+    if roofs:
+        yield Picture(
+            name=f"{stem}-roofline",
+            data=roofs,
+            draw=roofline.draw,
+            alt=f"Floating-point operations per second that each network reached on {roofs.device} against "
+            "its arithmetic intensity, below the measured peaks of computing and of memory.",
+        )
+
+
+def _document(file: Path, path: str, material: Material) -> Document:
+    measurements = Measurements.load(file)
+    pictures = tuple(_pictures(file.stem, measurements))
+    head, _, rest = latency_report(measurements).partition("\n## ")
+    values = {
+        "head": Markdown(head.strip("\n")),
+        "pictures": [shown(picture, path=path) for picture in pictures],
+        "rest": Markdown("## " + rest.strip("\n")),
+    }
+    return Document(path=path, text=filled("measured.md.jinja", material, values), pictures=pictures)
+
+
+def _build(material: Material) -> tuple[Document, ...]:
+    files = material.data(FILES)
+    if len(files) == 1:
+        return (_document(files[0], PATH, material),)
+    documents = [_document(file, f"{file.stem}.md", material) for file in files]
+    values = {
+        "pages": [
+            (document.path, Measurements.load(file).environment.device)
+            for document, file in zip(documents, files, strict=True)
+        ]
+    }
+    return (Document(path=PATH, text=filled("latency.md.jinja", material, values)), *documents)
+
+
+PAGE = Page(
+    path=PATH,
+    title="Latency beside FLOPs",
+    summary="how long the networks take where they were measured, and why that is not the ratio of "
+    "their FLOPs",
+    build=_build,
+    data=FILES,
+    command="resflops bench --models resnet34 vgg19 --save reports/data/latency-NAME.json",
+)

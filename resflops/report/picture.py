@@ -1,0 +1,48 @@
+"""A picture as a value: what it shows, how it is drawn, and the files that it becomes."""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from matplotlib.figure import Figure
+from msgspec import Struct, json
+
+from resflops.report import style
+from resflops.report.pictures import labels, scales
+from resflops.report.style import DARK, LIGHT, Theme
+
+__all__ = ["FOLDER", "Picture"]
+
+FOLDER = "pictures"
+"""Where the files lie, in the folder of the reports."""
+
+
+class Picture(Struct, frozen=True, kw_only=True):
+    """One picture of a report."""
+
+    name: str
+    """Its files are called after it."""
+    data: Struct
+    """All that is drawn; nothing else may decide how the picture looks."""
+    draw: Callable[[Any, Theme], Figure]
+    alt: str
+    """What it shows, for those who do not see it."""
+
+    @property
+    def digest(self) -> str:
+        """Changes with the data, and with the code that draws them, but not with matplotlib."""
+        drawn_by = (sys.modules[self.draw.__module__], labels, scales, style)
+        code = "".join(inspect.getsource(module) for module in drawn_by)
+        return hashlib.sha256(json.encode(self.data) + code.encode()).hexdigest()
+
+    def files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+        """The paths of its files in the folder of the reports, with what makes their bytes."""
+        yield f"{FOLDER}/{self.name}.svg", lambda: self._image(LIGHT, "svg")
+        yield f"{FOLDER}/{self.name}-dark.svg", lambda: self._image(DARK, "svg")
+        yield f"{FOLDER}/{self.name}.png", lambda: self._image(LIGHT, "png")
+        yield f"{FOLDER}/{self.name}-dark.png", lambda: self._image(DARK, "png")
+
+    def _image(self, theme: Theme, form: style.Format) -> bytes:
+        return style.image(self.draw(self.data, theme), form)

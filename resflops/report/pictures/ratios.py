@@ -1,0 +1,99 @@
+"""One model against another: the ratio of their times beside the ratio of their counts."""
+
+from collections.abc import Iterator, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from msgspec import Struct
+
+from resflops.render.formats import times
+from resflops.report.pictures.labels import label
+from resflops.report.style import Theme, bare, drawing
+
+__all__ = ["Ratios", "Setting", "draw"]
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """Both models measured in turns under one setting."""
+
+    name: str
+    time: float
+    """The larger model's median time over the smaller one's."""
+    low: float
+    high: float
+    """The ends of its confidence interval."""
+    stable: bool = True
+    """Whether both times can be trusted."""
+    roof: float | None = None
+    """The same ratio if every op ran as fast as the measured peaks allow."""
+
+
+class Ratios(Struct, frozen=True, kw_only=True):
+    """Two models on one device."""
+
+    smaller: str
+    larger: str
+    device: str
+    macs: float
+    """The ratio of their multiply-accumulates."""
+    settings: tuple[Setting, ...]
+
+
+def draw(data: Ratios, theme: Theme) -> Figure:
+    """A line for each setting: the measured ratio with its interval, and the one by the roofline."""
+    with drawing(theme, height=1.8 + 0.27 * len(data.settings)) as figure:
+        figure.suptitle(f"{label(data.larger)} over {label(data.smaller)} on {label(data.device)}")
+        axes = figure.subplots()
+        bare(axes, grid="x")
+        axes.axvline(data.macs, color=theme.series[1], linewidth=1.5, linestyle="--")
+        _times(axes, data.settings, theme)
+        places = range(len(data.settings))
+        axes.set_yticks(places, [label(setting.name) for setting in data.settings])
+        axes.set_ylim(len(data.settings) - 0.4, -0.9)
+        widest = max(max(setting.high, setting.roof or 0) for setting in data.settings)
+        axes.set_xlim(0, max(data.macs, widest) * 1.08)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel("times as much")
+        axes.legend(
+            handles=list(_legend(data, theme)),
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=2,
+            fontsize=8,
+        )
+        return figure
+
+
+def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
+    for place, each in enumerate(settings):
+        axes.errorbar(
+            each.time, place, xerr=[[each.time - each.low], [each.high - each.time]], fmt="o",
+            color=theme.series[0], markerfacecolor=theme.series[0] if each.stable else theme.paper,
+            markersize=6, elinewidth=2 if each.stable else 1, capsize=3,
+        )  # fmt: skip
+        if each.roof:
+            axes.plot(each.roof, place, "D", color=theme.muted, fillstyle="none", markersize=5)
+        axes.annotate(
+            times(each.time), (each.time, place), xytext=(0, 6), textcoords="offset points", ha="center",
+            fontsize=7.5, bbox={"facecolor": theme.paper, "linewidth": 0, "pad": 0.5},
+        )  # fmt: skip
+
+
+def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
+    yield Line2D([], [], marker="o", color=theme.series[0], label="time, measured, with its interval")
+    yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"MACs (macs): {times(data.macs)}")
+    if not all(setting.stable for setting in data.settings):
+        yield Line2D(
+            [], [], marker="o", markerfacecolor=theme.paper, color=theme.series[0], label="the same, unstable"
+        )
+    if any(setting.roof for setting in data.settings):
+        yield Line2D(
+            [],
+            [],
+            marker="D",
+            linestyle="",
+            fillstyle="none",
+            color=theme.muted,
+            label="time by the roofline",
+        )

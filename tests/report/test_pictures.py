@@ -1,0 +1,189 @@
+"""Pictures: drawn from their data alone, in light and dark, with names that do not cover each other."""
+
+from itertools import combinations
+
+import matplotlib as mpl
+import pytest
+from matplotlib.text import Text
+
+import resflops
+from resflops.report.picture import Picture
+from resflops.report.pictures import profile, ratios, resolution, roofline, scatter, stages, waterfall
+from resflops.report.pictures.labels import label
+from resflops.report.style import DARK, LIGHT, THEMES, image
+
+UNIT = "MACs (macs)"
+
+
+@pytest.fixture(scope="module")
+def cost():
+    return resflops.count(resflops.load("resnet34"), (1, 3, 224, 224))
+
+
+def some_waterfall():
+    return waterfall.Waterfall(
+        model="a model",
+        macs=1000,
+        peers=(
+            waterfall.Steps(peer="the same", figure=2000, times=2, steps=()),
+            waterfall.Steps(
+                peer="another",
+                figure=900,
+                steps=(waterfall.Step(name="more", amount=100), waterfall.Step(name="less", amount=-200)),
+            ),
+        ),
+    )
+
+
+def some_roofline():
+    spots = tuple(
+        roofline.Spot(model=model, batch=batch, intensity=20.0 * batch, flops_per_second=1e12 * speed * batch)
+        for model, speed in (("small", 1), ("large", 1.1))
+        for batch in (1, 8)
+    )
+    roof = roofline.Roof(dtype="float32", peak=5e13, bandwidth=4e12, spots=spots)
+    return roofline.Roofline(device="a device", roofs=(roof,))
+
+
+def some_ratios():
+    settings = (
+        ratios.Setting(name="float32, batch 1", time=1.4, low=1.3, high=1.6, roof=1.1),
+        ratios.Setting(name="float16, batch 32", time=4.0, low=3.9, high=4.2, stable=False),
+    )
+    return ratios.Ratios(smaller="small", larger="large", device="a device", macs=5.4, settings=settings)
+
+
+def some_scatter():
+    points = tuple(
+        scatter.Point(model=f"network{n}", family="ab"[n % 2], params=10**6 * (20 + n), total=10**9 * (n + 3))
+        for n in range(8)
+    )
+    return scatter.Scatter(unit=UNIT, points=points)
+
+
+def measured_scatter():
+    points = tuple(
+        scatter.Point(
+            model=f"network{n}", family="ab"[n % 2], params=10**6 * (20 + 3 * n), total=10**9 * (n + 3),
+            seconds=0.01 * n if n > 2 else None,
+        )
+        for n in range(8)
+    )  # fmt: skip
+    return scatter.Scatter(unit=UNIT, points=points, measured="a device, batch 1, float32")
+
+
+def some_resolutions():
+    series = tuple(resolution.Series(model=f"m{n}", totals=(n, 4 * n, 16 * n + 10**9)) for n in (1, 2, 3))
+    return resolution.Resolutions(unit=UNIT, sides=(64, 128, 256), usual=128, series=series)
+
+
+DRAWN = {
+    "stages": (stages, lambda cost: stages.stages_of([cost], unit=UNIT)),
+    "profile": (profile, lambda cost: profile.profile_of(cost, unit=UNIT, given="1×3×224×224")),
+    "scatter": (scatter, lambda cost: some_scatter()),
+    "scatter with latency": (scatter, lambda cost: measured_scatter()),
+    "resolution": (resolution, lambda cost: some_resolutions()),
+    "waterfall": (waterfall, lambda cost: some_waterfall()),
+    "roofline": (roofline, lambda cost: some_roofline()),
+    "ratios": (ratios, lambda cost: some_ratios()),
+}
+
+
+@pytest.fixture(params=DRAWN)
+def drawn(request, cost):
+    module, data = DRAWN[request.param]
+    return module, data(cost)
+
+
+def shown_texts(figure):
+    """Every text of a figure that is in view, with the box it fills."""
+    figure.draw_without_rendering()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    beyond = {
+        label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for label in labels_beyond(axis)
+    }
+    return [(text.get_text(), text.get_window_extent()) for text in texts if text not in beyond]
+
+
+def labels_beyond(axis):
+    """The names of ticks outside the axis, which matplotlib keeps and does not draw."""
+    low, high = sorted(axis.get_view_interval())
+    slack = (high - low) * 1e-6
+    for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+        if not low - slack <= tick.get_loc() <= high + slack:
+            yield from (tick.label1, tick.label2)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_no_text_leaves_the_paper_or_covers_another(drawn, theme):
+    module, data = drawn
+    figure = module.draw(data, theme)
+    texts = shown_texts(figure)
+    width, height = figure.canvas.get_width_height()
+    assert texts
+    for text, box in texts:
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) > -1, text
+    # Aslant, a text fills less than its box.
+    upright = [(text, box) for text, box in texts if not text.startswith("conv") and text != "fc"]
+    for (one, first), (two, second) in combinations(upright, 2):
+        overlap = (
+            min(first.x1, second.x1) - max(first.x0, second.x0),
+            min(first.y1, second.y1) - max(first.y0, second.y0),
+        )
+        assert min(overlap) <= 1.5, (one, two)
+
+
+def test_a_picture_names_its_unit_and_convention(cost):
+    for name in ("stages", "profile", "scatter", "resolution"):
+        module, data = DRAWN[name]
+        texts = " ".join(text for text, _ in shown_texts(module.draw(data(cost), LIGHT)))
+        assert UNIT in texts, name
+    for module, data in ((waterfall, some_waterfall()), (ratios, some_ratios())):
+        assert "macs" in " ".join(text for text, _ in shown_texts(module.draw(data, LIGHT)))
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_the_same_data_give_the_same_bytes_and_other_colours_in_the_dark(cost, form):
+    data = stages.stages_of([cost], unit=UNIT)
+    light, again, dark = (image(stages.draw(data, theme), form) for theme in (LIGHT, LIGHT, DARK))
+    assert light == again
+    assert light != dark
+    assert b"Matplotlib" not in light
+    assert b"<dc:date>" not in light
+
+
+def test_the_users_own_settings_of_matplotlib_change_nothing():
+    module, data = ratios, some_ratios()
+    usual = image(module.draw(data, LIGHT), "svg")
+    with mpl.rc_context(
+        {"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "none", "savefig.bbox": "tight"}
+    ):
+        assert image(module.draw(data, LIGHT), "svg") == usual
+
+
+def test_the_digest_of_a_picture_tells_its_data(cost):
+    one, two = (
+        Picture(name="p", data=profile.profile_of(cost, unit=unit, given="x"), draw=profile.draw, alt="")
+        for unit in ("MACs", "FLOPs")
+    )
+    assert one.digest != two.digest
+    assert one.digest == Picture(name="q", data=one.data, draw=profile.draw, alt="other").digest
+
+
+def test_the_steps_of_a_waterfall_lead_to_the_figure():
+    figure = waterfall.draw(some_waterfall(), LIGHT)
+    texts = [text for text, _ in shown_texts(figure)]
+    assert {"+100", "−200", "the same: 2.00 k, 2 per MAC", "another: 900"} <= set(texts)
+    bars = [(bar.get_x(), bar.get_width()) for bar in figure.axes[0].patches]
+    assert bars == [(0, 100), (100, -200)]
+
+
+def test_the_stages_of_a_network_add_up(cost):
+    (network,) = stages.stages_of([cost], unit=UNIT).models
+    assert sum(part.total for part in network.parts) == cost.total
+    assert sum(part.layers for part in network.parts) == 37
+    assert [part.size for part in network.parts][-1] == stages.FULLY_CONNECTED
+
+
+def test_a_sign_that_the_font_lacks_is_a_question_mark():
+    assert label("層\n✓") == "??✓"

@@ -1,0 +1,64 @@
+"""How costs show themselves where they are looked at interactively."""
+
+import subprocess
+import sys
+
+import pytest
+
+import resflops
+from resflops.errors import UsageError
+from resflops.tables import breakdown
+
+
+@pytest.fixture(scope="module")
+def cost():
+    return resflops.count(resflops.load("resnet20"), (1, 3, 32, 32), backward=True)
+
+
+def test_a_cost_shows_itself_as_a_table(cost):
+    html = cost._repr_html_()
+    assert html.startswith("<p>input 1×3×32×32</p>\n<table>")
+    assert "40,551,040" in html
+    assert "MACs (macs)" in html
+
+
+@pytest.mark.parametrize("what", ["profile", "stages"])
+def test_a_plot_shows_itself_as_a_picture(cost, what):
+    light = cost.plot(what)._repr_svg_()
+    assert light.endswith("</svg>\n")
+    assert light == cost.plot(what)._repr_svg_()
+    assert light != cost.plot(what, dark=True)._repr_svg_()
+
+
+def test_a_plot_leaves_pyplot_and_its_settings_alone():
+    script = (
+        "import sys, matplotlib, resflops\n"
+        "matplotlib.rcParams['font.size'] = 77\n"
+        "resflops.count(resflops.load('resnet20'), (1, 3, 32, 32)).plot().savefig(sys.argv[1])\n"
+        "print('matplotlib.pyplot' in sys.modules, matplotlib.rcParams['font.size'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "/dev/null"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "False 77.0\n", done.stderr
+
+
+def test_a_picture_that_there_is_not_is_told_its_neighbours(cost):
+    with pytest.raises(UsageError, match="closest: profile"):
+        cost.plot("profil")
+
+
+def test_a_model_that_costs_nothing_has_no_picture():
+    import torch
+
+    with pytest.raises(UsageError, match="nothing to draw"):
+        resflops.count(torch.nn.ReLU(), (1, 3)).plot()
+
+
+def test_whatever_is_a_table_is_a_frame_too(cost):
+    layers, backward = cost.to_frame(), cost.backward.to_frame()
+    assert (layers["macs"].sum(), backward["macs"].sum()) == (cost.macs, cost.backward.macs)
+    table = breakdown(cost, depth=1)
+    frame = table.to_frame()
+    assert list(frame["macs"]) == [row["macs"] for row in table.rows]
+    assert len(frame.columns) == len({column.key for column in table.columns})
