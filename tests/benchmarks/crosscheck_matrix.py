@@ -1,7 +1,8 @@
 # mypy: disable-error-code="import-untyped"
 """Every peer on every built-in network and on torchvision's classification models.
 
-    python tests/benchmarks/crosscheck_matrix.py reports/data/crosscheck.json --report reports/crosscheck.md
+    python tests/benchmarks/crosscheck_matrix.py reports/data/crosscheck.json
+    resflops report
 
 It goes on where it was stopped: a pair of model and peer that the file has already, in the
 peer's present version, is not run again. thop and ultralytics-thop share an import name, so
@@ -21,14 +22,12 @@ from pathlib import Path
 from msgspec.structs import replace
 from packaging.version import Version
 
-from resflops.crosscheck_report import crosscheck_report
 from resflops.crosschecking import environment, peers_named, reconcile_model
 from resflops.peers import CONVENTIONS, PEERS, Peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import CrossCheck, Reconciliation, reconciled
 from resflops.records import Trace
 from resflops.sources import names, open_model
-from resflops.storage import write_text
 from resflops.tracing import trace
 
 PACKAGES = (
@@ -90,17 +89,11 @@ def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
     return again
 
 
-def write_report(given: argparse.Namespace) -> None:
-    if given.report:
-        write_text(given.report, crosscheck_report(CrossCheck.load(given.file)))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path)
-    parser.add_argument("--report", type=Path, help="write the report as Markdown, too")
     parser.add_argument("--peers", nargs="+")
     parser.add_argument("--models", nargs="+", help="all if not given")
     parser.add_argument("--seconds", type=float, default=600)
@@ -114,7 +107,6 @@ def main() -> None:
     if given.reprice:
         rows = repriced(known(given.file))
         CrossCheck(rows=tuple(rows), environment=CrossCheck.load(given.file).environment).save(given.file)
-        write_report(given)
         return
     warm_up()
     specs = given.models or [*names(), *classification_models()]
@@ -145,7 +137,6 @@ def main() -> None:
         sys.stderr.write(
             f"{number}/{len(specs)} {spec} {time.monotonic() - started:.0f} s {'; '.join(open_ones)}\n"
         )
-    write_report(given)
 
 
 if __name__ == "__main__":
