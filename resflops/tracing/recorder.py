@@ -179,7 +179,8 @@ class Recorder(TorchFunctionMode):
         index = self._record(form, inputs, affine, layer)
         if blank is not None or self._grad_mode.on:
             self._made[id(out)] = index
-        if self._slots or form.others:
+        # A new blank has no number yet that could mislead.
+        if form.others or (blank is None and self._slots):
             self._number(outs, index)
         return out if form.pack is None else form.pack(outs)
 

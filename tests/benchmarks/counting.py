@@ -8,12 +8,14 @@ disturbs a measurement makes it longer. Each counter has its own copy of the mod
 some leave traces on it. The floor is the model's own Python: the forward pass replayed
 with every torch function handing back a result made beforehand.
 
-What to look at is the last column: the fastest peer's time over ours.
+What to look at is the last column: the fastest peer's time over ours; the last line has the
+geometric mean of it over ten networks of many kinds.
 """
 
 import argparse
 import copy
 import logging
+import statistics
 import sys
 import time
 import warnings
@@ -30,7 +32,16 @@ from torch.overrides import TorchFunctionMode
 import resflops
 from resflops.sources import find
 
-MODELS = ["resnet18", "resnet50", "resnet152", "vgg16", "vgg19"]
+RESNETS_AND_VGGS = [
+    "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg11", "vgg13", "vgg16", "vgg19",
+]  # fmt: skip
+TEN = [
+    f"torchvision/{name}"
+    for name in (
+        "resnet18", "resnet50", "resnet152", "vgg19", "vit_b_16", "swin_t", "convnext_tiny",
+        "mobilenet_v3_large", "densenet121", "efficientnet_b0",
+    )
+]  # fmt: skip
 
 
 class _Recorded(TorchFunctionMode):
@@ -97,26 +108,28 @@ def best_times(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, fl
     return {name: seconds for name, seconds in best.items() if name not in failed}
 
 
-def report(spec: str, device: str, rounds: int) -> None:
-    """Measure one model and print its line."""
+def report(spec: str, device: str, rounds: int) -> float:
+    """Measure one model, print its line, and return how many times as fast as the fastest peer we are."""
     found = find(spec)
     model, image = resflops.load(spec, device=device), torch.zeros(1, *found.input_shape, device=device)
     with torch.no_grad():
         times = best_times(contestants(model, image), rounds)
     peers = {name: seconds for name, seconds in times.items() if name not in ("floor", "resflops")}
     fastest = min(peers, key=lambda name: peers[name])
-    columns = "  ".join(f"{name} {seconds * 1e3:8.2f}" for name, seconds in times.items())
+    ratio = peers[fastest] / times["resflops"]
+    columns = "  ".join(f"{name} {seconds * 1e3:.2f}" for name, seconds in times.items())
     print(
-        f"{spec:<12} {device:<5} ms: {columns}  | {times['resflops'] / times['floor']:.1f} times the floor, "
-        f"{peers[fastest] / times['resflops']:.0f} times as fast as {fastest}",
+        f"{spec:<30} {device:<5} {times['resflops'] / times['floor']:4.1f} times the floor, "
+        f"{ratio:4.0f} times as fast as {fastest:<15} | ms: {columns}",
         flush=True,
     )
+    return ratio
 
 
 def main() -> None:
     """Read the command line and measure model by model."""
     parser = argparse.ArgumentParser(description="One count of a built model, beside every installed peer.")
-    parser.add_argument("models", nargs="*", default=MODELS, metavar="MODEL")
+    parser.add_argument("models", nargs="*", default=[*RESNETS_AND_VGGS, *TEN], metavar="MODEL")
     parser.add_argument("--device", choices=("cpu", "meta"), nargs="+", default=["cpu", "meta"])
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
@@ -124,8 +137,10 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, Python {sys.version.split()[0]}")
     for device in options.device:
-        for spec in options.models:
-            report(spec, device, options.rounds)
+        ratios = {spec: report(spec, device, options.rounds) for spec in options.models}
+        if ten := [ratios[spec] for spec in TEN if spec in ratios]:
+            mean = statistics.geometric_mean(ten)
+            print(f"geometric mean over {len(ten)} of torchvision's, {device}: {mean:.1f}", flush=True)
 
 
 if __name__ == "__main__":
