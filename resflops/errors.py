@@ -106,9 +106,9 @@ class UsageError(ResflopsError):
 
 
 def in_words(error: BaseException) -> str:
-    """What another's exception says, in one line, to stand in a message of ours.
+    r"""What another's exception says, in one line, to stand in a message of ours.
 
-    >>> in_words(ValueError("two\\nlines")), in_words(RuntimeError())
+    >>> in_words(ValueError("two\nlines")), in_words(RuntimeError())
     ('ValueError: two lines', 'RuntimeError')
     """
     return ": ".join(part for part in (type(error).__name__, " ".join(str(error).split())) if part)
