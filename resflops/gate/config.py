@@ -24,9 +24,9 @@ from msgspec import Struct
 from resflops.conventions import DEFAULT_CONVENTION, convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
 from resflops.gate.bill import METRICS, Metric
+from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.locating import KeyPath, Lines
 from resflops.gate.paths import shown
-from resflops.gate.quantities import Tolerance, read_count, read_tolerance
 from resflops.records import Shape
 from resflops.shapes import read_shape
 from resflops.sources import parse_spec

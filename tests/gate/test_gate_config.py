@@ -6,8 +6,8 @@ import pytest
 
 from resflops.errors import ConfigError, FileError, UsageError
 from resflops.gate.config import ModelConfig, find_config, read_config
+from resflops.gate.limits import read_tolerance
 from resflops.gate.locating import Lines
-from resflops.gate.quantities import read_tolerance
 
 WHOLE = """
 [project]
