@@ -55,7 +55,10 @@ def trace(
         UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
     """
     if not isinstance(model, nn.Module):
-        raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
+        raise TraceError(
+            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
+            "resflops.load makes one of a model's name"
+        )
     modules = Modules(model)
     if modules.lazy:
         modules = Modules(with_shapes(model, inputs, keyword_inputs))
