@@ -40,6 +40,7 @@ __all__ = [
     "UnknownConventionError",
     "UnknownModelError",
     "UsageError",
+    "in_words",
     "near",
 ]
 
@@ -102,6 +103,15 @@ class SchemaError(FileError):
 
 class UsageError(ResflopsError):
     """The command line asks for something that does not exist."""
+
+
+def in_words(error: BaseException) -> str:
+    r"""What another's exception says, in one line, to stand in a message of ours.
+
+    >>> in_words(ValueError("two\nlines")), in_words(RuntimeError())
+    ('ValueError: two lines', 'RuntimeError')
+    """
+    return ": ".join(part for part in (type(error).__name__, " ".join(str(error).split())) if part)
 
 
 def near(name: str, known: Iterable[str], *, most: int = 4) -> str:

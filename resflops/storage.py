@@ -117,18 +117,19 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
         try:
             header = msgspec.json.decode(data, type=_Header)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SchemaError(f"{name} is not a resflops {kind}: {error}") from error
+            raise SchemaError(f"{name} is no {kind} file of resflops: {error}") from error
         if header.kind != kind:
-            raise SchemaError(f"{name} holds {header.kind or 'something else'!r}, not a {kind}")
+            held = f"a {header.kind} file" if header.kind else "something else"
+            raise SchemaError(f"{name} is no {kind} file of resflops: it is {held}")
         if header.schema_version != SCHEMA_VERSION:
             raise SchemaError(
-                f"{name} is a {kind} of schema version {header.schema_version}; this resflops reads "
+                f"{name} is a {kind} file of schema version {header.schema_version}; this resflops reads "
                 f"version {SCHEMA_VERSION}: read it with the resflops that wrote it, or make it anew"
             )
         try:
             return msgspec.json.decode(data, type=cls)
         except msgspec.DecodeError as error:
-            raise SchemaError(f"{name} is a damaged {kind}: {error}; make it anew") from error
+            raise SchemaError(f"{name} is a damaged {kind} file: {error}; make it anew") from error
 
 
 def _umask() -> int:

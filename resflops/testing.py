@@ -11,9 +11,9 @@ from resflops.cost import Cost
 from resflops.errors import ResflopsError, SchemaError, UsageError, near
 from resflops.gate.bill import METRICS, Bill, Metric, bill_of
 from resflops.gate.config import Budget
+from resflops.gate.limits import read_limit, read_tolerance
 from resflops.gate.lockfile import read_lock, renewed, write_lock
 from resflops.gate.paths import shown
-from resflops.gate.quantities import read_limit, read_tolerance
 from resflops.gate.verdict import Verdict, verdict
 from resflops.render.formats import sentence
 from resflops.tables import verdict_notes

@@ -13,11 +13,12 @@ def zeros(shape: Shape, *, dtype: torch.dtype, device: torch.device) -> Tensor:
     """A tensor of zeros, which on meta takes no memory.
 
     Raises:
-        InputError: it is larger than torch can address.
+        InputError: it is larger than torch can address, or than memory.
     """
     try:
         return torch.zeros(shape, dtype=dtype, device=device)
     except (RuntimeError, TypeError) as error:
+        most = "torch can address" if device.type == "meta" else "fits in memory"
         raise InputError(
-            f"input shape {'×'.join(map(str, shape))} is larger than torch can address; give a smaller one"
+            f"input shape {'×'.join(map(str, shape))} is larger than {most}; give a smaller one"
         ) from error

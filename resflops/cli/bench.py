@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from resflops.cli.command import Command, Parser, add_output, read_shape, whole_number
+from resflops.cli.command import Command, Parser, add_output, read_shape, whole_number, writable
 from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE, INTERRUPTED
-from resflops.errors import InputError, UsageError
+from resflops.errors import InputError, ModelError, UsageError
 from resflops.latency.configuration import (
     DTYPES,
     MEMORY_FORMATS,
@@ -22,7 +22,6 @@ from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
 from resflops.sources import FoundModel, expand, find
-from resflops.storage import check_writable
 from resflops.tables import latency_table
 
 __all__ = ["COMMAND"]
@@ -50,7 +49,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--save",
         metavar="FILE",
-        type=_writable,
+        type=writable,
         help="keep every sample in this JSON file, written again and again while measuring",
     )
     parser.add_argument("--resume", action="store_true", help="go on with what FILE of --save has")
@@ -114,19 +113,45 @@ def _add_effort(parser: Parser) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     if given.show:
-        if given.models or given.save:
-            raise UsageError("--show measures nothing; leave out --models and --save")
+        _check_nothing_measured(given)
         write(latency_table(given.show), given)
         return DONE
     measured = _measured(given)
     write(latency_table([measured]), given)
+    _check_some(measured)
     return DONE if measured.runs[-1].finished else INTERRUPTED
 
 
+def _check_nothing_measured(given: argparse.Namespace) -> None:
+    """Refuse options that would have no effect."""
+    parser = Parser(prog="resflops bench")
+    _add_arguments(parser)
+    usual = vars(parser.parse_args([]))
+    idle = [
+        f"--{name.replace('_', '-')}"
+        for name in usual.keys() - {"show", "format", "out"}
+        if getattr(given, name) != usual[name]
+    ]
+    if idle:
+        raise UsageError(f"--show measures nothing; leave out {', '.join(sorted(idle))}")
+
+
+def _check_some(measured: Measurements) -> None:
+    """Fail if there is no time at all, once the table has said why of each."""
+    failed = [row for row in measured.rows if row.series.failure and not row.series.rounds]
+    if failed and len(failed) == len(measured.rows):
+        first = failed[0]
+        reason = first.series.failure.words() if first.series.failure else ""
+        raise ModelError(
+            f"none of {len(failed)} configurations could be measured; the first, "
+            f"{first.configuration.words()}: {reason}"
+        )
+
+
 def _measured(given: argparse.Namespace) -> Measurements:
-    found = _found(given)
     so_far = _so_far(given)
     with progress(shown=not given.no_progress) as say:
+        found = _found(given)
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import chosen_device
@@ -218,11 +243,6 @@ def _seconds(option: str) -> Callable[[str], float]:
         return value
 
     return read
-
-
-def _writable(path: str) -> str:
-    check_writable(path)
-    return path
 
 
 COMMAND = Command(

@@ -4,6 +4,7 @@ import argparse
 
 from resflops.cli.command import Command, Parser, add_output
 from resflops.cli.output import write
+from resflops.cli.status import DONE
 from resflops.conventions import convention
 from resflops.tables import convention_table, conventions_table
 
@@ -19,7 +20,7 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     write(convention_table(given.name) if given.name else conventions_table(), given)
-    return 0
+    return DONE
 
 
 COMMAND = Command(

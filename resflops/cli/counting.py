@@ -10,7 +10,7 @@ from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.conventions import convention
 from resflops.cost import Cost, check_prices_gradients
-from resflops.errors import ModelError, ResflopsError
+from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import expand, find
 from resflops.tables import Entry, Failed, entry
 
@@ -34,8 +34,18 @@ class _Wanted(Struct, frozen=True, kw_only=True):
 
 
 def counted_one(spec: str, given: argparse.Namespace) -> Cost:
-    """The cost of the one model that a spec names."""
-    (result,) = counted([spec], given).results
+    """The cost of the one model that a spec names.
+
+    Raises:
+        UsageError: it is a pattern, and stands for several.
+        ResflopsError: as of ``counted``.
+    """
+    named = expand(spec)
+    if len(named) > 1:
+        raise UsageError(
+            f"{spec!r} stands for {len(named)} models, and one is wanted here; name one, as in {named[0]}"
+        )
+    (result,) = counted(named, given).results
     if isinstance(result, Entry):
         return result.cost
     raise ModelError(result.reason)

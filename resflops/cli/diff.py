@@ -13,13 +13,14 @@ from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE
 from resflops.cost import Cost, cost_of
-from resflops.errors import ConfigError, UsageError
+from resflops.errors import ConfigError, FileError, UsageError
 from resflops.gate.bill import Bill, bill_of
 from resflops.gate.blame import Blame, blame
 from resflops.gate.config import find_config
-from resflops.gate.lockfile import read_lock
+from resflops.gate.lockfile import is_lock, read_lock
 from resflops.gate.revisions import bills_at, name_of, repository_of, two_revisions
 from resflops.records import Trace
+from resflops.sources.registry import SOURCES
 from resflops.storage import kind_of
 from resflops.tables import Figure, Note, diff_table
 
@@ -83,6 +84,8 @@ def _nothing(bill: Bill) -> Bill:
 def _bills(thing: str, given: argparse.Namespace) -> dict[str, Bill]:
     """What one of two things costs: a model each for a spec or a trace, all that a lock file holds."""
     if not Path(thing).is_file():
+        if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
+            raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
         bill = bill_of(counted_one(thing, given))
         return {bill.model: bill}
     kind = kind_of(thing)
@@ -93,6 +96,12 @@ def _bills(thing: str, given: argparse.Namespace) -> dict[str, Bill]:
             else cost_of(Trace.load(thing), convention_name=given.convention)
         )
         return {cost.model: bill_of(cost)}
+    if kind or not is_lock(thing):
+        held = f", but a {kind} file" if kind else ""
+        raise UsageError(
+            f"{thing} is no lock file, no saved trace and no saved cost{held}; a model in a Python file is "
+            "named as nets.py:factory"
+        )
     return dict(read_lock(thing).bills)
 
 

@@ -4,6 +4,7 @@ import argparse
 
 from resflops.cli.command import Command, add_output
 from resflops.cli.output import write
+from resflops.cli.status import DONE
 from resflops.tables import peers_table
 
 __all__ = ["COMMAND"]
@@ -11,7 +12,7 @@ __all__ = ["COMMAND"]
 
 def _run(given: argparse.Namespace) -> int:
     write(peers_table(), given)
-    return 0
+    return DONE
 
 
 COMMAND = Command(

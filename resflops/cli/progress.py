@@ -4,7 +4,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
 __all__ = ["progress"]
 
@@ -16,14 +17,21 @@ def progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
     """A function that shows a text in place of the one before.
 
     It shows nothing unless the standard error is a terminal that can take a line back.
+    Whatever models print meanwhile goes to the standard error too: the standard output is
+    for the result, which may be JSON.
 
     Args:
         shown: false to show nothing anywhere.
     """
     stream = sys.stderr
-    if not shown or stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
-        yield lambda _: None
-        return
+    with redirect_stdout(stream):
+        if not shown or stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
+            yield lambda _: None
+        else:
+            yield from _in_place(stream)
+
+
+def _in_place(stream: TextIO) -> Iterator[Callable[[str], None]]:
 
     def say(text: str) -> None:
         width = shutil.get_terminal_size().columns

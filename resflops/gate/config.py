@@ -24,9 +24,10 @@ from msgspec import Struct
 from resflops.conventions import DEFAULT_CONVENTION, convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
 from resflops.gate.bill import METRICS, Metric
+from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.locating import KeyPath, Lines
 from resflops.gate.paths import shown
-from resflops.gate.quantities import Tolerance, read_count, read_tolerance
+from resflops.latency.configuration import DTYPES, check_known
 from resflops.records import Shape
 from resflops.shapes import read_shape
 from resflops.sources import parse_spec
@@ -35,7 +36,6 @@ __all__ = ["Budget", "Config", "ModelConfig", "find_config", "read_config"]
 
 PYPROJECT, OWN_FILE = "pyproject.toml", "resflops.toml"
 DEFAULT_LOCK = "resflops.lock"
-DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 class Budget(Struct, frozen=True, kw_only=True):
@@ -274,10 +274,7 @@ def _convention(value: object) -> str:
 
 
 def _dtype(value: object) -> str:
-    name = _some_text(value)
-    if name not in DTYPES:
-        raise UsageError(f"no dtype {name!r}{near(name, DTYPES)}; there are {', '.join(DTYPES)}")
-    return name
+    return check_known("dtype", _some_text(value), DTYPES)
 
 
 def _names(value: object) -> frozenset[str]:

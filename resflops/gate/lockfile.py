@@ -23,7 +23,7 @@ from resflops.gate.paths import shown
 from resflops.records import Shape
 from resflops.storage import write_text
 
-__all__ = ["LOCK_VERSION", "Lock", "holds", "lock_text", "read_lock", "renewed", "write_lock"]
+__all__ = ["LOCK_VERSION", "Lock", "holds", "is_lock", "lock_text", "read_lock", "renewed", "write_lock"]
 
 LOCK_VERSION = 1
 
@@ -122,6 +122,19 @@ def holds(path: str | os.PathLike[str], lock: Lock) -> bool:
     """Whether a file is what would be written, but for the line endings that git may have given it."""
     file = Path(path)
     return file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == lock_text(lock).encode()
+
+
+def is_lock(path: str | os.PathLike[str]) -> bool:
+    """Whether a file was a lock file once, be it sound or damaged: its head says so.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"could not read {shown(path)}: {error.strerror}") from error
+    return b"schema_version = " in data or HEADING.encode().split(b"\n")[0] in data
 
 
 def read_lock(path: str | os.PathLike[str]) -> Lock:

@@ -10,9 +10,9 @@ from resflops.errors import SchemaError, near
 from resflops.gate.bill import Bill, BillLine, Metric
 from resflops.gate.blame import Blame, blame
 from resflops.gate.config import Budget, Config, ModelConfig
+from resflops.gate.limits import Tolerance
 from resflops.gate.lockfile import Lock
 from resflops.gate.paths import shown
-from resflops.gate.quantities import Tolerance
 
 __all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "verdict"]
 

@@ -37,7 +37,7 @@ class Finding(Struct, frozen=True, kw_only=True):
         ('drift -12.5 %', 'throttled (power cap)')
         """
         if self.kind == "few samples":
-            return f"only {self.value or 0:.0f} samples"
+            return f"only {self.value or 0:.0f} sample{'' if self.value == 1 else 's'}"
         if self.value is None:
             return f"{self.kind} ({self.detail})"
         sign = "+" if self.kind == "drift" else ""

@@ -1,5 +1,6 @@
 """How the columns of a grid share a screen: which stay, how wide they are, which give way."""
 
+import textwrap
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -7,7 +8,7 @@ from rich.cells import cell_len
 
 from resflops.tables import Column
 
-__all__ = ["GAP", "Placed", "fitted"]
+__all__ = ["GAP", "Placed", "broken", "fitted"]
 
 GAP = 2
 """Blanks between columns."""
@@ -61,8 +62,14 @@ def _placed(column: Column, texts: tuple[str, ...]) -> Placed:
     """As wide as the widest line; a long heading gives way to narrow values by wrapping."""
     content = max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
     word = max(map(cell_len, column.heading.split()), default=0)
-    width = max(content, word, min(cell_len(column.heading), LONGEST_HEADING))
+    room = max(content, word, min(cell_len(column.heading), LONGEST_HEADING))
+    width = max(content, *map(cell_len, broken(column.heading, max(room, 1))), 0)
     return Placed(column=column, texts=texts, width=width)
+
+
+def broken(text: str, width: int) -> list[str]:
+    """A text broken at its blanks: neither a number nor a name is ever cut."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _spare(kept: Sequence[Placed], width: int) -> int:

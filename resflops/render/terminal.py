@@ -5,13 +5,12 @@ texts are wrapped and details go to a line of their own under the row; a figure 
 """
 
 import io
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
 from resflops.render.formats import RIGHT, footer, sentence, shown_cells
-from resflops.render.layout import GAP, Placed, fitted
+from resflops.render.layout import GAP, Placed, broken, fitted
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Note, Table
 from resflops.tables.table import for_people
@@ -57,13 +56,8 @@ def _wrapped(text: str, width: int | None, *, indent: str = "") -> list[str]:
         return [indent + text]
     return [
         (indent + HANGING if number else indent) + line
-        for number, line in enumerate(_lines(text, max(width, NARROWEST) - len(indent + HANGING)))
+        for number, line in enumerate(broken(text, max(width, NARROWEST) - len(indent + HANGING)))
     ]
-
-
-def _lines(text: str, width: int) -> list[str]:
-    """A text broken at its blanks: neither a number nor a name is ever cut."""
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _grid(table: Table, width: int | None) -> list[Line]:
@@ -79,7 +73,7 @@ def _grid(table: Table, width: int | None) -> list[Line]:
 
 
 def _heading(kept: Sequence[Placed]) -> list[Line]:
-    heads = [_lines(placed.column.heading, placed.width) for placed in kept]
+    heads = [broken(placed.column.heading, placed.width) for placed in kept]
     tallest = max(map(len, heads))
     return [(text, "bold") for text in _set(kept, [[""] * (tallest - len(head)) + head for head in heads])]
 
@@ -91,7 +85,7 @@ def _row(kept: Sequence[Placed], number: int, *, style: str) -> list[Line]:
 def _broken(placed: Placed, number: int) -> list[str]:
     """The lines of one cell."""
     lines = placed.texts[number].split("\n")
-    return [piece for line in lines for piece in _lines(line, placed.width)]
+    return [piece for line in lines for piece in broken(line, placed.width)]
 
 
 def _set(kept: Sequence[Placed], cells: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from resflops.errors import InputError, ModelError, ResflopsError
+from resflops.errors import InputError, ModelError, ResflopsError, in_words
 from resflops.generators import same_generators
 from resflops.records import Shape
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
@@ -94,10 +94,13 @@ def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs |
                 made = _checked(found, found.make())
         except ResflopsError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a constructor raises, values may cure it
+        # It may raise anything, and values may cure it; but one that exits has meant to.
+        except Exception as error:  # noqa: BLE001
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             note = f"built for real, on the CPU: its constructor needs values ({reason})"
             return *_made_on(found, torch.device("cpu")), (note,)
+        except SystemExit as error:
+            raise _not_built(found, error) from error
     _all_on_meta(made[0])
     return *made, ()
 
@@ -108,14 +111,20 @@ def _made_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs
             return _checked(found, found.make())
     except ResflopsError:
         raise
-    except Exception as error:
-        raise ModelError(f"{found.spec} could not be built: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise _not_built(found, error) from error
+
+
+def _not_built(found: FoundModel, error: BaseException) -> ModelError:
+    return ModelError(f"{found.spec} could not be built: {in_words(error)}")
 
 
 def _checked(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | None]:
     module, inputs = (made.module, made.inputs) if isinstance(made, WithInputs) else (made, None)
     if not isinstance(module, nn.Module):
-        raise ModelError(f"{found.spec} gives a {type(module).__name__}; it must give a torch.nn.Module")
+        raise ModelError(
+            f"{found.spec} gives a value of the type {type(module).__name__}; it must give a torch.nn.Module"
+        )
     return module.eval(), inputs
 
 

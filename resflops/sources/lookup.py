@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 
 import resflops.sources.origins  # noqa: F401 - registers the sources
-from resflops.errors import UnknownModelError, near
+from resflops.errors import SpecError, UnknownModelError, near
 from resflops.sources.found import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source
 from resflops.sources.spec import parse_spec
@@ -35,7 +35,7 @@ def expand(text: str) -> list[str]:
             Options after the name go to every model.
 
     Raises:
-        SpecError: the spec is malformed.
+        SpecError: the spec is malformed, or a pattern of factories.
         UnknownModelError: nothing matches.
         ModelError: the package that it comes from is missing or broken.
     """
@@ -43,6 +43,10 @@ def expand(text: str) -> list[str]:
     if not any(mark in spec.name for mark in "*?["):
         return [text]
     source, pattern = _source_of(spec.name)
+    if source.prefix == FACTORY:
+        raise SpecError(
+            f"{spec.name!r} is a pattern, and factories are named one by one, as in nets.py:small"
+        )
     known = source.names()
     matching = [name for name in known if fnmatchcase(name, pattern)]
     if not matching:

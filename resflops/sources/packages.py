@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from resflops.errors import ModelError
+from resflops.errors import ModelError, in_words
 
 __all__ = ["needed"]
 
@@ -29,6 +29,6 @@ def needed(package: str, *, extra: str) -> ModuleType:
 
 def _broken(package: str, extra: str, error: Exception) -> ModelError:
     return ModelError(
-        f"{package} is installed but cannot be imported: {type(error).__name__}: {error}; "
+        f"{package} is installed but cannot be imported: {in_words(error)}; "
         f"reinstall it: pip install --force-reinstall 'resflops[{extra}]'"
     )

@@ -7,13 +7,21 @@ from resflops.conventions import convention
 from resflops.gate.bill import Bill, Metric
 from resflops.gate.blame import Blame, Change
 from resflops.gate.form import forms
-from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, cost_heading
+from resflops.tables.table import (
+    Column,
+    Figure,
+    Note,
+    Row,
+    Table,
+    convention_note,
+    cost_heading,
+    for_people_if,
+)
 
 __all__ = [
     "change_note",
     "changes_below",
     "convention_notes",
-    "for_people_if",
     "input_notes",
     "metric_name",
 ]
@@ -166,11 +174,6 @@ def _input_note(name: str, before: Figure, after: Figure) -> Note:
         text="{model}: its input {before} became {after}",
         figures={"model": Figure("text", name), "before": before, "after": after},
     )
-
-
-def for_people_if(needed: object) -> Audience:
-    """Everyone where there is something to see, else programs alone."""
-    return "all" if needed else "programs"
 
 
 def _any(rows: Iterable[Row], key: str) -> bool:

@@ -9,7 +9,16 @@ from resflops.cost import Cost
 from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
 from resflops.tables.comparison import trace_notes, uncounted_note
 from resflops.tables.sparsity import nonzero_column, nonzero_notes
-from resflops.tables.table import Column, Figure, Note, Row, Table, convention_note, cost_heading
+from resflops.tables.table import (
+    Column,
+    Figure,
+    Note,
+    Row,
+    Table,
+    convention_note,
+    cost_heading,
+    for_people_if,
+)
 from resflops.tables.training import backward_table, training_notes
 
 __all__ = ["breakdown"]
@@ -114,10 +123,8 @@ def _cost_columns(cost: Cost) -> tuple[Column, ...]:
     return (
         Column(key="params", heading="parameters", kind="count"),
         Column(key="trainable", heading="trainable", kind="count", audience="programs"),
-        Column(key="frozen", heading="frozen", kind="count", audience="all" if cost.frozen else "programs"),
-        Column(
-            key="buffers", heading="buffers", kind="count", audience="all" if cost.buffers else "programs"
-        ),
+        Column(key="frozen", heading="frozen", kind="count", audience=for_people_if(cost.frozen)),
+        Column(key="buffers", heading="buffers", kind="count", audience=for_people_if(cost.buffers)),
         Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
         nonzero_column(asked=cost.nonzero_macs is not None),
         Column(
@@ -145,7 +152,7 @@ def _layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Co
     return (
         Column(key="name", heading="layer", empty="(the model itself)"),
         Column(key="op", heading="op", empty="(no op of its own)"),
-        Column(key="calls", heading="calls", kind="count", audience="all" if repeated else "programs"),
+        Column(key="calls", heading="calls", kind="count", audience=for_people_if(repeated)),
         Column(key="input_shape", heading="input", kind="shape", detail=3),
         Column(key="output_shape", heading="output", kind="shape"),
         Column(key="window", heading="window", kind="window", audience="people", detail=2),

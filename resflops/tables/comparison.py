@@ -19,6 +19,7 @@ from resflops.tables.table import (
     Table,
     convention_note,
     cost_heading,
+    for_people_if,
     ops_listed,
 )
 from resflops.tables.training import TRAINING_FIGURES, training_cells, training_columns, training_notes
@@ -189,35 +190,35 @@ _FIGURES = (
 
 def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ...]:
     def shown(key: str) -> Audience:
-        return "all" if any(row[key] for row in rows) else "programs"
+        return for_people_if(any(row[key] for row in rows))
 
     training = any("training_total" in row and row["training_total"] is not None for row in rows)
-    several: Audience = "all" if len(rows) > 1 else "programs"
+    several = for_people_if(len(rows) > 1)
     printed = (("published_macs", "published MACs"), ("published_params", "published parameters"))
     return (
         Column(key="model", heading="model"),
-        Column(key="input", heading="input", kind="shapes", detail=1),
+        Column(key="input", heading="input", kind="shapes", detail=2),
         Column(key="params", heading="parameters", kind="count"),
         Column(key="trainable", heading="trainable", kind="count", audience=shown("frozen")),
         Column(key="frozen", heading="frozen", kind="count", audience=shown("frozen")),
-        Column(key="buffers", heading="buffers", kind="count", audience=shown("buffers"), detail=2),
+        Column(key="buffers", heading="buffers", kind="count", audience=shown("buffers"), detail=3),
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
         Column(
             key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
         ),
-        Column(key="total", heading="≈", kind="rounded", audience="people"),
+        Column(key="total", heading="≈", kind="rounded", audience="people", detail=1),
         nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
         *(training_columns(cost) if training else ()),
         Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
         *(
-            Column(key=key, heading=heading, kind="lines", audience=shown(key), wraps=True, detail=3)
+            Column(key=key, heading=heading, kind="lines", audience=shown(key), wraps=True, detail=4)
             for key, heading in printed
         ),
         Column(key="complete", heading="complete", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
         Column(key="variant", heading="variant", audience="programs"),
         Column(key="execution", heading="execution", audience="programs"),
-        Column(key="error", heading="could not be counted", audience=shown("error"), wraps=True, detail=4),
+        Column(key="error", heading="could not be counted", audience=shown("error"), wraps=True, detail=5),
         Column(key="published", heading="published", kind="data", audience="programs"),
     )
 

@@ -11,7 +11,16 @@ from resflops.latency.roofline import meaning_of
 from resflops.latency.statistics import ratio
 from resflops.tables.latency import setting_cells, setting_columns
 from resflops.tables.measured_on import environment_notes
-from resflops.tables.table import Column, Figure, Kind, Note, Table, convention_note, cost_heading
+from resflops.tables.table import (
+    Column,
+    Figure,
+    Kind,
+    Note,
+    Table,
+    convention_note,
+    cost_heading,
+    for_people_if,
+)
 from resflops.tables.table import Row as Cells
 
 __all__ = ["cost_and_latency"]
@@ -153,7 +162,7 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
     failed = any(row["error"] for row in rows)
     placed = any(row["measured"] for row in rows)
     return (
-        Column(key="measured", heading="measured", kind="count", audience="all" if placed else "programs"),
+        Column(key="measured", heading="measured", kind="count", audience=for_people_if(placed)),
         Column(key="model", heading="model"),
         *setting_columns(rows),
         Column(key="dearest", audience="programs"),
@@ -172,7 +181,7 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="time_ratio_low", audience="programs"),
         Column(key="time_ratio_high", audience="programs"),
         *(
-            Column(key=key, heading=heading, kind=kind, audience="all" if energy else "programs")
+            Column(key=key, heading=heading, kind=kind, audience=for_people_if(energy))
             for key, heading, kind in energies
         ),
         Column(key="of_peak", heading="of peak", kind="share", detail=3),
@@ -182,7 +191,7 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
         Column(
             key="error",
             heading="could not be measured",
-            audience="all" if failed else "programs",
+            audience=for_people_if(failed),
             wraps=True,
             detail=5,
         ),

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from resflops.gate.blame import Blame
-from resflops.tables.blaming import changes_below, convention_notes, for_people_if, input_notes, metric_name
-from resflops.tables.table import Column, Figure, Note, Table
+from resflops.tables.blaming import changes_below, convention_notes, input_notes, metric_name
+from resflops.tables.table import Column, Figure, Note, Table, for_people_if
 
 __all__ = ["diff_table"]
 

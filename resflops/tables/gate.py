@@ -10,11 +10,10 @@ from resflops.tables.blaming import (
     change_note,
     changes_below,
     convention_notes,
-    for_people_if,
     input_notes,
     metric_name,
 )
-from resflops.tables.table import Check, Column, Figure, Note, Row, Table
+from resflops.tables.table import Check, Column, Figure, Note, Row, Table, calls_of, for_people_if
 
 __all__ = ["check_table", "locked_note", "verdict_notes"]
 
@@ -228,7 +227,7 @@ def _uncounted_note(verdict: Verdict) -> Note:
 def _first(verdict: Verdict, op: str) -> str:
     lines = [line for line in verdict.uncounted if line.op == op]
     calls = sum(line.calls for line in lines)
-    return f"{calls} calls, first in {lines[0].layer or 'the model itself'}"
+    return calls_of(calls, lines[0].layer)
 
 
 def _advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:

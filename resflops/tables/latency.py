@@ -11,7 +11,7 @@ from resflops.latency.roofline import Meaning, meaning_of
 from resflops.latency.statistics import CONFIDENCE
 from resflops.tables.layer_times import layers_table
 from resflops.tables.measured_on import environment_notes, peak_notes, reading_notes
-from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table
+from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table, for_people_if
 from resflops.tables.table import Row as Cells
 
 __all__ = ["latency_table", "measured_rows", "setting_cells", "setting_columns"]
@@ -57,7 +57,7 @@ def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
     rows = tuple(rows)
 
     def shown(key: str, usual: object) -> Audience:
-        return "all" if {row[key] for row in rows} - {usual} else "programs"
+        return for_people_if({row[key] for row in rows} - {usual})
 
     return (
         Column(key="device", heading="device", audience="programs"),
@@ -204,7 +204,7 @@ def _where_known(
             heading=heading,
             kind=kind,
             detail=detail,
-            audience="all" if _is_known(rows, if_known or key) else "programs",
+            audience=for_people_if(_is_known(rows, if_known or key)),
         )
         for key, heading, kind, detail in columns
     )

@@ -12,7 +12,7 @@ from resflops.quantities import QUANTITIES
 from resflops.rules import FREE, RULES, Rule
 from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN
-from resflops.tables.table import Column, Figure, Note, Table
+from resflops.tables.table import Column, Figure, Note, Table, for_people_if
 
 __all__ = ["convention_table", "conventions_table", "networks_table", "ops_table"]
 
@@ -120,7 +120,7 @@ def convention_table(using: Convention) -> Table:
                 key="price",
                 heading="prices",
                 kind="names",
-                audience="all" if varies else "programs",
+                audience=for_people_if(varies),
                 wraps=True,
             ),
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resflops.cost import Cost
-from resflops.tables.table import Column, Figure, Note
+from resflops.tables.table import Column, Figure, Note, for_people_if
 
 __all__ = ["nonzero_column", "nonzero_notes"]
 
@@ -11,7 +11,11 @@ __all__ = ["nonzero_column", "nonzero_notes"]
 def nonzero_column(*, asked: bool) -> Column:
     """The column of non-zero MACs, which people are shown if they asked for them."""
     return Column(
-        key="nonzero_macs", heading="non-zero MACs", kind="count", audience="all" if asked else "programs"
+        key="nonzero_macs",
+        heading="non-zero MACs",
+        kind="count",
+        audience=for_people_if(asked),
+        detail=1,
     )
 
 

@@ -20,9 +20,11 @@ __all__ = [
     "Note",
     "Row",
     "Table",
+    "calls_of",
     "convention_note",
     "cost_heading",
     "for_people",
+    "for_people_if",
     "ops_listed",
 ]
 
@@ -161,6 +163,11 @@ def for_people(items: tuple[Audienced, ...]) -> tuple[Audienced, ...]:
     return tuple(item for item in items if item.audience != "programs")
 
 
+def for_people_if(needed: object) -> Audience:
+    """Everyone where there is something to see, else programs alone."""
+    return "all" if needed else "programs"
+
+
 UNITS = {"macs": "MACs", "flops": "FLOPs"}
 """What the conventions of one kind of operation count; any other counts a mixture, a cost."""
 
@@ -180,12 +187,19 @@ def convention_note(using: Convention) -> Note:
     return Note(text="{name} counts {counts}.", figures=_texts(name=using.name, counts=using.counts))
 
 
+def calls_of(calls: int, first: str) -> str:
+    """How often an op is called, and where to look for it.
+
+    >>> calls_of(3, "layer1"), calls_of(1, "")
+    ('3 calls, first in layer1', '1 call, in the model itself')
+    """
+    where = first or "the model itself"
+    return f"{calls} calls, first in {where}" if calls > 1 else f"1 call, in {where}"
+
+
 def ops_listed(uncounted: Iterable[UncountedOp]) -> str:
     """Ops that a figure lacks, with their calls and where to look for them."""
-    return "; ".join(
-        f"{lacking.op} ({lacking.calls} calls, first in {lacking.layer or 'the model itself'})"
-        for lacking in uncounted
-    )
+    return "; ".join(f"{lacking.op} ({calls_of(lacking.calls, lacking.layer)})" for lacking in uncounted)
 
 
 def _texts(**values: str) -> dict[str, Figure]:

@@ -54,7 +54,7 @@ def leaving(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> Data
     )
 
 
-def needs_values(error: Exception) -> bool:
+def needs_values(error: BaseException) -> bool:
     """Whether an error says that shapes alone do not tell what happens."""
     # Torch tells it only in its messages: an op has no meta version, or it reads elements; and
     # scripted code reports whatever goes wrong in it as a failure of its interpreter.

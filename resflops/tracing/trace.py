@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
-from resflops.errors import DataDependentError, ResflopsError, TraceError
+from resflops.errors import DataDependentError, ResflopsError, TraceError, in_words
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.failures import needs_values
@@ -55,7 +55,10 @@ def trace(
         UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
     """
     if not isinstance(model, nn.Module):
-        raise TraceError(f"trace() takes a torch.nn.Module, and this is a {type(model).__name__}")
+        raise TraceError(
+            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
+            "resflops.load makes one of a model's name"
+        )
     modules = Modules(model)
     if modules.lazy:
         modules = Modules(with_shapes(model, inputs, keyword_inputs))
@@ -179,9 +182,10 @@ def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], record
         raise type(error)(f"{_call(model, args, kwargs)}: {error}") from error.__cause__
     except ResflopsError:
         raise
-    except Exception as error:
+    # A forward pass may raise anything, and call exit().
+    except (Exception, SystemExit) as error:
         kind = DataDependentError if needs_values(error) else TraceError
-        raise kind(f"{_call(model, args, kwargs)} raised {type(error).__name__}: {error}") from error
+        raise kind(f"{_call(model, args, kwargs)} raised {in_words(error)}") from error
 
 
 def _call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -37,6 +37,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("conventions flop", "closest: flops", id="convention-name"),
         pytest.param("layers", "required: MODEL", id="no-model"),
         pytest.param("layers resnet34 vgg19", "'vgg19' is one argument too many", id="two-models"),
+        pytest.param("layers vgg1?", "'vgg1?' stands for 4 models", id="pattern"),
+        pytest.param("diff vgg1? vgg19", "and one is wanted here; name one", id="pattern-in-diff"),
         pytest.param("layers resnet34 --depth 0", "from 1 on, and '0' is none", id="depth-zero"),
         pytest.param("layers resnet34 --depth -1", "--depth", id="depth-negative"),
         pytest.param("layers resnet34 --depth two", "'two' is none", id="depth-word"),

@@ -159,7 +159,12 @@ def test_bad_input_is_told_once_and_the_lock_is_left_alone(
         ("table --models vgg19 --format junit", "no format named 'junit'"),
         ("diff net.py:net", "compares two things, and 1 are named"),
         ("diff resnet18 resnet43", "no model named 'resnet43'"),
-        ("diff resflops.lock resflops.toml", "no lock file: it has no schema_version"),
+        (
+            "diff resflops.lock resflops.toml",
+            "resflops.toml is no lock file, no saved trace and no saved cost",
+        ),
+        ("diff resnet18 net.py", "net.py is no lock file, no saved trace and no saved cost; a model in"),
+        ("diff resnet18 none.json", "there is no file none.json"),
         ("diff --rev HEAD", "is in no git repository"),
         ("diff --rev main..", "is in no git repository"),
     ],

@@ -51,6 +51,20 @@ def test_a_pattern_without_a_match_is_refused(capsys):
     assert "no model matches 'resnext9*'" in capsys.readouterr().err
 
 
+def test_factories_are_named_one_by_one(capsys):
+    assert main(["table", "--models", "nets.py:*"]) == 2
+    assert "factories are named one by one" in capsys.readouterr().err
+
+
+def test_what_a_model_prints_is_not_in_the_table(capsys, tmp_path):
+    nets = tmp_path / "nets.py"
+    nets.write_text(f"{BROKEN}\n\ndef chatty():\n    print('hello')\n    return small()\n")
+    assert main(["table", "--models", f"{nets}:chatty", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert [row["macs"] for row in json.loads(out)["rows"]] == [16]
+    assert err.strip() == "hello"
+
+
 def test_of_a_pattern_a_model_that_fails_is_a_row_that_says_so(capsys):
     found = rows(capsys, "table", "--models", "resnet20", "vgg1[16]", "--input", "3x16x16")
     assert found["resnet20"]["macs"] > 0

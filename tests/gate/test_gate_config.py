@@ -6,8 +6,8 @@ import pytest
 
 from resflops.errors import ConfigError, FileError, UsageError
 from resflops.gate.config import ModelConfig, find_config, read_config
+from resflops.gate.limits import read_tolerance
 from resflops.gate.locating import Lines
-from resflops.gate.quantities import read_tolerance
 
 WHOLE = """
 [project]
@@ -96,7 +96,7 @@ def test_mistakes_are_told_together_with_line_key_and_nearest_name(tmp_path: Pat
             ":7: models.net.input: input '3x0x4': a size is 0",
             ":8: models.net.budget.mac: there is no such key; closest: macs",
             ":8: models.net.budget.params: '4.2Q': there is no unit 'Q'",
-            ":9: models.net.dtype: no dtype 'floot16'; closest: float16",
+            ":9: models.net.dtype: dtype 'floot16' is unknown; closest: float16",
             ":10: models.net.tolerance.total: '-1%' is no tolerance",
             ":11: models.net.budgets: there is no such key; closest: budget",
         ],

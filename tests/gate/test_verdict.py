@@ -7,8 +7,8 @@ import pytest
 from resflops.errors import SchemaError
 from resflops.gate.bill import Bill, BillLine
 from resflops.gate.config import Budget, Config, ModelConfig
+from resflops.gate.limits import read_tolerance
 from resflops.gate.lockfile import Lock
-from resflops.gate.quantities import read_tolerance
 from resflops.gate.verdict import check_lock_names, verdict
 
 

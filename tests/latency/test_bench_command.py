@@ -212,7 +212,7 @@ def test_measurements_of_another_machine_are_not_gone_on_with(capsys, saved, tmp
         ("bench --models resnet20 --layers --training", "leave out --training"),
         ("bench --models resnet20 --save /nonexistent/m.json", "no folder /nonexistent"),
         ("bench --show /nonexistent.json", "could not read /nonexistent.json"),
-        ("bench --show /dev/null", "is not a resflops measurements"),
+        ("bench --show /dev/null", "is no measurements file of resflops"),
         ("table --models resnet20 --latency /nonexistent.json", "could not read /nonexistent.json"),
     ],
 )
@@ -229,3 +229,17 @@ def test_a_file_that_is_there_is_not_written_over(capsys, saved) -> None:
 def test_without_cuda_one_message_names_the_cpu(capsys) -> None:
     message = refused(capsys, "bench", "--models", "resnet20", "--device", "cuda")
     assert "measure on the processor with --device cpu" in message
+
+
+def test_to_show_what_was_measured_takes_no_setting(capsys, saved) -> None:
+    message = refused(capsys, "bench", "--show", str(saved), "--batch", "8", "--layers", "--models", "vgg19")
+    assert "--show measures nothing; leave out --batch, --layers, --models" in message
+
+
+def test_where_nothing_could_be_measured_the_table_says_why_and_the_status_too(capsys, touchy) -> None:
+    arguments = ["--models", touchy(), "--input", "4", "--batch", "3"]
+    assert main(["bench", *arguments, *BRIEF, "--format", "json"]) == 2
+    out, err = capsys.readouterr()
+    assert [row["error"] for row in rows_of(out)] == ["failed: never three"]
+    assert "none of 1 configurations could be measured; the first, " in err
+    assert err.endswith("batch 3, float32: failed: never three\n")

@@ -63,3 +63,16 @@ def test_texts_wrap_inside_their_column() -> None:
 def test_colours_are_only_where_they_are_asked_for() -> None:
     assert "\x1b[" in rendering("terminal").render(table(), on=Screen(width=80, colour=True))
     assert "\x1b" not in shown(80)
+
+
+def test_a_column_is_no_wider_than_its_wrapped_heading() -> None:
+    shares = Table(
+        title="Title",
+        columns=(
+            Column(key="share", heading="cost of vgg19's", kind="share"),
+            Column(key="end", heading="x"),
+        ),
+        rows=({"share": 0.1866, "end": "x"},),
+    )
+    heading = rendering("terminal").render(shares).splitlines()[2:5]
+    assert heading == ["cost of", "vgg19's  x", "─" * len("vgg19's  x")]

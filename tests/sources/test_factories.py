@@ -38,6 +38,8 @@ NETS = """
         return sibling_of_nets.make()
 
     def raises(): raise RuntimeError("no such dataset")
+    def exits(): raise SystemExit(3)
+    def at_length(): raise ValueError("no such dataset,\\nhere or there")
     def nothing(): return None
     def triple(): return nn.Linear(8, 4), 1, 2
     def numbered(): return nn.Linear(8, 4), {1: (2, 8)}
@@ -129,10 +131,11 @@ def test_a_module_without_inputs_needs_a_shape(nets):
         ("nets:liner", UnknownModelError, "closest: linear"),
         ("nets:Net.large", UnknownModelError, "no 'Net.large'"),
         ("nots:linear", UnknownModelError, "no module 'nots'"),
+        ("nets.py", UnknownModelError, "as in nets.py:factory"),
         ("nots.py:linear", UnknownModelError, "no file 'nots.py'"),
         ("../nowhere/nots.py:linear", UnknownModelError, "no file"),
-        ("nets:answer", ModelError, "answer is a int"),
-        ("nets:ready", ModelError, "ready is a Linear"),
+        ("nets:answer", ModelError, "answer is of the type int"),
+        ("nets:ready", ModelError, "ready is of the type Linear"),
         ("broken:make", ModelError, "package_that_is_not_there"),
         ("quits:make", ModelError, "SystemExit: 3"),
         ("unreadable:make", ModelError, "SyntaxError"),
@@ -150,7 +153,9 @@ def test_what_is_no_factory_is_an_error_that_says_why(nets, spec, error, says):
     ("factory", "says"),
     [
         ("raises", "RuntimeError: no such dataset"),
-        ("nothing", "gives a NoneType"),
+        ("exits", "SystemExit: 3"),
+        ("at_length", "ValueError: no such dataset, here or there"),
+        ("nothing", "gives a value of the type NoneType"),
         ("triple", "tuple of 3"),
         ("numbered", "named by the model's parameters"),
     ],

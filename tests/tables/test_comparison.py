@@ -130,7 +130,7 @@ def test_uncounted_ops_are_ranked_and_mark_the_figure() -> None:
     mine = comparison([Entry(cost=incomplete())])
     assert cells(mine, "complete") == [False]
     assert [op["op"] for op in cells(mine, "uncounted")[0]] == ["large", "small"]
-    assert "large (2 calls, first in the model itself); small (1 calls" in notes(mine)
+    assert "large (2 calls, first in the model itself); small (1 call" in notes(mine)
     assert "complete" in [column.exact_if for column in mine.columns]
 
 

@@ -9,6 +9,7 @@ from torch import nn
 import resflops
 from resflops.cli import main
 from resflops.counting import count_found
+from resflops.render import Screen, rendering
 from resflops.render.formats import sentence
 from resflops.sources import find
 from resflops.tables import Entry, Failed, breakdown, comparison
@@ -40,6 +41,13 @@ def test_the_comparison_has_forward_backward_and_both():
     assert "Loss, optimiser and recomputation are not counted" in said(table)
 
 
+def test_the_comparison_fits_a_terminal_of_80_columns():
+    table = comparison([Entry(cost=counted("resnet34")), Entry(cost=counted("vgg19"))])
+    text = rendering("terminal").render(table, on=Screen(width=80))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "58,809,483,264" in text
+
+
 def test_without_it_nothing_is_said_of_a_backward_pass():
     table = comparison([Entry(cost=counted("resnet20", backward=False))])
     assert not {column.key for column in table.columns} & set(TRAINING_FIGURES)
@@ -65,7 +73,7 @@ def test_an_incomplete_backward_pass_is_a_lower_bound():
     (row,) = comparison([Entry(cost=cost)]).rows
     assert (row["complete"], row["backward_complete"], row["training_complete"]) == (True, False, False)
     assert (
-        "Cumulated, backward, is incomplete (≥): these ops have no gradient rule: logcumsumexp (1 calls"
+        "Cumulated, backward, is incomplete (≥): these ops have no gradient rule: logcumsumexp (1 call"
         in said(comparison([Entry(cost=cost)]))
     )
 

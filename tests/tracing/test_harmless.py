@@ -96,6 +96,15 @@ def test_built_in_networks_are_as_before_in_training_mode(spec):
     assert_same(before, snapshot(model))
 
 
+def test_a_forward_pass_that_exits_does_not_end_the_process():
+    class Exits(nn.Module):
+        def forward(self, x):
+            raise SystemExit(3)
+
+    with pytest.raises(TraceError, match="Exits on input 1×2 raised SystemExit: 3"):
+        resflops.trace(Exits(), (1, 2))
+
+
 def test_the_callers_input_is_not_changed():
     image = torch.full((1, 4), -1.0)
     resflops.trace(nn.ReLU(inplace=True), image)

@@ -18,6 +18,8 @@ def _names() -> list[str]:
 
 def _find(name: str, spec: Spec) -> FoundModel:
     network = NETWORKS.get(name)
+    if network is None and name.endswith(".py"):
+        raise UnknownModelError(f"{name!r} is a file; name what makes the model in it, as in {name}:factory")
     if network is None:
         raise UnknownModelError(
             f"no model named {name!r}{near(name.lower(), NETWORKS)}; resflops models lists the built-in "

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from resflops.errors import ModelError, SpecError, UnknownModelError, near
+from resflops.errors import ModelError, SpecError, UnknownModelError, in_words, near
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.registry import FACTORY, Source, register
 from resflops.sources.spec import Spec
@@ -28,7 +28,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         raise SpecError(
             f"{spec.text!r} is no factory: write package.module:factory or path/to/file.py:factory"
         )
-    factory = _factory(_module(place, spec), attribute, spec)
+    factory = _factory(place, attribute, spec)
     options = spec.values()
     try:
         signature(factory).bind(**options)
@@ -70,7 +70,7 @@ def _module(place: str, spec: Spec) -> ModuleType:
 
 
 def _failed(place: str, spec: Spec, error: BaseException) -> ModelError:
-    return ModelError(f"{spec.text!r}: importing {place} raised {type(error).__name__}: {error}")
+    return ModelError(f"{spec.text!r}: importing {place} raised {in_words(error)}")
 
 
 def _from_file(path: Path, spec: Spec) -> ModuleType:
@@ -90,19 +90,20 @@ def _from_file(path: Path, spec: Spec) -> ModuleType:
     return module
 
 
-def _factory(module: ModuleType, attribute: str, spec: Spec) -> Callable[..., Any]:
+def _factory(place: str, attribute: str, spec: Spec) -> Callable[..., Any]:
+    module = _module(place, spec)
     try:
         factory = attrgetter(attribute)(module)
     except AttributeError:
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise UnknownModelError(
-            f"{spec.text!r}: {module.__name__} has no {attribute!r}{near(attribute, known)}"
+            f"{spec.text!r}: {place} has no {attribute!r}{near(attribute, known)}"
         ) from None
     from torch import nn
 
     if isinstance(factory, nn.Module) or not callable(factory):
         raise ModelError(
-            f"{spec.text!r}: {attribute} is a {type(factory).__name__}; "
+            f"{spec.text!r}: {attribute} is of the type {type(factory).__name__}; "
             "name a function or class that makes the model, so that it can be built without weights"
         )
     return factory  # type: ignore[no-any-return]

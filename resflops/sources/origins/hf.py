@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from resflops.errors import ModelError, SpecError, UnknownModelError, near
+from resflops.errors import ModelError, SpecError, UnknownModelError, in_words, near
 from resflops.sources.found import FoundModel
 from resflops.sources.modalities import describe_inputs
 from resflops.sources.packages import needed
@@ -91,9 +91,7 @@ def _config(transformers: ModuleType, name: str, spec: Spec, options: dict[str, 
         raise
     # A config checks itself as it is made, each type in its own way.
     except Exception as error:
-        raise ModelError(
-            f"{spec.text!r} is no config of {model_type}: {type(error).__name__}: {error}"
-        ) from error
+        raise ModelError(f"{spec.text!r} is no config of {model_type}: {in_words(error)}") from error
     # Else a config with a timm backbone asks for the backbone's weights.
     if getattr(config, "use_pretrained_backbone", False):
         config.use_pretrained_backbone = False

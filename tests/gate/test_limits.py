@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from resflops.errors import UsageError
-from resflops.gate.quantities import Tolerance, read_count, read_limit, read_tolerance
+from resflops.gate.limits import Tolerance, read_count, read_limit, read_tolerance
 
 
 @pytest.mark.parametrize(
