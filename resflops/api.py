@@ -115,7 +115,7 @@ def count(
 def crosscheck(
     model: nn.Module,
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
-    peers: Sequence[str] | None = None,
+    peers: str | Sequence[str] | None = None,
     seconds: float = TIME_LIMIT,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> CrossCheck:
@@ -132,7 +132,8 @@ def crosscheck(
     Args:
         model: any module on any device.
         inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
-        peers: names of those to run; all that are installed if not given. ``resflops peers`` lists them.
+        peers: the name of one to run, or the names of several; all that are installed if not given.
+            ``resflops peers`` lists them.
         seconds: how long a peer may take.
         keyword_inputs: what the model takes by keyword.
 

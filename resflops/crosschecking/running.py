@@ -25,15 +25,17 @@ __all__ = ["environment", "peers_named", "reconcile_model"]
 CPU = torch.device("cpu")
 
 
-def peers_named(names: Sequence[str] | None) -> tuple[Peer, ...]:
-    """The peers of those names, each once; all that are installed if none are named.
+def peers_named(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
+    """The peers of those names, or of a single one, each once; all that are installed if none are named.
 
     Raises:
         UsageError: there is no peer of a name.
     """
     if names is None:
         return tuple(each for each in PEERS.values() if installed_version(each) is not None)
-    return tuple({each.name: each for each in map(peer, names)}.values())
+    # A text is a sequence too, of its letters.
+    wanted = [names] if isinstance(names, str) else names
+    return tuple({each.name: each for each in map(peer, wanted)}.values())
 
 
 def reconcile_model(

@@ -7,7 +7,7 @@ from msgspec import to_builtins
 from resflops.conventions import CONVENTIONS
 from resflops.peers import PEERS
 from resflops.reconciliation import CrossCheck, Reconciliation
-from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, for_people_if
 
 __all__ = ["crosscheck_table"]
 
@@ -21,7 +21,7 @@ def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence
         notes: what else to say under it.
     """
     rows = check.rows
-    several: Audience = "all" if len({row.model for row in rows}) > 1 else "programs"
+    several = for_people_if(len({row.model for row in rows}) > 1)
     only = "" if several == "all" else f" on {rows[0].model}"
     return Table(
         title=f"Peers beside the convention macs{only}",
@@ -45,8 +45,8 @@ def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence
 
 
 def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column, ...]:
-    failed: Audience = "all" if any(row.failure for row in rows) else "programs"
-    doubled: Audience = "all" if any(row.per_mac != 1 for row in rows) else "programs"
+    failed = for_people_if(any(row.failure for row in rows))
+    doubled = for_people_if(any(row.per_mac != 1 for row in rows))
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="input", heading="input", kind="shapes", audience="programs"),
