@@ -83,6 +83,27 @@ def test_a_too_small_input_names_model_layer_and_its_input(capsys: pytest.Captur
         assert part in message
 
 
+def test_an_ending_that_names_no_format_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "costs.pdf"
+    message = refused(capsys, "table", "--models", "resnet20", "--out", str(file))
+    assert "costs.pdf: its ending names no format; end it in one of .csv, " in message
+    assert not file.exists()
+    assert main(["conventions", "--format", "markdown", "--out", str(file)]) == 0
+    assert main(["conventions", "--out", str(tmp_path / "conventions")]) == 0
+
+
+def test_a_factory_that_gives_no_inputs_is_named_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    nets = tmp_path / "nets.py"
+    nets.write_text("from torch import nn\n\ndef net():\n    return nn.Linear(4, 4)\n", encoding="utf-8")
+    message = refused(capsys, "table", "--models", f"{nets}:net")
+    assert message.startswith(f"resflops: nothing is known of what {nets}:net takes; give the shape")
+    assert message.count("nets.py") == 1
+
+
 def test_an_op_whose_output_is_too_large_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "table", "--models", "vgg19", "--input", "3x300000000x300000000")
     assert "more than torch can address" in message
