@@ -16,7 +16,7 @@ from resflops.reconciliation import CrossCheck
 from resflops.records import Trace
 from resflops.sources import find
 from resflops.sources.building import built
-from resflops.tracing import trace
+from resflops.tracing import check_module, trace
 
 if TYPE_CHECKING:
     from resflops.latency.configuration import MemoryFormat, Mode
@@ -138,7 +138,8 @@ def crosscheck(
         keyword_inputs: what the model takes by keyword.
 
     Raises:
-        UsageError: there is no peer of a name, or this system cannot fork a process.
+        UsageError: there is no peer of a name, ``seconds`` is not above 0, or this system cannot
+            fork a process.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
     """
@@ -194,6 +195,7 @@ def benchmark(
 
     Raises:
         UsageError: there is no such device, or it lacks a setting.
+        TraceError: the model is no module.
     """
     from resflops.latency.bench import measure
     from resflops.latency.configuration import grid
@@ -201,6 +203,7 @@ def benchmark(
     from resflops.latency.models import OfModule, batch_of
     from resflops.latency.schedule import Effort
 
+    check_module(model)
     name = type(model).__name__
     configurations = grid(
         [(name, ())],

@@ -51,6 +51,11 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, argument: str) -> UsageError:
         """The error for an argument that the command does not take."""
         if not argument.startswith("-"):
+            if "--models" in self._option_string_actions:
+                return UsageError(
+                    f"{argument!r} is one argument too many; models are given as --models {argument}, "
+                    f"see {self.prog} --help"
+                )
             return UsageError(f"{argument!r} is one argument too many; see {self.prog} --help")
         name = argument.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]

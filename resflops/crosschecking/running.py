@@ -11,12 +11,12 @@ from torch import nn
 
 from resflops.crosschecking.adapters import ADAPTERS, Said
 from resflops.crosschecking.process import Failure, run_apart
-from resflops.errors import TraceError
+from resflops.errors import TraceError, UsageError
 from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import Reconciliation, reconciled
 from resflops.records import Trace
-from resflops.tracing import trace
+from resflops.tracing import check_module, trace
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.twins import on_cpu
 
@@ -64,8 +64,12 @@ def reconcile_model(
 
     Raises:
         InputError: a shape that no tensor can have.
-        TraceError: the model does not take these inputs.
+        TraceError: it is no module, or does not take these inputs.
+        UsageError: a peer may take no time at all.
     """
+    check_module(model)
+    if not seconds > 0:
+        raise UsageError(f"a peer may take {seconds!r} seconds, in which none can run; give more than 0")
     with _evaluating(model):
         traced = trace(model, *args, **kwargs)
         if spec:

@@ -22,7 +22,7 @@ from resflops.tracing.twins import on_cpu, with_shapes
 from resflops.tracing.weighing import KnowingWeighingRecorder, WeighingRecorder, check_values
 from resflops.tracing.whole import whole_calls
 
-__all__ = ["trace"]
+__all__ = ["check_module", "trace"]
 
 
 def trace(
@@ -55,11 +55,7 @@ def trace(
         TraceError: the forward pass failed; the message names the layer and the op.
         UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
     """
-    if not isinstance(model, nn.Module):
-        raise TraceError(
-            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
-            "resflops.load makes one of a model's name"
-        )
+    check_module(model)
     modules = Modules(model)
     if modules.lazy:
         modules = Modules(with_shapes(model, inputs, keyword_inputs))
@@ -83,6 +79,19 @@ def trace(
         plain, runnable, inputs, keyword_inputs,
         device=torch.device("cpu"), execution="real", notes=(note, *_zeros_note(inputs, keyword_inputs)),
     )  # fmt: skip
+
+
+def check_module(model: object) -> None:
+    """Refuse what is no module, such as a model's name.
+
+    Raises:
+        TraceError: it is none.
+    """
+    if not isinstance(model, nn.Module):
+        raise TraceError(
+            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
+            "resflops.load makes one of a model's name"
+        )
 
 
 def _traced(

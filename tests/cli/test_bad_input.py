@@ -36,6 +36,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("table --models resnet34 --format jsn", "closest: json", id="format"),
         pytest.param("conventions flop", "closest: flops", id="convention-name"),
         pytest.param("layers", "required: MODEL", id="no-model"),
+        pytest.param("table resnet34", "models are given as --models resnet34", id="models-without-option"),
+        pytest.param("table --models vgg19 --convention THOP", "closest: thop;", id="convention-case"),
         pytest.param("layers resnet34 vgg19", "'vgg19' is one argument too many", id="two-models"),
         pytest.param("layers vgg1?", "'vgg1?' stands for 4 models", id="pattern"),
         pytest.param("diff vgg1? vgg19", "and one is wanted here; name one", id="pattern-in-diff"),

@@ -150,6 +150,8 @@ def test_a_model_called_with_keywords_is_given_to_peers_with_them():
     [
         ({"peers": ["thp"]}, UsageError, "no peer named 'thp'; closest: thop"),
         ({"peers": "thp"}, UsageError, "no peer named 'thp'; closest: thop"),
+        ({"peers": [None]}, UsageError, "a peer is named by a text, such as 'fvcore', and None is none"),
+        ({"peers": "thop", "seconds": 0}, UsageError, "give more than 0"),
         ({"peers": ["thop"], "shape": (1, 4, 32, 32)}, TraceError, "conv1"),
     ],
 )
@@ -157,6 +159,12 @@ def test_a_mistake_is_named_before_any_peer_runs(given, error, says):
     shape = given.pop("shape", usual_input(LIGHT))
     with pytest.raises(error, match=says):
         resflops.crosscheck(resflops.load(LIGHT), shape, **given)
+
+
+@pytest.mark.parametrize("ask", [resflops.count, resflops.crosscheck, resflops.benchmark])
+def test_a_name_in_place_of_a_model_is_told(ask):
+    with pytest.raises(TraceError, match="'resnet20' is none; "):
+        ask("resnet20", usual_input(LIGHT))
 
 
 def test_a_crosscheck_is_stored_and_read_without_torch(tmp_path):
