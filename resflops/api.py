@@ -16,7 +16,7 @@ from resflops.reconciliation import CrossCheck
 from resflops.records import Trace
 from resflops.sources import find
 from resflops.sources.building import built
-from resflops.tracing import trace
+from resflops.tracing import check_module, trace
 
 if TYPE_CHECKING:
     from resflops.latency.configuration import MemoryFormat, Mode
@@ -115,7 +115,7 @@ def count(
 def crosscheck(
     model: nn.Module,
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
-    peers: Sequence[str] | None = None,
+    peers: str | Sequence[str] | None = None,
     seconds: float = TIME_LIMIT,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> CrossCheck:
@@ -132,12 +132,14 @@ def crosscheck(
     Args:
         model: any module on any device.
         inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
-        peers: names of those to run; all that are installed if not given. ``resflops peers`` lists them.
+        peers: the name of one to run, or the names of several; all that are installed if not given.
+            ``resflops peers`` lists them.
         seconds: how long a peer may take.
         keyword_inputs: what the model takes by keyword.
 
     Raises:
-        UsageError: there is no peer of a name, or this system cannot fork a process.
+        UsageError: there is no peer of a name, ``seconds`` is not above 0, or this system cannot
+            fork a process.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
     """
@@ -193,6 +195,7 @@ def benchmark(
 
     Raises:
         UsageError: there is no such device, or it lacks a setting.
+        TraceError: the model is no module.
     """
     from resflops.latency.bench import measure
     from resflops.latency.configuration import grid
@@ -200,6 +203,7 @@ def benchmark(
     from resflops.latency.models import OfModule, batch_of
     from resflops.latency.schedule import Effort
 
+    check_module(model)
     name = type(model).__name__
     configurations = grid(
         [(name, ())],

@@ -98,6 +98,10 @@ def convention(name: str) -> Convention:
     Raises:
         UnknownConventionError: there is none.
     """
+    if not isinstance(name, str):
+        raise UnknownConventionError(
+            f"a convention is named by a text, such as 'macs', and {name!r:.80} is none"
+        )
     try:
         return CONVENTIONS[name]
     except KeyError:

@@ -43,7 +43,9 @@ def count_found(
         traced = _traced(found, input_shape, dtype, nonzero=nonzero)
     except (TraceError, InputError) as error:
         usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
-        raise type(error)(f"{found.spec}: {error}{usual}") from error.__cause__
+        # Some messages name it themselves.
+        named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
+        raise type(error)(f"{named}{usual}") from error.__cause__
     return cost_of(replace(traced, model=found.spec), convention_name=convention, backward=backward)
 
 

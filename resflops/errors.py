@@ -115,12 +115,15 @@ def in_words(error: BaseException) -> str:
 
 
 def near(name: str, known: Iterable[str], *, most: int = 4) -> str:
-    """The known names nearest to a misspelt one, as the end of a message.
+    """The known names nearest to a misspelt one, in whatever case, as the end of a message.
 
     >>> near("resnet43", ["resnet34", "vgg19"])
     '; closest: resnet34'
+    >>> near("THOP", ["thop"])
+    '; closest: thop'
     >>> near("xyzzy", ["resnet34"])
     ''
     """
-    closest = get_close_matches(name, list(known), n=most, cutoff=0.6)
+    lowered = {each.lower(): each for each in known}
+    closest = [lowered[each] for each in get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)]
     return f"; closest: {', '.join(closest)}" if closest else ""

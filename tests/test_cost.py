@@ -188,6 +188,12 @@ def test_an_unknown_convention_is_refused_with_the_known_ones(name):
         resflops.count(nn.ReLU(), (1,), convention=name)
 
 
+@pytest.mark.parametrize("name", [None, 5, ["macs"]])
+def test_a_convention_that_is_no_name_is_refused(name):
+    with pytest.raises(UnknownConventionError, match="is named by a text, such as 'macs'"):
+        resflops.count(nn.ReLU(), (1,), convention=name)
+
+
 def test_a_convention_is_named_once():
     with pytest.raises(DuplicateError, match="'macs' exists already"):
         register_convention(Convention(name="macs", counts="", source="", prices={}))

@@ -9,7 +9,8 @@ from resflops.cli.command import Command, Parser, add_output, read_shape, whole_
 from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE, INTERRUPTED
-from resflops.errors import InputError, ModelError, UsageError
+from resflops.cli.wanted import wanted_models
+from resflops.errors import InputError, ModelError, ResflopsError, UsageError
 from resflops.latency.configuration import (
     DTYPES,
     MEMORY_FORMATS,
@@ -21,7 +22,7 @@ from resflops.latency.configuration import (
 from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
-from resflops.sources import FoundModel, expand, find
+from resflops.sources import FoundModel, find
 from resflops.tables import latency_table
 
 __all__ = ["COMMAND"]
@@ -151,14 +152,17 @@ def _check_some(measured: Measurements) -> None:
 def _measured(given: argparse.Namespace) -> Measurements:
     so_far = _so_far(given)
     with progress(shown=not given.no_progress) as say:
-        found = _found(given)
+        found = _found(given, say)
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import chosen_device
-        from resflops.latency.models import OfSpec
+        from resflops.latency.models import OfSpec, Refused
 
         return measure(
-            {model.spec: OfSpec(model) for model in found},
+            {
+                spec: Refused(model) if isinstance(model, ResflopsError) else OfSpec(model)
+                for spec, model in found.items()
+            },
             _configurations(given, found, chosen_device(given.device)),
             effort=Effort(
                 rounds=given.rounds,
@@ -175,26 +179,38 @@ def _measured(given: argparse.Namespace) -> Measurements:
         )
 
 
-def _found(given: argparse.Namespace) -> list[FoundModel]:
+def _found(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, FoundModel | ResflopsError]:
+    """The models by their specs; of one that a pattern named, maybe why it cannot be measured."""
     if not given.models:
         raise UsageError("no models are given; name those to measure, as in --models resnet34 vgg19")
-    specs = dict.fromkeys(spec for text in given.models for spec in expand(text))
-    found = [find(spec) for spec in specs]
-    if given.input:
-        for model in found:
-            _check_without_batch(model, given.input)
-            model.called_with((1, *given.input))
     if given.layers and given.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
+    found: dict[str, FoundModel | ResflopsError] = {}
+    for one in wanted_models(given.models, check=lambda model: _check_input(model, given.input), say=say):
+        try:
+            model = find(one.spec)
+            _check_input(model, given.input)
+            found[one.spec] = model
+        except ResflopsError as error:
+            if not one.of_pattern:
+                raise
+            found[one.spec] = error
+    refused = [error for error in found.values() if isinstance(error, ResflopsError)]
+    if len(refused) == len(found):
+        raise ModelError(f"none of {len(found)} models can be measured; the first: {refused[0]}")
     return found
 
 
-def _check_without_batch(model: FoundModel, shape: Shape) -> None:
+def _check_input(model: FoundModel, shape: Shape | None) -> None:
+    """Refuse a shape that is not one input's."""
+    if shape is None:
+        return
     if model.input_shape and len(shape) == len(model.input_shape) + 1:
         raise InputError(
             f"--input {'x'.join(map(str, shape))} has a batch in front; give one input's shape, "
             f"and the batch as --batch {shape[0]}"
         )
+    model.called_with(shape)
 
 
 def _so_far(given: argparse.Namespace) -> Measurements | None:
@@ -208,10 +224,13 @@ def _so_far(given: argparse.Namespace) -> Measurements | None:
 
 
 def _configurations(
-    given: argparse.Namespace, found: list[FoundModel], device: str
+    given: argparse.Namespace, found: dict[str, FoundModel | ResflopsError], device: str
 ) -> tuple[Configuration, ...]:
     return grid(
-        [(model.spec, given.input or model.input_shape) for model in found],
+        [
+            (spec, given.input or (() if isinstance(model, ResflopsError) else model.input_shape))
+            for spec, model in found.items()
+        ],
         device=device,
         batches=given.batch,
         dtypes=given.dtype,

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any, NoReturn
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from rich_argparse import RichHelpFormatter
 
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
 from resflops.errors import UsageError, near
-from resflops.render import known_formats, rendering
+from resflops.render import format_of, known_formats, rendering
 from resflops.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
@@ -22,6 +23,7 @@ __all__ = [
     "add_nonzero",
     "add_output",
     "add_training",
+    "check_output",
     "read_shape",
     "whole_number",
     "writable",
@@ -49,6 +51,11 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, argument: str) -> UsageError:
         """The error for an argument that the command does not take."""
         if not argument.startswith("-"):
+            if "--models" in self._option_string_actions:
+                return UsageError(
+                    f"{argument!r} is one argument too many; models are given as --models {argument}, "
+                    f"see {self.prog} --help"
+                )
             return UsageError(f"{argument!r} is one argument too many; see {self.prog} --help")
         name = argument.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
@@ -126,7 +133,7 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
         metavar="NAME",
         type=lambda name: rendering(name, of_checks=of_checks).name,
         help=f"one of {', '.join(known_formats(of_checks=of_checks))}; by default what the ending of FILE "
-        "says, else terminal",
+        "says, and terminal without one",
     )
     parser.add_argument(
         "--out",
@@ -134,6 +141,22 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
         type=writable,
         help="write to this file, whole or not at all, instead of the standard output",
     )
+    parser.set_defaults(of_checks=of_checks)
+
+
+def check_output(given: argparse.Namespace) -> None:
+    """Refuse a file whose ending names no format, before anything is counted for it.
+
+    Raises:
+        UsageError: it does, and no format is given besides.
+    """
+    out = getattr(given, "out", None)
+    if out and not given.format and PurePath(out).suffix and not format_of(out, of_checks=given.of_checks):
+        known = known_formats(of_checks=given.of_checks).values()
+        endings = ", ".join(suffix for each in known for suffix in each.suffixes)
+        raise UsageError(
+            f"--out {out}: its ending names no format; end it in one of {endings}, or name one with --format"
+        )
 
 
 def add_no_progress(parser: Parser, *, default: object) -> None:

@@ -18,7 +18,7 @@ from resflops.cli import (
     report,
     table,
 )  # fmt: skip
-from resflops.cli.command import Command, Parser, add_no_progress
+from resflops.cli.command import Command, Parser, add_no_progress, check_output
 from resflops.errors import UsageError, near
 
 __all__ = ["COMMANDS", "run"]
@@ -58,6 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     if given.command is None:
         parser.print_help()
         return 0
+    check_output(given)
     command: Command = given.command_value
     return command.run(given)
 

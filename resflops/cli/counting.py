@@ -2,12 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.cli.wanted import Wanted, wanted_models
 from resflops.conventions import convention
 from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError, UsageError
@@ -23,14 +24,6 @@ class Counted(Struct, frozen=True, kw_only=True):
     results: tuple[Entry | Failed, ...]
     left: int = 0
     """How many were not counted yet when Ctrl-C came."""
-
-
-class _Wanted(Struct, frozen=True, kw_only=True):
-    """One model to count."""
-
-    spec: str
-    of_pattern: bool
-    """Whether a pattern named it, and not the user: then its failure is one row and not the end."""
 
 
 def counted_one(spec: str, given: argparse.Namespace) -> Cost:
@@ -65,7 +58,7 @@ def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
     if _with_backward(given):
         check_prices_gradients(convention(given.convention))
     with progress(shown=not given.no_progress) as say:
-        wanted = _wanted(specs, given, say)
+        wanted = wanted_models(specs, check=lambda model: model.called_with(given.input), say=say)
         results: list[Entry | Failed] = []
         try:
             if "torch" not in sys.modules:
@@ -106,22 +99,7 @@ def _backward_complete(cost: Cost) -> bool:
     return cost.backward is None or cost.backward.complete
 
 
-def _wanted(specs: Iterable[str], given: argparse.Namespace, say: Callable[[str], None]) -> list[_Wanted]:
-    wanted: dict[str, _Wanted] = {}
-    for text in specs:
-        if any(mark in text for mark in "*?["):
-            say(f"looking for {text}")
-        for spec in expand(text):
-            if spec == text:
-                # What the user named is checked at once, before anything is counted.
-                find(spec).called_with(given.input)
-                wanted[spec] = _Wanted(spec=spec, of_pattern=False)
-            else:
-                wanted.setdefault(spec, _Wanted(spec=spec, of_pattern=True))
-    return list(wanted.values())
-
-
-def _result(one: _Wanted, given: argparse.Namespace) -> Entry | Failed:
+def _result(one: Wanted, given: argparse.Namespace) -> Entry | Failed:
     from resflops.counting import count_found
 
     try:

@@ -8,10 +8,11 @@ from resflops.cli.command import Command, Parser, add_input, add_output, whole_n
 from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cli.wanted import Wanted, wanted_models
 from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
 from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
 from resflops.reconciliation import CrossCheck, Reconciliation
-from resflops.sources import expand, find
+from resflops.sources import find
 from resflops.tables import crosscheck_table
 from resflops.tables.table import Note
 
@@ -56,18 +57,18 @@ def _add_arguments(parser: Parser) -> None:
 def _run(given: argparse.Namespace) -> int:
     if not given.models:
         raise UsageError("no models are given; name those to run peers on, as in --models resnet34 vgg19")
-    wanted = _wanted(given)
     rows: list[Reconciliation] = []
     interrupted = False
     with progress(shown=not given.no_progress) as say:
+        wanted = wanted_models(given.models, check=lambda model: model.called_with(given.input), say=say)
         if "torch" not in sys.modules:
             say("loading torch")
         from resflops.crosschecking import environment, peers_named
 
         peers = peers_named(given.peers)
         try:
-            for spec, of_pattern in wanted.items():
-                rows += _rows(spec, peers, given, say, of_pattern=of_pattern)
+            for one in wanted:
+                rows += _rows(one, peers, given, say)
         except KeyboardInterrupt:
             if not any(row.figure is not None for row in rows):
                 raise
@@ -81,38 +82,20 @@ def _run(given: argparse.Namespace) -> int:
     return _status(rows, given)
 
 
-def _wanted(given: argparse.Namespace) -> dict[str, bool]:
-    """The models by their specs, and whether it was a pattern that named each."""
-    wanted: dict[str, bool] = {}
-    for text in given.models:
-        for spec in expand(text):
-            if spec == text:
-                find(spec).called_with(given.input)
-                wanted[spec] = False
-            else:
-                wanted.setdefault(spec, True)
-    return wanted
-
-
 def _rows(
-    spec: str,
-    peers: tuple[Peer, ...],
-    given: argparse.Namespace,
-    say: Callable[[str], None],
-    *,
-    of_pattern: bool,
+    one: Wanted, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Reconciliation]:
     try:
-        say(f"tracing {spec}")
-        yield from _reconciled(spec, peers, given, say, device="meta")
+        say(f"tracing {one.spec}")
+        yield from _reconciled(one.spec, peers, given, say, device="meta")
     except DataDependentError:
-        yield from _reconciled(spec, peers, given, say, device="cpu")
+        yield from _reconciled(one.spec, peers, given, say, device="cpu")
     except ResflopsError as error:
-        if not of_pattern:
+        if not one.of_pattern:
             raise
         for each in peers:
             yield Reconciliation(
-                model=spec, inputs=(), peer=each.name, convention=each.convention.name, failure=str(error)
+                model=one.spec, inputs=(), peer=each.name, convention=each.convention.name, failure=str(error)
             )
 
 

@@ -48,7 +48,7 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    blames, notes = _between_revisions(given) if given.rev else (_between_two(given), [])
+    blames, notes = _between_revisions(given) if given.rev is not None else (_between_two(given), [])
     write(diff_table(blames, notes=notes, everything=given.all), given)
     return DONE
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from resflops.errors import UsageError
+from resflops.errors import UsageError, in_words
 
 __all__ = ["Failure", "can_fork", "run_apart"]
 
@@ -110,9 +110,7 @@ def _result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
     except ModuleNotFoundError as error:
         return Failure(reason=f"no module named {error.name!r}", missing=error.name or "")
     except BaseException as error:  # noqa: BLE001 - whatever a peer does to its process is a result
-        words = " ".join(str(error).split())
-        name = type(error).__name__
-        return Failure(reason=(f"{name}: {words}" if words else name)[:LAST_WORDS])
+        return Failure(reason=in_words(error)[:LAST_WORDS])
 
 
 def _read_all(source: int, *, until: float) -> bytes | None:

@@ -11,12 +11,12 @@ from torch import nn
 
 from resflops.crosschecking.adapters import ADAPTERS, Said
 from resflops.crosschecking.process import Failure, run_apart
-from resflops.errors import TraceError
+from resflops.errors import TraceError, UsageError
 from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
 from resflops.peers.installed import installed_version
 from resflops.reconciliation import Reconciliation, reconciled
 from resflops.records import Trace
-from resflops.tracing import trace
+from resflops.tracing import check_module, trace
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.twins import on_cpu
 
@@ -25,15 +25,17 @@ __all__ = ["environment", "peers_named", "reconcile_model"]
 CPU = torch.device("cpu")
 
 
-def peers_named(names: Sequence[str] | None) -> tuple[Peer, ...]:
-    """The peers of those names, each once; all that are installed if none are named.
+def peers_named(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
+    """The peers of those names, or of a single one, each once; all that are installed if none are named.
 
     Raises:
         UsageError: there is no peer of a name.
     """
     if names is None:
         return tuple(each for each in PEERS.values() if installed_version(each) is not None)
-    return tuple({each.name: each for each in map(peer, names)}.values())
+    # A text is a sequence too, of its letters.
+    wanted = [names] if isinstance(names, str) else names
+    return tuple({each.name: each for each in map(peer, wanted)}.values())
 
 
 def reconcile_model(
@@ -62,8 +64,12 @@ def reconcile_model(
 
     Raises:
         InputError: a shape that no tensor can have.
-        TraceError: the model does not take these inputs.
+        TraceError: it is no module, or does not take these inputs.
+        UsageError: a peer may take no time at all.
     """
+    check_module(model)
+    if not seconds > 0:
+        raise UsageError(f"a peer may take {seconds!r} seconds, in which none can run; give more than 0")
     with _evaluating(model):
         traced = trace(model, *args, **kwargs)
         if spec:

@@ -5,22 +5,20 @@ a digest of its own: an edit by hand is noticed, and two branches that change di
 models merge without a conflict.
 """
 
-import json
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from resflops.errors import FileError, SchemaError
-from resflops.gate.bill import METRICS, Bill, BillInput, BillLine
+from resflops.gate.bill import METRICS, Bill
 from resflops.gate.paths import shown
-from resflops.records import Shape
+from resflops.gate.written import WrittenModel, digest_of, model_text, quoted, unwritten
 from resflops.storage import write_text
 
 __all__ = ["LOCK_VERSION", "Lock", "holds", "is_lock", "lock_text", "read_lock", "renewed", "write_lock"]
@@ -44,44 +42,10 @@ class Lock(Struct, frozen=True, kw_only=True):
     """The versions under which a figure last changed."""
 
 
-class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One layer, as it is written."""
-
-    layer: str
-    op: str
-    calls: int = 1
-    input: str = field(name="in", default="")
-    output: str = field(name="out", default="")
-    kernel: str = ""
-    stride: str = ""
-    padding: str = ""
-    groups: int = 1
-    params: int = 0
-    buffers: int = 0
-    macs: int = 0
-    total: int | None = None
-    """Left out where it is the MACs."""
-    counted: bool = True
-
-
-class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model, as it is written."""
-
-    spec: str
-    inputs: list[str]
-    convention: str
-    macs: int
-    params: int
-    buffers: int
-    total: int
-    digest: str
-    layers: list[_Line]
-
-
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema_version: int
     made_by: str
-    models: dict[str, _Model] = {}
+    models: dict[str, WrittenModel] = {}
 
 
 class _Header(Struct):
@@ -92,8 +56,8 @@ class _Header(Struct):
 
 def lock_text(lock: Lock) -> str:
     """The file's text: the same for the same bills, in whatever order they come."""
-    models = (_model_text(lock.bills[name]) for name in sorted(lock.bills))
-    head = f"{HEADING}schema_version = {LOCK_VERSION}\nmade_by = {_quoted(lock.made_by)}\n"
+    models = (model_text(lock.bills[name]) for name in sorted(lock.bills))
+    head = f"{HEADING}schema_version = {LOCK_VERSION}\nmade_by = {quoted(lock.made_by)}\n"
     return "\n".join([head, *models])
 
 
@@ -198,15 +162,9 @@ def _check_version(name: str, document: dict[str, Any]) -> None:
         )
 
 
-def _bill(name: str, model: str, stored: _Model) -> Bill:
+def _bill(name: str, model: str, stored: WrittenModel) -> Bill:
     try:
-        bill = Bill(
-            model=model,
-            spec=stored.spec,
-            inputs=tuple(_input(text) for text in stored.inputs),
-            convention=stored.convention,
-            lines=tuple(_line(line) for line in stored.layers),
-        )
+        bill = unwritten(model, stored)
     except ValueError as error:
         raise SchemaError(f"{name} was edited by hand: {model}: {error}; {ANEW}") from error
     for metric in METRICS:
@@ -216,86 +174,8 @@ def _bill(name: str, model: str, stored: _Model) -> Bill:
                 f"{name} was edited by hand or merged badly: {model} has {metric} = {written:,}, and its "
                 f"layers add up to {added:,}; {ANEW}"
             )
-    if stored.digest != _digest(_body(bill)):
+    if stored.digest != digest_of(bill):
         raise SchemaError(
             f"{name} was edited by hand or merged badly: {model} does not match its digest; {ANEW}"
         )
     return bill
-
-
-def _model_text(bill: Bill) -> str:
-    head, lines = _body(bill)
-    return (
-        f"[models.{_key(bill.model)}]\n{head}digest = {_quoted(_digest((head, lines)))}\n"
-        f"layers = [\n{lines}]\n"
-    )
-
-
-def _body(bill: Bill) -> tuple[str, str]:
-    """The keys above the digest and the lines under it: what the digest is of."""
-    inputs = ", ".join(_quoted(f"{_sizes(given.shape)} {given.dtype}".strip()) for given in bill.inputs)
-    head = [
-        f"spec = {_quoted(bill.spec)}",
-        f"inputs = [{inputs}]",
-        f"convention = {_quoted(bill.convention)}",
-        *(f"{metric} = {bill.metric(metric):_}" for metric in METRICS),
-    ]
-    return "".join(f"{line}\n" for line in head), "".join(
-        f"  {{ {_fields(line)} }},\n" for line in bill.lines
-    )
-
-
-def _digest(parts: Iterable[str]) -> str:
-    return sha256("".join(parts).encode()).hexdigest()[:16]
-
-
-_DEFAULTS = {info.name: info.default for info in msgspec.structs.fields(_Line)}
-_NAMES = {info.name: info.encode_name for info in msgspec.structs.fields(_Line)}
-
-
-def _fields(line: BillLine) -> str:
-    """A layer's keys and values; those that say nothing are left out."""
-    values = {name: getattr(line, name) for name in BillLine.__struct_fields__}
-    if line.total == line.macs:
-        values["total"] = None
-    texts = {name: _sizes(value) if isinstance(value, tuple) else value for name, value in values.items()}
-    return ", ".join(
-        f"{_NAMES[name]} = {_value(text)}" for name, text in texts.items() if text != _DEFAULTS[name]
-    )
-
-
-def _value(value: str | int) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:_}" if isinstance(value, int) else _quoted(value)
-
-
-def _line(stored: _Line) -> BillLine:
-    values = {name: getattr(stored, name) for name in stored.__struct_fields__}
-    for name in ("input", "output", "kernel", "stride", "padding"):
-        values[name] = _shape(values[name])
-    if stored.total is None:
-        values["total"] = stored.macs
-    return BillLine(**values)
-
-
-def _input(text: str) -> BillInput:
-    shape, _, dtype = text.rpartition(" ")
-    return BillInput(_shape(shape), dtype)
-
-
-def _sizes(shape: Shape) -> str:
-    return "x".join(map(str, shape))
-
-
-def _shape(text: str) -> Shape:
-    return tuple(int(size) for size in text.split("x")) if text else ()
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
-def _quoted(value: str) -> str:
-    """A text as TOML writes it: as JSON does, but for one control character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -45,6 +45,8 @@ def two_revisions(text: str, repository: Path) -> tuple[str, str]:
     """
     three = "..." in text
     first, dots, second = text.partition("..." if three else "..")
+    if not text.strip():
+        raise RevisionError(f"--rev {text!r} names no revision; give the two to compare, as in main..HEAD")
     if not dots:
         raise RevisionError(f"--rev {text!r} names one revision, and two are compared, as in main..HEAD")
     old, new = (_commit(name or "HEAD", repository) for name in (first, second))
@@ -166,10 +168,13 @@ def _git(folder: Path, *arguments: str, says: str) -> str:
             text=True,
             encoding="utf-8",
             check=False,
+            # In English, so that what it says twice is known.
+            env={**os.environ, "LC_ALL": "C"},
         )
     except OSError as error:
         raise RevisionError(f"git could not be run: {error.strerror}; --rev needs it") from error
     if done.returncode:
-        reason = done.stderr.strip().splitlines()
-        raise RevisionError(says + (f": {reason[-1]}" if reason else ""))
+        reason = done.stderr.strip().rpartition("\n")[2]
+        said = not reason or ("no git repository" in says and "not a git repository" in reason)
+        raise RevisionError(says if said else f"{says}: {reason}")
     return done.stdout.strip()

@@ -14,6 +14,7 @@ from resflops.latency.attribution import attributed
 from resflops.latency.configuration import Configuration
 from resflops.latency.cuda import Cuda
 from resflops.latency.devices import opened
+from resflops.latency.failures import failure_of
 from resflops.latency.measurements import Attribution, Energy, Measurements, Peak, Probe, Row, Run, Workload
 from resflops.latency.models import Measurable, made_ready
 from resflops.latency.probes import probe_ready, probes_for
@@ -216,8 +217,8 @@ class _Bench:
         """What a function gives, or None and a note: the times stand whatever becomes of the rest."""
         try:
             return do(configuration)
-        except Exception as error:  # noqa: BLE001 - whatever a model raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises
             series = self._session.series[configuration]
-            note = f"{what} not measured: {str(error).partition(chr(10))[0]}"
+            note = f"{what} not measured: {failure_of(error).message}"
             self._session.series[configuration] = replace(series, notes=(*series.notes, note))
             return None

@@ -23,17 +23,19 @@ class Failure(Struct, frozen=True, kw_only=True):
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """What an exception means.
 
     >>> failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind
     'out of memory'
     """
-    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    # What an exit is given is a number at most, which says nothing by itself.
+    said = f"it called exit({error})" if isinstance(error, SystemExit) else str(error)
+    text = said.strip().partition("\n")[0] or type(error).__name__
     return Failure(kind=_kind(error), message=text[:LONGEST])
 
 
-def is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory was too small, the device's or the host's.
 
     By name and text, since torch has several types for it, and none for the host's.
@@ -48,7 +50,7 @@ def is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def _kind(error: Exception) -> FailureKind:
+def _kind(error: BaseException) -> FailureKind:
     text = str(error)
     if is_out_of_memory(error):
         return "out of memory"

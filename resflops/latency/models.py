@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.cost import cost_of
 from resflops.counting import count_found
-from resflops.errors import InputError
+from resflops.errors import InputError, ResflopsError
 from resflops.generators import same_generators
 from resflops.latency.configuration import Configuration
 from resflops.latency.measurements import Workload
@@ -23,7 +23,7 @@ from resflops.sources.building import open_found
 from resflops.tracing import trace
 from resflops.tracing.inputs import as_tensors
 
-__all__ = ["Measurable", "OfModule", "OfSpec", "batch_of", "made_ready"]
+__all__ = ["Measurable", "OfModule", "OfSpec", "Refused", "batch_of", "made_ready"]
 
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
@@ -122,6 +122,28 @@ class OfSpec:
                 "give the shape of one input with --input"
             )
         return None
+
+
+class Refused:
+    """A model that cannot be measured under any configuration, so that its rows say why."""
+
+    def __init__(self, error: ResflopsError) -> None:
+        self._error = error
+
+    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+        """Raise what is wrong with it."""
+        del configuration
+        raise self._error
+
+    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Raise what is wrong with it."""
+        del configuration
+        raise self._error
+
+    def workload(self, configuration: Configuration) -> Workload:
+        """Raise what is wrong with it."""
+        del configuration
+        raise self._error
 
 
 class OfModule:

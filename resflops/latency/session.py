@@ -156,7 +156,7 @@ class Session(Generic[Key, Ready]):
             self._ready.pop(key, None)
         self._device.release()
 
-    def fail(self, key: Key, error: Exception) -> None:
+    def fail(self, key: Key, error: BaseException) -> None:
         """Note that something cannot be measured, or not any further."""
         self.series[key] = replace(self.series[key], failure=failure_of(error))
 
@@ -176,7 +176,8 @@ class Session(Generic[Key, Ready]):
     def _visit(self, key: Key) -> None:
         try:
             taken = self.with_ready(key, lambda made: self._taken(made, self.series[key].rounds))
-        except Exception as error:  # noqa: BLE001 - whatever a model raises is its result
+        # Whatever a model raises is its result; one that exits ends itself, and not everyone else.
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             self.fail(key, error)
         else:
             series = self.series[key]

@@ -34,14 +34,14 @@ class Finding(Struct, frozen=True, kw_only=True):
         """The finding with its figure.
 
         >>> Finding(kind="drift", value=-0.125).words(), Finding(kind="throttled", detail="power cap").words()
-        ('drift -12.5 %', 'throttled (power cap)')
+        ('drift −12.5 %', 'throttled (power cap)')
         """
         if self.kind == "few samples":
             return f"only {self.value or 0:.0f} sample{'' if self.value == 1 else 's'}"
         if self.value is None:
             return f"{self.kind} ({self.detail})"
         sign = "+" if self.kind == "drift" else ""
-        return f"{self.kind} {self.value * 100:{sign}.1f} %"
+        return f"{self.kind} {self.value * 100:{sign}.1f} %".replace(" -", " −")
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

@@ -36,7 +36,6 @@ TWICE = {
     "ELU": "elu",
     "GELU": "gelu",
 }
-TRAINABLE = CountsParameters(which="trainable")
 
 _BY_MODULES = View(
     sees="modules of exactly the classes of torch.nn that it has a hook for",
@@ -87,85 +86,82 @@ _FUNCTIONS = View(
     },
 )
 
-PTFLOPS = register_peer(
-    Peer(
-        name="ptflops",
-        distribution="ptflops",
-        versions=("0.7.5",),
-        repository="sovrasov/flops-counter.pytorch",
-        counts_parameters=TRAINABLE,
-        conventions=(
-            Convention(
-                name="ptflops",
-                counts=(
-                    "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the "
-                    "elements of "
-                    "activations and the inputs of pools, both twice where they are modules; attention in "
-                    "MultiheadAttention alone"
-                ),
-                source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
-                views=(_BY_MODULES, _ATTENTION, _AGAIN, _FUNCTIONS),
-            ),
-        ),
-        limits=(
-            "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
-            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
-        ),
-        defects=(
-            Defect(what="activations and pools that are modules count twice"),
-            Defect(what="functional linear layers count nothing"),
-            Defect(
-                what="attention outside of MultiheadAttention counts its matmuls at most",
-                issue="sovrasov/flops-counter.pytorch#77",
-            ),
-            Defect(
-                what="attention in a TransformerEncoderLayer without trainable parameters counts nothing",
-                issue="sovrasov/flops-counter.pytorch#101",
-            ),
-            Defect(what="a class derived from one that it knows counts nothing"),
-            Defect(what="where timm is installed, a hook for its Attention hides the linear layers in it"),
-            Defect(what="the operator @ counts nothing, unlike torch.matmul"),
-            Defect(what="parameters that require no gradient are left out"),
-        ),
+
+def _backend(using: Convention, *, limits: tuple[str, ...], defects: tuple[Defect, ...]) -> Peer:
+    """One of the two: a peer of its own, named as its convention is."""
+    return register_peer(
+        Peer(
+            name=using.name,
+            distribution="ptflops",
+            versions=("0.7.5",),
+            repository="sovrasov/flops-counter.pytorch",
+            counts_parameters=CountsParameters(which="trainable"),
+            conventions=(using,),
+            limits=limits,
+            defects=(*defects, Defect(what="parameters that require no gradient are left out")),
+        )
     )
+
+
+PTFLOPS = _backend(
+    Convention(
+        name="ptflops",
+        counts=(
+            "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the "
+            "elements of "
+            "activations and the inputs of pools, both twice where they are modules; attention in "
+            "MultiheadAttention alone"
+        ),
+        source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
+        views=(_BY_MODULES, _ATTENTION, _AGAIN, _FUNCTIONS),
+    ),
+    limits=(
+        "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+        "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+    ),
+    defects=(
+        Defect(what="activations and pools that are modules count twice"),
+        Defect(what="functional linear layers count nothing"),
+        Defect(
+            what="attention outside of MultiheadAttention counts its matmuls at most",
+            issue="sovrasov/flops-counter.pytorch#77",
+        ),
+        Defect(
+            what="attention in a TransformerEncoderLayer without trainable parameters counts nothing",
+            issue="sovrasov/flops-counter.pytorch#101",
+        ),
+        Defect(what="a class derived from one that it knows counts nothing"),
+        Defect(what="where timm is installed, a hook for its Attention hides the linear layers in it"),
+        Defect(what="the operator @ counts nothing, unlike torch.matmul"),
+    ),
 )
 
-PTFLOPS_ATEN = register_peer(
-    Peer(
+PTFLOPS_ATEN = _backend(
+    Convention(
         name="ptflops-aten",
-        distribution="ptflops",
-        versions=("0.7.5",),
-        repository="sovrasov/flops-counter.pytorch",
-        counts_parameters=TRAINABLE,
-        conventions=(
-            Convention(
-                name="ptflops-aten",
-                counts="multiply-accumulates and the biases of convolutions and linear layers; nothing else",
-                source='ptflops.get_model_complexity_info(model, shape, backend="aten")',
-                views=(
-                    View(
-                        sees="the aten ops that reach the dispatcher",
-                        charges={
-                            **charged(
-                                (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"),
-                                macs=1,
-                                bias_adds=1,
-                            ),
-                            **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
-                            **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
-                        },
+        counts="multiply-accumulates and the biases of convolutions and linear layers; nothing else",
+        source='ptflops.get_model_complexity_info(model, shape, backend="aten")',
+        views=(
+            View(
+                sees="the aten ops that reach the dispatcher",
+                charges={
+                    **charged(
+                        (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"),
+                        macs=1,
+                        bias_adds=1,
                     ),
-                ),
+                    **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
+                    **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                },
             ),
         ),
-        limits=(
-            "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
-        ),
-        defects=(
-            Defect(what="fused attention has no handler: it counts nothing"),
-            Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
-            Defect(what="baddbmm counts nothing"),
-            Defect(what="parameters that require no gradient are left out"),
-        ),
-    )
+    ),
+    limits=(
+        "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
+    ),
+    defects=(
+        Defect(what="fused attention has no handler: it counts nothing"),
+        Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
+        Defect(what="baddbmm counts nothing"),
+    ),
 )

@@ -89,6 +89,8 @@ def peer(name: str) -> Peer:
     Raises:
         UsageError: there is none.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"a peer is named by a text, such as 'fvcore', and {name!r:.80} is none")
     for each in PEERS.values():
         if each.name.lower() == name.lower():
             return each

@@ -8,26 +8,21 @@ from resflops.conventions import Convention, View
 from resflops.peers.ops import (
     ADAPTIVE_AVG_POOLS,
     AVG_POOLS,
-    BATCH_NORMS,
     CONVOLUTIONS,
-    INSTANCE_NORMS,
     TRANSPOSED_CONVOLUTIONS,
     charged,
-    dimensions,
     recurrent,
 )
 from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
+from resflops.peers.thop import COUNTED as COUNTED_BY_THOP
 
 __all__ = ["ULTRALYTICS_THOP"]
 
 COUNTED = (
-    *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), *BATCH_NORMS, "SyncBatchNorm", *INSTANCE_NORMS,
-    "LayerNorm", "GroupNorm", "RMSNorm", "PReLU", "Softmax", "LogSoftmax", "Softmin", "Softmax2d",
-    *dimensions("AvgPool{}d"), *dimensions("AdaptiveAvgPool{}d"), "Linear", "NonDynamicallyQuantizableLinear",
-    "Bilinear", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
-    "RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell",
+    *COUNTED_BY_THOP, "GroupNorm", "RMSNorm", "LogSoftmax", "Softmin", "Softmax2d",
+    "NonDynamicallyQuantizableLinear", "Bilinear",
 )  # fmt: skip
-"""The classes that it charges something for, beside MultiheadAttention."""
+"""The classes that it charges something for, beside MultiheadAttention: it is a fork of thop."""
 
 ULTRALYTICS_THOP = register_peer(
     Peer(

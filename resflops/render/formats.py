@@ -58,7 +58,7 @@ def share(part: float, *, digits: int = 1) -> str:
     least = 10**-digits
     if 0 < part * 100 < least / 2:
         return f"<{least:.{digits}f} %"
-    return f"{float(part) * 100:.{digits}f} %"
+    return f"{float(part) * 100:,.{digits}f} %"
 
 
 def measured(value: float, unit: str = "", *, digits: int = 3) -> str:
@@ -162,6 +162,8 @@ def signed_share(part: float) -> str:
 
     >>> signed_share(0.0316), signed_share(-0.5), signed_share(0)
     ('+3.16 %', '−50.00 %', '0.00 %')
+    >>> signed_share(6808.5846)
+    '+680,858.46 %'
     """
     sign = "+" if part > 0 else "−" if part < 0 else ""
     return sign + share(abs(part), digits=2)

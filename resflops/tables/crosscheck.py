@@ -6,8 +6,8 @@ from msgspec import to_builtins
 
 from resflops.conventions import CONVENTIONS
 from resflops.peers import PEERS
-from resflops.reconciliation import CrossCheck, Reconciliation
-from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note
+from resflops.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, for_people_if
 
 __all__ = ["crosscheck_table"]
 
@@ -21,7 +21,7 @@ def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence
         notes: what else to say under it.
     """
     rows = check.rows
-    several: Audience = "all" if len({row.model for row in rows}) > 1 else "programs"
+    several = for_people_if(len({row.model for row in rows}) > 1)
     only = "" if several == "all" else f" on {rows[0].model}"
     return Table(
         title=f"Peers beside the convention macs{only}",
@@ -45,8 +45,8 @@ def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence
 
 
 def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column, ...]:
-    failed: Audience = "all" if any(row.failure for row in rows) else "programs"
-    doubled: Audience = "all" if any(row.per_mac != 1 for row in rows) else "programs"
+    failed = for_people_if(any(row.failure for row in rows))
+    doubled = for_people_if(any(row.per_mac != 1 for row in rows))
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="input", heading="input", kind="shapes", audience="programs"),
@@ -95,8 +95,15 @@ def _by_whom(several: Audience) -> tuple[Column, ...]:
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="peer_convention", heading="convention", repeats=False),
-        Column(key="cause", heading="cause", wraps=True),
     )
+
+
+def _whose(row: Reconciliation, cause: Cause | ParameterCause) -> Row:
+    return {"model": row.model, "peer_convention": row.convention, "cause": cause.name}
+
+
+CAUSE = Column(key="cause", heading="cause", wraps=True)
+AMOUNT = Column(key="amount", heading="counted more", kind="signed")
 
 
 def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
@@ -105,16 +112,15 @@ def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
         title="What makes the difference",
         columns=(
             *_by_whom(several),
-            Column(key="amount", heading="counted more", kind="signed"),
+            CAUSE,
+            AMOUNT,
             Column(key="ops", heading="ops", kind="count", detail=1),
             Column(key="layers", heading="layers", kind="count", detail=1),
             Column(key="where", heading="where", kind="names", wraps=True, detail=2),
         ),
         rows=tuple(
             {
-                "model": row.model,
-                "peer_convention": row.convention,
-                "cause": cause.name,
+                **_whose(row, cause),
                 "amount": cause.amount,
                 "ops": cause.ops,
                 "layers": cause.layers,
@@ -138,14 +144,13 @@ def _parameters(rows: Sequence[Reconciliation], several: Audience) -> Table:
         title="What makes the difference in parameters",
         columns=(
             *_by_whom(several),
-            Column(key="amount", heading="counted more", kind="signed"),
+            CAUSE,
+            AMOUNT,
             Column(key="modules", heading="held by", kind="names", wraps=True, detail=1),
         ),
         rows=tuple(
             {
-                "model": row.model,
-                "peer_convention": row.convention,
-                "cause": cause.name,
+                **_whose(row, cause),
                 "amount": cause.amount,
                 "modules": tuple(name or "the model itself" for name in cause.modules),
             }
@@ -160,19 +165,16 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
         name="places",
         title="Layer by layer",
         columns=(
-            Column(key="model", heading="model", repeats=False, audience=several),
-            Column(key="peer_convention", heading="convention", repeats=False),
+            *_by_whom(several),
             Column(key="layer", heading="layer", empty="(the model itself)"),
             Column(key="op", heading="op"),
             Column(key="calls", heading="calls", kind="count"),
-            Column(key="amount", heading="counted more", kind="signed"),
-            Column(key="cause", heading="cause", wraps=True),
+            AMOUNT,
+            CAUSE,
         ),
         rows=tuple(
             {
-                "model": row.model,
-                "peer_convention": row.convention,
-                "cause": cause.name,
+                **_whose(row, cause),
                 **to_builtins(place),
             }
             for row in rows

@@ -1,5 +1,6 @@
 """One forward pass, recorded."""
 
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
-from resflops.errors import DataDependentError, ResflopsError, TraceError, in_words
+from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, in_words
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.borrowed import borrowed
 from resflops.tracing.failures import needs_values
@@ -21,7 +22,7 @@ from resflops.tracing.twins import on_cpu, with_shapes
 from resflops.tracing.weighing import KnowingWeighingRecorder, WeighingRecorder, check_values
 from resflops.tracing.whole import whole_calls
 
-__all__ = ["trace"]
+__all__ = ["check_module", "trace"]
 
 
 def trace(
@@ -54,11 +55,7 @@ def trace(
         TraceError: the forward pass failed; the message names the layer and the op.
         UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
     """
-    if not isinstance(model, nn.Module):
-        raise TraceError(
-            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
-            "resflops.load makes one of a model's name"
-        )
+    check_module(model)
     modules = Modules(model)
     if modules.lazy:
         modules = Modules(with_shapes(model, inputs, keyword_inputs))
@@ -82,6 +79,19 @@ def trace(
         plain, runnable, inputs, keyword_inputs,
         device=torch.device("cpu"), execution="real", notes=(note, *_zeros_note(inputs, keyword_inputs)),
     )  # fmt: skip
+
+
+def check_module(model: object) -> None:
+    """Refuse what is no module, such as a model's name.
+
+    Raises:
+        TraceError: it is none.
+    """
+    if not isinstance(model, nn.Module):
+        raise TraceError(
+            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
+            "resflops.load makes one of a model's name"
+        )
 
 
 def _traced(
@@ -184,8 +194,23 @@ def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], record
         raise
     # A forward pass may raise anything, and call exit().
     except (Exception, SystemExit) as error:
-        kind = DataDependentError if needs_values(error) else TraceError
-        raise kind(f"{_call(model, args, kwargs)} raised {in_words(error)}") from error
+        if needs_values(error):
+            raise DataDependentError(f"{_call(model, args, kwargs)} raised {in_words(error)}") from error
+        if (args or kwargs) and next(tensors_in((args, kwargs)), None) is None:
+            raise _no_tensor(model, [*args, *kwargs.values()], error) from error
+        raise TraceError(f"{_call(model, args, kwargs)} raised {in_words(error)}") from error
+
+
+def _no_tensor(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
+    """What to say of a shape that was not given as one; a model may take such things, so it was tried."""
+    # Torch goes on with all the arguments that it would take.
+    reason = in_words(error).partition(", but expected one of")[0]
+    sizes = tuple(given[0]) if isinstance(given[0], list) else tuple(given)
+    example = sizes if is_shape(sizes) else (1, 3, 224, 224)
+    return InputError(
+        f"{type(model).__name__} was given {', '.join(reprlib.repr(item) for item in given)}, which is no "
+        f"tensor and no shape, and raised {reason}; a shape is a tuple of ints, as in {example}"
+    )
 
 
 def _call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

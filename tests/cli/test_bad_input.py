@@ -36,6 +36,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("table --models resnet34 --format jsn", "closest: json", id="format"),
         pytest.param("conventions flop", "closest: flops", id="convention-name"),
         pytest.param("layers", "required: MODEL", id="no-model"),
+        pytest.param("table resnet34", "models are given as --models resnet34", id="models-without-option"),
+        pytest.param("table --models vgg19 --convention THOP", "closest: thop;", id="convention-case"),
         pytest.param("layers resnet34 vgg19", "'vgg19' is one argument too many", id="two-models"),
         pytest.param("layers vgg1?", "'vgg1?' stands for 4 models", id="pattern"),
         pytest.param("diff vgg1? vgg19", "and one is wanted here; name one", id="pattern-in-diff"),
@@ -81,6 +83,27 @@ def test_a_too_small_input_names_model_layer_and_its_input(capsys: pytest.Captur
     message = refused(capsys, "layers", "vgg19", "--input", "3x16x16")
     for part in ("vgg19", "1×3×16×16", "features.36", "1×512×1×1", "its usual input is 3x224x224"):
         assert part in message
+
+
+def test_an_ending_that_names_no_format_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "costs.pdf"
+    message = refused(capsys, "table", "--models", "resnet20", "--out", str(file))
+    assert "costs.pdf: its ending names no format; end it in one of .csv, " in message
+    assert not file.exists()
+    assert main(["conventions", "--format", "markdown", "--out", str(file)]) == 0
+    assert main(["conventions", "--out", str(tmp_path / "conventions")]) == 0
+
+
+def test_a_factory_that_gives_no_inputs_is_named_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    nets = tmp_path / "nets.py"
+    nets.write_text("from torch import nn\n\ndef net():\n    return nn.Linear(4, 4)\n", encoding="utf-8")
+    message = refused(capsys, "table", "--models", f"{nets}:net")
+    assert message.startswith(f"resflops: nothing is known of what {nets}:net takes; give the shape")
+    assert message.count("nets.py") == 1
 
 
 def test_an_op_whose_output_is_too_large_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ def test_layers_leaves_out_what_all_shows(capsys: pytest.CaptureFixture[str]) ->
         (".json", "{"),
         (".tex", "% needs"),
         (".txt", "Built"),
-        (".x", "Built"),
+        ("", "Built"),
     ],
 )
 def test_the_ending_of_the_file_says_the_format(

@@ -165,7 +165,8 @@ def test_bad_input_is_told_once_and_the_lock_is_left_alone(
         ),
         ("diff resnet18 net.py", "net.py is no lock file, no saved trace and no saved cost; a model in"),
         ("diff resnet18 none.json", "there is no file none.json"),
-        ("diff --rev HEAD", "is in no git repository"),
+        ("check --out x.docx", "--out x.docx: its ending names no format; end it in one of "),
+        ("diff --rev HEAD", "is in no git repository\n"),
         ("diff --rev main..", "is in no git repository"),
     ],
 )

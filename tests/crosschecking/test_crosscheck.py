@@ -94,6 +94,11 @@ def spoils(model, args, kwargs):
     raise RuntimeError("and then it fails")
 
 
+def test_a_single_peer_may_be_named_without_a_list():
+    (row,) = resflops.crosscheck(resflops.load(LIGHT), usual_input(LIGHT), peers="fvcore").rows
+    assert row.peer == "fvcore"
+
+
 def test_a_peer_that_spoils_its_model_and_fails_harms_nothing(monkeypatch):
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -144,6 +149,9 @@ def test_a_model_called_with_keywords_is_given_to_peers_with_them():
     ("given", "error", "says"),
     [
         ({"peers": ["thp"]}, UsageError, "no peer named 'thp'; closest: thop"),
+        ({"peers": "thp"}, UsageError, "no peer named 'thp'; closest: thop"),
+        ({"peers": [None]}, UsageError, "a peer is named by a text, such as 'fvcore', and None is none"),
+        ({"peers": "thop", "seconds": 0}, UsageError, "give more than 0"),
         ({"peers": ["thop"], "shape": (1, 4, 32, 32)}, TraceError, "conv1"),
     ],
 )
@@ -151,6 +159,12 @@ def test_a_mistake_is_named_before_any_peer_runs(given, error, says):
     shape = given.pop("shape", usual_input(LIGHT))
     with pytest.raises(error, match=says):
         resflops.crosscheck(resflops.load(LIGHT), shape, **given)
+
+
+@pytest.mark.parametrize("ask", [resflops.count, resflops.crosscheck, resflops.benchmark])
+def test_a_name_in_place_of_a_model_is_told(ask):
+    with pytest.raises(TraceError, match="'resnet20' is none; "):
+        ask("resnet20", usual_input(LIGHT))
 
 
 def test_a_crosscheck_is_stored_and_read_without_torch(tmp_path):

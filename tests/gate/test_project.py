@@ -232,6 +232,7 @@ def test_diff_of_two_revisions_blames_the_same_layers(here: Path, capsys: pytest
     ("revisions", "says"),
     [
         ("HEAD", "'HEAD' names one revision, and two are compared"),
+        ("", "--rev '' names no revision; give the two to compare"),
         ("nope..HEAD", "git knows no revision 'nope' here; in a shallow clone fetch it first"),
         ("--output=x..HEAD", "git knows no revision '--output=x' here"),
     ],

@@ -25,6 +25,8 @@ class Touchy(nn.Linear):
                 raise KeyboardInterrupt
             if len(rows) == 3:
                 raise ValueError("never three")
+            if len(rows) == 5:
+                raise SystemExit(5)
         return super().forward(rows)
 
 def touchy():
@@ -151,6 +153,30 @@ def test_a_failure_is_a_row_and_the_rest_goes_on(capsys, touchy) -> None:
     assert (done["error"], done["samples"], done["macs"]) == ("", 4, 32)
 
 
+def test_a_model_that_exits_is_a_row_and_the_rest_goes_on(capsys, touchy) -> None:
+    text = bench(
+        capsys, "--models", touchy(), "--input", "4", "--batch", "5", "2", *BRIEF, "--format", "json"
+    )
+    failed, done = rows_of(text)
+    assert (failed["error"], failed["seconds"]) == ("failed: it called exit(5)", None)
+    assert (done["error"], done["samples"]) == ("", 4)
+
+
+def test_of_a_pattern_a_model_that_does_not_take_the_input_is_a_row(capsys) -> None:
+    arguments = ["--models", "torchvision/r*d_18", "resnet20", "--input", "3x32x32"]
+    rows = {row["model"]: row for row in rows_of(bench(capsys, *arguments, *BRIEF, "--format", "json"))}
+    assert rows.keys() == {"torchvision/r2plus1d_18", "torchvision/r3d_18", "resnet20"}
+    assert rows["resnet20"]["samples"] == 4
+    assert "has 3 sizes, and torchvision/r3d_18 takes 4" in rows["torchvision/r3d_18"]["error"]
+
+
+def test_of_a_pattern_a_model_that_lacks_the_option_is_a_row(capsys) -> None:
+    arguments = ["--models", "*resnet110,shortcut=A", "--input", "3x8x8"]
+    rows = {row["model"]: row for row in rows_of(bench(capsys, *arguments, *BRIEF, "--format", "json"))}
+    assert rows["resnet110,shortcut=A"]["samples"] == 4
+    assert "shortcut" in rows["preact_resnet110,shortcut=A"]["error"]
+
+
 def test_an_interrupt_keeps_what_is_measured_and_resume_goes_on(capsys, touchy, tmp_path) -> None:
     file = tmp_path / "m.json"
     # Per configuration: one run to make it ready, then two of warm-up and two samples a round.
@@ -208,6 +234,8 @@ def test_measurements_of_another_machine_are_not_gone_on_with(capsys, saved, tmp
         ("bench --models resnet20 --device tpu", "device 'tpu' is unknown; there are: cpu, cuda"),
         ("bench --models resnet20 --device cpu --mode cuda-graph", "needs a CUDA device"),
         ("bench --models resnet20 --input 4x3x32x32", "give one input's shape, and the batch as --batch 4"),
+        ("bench --models resnet20 --input 32x32", "has 2 sizes, and resnet20 takes 3"),
+        ("bench --models vgg1[16] --input 4x3x32x32", "none of 2 models can be measured; the first: --input"),
         ("bench --models resnet20 --resume", "--resume goes on with the file of --save"),
         ("bench --models resnet20 --layers --training", "leave out --training"),
         ("bench --models resnet20 --save /nonexistent/m.json", "no folder /nonexistent"),

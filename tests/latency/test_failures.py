@@ -36,6 +36,10 @@ def test_a_message_is_one_line_of_bounded_length():
     assert failure_of(ValueError()).words() == "failed: ValueError"
 
 
+def test_an_exit_is_told_as_one():
+    assert failure_of(SystemExit(3)).words() == "failed: it called exit(3)"
+
+
 def test_a_real_allocation_that_no_machine_can_make():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)

@@ -33,4 +33,5 @@ def test_throttling_makes_the_calmest_series_unstable():
 
 def test_a_verdict_tells_its_figures():
     assert verdict([[1.0] * 10, [1.2] * 10]).words() == "drift +18.2 %; wide interval 18.2 %"
+    assert verdict([[1.2] * 10, [1.0] * 10]).words() == "drift −18.2 %; wide interval 18.2 %"
     assert verdict([[1.0]] * 3).words() == "only 3 samples"

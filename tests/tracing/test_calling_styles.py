@@ -1,5 +1,6 @@
 """The same work is counted however a model is wrapped and however its ops are reached."""
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
 import resflops
-from resflops.errors import TraceError
+from resflops.errors import InputError, TraceError
 
 SHAPE = (1, 3, 8, 8)
 MACS = 8 * 6 * 6 * 27 + 4 * 8 * 36
@@ -165,6 +166,29 @@ def test_a_boolean_mask_is_applied_for_real():
 
     image = torch.cat([torch.ones(3, 4), -torch.ones(5, 4)])
     assert resflops.count(Masked(), image).macs == 3 * 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ([[7, 4]], "given [7, 4], which is no tensor and no shape, and raised TypeError: "),
+        ([[7, 4]], "; a shape is a tuple of ints, as in (7, 4)"),
+        ([7, 4], "given 7, 4, which is no tensor and no shape"),
+        (["7x4"], "given '7x4', which is no tensor and no shape"),
+    ],
+)
+def test_what_was_meant_as_a_shape_is_told_to_be_none(given, says):
+    with pytest.raises(InputError, match=re.escape(says)) as caught:
+        resflops.count(nn.Linear(4, 5), *given)
+    assert "expected one of" not in str(caught.value)
+
+
+def test_a_list_of_sizes_is_given_to_a_model_that_takes_one():
+    class Made(nn.Module):
+        def forward(self, sizes):
+            return torch.ones(sizes) + 1
+
+    assert resflops.trace(Made(), [7, 4]).ops[-1].output_shape == (7, 4)
 
 
 def test_a_model_that_fails_for_real_too_says_where():
