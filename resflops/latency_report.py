@@ -328,8 +328,8 @@ def _on_roof(pairs: Sequence[_Pair]) -> list[str]:
     if not known:
         return []
     return [
-        f"If every op ran at the measured peaks, no slower and no faster, the time ratio would be {_span(known, times)} "
-        "(column ratio by the roof)."
+        "If every op ran at the measured peaks, no slower and no faster, the time ratio would be "
+        f"{_span(known, times)} (column ratio by the roof)."
     ]
 
 
