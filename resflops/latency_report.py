@@ -124,7 +124,9 @@ def _comparison(pairs: Sequence[_Pair]) -> list[str]:
         rendering("markdown").render(_ratios(pairs)),
         "",
         rendering("markdown").render(_sides(pairs)),
-        " ".join(_sentences(pairs)),
+        "What the columns say:",
+        "",
+        *(f"- {said}" for said in _sentences(pairs)),
     ]
 
 
@@ -317,10 +319,10 @@ def _on_memory(pairs: Sequence[_Pair]) -> list[str]:
         ours = [part for batch, part, _ in known if batch == extreme]
         theirs = [part for batch, _, part in known if batch == extreme]
         said.append(
-            f"at batch {extreme} memory bounds {_span(theirs, share)} of {LARGER}'s time by the roof "
+            f"at batch {extreme} memory bounds {_span(theirs, share)} of {LARGER}'s time "
             f"and {_span(ours, share)} of {SMALLER}'s"
         )
-    return [f"By the roofline, {'; '.join(said)} (columns memory-bound)."] if said else []
+    return [f"By the roofline {'; '.join(said)} (columns memory-bound)."] if said else []
 
 
 def _on_roof(pairs: Sequence[_Pair]) -> list[str]:
@@ -340,7 +342,7 @@ def _on_size(pairs: Sequence[_Pair]) -> list[str]:
     ratio_of_sizes = (larger.macs / larger.ops) / (smaller.macs / smaller.ops)
     return [
         f"{SMALLER} spreads its work over {smaller.ops} ops with multiply-accumulates and {LARGER} over "
-        f"{larger.ops}, each {times(ratio_of_sizes)} as large (columns MACs per op)."
+        f"{larger.ops}, on average {times(ratio_of_sizes)} as large (columns MACs per op)."
     ]
 
 
