@@ -1,13 +1,14 @@
 """``resflops report``: the reports rebuilt or checked, or one page to explore models in."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
 from resflops.cli.command import Command, Parser, add_model_input
 from resflops.cli.counting import counted
 from resflops.cli.progress import progress
-from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.conventions import DEFAULT_CONVENTION
 from resflops.errors import UsageError
 from resflops.storage import check_writable, write_text
@@ -70,7 +71,12 @@ def _write_page(given: argparse.Namespace) -> int:
 
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
     write_text(given.html, explorer(costs))
-    return DONE
+    for result in done.results:
+        if not isinstance(result, Entry):
+            sys.stderr.write(f"resflops: {result.model} is not on the page: {result.reason}\n")
+    if done.left:
+        sys.stderr.write(f"resflops: interrupted: {done.left} more models are not on the page\n")
+    return INTERRUPTED if done.left else DONE
 
 
 def _check(given: argparse.Namespace) -> int:
@@ -81,9 +87,13 @@ def _check(given: argparse.Namespace) -> int:
     for difference in found:
         sys.stdout.write(f"{difference.state}: {given.folder / difference.path}\n")
     if found:
+        left_over = any(difference.state == "left over" for difference in found)
+        what = "1 file does" if len(found) == 1 else f"{len(found)} files do"
         sys.stderr.write(
-            f"resflops: {len(found)} files in {given.folder} do not match what they are made from; "
-            "resflops report makes them anew\n"
+            f"resflops: {what} not match what {given.folder} is made from; "
+            f"resflops report --folder {shlex.quote(str(given.folder))} makes them anew"
+            + (", and removes what is left over" if left_over else "")
+            + "\n"
         )
     return CHECK_FAILED if found else DONE
 

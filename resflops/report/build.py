@@ -186,6 +186,8 @@ def _put(path: Path, content: bytes) -> bool:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise FileError(f"could not make the folder {folder}: there is a file of that name") from error
     except OSError as error:
         raise FileError(
             f"could not make the folder {folder}: {error.strerror}; choose another place"

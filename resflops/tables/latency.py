@@ -230,9 +230,9 @@ def _meaning_notes(rows: tuple[Cells, ...]) -> list[Note]:
         )
     if "roof_seconds" in known:
         texts.append(
-            "By the roof: the least time that the ops with multiply-accumulates could take, each moving "
-            "its inputs, weight and output once at the speed of a large copy; roof says what bounds most "
-            "of it."
+            "By the roof: the time of the ops with multiply-accumulates, each computing at that peak or "
+            "moving its inputs, weight and output once at the speed of a large copy, whichever takes "
+            "longer; roof says which it is in most of it. No time is less unless it passed the peak."
         )
     if "peak_bytes" in known:
         texts.append(

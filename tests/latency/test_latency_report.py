@@ -56,6 +56,13 @@ def test_the_papers_comparison_in_macs_and_in_time(workloads):
     assert "unstable" not in text.split("## All measurements")[0]
 
 
+def test_a_peak_that_was_passed_is_said_to_bound_nothing(workloads):
+    passed = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
+    assert "Under 1 of 1 settings one of the two networks passed it" in passed
+    below = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.6, 0.6)))
+    assert "passed it" not in below
+
+
 def test_energy_is_compared_where_it_was_measured(workloads):
     energies = {"resnet34": 10.0, "vgg19": 25.0}
     rows = [

@@ -200,9 +200,32 @@ def test_the_command_checks_and_rebuilds(reports, capsys):
     assert main(["report", "--folder", str(reports), "--check"]) == 1
     out, err = capsys.readouterr()
     assert out == f"changed: {reports / 'README.md'}\n"
-    assert "1 files" in err
+    assert "1 file does not match" in err
+    assert f"resflops report --folder {reports} makes them anew\n" in err
     assert main(["report", "--folder", str(reports)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(reports / "README.md"), str(reports / MANIFEST)]
+
+
+def test_a_check_tells_that_a_page_whose_data_are_gone_would_be_removed(reports, capsys):
+    (reports / "data").mkdir()
+    data = reports / "data" / "measured-1.json"
+    data.write_text("1 s\n")
+    rebuild(reports)
+    data.unlink()
+    assert main(["report", "--folder", str(reports), "--check"]) == 1
+    out, err = capsys.readouterr()
+    assert f"left over: {reports / 'measured.md'}\n" in out
+    assert "removes what is left over" in err
+    assert (reports / "measured.md").exists()
+
+
+def test_what_a_pattern_named_and_the_page_lacks_is_told(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    # Five poolings need an image of 32×32 or larger.
+    assert main(["report", "--html", str(page), "resnet20", "vgg1?", "--input", "3x8x8"]) == 0
+    err = capsys.readouterr().err
+    assert "vgg19 is not on the page: " in err
+    assert '"resnet20"' in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +238,7 @@ def test_the_command_checks_and_rebuilds(reports, capsys):
         (["--html", "nowhere/page.html", "resnet34"], "create it first"),
         (["--check", "--convention", "flops"], "belong to --html"),
         (["--check", "--folder", "nowhere"], "there are no reports in nowhere"),
-        (["--folder", "pyproject.toml"], "could not make the folder"),
+        (["--folder", "pyproject.toml"], "there is a file of that name"),
     ],
 )
 def test_bad_arguments_are_answered_in_one_line(arguments, said, tmp_path, monkeypatch, capsys):

@@ -252,6 +252,30 @@ def test_the_page_is_dark_where_the_reader_is(opened, named, browser):
     assert grounds == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
 
 
+def test_a_narrow_screen_never_scrolls_sideways(opened, named):
+    page = opened(named)
+    narrow = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
+    try:
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 400
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_longest_heading_is_read_whole(opened, named):
+    page = opened(named)
+    choose(page, "convention", max(CONVENTIONS, key=len))
+    wait(
+        page,
+        "const inner = document.getElementById('by-total').getBoundingClientRect();"
+        "const outer = document.querySelector('[role=columnheader][tabulator-field=total]')"
+        ".getBoundingClientRect();"
+        "const words = document.getElementById('by-total');"
+        "return inner.bottom <= outer.bottom && inner.right <= outer.right"
+        " && words.scrollWidth <= words.clientWidth",
+    )
+
+
 def test_a_figure_beyond_a_javascript_number_keeps_its_digits(opened):
     with torch.device("meta"):
         model = nn.Linear(10**6 + 3, 10**6 + 1)

@@ -5,6 +5,7 @@ from itertools import combinations
 import matplotlib as mpl
 import pytest
 from matplotlib.text import Text
+from msgspec.structs import replace
 
 import resflops
 from resflops.report.picture import Picture
@@ -87,6 +88,17 @@ DRAWN = {
     "roofline": (roofline, lambda cost: some_roofline()),
     "ratios": (ratios, lambda cost: some_ratios()),
 }
+
+
+def test_marks_above_the_roof_are_in_view_and_explained():
+    calm = some_roofline()
+    (roof,) = calm.roofs
+    passed = replace(roof.spots[-1], flops_per_second=10 * roof.peak)
+    figure = roofline.draw(replace(calm, roofs=(replace(roof, spots=(*roof.spots, passed)),)), LIGHT)
+    assert figure.axes[0].get_ylim()[1] > passed.flops_per_second
+    said = "above the line: faster than the matrix product"
+    assert said in [text for text, _ in shown_texts(figure)]
+    assert said not in [text for text, _ in shown_texts(roofline.draw(calm, LIGHT))]
 
 
 @pytest.fixture(params=DRAWN)

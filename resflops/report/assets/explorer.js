@@ -391,7 +391,8 @@
     const rows = rowsOf(model);
     if (table) {
       if (heading) heading.textContent = convention().heading;
-      table.replaceData(rows).then(() => { named(rows.length); filter(); });
+      // A longer heading needs a wider column, which only a full redraw makes.
+      table.replaceData(rows).then(() => { table.redraw(true); named(rows.length); filter(); });
       return;
     }
     table = new Tabulator("#layers", {

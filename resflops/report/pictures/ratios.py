@@ -26,7 +26,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     stable: bool = True
     """Whether both times can be trusted."""
     roof: float | None = None
-    """The same ratio if every op ran as fast as the measured peaks allow."""
+    """The same ratio if every op ran at the measured peaks."""
 
 
 class Ratios(Struct, frozen=True, kw_only=True):

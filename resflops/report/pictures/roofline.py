@@ -4,6 +4,7 @@ from math import log10
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from msgspec import Struct
 
 from resflops.render.formats import rounded
@@ -25,7 +26,7 @@ class Spot(Struct, frozen=True, kw_only=True):
 
 
 class Roof(Struct, frozen=True, kw_only=True):
-    """What was measured in one dtype, and what nothing beats in it."""
+    """What was measured in one dtype, and the peaks beside it, which a better kernel may pass."""
 
     dtype: str
     peak: float
@@ -33,6 +34,15 @@ class Roof(Struct, frozen=True, kw_only=True):
     bandwidth: float
     """Bytes per second of a large copy."""
     spots: tuple[Spot, ...]
+
+    @property
+    def above(self) -> tuple[Spot, ...]:
+        """What passed the peaks."""
+        return tuple(
+            spot
+            for spot in self.spots
+            if spot.flops_per_second > min(self.peak, spot.intensity * self.bandwidth)
+        )
 
 
 class Roofline(Struct, frozen=True, kw_only=True):
@@ -43,9 +53,9 @@ class Roofline(Struct, frozen=True, kw_only=True):
 
 
 def draw(data: Roofline, theme: Theme) -> Figure:
-    """A panel for each dtype, with what was reached below the two roofs."""
+    """A panel for each dtype, with what was reached beside the two roofs."""
     with drawing(theme, height=0.6 + 3.4 * len(data.roofs)) as figure:
-        figure.suptitle(f"Reached and reachable on {label(data.device)}")
+        figure.suptitle(f"Speed reached beside the measured peaks, {label(data.device)}")
         panels = figure.subplots(len(data.roofs), 1, squeeze=False)[:, 0]
         for panel, roof in zip(panels, data.roofs, strict=True):
             bare(panel, grid="both")
@@ -54,11 +64,15 @@ def draw(data: Roofline, theme: Theme) -> Figure:
             _roof(panel, roof, theme)
             _spots(panel, roof, theme)
             counts(panel.xaxis)
+            # Seldom are two powers of ten in view.
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             counts(panel.yaxis)
             panel.set_title(
-                f"{roof.dtype}: {rounded(round(roof.peak))}FLOPs/s in a matrix product, "
+                f"{roof.dtype}, contiguous: {rounded(round(roof.peak))}FLOP/s in a matrix product, "
                 f"{rounded(round(roof.bandwidth))}B/s in a copy"
             )
+            if roof.above:
+                _told(panel, "above the line: faster than the matrix product", theme)
             panel.set_ylabel("FLOPs per second\n(2 per MAC)")
         panels[-1].set_xlabel("arithmetic intensity, FLOPs (2 per MAC) per byte moved at least")
         return figure
@@ -72,8 +86,17 @@ def _roof(panel: Axes, roof: Roof, theme: Theme) -> None:
         [left, ridge, right], [left * roof.bandwidth, roof.peak, roof.peak], color=theme.ink, linewidth=1.5
     )
     lowest = min([roof.peak, *(spot.flops_per_second for spot in roof.spots)])
-    panel.set_ylim(10 ** (log10(lowest) - 0.4), 10 ** (log10(roof.peak) + 0.4))
+    highest = max([roof.peak, *(spot.flops_per_second for spot in roof.spots)])
+    panel.set_ylim(10 ** (log10(lowest) - 0.4), 10 ** (log10(highest) + 0.3))
     panel.set_xlim(left, right)
+
+
+def _told(panel: Axes, text: str, theme: Theme) -> None:
+    """A word in the corner that no roof reaches."""
+    panel.text(
+        0.02, 0.96, text, transform=panel.transAxes, va="top", fontsize=8, color=theme.muted,
+        bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 2},
+    )  # fmt: skip
 
 
 def _spots(panel: Axes, roof: Roof, theme: Theme) -> None:
