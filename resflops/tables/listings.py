@@ -102,8 +102,7 @@ def convention_table(using: Convention) -> Table:
         title=f"Convention {using.name}",
         convention=using.name,
         intro=(
-            Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
-            Note(text="source: {source}", figures={"source": Figure("text", using.source)}),
+            *_said_of(using),
             *([] if varies else [Note(text="prices: {price}", figures={"price": price})]),
         ),
         facts={
@@ -131,15 +130,20 @@ def convention_table(using: Convention) -> Table:
     )
 
 
+def _said_of(using: Convention) -> tuple[Note, ...]:
+    """What a convention says of itself."""
+    return (
+        Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
+        Note(text="source: {source}", figures={"source": Figure("text", using.source)}),
+    )
+
+
 def _peer_convention_table(using: Convention) -> Table:
     """The same of another counter's convention: what it looks at, and what it charges there."""
     return Table(
         title=f"Convention {using.name}",
         convention=using.name,
-        intro=(
-            Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
-            Note(text="source: {source}", figures={"source": Figure("text", using.source)}),
-        ),
+        intro=_said_of(using),
         facts={
             "name": using.name,
             "counts": using.counts,

@@ -48,6 +48,7 @@ from resflops.tracing.functions import (
 from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import META, on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, Modules
+from resflops.tracing.stack import CallingLayer
 
 __all__ = ["Recorder"]
 
@@ -70,7 +71,7 @@ class Recorder(TorchFunctionMode):
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}
         self._whole = WHOLE if described else {}
-        self._paths = modules.paths
+        self._calling_layer = CallingLayer(modules.paths).of
         # Tensor id -> index of the op that made it. An id means the same tensor as long as
         # the tensor lives: meta tensors are kept, real ones take their entry with them.
         self._made = modules.origins.copy()
@@ -80,9 +81,6 @@ class Recorder(TorchFunctionMode):
         self.blanks = Blanks()
         self._kept: list[Tensor] = []
         self._watched: list[ReferenceType[Tensor]] = []
-        # Code object id -> whether its first argument is called self. Asking the code
-        # object itself builds a tuple of all its names each time.
-        self._is_method: dict[int, bool] = {}
         # Real tensors that the model holds, and their meta doubles.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
         # The layer of the function that is running through the dispatcher; None between functions.
@@ -365,26 +363,6 @@ class Recorder(TorchFunctionMode):
             slots.pop(key, None)
 
         return forget
-
-    def _calling_layer(self, frame: FrameType | None) -> str:
-        """Path of the innermost module whose code is on the stack.
-
-        The stack tells it without a hook on the user's modules, and without seeing
-        other threads.
-        """
-        is_method, paths = self._is_method, self._paths
-        while frame is not None:
-            code = frame.f_code
-            method = is_method.get(id(code))
-            if method is None:
-                method = code.co_argcount > 0 and code.co_varnames[0] == "self"
-                is_method[id(code)] = method
-            if method:
-                path = paths.get(id(frame.f_locals.get("self")))
-                if path is not None:
-                    return path
-            frame = frame.f_back
-        return ""
 
 
 def _unless_main(slots: list[int]) -> tuple[int, ...]:
