@@ -95,9 +95,10 @@ def latency_report(measurements: Measurements) -> str:
 def _provenance(measurements: Measurements) -> list[str]:
     commands = dict.fromkeys(run.command for run in measurements.runs)
     effort = measurements.effort
+    turns = "all configurations" if len(commands) == 1 else "what each command had still to measure"
     return [
-        f"Measured on {measurements.environment.device} in {effort.rounds} rounds, in which all "
-        f"configurations took turns; {effort.warm_up:g} s of warm-up and {effort.seconds:g} s of samples in "
+        f"Measured on {measurements.environment.device} in {effort.rounds} rounds, in which {turns} "
+        f"took turns; {effort.warm_up:g} s of warm-up and {effort.seconds:g} s of samples in "
         f"each, and {effort.least} samples at least. Rebuilt from the stored samples, which were recorded by",
         "",
         "```sh",

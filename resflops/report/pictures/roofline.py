@@ -14,6 +14,8 @@ from resflops.report.style import Theme, bare, drawing
 
 __all__ = ["Roof", "Roofline", "Spot", "draw"]
 
+MARKS = "os^Dvp"
+
 
 class Spot(Struct, frozen=True, kw_only=True):
     """One measurement."""
@@ -110,7 +112,8 @@ def _spots(panel: Axes, roof: Roof, theme: Theme) -> None:
         (lines[model],) = panel.plot(
             [spot.intensity for spot in spots],
             [spot.flops_per_second for spot in spots],
-            marker="os^Dvp"[number % 6],
+            # A second round through the colours has other marks, so that no two models look alike.
+            marker=MARKS[(number + number // len(theme.series)) % len(MARKS)],
             color=theme.series[number % len(theme.series)],
             linewidth=1,
             markersize=4.5,
