@@ -77,18 +77,25 @@ class Convention(Struct, frozen=True, kw_only=True):
 
 CONVENTIONS: dict[str, Convention] = {}
 
+_UNLISTED: dict[str, Convention] = {}
+"""Found by their names and not offered: how earlier versions of other counters count."""
+
 DEFAULT_CONVENTION = "macs"
 
 
-def register_convention(new: Convention) -> Convention:
+def register_convention(new: Convention, *, listed: bool = True) -> Convention:
     """Make a convention known by its name.
+
+    Args:
+        new: the convention.
+        listed: whether it is offered beside the others; one that is not is still found by its name.
 
     Raises:
         DuplicateError: the name is taken.
     """
-    if new.name in CONVENTIONS:
+    if new.name in CONVENTIONS or new.name in _UNLISTED:
         raise DuplicateError(f"a convention named {new.name!r} exists already; choose another name")
-    CONVENTIONS[new.name] = new
+    (CONVENTIONS if listed else _UNLISTED)[new.name] = new
     return new
 
 
@@ -102,13 +109,13 @@ def convention(name: str) -> Convention:
         raise UnknownConventionError(
             f"a convention is named by a text, such as 'macs', and {name!r:.80} is none"
         )
-    try:
-        return CONVENTIONS[name]
-    except KeyError:
+    found = CONVENTIONS.get(name) or _UNLISTED.get(name)
+    if found is None:
         raise UnknownConventionError(
-            f"no convention named {name!r}{near(name, CONVENTIONS)}; "
+            f"no convention named {name!r}{near(name, [*CONVENTIONS, *_UNLISTED])}; "
             f"there are: {', '.join(CONVENTIONS)} (resflops conventions explains them)"
-        ) from None
+        )
+    return found
 
 
 class Charge(Struct, frozen=True):

@@ -153,6 +153,48 @@ def attention_queries(record: OpRecord, work: Work, module: ModuleRecord | None)
     return prod(record.input_shapes[0][:-1])
 
 
+@quantity("MAC of attention that torch 2.14 splits into matrix products on the CPU", stands_for="macs")
+def unfused_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """MACs of attention, none where torch 2.14 has one fused kernel for it on the CPU."""
+    del module
+    return 0 if _is_fused(record, batched=(3, 4), grouped=True) else work.macs
+
+
+@quantity("MAC of attention that torch 2.9 splits into matrix products on the CPU", stands_for="macs")
+def unfused_macs_2_9(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """MACs of attention, none where torch 2.9 to 2.13 have one fused kernel for it on the CPU."""
+    del module
+    return 0 if _is_fused(record, batched=(4,), grouped=True) else work.macs
+
+
+@quantity("MAC of attention that torch 2.6 splits into matrix products on the CPU", stands_for="macs")
+def unfused_macs_2_6(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """MACs of attention, none where torch 2.6 to 2.8 have one fused kernel for it on the CPU."""
+    del module
+    return 0 if _is_fused(record, batched=(4,), grouped=False) else work.macs
+
+
+def _is_fused(record: OpRecord, *, batched: tuple[int, ...], grouped: bool) -> bool:
+    """Whether torch's fused kernel for the CPU takes an attention.
+
+    By ``use_flash_attention_cpp`` of ``aten/src/ATen/native/transformers/sdp_utils_cpp.cpp``. Two of
+    its conditions a trace does not tell: whether the mask wants a gradient, and the strides.
+
+    Args:
+        record: the attention.
+        batched: how many dimensions the query may have.
+        grouped: whether several queries may share a key and value by ``enable_gqa``.
+    """
+    query, key, value = record.input_shapes[:3]
+    if len(query) not in batched or not query[-1] == key[-1] == value[-1]:
+        return False
+    if record.attributes.get("dropout") or record.attributes.get("mask_dims") not in (None, 0, 2, 4):
+        return False
+    if record.attributes.get("grouped"):
+        return grouped and query[0] == key[0] == value[0]
+    return query[:-2] == key[:-2] == value[:-2]
+
+
 @quantity("input element with the channels that pad it")
 def padded_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of what a local response normalisation pools: its input, padded by neighbours."""

@@ -13,7 +13,7 @@ from resflops.crosschecking.adapters import ADAPTERS, Said
 from resflops.crosschecking.process import Failure, run_apart
 from resflops.errors import TraceError, UsageError
 from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
-from resflops.peers.installed import installed_version
+from resflops.peers.installed import figures_here, installed_version
 from resflops.reconciliation import Reconciliation, reconciled
 from resflops.records import Trace
 from resflops.tracing import check_module, trace
@@ -109,16 +109,17 @@ def _reconciled_by(
     if isinstance(outcome, Failure):
         yield from _failed(traced, each, version=version, reason=outcome.reason)
         return
-    for using in each.conventions:
+    for figure, using in figures_here(each):
+        main = figure == each.convention.name
         yield reconciled(
             traced,
             each,
             using,
             version=version,
-            figure=outcome.figures[using.name],
-            apart=outcome.apart if using is each.convention else {},
+            figure=outcome.figures[figure],
+            apart=outcome.apart if main else {},
             # Said once: with the main figure.
-            peer_params=outcome.params if using is each.convention else None,
+            peer_params=outcome.params if main else None,
         )
 
 
@@ -127,7 +128,7 @@ def _failed(traced: Trace, each: Peer, *, version: str, reason: str) -> Iterator
         model=traced.model,
         inputs=tuple(given.shape for given in traced.inputs),
         peer=each.name,
-        convention=each.convention.name,
+        convention=next(figures_here(each))[1].name,
         version=version,
         verified=each.verified_with(version),
         failure=reason,

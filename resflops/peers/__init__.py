@@ -2,7 +2,8 @@
 
 One module a peer. It states what the peer charges for which ops, what it looks at and so
 does not see, which parameters it counts, its known defects, and the versions that all this
-has been verified with. ``resflops.crosscheck`` runs the peers and holds them to it.
+has been verified with. Where a peer counts differently from one version to the next, each way is
+an edition. ``resflops.crosscheck`` runs the peers and holds them to it.
 """
 
 from resflops.conventions import CONVENTIONS
@@ -17,7 +18,17 @@ from resflops.peers import (  # noqa: F401 - registers the peers
     torchprofile,
     ultralytics_thop,
 )
-from resflops.peers.registry import PEERS, TIME_LIMIT, CountsParameters, Defect, Peer, peer, register_peer
+from resflops.peers.registry import (
+    PEERS,
+    TIME_LIMIT,
+    CountsParameters,
+    Defect,
+    Edition,
+    Peer,
+    Verification,
+    peer,
+    register_peer,
+)
 
 __all__ = [
     "CONVENTIONS",
@@ -25,7 +36,9 @@ __all__ = [
     "TIME_LIMIT",
     "CountsParameters",
     "Defect",
+    "Edition",
     "Peer",
+    "Verification",
     "peer",
     "register_peer",
 ]

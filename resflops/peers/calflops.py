@@ -4,8 +4,7 @@ Read in ``calflops/pytorch_ops.py``.
 """
 
 from resflops.conventions import Convention, View
-from resflops.peers.ops import TRANSPOSED_CONVOLUTIONS, charged
-from resflops.peers.patched import FLOPS, MACS
+from resflops.peers.patched import FLOPS, MACS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
 from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
 
 __all__ = ["CALFLOPS"]
@@ -16,7 +15,7 @@ CALFLOPS = register_peer(
     Peer(
         name="calflops",
         distribution="calflops",
-        versions=("0.3.2",),
+        versions=("0.3.1", "0.3.2"),
         repository="MrYxJ/calculate-flops.pytorch",
         counts_parameters=CountsParameters(which="trainable"),
         conventions=(
@@ -24,11 +23,7 @@ CALFLOPS = register_peer(
                 name="calflops",
                 counts="multiply-accumulates of convolutions and matrix products; fused attention not",
                 source="calflops.calculate_flops(model), the second of its figures: MACs",
-                views=(
-                    View(
-                        sees=SEES, charges={**MACS, **charged(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=1)}
-                    ),
-                ),
+                views=(View(sees=SEES, charges={**MACS, **TRANSPOSED_MACS}),),
             ),
             Convention(
                 name="calflops-flops",
@@ -45,7 +40,7 @@ CALFLOPS = register_peer(
                         sees=SEES,
                         charges={
                             **FLOPS,
-                            **charged(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=2, shrunk_bias_adds=1),
+                            **TRANSPOSED_FLOPS,
                             "interpolate": {"input_elements": 1},
                         },
                     ),

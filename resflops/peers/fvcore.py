@@ -14,7 +14,7 @@ FVCORE = register_peer(
     Peer(
         name="fvcore",
         distribution="fvcore",
-        versions=("0.1.5.post20221221",),
+        versions=("0.1.5.post20220512", "0.1.5.post20221221"),
         repository="facebookresearch/fvcore",
         counts_parameters=CountsParameters(which="all"),
         conventions=(

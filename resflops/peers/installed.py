@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+from resflops.conventions import Convention
 from resflops.peers.registry import Peer
 
-__all__ = ["installed_version"]
+__all__ = ["figures_here", "installed_version"]
 
 SHARED_IMPORT = {"thop": "thop", "ultralytics-thop": "thop"}
 """Distributions that install a package of the same name: of two, only the last one is there."""
@@ -27,6 +29,15 @@ def installed_version(peer: Peer) -> str | None:
         return None
     # One spelling for 0.1.1-2209072238 and 0.1.1.post2209072238, as pip has it.
     return str(Version(found.version))
+
+
+def figures_here(peer: Peer) -> Iterator[tuple[str, Convention]]:
+    """The name of each figure that a peer gives, and the convention that explains it as it is installed."""
+    try:
+        version = metadata.version(peer.decided_by or peer.distribution)
+    except metadata.PackageNotFoundError:
+        version = ""
+    yield from zip((each.name for each in peer.conventions), peer.conventions_of(version), strict=True)
 
 
 def _is_what_is_imported(found: metadata.Distribution, package: str) -> bool:

@@ -7,9 +7,15 @@ and matrix products alone, and FLOPs, which add an estimate of nearly everything
 from resflops.conventions import Prices
 from resflops.peers.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charged, recurrent
 
-__all__ = ["FLOPS", "LOCAL_RESPONSE", "MACS"]
+__all__ = ["FLOPS", "LOCAL_RESPONSE", "MACS", "TRANSPOSED_FLOPS", "TRANSPOSED_MACS"]
 
 PRODUCTS = ("linear", "matmul", "addmm", "baddbmm")
+
+TRANSPOSED_MACS: dict[str, Prices] = charged(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=1)
+TRANSPOSED_FLOPS: dict[str, Prices] = charged(
+    TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=2, shrunk_bias_adds=1
+)
+"""Transposed convolutions divided by their groups once too often, which DeepSpeed mended in 0.19.7."""
 
 MACS: dict[str, Prices] = charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRODUCTS), macs=1)
 

@@ -5,6 +5,8 @@ backend, the default, adds up what its hooks see and what its patched functions 
 module whose forward calls a patched function is charged twice.
 """
 
+from msgspec.structs import replace
+
 from resflops.conventions import Convention, View
 from resflops.peers.ops import (
     BATCH_NORMS,
@@ -18,7 +20,7 @@ from resflops.peers.ops import (
     recurrent,
 )
 from resflops.peers.patched import LOCAL_RESPONSE
-from resflops.peers.registry import CountsParameters, Defect, Peer, register_peer
+from resflops.peers.registry import CountsParameters, Defect, Edition, Peer, register_peer
 
 __all__ = ["PTFLOPS", "PTFLOPS_ATEN"]
 
@@ -87,13 +89,25 @@ _FUNCTIONS = View(
 )
 
 
-def _backend(using: Convention, *, limits: tuple[str, ...], defects: tuple[Defect, ...]) -> Peer:
+def _backend(
+    using: Convention,
+    *,
+    versions: tuple[str, ...],
+    since: str,
+    editions: tuple[Edition, ...],
+    decided_by: str = "",
+    limits: tuple[str, ...],
+    defects: tuple[Defect, ...],
+) -> Peer:
     """One of the two: a peer of its own, named as its convention is."""
     return register_peer(
         Peer(
             name=using.name,
             distribution="ptflops",
-            versions=("0.7.5",),
+            versions=versions,
+            since=since,
+            editions=editions,
+            decided_by=decided_by,
             repository="sovrasov/flops-counter.pytorch",
             counts_parameters=CountsParameters(which="trainable"),
             conventions=(using,),
@@ -103,17 +117,37 @@ def _backend(using: Convention, *, limits: tuple[str, ...], defects: tuple[Defec
     )
 
 
-PTFLOPS = _backend(
-    Convention(
-        name="ptflops",
+def _by_hooks(name: str, modules: View) -> Convention:
+    """How a version of the pytorch backend counts, by what its hooks on modules charge."""
+    return Convention(
+        name=name,
         counts=(
-            "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the "
-            "elements of "
+            "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the elements of "
             "activations and the inputs of pools, both twice where they are modules; attention in "
             "MultiheadAttention alone"
         ),
         source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
-        views=(_BY_MODULES, _ATTENTION, _AGAIN, _FUNCTIONS),
+        views=(modules, _ATTENTION, _AGAIN, _FUNCTIONS),
+    )
+
+
+_BY_OUTPUTS = charged(TRANSPOSED_CONVOLUTIONS, output_taps=1, bias_adds=1)
+"""Transposed convolutions as if each output element read a whole kernel."""
+
+PTFLOPS = _backend(
+    _by_hooks("ptflops", _BY_MODULES),
+    versions=("0.7.5",),
+    since="0.7.5",
+    editions=(
+        Edition(
+            since="0.7.3",
+            versions=("0.7.3", "0.7.4"),
+            conventions=(
+                _by_hooks(
+                    "ptflops-0.7.3", replace(_BY_MODULES, charges={**_BY_MODULES.charges, **_BY_OUTPUTS})
+                ),
+            ),
+        ),
     ),
     limits=(
         "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
@@ -133,12 +167,15 @@ PTFLOPS = _backend(
         Defect(what="a class derived from one that it knows counts nothing"),
         Defect(what="where timm is installed, a hook for its Attention hides the linear layers in it"),
         Defect(what="the operator @ counts nothing, unlike torch.matmul"),
+        Defect(what="before 0.7.5, a transposed convolution was charged by its output"),
     ),
 )
 
-PTFLOPS_ATEN = _backend(
-    Convention(
-        name="ptflops-aten",
+
+def _by_dispatch(name: str, attention: str) -> Convention:
+    """How the aten backend counts, by the quantity that says which attention torch splits up."""
+    return Convention(
+        name=name,
         counts="multiply-accumulates and the biases of convolutions and linear layers; nothing else",
         source='ptflops.get_model_complexity_info(model, shape, backend="aten")',
         views=(
@@ -152,15 +189,37 @@ PTFLOPS_ATEN = _backend(
                     ),
                     **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
                     **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                    "scaled_dot_product_attention": {attention: 1},
                 },
             ),
+        ),
+    )
+
+
+PTFLOPS_ATEN = _backend(
+    _by_dispatch("ptflops-aten", "unfused_macs"),
+    versions=("0.7.3", "0.7.4", "0.7.5"),
+    decided_by="torch",
+    since="2.14",
+    editions=(
+        Edition(
+            since="2.6",
+            versions=("2.6.0", "2.8.0"),
+            conventions=(_by_dispatch("ptflops-aten-torch-2.6", "unfused_macs_2_6"),),
+        ),
+        Edition(
+            since="2.9",
+            versions=("2.9.1", "2.10.0", "2.12.1", "2.13.0"),
+            conventions=(_by_dispatch("ptflops-aten-torch-2.9", "unfused_macs_2_9"),),
         ),
     ),
     limits=(
         "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
     ),
     defects=(
-        Defect(what="fused attention has no handler: it counts nothing"),
+        Defect(
+            what="fused attention counts nothing; where torch does not fuse it, it counts as matrix products"
+        ),
         Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
         Defect(what="baddbmm counts nothing"),
     ),

@@ -31,7 +31,7 @@ THOP = register_peer(
     Peer(
         name="thop",
         distribution="thop",
-        versions=("0.1.1.post2209072238",),
+        versions=("0.1.1.post2207130030", "0.1.1.post2209072238"),
         repository="Lyken17/pytorch-OpCounter",
         counts_parameters=CountsParameters(which="modules", modules=COUNTED, tied_each_time=True),
         conventions=(

@@ -15,7 +15,7 @@ TORCHINFO = register_peer(
     Peer(
         name="torchinfo",
         distribution="torchinfo",
-        versions=("1.8.0",),
+        versions=("1.7.2", "1.8.0"),
         repository="TylerYep/torchinfo",
         counts_parameters=CountsParameters(which="all", tied_each_time=True),
         conventions=(

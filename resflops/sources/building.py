@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from resflops.call_through import call_through
 from resflops.errors import InputError, ModelError, ResflopsError, in_words
 from resflops.generators import same_generators
 from resflops.records import Shape
@@ -167,12 +168,12 @@ class _WithoutValues(TorchFunctionMode):
         if func in self._ALLOCATING:
             kwargs = {**kwargs, "device": META}
         try:
-            return func(*args, **kwargs)
+            return call_through(func, args, kwargs)
         except RuntimeError:
             if not _mixed(func, (args, kwargs)):
                 raise
             args, kwargs = tree_map_only(Tensor, _double, (args, kwargs))
-            return func(*args, **kwargs)
+            return call_through(func, args, kwargs)
 
 
 def _mixed(func: Callable[..., Any], arguments: object) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import to_builtins
 
-from resflops.conventions import CONVENTIONS
+from resflops.conventions import convention
 from resflops.peers import PEERS
 from resflops.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, for_people_if
@@ -185,7 +185,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
 
 
 def _convention_notes(rows: Sequence[Reconciliation]) -> list[Note]:
-    return [convention_note(CONVENTIONS[name]) for name in dict.fromkeys(row.convention for row in rows)]
+    return [convention_note(convention(name)) for name in dict.fromkeys(row.convention for row in rows)]
 
 
 def _remainder_notes(rows: Sequence[Reconciliation]) -> list[Note]:
@@ -215,17 +215,26 @@ def _remainder_notes(rows: Sequence[Reconciliation]) -> list[Note]:
 
 def _unverified_notes(rows: Sequence[Reconciliation]) -> list[Note]:
     found = dict.fromkeys((row.peer, row.version) for row in rows if row.version and not row.verified)
-    return [
-        Note(
-            text="{peer} {version} is unverified: its convention was verified with {versions}.",
-            figures={
-                "peer": Figure("text", name),
-                "version": Figure("text", version),
-                "versions": Figure("names", PEERS[name].versions),
-            },
-        )
-        for name, version in found
-    ]
+    return [_unverified_note(name, version) for name, version in found]
+
+
+def _unverified_note(name: str, version: str) -> Note:
+    peer = PEERS[name]
+    said = {
+        "newer": "is newer than those its convention was verified with",
+        "older": "is older than those its convention was verified with",
+        "unknown": "is not a version that can be compared with those its convention was verified with",
+        # A file may have been written before the version was verified.
+        "verified": "was not verified when this was measured; now its convention is verified with",
+    }[peer.verification(version)]
+    return Note(
+        text=f"{{peer}} {{version}} {said}: {{versions}}.",
+        figures={
+            "peer": Figure("text", name),
+            "version": Figure("text", version),
+            "versions": Figure("names", peer.verified_versions),
+        },
+    )
 
 
 def _uncounted_notes(rows: Sequence[Reconciliation]) -> list[Note]:

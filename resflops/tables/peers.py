@@ -15,7 +15,8 @@ def peers_table() -> Table:
             Column(key="peer", heading="peer"),
             Column(key="distribution", heading="package", audience="programs"),
             Column(key="installed", heading="installed", empty="not installed"),
-            Column(key="verified_versions", heading="verified with", kind="names"),
+            Column(key="verification", heading="which is", empty="–"),
+            Column(key="verified_versions", heading="verified with", kind="names", wraps=True),
             Column(key="verified", audience="programs"),
             Column(key="conventions", heading="conventions", kind="names", wraps=True, detail=1),
             Column(key="counts", heading="counts", wraps=True, detail=2),
@@ -29,6 +30,34 @@ def peers_table() -> Table:
             ),
         ),
         below=(
+            Table(
+                name="editions",
+                title="Versions that count in another way",
+                columns=(
+                    Column(key="peer", heading="peer", repeats=False),
+                    Column(key="since", heading="from"),
+                    Column(key="decided_by", heading="of", detail=2),
+                    Column(key="verified_versions", heading="verified with", kind="names"),
+                    Column(key="conventions", heading="conventions", kind="names", wraps=True, detail=1),
+                ),
+                rows=tuple(
+                    {
+                        "peer": each.name,
+                        "since": edition.since,
+                        "decided_by": each.decided_by or each.distribution,
+                        "verified_versions": edition.versions,
+                        "conventions": tuple(using.name for using in edition.conventions),
+                    }
+                    for each in PEERS.values()
+                    for edition in each.editions
+                ),
+                notes=(
+                    Note(
+                        text="crosscheck takes the convention of the version that is installed; "
+                        "--convention takes any by its name."
+                    ),
+                ),
+            ),
             Table(
                 name="defects",
                 title="Known defects",
@@ -53,7 +82,8 @@ def _row(each: Peer) -> Row:
         "peer": each.name,
         "distribution": each.distribution,
         "installed": version or "",
-        "verified_versions": each.versions,
+        "verified_versions": each.verified_versions,
+        "verification": "" if version is None else each.verification(version),
         "verified": version is not None and each.verified_with(version),
         "conventions": tuple(using.name for using in each.conventions),
         "counts": each.convention.counts,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from resflops.call_through import call_through
 from resflops.records import Attribute
 from resflops.tracing.meta import META, tensors_in
 
@@ -72,7 +73,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kwargs = {**kwargs, "device": META}
         if not self._recorder.real:
             args, kwargs = self._recorder.doubled((args, kwargs), self._doubles)
-        out = func(*args, **kwargs)
+        out = call_through(func, args, kwargs)
         op, inputs, attributes = describe_aten(func, args, kwargs)
         layer, outs = self._recorder.layer_running(sys._getframe(1)), tuple(tensors_in(out))
         affine = affine_of(func, args, kwargs, inputs) if _has_affine(attributes) else ()
@@ -204,8 +205,10 @@ def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Desc
     mask = bound.get("attn_mask") if "attn_mask" in bound else bound.get("attn_bias")
     attributes: dict[str, Attribute] = {
         "masked": mask is not None,
+        "mask_dims": 0 if mask is None else mask.dim(),
         "causal": bool(bound.get("is_causal")),
         "grouped": False,
+        "dropout": (bound.get("dropout_p") or 0.0) > 0.0,
     }
     return "scaled_dot_product_attention", (bound["query"], bound["key"], bound["value"]), attributes
 

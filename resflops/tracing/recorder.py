@@ -20,6 +20,7 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
+from resflops.call_through import call_through
 from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
 from resflops.tracing.blanks import Blanks
 from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
@@ -159,7 +160,7 @@ class Recorder(TorchFunctionMode):
         if not self.real:
             return self._perform(form, call.inputs, call.affine, layer)
         with unseen_by_dispatch_modes():
-            out = func(*args, **kwargs)
+            out = call_through(func, args, kwargs)
         outs = call.inputs[:1] if form.blank is None else _outputs(out)
         self.note(form.op, layer, call.inputs, outs, form.attributes, call.affine)
         return out
@@ -204,7 +205,7 @@ class Recorder(TorchFunctionMode):
             raise
         if self.real:
             with unseen_by_dispatch_modes():
-                out = func(*args, **kwargs)
+                out = call_through(func, args, kwargs)
             for tensor in _outputs(out):
                 self._remember(tensor, len(self.ops) - 1)
         return out
@@ -215,7 +216,7 @@ class Recorder(TorchFunctionMode):
         """Run a function that has no description, and record what it does."""
         if func is torch._C._set_grad_enabled:
             self._grad_mode.set(args[0], frame)
-            return func(*args, **kwargs)
+            return call_through(func, args, kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
@@ -258,14 +259,14 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run a function that is one op by itself, and record it as that."""
         if func in FACTORIES:
-            out = func(*args, **(kwargs if self.real else {**kwargs, "device": META}))
+            out = call_through(func, args, kwargs if self.real else {**kwargs, "device": META})
             self.note(FACTORIES[func], layer, (), (out,), {})
         elif func is torch.Tensor.__setitem__:
             target, index, value = args
             target[index] = out = value
             self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), {})
         else:
-            out = func(*args, **kwargs)
+            out = call_through(func, args, kwargs)
             self.note(self._whole[func], layer, tuple(tensors_in(args)), _outputs(out), {})
         return out
 
@@ -276,7 +277,7 @@ class Recorder(TorchFunctionMode):
         before, outer = len(self.ops), self._running
         self._running = layer
         try:
-            out = func(*args, **kwargs)
+            out = call_through(func, args, kwargs)
         finally:
             self._running = outer
         if len(self.ops) > before:

@@ -1,6 +1,7 @@
 """The peers as data: their conventions, versions and what is installed."""
 
 import pytest
+from packaging.version import Version
 
 import resflops
 from resflops.conventions import CONVENTIONS
@@ -65,9 +66,65 @@ def test_a_name_is_given_once():
 def test_a_version_is_verified_whatever_it_was_built_for():
     torch_counter = PEERS["FlopCounterMode"]
     assert torch_counter.verified_with("2.15.0+cu132")
-    assert not torch_counter.verified_with("2.14.0")
+    assert not torch_counter.verified_with("2.5.1")
     assert not torch_counter.verified_with("unknown")
     assert PEERS["thop"].verified_with("0.1.1-2209072238")
+
+
+@pytest.mark.parametrize(
+    ("version", "verification"),
+    [
+        ("2.15.0", "verified"),
+        pytest.param("2.11.0", "verified", id="between two of one edition"),
+        pytest.param("2.13.7", "verified", id="between two editions"),
+        ("2.15.1", "newer"),
+        ("3.0", "newer"),
+        ("2.5.1", "older"),
+        ("a fork's", "unknown"),
+    ],
+)
+def test_a_version_stands_to_the_verified_ones(version, verification):
+    assert PEERS["FlopCounterMode"].verification(version) == verification
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "convention"),
+    [
+        ("FlopCounterMode", "2.5.1", "FlopCounterMode-2.6"),
+        ("FlopCounterMode", "2.8.0", "FlopCounterMode-2.6"),
+        ("FlopCounterMode", "2.9.0", "FlopCounterMode-2.9"),
+        ("FlopCounterMode", "2.14.1+cpu", "FlopCounterMode-2.14"),
+        pytest.param("FlopCounterMode", "2.15.0a0", "FlopCounterMode", id="a pre-release"),
+        ("FlopCounterMode", "2.16.0", "FlopCounterMode"),
+        ("FlopCounterMode", "a fork's", "FlopCounterMode"),
+        ("ultralytics-thop", "2.2.1", "ultralytics-thop-2.2.0"),
+        ("fvcore", "0.1.4", "fvcore"),
+        pytest.param("ptflops-aten", "2.13.0", "ptflops-aten-torch-2.9", id="torch's version decides"),
+    ],
+)
+def test_a_version_counts_by_the_convention_of_its_edition(name, version, convention):
+    assert PEERS[name].conventions_of(version)[0].name == convention
+
+
+def test_an_edition_has_a_convention_for_each_figure_which_is_found_and_not_listed(cost):
+    editions = [(each, edition) for each in PEERS.values() for edition in each.editions]
+    assert len(editions) >= 9
+    for each, edition in editions:
+        assert len(edition.conventions) == len(each.conventions)
+        assert edition.versions == tuple(sorted(edition.versions, key=Version))
+        for using in edition.conventions:
+            assert using.name not in CONVENTIONS
+            assert cost.under(using.name).priced_by is using
+            assert {
+                quantity for view in using.views for prices in view.charges.values() for quantity in prices
+            } <= set(QUANTITIES)
+
+
+def test_editions_follow_each_other():
+    for each in PEERS.values():
+        begins = [*(edition.since for edition in each.editions), *([each.since] if each.since else [])]
+        assert begins == sorted(begins, key=Version)
+        assert bool(each.since) == bool(each.editions)
 
 
 def make_distribution(folder, name, version, text):

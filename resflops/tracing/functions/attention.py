@@ -36,14 +36,20 @@ def attention(
     enable_gqa: bool = False,
 ) -> Call:
     """Attention of every query to every key; the inputs are (…, heads, length, width)."""
-    del dropout_p, scale
+    del scale
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise Mismatch("its query, key and value do not go together")
     return Call(
         "scaled_dot_product_attention",
         (query, key, value),
         (*query.shape[:-1], value.shape[-1]),
-        {"masked": attn_mask is not None, "causal": is_causal, "grouped": enable_gqa},
+        {
+            "masked": attn_mask is not None,
+            "mask_dims": 0 if attn_mask is None else attn_mask.dim(),
+            "causal": is_causal,
+            "grouped": enable_gqa,
+            "dropout": dropout_p > 0.0,
+        },
     )
 
 
@@ -112,7 +118,11 @@ def multi_head_attention(
         if not batched:
             weights_out = yield Call("squeeze", (weights_out,), tuple(weights_out.shape)[1:])
     else:
-        out = yield attention(q, k, v, mask, is_causal=is_causal and mask is None)
+        call = attention(q, k, v, mask, rate, is_causal and mask is None)
+        if mask is not None:
+            # Torch gives every mask the dimensions of the scores first.
+            call.attributes["mask_dims"] = len(call.shape)
+        out = yield call
     out = yield Call("reshape", (out,), (length, batch, width) if batched else (length, width))
     out = yield linear(out, out_proj_weight, out_proj_bias)
     return out, weights_out
