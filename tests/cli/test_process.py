@@ -134,6 +134,36 @@ def test_ctrl_c_ends_quietly_and_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+LOSING_AN_INTERRUPT = """
+import os, signal
+from torch import nn
+
+class Going:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+
+def net():
+    Going()
+    return nn.Linear(2, 2)
+
+def other():
+    return nn.Linear(2, 3)
+"""
+
+
+@pytest.mark.parametrize("shown", [[], ["--no-progress"]], ids=["progress", "no progress"])
+def test_a_ctrl_c_that_python_drops_is_heard_at_the_next_model(tmp_path: Path, shown: list[str]) -> None:
+    (tmp_path / "losing.py").write_text(LOSING_AN_INTERRUPT, encoding="utf-8")
+    status, out, err = on_a_terminal(
+        "table", "--models", f"{tmp_path}/losing.py:net", f"{tmp_path}/losing.py:other", "--input", "1x2", *shown,
+        settings={"COLUMNS": "200"},
+    )  # fmt: skip
+    assert "Exception ignored" in err
+    assert (status, out) == (130, "")
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     ours, theirs = os.pipe()
     os.close(ours)
