@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from resflops.conventions import CONVENTIONS, Convention, register_convention
     from resflops.cost import Cost, UncountedOp
     from resflops.errors import ResflopsError
-    from resflops.gradients import gradient_rule
     from resflops.layers import LayerRow
+    from resflops.ops import gradient_rule, rule
     from resflops.reconciliation import CrossCheck
     from resflops.records import OpRecord, Trace, Work
-    from resflops.rules import rule
 
 _HOMES = {
     "Backward": "backward",

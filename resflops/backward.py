@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+import resflops.gradients  # noqa: F401 - declares those that stand there
 from resflops.conventions import Convention
 from resflops.errors import UsageError
 from resflops.frames import frame_of
-from resflops.gradients import GRADIENTS, MOVED, STOPS
+from resflops.ops import OPS, Gradient
 from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, sum_of
 from resflops.uncounted import UncountedOp, uncounted_ops
 
@@ -326,17 +327,23 @@ def _passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[OpRec
 
 def _takes(record: OpRecord) -> frozenset[int] | None:
     """The operands that can have a gradient at all; None is every one."""
-    if not record.history or record.op in STOPS or not record.dtype.startswith(_FLOATING):
+    if not record.history or not record.dtype.startswith(_FLOATING):
         return frozenset()
     if record.attributes.get("quantised"):
         # A layer quantised on the fly gives floats, and has no backward pass even so.
         return frozenset()
-    rule = GRADIENTS.get(record.op)
-    return rule.takes if rule else MOVED.get(record.op)
+    gradient = _gradient(record)
+    return gradient.takes if gradient else None
 
 
 def _works(record: OpRecord, needed: tuple[int, ...]) -> tuple[Work, ...] | None:
     """The work of each gradient that is needed; None where there is no rule."""
-    if rule := GRADIENTS.get(record.op):
-        return rule.work(record, needed)
-    return (Work(),) * len(needed) if record.op in MOVED else None
+    gradient = _gradient(record)
+    if gradient is None:
+        return None
+    return (Work(),) * len(needed) if gradient.work is None else gradient.work(record, needed)
+
+
+def _gradient(record: OpRecord) -> Gradient | None:
+    known = OPS.get(record.op)
+    return known.gradient if known else None

@@ -3,14 +3,15 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import resflops.peers  # noqa: F401 - makes their conventions known
+import resflops.peers
+import resflops.rules  # noqa: F401 - declares those that stand there
 from resflops.backward import Backward, OpGradient, gradients_of, prices_gradients
 from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
 from resflops.errors import UsageError
 from resflops.frames import frame_of
 from resflops.layers import LayerRow, layer_rows
+from resflops.ops import OPS
 from resflops.records import OpRecord, Trace, Work, sum_of
-from resflops.rules import FREE, RULES
 from resflops.sparsity import nonzero_macs_of
 from resflops.storage import Stored
 from resflops.uncounted import UncountedOp, uncounted_ops
@@ -207,13 +208,16 @@ def check_prices_gradients(using: Convention) -> None:
 
 
 _NOTHING = Work()
+_NONE: frozenset[str] = frozenset()
 
 
 def _work(record: OpRecord) -> Work | None:
-    found = RULES.get(record.op)
-    if found is not None:
-        return found.work(record)
-    return _NOTHING if record.op in FREE else None
+    known = OPS.get(record.op)
+    if known is None:
+        return None
+    if known.work is not None:
+        return known.work(record)
+    return _NOTHING if known.free else None
 
 
 def _priced(
@@ -224,9 +228,9 @@ def _priced(
 ) -> Cost:
     price = pricer(chosen, trace)
     # Another counter may well charge for what is no work.
-    free_is_free = not chosen.views
+    free = _NONE if chosen.views else {name for name, known in OPS.items() if known.free}
     prices = tuple(
-        None if work is None else 0 if work is _NOTHING and free_is_free else price(record, work)
+        None if work is None else 0 if record.op in free else price(record, work)
         for record, work in zip(trace.ops, works, strict=True)
     )
     return Cost(trace=trace, priced_by=chosen, works=works, prices=prices, gradients=gradients)

@@ -10,6 +10,7 @@ The tree::
     ├── TraceError              the forward pass could not be traced
     │   ├── ShapeError          an op does not take these shapes
     │   └── DataDependentError  an op needs values where a trace on shapes has none
+    ├── MissingAttributeError   a recorded op lacks what its cost depends on
     ├── UnknownConventionError  no convention of that name
     ├── DuplicateError          a name was registered twice
     ├── ConfigError             the configuration is wrong; all its mistakes at once
@@ -30,6 +31,7 @@ __all__ = [
     "DuplicateError",
     "FileError",
     "InputError",
+    "MissingAttributeError",
     "ModelError",
     "ResflopsError",
     "RevisionError",
@@ -75,6 +77,10 @@ class ShapeError(TraceError):
 
 class DataDependentError(TraceError):
     """An op needs the values of a tensor, and a trace on shapes has none."""
+
+
+class MissingAttributeError(ResflopsError):
+    """A recorded op lacks an attribute that its cost depends on."""
 
 
 class UnknownConventionError(ResflopsError):

@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.conventions import Prices
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work
-from resflops.rules import RULES
 
 __all__ = ["formula"]
 
@@ -38,11 +38,11 @@ def formula(record: OpRecord, work: Work, prices: Prices, *, price: int, calls: 
 
 def _terms(record: OpRecord, work: Work, prices: Prices, price: int) -> tuple[tuple[int, ...], str]:
     """The factors before the brackets, and what stands after them."""
-    rule = RULES.get(record.op)
+    known = OPS.get(record.op)
     unit = prices.get("macs", 0)
-    if rule is None or rule.factors is None or not unit or not work.macs:
+    if known is None or known.factors is None or not unit or not work.macs:
         return _even_share(record, price)
-    points, taps = rule.factors(record)
+    points, taps = known.factors(record)
     rest = price - unit * work.macs
     count = prod(points)
     product = "·".join(map(str, ((unit,) if unit > 1 else ()) + taps))

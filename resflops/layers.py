@@ -7,9 +7,9 @@ from msgspec import Struct
 
 from resflops.conventions import Convention
 from resflops.formula import formula
+from resflops.ops import is_free
 from resflops.receptive_field import Field, receptive_fields
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
-from resflops.rules import FREE
 
 __all__ = ["LayerRow", "StageRow", "folded_rows", "layer_rows", "stage_rows"]
 
@@ -103,7 +103,7 @@ def layer_rows(
     total = sum(price for price in prices if price)
     groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[int]] = {}
     for index, record in enumerate(trace.ops):
-        if record.op not in FREE or prices[index]:
+        if prices[index] or not is_free(record.op):
             key = (record.layer, record.op, record.input_shapes, record.output_shape)
             groups.setdefault(key, []).append(index)
     fields = receptive_fields(trace)

@@ -11,8 +11,8 @@ import resflops
 from resflops.conventions import CONVENTIONS, Convention, register_convention
 from resflops.errors import DuplicateError, UnknownConventionError
 from resflops.layers import folded_rows, stage_rows
+from resflops.ops import OPS, rule
 from resflops.records import OpRecord, Work
-from resflops.rules import RULES, rule
 
 NETWORKS = ["resnet18", "resnet50", "vgg16", "vgg11_lrn", "preact_resnet164", "keras_resnet50_v2", "resnext29_8x64d",
             "tf_resnet18_cifar"]  # fmt: skip
@@ -227,7 +227,7 @@ def test_a_rule_from_user_code_counts_a_custom_op():
         cost = resflops.count(Tripled(), (2, 3), convention="flops")
         assert (cost.complete, cost.total) == (True, 6)
     finally:
-        del RULES["resflops_tests.triple"]
+        del OPS["resflops_tests.triple"]
 
 
 def test_layers_go_to_a_data_frame():

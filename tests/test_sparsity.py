@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations, parametrize, prune
 import resflops
 from resflops.cli import main
 from resflops.errors import UsageError
-from resflops.rules import CLASSES, RULES
+from resflops.ops import CLASSES, OPS
 
 
 def nonzero(model, *inputs, **how):
@@ -200,7 +200,7 @@ def test_the_layers_of_a_class_with_a_rule_keep_their_places():
         cost = resflops.count(model, (7, 4), nonzero=True)
         assert (cost.nonzero_macs, cost.nonzero_unknown) == (3 + 7 * left(model[1]), ("0",))
     finally:
-        del RULES[CLASSES.pop(Idle)]
+        del OPS[CLASSES.pop(Idle)]
 
 
 def test_a_model_that_looks_into_its_tokens_is_weighed_too():

@@ -37,9 +37,6 @@ from resflops.gradients import (
     movement as _movement,
 )
 from resflops.gradients import (
-    norm as _norm,
-)
-from resflops.gradients import (
     pool as _pool,
 )
 from resflops.gradients import (
@@ -54,25 +51,9 @@ from resflops.gradients import (
 from resflops.gradients import (
     stops as _stops,
 )
-from resflops.gradients.registry import (
-    GRADIENTS,
-    MOVED,
-    STOPS,
-    GradientRule,
-    Needed,
-    gradient_rule,
-    joint_gradient_rule,
-)
+from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_rule
 
-__all__ = [
-    "GRADIENTS",
-    "MOVED",
-    "STOPS",
-    "GradientRule",
-    "Needed",
-    "gradient_rule",
-    "joint_gradient_rule",
-]
+__all__ = ["Needed", "gradient_rule", "joint_gradient_rule"]
 
-del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _norm, _pool
+del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
 del _recurrent, _reduction, _sampling, _stops

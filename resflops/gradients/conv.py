@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.gradients.registry import gradient_rule
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work
-from resflops.rules import RULES
 
 _IMAGE, _WEIGHT = 0, 1
 
@@ -23,5 +23,5 @@ def convolution_gradient(record: OpRecord, operand: int) -> Work:
     pass is twice the forward pass.
     """
     if operand in (_IMAGE, _WEIGHT):
-        return Work(macs=RULES[record.op].work(record).macs)
+        return Work(macs=OPS[record.op].work(record).macs)
     return Work(arithmetic=prod(record.output_shape))

@@ -1,12 +1,12 @@
 """Gradients of Fourier transforms."""
 
 from resflops.gradients.registry import gradient_rule
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work
-from resflops.rules import RULES
 
 
 @gradient_rule("fft", "rfft", "irfft")
 def transform_gradient(record: OpRecord, operand: int) -> Work:
     """As the forward pass: the gradient of a transform is the transform the other way."""
     del operand
-    return RULES[record.op].work(record)
+    return OPS[record.op].work(record)

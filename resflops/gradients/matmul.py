@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.gradients.registry import gradient_rule
+from resflops.ops import OPS
 from resflops.records import OpRecord, Shape, Work
-from resflops.rules import RULES
 
 _LEFT, _RIGHT = 0, 1
 
@@ -17,7 +17,7 @@ def product_gradient(record: OpRecord, operand: int) -> Work:
     the output's own shape takes nothing: its gradient is the output's.
     """
     if operand in (_LEFT, _RIGHT):
-        return Work(macs=RULES[record.op].work(record).macs)
+        return Work(macs=OPS[record.op].work(record).macs)
     own = operand < len(record.input_shapes) and record.input_shapes[operand] == record.output_shape
     return Work() if own else Work(arithmetic=prod(record.output_shape))
 
@@ -29,7 +29,7 @@ def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
     A single matrix against a batch needs no such sum: the batch is folded into its rows,
     and the product itself runs over it.
     """
-    forward = RULES[record.op].work(record).macs
+    forward = OPS[record.op].work(record).macs
     left, right = record.input_shapes[:2]
     if len(left) < 3 or len(right) < 3 or record.op == "_grouped_mm":
         return Work(macs=forward)

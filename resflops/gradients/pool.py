@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.gradients.registry import gradient_rule
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work
-from resflops.rules import RULES
 
 
 @gradient_rule(
@@ -25,7 +25,7 @@ def avg_pool_gradient(record: OpRecord, operand: int) -> Work:
     """One division per output, one addition per element of its window."""
     del operand
     # The forward pass takes one operation per element of each window: k-1 additions and a division.
-    return Work(arithmetic=prod(record.output_shape) + RULES[record.op].work(record).arithmetic)
+    return Work(arithmetic=prod(record.output_shape) + OPS[record.op].work(record).arithmetic)
 
 
 @gradient_rule("interpolate", takes=(0,))
@@ -34,7 +34,7 @@ def interpolation_gradient(record: OpRecord, operand: int) -> Work:
     del operand
     points = prod(record.output_shape)
     # t multiplications and t-1 additions in the forward pass, and none at all for nearest.
-    return Work(arithmetic=RULES[record.op].work(record).arithmetic + points)
+    return Work(arithmetic=OPS[record.op].work(record).arithmetic + points)
 
 
 @gradient_rule("im2col", takes=(0,))

@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.gradients.registry import Needed, joint_gradient_rule
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work, sum_of
-from resflops.rules import RULES
 
 _INPUT = 0
 
@@ -37,7 +37,7 @@ def recurrent_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
     passed = sum(prod(shape) for place, shape in enumerate(matrices, 1) if place not in first)
     entered = sum(prod(matrices[place - 1]) for place in first) if _INPUT in needed else 0
     path = sum_of([Work(macs=rows * (passed + entered)), _PER_ELEMENT[record.op].times(_elements(record))])
-    forward = RULES[record.op].work(record)
+    forward = OPS[record.op].work(record)
     biases = Work(arithmetic=forward.bias_adds)
     works = [
         Work() if operand == _INPUT else Work(macs=rows * prod(record.input_shapes[operand]))

@@ -3,8 +3,8 @@
 from math import prod
 
 from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_rule, moves_gradient
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work, sum_of
-from resflops.rules import RULES
 
 # To each of the 4 neighbours of a sample its share, multiplied and added.
 _TO_NEIGHBOURS = 8
@@ -30,7 +30,7 @@ def grid_sample_gradient(record: OpRecord, operand: int) -> Work:
 def affine_grid_gradient(record: OpRecord, operand: int) -> Work:
     """As many MACs as forward: the matrix's gradient is a product over all points."""
     del operand
-    return Work(macs=RULES[record.op].work(record).macs)
+    return Work(macs=OPS[record.op].work(record).macs)
 
 
 @gradient_rule("torchvision.roi_align", takes=(0,))
@@ -38,7 +38,7 @@ def roi_align_gradient(record: OpRecord, operand: int) -> Work:
     """Per output r·r samples, each 8 operations to hand its gradient to 4 neighbours."""
     del operand
     # The forward pass counts 8 a sample too: 7 to read it, and 1 for the mean.
-    return Work(arithmetic=RULES[record.op].work(record).arithmetic)
+    return Work(arithmetic=OPS[record.op].work(record).arithmetic)
 
 
 @joint_gradient_rule("deform_conv2d")
@@ -50,7 +50,7 @@ def deformable_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
     """
     weight, out = record.input_shapes[1], record.output_shape
     samples = out[0] * prod(out[2:]) * (record.input_shapes[0][1] // weight[1]) * prod(weight[1:])
-    macs = RULES[record.op].work(record).macs
+    macs = OPS[record.op].work(record).macs
     masked = samples if record.attributes.get("mask") else 0
     own = {
         0: Work(arithmetic=_TO_NEIGHBOURS * samples),

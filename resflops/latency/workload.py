@@ -4,8 +4,8 @@ from math import prod
 
 from resflops.cost import Cost
 from resflops.latency.measurements import Part, Workload
+from resflops.ops import is_free
 from resflops.records import OpRecord
-from resflops.rules import FREE
 
 __all__ = ["workload_of"]
 
@@ -27,7 +27,7 @@ def workload_of(cost: Cost) -> Workload:
         params=cost.params,
         weight_elements=cost.params + cost.buffers,
         activation_elements=sum(
-            prod(shape) for record, _ in ops if record.op not in FREE for shape in record.output_shapes
+            prod(shape) for record, _ in ops if not is_free(record.op) for shape in record.output_shapes
         ),
         parts=tuple(Part(work.macs, _touched(record)) for record, work in ops if work and work.macs),
         layer_macs=layers,

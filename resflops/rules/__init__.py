@@ -25,9 +25,6 @@ from resflops.rules import (
     matmul as _matmul,
 )
 from resflops.rules import (
-    norm as _norm,
-)
-from resflops.rules import (
     pool as _pool,
 )
 from resflops.rules import (
@@ -36,9 +33,9 @@ from resflops.rules import (
 from resflops.rules import (
     reduction as _reduction,
 )
-from resflops.rules.registry import CLASSES, FREE, RULES, Factors, Rule, free, op_name, rule
+from resflops.rules.registry import CLASSES, Factors, free, op_name, rule
 
-__all__ = ["CLASSES", "FREE", "RULES", "Factors", "Rule", "free", "op_name", "rule"]
+__all__ = ["CLASSES", "Factors", "free", "op_name", "rule"]
 
 del (
     _attention,
@@ -49,7 +46,6 @@ del (
     _linalg,
     _loss,
     _matmul,
-    _norm,
     _pool,
     _recurrent,
     _reduction,

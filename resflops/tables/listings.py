@@ -6,10 +6,9 @@ from typing import TypeVar
 from msgspec import to_builtins
 
 from resflops.conventions import CONVENTIONS, Convention, Prices
-from resflops.gradients import GRADIENTS, MOVED, STOPS
 from resflops.models.catalog import CHOICES, NETWORKS, Network
+from resflops.ops import OPS, Op
 from resflops.quantities import QUANTITIES
-from resflops.rules import FREE, RULES, Rule
 from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN
 from resflops.tables.table import Column, Figure, Note, Table, for_people_if
@@ -176,15 +175,16 @@ def _said(sees: str, again: str) -> dict[str, Figure]:
     return {"sees": Figure("text", sees), "again": Figure("text", again)}
 
 
-def _rules() -> list[tuple[str, Rule]]:
-    """The rules, those with multiply-accumulates first."""
-    return sorted(RULES.items(), key=lambda item: item[1].factors is None)
+def _rules() -> list[tuple[str, Op]]:
+    """The ops with a rule, those with multiply-accumulates first."""
+    ruled = [(name, known) for name, known in OPS.items() if known.work is not None]
+    return sorted(ruled, key=lambda item: item[1].factors is None)
 
 
 def _counts(using: Convention, op: str) -> bool:
     """Whether an op can cost anything: under a price of MACs alone, only an op that has some."""
     quantities = {quantity for quantity, unit in using.prices_of(op).items() if unit}
-    return bool(quantities - {"macs"}) or (bool(quantities) and RULES[op].factors is not None)
+    return bool(quantities - {"macs"}) or (bool(quantities) and OPS[op].factors is not None)
 
 
 def _price(prices: Prices) -> tuple[str, ...]:
@@ -216,7 +216,7 @@ def ops_table() -> Table:
                     Column(key="reason", heading="reason", wraps=True),
                     Column(key="ops", heading="op", kind="names", wraps=True),
                 ),
-                rows=_summaries(FREE, "reason"),
+                rows=_summaries({name: known.free for name, known in OPS.items() if known.free}, "reason"),
             ),
         ),
     )
@@ -224,11 +224,12 @@ def ops_table() -> Table:
 
 def _gradient(op: str) -> str:
     """What an op's gradient takes, in one line."""
-    if rule := GRADIENTS.get(op):
-        return rule.summary
-    if op in MOVED:
-        return "Nothing: it is moved back."
-    return f"None: {STOPS[op]}." if op in STOPS else "No rule: listed as uncounted."
+    gradient = OPS[op].gradient
+    if gradient is None:
+        return "No rule: listed as uncounted."
+    if gradient.stops:
+        return f"None: {gradient.stops}."
+    return "Nothing: it is moved back." if gradient.work is None else gradient.summary
 
 
 def _summaries(texts: Mapping[str, str], key: str) -> tuple[dict[str, object], ...]:

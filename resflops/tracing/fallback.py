@@ -4,21 +4,18 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from resflops.call_through import call_through
 from resflops.records import Attribute
+from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.meta import META, tensors_in
 
 if TYPE_CHECKING:
     from resflops.tracing.recorder import Recorder
 
 __all__ = ["DispatchRecorder", "plain_values"]
-
-Described = tuple[str, tuple[Tensor, ...], dict[str, Attribute]]
-"""Op name, the tensors whose shapes decide its cost, and attributes, as a rule expects them."""
 
 Translate = Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]
 
@@ -49,6 +46,9 @@ _SAME_OP: dict[str, str] = {
     "__rshift__": "bitwise_right_shift",
 }
 """Aten ops that torch knows under another name than its users do."""
+
+
+_READ, _RENAMED = bind_aten()
 
 
 class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -86,12 +86,17 @@ def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> D
     name = func._schema.name.partition("::")[2]
     space = func.namespace
     if space != "aten":
+        if (read := _READ.get(f"{space}.{name}")) and (described := read(_bound(func, args, kwargs))):
+            return described
         if translate := _FOREIGN.get(f"{space}.{name}"):
             return translate(func, args, kwargs)
         return f"{space}.{name}", tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
     op = name.rstrip("_") if not name.endswith("__") else name
+    if (read := _READ.get(op)) and (described := read(_bound(func, args, kwargs))):
+        return described
     if translate := _TRANSLATED.get(op):
         return translate(func, args, kwargs)
+    op = _RENAMED.get(op, op)
     return _SAME_OP.get(op, op), tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
 
 
@@ -149,37 +154,6 @@ def _convolution(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> De
 
 def _spread(value: list[int], spatial: int) -> tuple[int, ...]:
     return tuple(value) * spatial if len(value) == 1 else tuple(value)
-
-
-def _batch_norm(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    training = bound.get("training", bound.get("train"))
-    if training is None:
-        training = "no_training" not in func._schema.name
-    attributes: dict[str, Attribute] = {
-        "training": bool(training),
-        "weight": bound.get("weight") is not None,
-        "bias": bound.get("bias") is not None,
-    }
-    return "batch_norm", (bound["input"],), attributes
-
-
-def _group_statistics(op: str) -> Translate:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        bound = _bound(func, args, kwargs)
-        tensor = bound["input"]
-        if op == "group_norm":
-            groups = bound["N"] * bound["group"]
-        else:
-            groups = tensor.numel() // max(torch.Size(bound["normalized_shape"]).numel(), 1)
-        attributes: dict[str, Attribute] = {
-            "groups": groups,
-            "weight": bound.get("weight") is not None,
-            "bias": bound.get("bias") is not None,
-        }
-        return op, (tensor,), attributes
-
-    return describe
 
 
 def _pool(op: str) -> Translate:
@@ -323,14 +297,6 @@ _UPSAMPLINGS = {
 
 _TRANSLATED: dict[str, Translate] = {
     **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),
-    **dict.fromkeys(
-        ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
-         "cudnn_batch_norm",
-         "_batch_norm_with_update", "_batch_norm_no_update", "miopen_batch_norm"),
-        _batch_norm,
-    ),
-    "native_layer_norm": _group_statistics("layer_norm"),
-    "native_group_norm": _group_statistics("group_norm"),
     "max_pool2d_with_indices": _pool("max_pool2d"),
     "max_pool3d_with_indices": _pool("max_pool3d"),
     **{f"avg_pool{n}d": _pool(f"avg_pool{n}d") for n in (1, 2, 3)},

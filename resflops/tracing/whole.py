@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch._C._functorch import maybe_current_level as functorch_level
 
+from resflops.ops import CLASSES
 from resflops.records import CONSTANT, Attribute, OpRecord
-from resflops.rules import CLASSES
 from resflops.tracing.fallback import plain_values
 from resflops.tracing.meta import tensors_in
 from resflops.tracing.recorder import Recorder

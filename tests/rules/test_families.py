@@ -4,16 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resflops import ops
 from resflops.errors import DuplicateError
+from resflops.ops import OPS, rule
 from resflops.records import OpRecord, Work
-from resflops.rules import FREE, RULES, free, rule
 
 
 def work(op, inputs, output, **attributes):
     record = OpRecord(
         op=op, layer="", input_shapes=tuple(inputs), output_shapes=(output,), attributes=attributes
     )
-    return RULES[op].work(record)
+    return OPS[op].work(record)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,8 @@ def test_attention_is_two_products_and_a_softmax():
 
 
 def test_batch_norm_is_a_scale_and_a_shift_in_eval_mode():
-    assert work("batch_norm", [(2, 4, 5, 5)], (2, 4, 5, 5), training=False) == Work(arithmetic=2 * 200)
+    given = {"training": False, "weight": True, "bias": True}
+    assert work("batch_norm", [(2, 4, 5, 5)], (2, 4, 5, 5), **given) == Work(arithmetic=2 * 200)
 
 
 def test_batch_norm_in_training_takes_its_statistics_too():
@@ -146,18 +148,18 @@ def test_the_window_of_a_local_response_norm_is_part_of_its_cost():
 
 
 def test_every_rule_says_in_one_line_what_it_counts():
-    assert [op for op, known in RULES.items() if not known.summary] == []
+    assert [name for name, known in OPS.items() if known.work and not known.summary] == []
 
 
 def test_no_op_is_both_counted_and_free():
-    assert set(RULES) & set(FREE) == set()
+    assert [name for name, known in OPS.items() if known.work and known.free] == []
 
 
 def test_an_op_has_one_rule_only():
     with pytest.raises(DuplicateError, match="'conv2d' has a rule already"):
         rule("conv2d")(lambda record: Work())
     with pytest.raises(DuplicateError, match="'conv2d'"):
-        free("because", "conv2d")
+        ops.op("conv2d", family="convolution", free="because")
 
 
 def test_factors_multiply_to_the_macs_of_their_rule():
@@ -174,9 +176,9 @@ def test_factors_multiply_to_the_macs_of_their_rule():
     ]
     for op, inputs, output in cases:
         record = OpRecord(op=op, layer="", input_shapes=tuple(inputs), output_shapes=(output,))
-        points, taps = RULES[op].factors(record)
-        assert prod(points) * prod(taps) == RULES[op].work(record).macs, op
-    assert {op for op, known in RULES.items() if known.factors} >= {op for op, *_ in cases}
+        points, taps = OPS[op].factors(record)
+        assert prod(points) * prod(taps) == OPS[op].work(record).macs, op
+    assert {name for name, known in OPS.items() if known.factors} >= {op for op, *_ in cases}
 
 
 def test_a_window_larger_than_its_input_has_no_more_elements_than_that():

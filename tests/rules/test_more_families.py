@@ -2,15 +2,15 @@
 
 import pytest
 
+from resflops.ops import OPS
 from resflops.records import OpRecord, Work
-from resflops.rules import RULES
 
 
 def work(op, inputs, *outputs, **attributes):
     record = OpRecord(
         op=op, layer="", input_shapes=tuple(inputs), output_shapes=outputs, attributes=attributes
     )
-    return RULES[op].work(record)
+    return OPS[op].work(record)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch import nn
 import resflops
 from resflops.cost import sum_of
 from resflops.errors import ShapeError
-from resflops.rules import FREE, RULES
+from resflops.ops import OPS
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -20,8 +20,8 @@ def run(model, *inputs, described=True, **keywords):
     recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         out = model(*inputs, **keywords)
-    assert {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE} == set()
-    return out, sum_of(RULES[op.op].work(op) for op in recorder.ops if op.op in RULES), recorder
+    assert {op.op for op in recorder.ops if op.op not in OPS or not OPS[op.op].counted} == set()
+    return out, sum_of(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work), recorder
 
 
 def projections(queries, keys, width=E, key_width=E, value_width=E):

@@ -7,7 +7,7 @@ from torch import nn
 
 import resflops
 from resflops.cost import sum_of
-from resflops.rules import FREE, RULES
+from resflops.ops import OPS
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -16,9 +16,9 @@ def work(model, *inputs, described):
     recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         model(*inputs)
-    unknown = {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE}
+    unknown = {op.op for op in recorder.ops if op.op not in OPS or not OPS[op.op].counted}
     assert unknown == set()
-    return sum_of(RULES[op.op].work(op) for op in recorder.ops if op.op in RULES), recorder
+    return sum_of(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work), recorder
 
 
 class Call(nn.Module):

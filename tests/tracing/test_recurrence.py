@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map
 import resflops
 from resflops.cost import sum_of
 from resflops.errors import ShapeError
-from resflops.rules import FREE, RULES
+from resflops.ops import OPS
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -22,8 +22,8 @@ def run(model, *inputs, described):
     recorder = Recorder(Modules(model), described=described)
     with torch.no_grad(), recorder:
         out = model(*inputs)
-    assert {op.op for op in recorder.ops if op.op not in RULES and op.op not in FREE} == set()
-    work = sum_of(RULES[op.op].work(op) for op in recorder.ops if op.op in RULES)
+    assert {op.op for op in recorder.ops if op.op not in OPS or not OPS[op.op].counted} == set()
+    work = sum_of(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work)
     return tree_map(lambda tensor: (tuple(tensor.shape), tensor.dtype), out), work, recorder
 
 

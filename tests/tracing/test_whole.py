@@ -11,9 +11,8 @@ from torch import nn
 import resflops
 from resflops.backward import gradients_of
 from resflops.errors import DuplicateError, TraceError, UsageError
-from resflops.gradients import GRADIENTS
+from resflops.ops import CLASSES, OPS
 from resflops.records import MODEL_INPUT, PARAMETER, Work
-from resflops.rules import CLASSES, RULES
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -21,7 +20,7 @@ README = Path(__file__).parents[2] / "README.md"
 @pytest.fixture(autouse=True)
 def _as_before():
     """Rules that a test registers are taken back."""
-    tables = (RULES, CLASSES, GRADIENTS)
+    tables = (OPS, CLASSES)
     before = [dict(table) for table in tables]
     yield
     for table, kept in zip(tables, before, strict=True):
@@ -196,7 +195,7 @@ def test_a_stored_trace_is_priced_by_the_name_of_the_class(tmp_path):
     resflops.rule(Block)(lambda record: Work(macs=7))
     resflops.trace(Net(), (3, 4)).save(tmp_path / "trace.json")
     name = CLASSES.pop(Block)
-    del RULES[name]
+    del OPS[name]
     trace = resflops.Trace.load(tmp_path / "trace.json")
     assert [each.op for each in resflops.count(trace).uncounted] == [name]
     resflops.rule(name)(lambda record: Work(macs=9))

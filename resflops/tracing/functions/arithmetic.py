@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from resflops.ops import broadcast
 from resflops.records import Attribute
-from resflops.tracing.functions.matmul import broadcast
 from resflops.tracing.functions.registry import Call, NotDescribed, describes, named
 
 _ARITHMETIC = {

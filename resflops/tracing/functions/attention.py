@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
+from resflops.ops import broadcast
 from resflops.records import Shape
 from resflops.tracing.functions.activation import softmax
-from resflops.tracing.functions.matmul import broadcast, linear, matmul
+from resflops.tracing.functions.matmul import linear, matmul
 from resflops.tracing.functions.registry import (
     Call,
     Mismatch,

@@ -1,101 +1,40 @@
-"""What a torch function is about to do: a call, and its form, which is all of it but the tensors."""
+"""The form of a call, with torch's own element types."""
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import torch
-from msgspec import Struct
-from torch import Tensor
 
-from resflops.records import Attribute, Shape
-from resflops.tracing.modules import DTYPE_NAMES
+from resflops.ops import Call, Form, Formed, Promoted, name_dtype, plain_shapes
 
 __all__ = ["Call", "Form", "Formed", "form_of", "plain_shapes"]
 
-Blank = tuple[Shape, torch.dtype]
-"""The shape and type of a tensor to make."""
+_NAMED = {
+    name: getattr(torch, name)
+    for name in ("bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+}
 
 
-class Call(Struct, gc=False):
-    """What a torch function is about to do."""
-
-    op: str
-    inputs: tuple[Tensor, ...]
-    """The tensors whose shapes decide its cost: data and weights, not biases or statistics."""
-    shape: Shape
-    """Of the output."""
-    attributes: dict[str, Attribute] = {}
-    dtype: torch.dtype | None = None
-    """Of the output, where it is not the first input's."""
-    in_place: bool = False
-    """Whether the result is the first input itself."""
-    others: tuple[tuple[Shape, torch.dtype | None], ...] = ()
-    """Shapes and types of further outputs; None is the type of the first input."""
-    pack: Callable[[tuple[Tensor, ...]], Any] | None = None
-    """What the outputs are handed back in where they are not one tensor, such as ``tuple``."""
-    affine: tuple[Tensor | None, ...] = ()
-    """The weight and the bias that ``inputs`` leaves out; None where there is none."""
-    once: bool = False
-    """Whether it follows from more than the arguments, such as torch's default type."""
-
-
-class Form(Struct, frozen=True, gc=False):
-    """A call without its tensors."""
-
-    op: str
-    input_shapes: tuple[Shape, ...]
-    output_shapes: tuple[Shape, ...]
-    dtype: str
-    attributes: dict[str, Attribute]
-    blank: Blank | None = None
-    """What to make for its output; None where that is the first input itself."""
-    others: tuple[Blank, ...] = ()
-    """What to make for further outputs."""
-    pack: Callable[[tuple[Tensor, ...]], Any] | None = None
-    inputs: tuple[int, ...] = ()
-    """Where its inputs stand among the arguments of any call of this form."""
-    affine: tuple[int, ...] = ()
-    """Where the weight and the bias stand that are not among the inputs."""
-
-    @classmethod
-    def single(
-        cls,
-        op: str,
-        input_shapes: tuple[Shape, ...],
-        shape: Shape,
-        dtype: torch.dtype,
-        attributes: dict[str, Attribute],
-    ) -> "Form":
-        """The form of a call with one output, of the inputs' type."""
-        shapes, name = plain_shapes((shape,)), DTYPE_NAMES[dtype]
-        return cls(op, plain_shapes(input_shapes), shapes, name, attributes, (shape, dtype))
-
-
-class Formed(Struct, gc=False):
-    """A call whose form is known: where a layer's description takes long, it keeps the forms it has made."""
-
-    form: Form
-    inputs: tuple[Tensor, ...]
-    affine: tuple[Tensor | None, ...] = ()
-
-
-# Shapes that repeat share one tuple: it takes less memory, and the garbage collector comes less often.
-@lru_cache(maxsize=1 << 14)
-def plain_shapes(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """The shapes without torch's own type."""
-    return tuple(map(tuple, shapes))
+def _resolve(dtype: Any, first: Any) -> Any:
+    """Torch's own element type, from what a call says of it and its first input's type."""
+    if dtype is None:
+        return first
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if isinstance(dtype, Promoted):
+        return torch.result_type(dtype.left, dtype.right)
+    return torch.get_default_dtype() if dtype == "default" else _NAMED[dtype]
 
 
 def form_of(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> Form:
     """The form of a call; of one that serves again, with the places of its tensors."""
-    kind = call.dtype or call.inputs[0].dtype
-    others = [(shape, other or call.inputs[0].dtype) for shape, other in call.others]
+    first = call.inputs[0].dtype if call.inputs else None
+    kind = _resolve(call.dtype, first)
+    others = [(shape, _resolve(other, first)) for shape, other in call.others]
     return Form(
         op=call.op,
         input_shapes=plain_shapes(tuple([tensor.shape for tensor in call.inputs])),
         output_shapes=plain_shapes((call.shape, *[shape for shape, _ in call.others])),
-        dtype=DTYPE_NAMES[kind],
+        dtype=name_dtype(kind),
         attributes=call.attributes,
         blank=None if call.in_place else (call.shape, kind),
         others=tuple(others),

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resflops.ops import broadcast
 from resflops.records import Attribute, Shape
 from resflops.tracing.functions.call import Call, Form, Formed
 from resflops.tracing.functions.registry import Mismatch, NotDescribed, describes, named
@@ -25,28 +26,6 @@ def _linear(dtype: torch.dtype, shape: Shape, kernel: Shape, bias: bool) -> Form
         raise Mismatch(f"takes {kernel[-1]} input features, and its input has {shape[-1]}")
     attributes: dict[str, Attribute] = {"bias": bias}
     return Form.single("linear", (shape, kernel), (*shape[:-1], *kernel[:-1]), dtype, attributes)
-
-
-def broadcast(left: Shape, right: Shape) -> Shape:
-    """The shape that two shapes broadcast to.
-
-    >>> broadcast((8, 1, 6), (7, 1))
-    (8, 7, 6)
-    """
-    if left == right:
-        return left
-    if len(left) < len(right):
-        left, right = right, left
-    head = len(left) - len(right)
-    out = list(left)
-    for place, size in enumerate(right, head):
-        if out[place] == 1:
-            out[place] = size
-        elif size not in (1, out[place]):
-            raise Mismatch(
-                f"shapes {'×'.join(map(str, left))} and {'×'.join(map(str, right))} do not go together"
-            )
-    return tuple(out)
 
 
 @describes(*named("matmul", "__matmul__", "mm", "bmm", "mv", "dot"), repeated=True)

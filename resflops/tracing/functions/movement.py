@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resflops.tracing.functions.matmul import broadcast
+from resflops.ops import broadcast
 from resflops.tracing.functions.registry import (
     Call,
     Mismatch,

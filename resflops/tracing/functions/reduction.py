@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from resflops.ops import broadcast
 from resflops.records import Attribute, Shape
-from resflops.tracing.functions.matmul import broadcast
 from resflops.tracing.functions.registry import (
     Call,
     Mismatch,

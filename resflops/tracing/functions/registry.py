@@ -13,24 +13,15 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 import torch
-import torch.nn.functional as F
 
 from resflops.errors import DuplicateError
-from resflops.records import Shape
-from resflops.tracing.functions.call import Call, Formed
+from resflops.ops import Call, Formed, Mismatch, NotDescribed, dimension, per_dimension
+from resflops.tracing.binding import bind_functions, resolve
 
 __all__ = [
     "DESCRIBED", "OPERATORS", "REPEATED", "Call", "Describe", "Mismatch", "NotDescribed", "Part", "Steps",
     "describes", "describes_operator", "dimension", "getter", "named", "per_dimension",
 ]  # fmt: skip
-
-
-class Mismatch(Exception):  # noqa: N818 - the recorder turns it into a ShapeError with the layer's name
-    """These shapes do not go together; the message says why, without naming the layer."""
-
-
-class NotDescribed(Exception):  # noqa: N818 - a signal to the recorder, never seen by a user
-    """This use of the function has no description; torch itself must run it."""
 
 
 SomeResult = TypeVar("SomeResult")
@@ -44,13 +35,14 @@ Steps = Part[Any]
 Describe = Callable[..., Call | Formed | Steps]
 SomeDescribe = TypeVar("SomeDescribe", bound=Describe)
 
-DESCRIBED: dict[Callable[..., Any], Describe] = {}
+DESCRIBED: dict[Callable[..., Any], Describe]
 """Torch function to its description."""
 
-
-REPEATED: set[Callable[..., Any]] = set()
+REPEATED: set[Callable[..., Any]]
 """Those of them whose calls follow from shapes, types and plain arguments, and from nothing else:
 equal arguments make equal calls."""
+
+DESCRIBED, REPEATED = bind_functions()
 
 OPERATORS: dict[str, Describe] = {}
 """Higher-order operators by name: the modules that hold them take longer to import than a count."""
@@ -100,41 +92,10 @@ def describes_operator(name: str) -> Callable[[SomeDescribe], SomeDescribe]:
 
 def named(*names: str) -> Iterator[Callable[..., Any]]:
     """Every function of those names, wherever torch offers one: torch, Tensor, torch.nn.functional."""
-    seen: set[Callable[..., Any]] = set()
-    for name in names:
-        for place in (torch, torch.Tensor, F, torch.special, torch._C._nn):
-            function = getattr(place, name, None)
-            if callable(function) and function not in seen:
-                seen.add(function)
-                yield function
+    yield from dict.fromkeys(function for name in names for function in resolve(f"*.{name}"))
 
 
 def getter(name: str) -> Callable[..., Any]:
     """The function that torch calls for a property of a tensor."""
     found: Callable[..., Any] = getattr(torch.Tensor, name).__get__
     return found
-
-
-def dimension(place: int, dimensions: int) -> int:
-    """A place counted from the front, from one that may count from the back.
-
-    >>> dimension(-1, 4), dimension(2, 4)
-    (3, 2)
-
-    Raises:
-        NotDescribed: there is no such dimension; torch says so best.
-    """
-    if not -dimensions <= place < dimensions:
-        raise NotDescribed
-    return place % dimensions
-
-
-def per_dimension(value: Any, dimensions: int) -> Shape:
-    """One number a dimension, from one number or a sequence, as torch's arguments allow.
-
-    >>> per_dimension(3, 2), per_dimension([1], 2), per_dimension((1, 2), 2)
-    ((3, 3), (1, 1), (1, 2))
-    """
-    if isinstance(value, int):
-        return (value,) * dimensions
-    return tuple(value) * dimensions if len(value) == 1 else tuple(value)

@@ -1,0 +1,93 @@
+"""What each op is: one module a family, one declaration an op. Importing this declares them all.
+
+Nothing here imports torch. A module of this package whose name has no underscore is a family, and is found
+by being there.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from resflops.ops._attributes import Attributes, read_attributes
+from resflops.ops._call import (
+    Call,
+    Form,
+    Formed,
+    Mismatch,
+    NotDescribed,
+    Promoted,
+    TensorLike,
+    broadcast,
+    dimension,
+    is_tensor,
+    name_dtype,
+    per_dimension,
+    plain_shapes,
+)
+from resflops.ops._declaration import (
+    CLASSES,
+    COMPOSITES,
+    OPS,
+    AtenBinding,
+    Binding,
+    Factors,
+    Gradient,
+    Needed,
+    Op,
+    Window,
+    binding,
+    composite,
+    each_gradient,
+    gradient_rule,
+    is_free,
+    joint_gradient,
+    joint_gradient_rule,
+    moved_gradient,
+    name_op,
+    op,
+    rule,
+    stopped_gradient,
+)
+
+__all__ = [
+    "CLASSES",
+    "COMPOSITES",
+    "OPS",
+    "AtenBinding",
+    "Attributes",
+    "Binding",
+    "Call",
+    "Factors",
+    "Form",
+    "Formed",
+    "Gradient",
+    "Mismatch",
+    "Needed",
+    "NotDescribed",
+    "Op",
+    "Promoted",
+    "TensorLike",
+    "Window",
+    "binding",
+    "broadcast",
+    "composite",
+    "dimension",
+    "each_gradient",
+    "gradient_rule",
+    "is_free",
+    "is_tensor",
+    "joint_gradient",
+    "joint_gradient_rule",
+    "moved_gradient",
+    "name_dtype",
+    "name_op",
+    "op",
+    "per_dimension",
+    "plain_shapes",
+    "read_attributes",
+    "rule",
+    "stopped_gradient",
+]
+
+for _module in iter_modules(__path__):
+    if not _module.name.startswith("_"):
+        import_module(f"{__name__}.{_module.name}")
