@@ -6,7 +6,7 @@ come to say different things of it.
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional
@@ -15,7 +15,7 @@ from resflops.errors import DuplicateError
 from resflops.ops import COMPOSITES, OPS, AtenBinding, Call, Formed, Mismatch, NotDescribed, Op
 from resflops.records import Attribute
 
-__all__ = ["Described", "bind_aten", "bind_functions", "resolve"]
+__all__ = ["Described", "bind_aten", "bind_functions", "bind_unchanged", "resolve"]
 
 Described = tuple[str, tuple[Any, ...], dict[str, Attribute]]
 """Op name, the tensors whose shapes decide its cost, and attributes, as a declaration's work expects them."""
@@ -31,19 +31,14 @@ def resolve(name: str) -> Iterator[Callable[..., Any]]:
     """
     first, _, rest = name.partition(".")
     if first == "*":
-        seen: list[Callable[..., Any]] = []
-        for place in _PLACES:
-            found = getattr(place, rest, None)
-            if callable(found) and not any(found is each for each in seen):
-                seen.append(found)
-        yield from seen
+        offered = [getattr(place, rest, None) for place in _PLACES]
+        yield from dict.fromkeys(function for function in offered if callable(function))
         return
     found: Any = torch
     for part in name.split("."):
         found = getattr(found, part, None)
-        if found is None:
-            return
-    yield found
+    if found is not None:
+        yield found
 
 
 def bind_functions() -> tuple[dict[Callable[..., Any], Callable[..., Any]], set[Callable[..., Any]]]:
@@ -63,6 +58,13 @@ def bind_functions() -> tuple[dict[Callable[..., Any], Callable[..., Any]], set[
                 if each.repeated:
                     repeated.add(function)
     return described, repeated
+
+
+def bind_unchanged(kind: Literal["whole", "factories"]) -> dict[Callable[..., Any], str]:
+    """The torch functions that run as they are, of one kind, and the op that each is recorded as."""
+    return {
+        function: op.name for op in OPS.values() for name in getattr(op, kind) for function in resolve(name)
+    }
 
 
 Read = Callable[[dict[str, Any]], Described | None]

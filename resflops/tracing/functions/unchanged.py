@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from resflops.tracing.binding import bind_unchanged
 from resflops.tracing.functions.registry import getter, named
 
 __all__ = ["DEVICE", "FACTORIES", "LEAVING", "QUERIES", "WHOLE"]
@@ -16,6 +17,7 @@ def _table(*names: str) -> dict[Callable[..., Any], str]:
 
 
 WHOLE: dict[Callable[..., Any], str] = {
+    **bind_unchanged("whole"),
     **_table(
         "broadcast_to", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "hsplit",
         "movedim", "narrow", "permute", "ravel", "reshape", "reshape_as", "select", "split",
@@ -30,6 +32,7 @@ WHOLE: dict[Callable[..., Any], str] = {
 """Views and copies, with the op that each is recorded as."""
 
 FACTORIES: dict[Callable[..., Any], str] = {
+    **bind_unchanged("factories"),
     **_table(
         "arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand",
         "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like",
