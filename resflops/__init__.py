@@ -15,24 +15,24 @@ from resflops._version import __version__
 
 if TYPE_CHECKING:
     from resflops.api import benchmark, count, crosscheck, load, trace
-    from resflops.backward import Backward, GradientRow
-    from resflops.conventions import CONVENTIONS, Convention, register_convention
     from resflops.cost import Cost, UncountedOp
+    from resflops.cost.backward import Backward, GradientRow
+    from resflops.cost.convention import CONVENTIONS, Convention, register_convention
+    from resflops.cost.layers import LayerRow
+    from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.errors import ResflopsError
-    from resflops.layers import LayerRow
     from resflops.ops import gradient_rule, rule
-    from resflops.reconciliation import CrossCheck
     from resflops.records import OpRecord, Trace, Work
 
 _HOMES = {
-    "Backward": "backward",
+    "Backward": "cost.backward",
     # Of the peers, and not of conventions: so that theirs are there, too.
-    "CONVENTIONS": "peers",
-    "Convention": "conventions",
+    "CONVENTIONS": "counters",
+    "Convention": "cost.convention",
     "Cost": "cost",
-    "CrossCheck": "reconciliation",
-    "GradientRow": "backward",
-    "LayerRow": "layers",
+    "CrossCheck": "crosschecking.reconciliation",
+    "GradientRow": "cost.backward",
+    "LayerRow": "cost.layers",
     "OpRecord": "records",
     "ResflopsError": "errors",
     "Trace": "records",
@@ -43,7 +43,7 @@ _HOMES = {
     "crosscheck": "api",
     "gradient_rule": "gradients",
     "load": "api",
-    "register_convention": "conventions",
+    "register_convention": "cost.convention",
     "rule": "rules",
     "trace": "api",
 }

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from resflops.conventions import DEFAULT_CONVENTION
-from resflops.conventions import convention as known_convention
 from resflops.cost import Cost, check_prices_gradients, cost_of
+from resflops.cost.convention import DEFAULT_CONVENTION
+from resflops.cost.convention import convention as known_convention
+from resflops.counters import TIME_LIMIT
 from resflops.crosschecking import environment, peers_named, reconcile_model
+from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.errors import UsageError
-from resflops.peers import TIME_LIMIT
-from resflops.reconciliation import CrossCheck
 from resflops.records import Trace
 from resflops.sources import find
 from resflops.sources.building import built

@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 from msgspec import Struct
 from rich_argparse import RichHelpFormatter
 
-from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError, near
 from resflops.render import format_of, known_formats, rendering
-from resflops.shapes import LONGEST_SIZE, read_shape
+from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
 __all__ = [

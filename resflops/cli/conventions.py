@@ -5,7 +5,7 @@ import argparse
 from resflops.cli.command import Command, Parser, add_output
 from resflops.cli.output import write
 from resflops.cli.status import DONE
-from resflops.conventions import convention
+from resflops.cost.convention import convention
 from resflops.tables import convention_table, conventions_table
 
 __all__ = ["COMMAND"]

@@ -9,8 +9,8 @@ from msgspec import Struct
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.cli.wanted import Wanted, wanted_models
-from resflops.conventions import convention
 from resflops.cost import Cost, check_prices_gradients
+from resflops.cost.convention import convention
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import expand, find
 from resflops.tables import Entry, Failed, entry
@@ -63,7 +63,7 @@ def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
         try:
             if "torch" not in sys.modules:
                 say("loading torch")
-            import resflops.counting  # noqa: F401 - slow, and said so
+            import resflops.sources.counting  # noqa: F401 - slow, and said so
 
             for number, one in enumerate(wanted, start=1):
                 say(f"counting {one.spec} ({number} of {len(wanted)})")
@@ -100,7 +100,7 @@ def _backward_complete(cost: Cost) -> bool:
 
 
 def _result(one: Wanted, given: argparse.Namespace) -> Entry | Failed:
-    from resflops.counting import count_found
+    from resflops.sources.counting import count_found
 
     try:
         found = find(one.spec)

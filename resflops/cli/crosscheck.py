@@ -9,9 +9,9 @@ from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.wanted import Wanted, wanted_models
+from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
+from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
-from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
-from resflops.reconciliation import CrossCheck, Reconciliation
 from resflops.sources import find
 from resflops.tables import crosscheck_table
 from resflops.tables.table import Note

@@ -9,7 +9,7 @@ from resflops.cli.command import Command, Parser, add_model_input
 from resflops.cli.counting import counted
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
-from resflops.conventions import DEFAULT_CONVENTION
+from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError
 from resflops.storage import check_writable, write_text
 from resflops.tables import Entry

@@ -1,11 +1,22 @@
-"""The referee: peers run for real, and every difference explained.
+"""The referee: counters run for real, and every difference explained.
 
-``adapters.py`` asks the peers, ``process.py`` keeps each in a process of its own,
-``running.py`` puts the two together. What the figures mean is in ``resflops.peers`` and
-``resflops.reconciliation``, which need neither the peers nor torch.
+``adapters.py`` asks the counters, ``process.py`` keeps each in a process of its own,
+``running.py`` puts the two together. What the figures mean is in ``resflops.counters`` and
+``reconciliation.py``, which need neither the counters nor torch; so what needs torch is loaded when
+it is asked for.
 """
 
+from importlib import import_module
+from typing import Any
+
 from resflops.crosschecking.process import Failure, run_apart
-from resflops.crosschecking.running import environment, peers_named, reconcile_model
 
 __all__ = ["Failure", "environment", "peers_named", "reconcile_model", "run_apart"]
+
+_WITH_TORCH = ("environment", "peers_named", "reconcile_model")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _WITH_TORCH:
+        return getattr(import_module("resflops.crosschecking.running"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

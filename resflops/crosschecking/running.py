@@ -9,12 +9,12 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
+from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
+from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking.adapters import ADAPTERS, Said
 from resflops.crosschecking.process import Failure, run_apart
+from resflops.crosschecking.reconciliation import Reconciliation, reconciled
 from resflops.errors import TraceError, UsageError
-from resflops.peers import PEERS, TIME_LIMIT, Peer, peer
-from resflops.peers.installed import figures_here, installed_version
-from resflops.reconciliation import Reconciliation, reconciled
 from resflops.records import Trace
 from resflops.tracing import check_module, trace
 from resflops.tracing.inputs import as_tensors

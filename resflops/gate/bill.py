@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from resflops.cost import Cost
-from resflops.layers import LayerRow
+from resflops.cost.layers import LayerRow
 from resflops.records import Shape
 
 __all__ = ["METRICS", "Bill", "BillInput", "BillLine", "Metric", "bill_of"]

@@ -21,7 +21,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from resflops.conventions import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
 from resflops.gate.bill import METRICS, Metric
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
@@ -29,8 +29,8 @@ from resflops.gate.locating import KeyPath, Lines
 from resflops.gate.paths import shown
 from resflops.latency.configuration import DTYPES, check_known
 from resflops.records import Shape
-from resflops.shapes import read_shape
 from resflops.sources import parse_spec
+from resflops.sources.shapes import read_shape
 
 __all__ = ["Budget", "Config", "ModelConfig", "find_config", "read_config"]
 

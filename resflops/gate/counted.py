@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from resflops._version import __version__
-from resflops.counting import count_found
 from resflops.errors import ModelError, ResflopsError
 from resflops.gate.bill import Bill, bill_of
 from resflops.gate.config import ModelConfig
 from resflops.sources import find
+from resflops.sources.counting import count_found
 
 __all__ = ["counted", "made_by"]
 

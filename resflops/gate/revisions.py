@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from resflops.conventions import DEFAULT_CONVENTION
+from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import RevisionError
 from resflops.gate.bill import Bill
 from resflops.gate.lockfile import read_lock

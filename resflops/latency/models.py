@@ -7,11 +7,9 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from resflops.conventions import DEFAULT_CONVENTION
 from resflops.cost import cost_of
-from resflops.counting import count_found
+from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import InputError, ResflopsError
-from resflops.generators import same_generators
 from resflops.latency.configuration import Configuration
 from resflops.latency.measurements import Workload
 from resflops.latency.prepare import PreparedModel, adapted, alive, inputs_for, prepared_model, with_weights
@@ -20,7 +18,9 @@ from resflops.latency.workload import workload_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.sources.building import open_found
+from resflops.sources.counting import count_found
 from resflops.tracing import trace
+from resflops.tracing.generators import same_generators
 from resflops.tracing.inputs import as_tensors
 
 __all__ = ["Measurable", "OfModule", "OfSpec", "Refused", "batch_of", "made_ready"]

@@ -19,10 +19,11 @@ from markupsafe import Markup
 from msgspec import json
 
 from resflops._version import __version__
-from resflops.conventions import CONVENTIONS, DEFAULT_CONVENTION, convention
 from resflops.cost import Cost
+from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.layers import LayerRow
+from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError
-from resflops.layers import LayerRow
 from resflops.records import Shape
 from resflops.render.formats import shape, window
 from resflops.tables.table import cost_heading, ops_listed

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from resflops.conventions import DEFAULT_CONVENTION
 from resflops.cost import Cost
+from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.records import Shape
 from resflops.report.environment import Environment
 from resflops.sources import find
@@ -38,7 +38,7 @@ class Material:
         """A model's cost under the default convention, with what was published of it."""
         if (spec, input_shape) not in self._counted:
             # Imports torch, which a check of a missing folder has no need of.
-            from resflops.counting import count_found
+            from resflops.sources.counting import count_found
 
             self._say(f"counting {spec}")
             found = find(spec)

@@ -11,13 +11,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from resflops.call_through import call_through
 from resflops.errors import InputError, ModelError, ResflopsError, in_words
-from resflops.generators import same_generators
 from resflops.records import Shape
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import find
-from resflops.zeros import zeros
+from resflops.tracing.call_through import call_through
+from resflops.tracing.generators import same_generators
+from resflops.tracing.zeros import zeros
 
 __all__ = ["OpenModel", "built", "open_found", "open_model"]
 

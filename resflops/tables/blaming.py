@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from resflops.conventions import convention
+from resflops.cost.convention import convention
 from resflops.gate.bill import Bill, Metric
 from resflops.gate.blame import Blame, Change
 from resflops.gate.form import forms

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec.structs import asdict
 
 from resflops.cost import Cost
-from resflops.layers import LayerRow, StageRow, folded_rows, stage_rows
+from resflops.cost.layers import LayerRow, StageRow, folded_rows, stage_rows
 from resflops.tables.comparison import trace_notes, uncounted_note
 from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import (

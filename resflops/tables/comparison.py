@@ -6,7 +6,7 @@ from fractions import Fraction
 from msgspec import Struct, to_builtins
 
 from resflops.cost import Cost
-from resflops.published import Agreement, PublishedFigure, agreement, figures_of
+from resflops.models.published import Agreement, PublishedFigure, agreement, figures_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.tables.sparsity import nonzero_column, nonzero_notes

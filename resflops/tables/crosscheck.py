@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import to_builtins
 
-from resflops.conventions import convention
-from resflops.peers import PEERS
-from resflops.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
+from resflops.cost.convention import convention
+from resflops.counters import PEERS
+from resflops.crosschecking.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, for_people_if
 
 __all__ = ["crosscheck_table"]

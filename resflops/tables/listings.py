@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from msgspec import to_builtins
 
-from resflops.conventions import CONVENTIONS, Convention, Prices
+from resflops.cost.convention import Convention, Prices
+from resflops.cost.quantities import QUANTITIES
+from resflops.counters import CONVENTIONS
 from resflops.models.catalog import CHOICES, NETWORKS, Network
 from resflops.ops import OPS, Op
-from resflops.quantities import QUANTITIES
 from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN
 from resflops.tables.table import Column, Figure, Note, Table, for_people_if

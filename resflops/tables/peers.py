@@ -1,7 +1,7 @@
 """The peers: what is installed, how each counts, and what is known of it."""
 
-from resflops.peers import PEERS, Peer
-from resflops.peers.installed import installed_version
+from resflops.counters import PEERS, Peer
+from resflops.counters.installed import installed_version
 from resflops.tables.table import Column, Note, Row, Table
 
 __all__ = ["peers_table"]

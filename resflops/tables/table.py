@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from resflops.conventions import Convention
-from resflops.uncounted import UncountedOp
+from resflops.cost.convention import Convention
+from resflops.cost.uncounted import UncountedOp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ UNITS = {"macs": "MACs", "flops": "FLOPs"}
 def cost_heading(using: Convention) -> str:
     """The heading of a column of costs, which always names the convention.
 
-    >>> from resflops.conventions import convention
+    >>> from resflops.cost.convention import convention
     >>> cost_heading(convention("macs")), cost_heading(convention("formula"))
     ('MACs (macs)', 'cost (formula)')
     """

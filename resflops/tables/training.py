@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
-from resflops.backward import Backward, GradientRow
 from resflops.cost import Cost
+from resflops.cost.backward import Backward, GradientRow
 from resflops.tables.table import Column, Figure, Note, Row, Table, cost_heading, ops_listed
 
 __all__ = ["TRAINING_FIGURES", "backward_table", "training_cells", "training_columns", "training_notes"]

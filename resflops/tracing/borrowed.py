@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from resflops.generators import same_generators
+from resflops.tracing.generators import same_generators
 from resflops.tracing.modules import Attributes, Modules
 
 __all__ = ["borrowed"]

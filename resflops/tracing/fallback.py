@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from resflops.call_through import call_through
 from resflops.records import Attribute
 from resflops.tracing.binding import Described, bind_aten
+from resflops.tracing.call_through import call_through
 from resflops.tracing.meta import META, tensors_in
 
 if TYPE_CHECKING:

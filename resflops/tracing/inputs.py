@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map
 
 from resflops.errors import InputError
 from resflops.records import Shape
-from resflops.zeros import zeros
+from resflops.tracing.zeros import zeros
 
 __all__ = ["as_tensors", "is_shape"]
 

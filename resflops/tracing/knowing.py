@@ -13,7 +13,7 @@ from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch.utils._pytree import tree_map_only
 
-from resflops.call_through import call_through
+from resflops.tracing.call_through import call_through
 from resflops.tracing.meta import tensors_in
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder

@@ -20,9 +20,9 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
-from resflops.call_through import call_through
 from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
 from resflops.tracing.blanks import Blanks
+from resflops.tracing.call_through import call_through
 from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.flex import TAKEN, asks_from_within

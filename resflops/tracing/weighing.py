@@ -14,9 +14,9 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 
+from resflops.cost.sparsity import weight_places
 from resflops.errors import UsageError
 from resflops.records import OpRecord, Shape, Weights
-from resflops.sparsity import weight_places
 from resflops.tracing.functions import Form
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in

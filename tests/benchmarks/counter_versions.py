@@ -28,11 +28,11 @@ import torch
 from torch import nn
 
 import resflops
+from resflops.counters import PEERS, Peer
+from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking import Failure, run_apart
 from resflops.crosschecking.adapters import ADAPTERS, Said
-from resflops.peers import PEERS, Peer
-from resflops.peers.installed import figures_here, installed_version
-from resflops.reconciliation import reconciled
+from resflops.crosschecking.reconciliation import reconciled
 
 EXERCISES = Path(__file__).parent.parent / "crosschecking" / "test_real_peers.py"
 

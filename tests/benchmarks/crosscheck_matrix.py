@@ -22,10 +22,10 @@ from pathlib import Path
 from msgspec.structs import replace
 from packaging.version import Version
 
+from resflops.counters import CONVENTIONS, PEERS, Peer
+from resflops.counters.installed import installed_version
 from resflops.crosschecking import environment, peers_named, reconcile_model
-from resflops.peers import CONVENTIONS, PEERS, Peer
-from resflops.peers.installed import installed_version
-from resflops.reconciliation import CrossCheck, Reconciliation, reconciled
+from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation, reconciled
 from resflops.records import Trace
 from resflops.sources import names, open_model
 from resflops.tracing import trace

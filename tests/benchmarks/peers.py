@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from resflops.counters import PEERS
+from resflops.counters.installed import installed_version
 from resflops.crosschecking.adapters import ADAPTERS
-from resflops.peers import PEERS
-from resflops.peers.installed import installed_version
 
 __all__ = ["Counter", "flop_counter_mode", "installed"]
 

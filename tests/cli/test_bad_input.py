@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from resflops import counting
 from resflops.cli import main
+from resflops.sources import counting
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

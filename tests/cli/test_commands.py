@@ -7,7 +7,7 @@ import pytest
 
 from resflops import __version__
 from resflops.cli import main
-from resflops.conventions import CONVENTIONS
+from resflops.cost.convention import CONVENTIONS
 from resflops.models import NETWORKS
 
 

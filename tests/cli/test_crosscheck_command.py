@@ -5,11 +5,11 @@ import json
 import pytest
 
 from resflops.cli import main
-from resflops.conventions import CONVENTIONS
+from resflops.cost.convention import CONVENTIONS
+from resflops.counters import PEERS
+from resflops.counters.installed import installed_version
 from resflops.crosschecking import running
 from resflops.crosschecking.adapters import ADAPTERS, Said
-from resflops.peers import PEERS
-from resflops.peers.installed import installed_version
 
 CHECK = ("crosscheck", "--models", "resnet20", "--peers", "fvcore", "thop")
 

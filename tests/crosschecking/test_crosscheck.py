@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from torch import nn
 
 import resflops
+from resflops.counters import PEERS
+from resflops.counters.installed import installed_version
 from resflops.crosschecking import running
 from resflops.crosschecking.adapters import ADAPTERS, Said
 from resflops.errors import TraceError, UsageError
 from resflops.models import NETWORKS
-from resflops.peers import PEERS
-from resflops.peers.installed import installed_version
 
 LIGHT = "resnet20"
 INSTALLED = [name for name, peer in PEERS.items() if installed_version(peer)]
@@ -186,7 +186,7 @@ def test_a_stored_trace_is_priced_as_every_peer_would_without_torch(tmp_path):
         "import sys\n"
         "from resflops.cost import cost_of\n"
         "from resflops.records import Trace\n"
-        "from resflops.peers import PEERS\n"
+        "from resflops.counters import PEERS\n"
         f"cost = cost_of(Trace.load({str(tmp_path / 'trace.json')!r}))\n"
         "print(all(cost.under(each.convention.name).total >= cost.macs for each in PEERS.values()))\n"
         "print({'torch', 'fvcore', 'thop', 'deepspeed'} & set(sys.modules))"

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from torch import nn
 
 import resflops
+from resflops.counters import PEERS
+from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking import Failure, run_apart
 from resflops.crosschecking.adapters import ADAPTERS
-from resflops.peers import PEERS
-from resflops.peers.installed import figures_here, installed_version
-from resflops.reconciliation import reconciled
+from resflops.crosschecking.reconciliation import reconciled
 
 RUN = ("fvcore", "thop", "FlopCounterMode")
 """The peers that the development environment has; the others run in tests/benchmarks/crosscheck_matrix.py."""

@@ -167,7 +167,7 @@ def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "resflops.pytest_plugin", "-p", "no:cacheprovider", "-q",
+        [sys.executable, "-m", "pytest", "-p", "resflops.integrations.pytest_plugin", "-p", "no:cacheprovider", "-q",
          "--import-mode=prepend", *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": "",

@@ -161,7 +161,7 @@ def test_measurements_are_saved_and_read_without_torch(small, tmp_path):
     script = (
         "import sys\n"
         "from resflops.latency import Measurements\n"
-        "from resflops.latency_report import latency_report\n"
+        "from resflops.report.latency_markdown import latency_report\n"
         f"measured = Measurements.load({str(tmp_path / 'm.json')!r})\n"
         "print(measured.rows[0].series.time.samples, 'torch' in sys.modules, len(latency_report(measured)) > 100)"
     )

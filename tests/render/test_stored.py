@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from resflops.counting import count_found
 from resflops.render import RENDERERS, format_of, rendering
 from resflops.sources import find
+from resflops.sources.counting import count_found
 from resflops.tables import Entry, Table, breakdown, comparison, entry
 
 STORED = Path(__file__).parent / "stored"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from resflops.cli import main
 from resflops.errors import FileError
-from resflops.published import published_figures
+from resflops.models.published import published_figures
 from resflops.report import build
 from resflops.report.build import MANIFEST, Manifest, differences, rebuild
 from resflops.report.environment import environment

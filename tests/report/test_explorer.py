@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from torch import nn
 
 import resflops
-from resflops.conventions import CONVENTIONS
+from resflops.cost.convention import CONVENTIONS
 from resflops.errors import UsageError
 from resflops.report.explorer import explorer
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from resflops.crosschecking.reconciliation import Cause, CrossCheck, Reconciliation
 from resflops.latency.measurements import Measurements
-from resflops.reconciliation import Cause, CrossCheck, Reconciliation
 from resflops.report.environment import environment
 from resflops.report.material import DATA, Material
 from resflops.report.pages import crosscheck

@@ -5,11 +5,11 @@ from functools import cache
 import pytest
 
 from resflops.cost import Cost
-from resflops.counting import count_found
-from resflops.layers import LayerRow
+from resflops.cost.layers import LayerRow
 from resflops.models import NETWORKS
 from resflops.render.formats import sentence
 from resflops.sources import find
+from resflops.sources.counting import count_found
 from resflops.tables import Table, breakdown
 
 SMALL = [

@@ -7,10 +7,10 @@ import pytest
 
 from resflops.api import count
 from resflops.cost import Cost, cost_of
-from resflops.counting import count_found
 from resflops.records import InputRecord, ModuleRecord, OpRecord, TensorRecord, Trace
 from resflops.render.formats import sentence
 from resflops.sources import find
+from resflops.sources.counting import count_found
 from resflops.tables import Entry, Table, comparison, entry
 
 

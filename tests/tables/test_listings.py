@@ -1,6 +1,6 @@
 """The lists of what there is are complete."""
 
-from resflops.conventions import CONVENTIONS, convention
+from resflops.cost.convention import CONVENTIONS, convention
 from resflops.models import NETWORKS
 from resflops.ops import OPS
 from resflops.tables import Table, convention_table, conventions_table, networks_table, ops_table

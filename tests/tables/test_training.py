@@ -9,11 +9,11 @@ from torch import nn
 
 import resflops
 from resflops.cli import main
-from resflops.counting import count_found
 from resflops.ops import OPS
 from resflops.render import Screen, rendering
 from resflops.render.formats import sentence
 from resflops.sources import find
+from resflops.sources.counting import count_found
 from resflops.tables import Entry, Failed, breakdown, comparison
 from resflops.tables.training import TRAINING_FIGURES
 

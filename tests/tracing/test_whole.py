@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import resflops
-from resflops.backward import gradients_of
+from resflops.cost.backward import gradients_of
 from resflops.errors import DuplicateError, TraceError, UsageError
 from resflops.ops import CLASSES, OPS
 from resflops.records import MODEL_INPUT, PARAMETER, Work

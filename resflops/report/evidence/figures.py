@@ -4,7 +4,7 @@ from collections import Counter
 from fractions import Fraction
 from itertools import groupby
 
-from resflops.published import PublishedFigure, published_figures
+from resflops.models.published import PublishedFigure, published_figures
 from resflops.render.formats import share
 from resflops.report.evidence.words import AGREES, to_place, verdicts_on, with_unit
 from resflops.report.material import Material

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from resflops.published import agreement, published_figures
+from resflops.models.published import agreement, published_figures
 from resflops.report.evidence.words import AGREES, PAPER, printed_verdict, to_place, verdicts_on, with_unit
 from resflops.report.material import Material
 from resflops.tables import Column, Table, Verdict

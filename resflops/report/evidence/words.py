@@ -3,7 +3,7 @@
 from fractions import Fraction
 from math import floor
 
-from resflops.published import Agreement, PublishedFigure, figures_of
+from resflops.models.published import Agreement, PublishedFigure, figures_of
 from resflops.report.material import Material
 from resflops.tables import Figure, Verdict, verdicts
 

@@ -1,7 +1,7 @@
 """What other counters count, and why, with the way from ours to theirs for one model."""
 
-from resflops.crosscheck_report import LINE_UP, crosscheck_report
-from resflops.reconciliation import CrossCheck, Reconciliation
+from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
+from resflops.report.crosscheck_markdown import LINE_UP, crosscheck_report
 from resflops.report.markdown import Markdown, filled, shown
 from resflops.report.material import Material
 from resflops.report.page import Document, Page

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from resflops.latency.measurements import Measurements
-from resflops.latency_report import latency_report
+from resflops.report.latency_markdown import latency_report
 from resflops.report.markdown import Markdown, filled, shown
 from resflops.report.material import Material
 from resflops.report.page import Document, Page

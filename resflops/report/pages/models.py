@@ -1,7 +1,7 @@
 """Model cards of cost, and pictures that set the networks side by side."""
 
-from resflops.conventions import DEFAULT_CONVENTION, convention
 from resflops.cost import Cost
+from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.models.catalog import NETWORKS
 from resflops.render.formats import shape
 from resflops.report.markdown import filled, shown

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from resflops.conventions import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.report import evidence
 from resflops.report.markdown import filled, shown
 from resflops.report.material import Material

@@ -1,0 +1,71 @@
+"""calflops: patched functions of torch.nn.functional and of torch.
+
+Read in ``calflops/pytorch_ops.py``.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.patched import FLOPS, MACS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
+from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["CALFLOPS"]
+
+SEES = "calls of patched functions: torch.nn.functional, torch.matmul, torch.add, torch.mul and their like"
+
+CALFLOPS = register_peer(
+    Peer(
+        name="calflops",
+        distribution="calflops",
+        versions=("0.3.1", "0.3.2"),
+        repository="MrYxJ/calculate-flops.pytorch",
+        counts_parameters=CountsParameters(which="trainable"),
+        conventions=(
+            Convention(
+                name="calflops",
+                counts="multiply-accumulates of convolutions and matrix products; fused attention not",
+                source="calflops.calculate_flops(model), the second of its figures: MACs",
+                views=(View(sees=SEES, charges={**MACS, **TRANSPOSED_MACS}),),
+            ),
+            Convention(
+                name="calflops-flops",
+                counts=(
+                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per "
+                    "LayerNorm element, "
+                    "elements of activations, pools and softmax; biases of linear layers and fused "
+                    "attention not"
+                ),
+                source="calflops.calculate_flops(model), the first of its figures: FLOPs",
+                per_mac=2,
+                views=(
+                    View(
+                        sees=SEES,
+                        charges={
+                            **FLOPS,
+                            **TRANSPOSED_FLOPS,
+                            "interpolate": {"input_elements": 1},
+                        },
+                    ),
+                ),
+            ),
+        ),
+        limits=(
+            "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
+        ),
+        defects=(
+            Defect(
+                what="scaled_dot_product_attention is not patched: fused attention counts nothing",
+                issue="MrYxJ/calculate-flops.pytorch#48",
+            ),
+            Defect(
+                what="the operator @, torch.bmm and torch.mm count nothing; einsum no MACs",
+                issue="MrYxJ/calculate-flops.pytorch#48",
+            ),
+            Defect(what="a transposed convolution is divided by its groups once more than it should be"),
+            Defect(what="a model without parameters is refused"),
+            Defect(what="a module that is used in several places counts all its calls in each"),
+            Defect(what="parameters that require no gradient are left out"),
+            Defect(what="leaves torch.nn.functional patched after an exception"),
+        ),
+    )
+)

@@ -1,0 +1,82 @@
+"""DeepSpeed's FLOPs profiler: patched functions of torch.nn.functional and of torch.
+
+Read in ``deepspeed/profiling/flops_profiler/profiler.py``.
+"""
+
+from resflops.cost.convention import Convention, Prices, View
+from resflops.counters.ops import charged
+from resflops.counters.patched import FLOPS, MACS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
+from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
+
+__all__ = ["DEEPSPEED"]
+
+SEES = "calls of patched functions: torch.nn.functional, torch.matmul, torch.add, torch.mul and their like"
+MORE = ("mm", "bmm", "scaled_dot_product_attention")
+"""What it patches and calflops does not."""
+
+
+def _counting(
+    edition: str, macs: dict[str, Prices], flops: dict[str, Prices]
+) -> tuple[Convention, Convention]:
+    """How a version counts, by what it charges for transposed convolutions in each of its figures."""
+    return (
+        Convention(
+            name=f"DeepSpeed{edition}",
+            counts="multiply-accumulates of convolutions, matrix products and attention; einsum not",
+            source="deepspeed's get_model_profile(model), the second of its figures: MACs",
+            views=(View(sees=SEES, charges={**MACS, **macs, **charged(MORE, macs=1)}),),
+        ),
+        Convention(
+            name=f"DeepSpeed-flops{edition}",
+            counts=(
+                "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per LayerNorm "
+                "element, elements of activations, pools and softmax; biases of linear layers not"
+            ),
+            source="deepspeed's get_model_profile(model), the first of its figures: FLOPs",
+            per_mac=2,
+            views=(
+                View(
+                    sees=SEES,
+                    charges={
+                        **FLOPS,
+                        **flops,
+                        **charged(MORE, macs=2),
+                        "interpolate": {"output_elements": 1},
+                    },
+                ),
+            ),
+        ),
+    )
+
+
+DEEPSPEED = register_peer(
+    Peer(
+        name="DeepSpeed",
+        distribution="deepspeed",
+        versions=("0.19.7", "0.19.8"),
+        since="0.19.7",
+        repository="deepspeedai/DeepSpeed",
+        counts_parameters=CountsParameters(which="all"),
+        conventions=_counting("", {}, {}),
+        editions=(
+            Edition(
+                since="0.18",
+                versions=("0.18.9", "0.19.0", "0.19.4", "0.19.5", "0.19.6"),
+                conventions=_counting("-0.18", TRANSPOSED_MACS, TRANSPOSED_FLOPS),
+            ),
+        ),
+        limits=(
+            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
+        ),
+        defects=(
+            Defect(
+                what="before it patched them, fused attention and the operator @ counted nothing",
+                issue="deepspeedai/DeepSpeed#4723",
+            ),
+            Defect(what="einsum counts FLOPs and no MACs"),
+            Defect(what="before 0.19.7, a transposed convolution was divided by its groups once too often"),
+            Defect(what="changes the model it profiles", issue="deepspeedai/DeepSpeed#2292"),
+        ),
+    )
+)

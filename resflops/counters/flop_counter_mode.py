@@ -1,0 +1,110 @@
+"""FlopCounterMode, torch's own: the aten ops that reach the dispatcher.
+
+Read in ``torch/utils/flop_counter.py``. It has counted the same aten ops since torch 2.6, but for
+one: since 2.15 the fused attention of the CPU. Which attention is fused there changed as well.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import CONVOLUTIONS, MATRIX_PRODUCTS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.counters.registry import Defect, Edition, Peer, register_peer
+
+__all__ = ["FLOP_COUNTER_MODE"]
+
+PRODUCTS = charged(
+    (
+        *CONVOLUTIONS,
+        *TRANSPOSED_CONVOLUTIONS,
+        *MATRIX_PRODUCTS,
+        "linear",
+        "einsum",
+        "gru",
+        "rnn_tanh",
+        "rnn_relu",
+    ),
+    macs=2,
+)
+
+
+def _counting(name: str, counts: str, attention: dict[str, int]) -> Convention:
+    """How a version counts, by what it charges for attention."""
+    return Convention(
+        name=name,
+        counts=counts,
+        source="torch.utils.flop_counter.FlopCounterMode().get_total_flops()",
+        per_mac=2,
+        views=(
+            View(
+                sees="the aten ops that reach the dispatcher",
+                charges={**PRODUCTS, "scaled_dot_product_attention": attention},
+            ),
+        ),
+    )
+
+
+_UNFUSED = (
+    "2 per multiply-accumulate of convolutions, matrix products and the attention that torch {versions} "
+    "splits into matrix products on the CPU; nothing else"
+)
+
+FLOP_COUNTER_MODE = register_peer(
+    Peer(
+        name="FlopCounterMode",
+        distribution="torch",
+        versions=("2.15.0",),
+        since="2.15",
+        repository="pytorch/pytorch",
+        conventions=(
+            _counting(
+                "FlopCounterMode",
+                "2 per multiply-accumulate of convolutions, matrix products and attention; nothing else",
+                {"macs": 2},
+            ),
+        ),
+        editions=(
+            Edition(
+                since="2.6",
+                versions=("2.6.0", "2.8.0"),
+                conventions=(
+                    _counting(
+                        "FlopCounterMode-2.6", _UNFUSED.format(versions="2.6 to 2.8"), {"unfused_macs_2_6": 2}
+                    ),
+                ),
+            ),
+            Edition(
+                since="2.9",
+                versions=("2.9.1", "2.10.0", "2.12.1", "2.13.0"),
+                conventions=(
+                    _counting(
+                        "FlopCounterMode-2.9",
+                        _UNFUSED.format(versions="2.9 to 2.13"),
+                        {"unfused_macs_2_9": 2},
+                    ),
+                ),
+            ),
+            Edition(
+                since="2.14",
+                versions=("2.14.0", "2.14.1"),
+                conventions=(
+                    _counting("FlopCounterMode-2.14", _UNFUSED.format(versions="2.14"), {"unfused_macs": 2}),
+                ),
+            ),
+        ),
+        limits=(
+            "before torch 2.15 it does not see fused attention on the CPU, and a trace does not tell two "
+            "reasons for which torch does not fuse: a mask that wants a gradient, and a query, key or value "
+            "whose last dimension is strided",
+        ),
+        defects=(
+            Defect(
+                what="before torch 2.15, fused attention on the CPU counted nothing",
+                issue="pytorch/pytorch#195460",
+            ),
+            Defect(
+                what="in eval mode under no_grad, MultiheadAttention takes a fused path that counts nothing"
+            ),
+            Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
+            Defect(what="custom ops count nothing and are not reported", issue="pytorch/pytorch#131041"),
+            Defect(what="the backward pass of a grouped convolution is counted as if it had no groups"),
+        ),
+    )
+)

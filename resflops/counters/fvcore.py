@@ -1,0 +1,76 @@
+"""fvcore: the aten ops of a ``torch.jit`` trace, those that it has a handle for.
+
+Read in ``fvcore/nn/flop_count.py`` and ``jit_handles.py``. "Flops" are multiply-adds there,
+to which it adds estimates for normalisation, and elements of pools and upsamplings.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["FVCORE"]
+
+FVCORE = register_peer(
+    Peer(
+        name="fvcore",
+        distribution="fvcore",
+        versions=("0.1.5.post20220512", "0.1.5.post20221221"),
+        repository="facebookresearch/fvcore",
+        counts_parameters=CountsParameters(which="all"),
+        conventions=(
+            Convention(
+                name="fvcore",
+                counts=(
+                    "multiply-accumulates, 2 per BatchNorm element, 5 per LayerNorm or GroupNorm "
+                    "element, the "
+                    "inputs of adaptive average pools, the outputs of upsamplings; biases, "
+                    "activations, other "
+                    "pools and fused attention not"
+                ),
+                source="fvcore.nn.FlopCountAnalysis(model, inputs).total()",
+                views=(
+                    View(
+                        sees="the aten ops of a torch.jit trace",
+                        charges={
+                            **charged(
+                                (
+                                    *CONVOLUTIONS,
+                                    *TRANSPOSED_CONVOLUTIONS,
+                                    "linear",
+                                    "addmm",
+                                    "bmm",
+                                    "matmul",
+                                    "mm",
+                                ),
+                                macs=1,
+                            ),
+                            "einsum": {"rounded_einsum_macs": 1},
+                            "batch_norm": {
+                                "input_elements": 1,
+                                "affine_input_elements": 1,
+                                "training_input_elements": 3,
+                            },
+                            **charged(
+                                ("layer_norm", "group_norm", "instance_norm"),
+                                input_elements=4,
+                                affine_input_elements=1,
+                            ),
+                            "adaptive_avg_pool2d": {"input_elements": 1},
+                            "interpolate": {"nearest_elements": 1, "bilinear_elements": 4},
+                            "grid_sample": {"output_elements": 4},
+                        },
+                    ),
+                ),
+            ),
+        ),
+        defects=(
+            Defect(what="scaled_dot_product_attention has no handle: fused attention counts nothing"),
+            Defect(
+                what="adds multiply-adds and single operations up in one number it calls flops",
+                issue="facebookresearch/fvcore#69",
+            ),
+            Defect(what="an einsum is counted in four digits, as numpy.einsum_path prints it"),
+            Defect(what="recurrent layers count nothing", issue="facebookresearch/fvcore#98"),
+        ),
+    )
+)

@@ -1,0 +1,226 @@
+"""ptflops: hooks on modules and patched functions together, or aten ops; its two backends.
+
+Read in ``ptflops/pytorch_ops.py``, ``pytorch_engine.py`` and ``aten_ops.py``. The pytorch
+backend, the default, adds up what its hooks see and what its patched functions see: a
+module whose forward calls a patched function is charged twice.
+"""
+
+from msgspec.structs import replace
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import (
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    INSTANCE_NORMS,
+    POOLS,
+    RECURRENT,
+    TRANSPOSED_CONVOLUTIONS,
+    charged,
+    dimensions,
+    recurrent,
+)
+from resflops.counters.patched import LOCAL_RESPONSE
+from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
+
+__all__ = ["PTFLOPS", "PTFLOPS_ATEN"]
+
+POOL_MODULES = tuple(
+    name.format(kind, n)
+    for name in ("{}Pool{}d", "Adaptive{}Pool{}d")
+    for kind in ("Max", "Avg")
+    for n in (1, 2, 3)
+)
+ACTIVATIONS = ("relu", "prelu", "elu", "leaky_relu", "hardtanh", "relu6", "gelu", "gelu_tanh")
+PATCHED_ACTIVATIONS = ("relu", "prelu", "elu", "relu6", "gelu", "gelu_tanh", "silu")
+TWICE = {
+    "ReLU": "relu",
+    "PReLU": "prelu",
+    "ELU": "elu",
+    "GELU": "gelu",
+}
+
+_BY_MODULES = View(
+    sees="modules of exactly the classes of torch.nn that it has a hook for",
+    modules=(
+        *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), "ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6",
+        "GELU", *POOL_MODULES, *BATCH_NORMS, *INSTANCE_NORMS, "GroupNorm", "LayerNorm", "Linear", "Upsample",
+        *RECURRENT,
+    ),
+    charges={
+        **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1, bias_adds=1),
+        **charged(ACTIVATIONS, output_elements=1),
+        **charged(POOLS, input_elements=1),
+        **charged(("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1),
+        "layer_norm": {"input_elements": 1},
+        **recurrent(1, lstm=10, gru=7, rnn=1),
+        "interpolate": {"first_output_elements": 1},
+    },
+)  # fmt: skip
+
+_ATTENTION = View(
+    sees="the inside of torch.nn.MultiheadAttention, by a hook of its own",
+    modules=("MultiheadAttention",),
+    charges={
+        "linear": {"macs": 1, "bias_adds": 1},
+        "scaled_dot_product_attention": {"macs": 1, "input_elements": 1, "attention_scores": 1},
+    },
+)
+
+_AGAIN = View(
+    sees="calls of patched functions of torch.nn.functional, those of hooked modules too",
+    modules=(*TWICE, *POOL_MODULES, "Upsample"),
+    charges={
+        **charged((*TWICE.values(), "gelu_tanh", *POOLS), input_elements=1),
+        "interpolate": {"output_elements": 1},
+    },
+    again="counted twice: by a hook on the module and by a patch of the function that it calls",
+)
+
+_FUNCTIONS = View(
+    sees="calls of patched functions outside of hooked modules",
+    outside=(*TWICE, *POOL_MODULES, "Upsample", "ReLU6", "LeakyReLU", "MultiheadAttention", "Linear"),
+    charges={
+        **charged((*PATCHED_ACTIVATIONS, "softmax", *POOLS), input_elements=1),
+        **charged(("matmul", "mm", "bmm"), macs=1),
+        **charged(("addmm", "baddbmm"), macs=1, bias_adds=1),
+        "interpolate": {"output_elements": 1},
+        **LOCAL_RESPONSE,
+    },
+)
+
+
+def _backend(
+    using: Convention,
+    *,
+    versions: tuple[str, ...],
+    since: str,
+    editions: tuple[Edition, ...],
+    decided_by: str = "",
+    limits: tuple[str, ...],
+    defects: tuple[Defect, ...],
+) -> Peer:
+    """One of the two: a peer of its own, named as its convention is."""
+    return register_peer(
+        Peer(
+            name=using.name,
+            distribution="ptflops",
+            versions=versions,
+            since=since,
+            editions=editions,
+            decided_by=decided_by,
+            repository="sovrasov/flops-counter.pytorch",
+            counts_parameters=CountsParameters(which="trainable"),
+            conventions=(using,),
+            limits=limits,
+            defects=(*defects, Defect(what="parameters that require no gradient are left out")),
+        )
+    )
+
+
+def _by_hooks(name: str, modules: View) -> Convention:
+    """How a version of the pytorch backend counts, by what its hooks on modules charge."""
+    return Convention(
+        name=name,
+        counts=(
+            "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the elements of "
+            "activations and the inputs of pools, both twice where they are modules; attention in "
+            "MultiheadAttention alone"
+        ),
+        source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
+        views=(modules, _ATTENTION, _AGAIN, _FUNCTIONS),
+    )
+
+
+_BY_OUTPUTS = charged(TRANSPOSED_CONVOLUTIONS, output_taps=1, bias_adds=1)
+"""Transposed convolutions as if each output element read a whole kernel."""
+
+PTFLOPS = _backend(
+    _by_hooks("ptflops", _BY_MODULES),
+    versions=("0.7.5",),
+    since="0.7.5",
+    editions=(
+        Edition(
+            since="0.7.3",
+            versions=("0.7.3", "0.7.4"),
+            conventions=(
+                _by_hooks(
+                    "ptflops-0.7.3", replace(_BY_MODULES, charges={**_BY_MODULES.charges, **_BY_OUTPUTS})
+                ),
+            ),
+        ),
+    ),
+    limits=(
+        "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
+        "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+    ),
+    defects=(
+        Defect(what="activations and pools that are modules count twice"),
+        Defect(what="functional linear layers count nothing"),
+        Defect(
+            what="attention outside of MultiheadAttention counts its matmuls at most",
+            issue="sovrasov/flops-counter.pytorch#77",
+        ),
+        Defect(
+            what="attention in a TransformerEncoderLayer without trainable parameters counts nothing",
+            issue="sovrasov/flops-counter.pytorch#101",
+        ),
+        Defect(what="a class derived from one that it knows counts nothing"),
+        Defect(what="where timm is installed, a hook for its Attention hides the linear layers in it"),
+        Defect(what="the operator @ counts nothing, unlike torch.matmul"),
+        Defect(what="before 0.7.5, a transposed convolution was charged by its output"),
+    ),
+)
+
+
+def _by_dispatch(name: str, attention: str) -> Convention:
+    """How the aten backend counts, by the quantity that says which attention torch splits up."""
+    return Convention(
+        name=name,
+        counts="multiply-accumulates and the biases of convolutions and linear layers; nothing else",
+        source='ptflops.get_model_complexity_info(model, shape, backend="aten")',
+        views=(
+            View(
+                sees="the aten ops that reach the dispatcher",
+                charges={
+                    **charged(
+                        (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"),
+                        macs=1,
+                        bias_adds=1,
+                    ),
+                    **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
+                    **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                    "scaled_dot_product_attention": {attention: 1},
+                },
+            ),
+        ),
+    )
+
+
+PTFLOPS_ATEN = _backend(
+    _by_dispatch("ptflops-aten", "unfused_macs"),
+    versions=("0.7.3", "0.7.4", "0.7.5"),
+    decided_by="torch",
+    since="2.14",
+    editions=(
+        Edition(
+            since="2.6",
+            versions=("2.6.0", "2.8.0"),
+            conventions=(_by_dispatch("ptflops-aten-torch-2.6", "unfused_macs_2_6"),),
+        ),
+        Edition(
+            since="2.9",
+            versions=("2.9.1", "2.10.0", "2.12.1", "2.13.0"),
+            conventions=(_by_dispatch("ptflops-aten-torch-2.9", "unfused_macs_2_9"),),
+        ),
+    ),
+    limits=(
+        "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
+    ),
+    defects=(
+        Defect(
+            what="fused attention counts nothing; where torch does not fuse it, it counts as matrix products"
+        ),
+        Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
+        Defect(what="baddbmm counts nothing"),
+    ),
+)

@@ -1,0 +1,88 @@
+"""thop: a hook on every module whose class is exactly one that it has a rule for.
+
+Read in ``thop/profile.py`` and ``vision/basic_hooks.py``.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import (
+    ADAPTIVE_AVG_POOLS,
+    AVG_POOLS,
+    BATCH_NORMS,
+    CONVOLUTIONS,
+    INSTANCE_NORMS,
+    TRANSPOSED_CONVOLUTIONS,
+    charged,
+    dimensions,
+    recurrent,
+)
+from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["THOP"]
+
+COUNTED = (
+    *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), *BATCH_NORMS, "SyncBatchNorm", "LayerNorm",
+    *INSTANCE_NORMS, "PReLU", "Softmax", *dimensions("AvgPool{}d"), *dimensions("AdaptiveAvgPool{}d"),
+    "Linear", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
+    "RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell",
+)  # fmt: skip
+"""The classes that it charges something for. It has rules of nothing for others, which hold no parameters."""
+
+THOP = register_peer(
+    Peer(
+        name="thop",
+        distribution="thop",
+        versions=("0.1.1.post2207130030", "0.1.1.post2209072238"),
+        repository="Lyken17/pytorch-OpCounter",
+        counts_parameters=CountsParameters(which="modules", modules=COUNTED, tied_each_time=True),
+        conventions=(
+            Convention(
+                name="thop",
+                counts=(
+                    "multiply-accumulates, 4 per element of a normalisation with a weight (2 "
+                    "without), average "
+                    "pools, softmax and upsamplings, all in modules of torch.nn alone; biases, "
+                    "activations and "
+                    "maximum pools not"
+                ),
+                source="thop.profile(model, inputs)",
+                views=(
+                    View(
+                        sees="modules of exactly the classes of torch.nn that it has a rule for",
+                        modules=COUNTED,
+                        charges={
+                            **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), output_taps=1),
+                            "linear": {"macs": 1},
+                            **charged(
+                                ("batch_norm", "layer_norm", "instance_norm"),
+                                input_elements=2,
+                                affine_input_elements=2,
+                            ),
+                            **recurrent(1, lstm=8, gru=7, rnn=1),
+                            "prelu": {"input_elements": 1},
+                            "softmax": {"input_elements": 3, "softmax_rows": -1},
+                            **charged(AVG_POOLS, output_elements=1),
+                            **charged(ADAPTIVE_AVG_POOLS, adaptive_window_elements=1),
+                            "interpolate": {"nearest_elements": 1, "bilinear_elements": 11},
+                        },
+                    ),
+                ),
+            ),
+        ),
+        defects=(
+            Defect(
+                what="MultiheadAttention counts nothing, and its parameters are missed",
+                issue="Lyken17/pytorch-OpCounter#197",
+            ),
+            Defect(
+                what="function calls count nothing: F.relu, F.linear, torch.matmul",
+                issue="Lyken17/pytorch-OpCounter#174",
+            ),
+            Defect(what="a class derived from one that it knows counts nothing"),
+            Defect(
+                what="leaves buffers in the model after an exception", issue="Lyken17/pytorch-OpCounter#82"
+            ),
+            Defect(what="says FLOPs and gives multiply-accumulates", issue="Lyken17/pytorch-OpCounter#61"),
+            Defect(what="a transposed convolution is charged by its output, with the input's channels"),
+        ),
+    )
+)

@@ -1,0 +1,72 @@
+"""torchinfo: every module without modules inside, by its parameters and the size of its output.
+
+Read in ``torchinfo/layer_info.py``: a weight or bias of a convolution is used once per output
+position, any other once per sample. So a linear layer on a sequence counts one position, and
+a normalisation its parameters.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
+
+__all__ = ["TORCHINFO"]
+
+TORCHINFO = register_peer(
+    Peer(
+        name="torchinfo",
+        distribution="torchinfo",
+        versions=("1.7.2", "1.8.0"),
+        repository="TylerYep/torchinfo",
+        counts_parameters=CountsParameters(which="all", tied_each_time=True),
+        conventions=(
+            Convention(
+                name="torchinfo",
+                counts=(
+                    "parameters times batch size, those of convolutions times output positions as well: "
+                    "multiply-accumulates and biases where a layer is used once per sample; nothing without "
+                    "parameters"
+                ),
+                source="torchinfo.summary(model, input_data=inputs).total_mult_adds",
+                views=(
+                    View(
+                        sees="modules that have no modules inside, by their parameters",
+                        leaves=True,
+                        charges={
+                            **charged(
+                                (
+                                    *CONVOLUTIONS,
+                                    *TRANSPOSED_CONVOLUTIONS,
+                                    "linear",
+                                    "batch_norm",
+                                    "layer_norm",
+                                    "group_norm",
+                                    "instance_norm",
+                                    "rms_norm",
+                                    "prelu",
+                                    "embedding",
+                                    "bilinear",
+                                ),
+                                weight_uses=1,
+                                bias_uses=1,
+                            ),
+                            **charged(("lstm", "gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                        },
+                    ),
+                ),
+            ),
+        ),
+        defects=(
+            Defect(what="normalisations count their parameters, whatever the size of the image"),
+            Defect(
+                what="a linear layer that works on a sequence counts one position of it",
+                issue="TylerYep/torchinfo#77",
+            ),
+            Defect(
+                what="attention counts nothing: it has no module without modules inside",
+                issue="TylerYep/torchinfo#226",
+            ),
+            Defect(what="functional calls count nothing", issue="TylerYep/torchinfo#126"),
+            Defect(what="tied weights count in every module", issue="TylerYep/torchinfo#322"),
+        ),
+    )
+)

@@ -1,0 +1,79 @@
+"""torchprofile: the aten ops of a ``torch.jit`` trace, those that it has a handler for.
+
+Read in ``torchprofile/handlers.py``.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import (
+    ADAPTIVE_AVG_POOLS,
+    AVG_POOLS,
+    CONVOLUTIONS,
+    MATRIX_PRODUCTS,
+    TRANSPOSED_CONVOLUTIONS,
+    charged,
+)
+from resflops.counters.registry import Defect, Edition, Peer, register_peer
+
+__all__ = ["TORCHPROFILE"]
+
+
+def _counting(name: str, counts: str, products: tuple[str, ...]) -> Convention:
+    """How a version counts, by the products that it has a handler for beside plain ones."""
+    return Convention(
+        name=name,
+        counts=counts,
+        source="torchprofile.profile_macs(model, inputs)",
+        views=(
+            View(
+                sees="the aten ops of a torch.jit trace",
+                charges={
+                    **charged((*CONVOLUTIONS, *MATRIX_PRODUCTS, "addmv", "linear", *products), macs=1),
+                    **charged(TRANSPOSED_CONVOLUTIONS, ungrouped_output_taps=1),
+                    **charged(
+                        ("batch_norm", "layer_norm", "group_norm", "instance_norm"),
+                        affine_output_elements=1,
+                    ),
+                    **charged(
+                        (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, "mean", "mul", "leaky_relu"),
+                        output_elements=1,
+                    ),
+                    # It is two products and a pooling, as torch writes it.
+                    "local_response_norm": {"output_elements": 3},
+                    "interpolate": {"bilinear_elements": 4},
+                    "grid_sample": {"output_elements": 4},
+                },
+            ),
+        ),
+    )
+
+
+COUNTS = (
+    "multiply-accumulates, 1 per element of a normalisation with a weight, of an average pool's or "
+    "mean's output and of a product of two tensors; biases, activations and maximum pools not"
+)
+
+TORCHPROFILE = register_peer(
+    Peer(
+        name="torchprofile",
+        distribution="torchprofile",
+        versions=("0.1.0",),
+        since="0.1.0",
+        repository="zhijian-liu/torchprofile",
+        conventions=(_counting("torchprofile", COUNTS, ("einsum", "lstm", "scaled_dot_product_attention")),),
+        editions=(
+            Edition(
+                since="0.0.4",
+                versions=("0.0.4",),
+                conventions=(
+                    _counting("torchprofile-0.0.4", f"{COUNTS}, nor fused attention, einsum and LSTMs", ()),
+                ),
+            ),
+        ),
+        defects=(
+            Defect(what="arithmetic on sizes that the trace records counts one per multiplication"),
+            Defect(what="a transposed convolution is charged by its output"),
+            Defect(what="before 0.1.0, fused attention, einsum and LSTM counted nothing"),
+            Defect(what="GRU and RNN count nothing", issue="zhijian-liu/torchprofile#4"),
+        ),
+    )
+)

@@ -1,0 +1,118 @@
+"""ultralytics-thop: thop's hooks, on derived classes as well, and a function mode for products.
+
+Read in ``thop/profile.py`` and ``vision/basic_hooks.py`` of that distribution, which shares
+its import name with thop.
+"""
+
+from resflops.cost.convention import Convention, View
+from resflops.counters.ops import (
+    ADAPTIVE_AVG_POOLS,
+    AVG_POOLS,
+    CONVOLUTIONS,
+    TRANSPOSED_CONVOLUTIONS,
+    charged,
+    recurrent,
+)
+from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
+from resflops.counters.thop import COUNTED as COUNTED_BY_THOP
+
+__all__ = ["ULTRALYTICS_THOP"]
+
+COUNTED = (
+    *COUNTED_BY_THOP, "GroupNorm", "RMSNorm", "LogSoftmax", "Softmin", "Softmax2d",
+    "NonDynamicallyQuantizableLinear", "Bilinear",
+)  # fmt: skip
+"""The classes that it charges something for, beside MultiheadAttention: it is a fork of thop."""
+
+
+MODULES = (
+    View(
+        sees="modules of the classes of torch.nn that it has a rule for, and of derived ones",
+        modules=COUNTED,
+        subclasses=True,
+        charges={
+            **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1),
+            **charged(
+                ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"),
+                input_elements=2,
+                affine_input_elements=2,
+            ),
+            **recurrent(1, lstm=8, gru=7, rnn=1),
+            "prelu": {"input_elements": 1},
+            **charged(("softmax", "log_softmax"), input_elements=3, softmax_rows=-1),
+            **charged(AVG_POOLS, averaged_elements=1, output_elements=1),
+            **charged(ADAPTIVE_AVG_POOLS, arithmetic=1, output_elements=1),
+            "interpolate": {"bilinear_elements": 11},
+        },
+    ),
+    View(
+        sees="the inside of torch.nn.MultiheadAttention, by a rule of its own",
+        modules=("MultiheadAttention",),
+        subclasses=True,
+        charges={
+            "linear": {"macs": 1},
+            "scaled_dot_product_attention": {
+                "macs": 1,
+                "attention_scores": 3,
+                "attention_queries": -1,
+            },
+        },
+    ),
+)
+
+COUNTS = (
+    "multiply-accumulates, attention and its softmax, 4 per element of a normalisation with "
+    "a weight (2 without), additions and divisions of average pools; biases, activations and "
+    "maximum pools not"
+)
+
+
+def _counting(edition: str, functions: tuple[str, ...]) -> Convention:
+    """How a version counts, by the functions that it sees."""
+    called = View(
+        sees="matrix products called as functions, outside of modules with a rule",
+        outside=(*COUNTED, "MultiheadAttention"),
+        charges=charged(functions, macs=1),
+    )
+    return Convention(
+        name=f"ultralytics-thop{edition}",
+        counts=COUNTS,
+        source="thop.profile(model, inputs), of the distribution ultralytics-thop",
+        views=(*MODULES, called) if functions else MODULES,
+    )
+
+
+ULTRALYTICS_THOP = register_peer(
+    Peer(
+        name="ultralytics-thop",
+        distribution="ultralytics-thop",
+        versions=("2.2.3",),
+        since="2.2.3",
+        repository="ultralytics/thop",
+        counts_parameters=CountsParameters(which="all"),
+        conventions=(_counting("", ("matmul", "bmm", "linear", "einsum", "scaled_dot_product_attention")),),
+        editions=(
+            Edition(since="2.1", versions=("2.1.6",), conventions=(_counting("-2.1", ()),)),
+            Edition(
+                since="2.2",
+                versions=("2.2.0", "2.2.1"),
+                conventions=(_counting("-2.2.0", ("matmul", "bmm", "scaled_dot_product_attention")),),
+            ),
+            Edition(
+                since="2.2.2",
+                versions=("2.2.2",),
+                conventions=(
+                    _counting("-2.2.2", ("matmul", "bmm", "einsum", "scaled_dot_product_attention")),
+                ),
+            ),
+        ),
+        defects=(
+            Defect(what="torch.mm, torch.addmm and torch.baddbmm called as functions count nothing"),
+            Defect(what="activations and pools called as functions count nothing"),
+            Defect(what="before 2.2, matrix products and attention called as functions counted nothing"),
+            Defect(
+                what="before 2.2.3, linear layers called as functions counted nothing, before 2.2.2 einsum"
+            ),
+        ),
+    )
+)

@@ -1,0 +1,354 @@
+"""A peer's figure beside ours, and the difference taken apart into named causes.
+
+Every op is priced as the peer prices it, and the price set against its multiply-accumulates.
+What is left of the peer's own figure after that is unexplained: zero, if the convention is
+right and the peer does what it says.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from resflops.cost import cost_of
+from resflops.cost.convention import Charge, Convention, charges_of
+from resflops.counters import Peer
+from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
+from resflops.storage import Stored
+
+__all__ = [
+    "Cause",
+    "CrossCheck",
+    "ParameterCause",
+    "Place",
+    "Reconciliation",
+    "folded",
+    "parameter_causes",
+    "reconciled",
+]
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """What one layer contributes to a cause, all its calls together."""
+
+    layer: str
+    op: str
+    calls: int
+    amount: int
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """One reason for which two figures differ."""
+
+    name: str
+    amount: int
+    """What the peer counts more for it, in the peer's own unit; negative where it counts less."""
+    ops: int
+    """How many calls of ops."""
+    layers: int
+    """How many layers."""
+    where: tuple[str, ...]
+    """Those layers, numbers folded."""
+    places: tuple[Place, ...] = ()
+    """Layer by layer; ``()`` where only the sums were kept."""
+
+
+class ParameterCause(Struct, frozen=True, kw_only=True):
+    """One reason for which two numbers of parameters differ."""
+
+    name: str
+    amount: int
+    modules: tuple[str, ...]
+    """Those that hold the parameters, numbers folded."""
+
+
+class Reconciliation(Struct, frozen=True, kw_only=True):
+    """What became of one figure of one peer on one model."""
+
+    model: str
+    inputs: tuple[Shape, ...]
+    peer: str
+    convention: str
+    version: str = ""
+    verified: bool = False
+    """Whether the convention has been verified with this version."""
+    per_mac: int = 1
+    macs: int = 0
+    """Ours."""
+    figure: int | None = None
+    """The peer's own; None if it gave none."""
+    causes: tuple[Cause, ...] = ()
+    unexplained: int = 0
+    """The peer's figure less our multiply-accumulates and all causes."""
+    params: int = 0
+    """Ours."""
+    peer_params: int | None = None
+    """The peer's; None if it counts none."""
+    parameter_causes: tuple[ParameterCause, ...] = ()
+    unexplained_params: int = 0
+    failure: str = ""
+    """Why there is no figure; ``""`` if there is one."""
+    uncounted: tuple[str, ...] = ()
+    """Ops that did work and have no rule here: what our figure lacks."""
+
+    @property
+    def difference(self) -> int | None:
+        """The peer's figure less our multiply-accumulates, counted as often as the peer counts one."""
+        return None if self.figure is None else self.figure - self.per_mac * self.macs
+
+    def without_places(self) -> "Reconciliation":
+        """The same without the layer by layer part of the causes, for a file of many models."""
+        return replace(self, causes=tuple(replace(cause, places=()) for cause in self.causes))
+
+    @property
+    def explained(self) -> bool:
+        """Whether there is a figure and nothing of it is left over."""
+        return self.figure is not None and not self.unexplained and not self.unexplained_params
+
+
+class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
+    """All peers on some models."""
+
+    rows: tuple[Reconciliation, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+    """Versions of Python and torch, and the kind of machine."""
+
+
+def reconciled(
+    trace: Trace,
+    peer: Peer,
+    using: Convention,
+    *,
+    version: str,
+    figure: int,
+    peer_params: int | None,
+    apart: Mapping[str, int] | None = None,
+) -> Reconciliation:
+    """Take the difference between a peer's figure and ours apart.
+
+    Args:
+        trace: of the model, in eval mode.
+        peer: whose figure it is.
+        using: the convention of the figure.
+        version: the peer's.
+        figure: what the peer said.
+        peer_params: what it said of parameters, if anything.
+        apart: what its own account charges for what is no op of the model, by cause.
+    """
+    cost = cost_of(trace)
+    causes = (
+        *_causes(trace, using, cost.works),
+        *(
+            Cause(name=name, amount=amount, ops=0, layers=0, where=())
+            for name, amount in (apart or {}).items()
+            if amount
+        ),
+    )
+    params = parameter_causes(trace, peer)
+    priced = using.per_mac * cost.macs + sum(cause.amount for cause in causes)
+    return Reconciliation(
+        model=trace.model,
+        inputs=tuple(given.shape for given in trace.inputs),
+        peer=peer.name,
+        convention=using.name,
+        version=version,
+        verified=peer.verified_with(version),
+        per_mac=using.per_mac,
+        macs=cost.macs,
+        figure=figure,
+        causes=causes,
+        unexplained=figure - priced,
+        params=trace.params,
+        peer_params=peer_params,
+        parameter_causes=params if peer_params is not None else (),
+        unexplained_params=(
+            0 if peer_params is None else peer_params - trace.params - sum(cause.amount for cause in params)
+        ),
+        uncounted=tuple(lacking.op for lacking in cost.uncounted),
+    )
+
+
+def _causes(trace: Trace, using: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
+    charges = charges_of(using, trace)
+    amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
+    for record, known in zip(trace.ops, works, strict=True):
+        work = known or Work()
+        family = family_of(record, trace.module_at.get(record.layer))
+        for name, amount in _differences(work, tuple(charges(record, work)), family, using.per_mac):
+            amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
+    causes = [_cause(name, places) for name, places in amounts.items()]
+    return tuple(sorted(causes, key=lambda cause: -abs(cause.amount)))
+
+
+def _cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
+    return Cause(
+        name=name,
+        amount=sum(sum(each) for each in places.values()),
+        ops=sum(len(each) for each in places.values()),
+        layers=len({layer for layer, _ in places}),
+        where=folded(layer for layer, _ in places),
+        places=tuple(
+            Place(layer=layer, op=op, calls=len(each), amount=sum(each))
+            for (layer, op), each in places.items()
+        ),
+    )
+
+
+def _differences(
+    work: Work, charges: tuple[Charge, ...], family: str, per_mac: int
+) -> Iterator[tuple[str, int]]:
+    """The reasons for which one op counts something else there than here, with how much each makes."""
+    again = sum(charge.amount for charge in charges if charge.again)
+    charged = {"macs": 0, "bias": 0, "other": 0}
+    for charge in charges:
+        if not charge.again:
+            charged[charge.quantity.stands_for] += charge.amount
+    products = charged["macs"] - per_mac * work.macs
+    if not work.macs:
+        # A layer that multiplies no matrices: whatever is charged there is charged for what it does.
+        yield from _unless_zero(family, products + charged["bias"] + charged["other"])
+    else:
+        yield from _unless_zero(_of_products(family, charged["macs"], per_mac * work.macs), products)
+        yield from _unless_zero("bias", charged["bias"])
+        beside = "softmax and scaling in attention" if family == "attention" else f"other work of {family}"
+        yield from _unless_zero(beside, charged["other"])
+    yield from _unless_zero(f"{family} counted a second time", again)
+
+
+def _unless_zero(name: str, amount: int) -> Iterator[tuple[str, int]]:
+    if amount:
+        yield name, amount
+
+
+def _of_products(family: str, theirs: int, ours: int) -> str:
+    if not theirs:
+        return f"{family} not seen"
+    if theirs < ours:
+        return f"{family} on a sequence, of which one position is counted"
+    return f"{family} counted by the output"
+
+
+FAMILIES = {
+    "convolutions": ("conv", "deform_conv"),
+    "normalisation": (
+        "batch_norm",
+        "layer_norm",
+        "group_norm",
+        "instance_norm",
+        "rms_norm",
+        "local_response",
+    ),
+    "pooling": ("avg_pool", "max_pool", "adaptive", "fractional"),
+    "softmax": ("softmax", "log_softmax"),
+    "interpolation": ("interpolate", "grid_sample", "upsample"),
+    "embedding": ("embedding",),
+    "recurrent layers": ("lstm", "gru", "rnn"),
+    "activation": (
+        "relu",
+        "prelu",
+        "elu",
+        "leaky_relu",
+        "hardtanh",
+        "gelu",
+        "silu",
+        "sigmoid",
+        "tanh",
+        "hard",
+    ),
+    "arithmetic on single elements": ("add", "sub", "mul", "div", "mean", "sum", "pow", "sqrt", "exp", "neg"),
+}
+"""Kinds of work by how their ops' names begin."""
+
+PRODUCTS = frozenset(("matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"))
+
+
+def family_of(record: OpRecord, module: ModuleRecord | None) -> str:
+    """The kind of work that an op is, as a cause is named after it."""
+    in_attention = _is_attention(module)
+    if record.op == "scaled_dot_product_attention" or (record.op in PRODUCTS and in_attention):
+        return "attention"
+    if record.op == "linear":
+        if in_attention:
+            return "projections called as functions in attention"
+        called = module is None or "Linear" not in f"{module.cls} {module.base}"
+        return "linear layers called as functions" if called else "linear layers"
+    if record.op in PRODUCTS:
+        return "matrix products"
+    for family, beginnings in FAMILIES.items():
+        if record.op.startswith(beginnings):
+            return family
+    return record.op
+
+
+def _is_attention(module: ModuleRecord | None) -> bool:
+    # By its name: attention that is written by hand has no base in torch.nn.
+    return module is not None and "attention" in f"{module.cls} {module.base}".lower()
+
+
+def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
+    """The reasons for which a peer counts another number of parameters; buffers neither counts."""
+    counts = peer.counts_parameters
+    if counts is None:
+        return ()
+    called = {record.layer for record in trace.ops}
+    found: dict[str, list[tuple[str, int]]] = {}
+    for module in trace.modules:
+        # What goes by modules asks the model for its children: it never asks the model itself.
+        seen = counts.which != "modules" or (
+            bool(module.path)
+            and module.base in counts.modules
+            and module.cls == module.base
+            and module.path in called
+        )
+        for tensor in module.parameters:
+            if not seen:
+                if not tensor.tied_to:
+                    name = _missed(module, trace, called=module.path in called)
+                    found.setdefault(name, []).append((module.path, -tensor.elements))
+            elif tensor.tied_to:
+                if counts.tied_each_time:
+                    found.setdefault("tied parameters, counted each time", []).append(
+                        (module.path, tensor.elements)
+                    )
+            elif counts.which == "trainable" and not tensor.trainable:
+                found.setdefault("frozen parameters left out", []).append((module.path, -tensor.elements))
+    return tuple(
+        ParameterCause(
+            name=name,
+            amount=sum(amount for _, amount in places),
+            modules=folded(path for path, _ in places),
+        )
+        for name, places in found.items()
+    )
+
+
+def _missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
+    parent = trace.module_at.get(module.path.rpartition(".")[0])
+    if any(_is_attention(each) for each in (module, parent)):
+        return "attention weights missed"
+    if not called and module.leaf:
+        return "parameters of modules that are never called"
+    return "parameters held by modules that it has no rule for"
+
+
+def folded(paths: Iterable[str]) -> tuple[str, ...]:
+    """Paths with their numbers folded into ``*``, each once, in the order of their first.
+
+    >>> folded(["layer1.0.bn1", "layer1.1.bn1", "layer2.0.bn1", "fc"])
+    ('layer*.*.bn1', 'fc')
+    """
+    kept = dict.fromkeys(paths)
+    by_shape: dict[str, list[str]] = {}
+    for path in kept:
+        by_shape.setdefault(re.sub(r"\d+", "*", path), []).append(path)
+    return tuple(_common(alike) for alike in by_shape.values())
+
+
+def _common(paths: list[str]) -> str:
+    """One path for several that differ in numbers alone: those that differ become ``*``."""
+    split = [re.split(r"(\d+)", path) for path in paths]
+    return "".join(
+        parts[0] if Counter(parts)[parts[0]] == len(parts) else "*" for parts in zip(*split, strict=True)
+    )

@@ -1,0 +1,124 @@
+"""What other distributions add to resflops, by entry points, and where each addition comes from.
+
+A distribution names a module of its own in its metadata, in one of the groups of :data:`GROUPS`::
+
+    [project.entry-points."resflops.ops"]
+    mylib = "mylib.resflops_ops"
+
+Importing the module is what adds things: it declares ops (``resflops.ops.op``), registers counters
+(``register_peer`` and ``adapter``), sources (``resflops.sources.register``) or formats
+(``resflops.render.renderer``). resflops' own modules come first, in the same way, so that a module of a lower
+layer never has to name one of a higher layer. One that cannot be imported is told by its name and harms
+nothing.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module, metadata
+
+from msgspec import Struct
+
+from resflops.errors import UsageError, in_words
+
+__all__ = ["BROKEN", "GROUPS", "Broken", "Extension", "declaring", "load_extensions"]
+
+logger = logging.getLogger(__name__)
+
+OWN = "resflops"
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "resflops.ops": (),
+    "resflops.counters": ("resflops.counters",),
+    "resflops.sources": (),
+    "resflops.formats": (),
+    "resflops.displays": ("resflops.integrations.notebook",),
+}
+"""The groups, each with resflops' own modules that are loaded when it is asked for."""
+
+
+class Extension(Struct, frozen=True, kw_only=True):
+    """A module that another distribution adds."""
+
+    group: str
+    name: str
+    module: str
+    distribution: str
+
+
+class Broken(Struct, frozen=True, kw_only=True):
+    """An extension that could not be loaded."""
+
+    extension: Extension
+    reason: str
+
+
+BROKEN: list[Broken] = []
+
+_LOADED: set[str] = set()
+
+_ORIGIN: ContextVar[str] = ContextVar("origin", default=OWN)
+
+
+@contextmanager
+def _from(distribution: str) -> Iterator[None]:
+    token = _ORIGIN.set(distribution)
+    try:
+        yield
+    finally:
+        _ORIGIN.reset(token)
+
+
+def declaring() -> str:
+    """The distribution whose module is being loaded; resflops itself if none is."""
+    return _ORIGIN.get()
+
+
+def load_extensions(group: str, *tables: dict) -> None:  # type: ignore[type-arg]
+    """Load what a group has, once in a process.
+
+    Args:
+        group: one of ``GROUPS``.
+        tables: where its modules register things. What a module that breaks has put into them already is
+            taken out again.
+
+    Raises:
+        UsageError: there is no such group.
+    """
+    if group not in GROUPS:
+        raise UsageError(f"no group of extensions named {group!r}; there are: {', '.join(GROUPS)}")
+    if group in _LOADED:
+        return
+    _LOADED.add(group)
+    for module in GROUPS[group]:
+        import_module(module)
+    for extension in _find_extensions(group):
+        before = [dict(table) for table in tables]
+        try:
+            with _from(extension.distribution):
+                import_module(extension.module)
+        except Exception as error:  # noqa: BLE001 - whatever another's module raises is a result
+            for table, kept in zip(tables, before, strict=True):
+                table.clear()
+                table.update(kept)
+            broken = Broken(extension=extension, reason=in_words(error))
+            BROKEN.append(broken)
+            logger.warning(
+                "%s: the extension %s of the distribution %s could not be loaded: %s",
+                group, extension.name, extension.distribution, broken.reason,
+            )  # fmt: skip
+
+
+def _find_extensions(group: str) -> list[Extension]:
+    """Those of other distributions, in an order that does not hang on the file system."""
+    found = [
+        Extension(
+            group=group,
+            name=point.name,
+            module=point.module,
+            distribution=point.dist.name if point.dist else "?",
+        )
+        for point in metadata.entry_points(group=group)
+    ]
+    return sorted(found, key=lambda each: (each.distribution, each.name))

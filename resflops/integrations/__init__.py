@@ -1,0 +1,1 @@
+"""Where resflops works inside other tools: notebooks, and pytest."""

@@ -1,0 +1,52 @@
+"""How a cost shows itself in a notebook: as a table, and drawn.
+
+A value knows no renderer: this registers itself with the cost, which loads it when it is to be shown.
+"""
+
+from matplotlib.figure import Figure
+
+from resflops.cost import Cost
+from resflops.cost.cost import DISPLAYS
+from resflops.errors import UsageError, near
+from resflops.render.formats import written
+from resflops.render.html import fragment
+from resflops.report.pictures import profile, stages
+from resflops.report.style import DARK, LIGHT
+from resflops.tables import breakdown
+from resflops.tables.table import cost_heading
+
+__all__ = ["DRAWINGS", "drawn", "html_of"]
+
+DRAWINGS = ("profile", "stages")
+"""``profile``: layer by layer along the depth; ``stages``: by the size of the feature maps."""
+
+
+def html_of(cost: Cost) -> str:
+    """The model's own modules and, where it names any, its stages."""
+    return fragment(breakdown(cost, depth=1))
+
+
+def drawn(cost: Cost, what: str, *, dark: bool) -> Figure:
+    """A picture of a cost.
+
+    Raises:
+        UsageError: there is no such picture, or nothing to draw.
+    """
+    theme = DARK if dark else LIGHT
+    unit = cost_heading(cost.priced_by)
+    if what not in {"profile", "stages"}:
+        raise UsageError(
+            f"no picture {what!r}{near(what, ['profile', 'stages'])}; there are: profile, stages"
+        )
+    if not cost.total:
+        raise UsageError(
+            f"{cost.model} costs nothing under the convention {cost.convention}: there is nothing to draw"
+        )
+    if what == "stages":
+        return stages.draw(stages.stages_of([cost], unit=unit), theme)
+    given = written("shapes", tuple(given.shape for given in cost.trace.inputs))
+    return profile.draw(profile.profile_of(cost, unit=unit, given=given), theme)
+
+
+DISPLAYS["html"] = html_of
+DISPLAYS["plot"] = drawn

@@ -1,0 +1,117 @@
+"""The pytest plugin: what it costs a project that does not use it, and what cost_gate says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from resflops.integrations.testing import CostGate, write_locked
+
+CONV = nn.Conv2d(3, 8, 3, padding=1)
+SHAPE = (1, 3, 8, 8)
+MACS = 8 * 8 * 8 * 27
+
+
+class Failed(Exception):
+    """What the test would have failed with."""
+
+
+def fail(message: str):
+    raise Failed(message)
+
+
+def gate(path: Path, *, updates=None) -> CostGate:
+    return CostGate(path=path, updates=updates, fail=fail)
+
+
+def test_an_unused_plugin_loads_nothing_of_resflops_and_nothing_heavy() -> None:
+    program = (
+        "import sys, pytest\nbefore = set(sys.modules)\nimport resflops.integrations.pytest_plugin\n"
+        "print(sorted(name for name in set(sys.modules) - before if name.partition('.')[0] != 'importlib'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (
+        "['resflops', 'resflops._version', 'resflops.integrations', 'resflops.integrations.pytest_plugin']"
+    )
+
+
+def test_a_limit_is_the_most_that_passes(tmp_path: Path) -> None:
+    held = gate(tmp_path / "none.lock")
+    assert held(CONV, SHAPE, macs=f"<={MACS}").macs == MACS
+    held(CONV, SHAPE, macs=MACS, params="<=1k", buffers=0, total="0.1M")
+    with pytest.raises(Failed, match=rf"Conv2d: MACs are {MACS:,}; the budget is {MACS - 1:,}"):
+        held(CONV, SHAPE, macs=f"<{MACS}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "no limit is given"),
+        ({"macs": "4.2Q"}, "no unit 'Q'"),
+        ({"macs": ">=1"}, "no limit"),
+        ({"lock": "net"}, "'net' is not locked: there is no .*none.lock; run `pytest --resflops-lock`"),
+        ({"macs": 1, "convention": "flop"}, "closest: flops"),
+        ({"macs": 1, "tolerance": {"mac": 1}}, "no metric 'mac'; closest: macs"),
+    ],
+)
+def test_a_mistake_fails_the_test_with_one_message(tmp_path: Path, arguments: dict, says: str) -> None:
+    with pytest.raises(Failed, match=f"^cost_gate: .*{says}"):
+        gate(tmp_path / "none.lock")(CONV, SHAPE, **arguments)
+
+
+def test_what_is_locked_is_held(tmp_path: Path) -> None:
+    path, updates = tmp_path / "tests.lock", {}
+    gate(path, updates=updates)(CONV, SHAPE, lock="net")
+    assert write_locked(path, updates)
+    held = gate(path)
+    held(CONV, SHAPE, lock="net")
+    wider = nn.Conv2d(3, 9, 3, padding=1)
+    with pytest.raises(Failed, match=f"the model itself: 3×3×3→8 became 3×3×3→9, \\+{8 * 8 * 27:,} MACs"):
+        held(wider, SHAPE, lock="net")
+    held(wider, SHAPE, lock="net", tolerance={"macs": "+12.5%", "params": "+28"})
+    with pytest.raises(Failed, match=r"'nte' is not locked in .*; closest: net"):
+        held(CONV, SHAPE, lock="nte")
+
+
+def test_locking_keeps_what_other_tests_have_locked(tmp_path: Path) -> None:
+    path, first, second = tmp_path / "tests.lock", {}, {}
+    gate(path, updates=first)(CONV, SHAPE, lock="first")
+    write_locked(path, first)
+    gate(path, updates=second)(CONV, SHAPE, lock="second")
+    assert write_locked(path, second)
+    assert not write_locked(path, second)
+    gate(path)(CONV, SHAPE, lock="first")
+
+
+def test_two_models_under_one_name_are_refused(tmp_path: Path) -> None:
+    held = gate(tmp_path / "tests.lock", updates={})
+    held(CONV, SHAPE, lock="net")
+    held(CONV, SHAPE, lock="net")
+    with pytest.raises(Failed, match="two models are locked as 'net'"):
+        held(CONV, (1, 3, 9, 9), lock="net")
+
+
+def test_what_breaks_a_limit_is_not_locked(tmp_path: Path) -> None:
+    updates: dict = {}
+    with pytest.raises(Failed):
+        gate(tmp_path / "tests.lock", updates=updates)(CONV, SHAPE, lock="net", macs=1)
+    assert not updates
+
+
+def test_a_damaged_lock_is_told_before_it_would_be_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "tests.lock"
+    path.write_text("<<<<<<< HEAD\n", encoding="utf-8")
+    with pytest.raises(Failed, match="is in the middle of a merge"):
+        gate(path, updates={})(CONV, SHAPE, lock="net")
+
+
+def test_arguments_by_keyword_reach_the_model(tmp_path: Path) -> None:
+    class Keyword(nn.Module):
+        def forward(self, x, *, twice=False):
+            return x @ x @ x if twice else x @ x
+
+    held = gate(tmp_path / "none.lock")
+    assert held(Keyword(), (4, 4), macs="1k").macs == 64
+    assert held(Keyword(), (4, 4), keyword_inputs={"twice": True}, macs="1k").macs == 128

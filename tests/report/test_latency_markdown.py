@@ -1,0 +1,103 @@
+"""The report says what the columns say, and nothing where they are silent."""
+
+import pytest
+from msgspec.structs import replace
+
+import resflops
+from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
+from resflops.latency.measurements import Energy, Gpu, Peak, Probe, Reading, Run
+from resflops.latency.workload import workload_of
+from resflops.report.latency_markdown import latency_report
+
+ENVIRONMENT = Environment(
+    resflops="1", python="3.11", torch="2.15", system="Linux", cpu="Some CPU", cores=4, threads=4
+)
+
+
+@pytest.fixture(scope="module")
+def workloads():
+    return {
+        name: workload_of(resflops.count(resflops.load(name), (1, 3, 224, 224)))
+        for name in ("resnet34", "vgg19")
+    }
+
+
+def series(*seconds):
+    return Series(rounds=tuple(Round(wall=(each,) * 10) for each in seconds))
+
+
+def row(name, workloads, *seconds, **settings):
+    configuration = Configuration(model=name, device="cpu", **settings)
+    return Row(configuration=configuration, workload=workloads[name], series=series(*seconds))
+
+
+def measured(*rows):
+    probes = Probe(kind="matmul", dtype="float32", size=1000), Probe(kind="copy", dtype="uint8", size=10**9)
+    return Measurements(
+        environment=ENVIRONMENT,
+        effort=Effort(),
+        runs=(Run(started="2026-11-22T00:00:00+00:00", command="resflops bench --models resnet34 vgg19"),),
+        rows=rows,
+        peaks=tuple(Peak(probe=probe, series=series(probe.work / 1e11)) for probe in probes),
+    )
+
+
+def test_the_papers_comparison_in_macs_and_in_time(workloads):
+    text = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
+    assert "3,663,761,408 against 19,632,062,464" in text
+    assert "| 1 | float32 | 5.36× | 3.00× | 3.00× | 3.00× |" in text
+    assert "vgg19 does 5.36× the multiply-accumulates of resnet34" in text
+    assert "under 1 of 1 settings it is less than the MACs ratio" in text
+    # 2 · 19,632,062,464 in 0.3 s, of a peak of 10^11 a second; and 2 · 3,663,761,408 in 0.1 s.
+    assert "vgg19 reaches 130.9 % of the measured peak and resnet34 73.3 %" in text
+    assert "energy could not be measured here" in text
+    assert "37 ops with multiply-accumulates and vgg19 over 19" in text
+    assert "resflops bench --models resnet34 vgg19" in text
+    assert "unstable" not in text.split("## All measurements")[0]
+
+
+def test_a_peak_that_was_passed_is_said_to_bound_nothing(workloads):
+    passed = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
+    assert "Under 1 of 1 settings one of the two networks passed it" in passed
+    below = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.6, 0.6)))
+    assert "passed it" not in below
+
+
+def test_energy_is_compared_where_it_was_measured(workloads):
+    energies = {"resnet34": 10.0, "vgg19": 25.0}
+    rows = [
+        replace(row(name, workloads, 0.1, 0.1), energy=Energy(joules=joules, seconds=3.0, steps=5))
+        for name, joules in energies.items()
+    ]
+    text = latency_report(measured(*rows))
+    assert "In energy it is 2.50× (column energy ratio)." in text
+    assert "energy could not be measured" not in text
+
+
+def test_an_unstable_time_is_said_to_be_one(workloads):
+    text = latency_report(measured(row("resnet34", workloads, 0.1, 0.2), row("vgg19", workloads, 0.3, 0.3)))
+    assert "Under 1 of 1 settings a time was unstable" in text
+
+
+def test_models_of_unlike_settings_are_not_compared(workloads):
+    text = latency_report(
+        measured(row("resnet34", workloads, 0.1), row("vgg19", workloads, 0.3, memory_format="channels_last"))
+    )
+    assert "no setting under which both resnet34 and vgg19 could be timed" in text
+    assert "time ratio" not in text
+
+
+def test_what_a_gpu_told_of_itself_stands_in_the_report(workloads):
+    gpu = Gpu(name="Some GPU", capability="9.0", multiprocessors=1, memory_bytes=1, driver="570.1")
+    told = Reading(sm_clock_mhz=1980, power_watts=698.0, temperature_celsius=63, throttle=("power cap",))
+    rounds = tuple(
+        Round(wall=(0.2,) * 10, gpu=(0.1,) * 10, before=Reading(sm_clock_mhz=1755), during=told)
+        for _ in range(2)
+    )
+    held = replace(row("resnet34", workloads), series=Series(rounds=rounds, peak_bytes=3 << 20))
+    text = latency_report(
+        replace(measured(held), environment=replace(ENVIRONMENT, gpu=gpu, cuda="13.2", cudnn="92600"))
+    )
+    for said in ("Some GPU", "driver 570.1", "SM clock 1,755 to 1,980 MHz", "clocks held back by power cap",
+                 "throttled (power cap)", "GPU time", "wall time", "3.00 MiB"):  # fmt: skip
+        assert said in text
