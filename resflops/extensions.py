@@ -16,7 +16,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib import import_module, metadata
+from typing import Any
 
 from msgspec import Struct
 
@@ -75,7 +77,7 @@ def declaring() -> str:
     return _ORIGIN.get()
 
 
-def load_extensions(group: str, *tables: dict) -> None:  # type: ignore[type-arg]
+def load_extensions(group: str, *tables: dict[Any, Any]) -> None:
     """Load what a group has, once in a process.
 
     Args:
@@ -110,6 +112,10 @@ def load_extensions(group: str, *tables: dict) -> None:  # type: ignore[type-arg
             )  # fmt: skip
 
 
+# Looking through the metadata of everything installed takes some ten milliseconds.
+_entry_points = cache(metadata.entry_points)
+
+
 def _find_extensions(group: str) -> list[Extension]:
     """Those of other distributions, in an order that does not hang on the file system."""
     found = [
@@ -119,6 +125,6 @@ def _find_extensions(group: str) -> list[Extension]:
             module=point.module,
             distribution=point.dist.name if point.dist else "?",
         )
-        for point in metadata.entry_points(group=group)
+        for point in _entry_points().select(group=group)
     ]
     return sorted(found, key=lambda each: (each.distribution, each.name))

@@ -8,7 +8,7 @@ from msgspec import Struct
 from resflops.cost.convention import Convention
 from resflops.cost.formula import formula
 from resflops.cost.receptive_field import Field, receptive_fields
-from resflops.ops import is_free
+from resflops.ops import is_free, is_of_family
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 
 __all__ = ["LayerRow", "StageRow", "folded_rows", "layer_rows", "stage_rows"]
@@ -146,7 +146,7 @@ def _row(
 ) -> LayerRow:
     done, cost = work or Work(), price or 0
     attributes = record.attributes
-    groups = attributes.get("groups") if record.op.startswith("conv") else None
+    groups = attributes.get("groups") if is_of_family(record.op, "convolution") else None
     return LayerRow(
         name=record.layer,
         op=record.op,

@@ -8,6 +8,7 @@ longest step hold. Three 3×3 convolutions in a row see what one 7×7 sees.
 
 from msgspec import Struct
 
+from resflops.ops import OPS, Window
 from resflops.records import MODEL_INPUT, OpRecord, Shape, Trace
 
 __all__ = ["Field", "receptive_fields"]
@@ -67,20 +68,34 @@ def _widest(fields: list[Field]) -> Field | None:
 
 
 def _next(record: OpRecord, field: Field | None) -> Field | None:
-    if field is None or field.whole or record.op in _UNCHANGED:
+    """The field of an op's output, from the widest that arrives, by what its declaration says of windows."""
+    window = _window(record)
+    if field is None or field.whole or window == "keeps":
         return field
-    if record.op.startswith("conv_transpose") or record.op == "interpolate":
+    if window == "breaks":
         return None
-    if all(key in record.attributes for key in _SPATIAL_KEYS):
+    if window == "slides":
         return _windowed(record, field)
     shape, out = record.input_shapes[0], record.output_shape
-    if record.op in _GATHERING or record.op.startswith("adaptive"):
+    if window == "gathers":
         return _gathered(field, shape, out)
-    return _sliced(record, field, shape, out)
+    spatial = len(field.size)
+    if len(out) == len(shape) and out[-spatial:] == shape[-spatial:]:
+        return field
+    if window == "flattens":
+        return _gathered(field, shape, ())
+    if window == "slices" and len(out) == len(shape):
+        steps = [-(-n // m) for n, m in zip(shape[-spatial:], out[-spatial:], strict=True)]
+        return Field(field.size, tuple(j * s for j, s in zip(field.stride, steps, strict=True)))
+    return None
 
 
-_UNCHANGED = frozenset(("pad", "contiguous", "clone", "to", "cat"))
-_GATHERING = frozenset(("mean", "sum", "amax", "amin"))
+def _window(record: OpRecord) -> Window:
+    known = OPS.get(record.op)
+    if known is not None and known.family:
+        return known.window
+    # Of an op of a user's own, only a kernel and a stride among its attributes tell.
+    return "slides" if all(key in record.attributes for key in _SPATIAL_KEYS) else ""
 
 
 def _windowed(record: OpRecord, field: Field) -> Field | None:
@@ -109,16 +124,3 @@ def _gathered(field: Field, shape: Shape, out: Shape) -> Field | None:
         tuple(j * max(n // m, 1) for j, n, m in zip(field.stride, sizes, outs, strict=True)),
         whole=all(m == 1 for m in outs),
     )
-
-
-def _sliced(record: OpRecord, field: Field, shape: Shape, out: Shape) -> Field | None:
-    """Ops that keep positions, flatten them into one vector, or take every second of them."""
-    spatial = len(field.size)
-    if len(out) == len(shape) and out[-spatial:] == shape[-spatial:]:
-        return field
-    if record.op == "flatten":
-        return _gathered(field, shape, ())
-    if record.op == "getitem" and len(out) == len(shape):
-        steps = [-(-n // m) for n, m in zip(shape[-spatial:], out[-spatial:], strict=True)]
-        return Field(field.size, tuple(j * s for j, s in zip(field.stride, steps, strict=True)))
-    return None

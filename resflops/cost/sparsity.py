@@ -10,30 +10,18 @@ as attention scores, have no weight and count whole.
 from collections.abc import Mapping, Sequence
 from math import prod
 
+from resflops.ops import ALL_BUT_FIRST, OPS
 from resflops.records import OpRecord, Weights, Work
 
 __all__ = ["nonzero_macs_of", "weight_places"]
 
-_PLACES: dict[str, tuple[int, ...]] = {
-    **{
-        f"{conv}{n}d{kind}": (1,)
-        for n in (1, 2, 3)
-        for conv, kind in (("conv", ""), ("conv_transpose", ""), ("conv", "_relu"))
-    },
-    **dict.fromkeys(("deform_conv2d", "linear", "linear_relu"), (1,)),
-    **dict.fromkeys(
-        ("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "addmm", "addmv", "baddbmm"), (0, 1)
-    ),
-    "bilinear": (2,),
-}
-_RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
-
 
 def weight_places(record: OpRecord) -> tuple[int, ...]:
     """Which of an op's inputs may be weights that are applied alike; ``()`` for an op that has none such."""
-    if record.op in _RECURRENT:
-        return tuple(range(1, len(record.input_shapes)))
-    return _PLACES.get(record.op, ())
+    known = OPS.get(record.op)
+    if known is None:
+        return ()
+    return tuple(range(1, len(record.input_shapes))) if known.weights == ALL_BUT_FIRST else known.weights
 
 
 def nonzero_macs_of(

@@ -29,6 +29,7 @@ from resflops.counters.registry import (
     peer,
     register_peer,
 )
+from resflops.extensions import load_extensions
 
 __all__ = [
     "CONVENTIONS",
@@ -42,3 +43,5 @@ __all__ = [
     "peer",
     "register_peer",
 ]
+
+load_extensions("resflops.counters", PEERS, CONVENTIONS)

@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.cost.convention import CONVENTIONS, Convention, register_convention
 from resflops.errors import DuplicateError, UsageError, near
+from resflops.extensions import declaring
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -76,12 +78,17 @@ class Peer(Struct, frozen=True, kw_only=True):
     """The first version that counts so; ``""`` where no other way is known."""
     editions: tuple[Edition, ...] = ()
     """How it counted before that, the oldest first."""
+    ask: str = ""
+    """The function that asks it, as ``package.module:function``; ``""`` where its name is registered with
+    ``resflops.crosschecking.adapters``. It is imported only to run the peer."""
     decided_by: str = ""
     """The package whose versions the editions go by, where that is not its own: how torch splits
     an op is torch's doing, also where another counter looks on."""
     counts_parameters: CountsParameters | None = None
     """None where it says nothing of parameters."""
     repository: str
+    origin: str = ""
+    """The distribution that describes it, filled in where it is registered."""
     limits: tuple[str, ...] = ()
     """What its conventions cannot know of a trace, so that a remainder is left."""
     defects: tuple[Defect, ...] = ()
@@ -154,8 +161,8 @@ def register_peer(new: Peer) -> Peer:
     for edition in new.editions:
         for each in edition.conventions:
             register_convention(each, listed=False)
-    PEERS[new.name] = new
-    return new
+    PEERS[new.name] = replace(new, origin=declaring())
+    return PEERS[new.name]
 
 
 def peer(name: str) -> Peer:

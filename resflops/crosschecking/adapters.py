@@ -11,14 +11,16 @@ import inspect
 import io
 import logging
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from msgspec import Struct
 from torch import Tensor, nn
 
-from resflops.errors import DuplicateError
+from resflops.counters import Peer
+from resflops.errors import DuplicateError, UsageError
 
-__all__ = ["ADAPTERS", "Adapter", "Said", "adapter"]
+__all__ = ["ADAPTERS", "Adapter", "Said", "adapter", "find_adapter"]
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -50,6 +52,25 @@ def adapter(peer: str) -> Callable[[Adapter], Adapter]:
         return function
 
     return register
+
+
+def find_adapter(peer: Peer) -> Adapter:
+    """The function that asks a peer: the registered one, or else the one that the peer names.
+
+    Raises:
+        UsageError: it has neither.
+    """
+    known = ADAPTERS.get(peer.name)
+    if known is not None:
+        return known
+    module, colon, function = peer.ask.partition(":")
+    if not colon:
+        raise UsageError(
+            f"nothing is known of how to ask the peer {peer.name!r}, which {peer.origin} describes; it needs "
+            "an adapter, or ask='package.module:function'"
+        )
+    found: Adapter = getattr(import_module(module), function)
+    return found
 
 
 def _positional(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from resflops.cost import cost_of
 from resflops.cost.convention import Charge, Convention, charges_of
 from resflops.counters import Peer
+from resflops.ops import OPS
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 from resflops.storage import Stored
 
@@ -231,55 +232,34 @@ def _of_products(family: str, theirs: int, ours: int) -> str:
 
 
 FAMILIES = {
-    "convolutions": ("conv", "deform_conv"),
-    "normalisation": (
-        "batch_norm",
-        "layer_norm",
-        "group_norm",
-        "instance_norm",
-        "rms_norm",
-        "local_response",
-    ),
-    "pooling": ("avg_pool", "max_pool", "adaptive", "fractional"),
-    "softmax": ("softmax", "log_softmax"),
-    "interpolation": ("interpolate", "grid_sample", "upsample"),
-    "embedding": ("embedding",),
-    "recurrent layers": ("lstm", "gru", "rnn"),
-    "activation": (
-        "relu",
-        "prelu",
-        "elu",
-        "leaky_relu",
-        "hardtanh",
-        "gelu",
-        "silu",
-        "sigmoid",
-        "tanh",
-        "hard",
-    ),
-    "arithmetic on single elements": ("add", "sub", "mul", "div", "mean", "sum", "pow", "sqrt", "exp", "neg"),
+    "convolution": "convolutions",
+    "normalization": "normalisation",
+    "pooling": "pooling",
+    "softmax": "softmax",
+    "interpolation": "interpolation",
+    "embedding": "embedding",
+    "recurrent": "recurrent layers",
+    "activation": "activation",
+    "arithmetic": "arithmetic on single elements",
 }
-"""Kinds of work by how their ops' names begin."""
-
-PRODUCTS = frozenset(("matmul", "mm", "bmm", "addmm", "baddbmm", "einsum"))
+"""What a cause is called by the family of its op; the ops of any other are called by their own names."""
 
 
 def family_of(record: OpRecord, module: ModuleRecord | None) -> str:
     """The kind of work that an op is, as a cause is named after it."""
+    known = OPS.get(record.op)
+    family = known.family if known else ""
     in_attention = _is_attention(module)
-    if record.op == "scaled_dot_product_attention" or (record.op in PRODUCTS and in_attention):
+    if family == "attention" or (family == "matmul" and record.op != "linear" and in_attention):
         return "attention"
     if record.op == "linear":
         if in_attention:
             return "projections called as functions in attention"
         called = module is None or "Linear" not in f"{module.cls} {module.base}"
         return "linear layers called as functions" if called else "linear layers"
-    if record.op in PRODUCTS:
+    if family == "matmul":
         return "matrix products"
-    for family, beginnings in FAMILIES.items():
-        if record.op.startswith(beginnings):
-            return family
-    return record.op
+    return FAMILIES.get(known.cause or family, record.op) if known else record.op
 
 
 def _is_attention(module: ModuleRecord | None) -> bool:

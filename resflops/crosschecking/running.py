@@ -11,7 +11,7 @@ from torch import nn
 
 from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
 from resflops.counters.installed import figures_here, installed_version
-from resflops.crosschecking.adapters import ADAPTERS, Said
+from resflops.crosschecking.adapters import Said, find_adapter
 from resflops.crosschecking.process import Failure, run_apart
 from resflops.crosschecking.reconciliation import Reconciliation, reconciled
 from resflops.errors import TraceError, UsageError
@@ -100,7 +100,7 @@ def _reconciled_by(
     *,
     seconds: float,
 ) -> Iterator[Reconciliation]:
-    ask = ADAPTERS[each.name]
+    ask = find_adapter(each)
 
     def said() -> Said:
         return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU))

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from resflops.gate.bill import BillLine
+from resflops.ops import is_of_family
 from resflops.records import Shape
 
 __all__ = ["Form", "forms"]
@@ -62,7 +63,7 @@ def _form(line: BillLine | None, other: BillLine | None) -> Form | None:
 def _features(line: BillLine) -> tuple[tuple[int, int] | None, Shape]:
     """What goes in and comes out of a layer that turns features into others, and the rest of its output."""
     if (
-        line.op.startswith("conv")
+        is_of_family(line.op, "convolution")
         and line.kernel
         and min(len(line.input), len(line.output)) > len(line.kernel)
     ):

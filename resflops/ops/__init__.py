@@ -7,6 +7,7 @@ by being there.
 from importlib import import_module
 from pkgutil import iter_modules
 
+from resflops.extensions import load_extensions
 from resflops.ops._attributes import Attributes, read_attributes
 from resflops.ops._call import (
     Call,
@@ -24,6 +25,7 @@ from resflops.ops._call import (
     plain_shapes,
 )
 from resflops.ops._declaration import (
+    ALL_BUT_FIRST,
     CLASSES,
     COMPOSITES,
     OPS,
@@ -39,6 +41,7 @@ from resflops.ops._declaration import (
     each_gradient,
     gradient_rule,
     is_free,
+    is_of_family,
     joint_gradient,
     joint_gradient_rule,
     moved_gradient,
@@ -49,6 +52,7 @@ from resflops.ops._declaration import (
 )
 
 __all__ = [
+    "ALL_BUT_FIRST",
     "CLASSES",
     "COMPOSITES",
     "OPS",
@@ -74,6 +78,7 @@ __all__ = [
     "each_gradient",
     "gradient_rule",
     "is_free",
+    "is_of_family",
     "is_tensor",
     "joint_gradient",
     "joint_gradient_rule",
@@ -91,3 +96,5 @@ __all__ = [
 for _module in iter_modules(__path__):
     if not _module.name.startswith("_"):
         import_module(f"{__name__}.{_module.name}")
+
+load_extensions("resflops.ops", OPS, COMPOSITES, CLASSES)

@@ -15,11 +15,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.errors import DuplicateError, UsageError
+from resflops.extensions import declaring
 from resflops.ops._attributes import Attributes, read_attributes
 from resflops.ops._call import Call, Formed
 from resflops.records import OpRecord, Shape, Work
 
 __all__ = [
+    "ALL_BUT_FIRST",
     "CLASSES",
     "COMPOSITES",
     "OPS",
@@ -35,6 +37,7 @@ __all__ = [
     "each_gradient",
     "gradient_rule",
     "is_free",
+    "is_of_family",
     "joint_gradient",
     "joint_gradient_rule",
     "moved_gradient",
@@ -63,6 +66,10 @@ Window = Literal["", "keeps", "slides", "gathers", "flattens", "slices", "breaks
 """What an op does to receptive fields. ``keeps`` every position, whatever its shapes; ``slides`` a kernel;
 ``gathers`` positions into fewer or one; ``flattens`` all into a vector; ``slices`` out some; ``breaks`` the
 notion. ``""``: keeps positions where the spatial shape stays, else breaks."""
+
+AllButFirst = Literal["all but the first"]
+ALL_BUT_FIRST: AllButFirst = "all but the first"
+"""The weights of an op that has a varying number of them behind its input."""
 
 AtenBinding = Mapping[str, str] | Callable[[dict[str, Any]], Call | Formed] | None
 """How an aten op is read: what its schema calls the parameters of ``infer`` that have another name there; or
@@ -125,12 +132,14 @@ class Op(Struct, frozen=True, kw_only=True):
     gradient: Gradient | None = None
     """None where nothing is known of it."""
     window: Window = ""
-    weights: tuple[int, ...] | Literal["all but the first"] = ()
+    weights: tuple[int, ...] | AllButFirst = ()
     """The inputs that may be weights of which every element is applied equally often."""
     saves: tuple[str, ...] | None = None
     """What autograd keeps for the backward pass: ``input``, ``weight``, ``output``, ``statistics``, …"""
     shares: Literal["", "always", "sometimes"] = ""
     """Whether the output lies in its first input's memory."""
+    cause: str = ""
+    """The family that the referee counts it to, where that is not its own: a mean is a division of sums."""
 
     @property
     def counted(self) -> bool:
@@ -141,7 +150,7 @@ class Op(Struct, frozen=True, kw_only=True):
 OPS: dict[str, Op] = {}
 """Op name to its declaration."""
 
-COMPOSITES: list[Binding] = []
+COMPOSITES: dict[tuple[str, ...], Binding] = {}
 """Torch functions that are several ops: their ``infer`` is a generator of calls."""
 
 CLASSES: dict[type, str] = {}
@@ -152,6 +161,12 @@ def is_free(name: str) -> bool:
     """Whether an op is declared to do no arithmetic."""
     known = OPS.get(name)
     return known is not None and bool(known.free)
+
+
+def is_of_family(name: str, family: str) -> bool:
+    """Whether an op is declared to be of a family."""
+    known = OPS.get(name)
+    return known is not None and known.family == family
 
 
 def op(
@@ -169,9 +184,10 @@ def op(
     factors: Callable[..., Factors] | None = None,
     gradient: Gradient | None = None,
     window: Window = "",
-    weights: tuple[int, ...] | Literal["all but the first"] = (),
+    weights: tuple[int, ...] | AllButFirst = (),
     saves: tuple[str, ...] | None = None,
     shares: Literal["", "always", "sometimes"] = "",
+    cause: str = "",
 ) -> Op:
     """Declare an op. With ``attributes``, the functions take them after the record.
 
@@ -186,6 +202,7 @@ def op(
     declared = Op(
         name=name,
         family=family,
+        origin=declaring(),
         attributes=attributes,
         bindings=(bindings,) if isinstance(bindings, Binding) else bindings,
         whole=whole,
@@ -200,6 +217,7 @@ def op(
         weights=weights,
         saves=saves,
         shares=shares,
+        cause=cause,
     )
     OPS[name] = declared
     return declared
@@ -218,7 +236,7 @@ def composite(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., A
     """
 
     def register(steps: Callable[..., Any]) -> Callable[..., Any]:
-        COMPOSITES.append(Binding(functions=functions, infer=steps))
+        COMPOSITES[functions] = Binding(functions=functions, infer=steps)
         return steps
 
     return register

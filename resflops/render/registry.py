@@ -6,6 +6,7 @@ from pathlib import PurePath
 from msgspec import Struct
 
 from resflops.errors import DuplicateError, UsageError, near
+from resflops.extensions import declaring
 from resflops.tables import Table
 
 __all__ = [
@@ -42,6 +43,8 @@ class Renderer(Struct, frozen=True, kw_only=True):
     suffixes: tuple[str, ...]
     """Endings of the file names that mean this format."""
     function: Render
+    origin: str = "resflops"
+    """The distribution that it comes with."""
 
     def render(self, table: Table, *, on: Screen = PAPER) -> str:
         """The table as text that ends in a newline."""
@@ -74,7 +77,7 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
             if claimed in known or claimed in taken:
                 raise DuplicateError(f"a format named {claimed!r} exists already; choose another name")
         (CHECK_RENDERERS if of_checks else RENDERERS)[name] = Renderer(
-            name=name, suffixes=suffixes, function=function
+            name=name, suffixes=suffixes, function=function, origin=declaring()
         )
         return function
 

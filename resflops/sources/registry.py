@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.errors import DuplicateError, UnknownModelError, near
+from resflops.extensions import declaring
 from resflops.sources.found import FoundModel
 from resflops.sources.spec import Spec
 
@@ -27,6 +29,8 @@ class Source(Struct, frozen=True, kw_only=True):
     """The model of a name, which is the spec's without the prefix."""
     names: Callable[[], list[str]]
     """All names, in the source's own order, without the prefix."""
+    origin: str = ""
+    """The distribution that it comes with, filled in where it is registered."""
 
 
 SOURCES: dict[str, Source] = {}
@@ -41,8 +45,8 @@ def register(source: Source) -> Source:
     """
     if source.prefix in SOURCES:
         raise DuplicateError(f"a source with the prefix {source.prefix!r} exists already; choose another one")
-    SOURCES[source.prefix] = source
-    return source
+    SOURCES[source.prefix] = replace(source, origin=declaring())
+    return SOURCES[source.prefix]
 
 
 def unknown_model(prefix: str, name: str, known: list[str]) -> UnknownModelError:

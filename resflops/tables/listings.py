@@ -8,11 +8,12 @@ from msgspec import to_builtins
 from resflops.cost.convention import Convention, Prices
 from resflops.cost.quantities import QUANTITIES
 from resflops.counters import CONVENTIONS
+from resflops.extensions import OWN
 from resflops.models.catalog import CHOICES, NETWORKS, Network
 from resflops.ops import OPS, Op
 from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN
-from resflops.tables.table import Column, Figure, Note, Table, for_people_if
+from resflops.tables.table import Column, Figure, Note, Table, broken_notes, for_people_if
 
 __all__ = ["convention_table", "conventions_table", "networks_table", "ops_table"]
 
@@ -51,8 +52,20 @@ def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
             *(
                 Note(text="Elsewhere: {summary}.", figures={"summary": Figure("text", source.summary)})
                 for source in SOURCES.values()
-                if source.prefix != BUILTIN
+                if source.prefix != BUILTIN and source.origin == OWN
             ),
+            *(
+                Note(
+                    text="Elsewhere: {summary}, from {origin}.",
+                    figures={
+                        "summary": Figure("text", source.summary),
+                        "origin": Figure("text", source.origin),
+                    },
+                )
+                for source in SOURCES.values()
+                if source.origin != OWN
+            ),
+            *broken_notes("resflops.sources"),
         ),
     )
 
@@ -194,20 +207,26 @@ def _price(prices: Prices) -> tuple[str, ...]:
 
 def ops_table() -> Table:
     """The table of ``resflops ops``: those with a rule, and those that are free."""
-    said = {op: (rule.summary, _gradient(op)) for op, rule in _rules()}
+    said = {op: (rule.summary, _gradient(op), rule.origin) for op, rule in _rules()}
+    of_others = for_people_if(any(known.origin != OWN for known in OPS.values()))
     return Table(
         title="Ops with a rule",
         columns=(
             Column(key="work", heading="work", wraps=True, repeats=False),
             Column(key="gradient", heading="gradient, in the backward pass", wraps=True, detail=1),
             Column(key="ops", heading="of the ops", kind="names", wraps=True),
+            Column(key="origin", heading="from", audience=of_others, detail=2),
         ),
-        rows=tuple({"ops": ops, "work": work, "gradient": back} for (work, back), ops in _grouped(said)),
+        rows=tuple(
+            {"ops": ops, "work": work, "gradient": back, "origin": origin}
+            for (work, back, origin), ops in _grouped(said)
+        ),
         notes=(
             Note(
                 text="Any other op that does work is reported as uncounted, and totals without it bear a ≥.",
                 audience="people",
             ),
+            *broken_notes("resflops.ops"),
         ),
         below=(
             Table(

@@ -2,7 +2,8 @@
 
 from resflops.counters import PEERS, Peer
 from resflops.counters.installed import installed_version
-from resflops.tables.table import Column, Note, Row, Table
+from resflops.extensions import OWN
+from resflops.tables.table import Column, Note, Row, Table, broken_notes, for_people_if
 
 __all__ = ["peers_table"]
 
@@ -21,6 +22,7 @@ def peers_table() -> Table:
             Column(key="conventions", heading="conventions", kind="names", wraps=True, detail=1),
             Column(key="counts", heading="counts", wraps=True, detail=2),
             Column(key="repository", heading="repository", audience="programs"),
+            Column(key="origin", heading="from", audience=for_people_if(_of_others()), detail=2),
         ),
         rows=tuple(_row(each) for each in PEERS.values()),
         notes=(
@@ -28,6 +30,7 @@ def peers_table() -> Table:
             Note(
                 text="thop and ultralytics-thop share the import name thop: the one installed last is there."
             ),
+            *broken_notes("resflops.counters"),
         ),
         below=(
             Table(
@@ -76,6 +79,10 @@ def peers_table() -> Table:
     )
 
 
+def _of_others() -> bool:
+    return any(each.origin != OWN for each in PEERS.values())
+
+
 def _row(each: Peer) -> Row:
     version = installed_version(each)
     return {
@@ -88,4 +95,5 @@ def _row(each: Peer) -> Row:
         "conventions": tuple(using.name for using in each.conventions),
         "counts": each.convention.counts,
         "repository": each.repository,
+        "origin": each.origin,
     }

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from resflops.cost.convention import Convention
 from resflops.cost.uncounted import UncountedOp
+from resflops.extensions import BROKEN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,7 @@ __all__ = [
     "Note",
     "Row",
     "Table",
+    "broken_notes",
     "calls_of",
     "convention_note",
     "cost_heading",
@@ -166,6 +168,22 @@ def for_people(items: tuple[Audienced, ...]) -> tuple[Audienced, ...]:
 def for_people_if(needed: object) -> Audience:
     """Everyone where there is something to see, else programs alone."""
     return "all" if needed else "programs"
+
+
+def broken_notes(group: str) -> tuple[Note, ...]:
+    """What could not be loaded of the extensions of a group."""
+    return tuple(
+        Note(
+            text="The extension {name} of the distribution {distribution} could not be loaded: {reason}.",
+            figures={
+                "name": Figure("text", each.extension.name),
+                "distribution": Figure("text", each.extension.distribution),
+                "reason": Figure("text", each.reason),
+            },
+        )
+        for each in BROKEN
+        if each.extension.group == group
+    )
 
 
 UNITS = {"macs": "MACs", "flops": "FLOPs"}

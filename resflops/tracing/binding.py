@@ -49,7 +49,7 @@ def bind_functions() -> tuple[dict[Callable[..., Any], Callable[..., Any]], set[
     """
     described: dict[Callable[..., Any], Callable[..., Any]] = {}
     repeated: set[Callable[..., Any]] = set()
-    for each in (*(binding for op in OPS.values() for binding in op.bindings), *COMPOSITES):
+    for each in (*(binding for op in OPS.values() for binding in op.bindings), *COMPOSITES.values()):
         for name in each.functions:
             for function in resolve(name):
                 if described.get(function, each.infer) is not each.infer:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from resflops.cost.sparsity import weight_places
 from resflops.errors import UsageError
+from resflops.ops import ALL_BUT_FIRST, OPS
 from resflops.records import OpRecord, Shape, Weights
 from resflops.tracing.functions import Form
 from resflops.tracing.knowing import KnowingRecorder
@@ -98,7 +99,7 @@ class WeighingRecorder(Recorder):
         chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
         # Of a product of two weights, and of ops that do not apply every element alike, numbers
         # alone do not tell which zeros count.
-        unlike = any(weights) if not places else len(chosen) > 1 and record.op not in _OF_SEVERAL
+        unlike = any(weights) if not places else len(chosen) > 1 and not _has_several(record.op)
         return [(0, len(self.ops), None)] if unlike else chosen
 
     def _weight(self, tensor: Tensor) -> _Weight | None:
@@ -111,11 +112,16 @@ class WeighingRecorder(Recorder):
         return None if own is None else (id(own), _Values(lambda: own))
 
 
+def _has_several(op: str) -> bool:
+    """Whether an op applies several weights, each of them alike."""
+    known = OPS.get(op)
+    return known is not None and known.weights == ALL_BUT_FIRST
+
+
 class KnowingWeighingRecorder(WeighingRecorder, KnowingRecorder):
     """The same, for models that look into their tokens and masks."""
 
 
-_OF_SEVERAL = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 _RESHAPING = frozenset(
     ("alias", "clone", "contiguous", "detach", "flatten", "identity", "ravel", "reshape", "squeeze", "to",
      "unflatten", "unsqueeze", "view", "view_as")
