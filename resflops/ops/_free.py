@@ -1,10 +1,11 @@
 """Ops that do no arithmetic: how they are declared, and the gradients that several families of them share."""
 
+from collections.abc import Mapping
 from math import prod
 from typing import Literal
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._declaration import Binding, Gradient, Window, each_gradient, op
+from resflops.ops._declaration import AtenBinding, Binding, Gradient, Window, each_gradient, op
 from resflops.records import OpRecord, Work
 
 __all__ = ["ADDED_UP", "COPY", "LOOKED_UP", "SPREAD_OUT", "VIEW", "declare_free"]
@@ -23,7 +24,7 @@ def declare_free(
     runs: bool = False,
     whole: tuple[str, ...] = (),
     factories: tuple[str, ...] = (),
-    aten: tuple[str, ...] = (),
+    aten: Mapping[str, AtenBinding] | tuple[str, ...] = (),
     window: Window = "",
     saves: tuple[str, ...] | None = None,
     shares: Literal["", "always", "sometimes"] = "",
@@ -40,7 +41,7 @@ def declare_free(
         runs: whether these run as they are, in a use of them that ``infer`` does not cover.
         whole: further functions that do, and have no ``infer``.
         factories: as ``whole``, functions that make a tensor out of nothing.
-        aten: aten ops that are the op under another name.
+        aten: aten ops that are the op under another name, or that are read by a function.
         window: what they do to receptive fields.
         saves: what autograd keeps.
         shares: whether the output lies in the first input's memory.

@@ -70,7 +70,11 @@ def infer_stack(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
 def infer_pad(
     input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Call:
-    """Sizes grown (or cut, where negative) at both ends, the last dimension first."""
+    """Sizes grown (or cut, where negative) at both ends, the last dimension first.
+
+    Torch pads in a circle by writing into slices of a new tensor, so that compiled code has these
+    instead, and what they overlap with in the backward pass is not seen.
+    """
     del value
     shape = list(input.shape)
     for index in range(len(pad) // 2):

@@ -5,6 +5,7 @@ from functools import partial
 from math import prod
 from typing import Any
 
+from resflops.ops._attributes import Attributes
 from resflops.ops._call import (
     Call,
     NotDescribed,
@@ -18,7 +19,7 @@ from resflops.ops._call import (
 from resflops.ops._declaration import binding, each_gradient, moved_gradient, stopped_gradient
 from resflops.ops._free import COPY, LOOKED_UP, declare_free
 from resflops.ops.slicing import infer_getitem
-from resflops.records import OpRecord, Work
+from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "indexing"
 
@@ -45,15 +46,40 @@ def infer_index_select(input: TensorLike, dim: int, index: TensorLike) -> Call:
     return Call("index_select", (input, index), (*shape[:place], index.numel(), *shape[place + 1 :]))
 
 
+class Writing(Attributes, frozen=True):
+    """How much is written into a tensor."""
+
+    # Older traces lack it, as do writes by a mask, whose number its values decide: a value is then
+    # taken to be as large as what it overwrites.
+    written: int = 0
+    """Elements that are overwritten."""
+
+
 def infer_setitem(input: TensorLike, index: Any, value: Any) -> Call:
     """Elements written in place."""
     target = infer_getitem(input, index).shape
+    attributes: dict[str, Attribute] = {"written": prod(target)}
     if is_tensor(value):
         source = tuple(value.shape)
         if broadcast(source, target) != target:
             raise NotDescribed
-        return Call("setitem", (input, value), tuple(input.shape), in_place=True)
-    return Call("setitem", (input,), tuple(input.shape), in_place=True)
+        return Call("setitem", (input, value), tuple(input.shape), attributes, in_place=True)
+    return Call("setitem", (input,), tuple(input.shape), attributes, in_place=True)
+
+
+def _infer_index_put(given: dict[str, Any]) -> Call:
+    """The aten op, whose indices are a tensor or nothing for each of the first dimensions."""
+    tensor, indices, values = given["self"], given["indices"], given["values"]
+    known = [index for index in indices if index is not None]
+    if any(name_dtype(index.dtype) in {"bool", "uint8"} for index in known):
+        raise NotDescribed
+    chosen: Shape = ()
+    for index in known:
+        chosen = broadcast(chosen, tuple(index.shape))
+    whole = [size for size, index in zip(tensor.shape, indices, strict=False) if index is None]
+    written = prod((*chosen, *whole, *tensor.shape[len(indices) :]))
+    attributes: dict[str, Attribute] = {"accumulate": given["accumulate"], "written": written}
+    return Call("index_put", (tensor, *known, values), tuple(tensor.shape), attributes)
 
 
 def _masking(*, in_place: bool) -> Callable[..., Call]:
@@ -81,6 +107,13 @@ def infer_where(condition: TensorLike, input: Any, other: Any) -> Call:
 def infer_where_method(input: TensorLike, condition: TensorLike, other: Any) -> Call:
     """As the function, the tensor first."""
     return infer_where(condition, input, other)
+
+
+def writing_gradient(record: OpRecord, attributes: Writing, operand: int) -> Work:
+    """Nothing: it is looked up where the element was written; n-1 additions for a value written n times."""
+    if not operand:
+        return Work()
+    return Work(arithmetic=max(attributes.written - prod(record.input_shapes[operand]), 0))
 
 
 def choice_gradient(record: OpRecord, operand: int) -> Work:
@@ -111,11 +144,19 @@ _declare("nonzero", "one_hot", gradient=_ANSWER, saves=())
 # Written: the gradient is looked up where the element was written.
 _declare(
     "setitem",
+    attributes=Writing,
     bindings=binding(infer_setitem, "Tensor.__setitem__"),
-    gradient=_WRITTEN,
+    gradient=each_gradient(writing_gradient),
     shares="always",
 )
-_declare("index_copy", "index_put", "put", "scatter", gradient=_WRITTEN, saves=("indices",))
+_declare(
+    "index_put",
+    attributes=Writing,
+    aten={"index_put": _infer_index_put},
+    gradient=each_gradient(writing_gradient),
+    saves=("indices",),
+)
+_declare("index_copy", "put", "scatter", gradient=_WRITTEN, saves=("indices",))
 _declare("masked_scatter", gradient=_WRITTEN, saves=("mask",))
 _declare("index_fill", gradient=_FIRST, saves=("indices",))
 _declare(

@@ -144,7 +144,11 @@ def infer_chunk(input: TensorLike, chunks: int, dim: int = 0) -> Call:
 
 
 def infer_tensor_split(input: TensorLike, sections: Any = None, dim: int = 0, *, indices: Any = None) -> Call:
-    """So many pieces, the first ones longer by one where they do not come out even; or cuts at places."""
+    """So many pieces, the first ones longer by one where they do not come out even; or cuts at places.
+
+    Compiled code has a slice for each piece instead, whose gradients are added up as those of any tensor
+    that is used several times.
+    """
     given = sections if indices is None else indices
     whole = input.shape[dimension(dim, input.dim())]
     if isinstance(given, int) and given > 0:
