@@ -34,9 +34,6 @@ from resflops.gradients import (
     matmul as _matmul,
 )
 from resflops.gradients import (
-    movement as _movement,
-)
-from resflops.gradients import (
     pool as _pool,
 )
 from resflops.gradients import (
@@ -55,5 +52,5 @@ from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_ru
 
 __all__ = ["Needed", "gradient_rule", "joint_gradient_rule"]
 
-del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
+del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _pool
 del _recurrent, _reduction, _sampling, _stops

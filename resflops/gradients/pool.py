@@ -35,10 +35,3 @@ def interpolation_gradient(record: OpRecord, operand: int) -> Work:
     points = prod(record.output_shape)
     # t multiplications and t-1 additions in the forward pass, and none at all for nearest.
     return Work(arithmetic=OPS[record.op].work(record).arithmetic + points)
-
-
-@gradient_rule("im2col", takes=(0,))
-def unfolding_gradient(record: OpRecord, operand: int) -> Work:
-    """One addition per element of every window, back to its place."""
-    del operand
-    return Work(arithmetic=prod(record.output_shape))

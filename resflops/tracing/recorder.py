@@ -264,7 +264,8 @@ class Recorder(TorchFunctionMode):
         elif func is torch.Tensor.__setitem__:
             target, index, value = args
             target[index] = out = value
-            self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), {})
+            written: dict[str, Attribute] = {"written": _written(target, index)}
+            self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), written)
         else:
             out = call_through(func, args, kwargs)
             self.note(self._whole[func], layer, tuple(tensors_in(args)), _outputs(out), {})
@@ -372,6 +373,14 @@ def _unless_main(slots: list[int]) -> tuple[int, ...]:
 
 _ALONE = frozenset([*FACTORIES, torch.Tensor.__setitem__])
 """Functions that are one op by themselves, besides those of ``WHOLE``."""
+
+
+def _written(target: Tensor, index: Any) -> int:
+    """The elements that an assignment overwrites; 0 by a mask, whose values alone say how many."""
+    if any(each.dtype in (torch.bool, torch.uint8) for each in tensors_in(index)):
+        return 0
+    elements: int = target[index].numel()
+    return elements
 
 
 def _outputs(out: Any) -> tuple[Tensor, ...]:

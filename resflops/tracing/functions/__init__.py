@@ -16,9 +16,6 @@ from resflops.tracing.functions import (
     conv as _conv,
 )
 from resflops.tracing.functions import (
-    creation as _creation,
-)
-from resflops.tracing.functions import (
     matmul as _matmul,
 )
 from resflops.tracing.functions import (
@@ -35,9 +32,6 @@ from resflops.tracing.functions import (
 )
 from resflops.tracing.functions import (
     reduction as _reduction,
-)
-from resflops.tracing.functions import (
-    views as _views,
 )
 from resflops.tracing.functions.call import Call, Form, Formed, form_of, plain_shapes
 from resflops.tracing.functions.registry import (
@@ -62,12 +56,10 @@ del (
     _attention,
     _contraction,
     _conv,
-    _creation,
     _matmul,
     _movement,
     _norm,
     _pool,
     _recurrent,
     _reduction,
-    _views,
 )

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
 from resflops.ops import broadcast
+from resflops.ops.slicing import infer_chunk, infer_split
 from resflops.records import Shape
 from resflops.tracing.functions.activation import softmax
 from resflops.tracing.functions.matmul import linear, matmul
@@ -21,7 +22,6 @@ from resflops.tracing.functions.registry import (
     describes,
     describes_operator,
 )
-from resflops.tracing.functions.views import chunk, split
 from resflops.tracing.meta import META
 
 
@@ -97,7 +97,7 @@ def multi_head_attention(
 
     if use_separate_proj_weight:
         weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
-        biases = [None] * 3 if in_proj_bias is None else (yield chunk(in_proj_bias, 3))
+        biases = [None] * 3 if in_proj_bias is None else (yield infer_chunk(in_proj_bias, 3))
         q, k, v = yield from _projected((query, key, value), weights, biases)
     elif in_proj_weight is None:
         raise NotDescribed
@@ -155,18 +155,18 @@ def _projected_by_one(
     width = query.shape[-1]
     if query is key is value:
         stacked = yield linear(query, weight, bias)
-        q, k, v = yield chunk(stacked, 3, -1)
+        q, k, v = yield infer_chunk(stacked, 3, -1)
         return q, k, v
     if key is value:
         parts = [width, 2 * width]
-        for_query, for_others = yield split(weight, parts)
-        biases = (None, None) if bias is None else (yield split(bias, parts))
+        for_query, for_others = yield infer_split(weight, parts)
+        biases = (None, None) if bias is None else (yield infer_split(bias, parts))
         q = yield linear(query, for_query, biases[0])
         stacked = yield linear(key, for_others, biases[1])
-        k, v = yield chunk(stacked, 2, -1)
+        k, v = yield infer_chunk(stacked, 2, -1)
         return q, k, v
-    weights = yield chunk(weight, 3)
-    each_bias = [None] * 3 if bias is None else (yield chunk(bias, 3))
+    weights = yield infer_chunk(weight, 3)
+    each_bias = [None] * 3 if bias is None else (yield infer_chunk(bias, 3))
     return (yield from _projected((query, key, value), weights, each_bias))
 
 

@@ -1,4 +1,7 @@
-"""Torch functions that run as they are, on meta tensors: their own kernels are cheap enough."""
+"""Torch functions that run as they are, on meta tensors: their own kernels are cheap enough.
+
+Those that are ops are declared so in ``resflops.ops``; what stands here are questions and ways out, no ops.
+"""
 
 from collections.abc import Callable
 from inspect import isgetsetdescriptor
@@ -12,33 +15,10 @@ from resflops.tracing.functions.registry import getter, named
 __all__ = ["DEVICE", "FACTORIES", "LEAVING", "QUERIES", "WHOLE"]
 
 
-def _table(*names: str) -> dict[Callable[..., Any], str]:
-    return {function: name for name in names for function in named(name)}
+WHOLE = bind_unchanged("whole")
+"""Views and copies that run as they are, with the op that each is recorded as."""
 
-
-WHOLE: dict[Callable[..., Any], str] = {
-    **bind_unchanged("whole"),
-    **_table(
-        "broadcast_to", "chunk", "detach", "diagonal", "expand", "expand_as", "flatten", "hsplit",
-        "movedim", "narrow", "permute", "ravel", "reshape", "reshape_as", "select", "split",
-        "split_with_sizes", "squeeze", "swapaxes", "swapdims", "t", "tensor_split", "transpose", "unbind",
-        "unflatten", "unsqueeze", "view", "view_as", "vsplit", "repeat", "flip", "pixel_shuffle",
-        "pixel_unshuffle", "channel_shuffle", "masked_fill", "where", "gather", "index_select", "tril",
-        "triu",
-    ),
-    torch.Tensor.__getitem__: "getitem",
-    **{getter(name): "transpose" for name in ("T", "mT")},
-}  # fmt: skip
-"""Views and copies, with the op that each is recorded as."""
-
-FACTORIES: dict[Callable[..., Any], str] = {
-    **bind_unchanged("factories"),
-    **_table(
-        "arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand",
-        "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like",
-    ),
-    **{getattr(torch.Tensor, name): name for name in ("new_empty", "new_full", "new_ones", "new_zeros")},
-}  # fmt: skip
+FACTORIES = bind_unchanged("factories")
 """Functions that make a tensor out of nothing; on meta it stays there."""
 
 _TENSOR_PROPERTIES = frozenset(("T", "H", "mT", "mH", "data", "grad", "real", "imag", "_grad", "_base"))

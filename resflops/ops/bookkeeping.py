@@ -1,0 +1,38 @@
+"""Bookkeeping: ops that work on no element, and the ways out of torch."""
+
+from functools import partial
+
+from resflops.ops._declaration import moved_gradient, op, stopped_gradient
+from resflops.ops._free import declare_free
+
+FAMILY = "bookkeeping"
+
+_declare = partial(declare_free, family=FAMILY, reason="bookkeeping: it changes no element", saves=())
+
+_declare(
+    "_resize_output", "identity", "requires_grad", "resize", "resize_as", "set",
+    gradient=moved_gradient(),
+    shares="always",
+)  # fmt: skip
+_declare(
+    "_local_scalar_dense", "is_pinned", "is_same_size", "item",
+    gradient=stopped_gradient(
+        "it answers a question, and its result does not change with small changes of the input"
+    ),
+)  # fmt: skip
+_declare(
+    "_assert_async", "_assert_scalar", "_assert_tensor_metadata", "_functional_assert_async",
+    "_linalg_check_errors", "sym_constrain_range", "sym_constrain_range_for_size", "sym_numel", "sym_size",
+    "sym_storage_offset", "sym_stride",
+    gradient=stopped_gradient("bookkeeping: it works on no element"),
+)  # fmt: skip
+
+# Not free: what is done outside torch, nothing sees, and it is reported as uncounted.
+for _op in ("numpy", "__array__", "__dlpack__"):
+    op(
+        _op,
+        family=FAMILY,
+        gradient=stopped_gradient("it leaves torch, and autograd with it"),
+        saves=(),
+        shares="always",
+    )

@@ -1,0 +1,259 @@
+"""Views: the same elements under another shape. Those of a part of the elements are in ``slicing``.
+
+Networks of attention windows spend most of their calls here. What is wrong with a call
+that no ``infer`` covers, torch itself says.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import prod
+from typing import Any
+
+from resflops.ops._call import Call, NotDescribed, TensorLike, dimension
+from resflops.ops._declaration import binding, moved_gradient, stopped_gradient
+from resflops.ops._free import ADDED_UP, SPREAD_OUT, VIEW, declare_free
+from resflops.records import Shape
+
+FAMILY = "views"
+
+# The gradient of a view is a view.
+_declare = partial(
+    declare_free, family=FAMILY, reason=VIEW, gradient=moved_gradient(), saves=(), shares="always"
+)
+
+
+def read_sizes(given: Sequence[Any]) -> Shape:
+    """Sizes given one by one or as one sequence, as torch's methods take them.
+
+    >>> read_sizes((2, 3)), read_sizes(([2, 3],))
+    ((2, 3), (2, 3))
+
+    Raises:
+        NotDescribed: one is no whole number.
+    """
+    if len(given) == 1 and not isinstance(given[0], int):
+        given = given[0]
+    for size in given:
+        if not isinstance(size, int):
+            raise NotDescribed
+    return tuple(given)
+
+
+def _fill_in(sizes: Shape, elements: int) -> Shape:
+    """The sizes with a -1 replaced by what is left over."""
+    if -1 not in sizes:
+        if prod(sizes) != elements:
+            raise NotDescribed
+        return sizes
+    rest = -prod(sizes)
+    if rest <= 0 or elements % rest:
+        raise NotDescribed
+    place = sizes.index(-1)
+    return (*sizes[:place], elements // rest, *sizes[place + 1 :])
+
+
+def _reshaping(op: str) -> Callable[..., Call]:
+    def infer_reshape(input: TensorLike, *shape: Any) -> Call:
+        """Other sizes, one of which may be left open."""
+        return Call(op, (input,), _fill_in(read_sizes(shape), input.numel()))
+
+    return infer_reshape
+
+
+def _reshaping_as(op: str) -> Callable[..., Call]:
+    def infer_reshape_as(input: TensorLike, other: TensorLike) -> Call:
+        """The sizes of another tensor."""
+        if input.numel() != other.numel():
+            raise NotDescribed
+        return Call(op, (input,), tuple(other.shape))
+
+    return infer_reshape_as
+
+
+infer_view, infer_reshape = _reshaping("view"), _reshaping("reshape")
+infer_view_as, infer_reshape_as = _reshaping_as("view_as"), _reshaping_as("reshape_as")
+
+
+def infer_flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Call:
+    """Neighbouring dimensions made one."""
+    shape = tuple(input.shape)
+    if not shape:
+        return Call("flatten", (input,), (1,))
+    first, last = dimension(start_dim, len(shape)), dimension(end_dim, len(shape))
+    if first > last:
+        raise NotDescribed
+    return Call("flatten", (input,), (*shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def infer_ravel(input: TensorLike) -> Call:
+    """All dimensions made one."""
+    return Call("ravel", (input,), (input.numel(),))
+
+
+def infer_unflatten(input: TensorLike, dim: int, sizes: Sequence[int]) -> Call:
+    """One dimension made several."""
+    if not isinstance(dim, int):
+        raise NotDescribed
+    shape = tuple(input.shape)
+    place = dimension(dim, len(shape))
+    inner = _fill_in(read_sizes((sizes,)), shape[place])
+    return Call("unflatten", (input,), (*shape[:place], *inner, *shape[place + 1 :]))
+
+
+def infer_permute(input: TensorLike, *dims: Any) -> Call:
+    """Dimensions in another order."""
+    shape = tuple(input.shape)
+    order = [dimension(dim, len(shape)) for dim in read_sizes(dims)]
+    if len(order) != len(shape) or len(set(order)) != len(order):
+        raise NotDescribed
+    return Call("permute", (input,), tuple([shape[dim] for dim in order]))
+
+
+def infer_movedim(input: TensorLike, source: Any, destination: Any) -> Call:
+    """Dimensions put elsewhere, the others closing ranks."""
+    shape = tuple(input.shape)
+    sources, targets = (
+        [dimension(each, len(shape)) for each in ((given,) if isinstance(given, int) else given)]
+        for given in (source, destination)
+    )
+    if len(sources) != len(targets):
+        raise NotDescribed
+    order = [dim for dim in range(len(shape)) if dim not in sources]
+    for target, place in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, place)
+    return Call("permute", (input,), tuple([shape[dim] for dim in order]))
+
+
+def infer_transpose(input: TensorLike, dim0: int, dim1: int) -> Call:
+    """Two dimensions exchanged."""
+    shape = list(input.shape)
+    first, second = dimension(dim0, len(shape)), dimension(dim1, len(shape))
+    shape[first], shape[second] = shape[second], shape[first]
+    return Call("transpose", (input,), tuple(shape))
+
+
+def infer_matrix_transpose(input: TensorLike) -> Call:
+    """Rows of a matrix made columns."""
+    shape = tuple(input.shape)
+    if len(shape) != 2:
+        raise NotDescribed
+    return Call("transpose", (input,), shape[::-1])
+
+
+def infer_matrices_transpose(input: TensorLike) -> Call:
+    """Rows of each matrix in a batch made columns."""
+    return infer_transpose(input, -2, -1)
+
+
+def infer_unsqueeze(input: TensorLike, dim: int) -> Call:
+    """A dimension of one put in."""
+    shape = list(input.shape)
+    shape.insert(dimension(dim, len(shape) + 1), 1)
+    return Call("unsqueeze", (input,), tuple(shape))
+
+
+def infer_squeeze(input: TensorLike, dim: Any = None) -> Call:
+    """Dimensions of one taken out: all, or those named."""
+    shape = tuple(input.shape)
+    if dim is None:
+        return Call("squeeze", (input,), tuple([size for size in shape if size != 1]))
+    named = {dimension(each, len(shape)) for each in ((dim,) if isinstance(dim, int) else dim)}
+    kept = [size for place, size in enumerate(shape) if size != 1 or place not in named]
+    return Call("squeeze", (input,), tuple(kept))
+
+
+def infer_expand(input: TensorLike, *sizes: Any, implicit: bool = False) -> Call:
+    """Dimensions of one seen as larger; -1 leaves one as it is."""
+    return Call("expand", (input,), _expand(tuple(input.shape), read_sizes(sizes)))
+
+
+def infer_expand_as(input: TensorLike, other: TensorLike) -> Call:
+    """Dimensions of one seen as another tensor's."""
+    return Call("expand", (input,), _expand(tuple(input.shape), tuple(other.shape)))
+
+
+def _expand(shape: Shape, asked: Shape) -> Shape:
+    new = len(asked) - len(shape)
+    if new < 0 or -1 in asked[:new]:
+        raise NotDescribed
+    out = list(asked)
+    for place, size in enumerate(shape, new):
+        if out[place] == -1:
+            out[place] = size
+        elif size not in (1, out[place]):
+            raise NotDescribed
+    return tuple(out)
+
+
+def infer_detach(input: TensorLike) -> Call:
+    """The same tensor, unknown to autograd."""
+    return Call("detach", (input,), tuple(input.shape))
+
+
+_declare("view", bindings=binding(infer_view, "*.view", repeated=True), runs=True, aten=("_unsafe_view",))
+_declare("view_as", bindings=binding(infer_view_as, "*.view_as"), runs=True)
+# These copy where the elements do not lie in the order that the new shape needs.
+_declare(
+    "reshape",
+    bindings=binding(infer_reshape, "*.reshape", repeated=True),
+    runs=True,
+    aten=("_reshape_alias",),
+    shares="sometimes",
+)
+_declare("reshape_as", bindings=binding(infer_reshape_as, "*.reshape_as"), runs=True, shares="sometimes")
+_declare(
+    "flatten",
+    bindings=binding(infer_flatten, "*.flatten", repeated=True),
+    runs=True,
+    window="flattens",
+    shares="sometimes",
+)
+_declare("ravel", bindings=binding(infer_ravel, "*.ravel"), runs=True, shares="sometimes")
+_declare("unflatten", bindings=binding(infer_unflatten, "*.unflatten", repeated=True), runs=True)
+_declare(
+    "permute",
+    bindings=(
+        binding(infer_permute, "*.permute", repeated=True),
+        binding(infer_movedim, "*.movedim", "*.moveaxis"),
+    ),
+    runs=True,
+)
+_declare(
+    "transpose",
+    bindings=(
+        binding(infer_transpose, "*.transpose", "*.swapaxes", "*.swapdims", repeated=True),
+        binding(infer_matrix_transpose, "*.t", "Tensor.T.__get__"),
+        binding(infer_matrices_transpose, "Tensor.mT.__get__"),
+    ),
+    runs=True,
+)
+_declare("unsqueeze", bindings=binding(infer_unsqueeze, "*.unsqueeze", repeated=True), runs=True)
+_declare("squeeze", bindings=binding(infer_squeeze, "*.squeeze", repeated=True), runs=True)
+_declare(
+    "expand",
+    bindings=(
+        binding(infer_expand, "*.expand", "*.broadcast_to", repeated=True),
+        binding(infer_expand_as, "*.expand_as"),
+    ),
+    runs=True,
+    gradient=ADDED_UP,
+)
+_declare(
+    "detach",
+    bindings=(
+        binding(infer_detach, "*.detach", "*.alias", repeated=True),
+        binding(infer_detach, "Tensor.data.__get__"),
+    ),
+    runs=True,
+    gradient=stopped_gradient("it hands the tensor on without its history"),
+)
+
+# What stored traces and compiled code call them by.
+_declare(
+    "alias", "lift", "lift_fresh", "moveaxis", "movedim", "mT", "positive", "swapaxes", "swapdims", "t", "T",
+    "unsafe_view",
+)  # fmt: skip
+_declare("broadcast_to", "expand_as", gradient=ADDED_UP)
+_declare("broadcast_tensors", gradient=SPREAD_OUT)
+# Views of complex numbers: pairs of numbers, either of a pair, or the sign of one, which is only noted.
+_declare("conj", "imag", "real", "view_as_complex", "view_as_real")
