@@ -9,8 +9,8 @@ from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
 from resflops.ops import broadcast
+from resflops.ops.softmax import infer_softmax
 from resflops.records import Shape
-from resflops.tracing.functions.activation import softmax
 from resflops.tracing.functions.matmul import linear, matmul
 from resflops.tracing.functions.registry import (
     Call,
@@ -217,7 +217,7 @@ def _weighted(
         scores = yield matmul(q, k)
     else:
         scores = yield Call("baddbmm", (q, k, mask), (*q.shape[:-1], k.shape[-1]))
-    weights = yield softmax(scores, -1)
+    weights = yield infer_softmax(scores, -1)
     if rate > 0.0:
         weights = yield Call("dropout", (weights,), tuple(weights.shape), {"training": True})
     out = yield matmul(weights, v)
