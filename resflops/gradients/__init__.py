@@ -22,15 +22,6 @@ from resflops.gradients import (
     elementwise as _elementwise,
 )
 from resflops.gradients import (
-    fourier as _fourier,
-)
-from resflops.gradients import (
-    linalg as _linalg,
-)
-from resflops.gradients import (
-    loss as _loss,
-)
-from resflops.gradients import (
     matmul as _matmul,
 )
 from resflops.gradients import (
@@ -38,12 +29,6 @@ from resflops.gradients import (
 )
 from resflops.gradients import (
     pool as _pool,
-)
-from resflops.gradients import (
-    recurrent as _recurrent,
-)
-from resflops.gradients import (
-    reduction as _reduction,
 )
 from resflops.gradients import (
     sampling as _sampling,
@@ -55,5 +40,5 @@ from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_ru
 
 __all__ = ["Needed", "gradient_rule", "joint_gradient_rule"]
 
-del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
-del _recurrent, _reduction, _sampling, _stops
+del _attention, _conv, _elementwise, _matmul, _movement, _pool
+del _sampling, _stops

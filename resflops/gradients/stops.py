@@ -9,8 +9,8 @@ stops_gradient("it hands the tensor on without its history", "detach", "detach_c
 stops_gradient(
     "it answers a question, and its result does not change with small changes of the input",
     "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit",
-    "argmax", "argmin", "argsort", "all", "any", "count_nonzero", "nonzero", "one_hot", "searchsorted",
-    "bucketize", "histc", "bincount", "heaviside", "nextafter", "unique", "unique_consecutive",
+    "nonzero", "one_hot",
+    "heaviside", "nextafter",
     "is_same_size", "is_pinned", "item", "_local_scalar_dense",
     "torchvision.nms",
 )  # fmt: skip

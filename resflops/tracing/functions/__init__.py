@@ -31,12 +31,6 @@ from resflops.tracing.functions import (
     pool as _pool,
 )
 from resflops.tracing.functions import (
-    recurrent as _recurrent,
-)
-from resflops.tracing.functions import (
-    reduction as _reduction,
-)
-from resflops.tracing.functions import (
     views as _views,
 )
 from resflops.tracing.functions.call import Call, Form, Formed, form_of, plain_shapes
@@ -67,7 +61,5 @@ del (
     _movement,
     _norm,
     _pool,
-    _recurrent,
-    _reduction,
     _views,
 )
