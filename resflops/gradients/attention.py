@@ -2,8 +2,8 @@
 
 from math import prod
 
-from resflops.gradients.reduction import softmax_gradient_work
 from resflops.gradients.registry import Needed, joint_gradient_rule
+from resflops.ops.softmax import softmax_gradient_work
 from resflops.records import OpRecord, Work, sum_of
 
 _QUERY, _KEY, _VALUE = range(3)

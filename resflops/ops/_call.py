@@ -87,8 +87,9 @@ class Call(Struct, gc=False):
     """Whether the result is the first input itself."""
     others: tuple[tuple[Shape, Any], ...] = ()
     """Shapes and types of further outputs; None is the type of the first input."""
-    pack: Callable[[tuple[Any, ...]], Any] | None = None
-    """What the outputs are handed back in where they are not one tensor, such as ``tuple``."""
+    pack: Callable[[tuple[Any, ...]], Any] | str | None = None
+    """What the outputs are handed back in where they are not one tensor: ``tuple``, or the name of one of
+    torch's own pairs, such as ``max``."""
     affine: tuple[Any, ...] = ()
     """The weight and the bias that ``inputs`` leaves out; None where there is none."""
     once: bool = False

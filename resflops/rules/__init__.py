@@ -10,25 +10,13 @@ from resflops.rules import (
     elementwise as _elementwise,
 )
 from resflops.rules import (
-    fourier as _fourier,
-)
-from resflops.rules import (
     free as _free,
-)
-from resflops.rules import (
-    linalg as _linalg,
-)
-from resflops.rules import (
-    loss as _loss,
 )
 from resflops.rules import (
     matmul as _matmul,
 )
 from resflops.rules import (
     pool as _pool,
-)
-from resflops.rules import (
-    recurrent as _recurrent,
 )
 from resflops.rules import (
     reduction as _reduction,
@@ -41,12 +29,8 @@ del (
     _attention,
     _conv,
     _elementwise,
-    _fourier,
     _free,
-    _linalg,
-    _loss,
     _matmul,
     _pool,
-    _recurrent,
     _reduction,
 )

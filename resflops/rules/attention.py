@@ -2,8 +2,8 @@
 
 from math import prod
 
+from resflops.ops.softmax import softmax_work
 from resflops.records import OpRecord, Work
-from resflops.rules.reduction import softmax_work
 from resflops.rules.registry import Factors, rule
 
 

@@ -20,11 +20,6 @@ __all__ = ["DispatchRecorder", "plain_values"]
 Translate = Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]
 
 _SAME_OP: dict[str, str] = {
-    "_softmax": "softmax",
-    "_log_softmax": "log_softmax",
-    "_safe_softmax": "softmax",
-    "_unique2": "unique",
-    "unique_dim": "unique",
     "_prelu_kernel": "prelu",
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
     "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
@@ -32,10 +27,6 @@ _SAME_OP: dict[str, str] = {
     "log_sigmoid_forward": "logsigmoid",
     "elu_forward": "elu",
     "hardswish_forward": "hardswish",
-    "linalg_vector_norm": "norm",
-    "_fft_c2c": "fft",
-    "_fft_r2c": "rfft",
-    "_fft_c2r": "irfft",
     "__and__": "bitwise_and",
     "__or__": "bitwise_or",
     "__xor__": "bitwise_xor",
@@ -231,23 +222,6 @@ def _antialiased(mode: str) -> Translate:
     return describe
 
 
-def _recurrent_layer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    """One layer and direction as the CPU's own library runs it, or all of them as cuDNN does."""
-    bound = _bound(func, args, kwargs)
-    weights = bound["weight"] if "weight" in bound else [bound["weight0"], bound["weight1"]]
-    matrices = tuple(weight for weight in weights if weight.dim() == 2)
-    op = ("rnn_relu", "rnn_tanh", "lstm", "gru")[bound["mode"]]
-    whole = "weight" in bound
-    attributes: dict[str, Attribute] = {
-        "hidden": bound["hidden_size"],
-        "layers": bound["num_layers"] if whole else 1,
-        "directions": 2 if whole and bound["bidirectional"] else 1,
-        "bias": len(weights) > len(matrices) if whole else bound["has_biases"],
-        "dropout": bool(whole and bound["train"] and bound["dropout"] > 0),
-    }
-    return op, (bound["input"], *matrices), attributes
-
-
 def _deform_conv(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     attributes: dict[str, Attribute] = {"mask": bound["use_mask"], "bias": True, "groups": bound["groups"]}
@@ -318,7 +292,6 @@ _TRANSLATED: dict[str, Translate] = {
     **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),
     "_trilinear": _bilinear,
     **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _fractional_pool),
-    **dict.fromkeys(("mkldnn_rnn_layer", "_cudnn_rnn"), _recurrent_layer),
 }  # fmt: skip
 
 _FOREIGN: dict[str, Translate] = {

@@ -259,7 +259,7 @@ def test_dropout_multiplies_in_training_only():
     assert gradients("dropout", [(2, 5)], (2, 5), (0,), training=False) == (Work(),)
 
 
-LSTM = {"hidden": 4, "layers": 2, "directions": 1, "bias": False}
+LSTM = {"hidden": 4, "layers": 2, "directions": 1, "bias": False, "dropout": False}
 MATRICES = [(16, 3), (16, 4), (16, 4), (16, 4)]
 
 
@@ -279,7 +279,7 @@ def test_the_way_back_through_time_is_taken_also_where_the_input_needs_no_gradie
 
 def test_both_directions_of_the_first_layer_take_the_input():
     shapes = [(5, 2, 3), (4, 3), (4, 4), (4, 3), (4, 4)]
-    given = {"hidden": 4, "layers": 1, "directions": 2, "bias": True}
+    given = {"hidden": 4, "layers": 1, "directions": 2, "bias": True, "dropout": False}
     works = gradients("rnn_tanh", shapes, (5, 2, 8), (1, 2, 3, 4), **given)
     assert sum_of(works).macs == 10 * (12 + 16) * 2 + 10 * 16 * 2
     # 4 an element of both directions, and two biases each.

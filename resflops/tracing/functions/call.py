@@ -25,11 +25,16 @@ def _resolve(dtype: Any, first: Any) -> Any:
     return torch.get_default_dtype() if dtype == "default" else _NAMED[dtype]
 
 
+_PACKS = {name: getattr(torch.return_types, name) for name in ("max", "min", "sort", "topk")}
+"""Torch's own named pairs, of values and places."""
+
+
 def form_of(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> Form:
     """The form of a call; of one that serves again, with the places of its tensors."""
     first = call.inputs[0].dtype if call.inputs else None
     kind = _resolve(call.dtype, first)
     others = [(shape, _resolve(other, first)) for shape, other in call.others]
+    pack = call.pack
     return Form(
         op=call.op,
         input_shapes=plain_shapes(tuple([tensor.shape for tensor in call.inputs])),
@@ -38,7 +43,7 @@ def form_of(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = 
         attributes=call.attributes,
         blank=None if call.in_place else (call.shape, kind),
         others=tuple(others),
-        pack=call.pack,
+        pack=_PACKS[pack] if isinstance(pack, str) else pack,
         inputs=inputs,
         affine=affine,
     )

@@ -1,0 +1,415 @@
+"""Factorisations and solutions of linear systems whose count follows from the size; traces, cross products.
+
+Counts of real multiplications, divisions and additions are LAPACK's own: LAPACK Working
+Note 41, "Installation Guide for LAPACK" (Blackford & Dongarra 1999), appendix C. They are
+arithmetic and not multiply-accumulates, which are matrix products. What iterates until it
+has converged (eigenvalues, singular values) has no rule.
+
+Each gradient is written as torch's own backward pass writes it (torch/csrc/autograd/FunctionsManual.cpp),
+after Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic
+differentiation" (https://people.maths.ox.ac.uk/gilesm/files/AD2008.pdf), section 2. Matrix products are
+multiply-accumulates; solving with what the forward pass has factorised is arithmetic, counted as there.
+Of several outputs each is taken to have a gradient, as every tensor is that no op goes on with.
+
+An eigenvalue or singular value decomposition has a gradient of known size, though the
+forward pass, which iterates, has not.
+
+Torch's functions are made of these ops. Where it does not take them apart, in inference mode, the aten op
+is the function itself, and is read as the op that does its work.
+"""
+
+from math import prod
+
+from resflops.ops._attributes import Attributes
+from resflops.ops._declaration import Needed, each_gradient, joint_gradient, moved_gradient, op
+from resflops.ops._lapack import (
+    form_q_work,
+    householder_work,
+    lu_work,
+    solve_by_lu_work,
+    solve_triangular_work,
+)
+from resflops.records import OpRecord, Work
+
+FAMILY = "linalg"
+
+_MATRIX, _SIDES = 0, 1
+
+
+class QR(Attributes, frozen=True):
+    """A QR factorisation."""
+
+    mode: str
+    """``reduced``, ``complete``, or ``r`` for which no Q is formed."""
+
+
+def _sizes(record: OpRecord, operand: int = _MATRIX) -> tuple[int, int, int]:
+    """How many matrices, and their rows and columns."""
+    shape = record.input_shapes[operand]
+    return prod(shape[:-2]), shape[-2], shape[-1]
+
+
+def _sides(record: OpRecord, n: int) -> int:
+    """Right-hand sides of all systems together."""
+    return prod(record.output_shape) // n if n else 0
+
+
+def _batch_and_size(record: OpRecord) -> tuple[int, int]:
+    shape = record.input_shapes[0]
+    return prod(shape[:-2]), shape[-1]
+
+
+def lu(record: OpRecord) -> Work:
+    """2n³/3 - n²/2 + 5n/6 operations per n×n matrix (GETRF); mn² - n³/3 - n²/2 + 5n/6 if m×n, m > n."""
+    shape = record.input_shapes[0]
+    batch, n = prod(shape[:-2]), min(shape[-2:])
+    return Work(arithmetic=batch * lu_work(n, max(shape[-2:])))
+
+
+def lu_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...] | None:
+    """2n³ MACs per square matrix, and 2n systems with a triangle solved; of others it has no rule.
+
+    ``A' = P·L⁻ᵀ·(tril(Lᵀ·L', -1) + triu(U'·Uᵀ))·U⁻ᵀ``; the two parts lie beside each
+    other, and P moves rows.
+    """
+    del needed
+    batch, m, n = _sizes(record)
+    if m != n:
+        return None
+    return (Work(macs=2 * batch * n**3, arithmetic=2 * batch * solve_triangular_work(n, sides=n)),)
+
+
+for _name, _aten in (("linalg_lu_factor_ex", ("linalg_lu_factor",)), ("linalg_lu", ())):
+    op(
+        _name,
+        family=FAMILY,
+        aten=_aten,
+        work=lu,
+        gradient=joint_gradient(lu_gradient, takes=(_MATRIX,)),
+        saves=("output",),
+    )
+
+
+def log_determinant(record: OpRecord) -> Work:
+    """A factorisation (GETRF), and a logarithm for each element of the diagonal."""
+    batch, n = _batch_and_size(record)
+    return Work(arithmetic=lu(record).arithmetic, transcendental=batch * n)
+
+
+def determinant(record: OpRecord) -> Work:
+    """A factorisation (GETRF), and n - 1 multiplications of its diagonal."""
+    batch, n = _batch_and_size(record)
+    return Work(arithmetic=batch * (lu_work(n) + max(n - 1, 0)))
+
+
+def determinant_gradient(record: OpRecord, operand: int) -> Work:
+    """``A⁻ᵀ``, scaled: n systems solved by the factors at hand, and for the determinant a product with it.
+
+    ``A' = det'·det·A⁻ᵀ``; of the logarithm ``A' = log'·A⁻ᵀ``.
+    """
+    del operand
+    batch, n, _ = _sizes(record)
+    scale = batch if record.op == "_linalg_det" else 0
+    return Work(arithmetic=batch * solve_by_lu_work(n, sides=n) + scale)
+
+
+DETERMINANT = op(
+    "_linalg_det",
+    family=FAMILY,
+    aten=("linalg_det", "det"),
+    work=determinant,
+    gradient=each_gradient(determinant_gradient),
+)
+
+LOG_DETERMINANT = op(
+    "_linalg_slogdet",
+    family=FAMILY,
+    aten=("linalg_slogdet", "slogdet"),
+    work=log_determinant,
+    gradient=each_gradient(determinant_gradient),
+)
+
+
+def inverse(record: OpRecord) -> Work:
+    """A factorisation (GETRF), and 4n³/3 - n² + 5n/3 operations to invert it (GETRI)."""
+    batch, n = _batch_and_size(record)
+    return Work(arithmetic=batch * (lu_work(n) + (4 * n**3 - 3 * n**2 + 5 * n) // 3))
+
+
+def inverse_gradient(record: OpRecord, operand: int) -> Work:
+    """2n³ MACs per matrix, and n² negations: ``A' = -Y·Y'·Y`` of the inverse Y, transposed."""
+    del operand
+    batch, n, _ = _sizes(record)
+    return Work(macs=2 * batch * n**3, arithmetic=batch * n**2)
+
+
+INVERSE = op(
+    "linalg_inv_ex",
+    family=FAMILY,
+    aten=("linalg_inv", "inverse"),
+    work=inverse,
+    gradient=each_gradient(inverse_gradient),
+    saves=("output",),
+)
+
+
+def _solved(needed: Needed, solved: int, of_matrix: Work, *, matrix: int = _MATRIX) -> tuple[Work, ...]:
+    """Both gradients need the one for the sides, which stands with the first of them."""
+    works = []
+    for place, operand in enumerate(needed):
+        own = of_matrix if operand == matrix else Work()
+        first = solved if place == 0 else 0
+        works.append(Work(macs=own.macs, arithmetic=own.arithmetic + first))
+    return tuple(works)
+
+
+def solve(record: OpRecord) -> Work:
+    """A factorisation (GETRF), and 2n² - n operations for each right-hand side (GETRS)."""
+    batch, n = _batch_and_size(record)
+    sides = prod(record.output_shape) // n if n else 0
+    return Work(arithmetic=batch * lu_work(n) + solve_by_lu_work(n, sides=sides))
+
+
+def solve_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
+    """Sides: one more solution by the factors at hand; matrix: n² MACs per side, and n² negations.
+
+    ``X = A⁻¹·B`` gives ``B' = A⁻ᵀ·X'`` and ``A' = -B'·Xᵀ``. B' stands with the first that is needed.
+    """
+    batch, n, _ = _sizes(record)
+    sides = _sides(record, n)
+    return _solved(needed, solve_by_lu_work(n, sides=sides), Work(macs=sides * n**2, arithmetic=batch * n**2))
+
+
+SOLVE = op(
+    "_linalg_solve_ex",
+    family=FAMILY,
+    aten=("linalg_solve", "linalg_solve_ex"),
+    work=solve,
+    gradient=joint_gradient(solve_gradient, takes=(_MATRIX, _SIDES)),
+)
+
+
+def solve_by_lu(record: OpRecord) -> Work:
+    """2n² - n arithmetic operations for each right-hand side (GETRS)."""
+    _, n = _batch_and_size(record)
+    return Work(arithmetic=solve_by_lu_work(n, sides=prod(record.output_shape) // n if n else 0))
+
+
+SOLVE_BY_LU = op("linalg_lu_solve", family=FAMILY, work=solve_by_lu)
+
+
+def triangle_of(record: OpRecord) -> int:
+    """Which input is the triangle: the older function takes the right-hand sides first."""
+    return 1 if record.op == "triangular_solve" else 0
+
+
+def solve_triangular(record: OpRecord) -> Work:
+    """n² operations for each right-hand side (TRTRS)."""
+    n = record.input_shapes[triangle_of(record)][-1]
+    return Work(arithmetic=solve_triangular_work(n, sides=prod(record.output_shape) // n if n else 0))
+
+
+def solve_triangular_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
+    """As of any solution; what does not belong to the triangle is computed and dropped."""
+    matrix = triangle_of(record)
+    batch, n, _ = _sizes(record, matrix)
+    of_matrix = Work(macs=prod(record.output_shape) * n, arithmetic=batch * n**2)
+    solved = solve_triangular_work(n, sides=_sides(record, n))
+    return _solved(needed, solved, of_matrix, matrix=matrix)
+
+
+for _name in ("linalg_solve_triangular", "triangular_solve"):
+    op(
+        _name,
+        family=FAMILY,
+        work=solve_triangular,
+        gradient=joint_gradient(solve_triangular_gradient, takes=(_MATRIX, _SIDES)),
+        saves=("input", "output"),
+    )
+
+
+def cholesky(record: OpRecord) -> Work:
+    """n³/3 + n²/2 + n/6 arithmetic operations per matrix (POTRF), n of them roots."""
+    batch, n = _batch_and_size(record)
+    return Work(arithmetic=batch * ((2 * n**3 + 3 * n**2 + n) // 6 - n), transcendental=batch * n)
+
+
+def cholesky_gradient(record: OpRecord, operand: int) -> Work:
+    """n³ MACs per matrix, 2n systems with a triangle solved, and n² halvings.
+
+    ``A' = L⁻ᵀ·½(P + Pᵀ - diag P)·L⁻¹`` with ``P = tril(Lᵀ·L')``; the sum puts each element twice, and
+    adds none.
+    """
+    del operand
+    batch, n, _ = _sizes(record)
+    return Work(macs=batch * n**3, arithmetic=batch * (2 * solve_triangular_work(n, sides=n) + n**2))
+
+
+CHOLESKY = op(
+    "linalg_cholesky_ex",
+    family=FAMILY,
+    aten=("linalg_cholesky",),
+    work=cholesky,
+    gradient=each_gradient(cholesky_gradient),
+    saves=("output",),
+)
+
+
+def solve_by_cholesky(record: OpRecord) -> Work:
+    """2n² arithmetic operations for each right-hand side (POTRS)."""
+    n = record.input_shapes[1][-1]
+    return Work(arithmetic=2 * solve_triangular_work(n, sides=prod(record.output_shape) // n if n else 0))
+
+
+def cholesky_solve_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
+    """Sides: as forward; factor L: n² MACs per side and n³ per matrix, 2n² arithmetic.
+
+    ``X = (L·Lᵀ)⁻¹·B`` gives B' by the same solution of X', and ``L' = -(B'·Xᵀ + X·B'ᵀ)·L``.
+    """
+    batch, n, _ = _sizes(record, 1)
+    sides = _sides(record, n)
+    of_factor = Work(macs=sides * n**2 + batch * n**3, arithmetic=2 * batch * n**2)
+    return _solved(needed, 2 * solve_triangular_work(n, sides=sides), of_factor, matrix=1)
+
+
+SOLVE_BY_CHOLESKY = op(
+    "cholesky_solve",
+    family=FAMILY,
+    work=solve_by_cholesky,
+    gradient=joint_gradient(cholesky_solve_gradient, takes=(0, 1)),
+    saves=("input", "other", "output"),
+)
+
+
+def inverse_by_cholesky(record: OpRecord) -> Work:
+    """2n³/3 + n²/2 + 5n/6 arithmetic operations per matrix (POTRI)."""
+    batch, n = _batch_and_size(record)
+    return Work(arithmetic=batch * (4 * n**3 + 3 * n**2 + 5 * n) // 6)
+
+
+def cholesky_inverse_gradient(record: OpRecord, operand: int) -> Work:
+    """3n³ MACs per matrix, 2n² arithmetic: ``L' = -Y·(Y' + Y'ᵀ)·Y·L`` of the inverse Y."""
+    del operand
+    batch, n, _ = _sizes(record)
+    return Work(macs=3 * batch * n**3, arithmetic=2 * batch * n**2)
+
+
+INVERSE_BY_CHOLESKY = op(
+    "cholesky_inverse",
+    family=FAMILY,
+    work=inverse_by_cholesky,
+    gradient=each_gradient(cholesky_inverse_gradient),
+    saves=("input", "output"),
+)
+
+
+def qr(record: OpRecord, attributes: QR) -> Work:
+    """Per m×n matrix Householder's reflections (GEQRF), and the columns of Q that are asked for (ORGQR).
+
+    With mode ``r`` no Q is formed.
+    """
+    shape = record.input_shapes[0]
+    batch, m, n = prod(shape[:-2]), shape[-2], shape[-1]
+    columns = record.output_shape[-1] if attributes.mode != "r" else 0
+    return Work(arithmetic=batch * (householder_work(m, n) + form_q_work(m, columns, min(m, n))))
+
+
+def qr_gradient(record: OpRecord, attributes: QR, needed: Needed) -> tuple[Work, ...] | None:
+    """Of m×n with m ≥ n: n³ + 2mn² MACs, mn² + mn + 2n² + n arithmetic; of wide matrices it has no rule.
+
+    ``A' = (Q' + Q·S)·R⁻ᵀ`` with ``S = M + Mᵀ``, its diagonal halved, of ``M = triu(R'·Rᵀ - Qᵀ·Q')``: a
+    difference and a sum of n², n halvings, a sum of mn, and m systems with a triangle solved.
+    """
+    del attributes, needed
+    batch, m, n = _sizes(record)
+    if m < n:
+        return None
+    arithmetic = 2 * n**2 + n + m * n + solve_triangular_work(n, sides=m)
+    return (Work(macs=batch * (n**3 + 2 * m * n**2), arithmetic=batch * arithmetic),)
+
+
+QR_FACTORS = op(
+    "linalg_qr",
+    family=FAMILY,
+    attributes=QR,
+    work=qr,
+    gradient=joint_gradient(qr_gradient, takes=(_MATRIX,)),
+    saves=("output",),
+)
+
+
+def eigh_gradient(record: OpRecord, operand: int) -> Work:
+    """3n³ MACs per matrix, and 2n² + n arithmetic.
+
+    ``A' = V·(diag λ' + (Vᵀ·V')/E)·Vᵀ`` with ``E = λ_j - λ_i``: n² differences, n² divisions, n additions.
+    """
+    del operand
+    batch, n, _ = _sizes(record)
+    return Work(macs=3 * batch * n**3, arithmetic=batch * (2 * n**2 + n))
+
+
+EIGENVALUES = op(
+    "_linalg_eigh",
+    family=FAMILY,
+    aten=("linalg_eigh",),
+    gradient=each_gradient(eigh_gradient),
+    saves=("output",),
+)
+
+
+def svd_gradient(record: OpRecord, operand: int) -> Work:
+    """Of m×n, k the smaller and l the larger: mk² + nk² MACs, k²n + mkn more if square, else 3lk² + mkn.
+
+    Townsend 2016, "Differentiating the singular value decomposition"
+    (https://j-towns.github.io/papers/svd-derivative.pdf). Inside,
+    ``(skew(Uᵀ·U')·S + S·skew(Vᵀ·V'))/E + diag S'`` with ``E = S_j² - S_i²`` takes 7k² + 2k arithmetic.
+    U and Vᵀ stand around it; the longer of them has a part of its gradient outside its own
+    span, ``(I - U·Uᵀ)·U'·S⁻¹``: two more products, a division, a sum and a difference.
+    """
+    del operand
+    batch, m, n = _sizes(record)
+    k, longer = min(m, n), max(m, n)
+    outside = m != n
+    around = 3 * longer * k**2 if outside else k**2 * n
+    macs = (m + n) * k**2 + around + m * k * n
+    arithmetic = 7 * k**2 + 2 * k + (3 * longer * k if outside else 0)
+    return Work(macs=batch * macs, arithmetic=batch * arithmetic)
+
+
+SINGULAR_VALUES = op(
+    "_linalg_svd",
+    family=FAMILY,
+    aten=("linalg_svd",),
+    gradient=each_gradient(svd_gradient),
+    saves=("output",),
+)
+
+
+def cross(record: OpRecord) -> Work:
+    """Per element two multiplications and a subtraction."""
+    return Work(arithmetic=3 * prod(record.output_shape))
+
+
+def cross_gradient(record: OpRecord, operand: int) -> Work:
+    """Per element 3 arithmetic: another cross product for each factor."""
+    del operand
+    return Work(arithmetic=3 * prod(record.output_shape))
+
+
+CROSS = op(
+    "linalg_cross",
+    family=FAMILY,
+    aten=("cross",),
+    work=cross,
+    gradient=each_gradient(cross_gradient),
+    saves=("input", "other"),
+)
+
+
+def matrix_trace(record: OpRecord) -> Work:
+    """An addition per element of the diagonal."""
+    return Work(arithmetic=min(record.input_shapes[0]))
+
+
+# A sum hands its gradient to every element of the diagonal.
+TRACE = op("trace", family=FAMILY, work=matrix_trace, gradient=moved_gradient(), saves=())

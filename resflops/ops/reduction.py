@@ -1,0 +1,347 @@
+"""Sums, means, spreads and extrema: ops that fold dimensions."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from resflops.ops._call import (
+    Call,
+    Mismatch,
+    NotDescribed,
+    Promoted,
+    TensorLike,
+    broadcast,
+    dimension,
+    is_tensor,
+)
+from resflops.ops._declaration import binding, each_gradient, moved_gradient, op, stopped_gradient
+from resflops.ops._rows import name_dimensions, reduced
+from resflops.records import Attribute, OpRecord, Work
+
+FAMILY = "reduction"
+
+_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
+
+
+def _points(record: OpRecord) -> int:
+    return prod(record.input_shapes[0])
+
+
+def _folds(record: OpRecord) -> int:
+    return max(_points(record) - prod(record.output_shape), 0)
+
+
+def _infer_total(name: str) -> Callable[..., Call]:
+    averages = name in ("mean", "nanmean")
+
+    def infer_total(
+        input: TensorLike, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None
+    ) -> Call:
+        """Fold by addition; whole numbers and truth values add up to a long integer."""
+        if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
+            if averages:
+                raise Mismatch("the mean of integers is not defined; convert them to floating point first")
+            dtype = "int64"
+        shape = reduced(tuple(input.shape), axis if dim is None else dim, keepdim=keepdim)
+        return Call(name, (input,), shape, {}, dtype)
+
+    return infer_total
+
+
+infer_sum = _infer_total("sum")
+
+
+def total(record: OpRecord) -> Work:
+    """Inputs less outputs: n-1 additions (or multiplications) to fold n elements into one."""
+    return Work(arithmetic=_folds(record))
+
+
+def masked_gradient(record: OpRecord, operand: int) -> Work:
+    """Per input element one comparison, which tells whether it has a part in the result."""
+    del operand
+    return Work(comparisons=_points(record))
+
+
+# A sum hands its gradient to every element.
+SUM = op(
+    "sum",
+    family=FAMILY,
+    bindings=binding(infer_sum, "*.sum"),
+    aten={"sum": {"input": "self"}},
+    work=total,
+    gradient=moved_gradient(),
+    window="gathers",
+    saves=(),
+)
+
+NANSUM = op(
+    "nansum",
+    family=FAMILY,
+    bindings=binding(_infer_total("nansum"), "*.nansum"),
+    aten={"nansum": {"input": "self"}},
+    work=total,
+    gradient=each_gradient(masked_gradient),
+    saves=("input",),
+)
+
+
+def product_of_all_gradient(record: OpRecord, operand: int) -> Work:
+    """Per input element 2 arithmetic (times the product, over the element)."""
+    del operand
+    return Work(arithmetic=2 * _points(record))
+
+
+PROD = op(
+    "prod",
+    family=FAMILY,
+    work=total,
+    gradient=each_gradient(product_of_all_gradient),
+    saves=("input", "output"),
+)
+
+
+def mean(record: OpRecord) -> Work:
+    """n-1 additions and one division to fold n elements into one."""
+    return Work(arithmetic=_folds(record) + prod(record.output_shape))
+
+
+def mean_gradient(record: OpRecord, operand: int) -> Work:
+    """One division per output."""
+    del operand
+    return Work(arithmetic=prod(record.output_shape))
+
+
+def nanmean(record: OpRecord) -> Work:
+    """n-1 additions and one division to fold n elements into one.
+
+    Outside of eager mode torch runs it as a sum over a count of what is a number: besides these that
+    compares, negates and adds up truth values, and each is counted where it is run.
+    """
+    return mean(record)
+
+
+def nanmean_gradient(record: OpRecord, operand: int) -> Work:
+    """One division per output, one comparison per input element."""
+    del operand
+    return Work(arithmetic=prod(record.output_shape), comparisons=_points(record))
+
+
+MEAN = op(
+    "mean",
+    family=FAMILY,
+    bindings=binding(_infer_total("mean"), "*.mean"),
+    aten={"mean": {"input": "self"}},
+    work=mean,
+    gradient=each_gradient(mean_gradient),
+    window="gathers",
+    saves=(),
+)
+
+NANMEAN = op(
+    "nanmean",
+    family=FAMILY,
+    bindings=binding(_infer_total("nanmean"), "*.nanmean"),
+    aten={"nanmean": {"input": "self"}},
+    work=nanmean,
+    gradient=each_gradient(nanmean_gradient),
+    saves=("input",),
+)
+
+
+def _infer_spread(name: str, *, pair: bool) -> Callable[..., Call]:
+    def infer_spread(
+        input: TensorLike,
+        dim: Any = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        correction: float | None = None,
+    ) -> Call:
+        """How far elements lie from their mean, and with some functions the mean beside it."""
+        if isinstance(dim, bool):
+            raise NotDescribed
+        shape = reduced(tuple(input.shape), dim, keepdim=keepdim)
+        attributes: dict[str, Attribute] = {"dim": name_dimensions(dim)}
+        if pair:
+            return Call(name, (input,), shape, attributes, others=((shape, None),), pack=tuple)
+        return Call(name, (input,), shape, attributes)
+
+    return infer_spread
+
+
+def variance(record: OpRecord) -> Work:
+    """Per element: an addition for the mean; a subtraction, a product and an addition for the square."""
+    return Work(arithmetic=4 * _points(record))
+
+
+def deviation(record: OpRecord) -> Work:
+    """As the variance, and one root per output."""
+    return Work(arithmetic=4 * _points(record), transcendental=prod(record.output_shape))
+
+
+_SPREAD_GRADIENTS = {"var": (2, 1), "std": (2, 3), "var_mean": (3, 1), "std_mean": (3, 3)}
+"""Arithmetic operations per input element, and per output."""
+
+
+def variance_gradient(record: OpRecord, operand: int) -> Work:
+    """Per input element 2 (subtract the mean, scale), 3 with a mean's; per output 1, 3 for a deviation."""
+    del operand
+    each, outputs = _SPREAD_GRADIENTS[record.op]
+    return Work(arithmetic=each * _points(record) + outputs * prod(record.output_shape))
+
+
+for _name, _work, _saves in (
+    ("var", variance, ("input",)),
+    ("std", deviation, ("input", "output")),
+    ("var_mean", variance, ("input", "output")),
+    ("std_mean", deviation, ("input", "output")),
+):
+    op(
+        _name,
+        family=FAMILY,
+        bindings=binding(_infer_spread(_name, pair=_name.endswith("_mean")), f"*.{_name}"),
+        aten={_name: {"input": "self"}},
+        work=_work,
+        gradient=each_gradient(variance_gradient),
+        saves=_saves,
+    )
+
+
+def _infer_extremum(name: str) -> Callable[..., Call]:
+    def infer_extremum(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
+        """The extremum of all, of each row with its place, or element by element of two tensors."""
+        shape = tuple(input.shape)
+        if is_tensor(dim):
+            return Call(name, (input, dim), broadcast(shape, tuple(dim.shape)), {}, Promoted(input, dim))
+        if dim is None:
+            return Call(name, (input,), ())
+        if not isinstance(dim, int):
+            raise NotDescribed
+        dimension(dim, max(len(shape), 1))
+        out = reduced(shape, dim, keepdim=keepdim)
+        return Call(name, (input,), out, {"dim": dim}, others=((out, "int64"),), pack=name)
+
+    return infer_extremum
+
+
+def _read_extremum(infer: Callable[..., Call]) -> Callable[[dict[str, Any]], Call]:
+    """The overloads of the aten op call what they compare with by different names."""
+
+    def read(given: dict[str, Any]) -> Call:
+        return infer(given["self"], given.get("other", given.get("dim")), given.get("keepdim", False))
+
+    return read
+
+
+def _infer_place(name: str) -> Callable[..., Call]:
+    def infer_place(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Call:
+        """Where the extremum stands."""
+        return Call(name, (input,), reduced(tuple(input.shape), dim, keepdim=keepdim), {"dim": dim}, "int64")
+
+    return infer_place
+
+
+def _infer_fold(name: str, *, dtype: str | None = None) -> Callable[..., Call]:
+    def infer_fold(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
+        """Fold dimensions, by what the op is named after."""
+        shape = reduced(tuple(input.shape), dim, keepdim=keepdim)
+        return Call(name, (input,), shape, {"dim": name_dimensions(dim)}, dtype)
+
+    return infer_fold
+
+
+def extremum(record: OpRecord) -> Work:
+    """n-1 comparisons to fold n elements into one; one per element when two tensors are compared."""
+    if len(record.input_shapes) > 1:
+        return Work(comparisons=prod(record.output_shape))
+    return Work(comparisons=_folds(record))
+
+
+def extremum_gradient(record: OpRecord, operand: int) -> Work:
+    """One comparison per element of the result between two tensors, or of the input if all is folded.
+
+    Along a dimension nothing: the indices that the forward pass gives say where it goes.
+    """
+    if len(record.input_shapes) > 1:
+        points = prod(record.output_shape)
+        return Work(comparisons=points, arithmetic=points - prod(record.input_shapes[operand]))
+    return Work() if len(record.output_shapes) > 1 else Work(comparisons=_points(record))
+
+
+for _name in ("max", "min"):
+    _infer = _infer_extremum(_name)
+    op(
+        _name,
+        family=FAMILY,
+        bindings=binding(_infer, f"*.{_name}"),
+        aten={_name: _read_extremum(_infer)},
+        work=extremum,
+        gradient=each_gradient(extremum_gradient),
+    )
+    op(
+        f"arg{_name}",
+        family=FAMILY,
+        bindings=binding(_infer_place(f"arg{_name}"), f"*.arg{_name}"),
+        aten={f"arg{_name}": {"input": "self"}},
+        work=extremum,
+        gradient=stopped_gradient(_ANSWERS),
+        saves=(),
+    )
+    op(
+        f"a{_name}",
+        family=FAMILY,
+        bindings=binding(_infer_fold(f"a{_name}"), f"*.a{_name}"),
+        aten={f"a{_name}": {"input": "self"}},
+        work=extremum,
+        gradient=each_gradient(masked_gradient),
+        window="gathers",
+        saves=("input", "output"),
+    )
+
+for _name in ("all", "any"):
+    op(
+        _name,
+        family=FAMILY,
+        bindings=binding(_infer_fold(_name, dtype="bool"), f"*.{_name}"),
+        aten={_name: {"input": "self"}},
+        work=extremum,
+        gradient=stopped_gradient(_ANSWERS),
+        saves=(),
+    )
+
+COUNT_NONZERO = op(
+    "count_nonzero", family=FAMILY, work=extremum, gradient=stopped_gradient(_ANSWERS), saves=()
+)
+
+AMINMAX = op(
+    "aminmax",
+    family=FAMILY,
+    work=extremum,
+    gradient=each_gradient(masked_gradient),
+    saves=("input", "output"),
+)
+
+
+def logsumexp(record: OpRecord) -> Work:
+    """Per element: comparison, subtraction, exponential, addition; one logarithm and addition per output."""
+    points, out = _points(record), prod(record.output_shape)
+    return Work(
+        comparisons=_folds(record), arithmetic=points + _folds(record) + out, transcendental=points + out
+    )
+
+
+def logsumexp_gradient(record: OpRecord, operand: int) -> Work:
+    """Per element: subtract the result, exponential, times the gradient."""
+    del operand
+    return Work(arithmetic=2 * _points(record), transcendental=_points(record))
+
+
+LOGSUMEXP = op(
+    "logsumexp",
+    family=FAMILY,
+    bindings=binding(_infer_fold("logsumexp"), "*.logsumexp"),
+    aten={"logsumexp": {"input": "self"}},
+    work=logsumexp,
+    gradient=each_gradient(logsumexp_gradient),
+    saves=("input", "output"),
+)

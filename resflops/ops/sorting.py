@@ -1,0 +1,192 @@
+"""Putting elements in order, and finding some by their order."""
+
+from math import prod
+from typing import Any
+
+from resflops.ops._attributes import Attributes
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, dimension
+from resflops.ops._declaration import binding, moved_gradient, op, stopped_gradient
+from resflops.ops._rows import reduced, rows_along
+from resflops.records import OpRecord, Work
+
+FAMILY = "sorting"
+
+_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
+
+
+class Ordered(Attributes, frozen=True):
+    """Rows that are put in order."""
+
+    dim: int | None
+    """Along which they run; None is the whole tensor as one row."""
+
+
+class Largest(Attributes, frozen=True):
+    """The first of each row."""
+
+    dim: int
+    k: int
+    """How many of them."""
+
+
+def infer_topk(input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Call:
+    """The largest elements along a dimension, and where they stand."""
+    shape = list(input.shape)
+    place = dimension(dim, len(shape))
+    if not isinstance(k, int):
+        raise NotDescribed
+    if not 0 <= k <= shape[place]:
+        raise Mismatch(f"takes the first {k} of {shape[place]} elements")
+    shape[place] = k
+    out = tuple(shape)
+    return Call("topk", (input,), out, {"dim": dim, "k": k}, others=((out, "int64"),), pack="topk")
+
+
+def infer_sort(input: TensorLike, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Call:
+    """The elements in order along a dimension, and where they stood."""
+    shape = tuple(input.shape)
+    dimension(dim, max(len(shape), 1))
+    return Call("sort", (input,), shape, {"dim": dim}, others=((shape, "int64"),), pack="sort")
+
+
+def infer_argsort(
+    input: TensorLike, dim: int = -1, descending: bool = False, *, stable: bool = False
+) -> Call:
+    """Where the elements in order stood."""
+    return Call("sort", (input,), tuple(input.shape), {"dim": dim}, "int64")
+
+
+def _read_argsort(given: dict[str, Any]) -> Call:
+    return infer_argsort(given["self"], given["dim"])
+
+
+def _read_msort(given: dict[str, Any]) -> Call:
+    return infer_sort(given["self"], 0)
+
+
+def sort(record: OpRecord, attributes: Ordered) -> Work:
+    """n·⌈log₂ n⌉ comparisons a row of n: a merge sort's, at most.
+
+    The median and its kin are counted as a sort too, which is how torch finds them.
+    """
+    if attributes.dim is None:
+        rows, length = 1, prod(record.input_shapes[0])
+    else:
+        rows, length = rows_along(record, attributes.dim)
+    return Work(comparisons=rows * length * max(length - 1, 0).bit_length())
+
+
+SORT = op(
+    "sort",
+    family=FAMILY,
+    attributes=Ordered,
+    bindings=(binding(infer_sort, "*.sort"), binding(infer_argsort, "*.argsort")),
+    aten={"sort": {"input": "self"}, "argsort": _read_argsort, "msort": _read_msort},
+    work=sort,
+    gradient=moved_gradient(takes=(0,)),
+    saves=("indices",),
+)
+
+
+def _read_median(name: str) -> Any:
+    def read(given: dict[str, Any]) -> Call:
+        """The middle of each row and where it stands, or the middle of all."""
+        tensor, dim = given["self"], given.get("dim")
+        if dim is None:
+            return Call(name, (tensor,), (), {"dim": None})
+        shape = reduced(tuple(tensor.shape), dim, keepdim=given["keepdim"])
+        return Call(name, (tensor,), shape, {"dim": dim}, others=((shape, "int64"),))
+
+    return read
+
+
+for _name in ("median", "nanmedian"):
+    op(
+        _name,
+        family=FAMILY,
+        attributes=Ordered,
+        aten={_name: _read_median(_name)},
+        work=sort,
+        gradient=moved_gradient(takes=(0,)),
+    )
+
+for _name in ("kthvalue", "mode"):
+    op(
+        _name,
+        family=FAMILY,
+        attributes=Ordered,
+        work=sort,
+        gradient=moved_gradient(takes=(0,)),
+        saves=("indices",),
+    )
+
+
+def topk(record: OpRecord, attributes: Largest) -> Work:
+    """n·⌈log₂(k + 1)⌉ comparisons a row of n: each element at most goes down a heap of k."""
+    rows, length = rows_along(record, attributes.dim)
+    return Work(comparisons=rows * length * attributes.k.bit_length())
+
+
+TOPK = op(
+    "topk",
+    family=FAMILY,
+    attributes=Largest,
+    bindings=binding(infer_topk, "*.topk"),
+    aten={"topk": {"input": "self"}},
+    work=topk,
+    gradient=moved_gradient(takes=(0,)),
+    saves=("indices",),
+)
+
+
+def unique(record: OpRecord) -> Work:
+    """n·⌈log₂ n⌉ comparisons for n elements, to sort them.
+
+    How many are left depends on the values; what it takes to find out does not.
+    """
+    elements = prod(record.input_shapes[0])
+    return Work(comparisons=elements * max(elements - 1, 0).bit_length())
+
+
+def unique_consecutive(record: OpRecord) -> Work:
+    """n-1 comparisons for n elements, each with its neighbour."""
+    return Work(comparisons=max(prod(record.input_shapes[0]) - 1, 0))
+
+
+UNIQUE = op(
+    "unique",
+    family=FAMILY,
+    aten=("_unique2", "unique_dim"),
+    work=unique,
+    gradient=stopped_gradient(_ANSWERS),
+    saves=(),
+)
+
+UNIQUE_CONSECUTIVE = op(
+    "unique_consecutive",
+    family=FAMILY,
+    work=unique_consecutive,
+    gradient=stopped_gradient(_ANSWERS),
+    saves=(),
+)
+
+
+def _search(boundaries: tuple[int, ...], places: int) -> Work:
+    size = boundaries[-1] if boundaries else 0
+    return Work(comparisons=places * size.bit_length())
+
+
+def searchsorted(record: OpRecord) -> Work:
+    """⌈log₂(m + 1)⌉ comparisons to find a place among m: by halves."""
+    return _search(record.input_shapes[0], prod(record.output_shape))
+
+
+def bucketize(record: OpRecord) -> Work:
+    """⌈log₂(m + 1)⌉ comparisons to find a place among m: by halves."""
+    return _search(record.input_shapes[-1], prod(record.output_shape))
+
+
+SEARCHSORTED = op(
+    "searchsorted", family=FAMILY, work=searchsorted, gradient=stopped_gradient(_ANSWERS), saves=()
+)
+BUCKETIZE = op("bucketize", family=FAMILY, work=bucketize, gradient=stopped_gradient(_ANSWERS), saves=())

@@ -1,0 +1,103 @@
+"""Lengths of vectors, and functions that divide by them."""
+
+from collections.abc import Generator
+from math import prod
+from typing import Any
+
+from resflops.ops._call import Call, NotDescribed, TensorLike, broadcast
+from resflops.ops._declaration import binding, composite, each_gradient, op
+from resflops.ops._rows import reduced
+from resflops.records import OpRecord, Shape, Work
+
+FAMILY = "vector_norm"
+
+
+def infer_norm(
+    input: TensorLike,
+    p: Any = None,
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Any = None,
+    dtype: Any = None,
+    *,
+    ord: float = 2,
+) -> Call:
+    """The length of vectors."""
+    if out is not None or p not in (None, "fro", 2, 1) or ord not in (1, 2):
+        raise NotDescribed
+    order = ord if p in (None, "fro") else p
+    return _infer_length(input, order, reduced(tuple(input.shape), dim, keepdim=keepdim), dtype)
+
+
+def _infer_length(tensor: TensorLike, order: float, shape: Shape, dtype: Any = None) -> Call:
+    return Call("norm", (tensor,), shape, {"ord": order}, dtype)
+
+
+def _read_norm(given: dict[str, Any]) -> Call:
+    """The aten ops, of which torch's functions of any order are made."""
+    order = given.get("ord", given.get("p"))
+    shape = reduced(tuple(given["self"].shape), given.get("dim"), keepdim=given.get("keepdim", False))
+    return _infer_length(given["self"], 2 if order is None else order, shape, given.get("dtype"))
+
+
+def vector_norm(record: OpRecord) -> Work:
+    """Per element: a multiplication, and an addition to fold; one root per output."""
+    points, out = prod(record.input_shapes[0]), prod(record.output_shape)
+    return Work(arithmetic=points + max(points - out, 0), transcendental=out)
+
+
+def vector_norm_gradient(record: OpRecord, operand: int) -> Work:
+    """One division per output, one multiplication per input element: those of the Euclidean norm."""
+    del operand
+    return Work(arithmetic=prod(record.input_shapes[0]) + prod(record.output_shape))
+
+
+NORM = op(
+    "norm",
+    family=FAMILY,
+    bindings=binding(infer_norm, "norm", "Tensor.norm", "linalg.vector_norm"),
+    aten={"norm": _read_norm, "linalg_vector_norm": _read_norm},
+    work=vector_norm,
+    gradient=each_gradient(vector_norm_gradient),
+    saves=("input", "output"),
+)
+
+# As traces of others than ours may name it.
+VECTOR_NORM = op(
+    "linalg_vector_norm",
+    family=FAMILY,
+    work=vector_norm,
+    gradient=each_gradient(vector_norm_gradient),
+    saves=("input", "output"),
+)
+
+
+@composite("nn.functional.normalize")
+def infer_normalize(
+    input: TensorLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None
+) -> Generator[Call, Any, Any]:
+    """Vectors divided by their lengths, which a limit keeps from zero."""
+    if out is not None or not isinstance(dim, int):
+        raise NotDescribed
+    lengths = yield _infer_length(input, p, reduced(tuple(input.shape), dim, keepdim=True))
+    limited = yield Call("clamp", (lengths,), tuple(lengths.shape), {"min": eps, "max": None})
+    spread = yield Call("expand", (limited,), tuple(input.shape))
+    return (yield Call("div", (input, spread), tuple(input.shape)))
+
+
+@composite("cosine_similarity")
+def infer_cosine_similarity(
+    x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float = 1e-8
+) -> Generator[Call, Any, Any]:
+    """Both vectors divided by their lengths, which a limit keeps from zero; then their product, summed."""
+    shape = broadcast(tuple(x1.shape), tuple(x2.shape))
+    x1 = yield Call("expand", (x1,), shape)
+    x2 = yield Call("expand", (x2,), shape)
+    folded = reduced(shape, dim, keepdim=True)
+    units = []
+    for vectors in (x1, x2):
+        lengths = yield _infer_length(vectors, 2, folded)
+        limited = yield Call("clamp", (lengths,), folded, {"min": eps, "max": None})
+        units.append((yield Call("div", (vectors, limited), shape)))
+    product = yield Call("mul", tuple(units), shape)
+    return (yield Call("sum", (product,), reduced(shape, dim, keepdim=False)))
