@@ -8,18 +8,15 @@ from resflops.gradients.registry import stops_gradient
 stops_gradient("it hands the tensor on without its history", "detach", "detach_copy")
 stops_gradient(
     "it answers a question, and its result does not change with small changes of the input",
-    "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit",
     "argmax", "argmin", "argsort", "all", "any", "count_nonzero", "nonzero", "one_hot", "searchsorted",
-    "bucketize", "histc", "bincount", "heaviside", "nextafter", "unique", "unique_consecutive",
+    "bucketize", "histc", "bincount", "unique", "unique_consecutive",
     "is_same_size", "is_pinned", "item", "_local_scalar_dense",
     "torchvision.nms",
 )  # fmt: skip
 stops_gradient(
     "it is defined for whole numbers or truth values only, or gives such",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
-    "bitwise_right_shift", "logical_and", "logical_or", "logical_not", "logical_xor", "floor_divide", "gcd",
-    "lcm", "_int_mm", "quantize_per_tensor", "quantize_per_channel",
-)  # fmt: skip
+    "_int_mm",
+)
 stops_gradient(
     "what was in the tensor is overwritten",
     "fill", "zero", "normal", "uniform", "bernoulli", "cauchy", "exponential", "geometric", "log_normal",

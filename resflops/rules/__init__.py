@@ -7,9 +7,6 @@ from resflops.rules import (
     conv as _conv,
 )
 from resflops.rules import (
-    elementwise as _elementwise,
-)
-from resflops.rules import (
     fourier as _fourier,
 )
 from resflops.rules import (
@@ -40,7 +37,6 @@ __all__ = ["CLASSES", "Factors", "free", "op_name", "rule"]
 del (
     _attention,
     _conv,
-    _elementwise,
     _fourier,
     _free,
     _linalg,

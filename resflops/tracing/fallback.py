@@ -25,25 +25,15 @@ _SAME_OP: dict[str, str] = {
     "_safe_softmax": "softmax",
     "_unique2": "unique",
     "unique_dim": "unique",
-    "_prelu_kernel": "prelu",
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
     "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
     "_to_copy": "to",
     "_unsafe_view": "view",
     "_reshape_alias": "reshape",
-    "native_dropout": "dropout",
-    "log_sigmoid_forward": "logsigmoid",
-    "elu_forward": "elu",
-    "hardswish_forward": "hardswish",
     "linalg_vector_norm": "norm",
     "_fft_c2c": "fft",
     "_fft_r2c": "rfft",
     "_fft_c2r": "irfft",
-    "__and__": "bitwise_and",
-    "__or__": "bitwise_or",
-    "__xor__": "bitwise_xor",
-    "__lshift__": "bitwise_left_shift",
-    "__rshift__": "bitwise_right_shift",
 }
 """Aten ops that torch knows under another name than its users do."""
 
@@ -194,11 +184,6 @@ def _bias_first(op: str) -> Translate:
     return describe
 
 
-def _gelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    return "gelu_tanh" if bound.get("approximate") == "tanh" else "gelu", (bound["self"],), {}
-
-
 def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     return "embedding", (args[1], args[0]), {}
 
@@ -315,7 +300,6 @@ _TRANSLATED: dict[str, Translate] = {
     "addr": _bias_first("addr"),
     "_upsample_bilinear2d_aa": _antialiased("bilinear"),
     "_upsample_bicubic2d_aa": _antialiased("bicubic"),
-    "gelu": _gelu,
     "embedding": _embedding,
     **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
     **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),

@@ -4,9 +4,6 @@ from resflops.tracing.functions import (
     activation as _activation,
 )
 from resflops.tracing.functions import (
-    arithmetic as _arithmetic,
-)
-from resflops.tracing.functions import (
     attention as _attention,
 )
 from resflops.tracing.functions import (
@@ -23,9 +20,6 @@ from resflops.tracing.functions import (
 )
 from resflops.tracing.functions import (
     movement as _movement,
-)
-from resflops.tracing.functions import (
-    norm as _norm,
 )
 from resflops.tracing.functions import (
     pool as _pool,
@@ -58,14 +52,12 @@ __all__ = [
 
 del (
     _activation,
-    _arithmetic,
     _attention,
     _contraction,
     _conv,
     _creation,
     _matmul,
     _movement,
-    _norm,
     _pool,
     _recurrent,
     _reduction,
