@@ -5,22 +5,27 @@ Their work and that of their gradients are prices per element of the output.
 
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
-from resflops.ops._call import Call, NotDescribed, TensorLike
+from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
 from resflops.ops._declaration import AtenBinding, Binding, Gradient, Op, binding, each_gradient, op
 from resflops.records import OpRecord, Work
 
 __all__ = [
     "ADD",
+    "ANSWERS",
     "COMPARE",
     "EVALUATE",
     "MULTIPLY",
     "PASS",
     "SELECT",
+    "SELF",
+    "WHOLE_NUMBERS",
     "bind_function",
+    "bind_two",
     "count_added_up",
     "elementwise",
+    "infer_two",
     "is_inexact",
 ]
 
@@ -33,6 +38,13 @@ EVALUATE = Work(transcendental=1)
 PASS = Work()
 MULTIPLY = Work(arithmetic=1)
 SELECT = Work(comparisons=1)
+
+ANSWERS = "it answers a question, and its result does not change with small changes of the input"
+WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
+"""Why no gradient passes."""
+
+SELF = {"input": "self"}
+"""What the schemas of aten ops call the first operand."""
 
 _NAMES = {
     "arithmetic": "arithmetic",
@@ -150,3 +162,51 @@ def bind_function(name: str, *more: str, floating: bool = False) -> tuple[Bindin
         binding(infer, f"*.{name}", *more, repeated=True),
         binding(infer_in_place, f"*.{name}_", repeated=True),
     )
+
+
+Result = Literal["promoted", "inexact", "bool"]
+"""The element type of a result: what the operands promote to; that, or torch's default type for whole
+numbers; or truth values."""
+
+
+def infer_two(op: str, *, result: Result = "promoted", in_place: bool = False) -> Callable[..., Call]:
+    """Make the ``infer`` of a function of two tensors, or of a tensor and a number."""
+
+    def infer(input: Any, other: Any, *, alpha: float = 1) -> Call:
+        if alpha != 1:
+            raise NotDescribed
+        dtype: Any
+        if is_tensor(input) and is_tensor(other):
+            inputs: tuple[TensorLike, ...] = (input, other)
+            shape = broadcast(tuple(input.shape), tuple(other.shape))
+            dtype = None if input.dtype is other.dtype else Promoted(input, other)
+        else:
+            tensor, number = (input, other) if is_tensor(input) else (other, input)
+            if not isinstance(number, (int, float)):
+                raise NotDescribed
+            inputs, shape = (tensor,), tuple(tensor.shape)
+            dtype = None if is_inexact(tensor) else Promoted(tensor, number)
+        if result == "bool":
+            dtype = "bool"
+        elif result == "inexact" and not any(map(is_inexact, inputs)):
+            dtype = "default"
+        # What becomes of whole numbers, torch's default type decides.
+        once = not inputs[0].dtype.is_floating_point
+        return Call(op, inputs, shape, {}, dtype, in_place, once=once)
+
+    return infer
+
+
+def bind_two(
+    op: str,
+    functions: tuple[str, ...],
+    in_place: tuple[str, ...] = (),
+    *,
+    result: Result = "promoted",
+) -> tuple[Binding, ...]:
+    """Bind functions of two operands by their names, wherever torch offers them."""
+    pure = binding(infer_two(op, result=result), *[f"*.{name}" for name in functions], repeated=True)
+    if not in_place:
+        return (pure,)
+    written = infer_two(op, result=result, in_place=True)
+    return pure, binding(written, *[f"*.{name}" for name in in_place], repeated=True)

@@ -13,6 +13,7 @@ from resflops.ops._elementwise import (
     COMPARE,
     EVALUATE,
     SELECT,
+    SELF,
     bind_function,
     count_added_up,
     elementwise,
@@ -29,7 +30,7 @@ def _activation(
     *,
     saves: tuple[str, ...] | None,
     floating: bool = False,
-    aten: AtenBinding = {"input": "self"},  # noqa: B006 - never written to
+    aten: AtenBinding = SELF,
 ) -> Op:
     """Declare one that torch offers by this name, and its dispatcher too."""
     return elementwise(
@@ -101,7 +102,7 @@ LOGSIGMOID = elementwise(
     family=FAMILY,
     gradient=Work(arithmetic=5, transcendental=1),
     bindings=bind_function("logsigmoid"),
-    aten={"log_sigmoid_forward": {"input": "self"}},
+    aten={"log_sigmoid_forward": SELF},
     saves=("input",),
 )
 # Gradient: y'·σ·(1 + x·(1-σ)), the sigmoid computed again.
@@ -122,8 +123,8 @@ SOFTPLUS = _activation(
     Work(comparisons=1, arithmetic=4, transcendental=1),
     saves=("input",),
 )
-# Gradient: y'/(1 + |x|)². Torch itself writes softsign as x / (1 + |x|): the same work forward, but where only
-# these ops are seen (scripted, by make_fx), the gradient takes 6 arithmetic, since each op has its own.
+# Gradient: y'/(1 + |x|)². Torch itself writes softsign as x / (1 + |x|): the same work forward, but where
+# only these ops are seen (scripted, exported, by make_fx), each has a gradient of its own, 6 arithmetic in all.
 SOFTSIGN = elementwise(
     "softsign",
     Work(comparisons=1, arithmetic=2),
@@ -153,7 +154,7 @@ GELU = elementwise(
     family=FAMILY,
     gradient=Work(arithmetic=9, transcendental=2),
     bindings=(binding(infer_gelu, "nn.functional.gelu", repeated=True),),
-    aten={"gelu": {"input": "self"}},
+    aten={"gelu": SELF},
     saves=("input",),
 )
 # Half of x, times 1 + tanh(√(2/π)·(x + 0.044715·x³)). Gradient: the tanh computed again 5 and 1, (1+t)/2 2,
@@ -184,7 +185,7 @@ PRELU = elementwise(
     family=FAMILY,
     gradient=each_gradient(learned_slope_gradient),
     bindings=(binding(infer_prelu, "*.prelu"),),
-    aten={"_prelu_kernel": {"input": "self"}},
+    aten={"_prelu_kernel": SELF},
     saves=("input", "weight"),
 )
 
@@ -213,7 +214,7 @@ GLU = op(
     "glu",
     family=FAMILY,
     bindings=binding(infer_glu, "nn.functional.glu"),
-    aten={"glu": {"input": "self"}},
+    aten={"glu": SELF},
     work=gated_linear_unit,
     gradient=each_gradient(gated_linear_unit_gradient),
     saves=("input",),

@@ -1,93 +1,38 @@
-"""Arithmetic, comparisons and logic of two or three tensors, or of a tensor and a number.
+"""Arithmetic of two or three tensors, or of a tensor and a number.
 
 ``y'`` in the comments is the gradient that arrives.
 """
 
 from collections.abc import Callable
 from math import prod
-from typing import Any, Literal
+from typing import Any
 
-from msgspec import UNSET, UnsetType
-
-from resflops.errors import MissingAttributeError
 from resflops.ops._attributes import Attributes
-from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor, name_dtype
-from resflops.ops._declaration import Binding, binding, each_gradient, op, stopped_gradient
+from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
+from resflops.ops._declaration import binding, each_gradient, op, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
-    COMPARE,
     EVALUATE,
     MULTIPLY,
     PASS,
-    SELECT,
+    SELF,
+    WHOLE_NUMBERS,
+    bind_two,
     count_added_up,
     elementwise,
-    is_inexact,
+    infer_two,
 )
-from resflops.records import Attribute, OpRecord, Shape, Work
+from resflops.records import OpRecord, Shape, Work
 
 FAMILY = "arithmetic"
-
-_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
-_WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
-
-_SELF = {"input": "self"}
-
-Result = Literal["promoted", "inexact", "bool"]
-"""The element type of a result: what the operands promote to; that, or torch's default type for whole
-numbers; or truth values."""
-
-
-def infer_two(op: str, *, result: Result = "promoted", in_place: bool = False) -> Callable[..., Call]:
-    """Make the ``infer`` of a function of two tensors, or of a tensor and a number."""
-
-    def infer(input: Any, other: Any, *, alpha: float = 1) -> Call:
-        if alpha != 1:
-            raise NotDescribed
-        dtype: Any
-        if is_tensor(input) and is_tensor(other):
-            inputs: tuple[TensorLike, ...] = (input, other)
-            shape = broadcast(tuple(input.shape), tuple(other.shape))
-            dtype = None if input.dtype is other.dtype else Promoted(input, other)
-        else:
-            tensor, number = (input, other) if is_tensor(input) else (other, input)
-            if not isinstance(number, (int, float)):
-                raise NotDescribed
-            inputs, shape = (tensor,), tuple(tensor.shape)
-            dtype = None if is_inexact(tensor) else Promoted(tensor, number)
-        if result == "bool":
-            dtype = "bool"
-        elif result == "inexact" and not any(map(is_inexact, inputs)):
-            dtype = "default"
-        # What becomes of whole numbers, torch's default type decides.
-        once = not inputs[0].dtype.is_floating_point
-        return Call(op, inputs, shape, {}, dtype, in_place, once=once)
-
-    return infer
-
-
-def _bind_two(
-    op: str,
-    functions: tuple[str, ...],
-    in_place: tuple[str, ...] = (),
-    *,
-    result: Result = "promoted",
-) -> tuple[Binding, ...]:
-    """Bind functions of two operands by their names, wherever torch offers them."""
-    pure = binding(infer_two(op, result=result), *[f"*.{name}" for name in functions], repeated=True)
-    if not in_place:
-        return (pure,)
-    written = infer_two(op, result=result, in_place=True)
-    return pure, binding(written, *[f"*.{name}" for name in in_place], repeated=True)
-
 
 ADDITION = elementwise(
     "add",
     ADD,
     family=FAMILY,
     gradient=PASS,
-    bindings=_bind_two("add", ("add", "__add__", "__radd__"), ("add_", "__iadd__")),
-    aten={"add": _SELF},
+    bindings=bind_two("add", ("add", "__add__", "__radd__"), ("add_", "__iadd__")),
+    aten={"add": SELF},
     saves=(),
 )
 
@@ -147,7 +92,7 @@ SUBTRACTION = op(
         binding(infer_sub_in_place, "*.sub_", "*.subtract_", "*.__isub__", repeated=True),
     ),
     aten={
-        "sub": _SELF,
+        "sub": SELF,
         # A script has no such op: there a number minus a tensor is a negation and an addition.
         "rsub": lambda given: infer_rsub(given["self"], given["other"], alpha=given["alpha"]),
     },
@@ -172,26 +117,26 @@ MULTIPLICATION = elementwise(
     family=FAMILY,
     gradient=MULTIPLY,
     bindings=(
-        *_bind_two("mul", ("mul", "multiply", "__mul__", "__rmul__"), ("mul_", "multiply_", "__imul__")),
+        *bind_two("mul", ("mul", "multiply", "__mul__", "__rmul__"), ("mul_", "multiply_", "__imul__")),
         binding(infer_outer, "*.outer", "*.ger"),
     ),
-    aten={"mul": _SELF},
+    aten={"mul": SELF},
     saves=("input", "other"),
 )
-# Gradient: y'/b, and -y'·y/b. A number over a tensor, torch runs as a reciprocal and a product: one operation more
-# where only those are seen (scripted, exported, by make_fx).
+# Gradient: y'/b, and -y'·y/b. A number over a tensor, torch runs as a reciprocal and a product: one
+# operation more where only those are seen (scripted, exported, by make_fx).
 DIVISION = elementwise(
     "div",
     ADD,
     family=FAMILY,
     gradient=(MULTIPLY, Work(arithmetic=3)),
-    bindings=_bind_two(
+    bindings=bind_two(
         "div",
         ("div", "divide", "true_divide", "__div__", "__truediv__", "__rdiv__", "__rtruediv__"),
         ("div_", "divide_", "true_divide_", "__idiv__", "__itruediv__"),
         result="inexact",
     ),
-    aten={"div": _SELF},
+    aten={"div": SELF},
     saves=("input", "other"),
 )
 elementwise(
@@ -201,13 +146,13 @@ elementwise(
     "floor_divide",
     ADD,
     family=FAMILY,
-    gradient=stopped_gradient(_WHOLE_NUMBERS),
-    bindings=_bind_two(
+    gradient=stopped_gradient(WHOLE_NUMBERS),
+    bindings=bind_two(
         "floor_divide",
         ("floor_divide", "__floordiv__", "__rfloordiv__"),
         ("floor_divide_", "__ifloordiv__"),
     ),
-    aten={"floor_divide": _SELF},
+    aten={"floor_divide": SELF},
     saves=(),
 )
 # Gradient: -y'·floor(a/b) for the divisor.
@@ -216,8 +161,8 @@ elementwise(
     ADD,
     family=FAMILY,
     gradient=(PASS, Work(arithmetic=4)),
-    bindings=_bind_two("remainder", ("remainder", "__mod__", "__rmod__"), ("remainder_", "__imod__")),
-    aten={"remainder": _SELF},
+    bindings=bind_two("remainder", ("remainder", "__mod__", "__rmod__"), ("remainder_", "__imod__")),
+    aten={"remainder": SELF},
     saves=("input", "other"),
 )
 elementwise(
@@ -225,8 +170,8 @@ elementwise(
     ADD,
     family=FAMILY,
     gradient=(PASS, Work(arithmetic=4)),
-    bindings=_bind_two("fmod", ("fmod",)),
-    aten={"fmod": _SELF},
+    bindings=bind_two("fmod", ("fmod",)),
+    aten={"fmod": SELF},
     saves=("input", "other"),
 )
 
@@ -302,7 +247,7 @@ POWER = op(
         binding(infer_reflected_pow, "*.__rpow__", repeated=True),
         binding(infer_pow_in_place, "*.pow_", "*.__ipow__", repeated=True),
     ),
-    aten={"pow": _SELF},
+    aten={"pow": SELF},
     work=power,
     gradient=each_gradient(power_gradient),
 )
@@ -313,8 +258,8 @@ elementwise(
     EVALUATE,
     family=FAMILY,
     gradient=Work(arithmetic=5),
-    bindings=_bind_two("atan2", ("atan2", "arctan2"), result="inexact"),
-    aten={"atan2": _SELF},
+    bindings=bind_two("atan2", ("atan2", "arctan2"), result="inexact"),
+    aten={"atan2": SELF},
     saves=("input", "other"),
 )
 # The root of a² + b². Gradient: y'·a/y.
@@ -339,166 +284,6 @@ for _name in ("xlogy", "special_xlog1py", "ldexp"):
 for _name in ("igamma", "igammac"):
     elementwise(_name, EVALUATE, family=FAMILY)
 
-for _name, _functions, _aten in (
-    ("maximum", ("maximum", "fmax"), ("maximum", "fmax")),
-    ("minimum", ("minimum", "fmin"), ("minimum", "fmin")),
-):
-    elementwise(
-        _name,
-        COMPARE,
-        family=FAMILY,
-        gradient=SELECT,
-        bindings=_bind_two(_name, _functions),
-        aten=dict.fromkeys(_aten, _SELF),
-        saves=("input", "other"),
-    )
-# What older records call those two where torch ran them at its dispatcher.
-for _name in ("fmax", "fmin"):
-    elementwise(_name, COMPARE, family=FAMILY, gradient=SELECT, saves=("input", "other"))
-elementwise(
-    "copysign",
-    COMPARE,
-    family=FAMILY,
-    gradient=(Work(comparisons=1, arithmetic=1), PASS),
-    saves=("input", "output"),
-)
-elementwise("heaviside", COMPARE, family=FAMILY, gradient=stopped_gradient(_ANSWERS), saves=())
-elementwise("nextafter", ADD, family=FAMILY, gradient=stopped_gradient(_ANSWERS), saves=())
-
-for _name, _functions in (
-    ("eq", ("eq", "__eq__")),
-    ("ne", ("ne", "not_equal", "__ne__")),
-    ("lt", ("lt", "less", "__lt__")),
-    ("le", ("le", "less_equal", "__le__")),
-    ("gt", ("gt", "greater", "__gt__")),
-    ("ge", ("ge", "greater_equal", "__ge__")),
-):
-    elementwise(
-        _name,
-        COMPARE,
-        family=FAMILY,
-        gradient=stopped_gradient(_ANSWERS),
-        bindings=_bind_two(_name, _functions, result="bool"),
-        aten={_name: _SELF},
-        saves=(),
-    )
-for _name in ("logical_and", "logical_or", "logical_xor"):
-    elementwise(
-        _name,
-        ADD,
-        family=FAMILY,
-        gradient=stopped_gradient(_WHOLE_NUMBERS),
-        bindings=_bind_two(_name, (_name,), result="bool"),
-        aten={_name: _SELF},
-        saves=(),
-    )
-for _name, _functions, _in_place, _aten in (
-    ("bitwise_and", ("bitwise_and", "__and__", "__rand__"), ("bitwise_and_", "__iand__"), "__and__"),
-    ("bitwise_or", ("bitwise_or", "__or__", "__ror__"), ("bitwise_or_", "__ior__"), "__or__"),
-    ("bitwise_xor", ("bitwise_xor", "__xor__", "__rxor__"), (), "__xor__"),
-):
-    elementwise(
-        _name,
-        ADD,
-        family=FAMILY,
-        gradient=stopped_gradient(_WHOLE_NUMBERS),
-        bindings=_bind_two(_name, _functions, _in_place),
-        aten={_name: _SELF, _aten: _SELF},
-        saves=(),
-    )
-for _name, _aten in (("bitwise_left_shift", "__lshift__"), ("bitwise_right_shift", "__rshift__")):
-    elementwise(_name, ADD, family=FAMILY, gradient=stopped_gradient(_WHOLE_NUMBERS), aten=(_aten,), saves=())
-for _name in ("gcd", "lcm"):
-    elementwise(_name, ADD, family=FAMILY, gradient=stopped_gradient(_WHOLE_NUMBERS), saves=())
-
-
-def infer_negation(input: TensorLike) -> Call:
-    """The other truth value, or the other bits."""
-    op = "logical_not" if name_dtype(input.dtype) == "bool" else "bitwise_not"
-    return Call(op, (input,), tuple(input.shape))
-
-
-def infer_logical_not(input: TensorLike) -> Call:
-    """Whether it is zero."""
-    return Call("logical_not", (input,), tuple(input.shape), {}, "bool")
-
-
-elementwise(
-    "logical_not",
-    ADD,
-    family=FAMILY,
-    gradient=stopped_gradient(_WHOLE_NUMBERS),
-    bindings=(binding(infer_logical_not, "*.logical_not"),),
-    aten={"logical_not": _SELF},
-    saves=(),
-)
-elementwise(
-    "bitwise_not",
-    ADD,
-    family=FAMILY,
-    gradient=stopped_gradient(_WHOLE_NUMBERS),
-    bindings=(binding(infer_negation, "*.bitwise_not", "*.__invert__"),),
-    aten={"bitwise_not": _SELF},
-    saves=(),
-)
-
-
-Number = bool | int | float
-
-
-class Limits(Attributes, frozen=True):
-    """Limits below, above or both: a number, or None for none. One that is a tensor is an input instead."""
-
-    min: Number | None | UnsetType = UNSET
-    max: Number | None | UnsetType = UNSET
-
-    def count(self, record: OpRecord) -> int:
-        """How many limits there are.
-
-        Raises:
-            MissingAttributeError: one is neither among the attributes nor among the inputs.
-        """
-        limits, tensors = (self.min, self.max), len(record.input_shapes) - 1
-        if limits.count(UNSET) != tensors:
-            raise MissingAttributeError(
-                f"op {record.op!r} of layer {record.layer!r} was recorded with the attributes "
-                f"{record.attributes} and {tensors} tensors as limits, which lack one of its two limits; "
-                "trace the model again with this version of resflops"
-            )
-        return 2 - limits.count(None)
-
-
-def infer_clamp(input: TensorLike, min: Any = None, max: Any = None) -> Call:
-    """Limits below, above or both."""
-    if is_tensor(min) or is_tensor(max):
-        raise NotDescribed
-    return Call("clamp", (input,), tuple(input.shape), {"min": min, "max": max})
-
-
-def clamp(record: OpRecord, attributes: Limits) -> Work:
-    """Per element: one comparison for each limit that is given."""
-    return Work(comparisons=prod(record.output_shape) * attributes.count(record))
-
-
-def clamp_gradient(record: OpRecord, attributes: Limits, operand: int) -> Work:
-    """Per element: one comparison for each limit that is given."""
-    del operand
-    return Work(comparisons=prod(record.output_shape) * attributes.count(record))
-
-
-CLAMP = op(
-    "clamp",
-    family=FAMILY,
-    attributes=Limits,
-    bindings=binding(infer_clamp, "*.clamp", "*.clip"),
-    aten={"clamp": _SELF},
-    work=clamp,
-    gradient=each_gradient(clamp_gradient, takes=(0,)),
-    saves=("input",),
-)
-for _name in ("clamp_min", "clamp_max"):
-    elementwise(_name, COMPARE, family=FAMILY, gradient=SELECT, saves=("input",))
-
 
 def _infer_three(op: str, *, in_place: bool = False) -> Callable[..., Call]:
     def infer(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Call:
@@ -518,7 +303,7 @@ for _name, _divisor in (("addcmul", 2), ("addcdiv", 4)):
             binding(_infer_three(_name), f"*.{_name}"),
             binding(_infer_three(_name, in_place=True), f"*.{_name}_"),
         ),
-        aten={_name: _SELF},
+        aten={_name: SELF},
         saves=("tensor1", "tensor2"),
     )
 
@@ -539,5 +324,5 @@ LERP = elementwise(
     family=FAMILY,
     gradient=(Work(arithmetic=2), MULTIPLY, Work(arithmetic=2)),
     bindings=(binding(infer_lerp, "*.lerp"),),
-    aten={"lerp": _SELF},
+    aten={"lerp": SELF},
 )

@@ -10,20 +10,20 @@ from resflops.ops._call import Call, TensorLike
 from resflops.ops._declaration import Op, binding, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
+    ANSWERS,
     COMPARE,
     EVALUATE,
     MULTIPLY,
     PASS,
     SELECT,
+    SELF,
+    WHOLE_NUMBERS,
     bind_function,
     elementwise,
 )
 from resflops.records import Work
 
 FAMILY = "elementwise"
-
-_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
-_WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
 
 
 def _function(
@@ -33,7 +33,6 @@ def _function(
     *more: str,
     saves: tuple[str, ...],
     floating: bool = False,
-    aten: tuple[str, ...] = (),
 ) -> Op:
     """Declare one that torch offers by this name, and its dispatcher too."""
     return elementwise(
@@ -42,7 +41,7 @@ def _function(
         family=FAMILY,
         gradient=gradient,
         bindings=bind_function(name, *more, floating=floating),
-        aten=dict.fromkeys((name, *aten), {"input": "self"}),
+        aten={name: SELF},
         saves=saves,
     )
 
@@ -127,13 +126,13 @@ for _name in ("isnan", "isinf", "isfinite", "signbit"):
         _name,
         COMPARE,
         family=FAMILY,
-        gradient=stopped_gradient(_ANSWERS),
+        gradient=stopped_gradient(ANSWERS),
         bindings=(binding(_infer_test(_name), f"*.{_name}"),),
-        aten={_name: {"input": "self"}},
+        aten={_name: SELF},
         saves=(),
     )
 for _name in ("isposinf", "isneginf"):
-    elementwise(_name, COMPARE, family=FAMILY, gradient=stopped_gradient(_ANSWERS), saves=())
+    elementwise(_name, COMPARE, family=FAMILY, gradient=stopped_gradient(ANSWERS), saves=())
 
 # Divide by the scale, add the zero point, round, and keep in range; and back.
 for _name in ("quantize_per_tensor", "quantize_per_channel"):
@@ -141,7 +140,7 @@ for _name in ("quantize_per_tensor", "quantize_per_channel"):
         _name,
         Work(arithmetic=3, comparisons=2),
         family=FAMILY,
-        gradient=stopped_gradient(_WHOLE_NUMBERS),
+        gradient=stopped_gradient(WHOLE_NUMBERS),
         saves=(),
     )
 elementwise("dequantize", Work(arithmetic=2), family=FAMILY, gradient=MULTIPLY)
