@@ -124,7 +124,7 @@ SOFTPLUS = _activation(
     saves=("input",),
 )
 # Gradient: y'/(1 + |x|)². Torch itself writes softsign as x / (1 + |x|): the same work forward, but where
-# only these ops are seen (scripted, exported, by make_fx), each has a gradient of its own, 6 arithmetic in all.
+# only these ops are seen (scripted, exported, by make_fx), each has its own gradient, 6 arithmetic in all.
 SOFTSIGN = elementwise(
     "softsign",
     Work(comparisons=1, arithmetic=2),

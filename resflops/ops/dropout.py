@@ -71,9 +71,10 @@ def infer_feature_dropout(input: TensorLike, p: float, train: bool) -> Call:
     return _infer(name)(input, p, train)
 
 
-# An exported program calls these aten ops by name, before they are taken apart. Where only the dispatcher sees
-# a dropout that trains (scripted, by make_fx), torch has written it as a random mask, scaled, and a product: two
-# operations an element too, but a mask of whole channels is scaled once a channel, and alpha dropout adds.
+# An exported program calls these aten ops by name, before they are taken apart. Where only the dispatcher
+# sees a dropout that trains (scripted, by make_fx), torch has written it as a random mask, scaled, and a
+# product: two operations an element too, but of whole channels the mask is scaled once a channel, and alpha
+# dropout adds a shift.
 DROPOUT = _declare(
     "dropout", "*.dropout", "ops.aten.dropout.default", aten={"native_dropout": read_native_dropout}
 )
