@@ -19,9 +19,6 @@ from resflops.gradients import (
     conv as _conv,
 )
 from resflops.gradients import (
-    elementwise as _elementwise,
-)
-from resflops.gradients import (
     fourier as _fourier,
 )
 from resflops.gradients import (

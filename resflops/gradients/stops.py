@@ -14,10 +14,8 @@ stops_gradient(
 )  # fmt: skip
 stops_gradient(
     "it is defined for whole numbers or truth values only, or gives such",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
-    "bitwise_right_shift", "logical_and", "logical_or", "logical_not", "logical_xor", "floor_divide", "gcd",
-    "lcm", "_int_mm", "quantize_per_tensor", "quantize_per_channel",
-)  # fmt: skip
+    "_int_mm",
+)
 stops_gradient(
     "it is a quantised layer or product, which torch has no backward pass for",
     "conv1d_relu", "conv2d_relu", "conv3d_relu", "linear_relu", "_scaled_mm",

@@ -182,11 +182,6 @@ def _bias_first(op: str) -> Translate:
     return describe
 
 
-def _gelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    return "gelu_tanh" if bound.get("approximate") == "tanh" else "gelu", (bound["self"],), {}
-
-
 def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     return "embedding", (args[1], args[0]), {}
 
@@ -286,7 +281,6 @@ _TRANSLATED: dict[str, Translate] = {
     "addr": _bias_first("addr"),
     "_upsample_bilinear2d_aa": _antialiased("bilinear"),
     "_upsample_bicubic2d_aa": _antialiased("bicubic"),
-    "gelu": _gelu,
     "embedding": _embedding,
     **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
     **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),

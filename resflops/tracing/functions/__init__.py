@@ -4,9 +4,6 @@ from resflops.tracing.functions import (
     activation as _activation,
 )
 from resflops.tracing.functions import (
-    arithmetic as _arithmetic,
-)
-from resflops.tracing.functions import (
     attention as _attention,
 )
 from resflops.tracing.functions import (
@@ -20,9 +17,6 @@ from resflops.tracing.functions import (
 )
 from resflops.tracing.functions import (
     movement as _movement,
-)
-from resflops.tracing.functions import (
-    norm as _norm,
 )
 from resflops.tracing.functions import (
     pool as _pool,
@@ -52,13 +46,11 @@ __all__ = [
 
 del (
     _activation,
-    _arithmetic,
     _attention,
     _contraction,
     _conv,
     _matmul,
     _movement,
-    _norm,
     _pool,
     _recurrent,
     _reduction,

@@ -1,4 +1,4 @@
-"""Activations and other functions of one tensor, element by element."""
+"""Softmax and its logarithm."""
 
 from typing import Any
 

@@ -1,0 +1,212 @@
+"""Ops that do the same to every element: what each of them is, in one line.
+
+Their work and that of their gradients are prices per element of the output.
+"""
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import Any, Literal
+
+from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
+from resflops.ops._declaration import AtenBinding, Binding, Gradient, Op, binding, each_gradient, op
+from resflops.records import OpRecord, Work
+
+__all__ = [
+    "ADD",
+    "ANSWERS",
+    "COMPARE",
+    "EVALUATE",
+    "MULTIPLY",
+    "PASS",
+    "SELECT",
+    "SELF",
+    "WHOLE_NUMBERS",
+    "bind_function",
+    "bind_two",
+    "count_added_up",
+    "elementwise",
+    "infer_two",
+    "is_inexact",
+]
+
+ADD = Work(arithmetic=1)
+COMPARE = Work(comparisons=1)
+EVALUATE = Work(transcendental=1)
+"""One exponential, logarithm, root or the like."""
+
+# Gradients: as it arrives, times a factor or negated, or let through where the input is in range.
+PASS = Work()
+MULTIPLY = Work(arithmetic=1)
+SELECT = Work(comparisons=1)
+
+ANSWERS = "it answers a question, and its result does not change with small changes of the input"
+WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
+"""Why no gradient passes."""
+
+SELF = {"input": "self"}
+"""What the schemas of aten ops call the first operand."""
+
+_NAMES = {
+    "arithmetic": "arithmetic",
+    "comparisons": "by comparison",
+    "transcendental": "transcendental",
+}
+"""The kinds of work, such that any number may stand before them."""
+
+
+def elementwise(
+    name: str,
+    each: Work,
+    *,
+    family: str,
+    gradient: Work | tuple[Work, ...] | Gradient | None = None,
+    bindings: tuple[Binding, ...] = (),
+    aten: Mapping[str, AtenBinding] | tuple[str, ...] = (),
+    saves: tuple[str, ...] | None = None,
+) -> Op:
+    """Declare an op by what one element of its output takes.
+
+    Args:
+        name: of the op.
+        each: the work of one element.
+        family: the kind of work.
+        gradient: what the gradient of one element of the output takes, for the input or for each of the
+            inputs; ``y'`` in the comments is the gradient that arrives. Or any other gradient.
+        bindings: the torch functions that are this op.
+        aten: the aten ops that are.
+        saves: what autograd keeps for the backward pass.
+    """
+    counts = ", ".join(f"{count} {_NAMES[kind]}" for kind, count in each.kinds())
+    return op(
+        name,
+        family=family,
+        bindings=bindings,
+        aten=aten,
+        work=_price_elements(each),
+        summary=f"Per element: {counts}.",
+        gradient=_price_gradient(gradient) if isinstance(gradient, (Work, tuple)) else gradient,
+        saves=saves,
+    )
+
+
+def _price_elements(each: Work) -> Callable[[OpRecord], Work]:
+    def work(record: OpRecord) -> Work:
+        points = prod(record.output_shape)
+        return Work(
+            arithmetic=points * each.arithmetic,
+            comparisons=points * each.comparisons,
+            transcendental=points * each.transcendental,
+        )
+
+    return work
+
+
+def count_added_up(record: OpRecord, operand: int) -> int:
+    """Additions that fold the gradient of the output's shape into that of an input broadcast to it."""
+    return max(prod(record.output_shape) - prod(record.input_shapes[operand]), 0)
+
+
+def _price_gradient(each: Work | tuple[Work, ...]) -> Gradient:
+    def gradient(record: OpRecord, operand: int) -> Work:
+        price = each if isinstance(each, Work) else each[min(operand, len(each) - 1)]
+        work = price.times(prod(record.output_shape))
+        return Work(
+            arithmetic=work.arithmetic + count_added_up(record, operand),
+            comparisons=work.comparisons,
+            transcendental=work.transcendental,
+        )
+
+    return each_gradient(gradient, summary=_summarise_gradient(each))
+
+
+def _summarise_gradient(each: Work | tuple[Work, ...]) -> str:
+    if isinstance(each, Work):
+        return f"per element: {_summarise(each)}"
+    return "per element: " + "; ".join(f"input {place} {_summarise(one)}" for place, one in enumerate(each))
+
+
+def _summarise(work: Work) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in work.kinds()) or "nothing"
+
+
+def is_inexact(tensor: TensorLike) -> bool:
+    """Whether a tensor holds real or complex numbers, rather than whole ones or truth values."""
+    return bool(tensor.dtype.is_floating_point or tensor.dtype.is_complex)
+
+
+def bind_function(name: str, *more: str, floating: bool = False) -> tuple[Binding, ...]:
+    """Bind the functions of one tensor that have a name, and those that write into it.
+
+    Args:
+        name: of the op and of the functions.
+        more: further functions that are the same.
+        floating: whether whole numbers give torch's default type.
+    """
+
+    # Slopes, thresholds and limits change no shape; among the positional arguments that
+    # follow, a bool can only be `inplace`.
+    def infer(
+        input: TensorLike, *more: Any, inplace: bool = False, out: Any = None, **named_more: Any
+    ) -> Call:
+        if out is not None:
+            raise NotDescribed
+        in_place = inplace or (bool(more) and more[-1] is True)
+        if floating and not is_inexact(input):
+            return Call(name, (input,), tuple(input.shape), {}, "default", in_place, once=True)
+        return Call(name, (input,), tuple(input.shape), in_place=in_place)
+
+    def infer_in_place(input: TensorLike, *more: Any, **named_more: Any) -> Call:
+        return Call(name, (input,), tuple(input.shape), in_place=True)
+
+    return (
+        binding(infer, f"*.{name}", *more, repeated=True),
+        binding(infer_in_place, f"*.{name}_", repeated=True),
+    )
+
+
+Result = Literal["promoted", "inexact", "bool"]
+"""The element type of a result: what the operands promote to; that, or torch's default type for whole
+numbers; or truth values."""
+
+
+def infer_two(op: str, *, result: Result = "promoted", in_place: bool = False) -> Callable[..., Call]:
+    """Make the ``infer`` of a function of two tensors, or of a tensor and a number."""
+
+    def infer(input: Any, other: Any, *, alpha: float = 1) -> Call:
+        if alpha != 1:
+            raise NotDescribed
+        dtype: Any
+        if is_tensor(input) and is_tensor(other):
+            inputs: tuple[TensorLike, ...] = (input, other)
+            shape = broadcast(tuple(input.shape), tuple(other.shape))
+            dtype = None if input.dtype is other.dtype else Promoted(input, other)
+        else:
+            tensor, number = (input, other) if is_tensor(input) else (other, input)
+            if not isinstance(number, (int, float)):
+                raise NotDescribed
+            inputs, shape = (tensor,), tuple(tensor.shape)
+            dtype = None if is_inexact(tensor) else Promoted(tensor, number)
+        if result == "bool":
+            dtype = "bool"
+        elif result == "inexact" and not any(map(is_inexact, inputs)):
+            dtype = "default"
+        # What becomes of whole numbers, torch's default type decides.
+        once = not inputs[0].dtype.is_floating_point
+        return Call(op, inputs, shape, {}, dtype, in_place, once=once)
+
+    return infer
+
+
+def bind_two(
+    op: str,
+    functions: tuple[str, ...],
+    in_place: tuple[str, ...] = (),
+    *,
+    result: Result = "promoted",
+) -> tuple[Binding, ...]:
+    """Bind functions of two operands by their names, wherever torch offers them."""
+    pure = binding(infer_two(op, result=result), *[f"*.{name}" for name in functions], repeated=True)
+    if not in_place:
+        return (pure,)
+    written = infer_two(op, result=result, in_place=True)
+    return pure, binding(written, *[f"*.{name}" for name in in_place], repeated=True)

@@ -1,0 +1,328 @@
+"""Arithmetic of two or three tensors, or of a tensor and a number.
+
+``y'`` in the comments is the gradient that arrives.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from resflops.ops._attributes import Attributes
+from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
+from resflops.ops._declaration import binding, each_gradient, op, stopped_gradient
+from resflops.ops._elementwise import (
+    ADD,
+    EVALUATE,
+    MULTIPLY,
+    PASS,
+    SELF,
+    WHOLE_NUMBERS,
+    bind_two,
+    count_added_up,
+    elementwise,
+    infer_two,
+)
+from resflops.records import OpRecord, Shape, Work
+
+FAMILY = "arithmetic"
+
+ADDITION = elementwise(
+    "add",
+    ADD,
+    family=FAMILY,
+    gradient=PASS,
+    bindings=bind_two("add", ("add", "__add__", "__radd__"), ("add_", "__iadd__")),
+    aten={"add": SELF},
+    saves=(),
+)
+
+
+class Difference(Attributes, frozen=True):
+    """A subtraction."""
+
+    reflected: bool = False
+    """Whether it is a number minus a tensor. Forward that is the same; older records do not tell."""
+
+
+def infer_sub(input: Any, other: Any, *, alpha: float = 1) -> Call:
+    """The first less the second."""
+    return _tell_reflected(_INFER_SUB(input, other, alpha=alpha), input)
+
+
+def infer_sub_in_place(input: Any, other: Any, *, alpha: float = 1) -> Call:
+    """The first less the second, written into the first."""
+    return _INFER_SUB_IN_PLACE(input, other, alpha=alpha)
+
+
+def infer_rsub(input: Any, other: Any, *, alpha: float = 1) -> Call:
+    """The second less the first."""
+    return infer_sub(other, input, alpha=alpha)
+
+
+def _tell_reflected(call: Call, first: Any) -> Call:
+    if not is_tensor(first):
+        call.attributes = {"reflected": True}
+    return call
+
+
+_INFER_SUB = infer_two("sub")
+_INFER_SUB_IN_PLACE = infer_two("sub", in_place=True)
+
+
+def difference(record: OpRecord, attributes: Difference) -> Work:
+    """Per element: 1 arithmetic."""
+    del attributes
+    return Work(arithmetic=prod(record.output_shape))
+
+
+def difference_gradient(record: OpRecord, attributes: Difference, operand: int) -> Work:
+    """Nothing for what is taken from; per element a negation for what is taken away, be it from a number."""
+    negated = operand == 1 or attributes.reflected
+    points = prod(record.output_shape) if negated else 0
+    return Work(arithmetic=points + count_added_up(record, operand))
+
+
+SUBTRACTION = op(
+    "sub",
+    family=FAMILY,
+    attributes=Difference,
+    bindings=(
+        binding(infer_sub, "*.sub", "*.subtract", "*.__sub__", repeated=True),
+        binding(infer_rsub, "*.rsub", "*.__rsub__", repeated=True),
+        binding(infer_sub_in_place, "*.sub_", "*.subtract_", "*.__isub__", repeated=True),
+    ),
+    aten={
+        "sub": SELF,
+        # A script has no such op: there a number minus a tensor is a negation and an addition.
+        "rsub": lambda given: infer_rsub(given["self"], given["other"], alpha=given["alpha"]),
+    },
+    work=difference,
+    gradient=each_gradient(difference_gradient),
+    saves=(),
+)
+# What older records call a difference of which the second operand was given first.
+elementwise("rsub", ADD, family=FAMILY, gradient=(MULTIPLY, PASS), saves=())
+
+
+def infer_outer(input: TensorLike, vec2: TensorLike) -> Call:
+    """Every element times every other: single products, with nothing to accumulate."""
+    if input.dim() != 1 or vec2.dim() != 1:
+        raise NotDescribed
+    return Call("mul", (input, vec2), (*input.shape, *vec2.shape), {}, Promoted(input, vec2))
+
+
+MULTIPLICATION = elementwise(
+    "mul",
+    ADD,
+    family=FAMILY,
+    gradient=MULTIPLY,
+    bindings=(
+        *bind_two("mul", ("mul", "multiply", "__mul__", "__rmul__"), ("mul_", "multiply_", "__imul__")),
+        binding(infer_outer, "*.outer", "*.ger"),
+    ),
+    aten={"mul": SELF},
+    saves=("input", "other"),
+)
+# Gradient: y'/b, and -y'·y/b. A number over a tensor, torch runs as a reciprocal and a product: one
+# operation more where only those are seen (scripted, exported, by make_fx).
+DIVISION = elementwise(
+    "div",
+    ADD,
+    family=FAMILY,
+    gradient=(MULTIPLY, Work(arithmetic=3)),
+    bindings=bind_two(
+        "div",
+        ("div", "divide", "true_divide", "__div__", "__truediv__", "__rdiv__", "__rtruediv__"),
+        ("div_", "divide_", "true_divide_", "__idiv__", "__itruediv__"),
+        result="inexact",
+    ),
+    aten={"div": SELF},
+    saves=("input", "other"),
+)
+elementwise(
+    "true_divide", ADD, family=FAMILY, gradient=(MULTIPLY, Work(arithmetic=3)), saves=("input", "other")
+)
+elementwise(
+    "floor_divide",
+    ADD,
+    family=FAMILY,
+    gradient=stopped_gradient(WHOLE_NUMBERS),
+    bindings=bind_two(
+        "floor_divide",
+        ("floor_divide", "__floordiv__", "__rfloordiv__"),
+        ("floor_divide_", "__ifloordiv__"),
+    ),
+    aten={"floor_divide": SELF},
+    saves=(),
+)
+# Gradient: -y'·floor(a/b) for the divisor.
+elementwise(
+    "remainder",
+    ADD,
+    family=FAMILY,
+    gradient=(PASS, Work(arithmetic=4)),
+    bindings=bind_two("remainder", ("remainder", "__mod__", "__rmod__"), ("remainder_", "__imod__")),
+    aten={"remainder": SELF},
+    saves=("input", "other"),
+)
+elementwise(
+    "fmod",
+    ADD,
+    family=FAMILY,
+    gradient=(PASS, Work(arithmetic=4)),
+    bindings=bind_two("fmod", ("fmod",)),
+    aten={"fmod": SELF},
+    saves=("input", "other"),
+)
+
+
+class Power(Attributes, frozen=True):
+    """A power."""
+
+    exponent: bool | int | float | None = None
+    """None where it is a tensor, or where the base is a number: what such a power costs follows from the
+    shapes, and it is recorded without one."""
+
+    @property
+    def products(self) -> int:
+        """How many multiplications it is, for a small whole exponent; else 0."""
+        if self.exponent is None or self.exponent not in (2, 3, 4):
+            return 0
+        return round(self.exponent) - 1
+
+
+def infer_pow(input: Any, exponent: Any) -> Call:
+    """A power of the first."""
+    call = _INFER_POW(input, exponent)
+    if is_tensor(input) and not is_tensor(exponent):
+        call.attributes = {"exponent": exponent}
+    return call
+
+
+def infer_pow_in_place(input: Any, exponent: Any) -> Call:
+    """A power of the first, written into it."""
+    call = infer_pow(input, exponent)
+    call.in_place = True
+    return call
+
+
+def infer_reflected_pow(input: Any, other: Any) -> Call:
+    """``2 ** x``, whose number is the base and not the exponent."""
+    return infer_pow(other, input)
+
+
+_INFER_POW = infer_two("pow")
+
+
+def power(record: OpRecord, attributes: Power) -> Work:
+    """Per element: n-1 multiplications for a whole exponent n of 2, 3 or 4, else one power."""
+    points = prod(record.output_shape)
+    if attributes.products:
+        return Work(arithmetic=points * attributes.products)
+    return Work(transcendental=points)
+
+
+def power_gradient(record: OpRecord, attributes: Power, operand: int) -> Work:
+    """Per element n multiplications for a whole exponent n of 2, 3 or 4, else 3 arithmetic and a power.
+
+    The exponent, where it is a tensor: ``y'·y·ln x``, 2 arithmetic and a logarithm; where
+    the base is a number, its logarithm is one too.
+    """
+    points = prod(record.output_shape)
+    if attributes.products:
+        return Work(arithmetic=points * (attributes.products + 1))
+    if operand == 1:
+        return Work(arithmetic=2 * points + count_added_up(record, operand), transcendental=points)
+    if len(record.input_shapes) == 1 and attributes.exponent is None:
+        return Work(arithmetic=2 * points)
+    return Work(arithmetic=3 * points + count_added_up(record, operand), transcendental=points)
+
+
+POWER = op(
+    "pow",
+    family=FAMILY,
+    attributes=Power,
+    bindings=(
+        binding(infer_pow, "*.pow", "*.__pow__", repeated=True),
+        binding(infer_reflected_pow, "*.__rpow__", repeated=True),
+        binding(infer_pow_in_place, "*.pow_", "*.__ipow__", repeated=True),
+    ),
+    aten={"pow": SELF},
+    work=power,
+    gradient=each_gradient(power_gradient),
+)
+
+# Gradient: y'·b/(a² + b²).
+elementwise(
+    "atan2",
+    EVALUATE,
+    family=FAMILY,
+    gradient=Work(arithmetic=5),
+    bindings=bind_two("atan2", ("atan2", "arctan2"), result="inexact"),
+    aten={"atan2": SELF},
+    saves=("input", "other"),
+)
+# The root of a² + b². Gradient: y'·a/y.
+elementwise(
+    "hypot",
+    Work(arithmetic=3, transcendental=1),
+    family=FAMILY,
+    gradient=Work(arithmetic=2),
+    saves=("input", "other", "output"),
+)
+# The larger of the two, and the logarithm of 1 + e^-|difference|. Gradient: y'·e^(a-y) for either.
+for _name in ("logaddexp", "logaddexp2"):
+    elementwise(
+        _name,
+        Work(comparisons=1, arithmetic=3, transcendental=2),
+        family=FAMILY,
+        gradient=Work(arithmetic=2, transcendental=1),
+        saves=("input", "other"),
+    )
+for _name in ("xlogy", "special_xlog1py", "ldexp"):
+    elementwise(_name, Work(arithmetic=1, transcendental=1), family=FAMILY)
+for _name in ("igamma", "igammac"):
+    elementwise(_name, EVALUATE, family=FAMILY)
+
+
+def _infer_three(op: str, *, in_place: bool = False) -> Callable[..., Call]:
+    def infer(input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, *, value: float = 1) -> Call:
+        shape = broadcast(tuple(input.shape), broadcast(tuple(tensor1.shape), tuple(tensor2.shape)))
+        return Call(op, (input, tensor1, tensor2), shape, in_place=in_place)
+
+    return infer
+
+
+for _name, _divisor in (("addcmul", 2), ("addcdiv", 4)):
+    elementwise(
+        _name,
+        Work(arithmetic=3),
+        family=FAMILY,
+        gradient=(PASS, Work(arithmetic=2), Work(arithmetic=_divisor)),
+        bindings=(
+            binding(_infer_three(_name), f"*.{_name}"),
+            binding(_infer_three(_name, in_place=True), f"*.{_name}_"),
+        ),
+        aten={_name: SELF},
+        saves=("tensor1", "tensor2"),
+    )
+
+
+def infer_lerp(input: TensorLike, end: TensorLike, weight: Any) -> Call:
+    """Some of one tensor and the rest of the other; the weight is an input where it is a tensor."""
+    inputs: tuple[TensorLike, ...] = (input, end)
+    shape: Shape = broadcast(tuple(input.shape), tuple(end.shape))
+    if is_tensor(weight):
+        inputs, shape = (*inputs, weight), broadcast(shape, tuple(weight.shape))
+    return Call("lerp", inputs, shape)
+
+
+# Gradient: (1-w)·y', w·y' and, for a tensor of weights, (b-a)·y'.
+LERP = elementwise(
+    "lerp",
+    ADD,
+    family=FAMILY,
+    gradient=(Work(arithmetic=2), MULTIPLY, Work(arithmetic=2)),
+    bindings=(binding(infer_lerp, "*.lerp"),),
+    aten={"lerp": SELF},
+)

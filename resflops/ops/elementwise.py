@@ -1,0 +1,146 @@
+"""Functions of one tensor, element by element: powers, logarithms, angles, rounding, questions, quantisation.
+
+``y'`` in the comments is the gradient that arrives. The counts are those of the formula beside them,
+written with the op's output where that is shorter.
+"""
+
+from collections.abc import Callable
+
+from resflops.ops._call import Call, TensorLike
+from resflops.ops._declaration import Op, binding, stopped_gradient
+from resflops.ops._elementwise import (
+    ADD,
+    ANSWERS,
+    COMPARE,
+    EVALUATE,
+    MULTIPLY,
+    PASS,
+    SELECT,
+    SELF,
+    WHOLE_NUMBERS,
+    bind_function,
+    elementwise,
+)
+from resflops.records import Work
+
+FAMILY = "elementwise"
+
+
+def _function(
+    name: str,
+    each: Work,
+    gradient: Work,
+    *more: str,
+    saves: tuple[str, ...],
+    floating: bool = False,
+) -> Op:
+    """Declare one that torch offers by this name, and its dispatcher too."""
+    return elementwise(
+        name,
+        each,
+        family=FAMILY,
+        gradient=gradient,
+        bindings=bind_function(name, *more, floating=floating),
+        aten={name: SELF},
+        saves=saves,
+    )
+
+
+_function("neg", ADD, MULTIPLY, "*.__neg__", saves=())
+_function("abs", COMPARE, Work(comparisons=1, arithmetic=1), "*.__abs__", saves=("input",))
+_function("square", ADD, Work(arithmetic=2), saves=("input",))
+# Gradient: -y'·y².
+_function("reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True)
+# Steps: the gradient is zero, and autograd carries it on.
+for _name in ("floor", "ceil", "round", "trunc"):
+    _function(_name, ADD, PASS, saves=())
+_function("sign", COMPARE, PASS, saves=())
+elementwise("sgn", COMPARE, family=FAMILY, gradient=PASS)
+elementwise("frac", ADD, family=FAMILY, gradient=PASS, saves=())
+for _name in ("deg2rad", "rad2deg", "conj_physical"):
+    elementwise(_name, ADD, family=FAMILY, gradient=MULTIPLY, saves=())
+
+# Gradients: y'·y; y'·y·ln 2; y'·(y + 1).
+_function("exp", EVALUATE, MULTIPLY, saves=("output",), floating=True)
+elementwise("exp2", EVALUATE, family=FAMILY, gradient=Work(arithmetic=2), saves=("output",))
+_function("expm1", EVALUATE, Work(arithmetic=2), saves=("output",), floating=True)
+# Gradients: y'/x, over the logarithm of the base, or over 1 + x.
+_function("log", EVALUATE, MULTIPLY, saves=("input",), floating=True)
+for _name in ("log2", "log10", "log1p"):
+    _function(_name, EVALUATE, Work(arithmetic=2), saves=("input",), floating=True)
+# Gradients: y'/(2y) and -y'·y³/2.
+_function("sqrt", EVALUATE, Work(arithmetic=2), saves=("output",), floating=True)
+_function("rsqrt", EVALUATE, Work(arithmetic=4), saves=("output",), floating=True)
+
+_function("sin", EVALUATE, Work(arithmetic=1, transcendental=1), saves=("input",), floating=True)
+_function("cos", EVALUATE, Work(arithmetic=2, transcendental=1), saves=("input",), floating=True)
+_function("tan", EVALUATE, Work(arithmetic=3), saves=("output",), floating=True)
+# Gradients: y'/√(1 - x²), and so on.
+_function("asin", EVALUATE, Work(arithmetic=3, transcendental=1), saves=("input",), floating=True)
+_function("acos", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
+_function("atan", EVALUATE, Work(arithmetic=3), saves=("input",), floating=True)
+_function("sinh", EVALUATE, Work(arithmetic=1, transcendental=1), saves=("input",), floating=True)
+_function("cosh", EVALUATE, Work(arithmetic=1, transcendental=1), saves=("input",), floating=True)
+for _name in ("asinh", "acosh"):
+    elementwise(
+        _name, EVALUATE, family=FAMILY, gradient=Work(arithmetic=3, transcendental=1), saves=("input",)
+    )
+elementwise("atanh", EVALUATE, family=FAMILY, gradient=Work(arithmetic=3), saves=("input",))
+# Gradients: y'·c·e^(-x²) and y'·c·e^(y²).
+_function("erf", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
+_function("erfc", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
+elementwise(
+    "erfinv", EVALUATE, family=FAMILY, gradient=Work(arithmetic=3, transcendental=1), saves=("output",)
+)
+# The logarithm of x / (1 - x). Gradient: y'·(1/x + 1/(1-x)).
+elementwise(
+    "logit",
+    Work(arithmetic=2, transcendental=1),
+    family=FAMILY,
+    gradient=Work(arithmetic=4),
+    saves=("input",),
+)
+# The sine of πx over πx.
+elementwise("sinc", Work(arithmetic=2, transcendental=1), family=FAMILY)
+for _name in (
+    "angle", "lgamma", "digamma", "polygamma", "mvlgamma", "i0", "special_i0e", "special_i1", "special_i1e",
+    "special_ndtri", "special_erfcx", "special_log_ndtr",
+):  # fmt: skip
+    elementwise(_name, EVALUATE, family=FAMILY)
+
+# Not a number, and the two infinities.
+elementwise("nan_to_num", Work(comparisons=3), family=FAMILY, gradient=SELECT, saves=("input",))
+
+
+def _infer_test(op: str) -> Callable[..., Call]:
+    def infer(input: TensorLike) -> Call:
+        return Call(op, (input,), tuple(input.shape), {}, "bool")
+
+    return infer
+
+
+# Torch writes isfinite as two comparisons, an absolute value and a product, and isnan as a comparison with
+# itself: where only these are seen (scripted, by make_fx), isfinite costs 4.
+for _name in ("isnan", "isinf", "isfinite", "signbit"):
+    elementwise(
+        _name,
+        COMPARE,
+        family=FAMILY,
+        gradient=stopped_gradient(ANSWERS),
+        bindings=(binding(_infer_test(_name), f"*.{_name}"),),
+        aten={_name: SELF},
+        saves=(),
+    )
+for _name in ("isposinf", "isneginf"):
+    elementwise(_name, COMPARE, family=FAMILY, gradient=stopped_gradient(ANSWERS), saves=())
+
+# Divide by the scale, add the zero point, round, and keep in range; and back.
+for _name in ("quantize_per_tensor", "quantize_per_channel"):
+    elementwise(
+        _name,
+        Work(arithmetic=3, comparisons=2),
+        family=FAMILY,
+        gradient=stopped_gradient(WHOLE_NUMBERS),
+        saves=(),
+    )
+elementwise("dequantize", Work(arithmetic=2), family=FAMILY, gradient=MULTIPLY)
