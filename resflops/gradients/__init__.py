@@ -13,9 +13,6 @@ Three things hold for every rule:
 """
 
 from resflops.gradients import (
-    attention as _attention,
-)
-from resflops.gradients import (
     conv as _conv,
 )
 from resflops.gradients import (
@@ -29,9 +26,6 @@ from resflops.gradients import (
 )
 from resflops.gradients import (
     loss as _loss,
-)
-from resflops.gradients import (
-    matmul as _matmul,
 )
 from resflops.gradients import (
     movement as _movement,
@@ -55,5 +49,5 @@ from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_ru
 
 __all__ = ["Needed", "gradient_rule", "joint_gradient_rule"]
 
-del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
+del _conv, _elementwise, _fourier, _linalg, _loss, _movement, _pool
 del _recurrent, _reduction, _sampling, _stops

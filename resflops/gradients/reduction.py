@@ -3,13 +3,8 @@
 from math import prod
 
 from resflops.gradients.registry import gradient_rule, moves_gradient
+from resflops.ops._softmax import softmax_gradient_work
 from resflops.records import OpRecord, Work
-
-
-def softmax_gradient_work(*, rows: int, length: int) -> Work:
-    """The gradient through a softmax over rows of a length: ``y·(y' - Σ y·y')``."""
-    inside = rows * length
-    return Work(arithmetic=3 * inside + rows * max(length - 1, 0))
 
 
 def _rows(record: OpRecord) -> tuple[int, int]:

@@ -9,7 +9,7 @@ stops_gradient("it hands the tensor on without its history", "detach", "detach_c
 stops_gradient(
     "it answers a question, and its result does not change with small changes of the input",
     "eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit",
-    "argmax", "argmin", "argsort", "all", "any", "count_nonzero", "nonzero", "one_hot", "searchsorted",
+    "argmax", "argmin", "argsort", "all", "any", "count_nonzero", "nonzero", "searchsorted",
     "bucketize", "histc", "bincount", "heaviside", "nextafter", "unique", "unique_consecutive",
     "is_same_size", "is_pinned", "item", "_local_scalar_dense",
     "torchvision.nms",
@@ -18,7 +18,7 @@ stops_gradient(
     "it is defined for whole numbers or truth values only, or gives such",
     "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "bitwise_left_shift",
     "bitwise_right_shift", "logical_and", "logical_or", "logical_not", "logical_xor", "floor_divide", "gcd",
-    "lcm", "_int_mm", "quantize_per_tensor", "quantize_per_channel",
+    "lcm", "quantize_per_tensor", "quantize_per_channel",
 )  # fmt: skip
 stops_gradient(
     "what was in the tensor is overwritten",
@@ -41,7 +41,6 @@ stops_gradient(
 )  # fmt: skip
 stops_gradient(
     "it is a quantised layer or product, which torch has no backward pass for",
-    "conv1d_relu", "conv2d_relu", "conv3d_relu", "linear_relu", "quantized.cat", "_scaled_mm",
-    "_weight_int4pack_mm", "_weight_int8pack_mm",
+    "conv1d_relu", "conv2d_relu", "conv3d_relu", "quantized.cat",
 )  # fmt: skip
 stops_gradient("it leaves torch, and autograd with it", "numpy", "__array__", "__dlpack__")

@@ -1,9 +1,6 @@
 """Rules: op record -> work, pure functions by family. Importing this registers them all."""
 
 from resflops.rules import (
-    attention as _attention,
-)
-from resflops.rules import (
     conv as _conv,
 )
 from resflops.rules import (
@@ -22,9 +19,6 @@ from resflops.rules import (
     loss as _loss,
 )
 from resflops.rules import (
-    matmul as _matmul,
-)
-from resflops.rules import (
     pool as _pool,
 )
 from resflops.rules import (
@@ -38,14 +32,12 @@ from resflops.rules.registry import CLASSES, Factors, free, op_name, rule
 __all__ = ["CLASSES", "Factors", "free", "op_name", "rule"]
 
 del (
-    _attention,
     _conv,
     _elementwise,
     _fourier,
     _free,
     _linalg,
     _loss,
-    _matmul,
     _pool,
     _recurrent,
     _reduction,

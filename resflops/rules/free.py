@@ -14,9 +14,9 @@ free(
 )  # fmt: skip
 free(
     "data movement: elements are copied, none is computed",
-    "cat", "clone", "concat", "contiguous", "copy", "embedding", "expand_copy", "flip", "gather",
+    "cat", "clone", "concat", "contiguous", "copy", "expand_copy", "flip", "gather",
     "hstack", "im2col", "index", "index_put", "index_select", "masked_fill", "masked_select", "nonzero",
-    "one_hot", "pad", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "repeat", "repeat_interleave",
+    "pad", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "repeat", "repeat_interleave",
     "roll", "scatter", "setitem", "stack", "take", "take_along_dim", "tile", "to", "tril", "triu", "vstack",
     "where", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d",
     "replication_pad1d", "replication_pad2d", "replication_pad3d", "meshgrid", "unfold_copy", "complex",

@@ -2,15 +2,9 @@
 
 from math import prod
 
+from resflops.ops._softmax import softmax_work
 from resflops.records import OpRecord, Work
 from resflops.rules.registry import rule
-
-
-def softmax_work(*, rows: int, length: int) -> Work:
-    """The work of a numerically safe softmax over rows of a length."""
-    inside = rows * length
-    folds = rows * max(length - 1, 0)
-    return Work(comparisons=folds, arithmetic=2 * inside + folds, transcendental=inside)
 
 
 def _row_length(record: OpRecord) -> int:
@@ -168,21 +162,3 @@ def cross(record: OpRecord) -> Work:
 def matrix_trace(record: OpRecord) -> Work:
     """An addition per element of the diagonal."""
     return Work(arithmetic=min(record.input_shapes[0]))
-
-
-@rule("embedding_bag")
-def embedding_bag(record: OpRecord) -> Work:
-    """Rows of a table folded into one per bag: n-1 additions or comparisons, and a division for the mean.
-
-    A weight per row is one multiplication per element of the row. No MACs: the rows are
-    looked up, not multiplied.
-    """
-    indices, table = record.input_shapes[:2]
-    width, bags = table[-1], record.output_shape[0]
-    rows = prod(indices)
-    folds = max(rows - bags, 0) * width
-    if record.attributes.get("mode") == "max":
-        return Work(comparisons=folds)
-    weighted = rows * width if record.attributes.get("weighted") else 0
-    means = bags * width if record.attributes.get("mode") == "mean" else 0
-    return Work(arithmetic=folds + weighted + means)

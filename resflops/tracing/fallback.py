@@ -174,42 +174,9 @@ def _pool(op: str) -> Translate:
     return describe
 
 
-def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    mask = bound.get("attn_mask") if "attn_mask" in bound else bound.get("attn_bias")
-    attributes: dict[str, Attribute] = {
-        "masked": mask is not None,
-        "mask_dims": 0 if mask is None else mask.dim(),
-        "causal": bool(bound.get("is_causal")),
-        "grouped": False,
-        "dropout": (bound.get("dropout_p") or 0.0) > 0.0,
-    }
-    return "scaled_dot_product_attention", (bound["query"], bound["key"], bound["value"]), attributes
-
-
-def _bias_first(op: str) -> Translate:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        return op, (args[1], args[2], args[0]), {}
-
-    return describe
-
-
 def _gelu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     return "gelu_tanh" if bound.get("approximate") == "tanh" else "gelu", (bound["self"],), {}
-
-
-def _embedding(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    return "embedding", (args[1], args[0]), {}
-
-
-def _embedding_bag(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    attributes: dict[str, Attribute] = {
-        "mode": ("sum", "mean", "max")[bound["mode"]],
-        "weighted": bound["per_sample_weights"] is not None,
-    }
-    return "embedding_bag", (bound["indices"], bound["weight"]), attributes
 
 
 def _grid_sample(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
@@ -221,10 +188,6 @@ def _grid_sample(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> De
 def _fractional_pool(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     return func._schema.name.partition("::")[2], (bound["self"],), {"kernel": tuple(bound["kernel_size"])}
-
-
-def _bilinear(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    return "bilinear", (args[0], args[2], args[1]), {"bias": False}
 
 
 def _antialiased(mode: str) -> Translate:
@@ -271,9 +234,8 @@ def _packed(op: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         weight, bias = args[1].unpack()
         attributes: dict[str, Attribute] = {"bias": bias is not None, "quantised": True}
-        if not op.startswith("linear"):
-            attributes["kernel"] = tuple(weight.shape[2:])
-            attributes["groups"] = args[0].shape[1] // weight.shape[1]
+        attributes["kernel"] = tuple(weight.shape[2:])
+        attributes["groups"] = args[0].shape[1] // weight.shape[1]
         return op, (args[0], weight), attributes
 
     return describe
@@ -300,26 +262,11 @@ _TRANSLATED: dict[str, Translate] = {
     "max_pool2d_with_indices": _pool("max_pool2d"),
     "max_pool3d_with_indices": _pool("max_pool3d"),
     **{f"avg_pool{n}d": _pool(f"avg_pool{n}d") for n in (1, 2, 3)},
-    **dict.fromkeys(
-        ("_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
-         "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
-         "_scaled_dot_product_fused_attention_overrideable"),
-        _attention,
-    ),
-    "addmm": _bias_first("addmm"),
-    "baddbmm": _bias_first("baddbmm"),
-    "addmv": _bias_first("addmv"),
     **{name: _interpolate(mode) for name, mode in _UPSAMPLINGS.items()},
-    "_addmm_activation": _bias_first("addmm"),
-    "addbmm": _bias_first("addbmm"),
-    "addr": _bias_first("addr"),
     "_upsample_bilinear2d_aa": _antialiased("bilinear"),
     "_upsample_bicubic2d_aa": _antialiased("bicubic"),
     "gelu": _gelu,
-    "embedding": _embedding,
-    **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
     **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),
-    "_trilinear": _bilinear,
     **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _fractional_pool),
     **dict.fromkeys(("mkldnn_rnn_layer", "_cudnn_rnn"), _recurrent_layer),
 }  # fmt: skip
@@ -327,10 +274,6 @@ _TRANSLATED: dict[str, Translate] = {
 _FOREIGN: dict[str, Translate] = {
     "torchvision.deform_conv2d": _deform_conv,
     "torchvision.roi_align": _roi_align,
-    **{
-        f"quantized.{name}": _packed("linear") for name in ("linear", "linear_dynamic", "linear_dynamic_fp16")
-    },
-    **{f"quantized.{name}": _packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")},
     **{f"quantized.conv{n}d{kind}": _packed(f"conv{n}d{kind}") for n in (1, 2, 3) for kind in ("", "_relu")},
     **{f"quantized.conv{n}d_dynamic": _packed(f"conv{n}d") for n in (1, 2, 3)},
 }

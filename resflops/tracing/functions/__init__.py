@@ -7,19 +7,10 @@ from resflops.tracing.functions import (
     arithmetic as _arithmetic,
 )
 from resflops.tracing.functions import (
-    attention as _attention,
-)
-from resflops.tracing.functions import (
-    contraction as _contraction,
-)
-from resflops.tracing.functions import (
     conv as _conv,
 )
 from resflops.tracing.functions import (
     creation as _creation,
-)
-from resflops.tracing.functions import (
-    matmul as _matmul,
 )
 from resflops.tracing.functions import (
     movement as _movement,
@@ -59,11 +50,8 @@ __all__ = [
 del (
     _activation,
     _arithmetic,
-    _attention,
-    _contraction,
     _conv,
     _creation,
-    _matmul,
     _movement,
     _norm,
     _pool,
