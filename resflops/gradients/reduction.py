@@ -3,36 +3,11 @@
 from math import prod
 
 from resflops.gradients.registry import gradient_rule, moves_gradient
-from resflops.ops._softmax import softmax_gradient_work
 from resflops.records import OpRecord, Work
-
-
-def _rows(record: OpRecord) -> tuple[int, int]:
-    """How many rows are folded, and how long they are."""
-    shape, dim = record.input_shapes[0], record.attributes.get("dim", -1)
-    length = shape[dim] if shape and isinstance(dim, int) else 1
-    return (prod(shape) // length if length else 0), length
 
 
 def _points(record: OpRecord) -> int:
     return prod(record.input_shapes[0])
-
-
-@gradient_rule("softmax", "softmin", takes=(0,))
-def softmax_gradient(record: OpRecord, operand: int) -> Work:
-    """Per element 3 arithmetic (two products and a difference); per row of n: n-1 additions."""
-    del operand
-    rows, length = _rows(record)
-    return softmax_gradient_work(rows=rows, length=length)
-
-
-@gradient_rule("log_softmax", takes=(0,))
-def log_softmax_gradient(record: OpRecord, operand: int) -> Work:
-    """Per element an exponential, a product and a difference; per row of n: n-1 additions."""
-    del operand
-    rows, length = _rows(record)
-    inside = rows * length
-    return Work(arithmetic=2 * inside + rows * max(length - 1, 0), transcendental=inside)
 
 
 # A sum hands its gradient to every element; a scattered one looks each source's up.

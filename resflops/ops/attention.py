@@ -7,9 +7,9 @@ from typing import Any
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, broadcast
 from resflops.ops._declaration import Factors, Needed, binding, composite, joint_gradient, op
-from resflops.ops._softmax import softmax_gradient_work, softmax_work
 from resflops.ops._steps import Part, Steps
 from resflops.ops.matmul import infer_linear, infer_matmul
+from resflops.ops.softmax import infer_softmax, softmax_gradient_work, softmax_work
 from resflops.records import OpRecord, Shape, Work, sum_of
 
 FAMILY = "attention"
@@ -151,7 +151,7 @@ ATTENTION = op(
     bindings=binding(
         infer_attention,
         "nn.functional.scaled_dot_product_attention",
-        # As an exported model calls it.
+        # An exported model calls the second.
         "ops.aten.scaled_dot_product_attention.default",
     ),
     aten={
@@ -332,7 +332,7 @@ def _weighted(
         scores = yield infer_matmul(q, k)
     else:
         scores = yield Call("baddbmm", (q, k, mask), (*q.shape[:-1], k.shape[-1]))
-    weights = yield Call("softmax", (scores,), tuple(scores.shape), {"dim": -1})
+    weights = yield infer_softmax(scores, -1)
     if rate > 0.0:
         weights = yield Call("dropout", (weights,), tuple(weights.shape), {"training": True})
     out = yield infer_matmul(weights, v)

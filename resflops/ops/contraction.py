@@ -177,7 +177,8 @@ BILINEAR = op(
     "bilinear",
     family=FAMILY,
     attributes=Bias,
-    bindings=binding(infer_bilinear, "bilinear"),
+    # An exported model calls the second.
+    bindings=binding(infer_bilinear, "bilinear", "ops.aten.bilinear.default"),
     aten={"bilinear": {}, "_trilinear": _infer_trilinear},
     work=bilinear,
     factors=bilinear_factors,

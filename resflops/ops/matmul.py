@@ -76,6 +76,12 @@ def linear(record: OpRecord, attributes: Bias) -> Work:
     return Work(macs=points * record.input_shapes[0][-1], bias_adds=points if attributes.bias else 0)
 
 
+def linear_factors(record: OpRecord, attributes: Bias) -> Factors:
+    """Every element of the output is a dot product along the dimension summed over."""
+    del attributes
+    return product_factors(record)
+
+
 def linear_gradient(record: OpRecord, attributes: Bias, operand: int) -> Work:
     """Either factor: as many MACs as forward; bias: one addition per output element."""
     del attributes
@@ -86,7 +92,8 @@ LINEAR = op(
     "linear",
     family=FAMILY,
     attributes=Bias,
-    bindings=binding(infer_linear, "nn.functional.linear"),
+    # An exported model calls the second.
+    bindings=binding(infer_linear, "nn.functional.linear", "ops.aten.linear.default"),
     aten={
         "linear": {},
         **{
@@ -95,7 +102,7 @@ LINEAR = op(
         },
     },
     work=linear,
-    factors=product_factors,
+    factors=linear_factors,
     gradient=each_gradient(linear_gradient),
     weights=(_RIGHT,),
     saves=("input", "weight"),
@@ -116,7 +123,7 @@ LINEAR_RELU = op(
         f"quantized.{name}": _infer_packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")
     },
     work=linear_with_relu,
-    factors=product_factors,
+    factors=linear_factors,
     gradient=stopped_gradient(_QUANTISED),
     weights=(_RIGHT,),
 )

@@ -2,7 +2,6 @@
 
 from math import prod
 
-from resflops.ops._softmax import softmax_work
 from resflops.records import OpRecord, Work
 from resflops.rules.registry import rule
 
@@ -11,25 +10,6 @@ def _row_length(record: OpRecord) -> int:
     shape = record.input_shapes[0]
     dim = record.attributes.get("dim", -1)
     return shape[dim] if shape and isinstance(dim, int) else 1
-
-
-@rule("softmax", "softmin")
-def softmax(record: OpRecord) -> Work:
-    """Per element: subtract, exponential, divide; per row of n: n-1 comparisons and n-1 additions."""
-    length = _row_length(record)
-    points = prod(record.input_shapes[0])
-    return softmax_work(rows=points // length if length else 0, length=length)
-
-
-@rule("log_softmax")
-def log_softmax(record: OpRecord) -> Work:
-    """As softmax, with a subtraction in place of the division and one logarithm per row."""
-    work = softmax(record)
-    length = _row_length(record)
-    rows = prod(record.input_shapes[0]) // length if length else 0
-    return Work(
-        comparisons=work.comparisons, arithmetic=work.arithmetic, transcendental=work.transcendental + rows
-    )
 
 
 def _folds(record: OpRecord) -> int:

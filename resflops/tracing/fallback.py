@@ -20,9 +20,6 @@ __all__ = ["DispatchRecorder", "plain_values"]
 Translate = Callable[[Any, tuple[Any, ...], dict[str, Any]], Described]
 
 _SAME_OP: dict[str, str] = {
-    "_softmax": "softmax",
-    "_log_softmax": "log_softmax",
-    "_safe_softmax": "softmax",
     "_unique2": "unique",
     "unique_dim": "unique",
     "_prelu_kernel": "prelu",

@@ -78,32 +78,3 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Call:
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         raise NotDescribed
     return Call("clamp", (input,), tuple(input.shape), {"min": min, "max": max})
-
-
-@describes(F.softmax, torch.softmax, torch.Tensor.softmax, repeated=True)
-def softmax(
-    input: Tensor,
-    dim: int | None = None,
-    _stacklevel: int = 3,
-    dtype: torch.dtype | None = None,
-) -> Call:
-    """Exponentials over their sum, along a dimension."""
-    return _softmax("softmax", input, dim, dtype)
-
-
-@describes(F.log_softmax, torch.log_softmax, torch.Tensor.log_softmax)
-def log_softmax(
-    input: Tensor,
-    dim: int | None = None,
-    _stacklevel: int = 3,
-    dtype: torch.dtype | None = None,
-) -> Call:
-    """The logarithm of softmax."""
-    return _softmax("log_softmax", input, dim, dtype)
-
-
-def _softmax(op: str, tensor: Tensor, dim: int | None, dtype: Any) -> Call:
-    # The Tensor method takes the dtype second, where the function takes the stack level.
-    if dim is None or isinstance(dim, torch.dtype):
-        raise NotDescribed
-    return Call(op, (tensor,), tuple(tensor.shape), {"dim": dim}, dtype)

@@ -1,0 +1,34 @@
+"""The rows that an op works along: what its cost is counted from, and the shape that is left of them."""
+
+from math import prod
+from typing import Any
+
+from resflops.records import OpRecord, Shape
+
+__all__ = ["name_dimensions", "reduced", "rows_along"]
+
+
+def rows_along(record: OpRecord, dim: int) -> tuple[int, int]:
+    """How many rows the first input has along a dimension, and how long they are; a number is one row."""
+    shape = record.input_shapes[0]
+    length = shape[dim] if shape else 1
+    return (prod(shape) // length if length else 0), length
+
+
+def reduced(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:
+    """The shape that is left after folding dimensions.
+
+    >>> reduced((2, 8, 7, 7), (2, 3), keepdim=False), reduced((2, 8), -1, keepdim=True)
+    ((2, 8), (2, 1))
+    """
+    if dim is None or (not isinstance(dim, int) and not len(dim)):
+        return (1,) * len(shape) if keepdim else ()
+    folded = {place % len(shape) for place in ((dim,) if isinstance(dim, int) else dim)}
+    if keepdim:
+        return tuple(1 if place in folded else size for place, size in enumerate(shape))
+    return tuple(size for place, size in enumerate(shape) if place not in folded)
+
+
+def name_dimensions(dim: Any) -> tuple[int, ...] | int | None:
+    """Which dimensions an op folds, as an attribute."""
+    return tuple(dim) if isinstance(dim, (list, tuple)) else dim
