@@ -101,10 +101,10 @@ def attention(record: OpRecord, attributes: Scores) -> Work:
     papers count and what kernels without block skipping do. The scores are scaled by one
     multiplication each, and a mask adds one addition each.
 
-    Where torch has no fused kernel it takes attention apart: it scales query and key instead
-    of the scores, and no function that a tracer could see is called on the way. A scripted
-    model, or one traced by ``make_fx``, is recorded so; it has the same multiply-accumulates,
-    and ``flops`` of the two scalings in place of the one.
+    On tensors without memory torch has no fused kernel: below its functions, as in a scripted
+    model, attention falls apart into two products and a softmax, with query and key scaled
+    in place of the scores. The multiply-accumulates are the same, ``flops`` are not, and
+    nothing there tells that it was attention.
     """
     query, key, value = record.input_shapes[:3]
     pairs = prod(query[:-1]) * key[-2]
@@ -201,6 +201,9 @@ def infer_multi_head_attention(
 
     Torch projects with one product where query, key and value are the same tensor, with
     two where key and value are, and with three otherwise.
+
+    Below this function, and in an exported model, torch takes query, key and value out of one
+    projection by three ops, whose gradients it adds up; here they are the pieces of one.
     """
     if static_k is not None or static_v is not None or (bias_k is None) != (bias_v is None):
         raise NotDescribed

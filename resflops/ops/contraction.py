@@ -149,7 +149,7 @@ def bilinear(record: OpRecord, attributes: Bias) -> Work:
     """Per output: input 1 by its matrix, N1·N2 MACs, and that by input 2, N2 more; a bias add.
 
     ``y_o = x1 · W_o · x2`` from left to right, the order in which torch runs it
-    (``at::_trilinear``).
+    (``at::_trilinear``). Scripted, the bias is an ``add`` of its own, as that of a linear layer.
     """
     first, second = record.input_shapes[:2]
     points = prod(record.output_shape)

@@ -6,7 +6,7 @@ from typing import Any
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, TensorLike
 from resflops.ops._declaration import binding, each_gradient, op, stopped_gradient
-from resflops.records import OpRecord, Work
+from resflops.records import Attribute, OpRecord, Work
 
 FAMILY = "embedding"
 
@@ -83,8 +83,8 @@ def infer_embedding_bag(
 
 
 def _call_bag(indices: TensorLike, weight: TensorLike, bags: int, mode: str, weights: object) -> Call:
-    attributes = {"mode": mode, "weighted": weights is not None}
-    return Call("embedding_bag", (indices, weight), (bags, weight.shape[1]), {**attributes}, weight.dtype)
+    attributes: dict[str, Attribute] = {"mode": mode, "weighted": weights is not None}
+    return Call("embedding_bag", (indices, weight), (bags, weight.shape[1]), attributes, weight.dtype)
 
 
 def _infer_aten_bag(given: dict[str, Any]) -> Call:
@@ -139,7 +139,11 @@ EMBEDDING_BAG = op(
 
 
 def infer_one_hot(tensor: TensorLike, num_classes: int = -1) -> Call:
-    """A row of zeros with a one for every index. Without a number of classes the values decide."""
+    """A row of zeros with a one for every index. Without a number of classes the values decide.
+
+    Below this function torch compares every index with every class where it has only shapes
+    to go by, which is counted; on values it puts the ones in their places.
+    """
     if num_classes < 1:
         raise NotDescribed
     return Call("one_hot", (tensor,), (*tensor.shape, num_classes))
@@ -148,7 +152,8 @@ def infer_one_hot(tensor: TensorLike, num_classes: int = -1) -> Call:
 ONE_HOT = op(
     "one_hot",
     family=FAMILY,
-    bindings=binding(infer_one_hot, "nn.functional.one_hot"),
+    # An exported model calls the second.
+    bindings=binding(infer_one_hot, "nn.functional.one_hot", "ops.aten.one_hot.default"),
     free=_MOVEMENT,
     gradient=stopped_gradient(
         "it answers a question, and its result does not change with small changes of the input"

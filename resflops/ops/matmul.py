@@ -66,6 +66,10 @@ def _infer_packed(op: str) -> Callable[[dict[str, Any]], Formed]:
 def linear(record: OpRecord, attributes: Bias) -> Work:
     """One MAC per input feature and output element; one bias add per output element.
 
+    Scripted, or recorded by ``make_fx``, a layer is the product that torch makes of it: one
+    without a bias is ``mm``, to which ``formula`` adds no 1; and a bias that torch adds by an
+    op of its own is ``add``, whose gradient is one addition less for each of its elements.
+
     >>> from resflops.records import OpRecord
     >>> record = OpRecord(op="linear", layer="fc", input_shapes=((1, 512), (1000, 512)),
     ...     output_shapes=((1, 1000),))

@@ -143,7 +143,10 @@ def test_attention_takes_four_products_for_the_forward_passes_two(needed, macs, 
 
 def test_heads_that_share_a_key_add_their_gradients_up():
     works = gradients(
-        "scaled_dot_product_attention", [(1, 4, 5, 8), (1, 2, 5, 8), (1, 2, 5, 8)], (1, 4, 5, 8), (0, 1, 2),
+        "scaled_dot_product_attention",
+        [(1, 4, 5, 8), (1, 2, 5, 8), (1, 2, 5, 8)],
+        (1, 4, 5, 8),
+        (0, 1, 2),
         **{**SCORES, "grouped": True},
     )
     assert [work.arithmetic for work in works[1:]] == [2 * 40, 2 * 40]
