@@ -13,9 +13,6 @@ Three things hold for every rule:
 """
 
 from resflops.gradients import (
-    attention as _attention,
-)
-from resflops.gradients import (
     conv as _conv,
 )
 from resflops.gradients import (

@@ -1,9 +1,6 @@
 """Rules: op record -> work, pure functions by family. Importing this registers them all."""
 
 from resflops.rules import (
-    attention as _attention,
-)
-from resflops.rules import (
     conv as _conv,
 )
 from resflops.rules import (
@@ -26,7 +23,6 @@ from resflops.rules.registry import CLASSES, Factors, free, op_name, rule
 __all__ = ["CLASSES", "Factors", "free", "op_name", "rule"]
 
 del (
-    _attention,
     _conv,
     _elementwise,
     _free,

@@ -206,10 +206,6 @@ def _fractional_pool(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return func._schema.name.partition("::")[2], (bound["self"],), {"kernel": tuple(bound["kernel_size"])}
 
 
-def _bilinear(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    return "bilinear", (args[0], args[2], args[1]), {"bias": False}
-
-
 def _antialiased(mode: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         return "interpolate", (args[0],), {"mode": mode, "antialias": True}
@@ -237,9 +233,8 @@ def _packed(op: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         weight, bias = args[1].unpack()
         attributes: dict[str, Attribute] = {"bias": bias is not None, "quantised": True}
-        if not op.startswith("linear"):
-            attributes["kernel"] = tuple(weight.shape[2:])
-            attributes["groups"] = args[0].shape[1] // weight.shape[1]
+        attributes["kernel"] = tuple(weight.shape[2:])
+        attributes["groups"] = args[0].shape[1] // weight.shape[1]
         return op, (args[0], weight), attributes
 
     return describe
@@ -266,35 +261,18 @@ _TRANSLATED: dict[str, Translate] = {
     "max_pool2d_with_indices": _pool("max_pool2d"),
     "max_pool3d_with_indices": _pool("max_pool3d"),
     **{f"avg_pool{n}d": _pool(f"avg_pool{n}d") for n in (1, 2, 3)},
-    **dict.fromkeys(
-        ("_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
-         "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
-         "_scaled_dot_product_fused_attention_overrideable"),
-        _attention,
-    ),
-    "addmm": _bias_first("addmm"),
-    "baddbmm": _bias_first("baddbmm"),
-    "addmv": _bias_first("addmv"),
     **{name: _interpolate(mode) for name, mode in _UPSAMPLINGS.items()},
-    "_addmm_activation": _bias_first("addmm"),
-    "addbmm": _bias_first("addbmm"),
-    "addr": _bias_first("addr"),
     "_upsample_bilinear2d_aa": _antialiased("bilinear"),
     "_upsample_bicubic2d_aa": _antialiased("bicubic"),
     "embedding": _embedding,
     **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
     **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),
-    "_trilinear": _bilinear,
     **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _fractional_pool),
 }  # fmt: skip
 
 _FOREIGN: dict[str, Translate] = {
     "torchvision.deform_conv2d": _deform_conv,
     "torchvision.roi_align": _roi_align,
-    **{
-        f"quantized.{name}": _packed("linear") for name in ("linear", "linear_dynamic", "linear_dynamic_fp16")
-    },
-    **{f"quantized.{name}": _packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")},
     **{f"quantized.conv{n}d{kind}": _packed(f"conv{n}d{kind}") for n in (1, 2, 3) for kind in ("", "_relu")},
     **{f"quantized.conv{n}d_dynamic": _packed(f"conv{n}d") for n in (1, 2, 3)},
 }

@@ -14,6 +14,14 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
+
+from resflops.ops import Call
+from resflops.ops.attention import infer_flex_attention
+from resflops.records import Shape
+from resflops.tracing.functions.registry import Part, Steps, describes_operator
+from resflops.tracing.meta import META
 
 __all__ = ["TAKEN", "asks_from_within", "uncompiled"]
 
@@ -66,3 +74,33 @@ def uncompiled() -> Iterator[None]:
             flag.users -= 1
             if not flag.users and getattr(module, _FLAG) is flag:
                 setattr(module, _FLAG, flag.own)
+
+
+@describes_operator("flex_attention")
+def flex_attention(query: Tensor, key: Tensor, value: Tensor, score_mod: Any = None, *more: Any) -> Steps:
+    """Attention, and before it what the user's function does to the scores.
+
+    The score function is counted element by element: all that it does, for every score. A
+    mask's own function is not counted, nor the gradient through the scores.
+    """
+    del more
+    if score_mod is not None and getattr(score_mod, "__name__", "") != "_identity":
+        yield from _changed(score_mod, query, (*query.shape[:-1], key.shape[-2]))
+    out: tuple[Tensor, ...] = yield infer_flex_attention(query, key, value)
+    return out
+
+
+def _changed(score_mod: Any, query: Tensor, shape: Shape) -> Part[None]:
+    """What a score function does; it runs on all scores at once, where it can run on shapes."""
+    if query.is_meta:
+        with unseen_by_dispatch_modes():
+            score = torch.empty(shape, dtype=query.dtype, device=META)
+            places = [torch.empty(shape, dtype=torch.int32, device=META) for _ in shape]
+        try:
+            score_mod(score, *places)
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            pass
+        else:
+            return
+    # It has no rule: never in silence.
+    yield Call("flex_attention.score_mod", (query,), shape)

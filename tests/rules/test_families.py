@@ -88,7 +88,8 @@ def test_a_matrix_product_counts_one_mac_per_output_and_summed_element(left, rig
 def test_attention_is_two_products_and_a_softmax():
     query, key, value = (1, 2, 5, 4), (1, 2, 7, 4), (1, 2, 7, 3)
     rows, pairs = 2 * 5, 2 * 5 * 7
-    assert work("scaled_dot_product_attention", [query, key, value], (1, 2, 5, 3)) == Work(
+    given = {"masked": False, "causal": False, "grouped": False}
+    assert work("scaled_dot_product_attention", [query, key, value], (1, 2, 5, 3), **given) == Work(
         macs=pairs * 4 + pairs * 3,
         arithmetic=pairs + (2 * pairs + rows * 6),
         comparisons=rows * 6,
@@ -175,7 +176,13 @@ def test_factors_multiply_to_the_macs_of_their_rule():
         ("scaled_dot_product_attention", [(1, 2, 5, 4), (1, 2, 7, 4), (1, 2, 7, 3)], (1, 2, 5, 3)),
     ]
     for op, inputs, output in cases:
-        record = OpRecord(op=op, layer="", input_shapes=tuple(inputs), output_shapes=(output,))
+        record = OpRecord(
+            op=op,
+            layer="",
+            input_shapes=tuple(inputs),
+            output_shapes=(output,),
+            attributes={"bias": False, "masked": False, "causal": False, "grouped": False},
+        )
         points, taps = OPS[op].factors(record)
         assert prod(points) * prod(taps) == OPS[op].work(record).macs, op
     assert {name for name, known in OPS.items() if known.factors} >= {op for op, *_ in cases}

@@ -121,6 +121,7 @@ def test_a_product_has_as_many_macs_for_each_factor(left, right, output, macs, a
 QUERY, KEY, VALUE = (1, 2, 5, 4), (1, 2, 7, 4), (1, 2, 7, 3)
 PAIRS, ROWS = 2 * 5 * 7, 2 * 5
 # The softmax's gradient, 3 an element and 6 additions a row, and the scale.
+SCORES = {"masked": False, "causal": False, "grouped": False}
 THROUGH_SCORES = 3 * PAIRS + 6 * ROWS + PAIRS
 
 
@@ -134,14 +135,19 @@ THROUGH_SCORES = 3 * PAIRS + 6 * ROWS + PAIRS
     ],
 )
 def test_attention_takes_four_products_for_the_forward_passes_two(needed, macs, arithmetic):
-    assert gradients("scaled_dot_product_attention", [QUERY, KEY, VALUE], (1, 2, 5, 3), needed) == tuple(
+    works = gradients("scaled_dot_product_attention", [QUERY, KEY, VALUE], (1, 2, 5, 3), needed, **SCORES)
+    assert works == tuple(
         Work(macs=each, arithmetic=sums) for each, sums in zip(macs, arithmetic, strict=True)
     )
 
 
 def test_heads_that_share_a_key_add_their_gradients_up():
     works = gradients(
-        "scaled_dot_product_attention", [(1, 4, 5, 8), (1, 2, 5, 8), (1, 2, 5, 8)], (1, 4, 5, 8), (0, 1, 2)
+        "scaled_dot_product_attention",
+        [(1, 4, 5, 8), (1, 2, 5, 8), (1, 2, 5, 8)],
+        (1, 4, 5, 8),
+        (0, 1, 2),
+        **{**SCORES, "grouped": True},
     )
     assert [work.arithmetic for work in works[1:]] == [2 * 40, 2 * 40]
 
@@ -249,7 +255,7 @@ def test_lookups_add_the_gradients_of_equal_rows():
     assert gradients("embedding", [(2, 5), (100, 8)], (2, 5, 8), (1,)) == (Work(arithmetic=80),)
     assert gradients("getitem", [(9, 4)], (3, 4), (0,)) == (Work(),)
     assert gradients("getitem", [(9, 4), (3,)], (3, 4), (0,)) == (Work(arithmetic=12),)
-    assert gradients("embedding_bag", [(6,), (100, 8)], (2, 8), (1,), mode="mean") == (
+    assert gradients("embedding_bag", [(6,), (100, 8)], (2, 8), (1,), mode="mean", weighted=False) == (
         Work(arithmetic=48 + 16),
     )
 
@@ -301,5 +307,6 @@ def test_macs_are_those_that_torch_runs(op, shapes, output, call):
     tensors = [torch.randn(shape, requires_grad=True) for shape in shapes]
     with FlopCounterMode(display=False) as counter:
         call(*tensors).sum().backward()
-    forward = OPS[op].work(record(op, shapes, output)).macs
-    assert counter.get_total_flops() == 2 * (forward + sum_of(gradients(op, shapes, output, (0, 1))).macs)
+    forward = OPS[op].work(record(op, shapes, output, bias=False)).macs
+    backward = sum_of(gradients(op, shapes, output, (0, 1), bias=False)).macs
+    assert counter.get_total_flops() == 2 * (forward + backward)

@@ -5,23 +5,24 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import torch
-from torch import Tensor
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, dimension, is_tensor
+from resflops.ops._declaration import Factors, binding, composite, each_gradient, op
+from resflops.ops._steps import Steps
+from resflops.ops.matmul import FAMILY, Bias, infer_matmul
+from resflops.records import OpRecord, Shape, Work
 
-from resflops.records import Shape
-from resflops.tracing.functions.matmul import matmul
-from resflops.tracing.functions.registry import Call, Mismatch, NotDescribed, Steps, describes, dimension
+_LEFT, _RIGHT, _WEIGHT = 0, 1, 2
 
 
-@describes(torch.einsum)
-def einsum(equation: Any, *operands: Any) -> Steps:
+@composite("einsum")
+def infer_einsum(equation: Any, *operands: Any) -> Steps:
     """One operand is summed; two become one batched matrix product, as in torch.
 
     Three and more are contracted two by two, in an order that depends on whether
     opt_einsum is installed; torch itself runs them. So it does an ellipsis, a diagonal,
     and the form without an equation.
     """
-    if len(operands) == 1 and not isinstance(operands[0], Tensor):
+    if len(operands) == 1 and not is_tensor(operands[0]):
         operands = tuple(operands[0])
     if not isinstance(equation, str) or not 1 <= len(operands) <= 2 or "." in equation:
         raise NotDescribed
@@ -34,7 +35,7 @@ def einsum(equation: Any, *operands: Any) -> Steps:
     return (yield from _product(left, right, labels, result, sizes, equation))
 
 
-def _parsed(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str]:
+def _parsed(equation: str, operands: Sequence[TensorLike]) -> tuple[list[str], str]:
     """The labels of every operand and of the result."""
     inputs, arrow, result = equation.replace(" ", "").partition("->")
     labels = inputs.split(",")
@@ -48,7 +49,7 @@ def _parsed(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str]:
     return labels, result
 
 
-def _sizes(labels: Sequence[str], operands: Sequence[Tensor]) -> dict[str, int]:
+def _sizes(labels: Sequence[str], operands: Sequence[TensorLike]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for each, tensor in zip(labels, operands, strict=True):
         for label, size in zip(each, tensor.shape, strict=True):
@@ -60,7 +61,7 @@ def _sizes(labels: Sequence[str], operands: Sequence[Tensor]) -> dict[str, int]:
     return sizes
 
 
-def _summed(tensor: Tensor, labels: str, kept: set[str], sizes: dict[str, int]) -> Steps:
+def _summed(tensor: TensorLike, labels: str, kept: set[str], sizes: dict[str, int]) -> Steps:
     """The operand without the labels that nothing else needs."""
     left = tuple([sizes[label] for label in labels if label in kept])
     if len(left) == len(labels):
@@ -69,8 +70,8 @@ def _summed(tensor: Tensor, labels: str, kept: set[str], sizes: dict[str, int]) 
 
 
 def _product(
-    left: Tensor,
-    right: Tensor,
+    left: TensorLike,
+    right: TensorLike,
     labels: Sequence[str],
     result: str,
     sizes: dict[str, int],
@@ -92,10 +93,10 @@ def _product(
     return (yield Call("reshape", (product,), shape))
 
 
-@describes(torch.tensordot)
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Steps:
+@composite("tensordot")
+def infer_tensordot(a: TensorLike, b: TensorLike, dims: Any = 2, out: TensorLike | None = None) -> Steps:
     """Both tensors made matrices, and their product."""
-    if out is not None or isinstance(dims, Tensor):
+    if out is not None or is_tensor(dims):
         raise NotDescribed
     left, right = tuple(a.shape), tuple(b.shape)
     if isinstance(dims, int):
@@ -112,7 +113,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
     rows, columns = (_without(shape, places) for shape, places in zip((left, right), folded, strict=True))
     a = yield Call("reshape", (a,), (prod(rows), inner))
     b = yield Call("reshape", (b,), (inner, prod(columns)))
-    product = yield matmul(a, b)
+    product = yield infer_matmul(a, b)
     return (yield Call("reshape", (product,), (*rows, *columns)))
 
 
@@ -120,8 +121,9 @@ def _without(shape: Shape, places: Sequence[int]) -> Shape:
     return tuple([size for place, size in enumerate(shape) if place not in places])
 
 
-@describes(torch.bilinear)
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Call:
+def infer_bilinear(
+    input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
+) -> Call:
     """Every output a form of both inputs."""
     if input1.shape[:-1] != input2.shape[:-1]:
         raise Mismatch("its inputs differ in more than their last dimension")
@@ -129,3 +131,58 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         raise Mismatch(f"takes inputs of {weight.shape[1]} and {weight.shape[2]} features")
     shape = (*input1.shape[:-1], weight.shape[0])
     return Call("bilinear", (input1, input2, weight), shape, {"bias": bias is not None}, affine=(bias,))
+
+
+def _infer_trilinear(given: dict[str, Any]) -> Call:
+    """The aten op inside ``bilinear``, which adds the bias by itself."""
+    return infer_bilinear(given["i1"], given["i3"], given["i2"])
+
+
+def bilinear_factors(record: OpRecord, attributes: Bias) -> Factors:
+    """Every output, times both of its products."""
+    del attributes
+    first, second = record.input_shapes[:2]
+    return tuple(size for size in record.output_shape if size != 1) or (1,), (first[-1] + 1, second[-1])
+
+
+def bilinear(record: OpRecord, attributes: Bias) -> Work:
+    """Per output: input 1 by its matrix, N1·N2 MACs, and that by input 2, N2 more; a bias add.
+
+    ``y_o = x1 · W_o · x2`` from left to right, the order in which torch runs it
+    (``at::_trilinear``). Scripted, the bias is an ``add`` of its own, as that of a linear layer.
+    """
+    first, second = record.input_shapes[:2]
+    points = prod(record.output_shape)
+    return Work(macs=points * (first[-1] + 1) * second[-1], bias_adds=points if attributes.bias else 0)
+
+
+def bilinear_gradient(record: OpRecord, attributes: Bias, operand: int) -> Work:
+    """Per output, an input: its product with the matrix, N1·N2 MACs, and its own size more; weight: N1·N2.
+
+    ``y_o = x1·W_o·x2`` gives ``x1' = Σ y_o'·W_o·x2`` and ``x2' = Σ y_o'·x1·W_o``, and the weight's
+    gradient is the outer product of ``y_o'·x1`` (N1 multiplications) and x2. Bias: one
+    addition per output element.
+    """
+    del attributes
+    first, second = record.input_shapes[:2]
+    points, matrix = prod(record.output_shape), first[-1] * second[-1]
+    if operand in (_LEFT, _RIGHT):
+        return Work(macs=points * (matrix + record.input_shapes[operand][-1]))
+    if operand == _WEIGHT:
+        return Work(macs=points * matrix, arithmetic=points * first[-1])
+    return Work(arithmetic=points)
+
+
+BILINEAR = op(
+    "bilinear",
+    family=FAMILY,
+    attributes=Bias,
+    # An exported model calls the second.
+    bindings=binding(infer_bilinear, "bilinear", "ops.aten.bilinear.default"),
+    aten={"bilinear": {}, "_trilinear": _infer_trilinear},
+    work=bilinear,
+    factors=bilinear_factors,
+    gradient=each_gradient(bilinear_gradient),
+    weights=(_WEIGHT,),
+    saves=("input", "other", "weight"),
+)

@@ -1,0 +1,371 @@
+"""Attention: as one op, and with the projections around it."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from resflops.ops._attributes import Attributes
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, broadcast
+from resflops.ops._declaration import Factors, Needed, binding, composite, joint_gradient, op
+from resflops.ops._steps import Part, Steps
+from resflops.ops.matmul import infer_linear, infer_matmul
+from resflops.ops.softmax import infer_softmax, softmax_gradient_work, softmax_work
+from resflops.records import OpRecord, Shape, Work, sum_of
+
+FAMILY = "attention"
+
+_QUERY, _KEY, _VALUE = range(3)
+
+
+class Scores(Attributes, frozen=True):
+    """What is done to the scores of an attention, and how many heads share a key."""
+
+    masked: bool
+    """Whether a mask is added to them."""
+    causal: bool
+    grouped: bool
+    """Whether several queries may share a key and value."""
+    mask_dims: int = 0
+    """How many dimensions the mask has; it costs nothing here, and older traces do not say."""
+    dropout: bool = False
+    """Whether some are dropped, which is free; older traces do not say."""
+
+
+def infer_attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    attn_mask: TensorLike | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Call:
+    """Attention of every query to every key; the inputs are (…, heads, length, width)."""
+    del scale
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise Mismatch("its query, key and value do not go together")
+    return Call(
+        "scaled_dot_product_attention",
+        (query, key, value),
+        (*query.shape[:-1], value.shape[-1]),
+        {
+            "masked": attn_mask is not None,
+            "mask_dims": 0 if attn_mask is None else attn_mask.dim(),
+            "causal": is_causal,
+            "grouped": enable_gqa,
+            "dropout": dropout_p > 0.0,
+        },
+    )
+
+
+def _infer_fused(given: dict[str, Any]) -> Call:
+    """A fused kernel, which is told of shared keys by the shapes alone."""
+    query, key = given["query"], given["key"]
+    return infer_attention(
+        query,
+        key,
+        given["value"],
+        given["attn_mask"] if "attn_mask" in given else given.get("attn_bias"),
+        given["dropout_p"] or 0.0,
+        bool(given["is_causal"]),
+        enable_gqa=query.shape[:-2] != key.shape[:-2],
+    )
+
+
+def infer_flex_attention(query: TensorLike, key: TensorLike, value: TensorLike) -> Call:
+    """Attention whose scores the user's function changes; besides, two numbers for each query.
+
+    It is counted as dense attention, as a masked one is: which blocks a mask leaves out, only
+    its values tell. What the functions of the scores and of the mask do, the tracer sees to.
+    """
+    call = infer_attention(query, key, value, enable_gqa=query.shape[1] != key.shape[1])
+    rows = (tuple(query.shape[:-1]), "float32")
+    call.others, call.pack = (rows, rows), tuple
+    return call
+
+
+def attention_factors(record: OpRecord, attributes: Scores) -> Factors:
+    """Every pair of a query and a key, times the widths of the two products."""
+    del attributes
+    query, key, value = record.input_shapes[:3]
+    pairs = (*query[:-2], query[-2], key[-2])
+    return tuple(size for size in pairs[:-2] if size != 1) + pairs[-2:], (query[-1] + value[-1],)
+
+
+def attention(record: OpRecord, attributes: Scores) -> Work:
+    """Two matrix products, queries by keys and weights by values, and a softmax between.
+
+    Inputs are (…, heads, queries, width), (…, heads, keys, width), (…, heads, keys, value
+    width). Every query meets every key, also under a causal or other mask: that is what
+    papers count and what kernels without block skipping do. The scores are scaled by one
+    multiplication each, and a mask adds one addition each.
+
+    On tensors without memory torch has no fused kernel: below its functions, as in a scripted
+    model, attention falls apart into two products and a softmax, with query and key scaled
+    in place of the scores. The multiply-accumulates are the same, ``flops`` are not, and
+    nothing there tells that it was attention.
+    """
+    query, key, value = record.input_shapes[:3]
+    pairs = prod(query[:-1]) * key[-2]
+    softmax = softmax_work(rows=prod(query[:-1]), length=key[-2])
+    return Work(
+        macs=pairs * (query[-1] + value[-1]),
+        arithmetic=softmax.arithmetic + pairs * (1 + attributes.masked),
+        comparisons=softmax.comparisons,
+        transcendental=softmax.transcendental,
+    )
+
+
+def attention_gradient(record: OpRecord, attributes: Scores, needed: Needed) -> tuple[Work, ...]:
+    """Four matrix products of the forward pass's two, and the gradient of the softmax between.
+
+    With ``P = softmax(Q·Kᵀ)`` and ``O = P·V``: ``V' = Pᵀ·O'``; ``P' = O'·Vᵀ`` and, through the
+    softmax, ``S'``; ``Q' = S'·K`` and ``K' = S'ᵀ·Q``. P' and S', with one multiplication a
+    score for the scale, stand with the query or, where that needs no gradient, with the key.
+    A kernel that does not keep P computes the scores once more; that is a choice of the
+    kernel's and not counted. Heads that share a key and a value add their gradients up.
+    """
+    del attributes
+    query, key, value = record.input_shapes[:3]
+    rows, length = prod(query[:-1]), key[-2]
+    pairs = rows * length
+    heads = prod(query[:-2])
+    products = {
+        _QUERY: Work(macs=pairs * query[-1]),
+        _KEY: Work(macs=pairs * key[-1], arithmetic=heads * prod(key[-2:]) - prod(key)),
+        _VALUE: Work(macs=pairs * value[-1], arithmetic=heads * prod(value[-2:]) - prod(value)),
+    }
+    softmax = softmax_gradient_work(rows=rows, length=length)
+    scores = sum_of([Work(macs=pairs * value[-1], arithmetic=pairs), softmax])
+    return tuple(
+        sum_of([products[operand], scores]) if place == 0 and operand != _VALUE else products[operand]
+        for place, operand in enumerate(needed)
+    )
+
+
+ATTENTION = op(
+    "scaled_dot_product_attention",
+    family=FAMILY,
+    attributes=Scores,
+    bindings=binding(
+        infer_attention,
+        "nn.functional.scaled_dot_product_attention",
+        # An exported model calls the second.
+        "ops.aten.scaled_dot_product_attention.default",
+    ),
+    aten={
+        "scaled_dot_product_attention": {},
+        "_scaled_dot_product_flash_attention": _infer_fused,
+        "_scaled_dot_product_flash_attention_for_cpu": _infer_fused,
+        "_scaled_dot_product_efficient_attention": _infer_fused,
+        "_scaled_dot_product_cudnn_attention": _infer_fused,
+        "_scaled_dot_product_fused_attention_overrideable": _infer_fused,
+    },
+    work=attention,
+    factors=attention_factors,
+    gradient=joint_gradient(attention_gradient, takes=(_QUERY, _KEY, _VALUE)),
+    saves=("query", "key", "value", "output", "statistics"),
+)
+
+
+@composite("nn.functional.multi_head_attention_forward")
+def infer_multi_head_attention(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: TensorLike | None,
+    in_proj_bias: TensorLike | None,
+    bias_k: TensorLike | None,
+    bias_v: TensorLike | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: TensorLike,
+    out_proj_bias: TensorLike | None,
+    training: bool = True,
+    key_padding_mask: TensorLike | None = None,
+    need_weights: bool = True,
+    attn_mask: TensorLike | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: TensorLike | None = None,
+    k_proj_weight: TensorLike | None = None,
+    v_proj_weight: TensorLike | None = None,
+    static_k: TensorLike | None = None,
+    static_v: TensorLike | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> Steps:
+    """Three projections in, attention in every head, one projection out.
+
+    Torch projects with one product where query, key and value are the same tensor, with
+    two where key and value are, and with three otherwise.
+
+    Below this function, and in an exported model, torch takes query, key and value out of one
+    projection by three ops, whose gradients it adds up; here they are the pieces of one.
+    """
+    if static_k is not None or static_v is not None or (bias_k is None) != (bias_v is None):
+        raise NotDescribed
+    batched = query.dim() == 3
+    width, length = query.shape[-1], query.shape[0]
+    batch = query.shape[1] if batched else 1
+    _check(query, key, value, embed_dim_to_check, num_heads)
+    _check_masks(attn_mask, key_padding_mask, (batch, num_heads, length, key.shape[0]))
+
+    if use_separate_proj_weight:
+        weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
+        biases = [None] * 3 if in_proj_bias is None else (yield _chunk(in_proj_bias, 3))
+        q, k, v = yield from _projected((query, key, value), weights, biases)
+    elif in_proj_weight is None:
+        raise NotDescribed
+    else:
+        q, k, v = yield from _projected_by_one(query, key, value, in_proj_weight, in_proj_bias)
+    # One row more for a learned key and value, one for a key of zeros.
+    keys = key.shape[0] + (bias_k is not None) + add_zero_attn
+
+    q, k, v = yield _heads(q, k, v, (batch, num_heads, length, keys))
+    if is_causal and key_padding_mask is None and not need_weights:
+        attn_mask = None
+    mask = yield from _joined(attn_mask, key_padding_mask, (batch, num_heads, length, keys))
+    rate = dropout_p if training else 0.0
+    weights_out: TensorLike | None = None
+    if need_weights:
+        out, weights_out = yield from _weighted(q, k, v, mask, rate)
+        if average_attn_weights:
+            weights_out = yield Call("mean", (weights_out,), (batch, length, keys))
+        if not batched:
+            weights_out = yield Call("squeeze", (weights_out,), tuple(weights_out.shape)[1:])
+    else:
+        call = infer_attention(q, k, v, mask, rate, is_causal and mask is None)
+        if mask is not None:
+            # Torch gives every mask the dimensions of the scores first.
+            call.attributes["mask_dims"] = len(call.shape)
+        out = yield call
+    out = yield Call("reshape", (out,), (length, batch, width) if batched else (length, width))
+    out = yield infer_linear(out, out_proj_weight, out_proj_bias)
+    return out, weights_out
+
+
+def _check(query: TensorLike, key: TensorLike, value: TensorLike, width: int, num_heads: int) -> None:
+    if query.dim() not in (2, 3) or key.dim() != query.dim():
+        raise NotDescribed
+    if query.shape[-1] != width:
+        raise Mismatch(f"takes a query of width {width}, and its query has {query.shape[-1]}")
+    if width % num_heads:
+        raise Mismatch(f"has {num_heads} heads, and a width of {width} does not divide into them")
+    if key.shape[:-1] != value.shape[:-1] or key.shape[1:-1] != query.shape[1:-1]:
+        raise Mismatch("its query, key and value do not go together")
+
+
+def _check_masks(mask: TensorLike | None, padding: TensorLike | None, sizes: Shape) -> None:
+    batch, heads, queries, keys = sizes
+    if mask is not None and tuple(mask.shape) not in ((queries, keys), (batch * heads, queries, keys)):
+        raise NotDescribed
+    if padding is not None and tuple(padding.shape) not in ((keys,), (batch, keys)):
+        raise NotDescribed
+
+
+def _projected_by_one(
+    query: TensorLike, key: TensorLike, value: TensorLike, weight: TensorLike, bias: TensorLike | None
+) -> Part[tuple[TensorLike, TensorLike, TensorLike]]:
+    """Query, key and value from weights stacked in one matrix."""
+    width = query.shape[-1]
+    if query is key is value:
+        stacked = yield infer_linear(query, weight, bias)
+        q, k, v = yield _chunk(stacked, 3, -1)
+        return q, k, v
+    if key is value:
+        parts = [width, 2 * width]
+        for_query, for_others = yield _split(weight, parts)
+        biases = (None, None) if bias is None else (yield _split(bias, parts))
+        q = yield infer_linear(query, for_query, biases[0])
+        stacked = yield infer_linear(key, for_others, biases[1])
+        k, v = yield _chunk(stacked, 2, -1)
+        return q, k, v
+    weights = yield _chunk(weight, 3)
+    each_bias = [None] * 3 if bias is None else (yield _chunk(bias, 3))
+    return (yield from _projected((query, key, value), weights, each_bias))
+
+
+def _projected(
+    tensors: tuple[TensorLike, ...], weights: Sequence[TensorLike], biases: Sequence[TensorLike | None]
+) -> Part[tuple[TensorLike, TensorLike, TensorLike]]:
+    q = yield infer_linear(tensors[0], weights[0], biases[0])
+    k = yield infer_linear(tensors[1], weights[1], biases[1])
+    v = yield infer_linear(tensors[2], weights[2], biases[2])
+    return q, k, v
+
+
+def _heads(q: TensorLike, k: TensorLike, v: TensorLike, sizes: Shape) -> Call:
+    """All three cut into heads; with keys added to those there were, that joins and copies them."""
+    batch, heads, queries, keys = sizes
+    width = q.shape[-1] // heads
+    shape = (batch, heads, keys, width)
+    return Call(
+        "reshape" if keys == k.shape[0] else "cat",
+        (q, k, v),
+        (batch, heads, queries, width),
+        others=((shape, None), (shape, None)),
+        pack=tuple,
+    )
+
+
+def _joined(mask: TensorLike | None, padding: TensorLike | None, shape: Shape) -> Part[TensorLike | None]:
+    """The two masks as one that is added to the scores."""
+    if padding is None:
+        return mask
+    batch, heads, queries, keys = shape
+    each_head = (batch * heads, 1, keys)
+    padding = yield Call("expand", (padding,), each_head)
+    if mask is None or padding is None:
+        return padding
+    rows = (1 if mask.dim() == 2 else batch * heads, queries, keys)
+    joined: TensorLike = yield Call("add", (mask, padding), broadcast(rows, each_head))
+    return joined
+
+
+def _weighted(
+    q: TensorLike, k: TensorLike, v: TensorLike, mask: TensorLike | None, rate: float
+) -> Part[tuple[TensorLike, TensorLike]]:
+    """Attention step by step, as torch runs it to hand back the weights."""
+    q = yield Call("mul", (q,), tuple(q.shape))
+    k = yield Call("transpose", (k,), (*k.shape[:-2], k.shape[-1], k.shape[-2]))
+    if mask is None:
+        scores = yield infer_matmul(q, k)
+    else:
+        scores = yield Call("baddbmm", (q, k, mask), (*q.shape[:-1], k.shape[-1]))
+    weights = yield infer_softmax(scores, -1)
+    if rate > 0.0:
+        weights = yield Call("dropout", (weights,), tuple(weights.shape), {"training": True})
+    out = yield infer_matmul(weights, v)
+    return out, weights
+
+
+@composite("_nested_tensor_from_mask_left_aligned")
+def infer_padding_at_the_end(tensor: TensorLike, mask: TensorLike) -> Steps:
+    """Whether TransformerEncoder may leave out padding, which only the mask's values tell; so it stays in."""
+    yield from ()
+    return False
+
+
+def _chunk(tensor: TensorLike, chunks: int, dim: int = 0) -> Call:
+    """So many equal pieces."""
+    length, rest = divmod(tensor.shape[dim], chunks)
+    if rest:
+        raise NotDescribed
+    return _cut("chunk", tensor, [length] * chunks, dim)
+
+
+def _split(tensor: TensorLike, lengths: Sequence[int]) -> Call:
+    """Pieces of those lengths."""
+    if sum(lengths) != tensor.shape[0]:
+        raise NotDescribed
+    return _cut("split", tensor, lengths, 0)
+
+
+def _cut(op: str, tensor: TensorLike, lengths: Sequence[int], dim: int) -> Call:
+    shape = tuple(tensor.shape)
+    place = dim % len(shape)
+    shapes = [(*shape[:place], length, *shape[place + 1 :]) for length in lengths]
+    return Call(op, (tensor,), shapes[0], others=tuple([(each, None) for each in shapes[1:]]), pack=tuple)

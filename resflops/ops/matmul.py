@@ -1,0 +1,417 @@
+"""Matrix products in all their forms."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+from resflops.ops._attributes import Attributes
+from resflops.ops._call import Call, Form, Formed, Mismatch, NotDescribed, TensorLike, broadcast
+from resflops.ops._declaration import Factors, binding, each_gradient, op, stopped_gradient
+from resflops.records import Attribute, OpRecord, Shape, Work
+
+FAMILY = "matmul"
+
+_LEFT, _RIGHT = 0, 1
+_SAVED = ("input", "other")
+
+_WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
+_QUANTISED = "it is a quantised layer or product, which torch has no backward pass for"
+
+
+class Bias(Attributes, frozen=True):
+    """Whether a layer adds a bias of its own."""
+
+    bias: bool
+
+
+def product_factors(record: OpRecord) -> Factors:
+    """Every element of the output is a dot product along the dimension summed over."""
+    left = record.input_shapes[0]
+    points = tuple(size for size in record.output_shape[:-1] if size != 1) + record.output_shape[-1:]
+    return points, (left[-1],)
+
+
+def infer_linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Formed:
+    """``input · weightᵀ + bias``, over the last dimension."""
+    form = _form_linear("linear", input.dtype, input.shape, weight.shape, bias is not None)
+    return Formed(form, (input, weight), (bias,))
+
+
+@lru_cache(maxsize=1 << 14)
+def _form_linear(
+    op: str, dtype: Any, shape: Shape, kernel: Shape, bias: bool, quantised: bool = False
+) -> Form:
+    """The form of a linear layer."""
+    if shape[-1] != kernel[-1]:
+        raise Mismatch(f"takes {kernel[-1]} input features, and its input has {shape[-1]}")
+    attributes: dict[str, Attribute] = {"bias": bias}
+    if quantised:
+        attributes["quantised"] = True
+    return Form.single(op, (shape, kernel), (*shape[:-1], *kernel[:-1]), dtype, attributes)
+
+
+def _infer_packed(op: str) -> Callable[[dict[str, Any]], Formed]:
+    """A quantised layer, whose weight and bias lie packed in one object."""
+
+    def infer(given: dict[str, Any]) -> Formed:
+        data = given["X"]
+        weight, bias = given["W_prepack"].unpack()
+        form = _form_linear(op, data.dtype, data.shape, weight.shape, bias is not None, quantised=True)
+        return Formed(form, (data, weight))
+
+    return infer
+
+
+def linear(record: OpRecord, attributes: Bias) -> Work:
+    """One MAC per input feature and output element; one bias add per output element.
+
+    Scripted, or recorded by ``make_fx``, a layer is the product that torch makes of it: one
+    without a bias is ``mm``, to which ``formula`` adds no 1; and a bias that torch adds by an
+    op of its own is ``add``, whose gradient is one addition less for each of its elements.
+
+    >>> from resflops.records import OpRecord
+    >>> record = OpRecord(op="linear", layer="fc", input_shapes=((1, 512), (1000, 512)),
+    ...     output_shapes=((1, 1000),))
+    >>> linear(record, Bias(bias=True))
+    Work(macs=512000, bias_adds=1000, arithmetic=0, comparisons=0, transcendental=0)
+    """
+    points = prod(record.output_shape)
+    return Work(macs=points * record.input_shapes[0][-1], bias_adds=points if attributes.bias else 0)
+
+
+def linear_factors(record: OpRecord, attributes: Bias) -> Factors:
+    """Every element of the output is a dot product along the dimension summed over."""
+    del attributes
+    return product_factors(record)
+
+
+def linear_gradient(record: OpRecord, attributes: Bias, operand: int) -> Work:
+    """Either factor: as many MACs as forward; bias: one addition per output element."""
+    del attributes
+    return product_gradient(record, operand)
+
+
+LINEAR = op(
+    "linear",
+    family=FAMILY,
+    attributes=Bias,
+    # An exported model calls the second.
+    bindings=binding(infer_linear, "nn.functional.linear", "ops.aten.linear.default"),
+    aten={
+        "linear": {},
+        **{
+            f"quantized.{name}": _infer_packed("linear")
+            for name in ("linear", "linear_dynamic", "linear_dynamic_fp16")
+        },
+    },
+    work=linear,
+    factors=linear_factors,
+    gradient=each_gradient(linear_gradient),
+    weights=(_RIGHT,),
+    saves=("input", "weight"),
+)
+
+
+def linear_with_relu(record: OpRecord, attributes: Bias) -> Work:
+    """A quantised linear layer fused with its activation: one comparison per output more."""
+    work = linear(record, attributes)
+    return Work(macs=work.macs, bias_adds=work.bias_adds, comparisons=prod(record.output_shape))
+
+
+LINEAR_RELU = op(
+    "linear_relu",
+    family=FAMILY,
+    attributes=Bias,
+    aten={
+        f"quantized.{name}": _infer_packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")
+    },
+    work=linear_with_relu,
+    factors=linear_factors,
+    gradient=stopped_gradient(_QUANTISED),
+    weights=(_RIGHT,),
+)
+
+
+def infer_matmul(input: TensorLike, other: TensorLike) -> Call:
+    """All of torch.matmul: vectors, matrices and broadcast batches."""
+    left, right = tuple(input.shape), tuple(other.shape)
+    if not left or not right:
+        raise NotDescribed
+    if left[-1] != right[-2 if len(right) > 1 else 0]:
+        raise Mismatch(
+            f"{'×'.join(map(str, left))} times {'×'.join(map(str, right))} has no matching dimension"
+        )
+    batch = broadcast(left[:-2], right[:-2])
+    return Call("matmul", (input, other), (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())))
+
+
+def matrix_product(record: OpRecord) -> Work:
+    """One MAC per element of the output and of the dimension summed over.
+
+    Broadcast batch dimensions need no term: the output already has them.
+    """
+    return Work(macs=prod(record.output_shape) * record.input_shapes[0][-1])
+
+
+def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
+    """Either factor: as many MACs as forward; one whose batch was broadcast is added up besides.
+
+    A single matrix against a batch needs no such sum: the batch is folded into its rows,
+    and the product itself runs over it.
+    """
+    forward = matrix_product(record).macs
+    left, right = record.input_shapes[:2]
+    if len(left) < 3 or len(right) < 3:
+        return Work(macs=forward)
+    return Work(macs=forward, arithmetic=_added_up(record.input_shapes[operand], record.output_shape))
+
+
+def _added_up(operand: Shape, output: Shape) -> int:
+    """Additions that fold the gradients of a whole batch into those of what was broadcast to it."""
+    matrix = prod(operand[-2:])
+    return (prod(output[:-2]) - prod(operand[:-2])) * matrix
+
+
+MATMUL = op(
+    "matmul",
+    family=FAMILY,
+    bindings=binding(
+        infer_matmul, "*.matmul", "*.__matmul__", "*.mm", "*.bmm", "*.mv", "*.dot", repeated=True
+    ),
+    aten={"matmul": {"input": "self"}},
+    work=matrix_product,
+    factors=product_factors,
+    gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),
+    weights=(_LEFT, _RIGHT),
+    saves=_SAVED,
+)
+
+# What a product is called once torch has seen which it is: what it costs is the same.
+for _name in ("mm", "bmm", "mv", "dot", "vdot", "inner"):
+    op(
+        _name,
+        family=FAMILY,
+        work=matrix_product,
+        factors=product_factors,
+        gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),
+        weights=(_LEFT, _RIGHT),
+        saves=_SAVED,
+    )
+
+for _name, _reason in {
+    "_int_mm": _WHOLE_NUMBERS,
+    **dict.fromkeys(("_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), _QUANTISED),
+}.items():
+    op(
+        _name,
+        family=FAMILY,
+        work=matrix_product,
+        factors=product_factors,
+        gradient=stopped_gradient(_reason),
+    )
+
+
+def infer_addmm(
+    input: TensorLike, mat1: TensorLike, mat2: TensorLike, *, beta: float = 1, alpha: float = 1
+) -> Call:
+    """``beta·input + alpha·(mat1 · mat2)``; the factors are part of the product's last step."""
+    del beta, alpha
+    return _call_with_bias("addmm", mat1, mat2, input)
+
+
+def infer_baddbmm(
+    input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: float = 1, alpha: float = 1
+) -> Call:
+    """As ``addmm``, for a batch of matrices."""
+    del beta, alpha
+    return _call_with_bias("baddbmm", batch1, batch2, input)
+
+
+def infer_addmv(
+    input: TensorLike, mat: TensorLike, vec: TensorLike, *, beta: float = 1, alpha: float = 1
+) -> Call:
+    """As ``addmm``, for a matrix and a vector."""
+    del beta, alpha
+    if mat.shape[-1] != vec.shape[0]:
+        raise NotDescribed
+    return Call("addmv", (mat, vec, input), tuple(mat.shape[:-1]))
+
+
+def infer_addbmm(
+    input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: float = 1, alpha: float = 1
+) -> Call:
+    """``beta·input + alpha·Σ(batch1 · batch2)``, the sum over the batch."""
+    del beta, alpha
+    if batch1.shape[0] != batch2.shape[0] or batch1.shape[-1] != batch2.shape[-2]:
+        raise NotDescribed
+    return Call("addbmm", (batch1, batch2, input), (batch1.shape[-2], batch2.shape[-1]))
+
+
+def _call_with_bias(op: str, left: TensorLike, right: TensorLike, bias: TensorLike) -> Call:
+    if left.shape[-1] != right.shape[-2]:
+        raise NotDescribed
+    return Call(op, (left, right, bias), (*left.shape[:-1], right.shape[-1]))
+
+
+def matrix_product_with_bias(record: OpRecord) -> Work:
+    """The matrix product of the first two inputs, and one bias add per output element."""
+    points = prod(record.output_shape)
+    return Work(macs=points * record.input_shapes[0][-1], bias_adds=points)
+
+
+def summed_products(record: OpRecord) -> Work:
+    """One MAC per element of each product in the batch and of the dimension summed over; then the bias.
+
+    The batch's products are summed as one longer dimension, which takes no further additions.
+    """
+    left, right = record.input_shapes[:2]
+    return Work(macs=prod(left) * right[-1], bias_adds=prod(record.output_shape))
+
+
+def product_gradient(record: OpRecord, operand: int) -> Work:
+    """Either factor: as many MACs as forward; bias: one addition per output element.
+
+    ``Y = X·W`` gives ``X' = Y'·Wᵀ`` and ``W' = Xᵀ·Y'``, over the same three sizes. A bias of
+    the output's own shape takes nothing: its gradient is the output's.
+    """
+    if operand in (_LEFT, _RIGHT):
+        return Work(macs=matrix_product(record).macs)
+    return _bias_gradient(record, operand)
+
+
+def _bias_gradient(record: OpRecord, operand: int) -> Work:
+    own = operand < len(record.input_shapes) and record.input_shapes[operand] == record.output_shape
+    return Work() if own else Work(arithmetic=prod(record.output_shape))
+
+
+def summed_products_gradient(record: OpRecord, operand: int) -> Work:
+    """Either factor: as many MACs as forward; bias: one addition per output element."""
+    if operand in (_LEFT, _RIGHT):
+        return Work(macs=summed_products(record).macs)
+    return _bias_gradient(record, operand)
+
+
+ADDMM = op(
+    "addmm",
+    family=FAMILY,
+    bindings=binding(infer_addmm, "*.addmm"),
+    aten={"addmm": {"input": "self"}, "_addmm_activation": {"input": "self"}},
+    work=matrix_product_with_bias,
+    factors=product_factors,
+    gradient=each_gradient(product_gradient),
+    weights=(_LEFT, _RIGHT),
+    saves=_SAVED,
+)
+
+ADDMV = op(
+    "addmv",
+    family=FAMILY,
+    bindings=binding(infer_addmv, "*.addmv"),
+    aten={"addmv": {"input": "self"}},
+    work=matrix_product_with_bias,
+    factors=product_factors,
+    gradient=each_gradient(product_gradient),
+    weights=(_LEFT, _RIGHT),
+    saves=_SAVED,
+)
+
+BADDBMM = op(
+    "baddbmm",
+    family=FAMILY,
+    bindings=binding(infer_baddbmm, "*.baddbmm"),
+    aten={"baddbmm": {"input": "self"}},
+    work=matrix_product_with_bias,
+    factors=product_factors,
+    gradient=each_gradient(product_gradient),
+    weights=(_LEFT, _RIGHT),
+    saves=_SAVED,
+)
+
+ADDBMM = op(
+    "addbmm",
+    family=FAMILY,
+    bindings=binding(infer_addbmm, "*.addbmm"),
+    aten={"addbmm": {"input": "self"}},
+    work=summed_products,
+    gradient=each_gradient(summed_products_gradient),
+    saves=_SAVED,
+)
+
+
+def _infer_addr(given: dict[str, Any]) -> Call:
+    """Torch alone knows what type comes out of ``addr``, so only the aten op is read."""
+    left, right = given["vec1"], given["vec2"]
+    return Call("addr", (left, right, given["self"]), (left.shape[0], right.shape[0]))
+
+
+def outer_product_with_bias(record: OpRecord) -> Work:
+    """Per element a product and an addition: of an outer product nothing is accumulated."""
+    return Work(arithmetic=2 * prod(record.output_shape))
+
+
+def outer_product_gradient(record: OpRecord, operand: int) -> Work:
+    """A factor: one MAC per output element; what is added to: nothing, or a sum if it is smaller.
+
+    The factors stand first and the bias last, as in every product with a bias.
+    """
+    points = prod(record.output_shape)
+    if operand in (_LEFT, _RIGHT):
+        return Work(macs=points)
+    return Work(arithmetic=points - prod(record.input_shapes[operand]))
+
+
+ADDR = op(
+    "addr",
+    family=FAMILY,
+    aten={"addr": _infer_addr},
+    work=outer_product_with_bias,
+    gradient=each_gradient(outer_product_gradient),
+    saves=_SAVED,
+)
+
+
+def infer_grouped_mm(
+    input: TensorLike,
+    mat2: TensorLike,
+    offs: TensorLike | None = None,
+    bias: TensorLike | None = None,
+    out_dtype: Any = None,
+) -> Call:
+    """Rows in groups, each group times a matrix of its own."""
+    del offs
+    if input.dim() != 2 or mat2.dim() != 3 or bias is not None or input.shape[-1] != mat2.shape[-2]:
+        raise NotDescribed
+    return Call("_grouped_mm", (input, mat2), (input.shape[0], mat2.shape[-1]), {}, out_dtype)
+
+
+def grouped_product(record: OpRecord) -> Work:
+    """Every row meets the matrix of its group only, as in a mixture of experts.
+
+    Rows (tokens, inner) and one matrix a group (groups, inner, columns) give (tokens,
+    columns). Of two matrices cut along the dimension summed over, each part has a product
+    of its own, and the parts together are as long as that dimension.
+    """
+    left, right = record.input_shapes[:2]
+    points = record.output_shape
+    if len(left) == len(right) == 2:
+        points = points[1:]
+    return Work(macs=prod(points) * left[-1])
+
+
+def grouped_product_gradient(record: OpRecord, operand: int) -> Work:
+    """Either factor: as many MACs as forward."""
+    del operand
+    return Work(macs=grouped_product(record).macs)
+
+
+# Torch has it since 2.8.
+GROUPED_MM = op(
+    "_grouped_mm",
+    family=FAMILY,
+    bindings=binding(infer_grouped_mm, "*._grouped_mm"),
+    aten={"_grouped_mm": {"input": "self"}},
+    work=grouped_product,
+    gradient=each_gradient(grouped_product_gradient, takes=(_LEFT, _RIGHT)),
+    saves=_SAVED,
+)
