@@ -16,9 +16,6 @@ from resflops.gradients import (
     attention as _attention,
 )
 from resflops.gradients import (
-    conv as _conv,
-)
-from resflops.gradients import (
     elementwise as _elementwise,
 )
 from resflops.gradients import (
@@ -55,5 +52,5 @@ from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_ru
 
 __all__ = ["Needed", "gradient_rule", "joint_gradient_rule"]
 
-del _attention, _conv, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
+del _attention, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
 del _recurrent, _reduction, _sampling, _stops

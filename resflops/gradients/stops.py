@@ -41,7 +41,7 @@ stops_gradient(
 )  # fmt: skip
 stops_gradient(
     "it is a quantised layer or product, which torch has no backward pass for",
-    "conv1d_relu", "conv2d_relu", "conv3d_relu", "linear_relu", "quantized.cat", "_scaled_mm",
+    "linear_relu", "quantized.cat", "_scaled_mm",
     "_weight_int4pack_mm", "_weight_int8pack_mm",
 )  # fmt: skip
 stops_gradient("it leaves torch, and autograd with it", "numpy", "__array__", "__dlpack__")

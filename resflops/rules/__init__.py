@@ -4,9 +4,6 @@ from resflops.rules import (
     attention as _attention,
 )
 from resflops.rules import (
-    conv as _conv,
-)
-from resflops.rules import (
     elementwise as _elementwise,
 )
 from resflops.rules import (
@@ -39,7 +36,6 @@ __all__ = ["CLASSES", "Factors", "free", "op_name", "rule"]
 
 del (
     _attention,
-    _conv,
     _elementwise,
     _fourier,
     _free,

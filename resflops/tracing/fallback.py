@@ -138,20 +138,6 @@ def plain_values(bound: Mapping[str, Any]) -> dict[str, Attribute]:
     return attributes
 
 
-def _convolution(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    weight = bound["weight"]
-    spatial = weight.dim() - 2
-    kind = "conv_transpose" if bound.get("transposed") else "conv"
-    attributes: dict[str, Attribute] = {
-        "kernel": tuple(weight.shape[2:]),
-        **{name: _spread(bound[name], spatial) for name in ("stride", "padding", "dilation")},
-        "groups": bound["groups"],
-        "bias": bound["bias"] is not None,
-    }
-    return f"{kind}{spatial}d", (bound["input"], weight), attributes
-
-
 def _spread(value: list[int], spatial: int) -> tuple[int, ...]:
     return tuple(value) * spatial if len(value) == 1 else tuple(value)
 
@@ -251,12 +237,6 @@ def _recurrent_layer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return op, (bound["input"], *matrices), attributes
 
 
-def _deform_conv(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    attributes: dict[str, Attribute] = {"mask": bound["use_mask"], "bias": True, "groups": bound["groups"]}
-    return "deform_conv2d", (bound["input"], bound["weight"], bound["offset"]), attributes
-
-
 def _roi_align(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     ratio = bound["sampling_ratio"]
@@ -271,9 +251,6 @@ def _packed(op: str) -> Translate:
     def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
         weight, bias = args[1].unpack()
         attributes: dict[str, Attribute] = {"bias": bias is not None, "quantised": True}
-        if not op.startswith("linear"):
-            attributes["kernel"] = tuple(weight.shape[2:])
-            attributes["groups"] = args[0].shape[1] // weight.shape[1]
         return op, (args[0], weight), attributes
 
     return describe
@@ -296,7 +273,6 @@ _UPSAMPLINGS = {
 }
 
 _TRANSLATED: dict[str, Translate] = {
-    **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),
     "max_pool2d_with_indices": _pool("max_pool2d"),
     "max_pool3d_with_indices": _pool("max_pool3d"),
     **{f"avg_pool{n}d": _pool(f"avg_pool{n}d") for n in (1, 2, 3)},
@@ -325,13 +301,10 @@ _TRANSLATED: dict[str, Translate] = {
 }  # fmt: skip
 
 _FOREIGN: dict[str, Translate] = {
-    "torchvision.deform_conv2d": _deform_conv,
     "torchvision.roi_align": _roi_align,
     **{
         f"quantized.{name}": _packed("linear") for name in ("linear", "linear_dynamic", "linear_dynamic_fp16")
     },
     **{f"quantized.{name}": _packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")},
-    **{f"quantized.conv{n}d{kind}": _packed(f"conv{n}d{kind}") for n in (1, 2, 3) for kind in ("", "_relu")},
-    **{f"quantized.conv{n}d_dynamic": _packed(f"conv{n}d") for n in (1, 2, 3)},
 }
 """Ops of other libraries than torch's own, by ``namespace.name``."""

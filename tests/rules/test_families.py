@@ -175,7 +175,13 @@ def test_factors_multiply_to_the_macs_of_their_rule():
         ("scaled_dot_product_attention", [(1, 2, 5, 4), (1, 2, 7, 4), (1, 2, 7, 3)], (1, 2, 5, 3)),
     ]
     for op, inputs, output in cases:
-        record = OpRecord(op=op, layer="", input_shapes=tuple(inputs), output_shapes=(output,))
+        record = OpRecord(
+            op=op,
+            layer="",
+            input_shapes=tuple(inputs),
+            output_shapes=(output,),
+            attributes={"bias": False},
+        )
         points, taps = OPS[op].factors(record)
         assert prod(points) * prod(taps) == OPS[op].work(record).macs, op
     assert {name for name, known in OPS.items() if known.factors} >= {op for op, *_ in cases}

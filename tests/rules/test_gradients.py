@@ -64,9 +64,9 @@ def test_every_gradient_rule_says_what_it_counts():
 def test_a_convolution_has_as_many_macs_for_its_input_and_again_for_its_weight(
     op, image, weight, output, macs
 ):
-    forward = OPS[op].work(record(op, [image, weight], output)).macs
+    forward = OPS[op].work(record(op, [image, weight], output, bias=False)).macs
     assert forward == macs
-    assert gradients(op, [image, weight], output, (0, 1)) == (Work(macs=macs), Work(macs=macs))
+    assert gradients(op, [image, weight], output, (0, 1), bias=False) == (Work(macs=macs), Work(macs=macs))
 
 
 @given(n=st.integers(1, 2), size=st.integers(3, 5), into=st.integers(1, 2), out=st.integers(1, 2),
@@ -86,7 +86,7 @@ def test_a_convolutions_gradients_equal_a_brute_force_count(n, size, into, out, 
                 to_weight += 1
     side = (size - kernel) // stride + 1
     shapes = [(n, groups * into, size, size), (groups * out, into, kernel, kernel)]
-    assert gradients("conv2d", shapes, (n, groups * out, side, side), (0, 1)) == (
+    assert gradients("conv2d", shapes, (n, groups * out, side, side), (0, 1), bias=False) == (
         Work(macs=to_image),
         Work(macs=to_weight),
     )
@@ -301,5 +301,6 @@ def test_macs_are_those_that_torch_runs(op, shapes, output, call):
     tensors = [torch.randn(shape, requires_grad=True) for shape in shapes]
     with FlopCounterMode(display=False) as counter:
         call(*tensors).sum().backward()
-    forward = OPS[op].work(record(op, shapes, output)).macs
-    assert counter.get_total_flops() == 2 * (forward + sum_of(gradients(op, shapes, output, (0, 1))).macs)
+    forward = OPS[op].work(record(op, shapes, output, bias=False)).macs
+    backward = sum_of(gradients(op, shapes, output, (0, 1), bias=False)).macs
+    assert counter.get_total_flops() == 2 * (forward + backward)

@@ -13,9 +13,6 @@ from resflops.tracing.functions import (
     contraction as _contraction,
 )
 from resflops.tracing.functions import (
-    conv as _conv,
-)
-from resflops.tracing.functions import (
     creation as _creation,
 )
 from resflops.tracing.functions import (
@@ -61,7 +58,6 @@ del (
     _arithmetic,
     _attention,
     _contraction,
-    _conv,
     _creation,
     _matmul,
     _movement,
