@@ -43,9 +43,6 @@ from resflops.gradients import (
     reduction as _reduction,
 )
 from resflops.gradients import (
-    sampling as _sampling,
-)
-from resflops.gradients import (
     stops as _stops,
 )
 from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_rule
@@ -53,4 +50,4 @@ from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_ru
 __all__ = ["Needed", "gradient_rule", "joint_gradient_rule"]
 
 del _attention, _elementwise, _fourier, _linalg, _loss, _matmul, _movement, _pool
-del _recurrent, _reduction, _sampling, _stops
+del _recurrent, _reduction, _stops

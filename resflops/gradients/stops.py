@@ -12,7 +12,6 @@ stops_gradient(
     "argmax", "argmin", "argsort", "all", "any", "count_nonzero", "nonzero", "one_hot", "searchsorted",
     "bucketize", "histc", "bincount", "heaviside", "nextafter", "unique", "unique_consecutive",
     "is_same_size", "is_pinned", "item", "_local_scalar_dense",
-    "torchvision.nms",
 )  # fmt: skip
 stops_gradient(
     "it is defined for whole numbers or truth values only, or gives such",

@@ -22,9 +22,6 @@ from resflops.rules import (
     matmul as _matmul,
 )
 from resflops.rules import (
-    pool as _pool,
-)
-from resflops.rules import (
     recurrent as _recurrent,
 )
 from resflops.rules import (
@@ -42,7 +39,6 @@ del (
     _linalg,
     _loss,
     _matmul,
-    _pool,
     _recurrent,
     _reduction,
 )

@@ -26,8 +26,6 @@ _SAME_OP: dict[str, str] = {
     "_unique2": "unique",
     "unique_dim": "unique",
     "_prelu_kernel": "prelu",
-    "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
-    "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
     "_to_copy": "to",
     "_unsafe_view": "view",
     "_reshape_alias": "reshape",
@@ -138,28 +136,6 @@ def plain_values(bound: Mapping[str, Any]) -> dict[str, Attribute]:
     return attributes
 
 
-def _spread(value: list[int], spatial: int) -> tuple[int, ...]:
-    return tuple(value) * spatial if len(value) == 1 else tuple(value)
-
-
-def _pool(op: str) -> Translate:
-    spatial = int(op[-2])
-
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        bound = _bound(func, args, kwargs)
-        kernel = _spread(bound["kernel_size"], spatial)
-        attributes: dict[str, Attribute] = {
-            "kernel": kernel,
-            "stride": _spread(bound["stride"], spatial) if bound.get("stride") else kernel,
-            "padding": _spread(bound["padding"], spatial),
-        }
-        if "dilation" in bound:
-            attributes["dilation"] = _spread(bound["dilation"], spatial)
-        return op, (bound["self"],), attributes
-
-    return describe
-
-
 def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     mask = bound.get("attn_mask") if "attn_mask" in bound else bound.get("attn_bias")
@@ -198,26 +174,8 @@ def _embedding_bag(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return "embedding_bag", (bound["indices"], bound["weight"]), attributes
 
 
-def _grid_sample(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    mode = ("bilinear", "nearest", "bicubic")[bound["interpolation_mode"]]
-    return "grid_sample", (bound["input"], bound["grid"]), {"mode": mode}
-
-
-def _fractional_pool(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    return func._schema.name.partition("::")[2], (bound["self"],), {"kernel": tuple(bound["kernel_size"])}
-
-
 def _bilinear(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     return "bilinear", (args[0], args[2], args[1]), {"bias": False}
-
-
-def _antialiased(mode: str) -> Translate:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        return "interpolate", (args[0],), {"mode": mode, "antialias": True}
-
-    return describe
 
 
 def _recurrent_layer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
@@ -237,14 +195,6 @@ def _recurrent_layer(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return op, (bound["input"], *matrices), attributes
 
 
-def _roi_align(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    ratio = bound["sampling_ratio"]
-    # With a ratio of zero torchvision takes as many samples as the boxes are large.
-    op = "torchvision.roi_align" if ratio > 0 else "torchvision.roi_align by size"
-    return op, (bound["input"], bound["rois"]), {"sampling_ratio": ratio}
-
-
 def _packed(op: str) -> Translate:
     """A quantised layer, whose weight and bias lie packed in one object."""
 
@@ -256,26 +206,7 @@ def _packed(op: str) -> Translate:
     return describe
 
 
-def _interpolate(mode: str) -> Translate:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        return "interpolate", (args[0],), {"mode": mode}
-
-    return describe
-
-
-_UPSAMPLINGS = {
-    **{f"upsample_nearest{n}d": "nearest" for n in (1, 2, 3)},
-    **{f"_upsample_nearest_exact{n}d": "nearest-exact" for n in (1, 2, 3)},
-    "upsample_linear1d": "linear",
-    "upsample_bilinear2d": "bilinear",
-    "upsample_bicubic2d": "bicubic",
-    "upsample_trilinear3d": "trilinear",
-}
-
 _TRANSLATED: dict[str, Translate] = {
-    "max_pool2d_with_indices": _pool("max_pool2d"),
-    "max_pool3d_with_indices": _pool("max_pool3d"),
-    **{f"avg_pool{n}d": _pool(f"avg_pool{n}d") for n in (1, 2, 3)},
     **dict.fromkeys(
         ("_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu",
          "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
@@ -285,23 +216,17 @@ _TRANSLATED: dict[str, Translate] = {
     "addmm": _bias_first("addmm"),
     "baddbmm": _bias_first("baddbmm"),
     "addmv": _bias_first("addmv"),
-    **{name: _interpolate(mode) for name, mode in _UPSAMPLINGS.items()},
     "_addmm_activation": _bias_first("addmm"),
     "addbmm": _bias_first("addbmm"),
     "addr": _bias_first("addr"),
-    "_upsample_bilinear2d_aa": _antialiased("bilinear"),
-    "_upsample_bicubic2d_aa": _antialiased("bicubic"),
     "gelu": _gelu,
     "embedding": _embedding,
     **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), _embedding_bag),
-    **dict.fromkeys(("grid_sampler_2d", "grid_sampler_3d"), _grid_sample),
     "_trilinear": _bilinear,
-    **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _fractional_pool),
     **dict.fromkeys(("mkldnn_rnn_layer", "_cudnn_rnn"), _recurrent_layer),
 }  # fmt: skip
 
 _FOREIGN: dict[str, Translate] = {
-    "torchvision.roi_align": _roi_align,
     **{
         f"quantized.{name}": _packed("linear") for name in ("linear", "linear_dynamic", "linear_dynamic_fp16")
     },

@@ -25,9 +25,6 @@ from resflops.tracing.functions import (
     norm as _norm,
 )
 from resflops.tracing.functions import (
-    pool as _pool,
-)
-from resflops.tracing.functions import (
     recurrent as _recurrent,
 )
 from resflops.tracing.functions import (
@@ -62,7 +59,6 @@ del (
     _matmul,
     _movement,
     _norm,
-    _pool,
     _recurrent,
     _reduction,
     _views,
