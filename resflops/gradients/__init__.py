@@ -37,9 +37,6 @@ from resflops.gradients import (
     reduction as _reduction,
 )
 from resflops.gradients import (
-    sampling as _sampling,
-)
-from resflops.gradients import (
     stops as _stops,
 )
 from resflops.gradients.registry import Needed, gradient_rule, joint_gradient_rule

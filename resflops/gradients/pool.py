@@ -1,9 +1,8 @@
-"""Gradients of pooling, interpolation and unfolding."""
+"""The gradient of unfolding."""
 
 from math import prod
 
 from resflops.gradients.registry import gradient_rule
-from resflops.ops import OPS
 from resflops.records import OpRecord, Work
 
 

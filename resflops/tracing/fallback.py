@@ -126,42 +126,6 @@ def plain_values(bound: Mapping[str, Any]) -> dict[str, Attribute]:
     return attributes
 
 
-def _convolution(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    bound = _bound(func, args, kwargs)
-    weight = bound["weight"]
-    spatial = weight.dim() - 2
-    kind = "conv_transpose" if bound.get("transposed") else "conv"
-    attributes: dict[str, Attribute] = {
-        "kernel": tuple(weight.shape[2:]),
-        **{name: _spread(bound[name], spatial) for name in ("stride", "padding", "dilation")},
-        "groups": bound["groups"],
-        "bias": bound["bias"] is not None,
-    }
-    return f"{kind}{spatial}d", (bound["input"], weight), attributes
-
-
-def _spread(value: list[int], spatial: int) -> tuple[int, ...]:
-    return tuple(value) * spatial if len(value) == 1 else tuple(value)
-
-
-def _pool(op: str) -> Translate:
-    spatial = int(op[-2])
-
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        bound = _bound(func, args, kwargs)
-        kernel = _spread(bound["kernel_size"], spatial)
-        attributes: dict[str, Attribute] = {
-            "kernel": kernel,
-            "stride": _spread(bound["stride"], spatial) if bound.get("stride") else kernel,
-            "padding": _spread(bound["padding"], spatial),
-        }
-        if "dilation" in bound:
-            attributes["dilation"] = _spread(bound["dilation"], spatial)
-        return op, (bound["self"],), attributes
-
-    return describe
-
-
 def _attention(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
     bound = _bound(func, args, kwargs)
     mask = bound.get("attn_mask") if "attn_mask" in bound else bound.get("attn_bias")
@@ -239,22 +203,6 @@ def _packed(op: str) -> Translate:
 
     return describe
 
-
-def _interpolate(mode: str) -> Translate:
-    def describe(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-        return "interpolate", (args[0],), {"mode": mode}
-
-    return describe
-
-
-_UPSAMPLINGS = {
-    **{f"upsample_nearest{n}d": "nearest" for n in (1, 2, 3)},
-    **{f"_upsample_nearest_exact{n}d": "nearest-exact" for n in (1, 2, 3)},
-    "upsample_linear1d": "linear",
-    "upsample_bilinear2d": "bilinear",
-    "upsample_bicubic2d": "bicubic",
-    "upsample_trilinear3d": "trilinear",
-}
 
 _TRANSLATED: dict[str, Translate] = {
     **dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _convolution),

@@ -1,0 +1,301 @@
+"""Pooling: maxima and means of windows."""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from resflops.ops._attributes import Attributes
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, per_dimension
+from resflops.ops._declaration import binding, each_gradient, op
+from resflops.records import Attribute, OpRecord, Shape, Work
+
+FAMILY = "pooling"
+
+
+class Kernel(Attributes, frozen=True):
+    """Windows that lie inside the input."""
+
+    kernel: Shape
+
+
+class Windows(Kernel, frozen=True):
+    """Windows that may reach beyond the input, into its padding and, in ceil mode, past that."""
+
+    padding: Shape
+
+
+def _sizes_after(
+    tensor: TensorLike, spatial: int, windows: tuple[Shape, Shape, Shape, Shape], *, ceil_mode: bool
+) -> Shape:
+    """Shape after sliding windows: floor or ceil((n + 2p - d(k-1) - 1) / s) + 1."""
+    shape = tensor.shape
+    sizes = []
+    for n, k, s, p, d in zip(shape[-spatial:], *windows, strict=True):
+        room = n + 2 * p - d * (k - 1) - 1
+        out = (room + (s - 1 if ceil_mode else 0)) // s + 1
+        # With ceil mode a window may reach beyond the input, also the only one.
+        if out < 1:
+            raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
+        # The last window must start inside the input or its left padding.
+        sizes.append(out - 1 if ceil_mode and (out - 1) * s >= n + p else out)
+    return (*shape[:-spatial], *sizes)
+
+
+def _strides(stride: Any, kernel: Shape) -> Shape:
+    """No stride means the kernel."""
+    return kernel if stride is None or stride in ([], ()) else per_dimension(stride, len(kernel))
+
+
+def _infer_max_pool(spatial: int) -> tuple[Callable[..., Call], Callable[..., Call]]:
+    """Of torch's two functions: the one gives the indices of the maxima if asked to, the other always."""
+    op = f"max_pool{spatial}d"
+
+    def infer_max_pool(
+        input: TensorLike,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Call:
+        """Take the largest of each window."""
+        kernel = per_dimension(kernel_size, spatial)
+        strides = _strides(stride, kernel)
+        paddings, dilations = per_dimension(padding, spatial), per_dimension(dilation, spatial)
+        shape = _sizes_after(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
+        attributes: dict[str, Attribute] = {
+            "kernel": kernel,
+            "stride": strides,
+            "padding": paddings,
+            "dilation": dilations,
+        }
+        if return_indices:
+            return Call(op, (input,), shape, attributes, others=((shape, "int64"),), pack=tuple)
+        return Call(op, (input,), shape, attributes)
+
+    def infer_max_pool_with_indices(
+        input: TensorLike,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Call:
+        """The same, with where each was."""
+        del return_indices
+        return infer_max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
+
+    return infer_max_pool, infer_max_pool_with_indices
+
+
+def _elements(record: OpRecord, attributes: Windows) -> int:
+    """Elements of a window; one that is larger than the input, as ceil mode allows, has no more than that."""
+    kernel, padding = attributes.kernel, attributes.padding
+    sizes = record.input_shapes[0][-len(kernel) :]
+    return prod(min(k, n + 2 * p) for k, n, p in zip(kernel, sizes, padding, strict=True))
+
+
+def max_pool(record: OpRecord, attributes: Windows) -> Work:
+    """A window of k elements takes k-1 comparisons per output."""
+    return Work(comparisons=prod(record.output_shape) * (_elements(record, attributes) - 1))
+
+
+def to_the_largest(record: OpRecord) -> Work:
+    """One addition per output, to the element that won its window."""
+    return Work(arithmetic=prod(record.output_shape))
+
+
+def max_pool_gradient(record: OpRecord, attributes: Kernel, operand: int) -> Work:
+    """One addition per output, to the element that won its window."""
+    del attributes, operand
+    return to_the_largest(record)
+
+
+def _declare_max_pool(spatial: int) -> None:
+    infer, infer_with_indices = _infer_max_pool(spatial)
+    name = f"max_pool{spatial}d"
+    op(
+        name,
+        family=FAMILY,
+        attributes=Windows,
+        bindings=(
+            binding(infer, f"nn.functional.{name}", name, repeated=True),
+            binding(infer_with_indices, f"nn.functional.{name}_with_indices"),
+        ),
+        aten={name: {"input": "self"}, f"{name}_with_indices": {"input": "self"}},
+        work=max_pool,
+        gradient=each_gradient(max_pool_gradient, takes=(0,)),
+        window="slides",
+        saves=("input", "indices"),
+    )
+
+
+def _infer_avg_pool(spatial: int) -> Callable[..., Call]:
+    op = f"avg_pool{spatial}d"
+
+    def infer_avg_pool(
+        input: TensorLike,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Call:
+        """Take the mean of each window."""
+        del count_include_pad, divisor_override
+        kernel = per_dimension(kernel_size, spatial)
+        strides = _strides(stride, kernel)
+        paddings = per_dimension(padding, spatial)
+        windows = kernel, strides, paddings, (1,) * spatial
+        shape = _sizes_after(input, spatial, windows, ceil_mode=ceil_mode)
+        return Call(op, (input,), shape, {"kernel": kernel, "stride": strides, "padding": paddings})
+
+    return infer_avg_pool
+
+
+def avg_pool(record: OpRecord, attributes: Windows) -> Work:
+    """A window of k elements takes k-1 additions and one division per output."""
+    return Work(arithmetic=prod(record.output_shape) * _elements(record, attributes))
+
+
+def avg_pool_gradient(record: OpRecord, attributes: Windows, operand: int) -> Work:
+    """One division per output, one addition per element of its window."""
+    del operand
+    # The forward pass takes one operation per element of each window: k-1 additions and a division.
+    return Work(arithmetic=prod(record.output_shape) + avg_pool(record, attributes).arithmetic)
+
+
+def _declare_avg_pool(spatial: int) -> None:
+    name = f"avg_pool{spatial}d"
+    op(
+        name,
+        family=FAMILY,
+        attributes=Windows,
+        bindings=binding(_infer_avg_pool(spatial), f"nn.functional.{name}", repeated=True),
+        aten={name: {"input": "self"}},
+        work=avg_pool,
+        gradient=each_gradient(avg_pool_gradient, takes=(0,)),
+        window="slides",
+        saves=("input",),
+    )
+
+
+def _infer_adaptive_pool(op: str, spatial: int) -> Callable[..., Call]:
+    def infer_adaptive_pool(input: TensorLike, output_size: Any, return_indices: bool = False) -> Call:
+        """Cut the input into as many windows as are asked for, of about equal size."""
+        if return_indices:
+            raise NotDescribed
+        shape = input.shape
+        asked = (output_size,) * spatial if output_size is None else per_dimension(output_size, spatial)
+        sizes = tuple(n if m is None else m for n, m in zip(shape[-spatial:], asked, strict=True))
+        return Call(op, (input,), (*shape[:-spatial], *sizes))
+
+    return infer_adaptive_pool
+
+
+def elements_of_adaptive_windows(shape: Shape, out: Shape, spatial: int) -> int:
+    """Elements of all windows together, as torch cuts them: floor(i·n/m) to ceil((i+1)·n/m).
+
+    >>> elements_of_adaptive_windows((1, 5), (1, 3), 1)
+    7
+    """
+    windows = prod(out[: len(out) - spatial])
+    for size, outputs in zip(shape[-spatial:], out[-spatial:], strict=True):
+        windows *= sum(-(-(i + 1) * size // outputs) - i * size // outputs for i in range(outputs))
+    return windows
+
+
+def _adaptive_elements(record: OpRecord) -> int:
+    # Nothing in the record but the op's name tells an image without a batch from a batch of rows.
+    return elements_of_adaptive_windows(record.input_shapes[0], record.output_shape, int(record.op[-2]))
+
+
+def adaptive_max_pool(record: OpRecord) -> Work:
+    """As max pooling, with torch's windows, which may differ in size and overlap."""
+    return Work(comparisons=_adaptive_elements(record) - prod(record.output_shape))
+
+
+def adaptive_max_pool_gradient(record: OpRecord, operand: int) -> Work:
+    """One addition per output, to the element that won its window."""
+    del operand
+    return to_the_largest(record)
+
+
+def adaptive_avg_pool(record: OpRecord) -> Work:
+    """As average pooling, with torch's windows, which may differ in size and overlap."""
+    return Work(arithmetic=_adaptive_elements(record))
+
+
+def adaptive_avg_pool_gradient(record: OpRecord, operand: int) -> Work:
+    """One division per output, one addition per element of its window; none where there is one window.
+
+    A single window is a mean, as which torch runs it where no Python function is called, and hands
+    every element the same quotient.
+    """
+    del operand
+    outputs, spatial = prod(record.output_shape), int(record.op[-2])
+    whole = prod(record.output_shape[-spatial:]) == 1
+    return Work(arithmetic=outputs if whole else outputs + _adaptive_elements(record))
+
+
+def _declare_adaptive_pools(spatial: int) -> None:
+    for kind, work, gradient, saves in (
+        ("avg", adaptive_avg_pool, adaptive_avg_pool_gradient, ("input",)),
+        ("max", adaptive_max_pool, adaptive_max_pool_gradient, ("input", "indices")),
+    ):
+        name = f"adaptive_{kind}_pool{spatial}d"
+        op(
+            name,
+            family=FAMILY,
+            bindings=binding(
+                _infer_adaptive_pool(name, spatial), f"nn.functional.{name}", name, repeated=True
+            ),
+            aten={
+                name: {"input": "self"},
+                **({f"_{name}": {"input": "self"}} if kind == "avg" and spatial > 1 else {}),
+            },
+            work=work,
+            gradient=each_gradient(gradient, takes=(0,)),
+            window="gathers",
+            saves=saves,
+        )
+
+
+def _infer_fractional_pool(op: str, spatial: int) -> Callable[[dict[str, Any]], Call]:
+    def infer_fractional_pool(given: dict[str, Any]) -> Call:
+        """Take the largest of windows that lie at random, as many as are asked for."""
+        image = given["self"]
+        shape = (*image.shape[:-spatial], *per_dimension(given["output_size"], spatial))
+        kernel = tuple(given["kernel_size"])
+        return Call(op, (image,), shape, {"kernel": kernel}, others=((shape, "int64"),), pack=tuple)
+
+    return infer_fractional_pool
+
+
+def fractional_max_pool(record: OpRecord, attributes: Kernel) -> Work:
+    """As max pooling: only where the windows lie is drawn at random."""
+    return Work(comparisons=prod(record.output_shape) * (prod(attributes.kernel) - 1))
+
+
+def _declare_fractional_pool(spatial: int) -> None:
+    name = f"fractional_max_pool{spatial}d"
+    op(
+        name,
+        family=FAMILY,
+        attributes=Kernel,
+        aten={name: _infer_fractional_pool(name, spatial)},
+        work=fractional_max_pool,
+        gradient=each_gradient(max_pool_gradient, takes=(0,)),
+        saves=("input", "indices"),
+    )
+
+
+for _spatial in (1, 2, 3):
+    _declare_max_pool(_spatial)
+    _declare_avg_pool(_spatial)
+    _declare_adaptive_pools(_spatial)
+for _spatial in (2, 3):
+    _declare_fractional_pool(_spatial)
