@@ -41,10 +41,10 @@ _HOMES = {
     "benchmark": "api",
     "count": "api",
     "crosscheck": "api",
-    "gradient_rule": "gradients",
+    "gradient_rule": "ops",
     "load": "api",
     "register_convention": "cost.convention",
-    "rule": "rules",
+    "rule": "ops",
     "trace": "api",
 }
 

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-import resflops.gradients  # noqa: F401 - declares those that stand there
 from resflops.cost.convention import Convention
 from resflops.cost.frames import frame_of
 from resflops.cost.uncounted import UncountedOp, uncounted_ops

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import resflops.rules  # noqa: F401 - declares those that stand there
 from resflops.cost.backward import Backward, OpGradient, gradients_of, prices_gradients
 from resflops.cost.convention import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
 from resflops.cost.frames import frame_of

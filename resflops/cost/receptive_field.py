@@ -72,13 +72,18 @@ def _next(record: OpRecord, field: Field | None) -> Field | None:
     window = _window(record)
     if field is None or field.whole or window == "keeps":
         return field
-    if window == "breaks":
-        return None
     if window == "slides":
         return _windowed(record, field)
     shape, out = record.input_shapes[0], record.output_shape
     if window == "gathers":
         return _gathered(field, shape, out)
+    if window == "breaks":
+        return None
+    return _reshaped(window, field, shape, out)
+
+
+def _reshaped(window: Window, field: Field, shape: Shape, out: Shape) -> Field | None:
+    """Ops that keep positions, flatten them into one vector, or take every second of them."""
     spatial = len(field.size)
     if len(out) == len(shape) and out[-spatial:] == shape[-spatial:]:
         return field

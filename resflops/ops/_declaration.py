@@ -5,6 +5,17 @@ A declaration says which torch functions and aten ops it is called by and what s
 its gradients take, and the facts by which layers, receptive fields, non-zero counts, other counters'
 causes and the gate tell it from others. Users' :func:`rule` and :func:`gradient_rule` make
 declarations of the same kind.
+
+Three things hold for every gradient:
+
+- It is counted as the chain rule writes it, from what the forward pass has at hand
+  anyway: the op's inputs, its output, the statistics of a normalisation, the weights of a
+  softmax. What a kernel recomputes to save memory (a fused attention its scores, activation
+  checkpointing the whole forward) is not counted.
+- Where the forward pass spreads one element over several (a broadcast, a bias, a row of an
+  embedding), the backward pass adds several up: one addition each.
+- What the values decide is counted as in the forward pass: every mask and every zero is
+  multiplied.
 """
 
 from collections.abc import Callable, Mapping

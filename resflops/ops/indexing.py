@@ -139,7 +139,7 @@ _declare(
 _declare("_unsafe_index", "_unsafe_masked_index", "index", gradient=LOOKED_UP, saves=("indices",))
 _declare("take", "take_along_dim", gradient=LOOKED_UP, saves=("input", "indices"))
 _declare("masked_select", gradient=_FIRST, saves=("input", "mask"))
-_declare("nonzero", "one_hot", gradient=_ANSWER, saves=())
+_declare("nonzero", gradient=_ANSWER, saves=())
 
 # Written: the gradient is looked up where the element was written.
 _declare(

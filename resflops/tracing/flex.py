@@ -20,8 +20,8 @@ from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from resflops.ops import Call
 from resflops.ops.attention import infer_flex_attention
 from resflops.records import Shape
-from resflops.tracing.functions.registry import Part, Steps, describes_operator
 from resflops.tracing.meta import META
+from resflops.tracing.torch_functions import Part, Steps, describe_operator
 
 __all__ = ["TAKEN", "asks_from_within", "uncompiled"]
 
@@ -76,7 +76,7 @@ def uncompiled() -> Iterator[None]:
                 setattr(module, _FLAG, flag.own)
 
 
-@describes_operator("flex_attention")
+@describe_operator("flex_attention")
 def flex_attention(query: Tensor, key: Tensor, value: Tensor, score_mod: Any = None, *more: Any) -> Steps:
     """Attention, and before it what the user's function does to the scores.
 

@@ -20,14 +20,19 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
+from resflops.ops import Call, Form, Formed, Mismatch, NotDescribed, plain_shapes
 from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
 from resflops.tracing.blanks import Blanks
 from resflops.tracing.call_through import call_through
 from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
 from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.flex import TAKEN, asks_from_within
-from resflops.tracing.forms import Key, known_form, learnt_form
-from resflops.tracing.functions import (
+from resflops.tracing.forms import Key, form_of, known_form, learnt_form
+from resflops.tracing.grad_mode import GradMode
+from resflops.tracing.meta import META, on_meta, tensors_in
+from resflops.tracing.modules import DTYPE_NAMES, Modules
+from resflops.tracing.stack import CallingLayer
+from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
     FACTORIES,
@@ -36,20 +41,9 @@ from resflops.tracing.functions import (
     QUERIES,
     REPEATED,
     WHOLE,
-    Call,
     Describe,
-    Form,
-    Formed,
-    Mismatch,
-    NotDescribed,
     Steps,
-    form_of,
-    plain_shapes,
 )
-from resflops.tracing.grad_mode import GradMode
-from resflops.tracing.meta import META, on_meta, tensors_in
-from resflops.tracing.modules import DTYPE_NAMES, Modules
-from resflops.tracing.stack import CallingLayer
 
 __all__ = ["Recorder"]
 

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from resflops.cost.sparsity import weight_places
 from resflops.errors import UsageError
-from resflops.ops import ALL_BUT_FIRST, OPS
+from resflops.ops import ALL_BUT_FIRST, OPS, Form
 from resflops.records import OpRecord, Shape, Weights
-from resflops.tracing.functions import Form
 from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import Modules

@@ -19,7 +19,10 @@ OWN = register_convention(
     )
 )
 
-EVERY = [*CONVENTIONS, *(each.name for peer in PEERS.values() for e in peer.editions for each in e.conventions)]
+EVERY = [
+    *CONVENTIONS,
+    *(each.name for peer in PEERS.values() for e in peer.editions for each in e.conventions),
+]
 
 
 class Mixture(nn.Module):

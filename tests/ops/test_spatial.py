@@ -8,9 +8,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import resflops
 from resflops.cost import cost_of
-from resflops.errors import MissingAttributeError
-from resflops.ops import OPS
-from resflops.records import OpRecord, Trace
+from resflops.records import Trace
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -48,9 +46,7 @@ def dispatch(model, x):
 
 STYLES = {
     "scripted": lambda model, x: resflops.count(torch.jit.trace(model, x), x, backward=True),
-    "exported": lambda model, x: resflops.count(
-        torch.export.export(model, (x,)).module(), x, backward=True
-    ),
+    "exported": lambda model, x: resflops.count(torch.export.export(model, (x,)).module(), x, backward=True),
     "made by make_fx": lambda model, x: resflops.count(make_fx(model)(x), x),
     "dispatched": dispatch,
 }
@@ -125,7 +121,9 @@ def test_an_op_costs_the_same_however_it_is_called(name, style):
     model, x = Call(function).eval(), torch.rand(shape)
     plain, other = resflops.count(model, x, backward=True), STYLES[style](model, x)
     assert plain.uncounted == other.uncounted == ()
-    assert [plain.under(each).total for each in CONVENTIONS] == [other.under(each).total for each in CONVENTIONS]
+    assert [plain.under(each).total for each in CONVENTIONS] == [
+        other.under(each).total for each in CONVENTIONS
+    ]
     if style != "made by make_fx":
         ours, theirs = plain.backward, other.backward
         assert ours.uncounted == theirs.uncounted == ()

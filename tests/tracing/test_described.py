@@ -244,9 +244,10 @@ def test_a_view_that_does_not_fit_names_layer_and_op():
 
 
 def test_a_function_of_several_ops_leaves_no_half_of_them_behind():
+    from resflops.ops import Call as Described
+    from resflops.ops import NotDescribed
     from resflops.records import OpRecord
-    from resflops.tracing.functions.registry import DESCRIBED, NotDescribed
-    from resflops.tracing.functions.registry import Call as Described
+    from resflops.tracing.torch_functions import DESCRIBED
 
     def steps(tensor):
         yield Described("relu", (tensor,), tuple(tensor.shape))
