@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import resflops
-from resflops.cost import sum_of
 from resflops.errors import ShapeError
 from resflops.ops import OPS
+from resflops.records import sum_of
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 

@@ -7,9 +7,9 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils._pytree import tree_map
 
 import resflops
-from resflops.cost import sum_of
 from resflops.errors import ShapeError
 from resflops.ops import OPS
+from resflops.records import sum_of
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
