@@ -7,8 +7,8 @@ from typing import Any, Literal
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, per_dimension
 from resflops.ops._declaration import binding, each_gradient, op
-from resflops.ops.pooling import elements_of_adaptive_windows
-from resflops.records import Attribute, OpRecord, Work
+from resflops.ops.pooling import elements_of_adaptive_windows, gradient_of_adaptive_means
+from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "interpolation"
 
@@ -110,9 +110,14 @@ def interpolate(record: OpRecord, attributes: Interpolation) -> Work:
     if attributes.antialias:
         return _antialiased(record, reach=_REACHES[attributes.mode])
     if attributes.mode == "area":
-        (_, _, *sizes), out = record.input_shapes[0], record.output_shape
-        return Work(arithmetic=elements_of_adaptive_windows(record.input_shapes[0], out, len(sizes)))
+        return Work(arithmetic=elements_of_adaptive_windows(*_windows(record)))
     return Work(arithmetic=prod(record.output_shape) * max(2 * _TAPS[attributes.mode] - 1, 0))
+
+
+def _windows(record: OpRecord) -> tuple[Shape, Shape, int]:
+    """Shapes before and after, and how many of their dimensions are resized: all but batch and channels."""
+    shape = record.input_shapes[0]
+    return shape, record.output_shape, len(shape) - 2
 
 
 def _antialiased(record: OpRecord, *, reach: int) -> Work:
@@ -123,8 +128,13 @@ def _antialiased(record: OpRecord, *, reach: int) -> Work:
 
 
 def interpolation_gradient(record: OpRecord, attributes: Interpolation, operand: int) -> Work:
-    """Per output: one addition for nearest, else a multiplication and an addition for each tap."""
+    """Per output: one addition for nearest, else a multiplication and an addition for each tap.
+
+    By area it is that of adaptive average pooling.
+    """
     del operand
+    if attributes.mode == "area" and not attributes.antialias:
+        return gradient_of_adaptive_means(*_windows(record))
     points = prod(record.output_shape)
     # t multiplications and t-1 additions in the forward pass, and none at all for nearest.
     return Work(arithmetic=interpolate(record, attributes).arithmetic + points)

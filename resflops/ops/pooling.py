@@ -208,9 +208,15 @@ def elements_of_adaptive_windows(shape: Shape, out: Shape, spatial: int) -> int:
     return windows
 
 
-def _adaptive_elements(record: OpRecord) -> int:
+def _spatial_dimensions(record: OpRecord) -> int:
     # Nothing in the record but the op's name tells an image without a batch from a batch of rows.
-    return elements_of_adaptive_windows(record.input_shapes[0], record.output_shape, int(record.op[-2]))
+    return int(record.op[-2])
+
+
+def _adaptive_elements(record: OpRecord) -> int:
+    return elements_of_adaptive_windows(
+        record.input_shapes[0], record.output_shape, _spatial_dimensions(record)
+    )
 
 
 def adaptive_max_pool(record: OpRecord) -> Work:
@@ -236,9 +242,21 @@ def adaptive_avg_pool_gradient(record: OpRecord, operand: int) -> Work:
     every element the same quotient.
     """
     del operand
-    outputs, spatial = prod(record.output_shape), int(record.op[-2])
-    whole = prod(record.output_shape[-spatial:]) == 1
-    return Work(arithmetic=outputs if whole else outputs + _adaptive_elements(record))
+    return gradient_of_adaptive_means(
+        record.input_shapes[0], record.output_shape, _spatial_dimensions(record)
+    )
+
+
+def gradient_of_adaptive_means(shape: Shape, out: Shape, spatial: int) -> Work:
+    """What the gradient of the windows' means takes.
+
+    >>> gradient_of_adaptive_means((1, 5), (1, 3), 1).arithmetic
+    10
+    >>> gradient_of_adaptive_means((1, 5), (1, 1), 1).arithmetic
+    1
+    """
+    added = 0 if prod(out[-spatial:]) == 1 else elements_of_adaptive_windows(shape, out, spatial)
+    return Work(arithmetic=prod(out) + added)
 
 
 def _declare_adaptive_pools(spatial: int) -> None:

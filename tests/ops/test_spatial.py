@@ -12,6 +12,11 @@ from resflops.records import Trace
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
+try:
+    from torchvision import ops
+except ImportError:
+    ops = None
+
 FAMILIES = ("convolution", "pooling", "interpolation", "folding", "detection")
 CONVENTIONS = ("macs", "formula", "flops")
 
@@ -26,6 +31,19 @@ class Call(nn.Module):
 
     def forward(self, x):
         return self.function(x * self.scale)
+
+
+class Deformed(nn.Module):
+    """A deformable convolution with offsets of its own."""
+
+    def __init__(self, *, masked):
+        super().__init__()
+        self.inner = ops.DeformConv2d(4, 6, 3)
+        self.offset = nn.Parameter(torch.zeros(2, 18, 7, 6))
+        self.mask = nn.Parameter(torch.zeros(2, 9, 7, 6)) if masked else None
+
+    def forward(self, x):
+        return self.inner(x, self.offset, self.mask)
 
 
 def dispatch(model, x):
@@ -53,7 +71,6 @@ STYLES = {
 """Ways to call a model that reach torch's dispatcher. What make_fx makes has no parameters."""
 
 LINE, IMAGE, VOLUME = (2, 4, 9), (2, 4, 9, 8), (2, 4, 5, 6, 7)
-THETA = torch.eye(2, 3).repeat(2, 1, 1)
 
 
 def grid(*sizes):
@@ -103,6 +120,7 @@ CASES = {
     "interpolate, bicubic against aliasing": (
         lambda x: F.interpolate(x, (4, 3), mode="bicubic", antialias=True), IMAGE,
     ),
+    "interpolate, area of all": (lambda x: F.interpolate(x, 1, mode="area"), IMAGE),
     "upsample": (nn.UpsamplingBilinear2d(scale_factor=2), IMAGE),
     "grid_sample": (lambda x: F.grid_sample(x, grid(5, 6), align_corners=False), IMAGE),
     "grid_sample, nearest": (lambda x: F.grid_sample(x, grid(5, 6), "nearest", align_corners=False), IMAGE),
@@ -111,6 +129,16 @@ CASES = {
     "affine_grid_generator": (lambda x: F.affine_grid(x, (2, 3, 4, 5), align_corners=False), (2, 2, 3)),
     "col2im": (lambda x: F.fold(x, (4, 4), 2), (2, 12, 9)),
 }  # fmt: skip
+if ops is not None:
+    BOXES = torch.tensor([[0, 0, 0, 4, 4.0]])
+    CASES["deform_conv2d"] = (Deformed(masked=False), IMAGE)
+    CASES["deform_conv2d, masked"] = (Deformed(masked=True), IMAGE)
+    CASES["torchvision.roi_align"] = (lambda x: ops.roi_align(x, BOXES, 2, sampling_ratio=2), IMAGE)
+if hasattr(torch.ops.aten, "_upsample_lanczos2d_aa"):
+    CASES["interpolate, lanczos"] = (
+        lambda x: F.interpolate(x, (4, 3), mode="lanczos", antialias=True),
+        IMAGE,
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -128,3 +156,66 @@ def test_an_op_costs_the_same_however_it_is_called(name, style):
         ours, theirs = plain.backward, other.backward
         assert ours.uncounted == theirs.uncounted == ()
         assert (ours.input_work, ours.weight_work) == (theirs.input_work, theirs.weight_work)
+
+
+@pytest.mark.skipif(ops is None, reason="some ops are torchvision's")
+def test_a_case_names_every_op_that_has_a_work_of_its_own():
+    named = {name.partition(",")[0] for name in CASES}
+    declared = {name for name, known in OPS.items() if known.family in FAMILIES and known.work}
+    # Quantised layers have no float model to call in another style, and boxes are chosen by their values.
+    assert declared - named == {"conv1d_relu", "conv2d_relu", "conv3d_relu", "torchvision.nms"}
+
+
+COMPLETE = {
+    "convolution": {"bias": True, "mask": True},
+    "pooling": {"kernel": (2, 2), "padding": (0, 0)},
+    "interpolation": {"mode": "bilinear", "sampling_ratio": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        pytest.param(name, field, id=f"{name} without {field}")
+        for name, known in OPS.items()
+        if known.family in FAMILIES and known.attributes
+        for field in known.attributes.__struct_fields__
+        if field in COMPLETE[known.family]
+    ],
+)
+def test_a_missing_attribute_is_an_error(name, missing):
+    given = COMPLETE[OPS[name].family]
+    record = OpRecord(
+        op=name, layer="", input_shapes=((1, 4, 8, 8), (4, 4, 2, 2)), output_shapes=((1, 4, 4, 4),),
+        attributes={key: value for key, value in given.items() if key != missing},
+    )  # fmt: skip
+    whole = OpRecord(
+        op=name, layer="", input_shapes=record.input_shapes, output_shapes=record.output_shapes,
+        attributes=given,
+    )  # fmt: skip
+    assert OPS[name].work(whole)
+    with pytest.raises(MissingAttributeError, match=f"`{missing}`"):
+        OPS[name].work(record)
+
+
+def test_a_mode_that_nothing_is_known_of_is_an_error_and_not_four_taps():
+    record = OpRecord(
+        op="interpolate", layer="", input_shapes=((1, 4, 8, 8),), output_shapes=((1, 4, 4, 4),),
+        attributes={"mode": "sinc"},
+    )  # fmt: skip
+    with pytest.raises(MissingAttributeError, match="sinc"):
+        OPS["interpolate"].work(record)
+
+
+def test_every_window_of_a_resize_by_area_is_averaged():
+    # 5 -> 3: windows of 2, 3 and 2 elements, as adaptive average pooling cuts them.
+    assert (
+        resflops.count(Call(lambda x: F.interpolate(x, 3, mode="area")), (1, 1, 5)).work.arithmetic == 5 + 7
+    )
+
+
+def test_the_gradient_of_a_global_mean_is_one_quotient_however_it_is_called():
+    for pool in (nn.AdaptiveAvgPool2d(1), lambda x: x.mean((-2, -1))):
+        backward = resflops.count(Call(pool), IMAGE, backward=True).backward
+        # The quotients; and the scale's own gradient, a product per element and their sum.
+        assert backward.work.arithmetic == 8 + 2 * 4 * 72 * 2 - 1
