@@ -132,8 +132,8 @@ APART = {
     "softsign": ["abs", "add", "div"],
     "isfinite": ["abs", "eq", "mul", "ne"],
     "divide a number": ["mul", "reciprocal"],
-    **{key: ["div", "mul"] for key in ("dropout1d", "dropout2d", "dropout3d")},
-    **{key: ["add"] * 3 + ["mul"] * 3 for key in ("alpha_dropout", "feature_alpha_dropout")},
+    **{name: ["div", "mul"] for name in ("dropout1d", "dropout2d", "dropout3d")},
+    **{name: [*["add"] * 3, *["mul"] * 3] for name in ("alpha_dropout", "feature_alpha_dropout")},
 }
 """What torch writes as several ops before its dispatcher sees it. Their parts are what is counted there, which is
 other work in these cases: a gradient for each part, a comparison made of several, a mask that is scaled once a
