@@ -1,0 +1,71 @@
+"""Recurrent networks: what their cost depends on, and where torch takes them apart."""
+
+import pytest
+import torch
+from torch import nn
+
+import resflops
+from resflops.errors import MissingAttributeError
+from resflops.ops import OPS
+from resflops.records import OpRecord
+
+NETWORKS = {
+    "lstm": lambda: nn.LSTM(4, 5),
+    "lstm, deep": lambda: nn.LSTM(4, 5, 2, bidirectional=True, proj_size=3),
+    "lstm, batch first": lambda: nn.LSTM(4, 5, bias=False, batch_first=True),
+    "gru": lambda: nn.GRU(4, 5, 2, bidirectional=True),
+    "rnn_tanh": lambda: nn.RNN(4, 5),
+    "rnn_relu": lambda: nn.RNN(4, 5, nonlinearity="relu"),
+}
+CELLS = {
+    "lstm cell": lambda: nn.LSTMCell(4, 5),
+    "gru cell": lambda: nn.GRUCell(4, 5),
+    "rnn_tanh cell": lambda: nn.RNNCell(4, 5),
+    "rnn_relu cell": lambda: nn.RNNCell(4, 5, nonlinearity="relu"),
+}
+# On tensors without memory torch takes a network apart into the products and gates of each step.
+# "formula" prices layers, which those are not; backward, the input's gradient is then added up at each
+# step, and the first step's state, which is zero, has one that nothing needs.
+FORWARD_ONLY = {**NETWORKS, **CELLS}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FORWARD_ONLY)
+def test_the_forward_pass_costs_the_same_in_every_style(name, price_styles):
+    image = torch.ones(2, 4) if "cell" in name else torch.ones(3, 2, 4)
+    prices = price_styles(FORWARD_ONLY[name](), image)
+    for convention in ("macs", "flops"):
+        assert len({each[convention][0] for each in prices.values()}) == 1
+
+
+class Inferring(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *inputs):
+        with torch.inference_mode():
+            return self.inner(*inputs)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_inference_mode_leaves_whole_is_recorded_as_in_eager_mode(name):
+    model, image = NETWORKS[name](), torch.ones(3, 2, 4)
+    whole = Inferring(torch.jit.trace(model, image))
+    eager, scripted = resflops.trace(model, image), resflops.trace(whole, image)
+    (expected,) = [op for op in eager.ops if op.op in OPS and OPS[op.op].family == "recurrent"]
+    (found,) = [op for op in scripted.ops if op.op == expected.op]
+    assert (found.input_shapes, found.attributes) == (expected.input_shapes, expected.attributes)
+
+
+@pytest.mark.parametrize("op", ["lstm", "gru", "rnn_tanh", "rnn_relu"])
+@pytest.mark.parametrize("missing", ["hidden", "layers", "directions", "bias", "dropout"])
+def test_a_network_with_an_attribute_missing_has_no_cost(op, missing):
+    whole = {"hidden": 1, "layers": 1, "directions": 1, "bias": True, "dropout": False}
+    attributes = {name: value for name, value in whole.items() if name != missing}
+    shapes = ((3, 2, 4), (4, 4), (4, 1))
+    record = OpRecord(op=op, layer="", input_shapes=shapes, output_shapes=((3, 2, 1),), attributes=attributes)
+    for ask in (OPS[op].work, OPS[op].factors, lambda record: OPS[op].gradient.work(record, (0,))):
+        with pytest.raises(MissingAttributeError, match=missing):
+            ask(record)
