@@ -72,7 +72,8 @@ def _next(record: OpRecord, field: Field | None) -> Field | None:
     window = _window(record)
     if field is None or field.whole or window == "keeps":
         return field
-    if window == "slides":
+    # A quantised layer keeps its stride in an object of its own, which a record does not tell.
+    if window == "slides" and all(key in record.attributes for key in _SPATIAL_KEYS):
         return _windowed(record, field)
     shape, out = record.input_shapes[0], record.output_shape
     if window == "gathers":

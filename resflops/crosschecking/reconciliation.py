@@ -241,6 +241,7 @@ FAMILIES = {
     "recurrent": "recurrent layers",
     "activation": "activation",
     "arithmetic": "arithmetic on single elements",
+    "elementwise": "arithmetic on single elements",
 }
 """What a cause is called by the family of its op; the ops of any other are called by their own names."""
 

@@ -410,7 +410,11 @@ GROUPED_MM = op(
     "_grouped_mm",
     family=FAMILY,
     bindings=binding(infer_grouped_mm, "*._grouped_mm"),
-    aten={"_grouped_mm": {"input": "self"}},
+    aten={
+        "_grouped_mm": {"input": "self"},
+        # What transformers runs in its place where this torch or machine has none.
+        "transformers.grouped_mm_fallback": {"mat2": "weight"},
+    },
     work=grouped_product,
     gradient=each_gradient(grouped_product_gradient, takes=(_LEFT, _RIGHT)),
     saves=_SAVED,

@@ -70,6 +70,7 @@ SUM = op(
     aten={"sum": {"input": "self"}},
     work=total,
     gradient=moved_gradient(),
+    cause="arithmetic",
     window="gathers",
     saves=(),
 )
@@ -133,6 +134,7 @@ MEAN = op(
     aten={"mean": {"input": "self"}},
     work=mean,
     gradient=each_gradient(mean_gradient),
+    cause="arithmetic",
     window="gathers",
     saves=(),
 )
