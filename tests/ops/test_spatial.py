@@ -8,7 +8,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 import resflops
 from resflops.cost import cost_of
-from resflops.records import Trace
+from resflops.errors import MissingAttributeError
+from resflops.ops import OPS
+from resflops.records import OpRecord, Trace
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
