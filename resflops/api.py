@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from resflops.cost import Cost, check_prices_gradients, cost_of
+from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.cost.convention import convention as known_convention
 from resflops.counters import TIME_LIMIT
@@ -107,9 +107,9 @@ def count(
                 f"the trace of {model.model} does not know the zeros in the weights; trace the model "
                 "with nonzero=True"
             )
-        return cost_of(model, convention_name=convention, backward=backward)
+        return price(model, chosen, backward=backward)
     traced = trace(model, *inputs, nonzero=nonzero, **keyword_inputs)
-    return cost_of(traced, convention_name=convention, backward=backward)
+    return price(traced, chosen, backward=backward)
 
 
 def crosscheck(

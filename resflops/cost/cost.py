@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["DISPLAYS", "Cost", "UncountedOp", "check_prices_gradients", "cost_of"]
+__all__ = ["DISPLAYS", "Cost", "UncountedOp", "check_prices_gradients", "cost_of", "price"]
 
 
 class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
@@ -187,18 +187,26 @@ def _display(name: str) -> Callable[..., Any]:
 
 
 def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION, backward: bool = False) -> Cost:
-    """Price a trace, and its backward pass if asked for.
+    """Price a trace under the convention of a name, and its backward pass if asked for.
 
     Raises:
         UnknownConventionError: there is no convention of that name.
+        UsageError: as of ``price``.
+    """
+    return price(trace, convention(convention_name), backward=backward)
+
+
+def price(trace: Trace, using: Convention, *, backward: bool = False) -> Cost:
+    """Price a trace under a convention, and its backward pass if asked for.
+
+    Raises:
         UsageError: the convention does not say what a backward pass counts, or the trace is
             too old to tell where a gradient is needed.
     """
-    chosen = convention(convention_name)
     if backward:
-        check_prices_gradients(chosen)
+        check_prices_gradients(using)
     works = tuple(_work(record) for record in trace.ops)
-    return _priced(trace, chosen, works, gradients_of(trace) if backward else None)
+    return _priced(trace, using, works, gradients_of(trace) if backward else None)
 
 
 def check_prices_gradients(using: Convention) -> None:
@@ -233,11 +241,11 @@ def _priced(
     works: tuple[Work | None, ...],
     gradients: tuple[OpGradient | None, ...] | None,
 ) -> Cost:
-    price = pricer(chosen, trace)
+    price_op = pricer(chosen, trace)
     # Another counter may well charge for what is no work.
     free = _NONE if chosen.views else {name for name, known in OPS.items() if known.free}
     prices = tuple(
-        None if work is None else 0 if record.op in free else price(record, work)
+        None if work is None else 0 if record.op in free else price_op(record, work)
         for record, work in zip(trace.ops, works, strict=True)
     )
     return Cost(trace=trace, priced_by=chosen, works=works, prices=prices, gradients=gradients)
