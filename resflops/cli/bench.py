@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from resflops.cli.command import Command, Parser, add_output, read_shape, whole_number, writable
+from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE, INTERRUPTED
-from resflops.cli.wanted import wanted_models
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
 from resflops.latency.configuration import (
     DTYPES,
@@ -22,7 +22,7 @@ from resflops.latency.configuration import (
 from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
-from resflops.sources import FoundModel, find
+from resflops.sources import FoundModel, find, select_models
 from resflops.tables import latency_table
 
 __all__ = ["COMMAND"]
@@ -31,9 +31,7 @@ USUAL = Effort()
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "--models", nargs="+", action="extend", metavar="SPEC", help="the models, such as resnet34 vgg19"
-    )
+    add_models(parser, text="the models, such as resnet34 vgg19")
     parser.add_argument(
         "--input", metavar="SHAPE", type=read_shape, help="shape of one input, such as 3x224x224"
     )
@@ -117,7 +115,7 @@ def _run(given: argparse.Namespace) -> int:
         _check_nothing_measured(given)
         write(latency_table(given.show), given)
         return DONE
-    measured = _measured(given)
+    measured = _measure(given)
     write(latency_table([measured]), given)
     _check_some(measured)
     return DONE if measured.runs[-1].finished else INTERRUPTED
@@ -149,10 +147,10 @@ def _check_some(measured: Measurements) -> None:
         )
 
 
-def _measured(given: argparse.Namespace) -> Measurements:
-    so_far = _so_far(given)
+def _measure(given: argparse.Namespace) -> Measurements:
+    so_far = _load_so_far(given)
     with progress(shown=not given.no_progress) as say:
-        found = _found(given, say)
+        found = _find_models(given, say)
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import chosen_device
@@ -163,7 +161,7 @@ def _measured(given: argparse.Namespace) -> Measurements:
                 spec: Refused(model) if isinstance(model, ResflopsError) else OfSpec(model)
                 for spec, model in found.items()
             },
-            _configurations(given, found, chosen_device(given.device)),
+            _list_configurations(given, found, chosen_device(given.device)),
             effort=Effort(
                 rounds=given.rounds,
                 warm_up=given.warm_up,
@@ -179,20 +177,21 @@ def _measured(given: argparse.Namespace) -> Measurements:
         )
 
 
-def _found(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, FoundModel | ResflopsError]:
+def _find_models(
+    given: argparse.Namespace, say: Callable[[str], None]
+) -> dict[str, FoundModel | ResflopsError]:
     """The models by their specs; of one that a pattern named, maybe why it cannot be measured."""
-    if not given.models:
-        raise UsageError("no models are given; name those to measure, as in --models resnet34 vgg19")
+    specs = require_models(given, purpose="to measure")
     if given.layers and given.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
     found: dict[str, FoundModel | ResflopsError] = {}
-    for one in wanted_models(given.models, check=lambda model: _check_input(model, given.input), say=say):
+    for one in select_models(specs, check=lambda model: _check_input(model, given.input), say=say):
         try:
             model = find(one.spec)
             _check_input(model, given.input)
             found[one.spec] = model
         except ResflopsError as error:
-            if not one.of_pattern:
+            if not one.by_pattern:
                 raise
             found[one.spec] = error
     refused = [error for error in found.values() if isinstance(error, ResflopsError)]
@@ -213,7 +212,7 @@ def _check_input(model: FoundModel, shape: Shape | None) -> None:
     model.called_with(shape)
 
 
-def _so_far(given: argparse.Namespace) -> Measurements | None:
+def _load_so_far(given: argparse.Namespace) -> Measurements | None:
     if given.resume and not given.save:
         raise UsageError("--resume goes on with the file of --save; name it")
     if not given.save or not Path(given.save).exists():
@@ -223,7 +222,7 @@ def _so_far(given: argparse.Namespace) -> Measurements | None:
     return Measurements.load(given.save)
 
 
-def _configurations(
+def _list_configurations(
     given: argparse.Namespace, found: dict[str, FoundModel | ResflopsError], device: str
 ) -> tuple[Configuration, ...]:
     return grid(

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 from resflops.cli.command import Command, Parser, add_output, writable
-from resflops.cli.gating import add_models, bills_of, configured
+from resflops.cli.gating import add_models, load_config, snapshot_models
 from resflops.cli.output import write
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.errors import UsageError
 from resflops.gate.lockfile import read_lock
-from resflops.gate.paths import shown
-from resflops.gate.verdict import check_lock_names, verdict
+from resflops.gate.paths import shorten_path
+from resflops.gate.verdict import check_lock_names, judge
 from resflops.render import format_of, rendering
 from resflops.storage import write_text
 from resflops.tables import check_table
@@ -41,24 +41,24 @@ def _report_path(path: str) -> str:
 
 
 def _run(given: argparse.Namespace) -> int:
-    config = configured(given)
-    wanted = config.chosen(given.models)
+    config = load_config(given)
+    wanted = config.choose(given.models)
     lock = read_lock(config.lock)
     check_lock_names(config, lock, wanted)
-    bills = bills_of(wanted, config, given)
+    snapshots = snapshot_models(wanted, config, given)
     verdicts = [
-        verdict(
-            bill,
-            locked=lock.bills[model.name],
+        judge(
+            snapshot,
+            locked=lock.snapshots[model.name],
             budgets=model.budgets,
             tolerances=model.tolerances,
             allowed=model.allowed,
             line=model.line,
         )
-        for model, bill in zip(wanted, bills, strict=True)
+        for model, snapshot in zip(wanted, snapshots, strict=True)
     ]
     table = check_table(
-        verdicts, config=_for_annotations(config.path), lock=shown(config.lock), everything=given.all
+        verdicts, config=_for_annotations(config.path), lock=shorten_path(config.lock), everything=given.all
     )
     for path in given.report:
         name = format_of(path, of_checks=True) or "markdown"
@@ -70,7 +70,7 @@ def _run(given: argparse.Namespace) -> int:
 def _for_annotations(path: Path) -> str:
     """The path as GitHub looks for it, from the top of the repository, wherever the command runs."""
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
-    return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shown(path)
+    return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shorten_path(path)
 
 
 COMMAND = Command(

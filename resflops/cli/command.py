@@ -92,10 +92,13 @@ def add_model_input(parser: Parser) -> None:
     parser.add_argument(
         "--convention",
         metavar="NAME",
-        type=lambda name: convention(name).name,
+        type=convention,
+        # A text, which argparse reads as it would read one that is given.
         default=DEFAULT_CONVENTION,
         help=f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given",
     )
+    # Not every command that counts can show these, and those that can have an option for it.
+    parser.set_defaults(training=False, nonzero=False)
 
 
 def add_training(parser: Parser) -> None:

@@ -1,24 +1,22 @@
-"""Counting the models that a command was given, with a word to who waits."""
+"""Counting the models that a command was given, with progress shown meanwhile."""
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from resflops.cli.progress import progress
+from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE
-from resflops.cli.wanted import Wanted, wanted_models
 from resflops.cost import Cost, check_prices_gradients
-from resflops.cost.convention import convention
 from resflops.errors import ModelError, ResflopsError, UsageError
-from resflops.sources import expand, find
+from resflops.sources import SelectedModel, expand, select_models
 from resflops.tables import Entry, Failed, entry
 
-__all__ = ["Counted", "counted", "counted_one", "status_of"]
+__all__ = ["CountedModels", "choose_status", "count_model", "count_models"]
 
 
-class Counted(Struct, frozen=True, kw_only=True):
+class CountedModels(Struct, frozen=True, kw_only=True):
     """What became of the models, in the order in which they were named."""
 
     results: tuple[Entry | Failed, ...]
@@ -26,25 +24,25 @@ class Counted(Struct, frozen=True, kw_only=True):
     """How many were not counted yet when Ctrl-C came."""
 
 
-def counted_one(spec: str, given: argparse.Namespace) -> Cost:
+def count_model(spec: str, given: argparse.Namespace) -> Cost:
     """The cost of the one model that a spec names.
 
     Raises:
         UsageError: it is a pattern, and stands for several.
-        ResflopsError: as of ``counted``.
+        ResflopsError: as of ``count_models``.
     """
     named = expand(spec)
     if len(named) > 1:
         raise UsageError(
             f"{spec!r} stands for {len(named)} models, and one is wanted here; name one, as in {named[0]}"
         )
-    (result,) = counted(named, given).results
+    (result,) = count_models(named, given).results
     if isinstance(result, Entry):
         return result.cost
     raise ModelError(result.reason)
 
 
-def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
+def count_models(specs: Iterable[str], given: argparse.Namespace) -> CountedModels:
     """Count the models that specs and patterns name; one that is named twice is counted once.
 
     All specs and shapes are checked before torch is loaded. A model that the user named
@@ -55,32 +53,27 @@ def counted(specs: Iterable[str], given: argparse.Namespace) -> Counted:
         ResflopsError: a model that was named by itself, or every model, could not be counted.
         KeyboardInterrupt: before anything was counted, or without a pattern.
     """
-    if _with_backward(given):
-        check_prices_gradients(convention(given.convention))
+    if given.training:
+        check_prices_gradients(given.convention)
     with progress(shown=not given.no_progress) as say:
-        wanted = wanted_models(specs, check=lambda model: model.called_with(given.input), say=say)
+        selected = select_models(specs, check=lambda model: model.called_with(given.input), say=say)
         results: list[Entry | Failed] = []
         try:
-            if "torch" not in sys.modules:
-                say("loading torch")
-            import resflops.sources.counting  # noqa: F401 - slow, and said so
-
-            for number, one in enumerate(wanted, start=1):
-                say(f"counting {one.spec} ({number} of {len(wanted)})")
-                results.append(_result(one, given))
+            for result in _count(selected, given, say):
+                results.append(result)  # noqa: PERF402 - an interrupt must find those before it
         except KeyboardInterrupt:
-            if not any(one.of_pattern for one in wanted) or not _some(results):
+            if not any(one.by_pattern for one in selected) or not _any_counted(results):
                 raise
-    if not _some(results):
+    if not _any_counted(results):
         first = results[0]
         reason = first.reason if isinstance(first, Failed) else ""
         raise ModelError(f"none of {len(results)} models could be counted; the first: {reason}")
-    return Counted(results=tuple(results), left=len(wanted) - len(results))
+    return CountedModels(results=tuple(results), left=len(selected) - len(results))
 
 
-def status_of(costs: Iterable[Cost], given: argparse.Namespace) -> int:
+def choose_status(costs: Iterable[Cost], given: argparse.Namespace) -> int:
     """The exit status: with ``--strict``, an incomplete count is a check that failed."""
-    lacking = [cost.model for cost in costs if not (cost.complete and _backward_complete(cost))]
+    lacking = [cost.model for cost in costs if not (cost.complete and _is_backward_complete(cost))]
     if not given.strict or not lacking:
         return DONE
     sys.stderr.write(
@@ -90,33 +83,34 @@ def status_of(costs: Iterable[Cost], given: argparse.Namespace) -> int:
     return CHECK_FAILED
 
 
-def _with_backward(given: argparse.Namespace) -> bool:
-    # Not every command that counts can show a backward pass.
-    return bool(getattr(given, "training", False))
-
-
-def _backward_complete(cost: Cost) -> bool:
+def _is_backward_complete(cost: Cost) -> bool:
     return cost.backward is None or cost.backward.complete
 
 
-def _result(one: Wanted, given: argparse.Namespace) -> Entry | Failed:
-    from resflops.sources.counting import count_found
+def _count(
+    selected: list[SelectedModel], given: argparse.Namespace, say: Callable[[str], None]
+) -> Iterator[Entry | Failed]:
+    announce_torch(say)
+    from resflops.sources import counting
 
-    try:
-        found = find(one.spec)
-        cost = count_found(
-            found,
+    requests = [
+        counting.CountRequest(
+            spec=one.spec,
             input_shape=given.input,
             convention=given.convention,
-            backward=_with_backward(given),
-            nonzero=bool(getattr(given, "nonzero", False)),
+            backward=given.training,
+            nonzero=given.nonzero,
         )
-        return entry(found, cost)
-    except ResflopsError as error:
-        if not one.of_pattern:
-            raise
-        return Failed(model=one.spec, reason=str(error))
+        for one in selected
+    ]
+    for one, outcome in zip(selected, counting.count_models(requests, say=say), strict=True):
+        if not isinstance(outcome, ResflopsError):
+            yield entry(outcome.found, outcome.cost)
+        elif one.by_pattern:
+            yield Failed(model=one.spec, reason=str(outcome))
+        else:
+            raise outcome
 
 
-def _some(results: list[Entry | Failed]) -> bool:
+def _any_counted(results: list[Entry | Failed]) -> bool:
     return any(isinstance(result, Entry) for result in results)

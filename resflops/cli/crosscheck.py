@@ -5,14 +5,14 @@ import sys
 from collections.abc import Callable, Iterator
 
 from resflops.cli.command import Command, Parser, add_input, add_output, whole_number
+from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
-from resflops.cli.progress import progress
+from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
-from resflops.cli.wanted import Wanted, wanted_models
 from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
-from resflops.sources import find
+from resflops.sources import SelectedModel, find, select_models
 from resflops.tables import crosscheck_table
 from resflops.tables.table import Note
 
@@ -20,12 +20,9 @@ __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "--models",
-        nargs="+",
-        action="extend",
-        metavar="SPEC",
-        help="the models, such as resnet34 vgg19 torchvision/vit_b_16, or in quotes a pattern",
+    add_models(
+        parser,
+        text="the models, such as resnet34 vgg19 torchvision/vit_b_16, or in quotes a pattern",
     )
     parser.add_argument(
         "--peers",
@@ -55,20 +52,18 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    if not given.models:
-        raise UsageError("no models are given; name those to run peers on, as in --models resnet34 vgg19")
+    specs = require_models(given, purpose="to run peers on")
     rows: list[Reconciliation] = []
     interrupted = False
     with progress(shown=not given.no_progress) as say:
-        wanted = wanted_models(given.models, check=lambda model: model.called_with(given.input), say=say)
-        if "torch" not in sys.modules:
-            say("loading torch")
+        selected = select_models(specs, check=lambda model: model.called_with(given.input), say=say)
+        announce_torch(say)
         from resflops.crosschecking import environment, peers_named
 
         peers = peers_named(given.peers)
         try:
-            for one in wanted:
-                rows += _rows(one, peers, given, say)
+            for one in selected:
+                rows += _reconcile_or_say_why(one, peers, given, say)
         except KeyboardInterrupt:
             if not any(row.figure is not None for row in rows):
                 raise
@@ -79,19 +74,19 @@ def _run(given: argparse.Namespace) -> int:
     write(crosscheck_table(check, layers=given.layers, notes=notes), given)
     if interrupted:
         return INTERRUPTED
-    return _status(rows, given)
+    return _choose_status(rows, given)
 
 
-def _rows(
-    one: Wanted, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None]
+def _reconcile_or_say_why(
+    one: SelectedModel, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Reconciliation]:
     try:
         say(f"tracing {one.spec}")
-        yield from _reconciled(one.spec, peers, given, say, device="meta")
+        yield from _reconcile(one.spec, peers, given, say, device="meta")
     except DataDependentError:
-        yield from _reconciled(one.spec, peers, given, say, device="cpu")
+        yield from _reconcile(one.spec, peers, given, say, device="cpu")
     except ResflopsError as error:
-        if not one.of_pattern:
+        if not one.by_pattern:
             raise
         for each in peers:
             yield Reconciliation(
@@ -99,7 +94,7 @@ def _rows(
             )
 
 
-def _reconciled(
+def _reconcile(
     spec: str, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None], *, device: str
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
@@ -124,7 +119,7 @@ def _check_some(rows: list[Reconciliation]) -> None:
     )
 
 
-def _status(rows: list[Reconciliation], given: argparse.Namespace) -> int:
+def _choose_status(rows: list[Reconciliation], given: argparse.Namespace) -> int:
     lacking = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
     if not given.strict or not lacking:
         return DONE

@@ -7,18 +7,18 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from resflops.cli.command import Command, Parser, add_model_input, add_output
-from resflops.cli.counting import counted_one
+from resflops.cli.counting import count_model
 from resflops.cli.gating import add_config
 from resflops.cli.output import write
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE
-from resflops.cost import Cost, cost_of
+from resflops.cost import Cost, price
 from resflops.errors import ConfigError, FileError, UsageError
-from resflops.gate.bill import Bill, bill_of
-from resflops.gate.blame import Blame, blame
 from resflops.gate.config import find_config
+from resflops.gate.diff import Diff, diff_snapshots
 from resflops.gate.lockfile import is_lock, read_lock
-from resflops.gate.revisions import bills_at, name_of, repository_of, two_revisions
+from resflops.gate.revisions import find_repository, name_commit, parse_revisions, snapshot_revision
+from resflops.gate.snapshot import Snapshot, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.registry import SOURCES
 from resflops.storage import kind_of
@@ -48,89 +48,89 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    blames, notes = _between_revisions(given) if given.rev is not None else (_between_two(given), [])
-    write(diff_table(blames, notes=notes, everything=given.all), given)
+    diffs, notes = _diff_revisions(given) if given.rev is not None else (_diff_two(given), [])
+    write(diff_table(diffs, notes=notes, everything=given.all), given)
     return DONE
 
 
-def _between_two(given: argparse.Namespace) -> list[Blame]:
+def _diff_two(given: argparse.Namespace) -> list[Diff]:
     if len(given.things) != 2:
         raise UsageError(
             f"diff compares two things, and {len(given.things)} are named; name two specs, lock files or "
             "traces, or two revisions with --rev main..HEAD"
         )
-    before, after = (_bills(thing, given) for thing in given.things)
+    before, after = (_read_snapshots(thing, given) for thing in given.things)
     if len(before) == len(after) == 1:
-        return [blame(*before.values(), *after.values())]
-    return _paired(before, after, given.things)
+        return [diff_snapshots(*before.values(), *after.values())]
+    return _diff_pairs(before, after, given.things)
 
 
-def _paired(before: dict[str, Bill], after: dict[str, Bill], names: list[str]) -> list[Blame]:
+def _diff_pairs(before: dict[str, Snapshot], after: dict[str, Snapshot], names: list[str]) -> list[Diff]:
     """The models that both have; one that only one of them has is compared with nothing."""
     if not before.keys() & after.keys():
         raise UsageError(
             f"{names[0]} has {', '.join(before)} and {names[1]} has {', '.join(after)}: no model in common"
         )
     return [
-        blame(before.get(name) or _nothing(after[name]), after.get(name) or _nothing(before[name]))
+        diff_snapshots(before.get(name) or _empty(after[name]), after.get(name) or _empty(before[name]))
         for name in {**before, **after}
     ]
 
 
-def _nothing(bill: Bill) -> Bill:
-    return replace(bill, lines=())
+def _empty(snapshot: Snapshot) -> Snapshot:
+    return replace(snapshot, lines=())
 
 
-def _bills(thing: str, given: argparse.Namespace) -> dict[str, Bill]:
+def _read_snapshots(thing: str, given: argparse.Namespace) -> dict[str, Snapshot]:
     """What one of two things costs: a model each for a spec or a trace, all that a lock file holds."""
     if not Path(thing).is_file():
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
-        bill = bill_of(counted_one(thing, given))
-        return {bill.model: bill}
+        snapshot = snapshot_cost(count_model(thing, given))
+        return {snapshot.model: snapshot}
     kind = kind_of(thing)
     if kind in {"cost", "trace"}:
         cost = (
-            Cost.load(thing).under(given.convention)
+            Cost.load(thing).under(given.convention.name)
             if kind == "cost"
-            else cost_of(Trace.load(thing), convention_name=given.convention)
+            else price(Trace.load(thing), given.convention)
         )
-        return {cost.model: bill_of(cost)}
+        return {cost.model: snapshot_cost(cost)}
     if kind or not is_lock(thing):
         held = f", but a {kind} file" if kind else ""
         raise UsageError(
             f"{thing} is no lock file, no saved trace and no saved cost{held}; a model in a Python file is "
             "named as nets.py:factory"
         )
-    return dict(read_lock(thing).bills)
+    return dict(read_lock(thing).snapshots)
 
 
-def _between_revisions(given: argparse.Namespace) -> tuple[list[Blame], list[Note]]:
-    config = _config_path(given)
-    repository = repository_of(config.parent)
-    commits = two_revisions(given.rev, repository)
+def _diff_revisions(given: argparse.Namespace) -> tuple[list[Diff], list[Note]]:
+    config = _find_config_path(given)
+    repository = find_repository(config.parent)
+    commits = parse_revisions(given.rev, repository)
     with progress(shown=not given.no_progress) as say:
-        before, after = (_bills_at(commit, repository, config, given, say) for commit in commits)
-    names = [name_of(commit, repository) for commit in commits]
+        before, after = (_snapshot_revision(commit, repository, config, given, say) for commit in commits)
+    names = [name_commit(commit, repository) for commit in commits]
     figures = dict(zip(("before", "after"), (Figure("text", name) for name in names), strict=True))
-    return _paired(before, after, names), [Note(text="From {before} to {after}.", figures=figures)]
+    return _diff_pairs(before, after, names), [Note(text="From {before} to {after}.", figures=figures)]
 
 
-def _bills_at(
+def _snapshot_revision(
     commit: str, repository: Path, config: Path, given: argparse.Namespace, say: Callable[[str], None]
-) -> dict[str, Bill]:
+) -> dict[str, Snapshot]:
     say(f"counting at {commit[:9]}")
-    return bills_at(
+    return snapshot_revision(
         commit,
         repository=repository,
         config=config,
         models=given.things,
         input_shape=given.input,
-        convention=given.convention,
+        convention=given.convention.name,
     )
 
 
-def _config_path(given: argparse.Namespace) -> Path:
+def _find_config_path(given: argparse.Namespace) -> Path:
     if given.config:
         return Path(given.config).absolute()
     try:

@@ -1,17 +1,16 @@
 """What the commands of the cost gate share: the configuration, and counting what it names."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from resflops.cli.command import Parser
-from resflops.cli.progress import progress
+from resflops.cli.progress import announce_torch, progress
 from resflops.errors import ModelError
-from resflops.gate.bill import Bill
 from resflops.gate.config import Config, ModelConfig, find_config, read_config
+from resflops.gate.snapshot import Snapshot
 
-__all__ = ["add_config", "add_models", "bills_of", "configured"]
+__all__ = ["add_config", "add_models", "load_config", "snapshot_models"]
 
 
 def add_models(parser: Parser) -> None:
@@ -35,29 +34,30 @@ def add_config(parser: Parser) -> None:
     )
 
 
-def configured(given: argparse.Namespace) -> Config:
+def load_config(given: argparse.Namespace) -> Config:
     """The configuration that the arguments ask for, checked."""
     return read_config(Path(given.config).absolute() if given.config else find_config(Path.cwd()))
 
 
-def bills_of(models: Sequence[ModelConfig], config: Config, given: argparse.Namespace) -> list[Bill]:
+def snapshot_models(
+    models: Sequence[ModelConfig], config: Config, given: argparse.Namespace
+) -> list[Snapshot]:
     """Count models, with a word to who waits.
 
     Raises:
         ModelError: some could not be counted; the message says why of each.
     """
-    bills, reasons = [], []
+    snapshots: list[Snapshot] = []
+    reasons: list[str] = []
     with progress(shown=not given.no_progress) as say:
-        if "torch" not in sys.modules:
-            say("loading torch")
-        from resflops.gate.counted import counted
+        announce_torch(say)
+        from resflops.gate import counting
 
-        for number, model in enumerate(models, start=1):
-            say(f"counting {model.name} ({number} of {len(models)})")
-            try:
-                bills.append(counted(model, root=config.root))
-            except ModelError as error:
-                reasons.append(str(error))
+        for outcome in counting.snapshot_models(models, root=config.root, say=say):
+            if isinstance(outcome, ModelError):
+                reasons.append(str(outcome))
+            else:
+                snapshots.append(outcome)
     if reasons:
         raise ModelError("\n".join(reasons))
-    return bills
+    return snapshots

@@ -12,7 +12,7 @@ from resflops.cli.command import (
     add_training,
     whole_number,
 )
-from resflops.cli.counting import counted_one, status_of
+from resflops.cli.counting import choose_status, count_model
 from resflops.cli.output import write
 from resflops.tables import breakdown
 
@@ -40,9 +40,9 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    cost = counted_one(given.model, given)
+    cost = count_model(given.model, given)
     write(breakdown(cost, depth=given.depth, everything=given.all), given)
-    return status_of([cost], given)
+    return choose_status([cost], given)
 
 
 COMMAND = Command(

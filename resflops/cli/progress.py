@@ -10,9 +10,15 @@ from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 from typing import TextIO
 
-__all__ = ["progress"]
+__all__ = ["announce_torch", "progress"]
 
 CLEAR = "\r\x1b[K"
+
+
+def announce_torch(say: Callable[[str], None]) -> None:
+    """Say that torch is being loaded, unless it is there already: it takes a second or more."""
+    if "torch" not in sys.modules:
+        say("loading torch")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from resflops.cli.command import Command, Parser, add_model_input
-from resflops.cli.counting import counted
+from resflops.cli.counting import count_models
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cost.convention import DEFAULT_CONVENTION
@@ -51,7 +51,7 @@ def _run(given: argparse.Namespace) -> int:
             f"{given.models[0]!r} is one argument too many: the reports are about models of their own; "
             f"for a page about this one give --html FILE {given.models[0]}"
         )
-    if given.input is not None or given.convention != DEFAULT_CONVENTION:
+    if given.input is not None or given.convention.name != DEFAULT_CONVENTION:
         raise UsageError(
             "--input and --convention belong to --html FILE MODEL, for the reports choose their own; "
             "leave them out"
@@ -65,7 +65,7 @@ def _write_page(given: argparse.Namespace) -> int:
     if not given.models:
         raise UsageError("no models are given; name those to explore, as in --html page.html resnet34 vgg19")
     check_writable(given.html)
-    done = counted(given.models, given)
+    done = count_models(given.models, given)
     # jinja2 is not needed before there is something to show.
     from resflops.report.explorer import explorer
 

@@ -11,10 +11,10 @@ from resflops.cli.command import (
     add_strict,
     add_training,
 )
-from resflops.cli.counting import counted, status_of
+from resflops.cli.counting import choose_status, count_models
+from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.status import INTERRUPTED
-from resflops.errors import UsageError
 from resflops.latency.measurements import Measurements
 from resflops.tables import Entry, comparison, cost_and_latency, left_note
 
@@ -22,12 +22,9 @@ __all__ = ["COMMAND"]
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "--models",
-        nargs="+",
-        action="extend",
-        metavar="SPEC",
-        help="the models, such as resnet34 vgg19 or, with options, resnet34,shortcut=A,num_classes=10; "
+    add_models(
+        parser,
+        text="the models, such as resnet34 vgg19 or, with options, resnet34,shortcut=A,num_classes=10; "
         "torchvision/resnet50, timm/vit_base_patch16_224, hf/bert, package.module:factory; "
         "in quotes a pattern, such as 'timm/resnet*'",
     )
@@ -46,16 +43,13 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    # argparse itself would ask for --models before it reports the --modles that was given.
-    if not given.models:
-        raise UsageError("no models are given; name those to compare, as in --models resnet34 vgg19")
-    done = counted(given.models, given)
+    done = count_models(require_models(given, purpose="to compare"), given)
     table = comparison(done.results, notes=[left_note(done.left)] if done.left else [])
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
     write(cost_and_latency(costs, given.latency, below=table) if given.latency else table, given)
     if done.left:
         return INTERRUPTED
-    return status_of(costs, given)
+    return choose_status(costs, given)
 
 
 COMMAND = Command(

@@ -3,8 +3,8 @@
 ::
 
     pyproject.toml ──config──▶ Config ─┐
-    resflops.lock ──lockfile──▶ Lock ──┼─verdict──▶ Verdict (with its blame) ──▶ tables
-    model ──counted──▶ Cost ──bill──▶ Bill ─┘
+    resflops.lock ──lockfile──▶ Lock ──┼─verdict──▶ Verdict (with its Diff) ──▶ tables
+    model ──counting──▶ Cost ──snapshot──▶ Snapshot ─┘
 
-Nothing here but ``counted`` imports torch.
+Nothing here but ``counting``, and ``at_revision`` that calls it, imports torch.
 """

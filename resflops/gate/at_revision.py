@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from resflops.errors import ConfigError, ResflopsError
+from resflops.errors import ConfigError, ModelError, ResflopsError
 from resflops.gate.config import ModelConfig, read_config
-from resflops.gate.counted import counted, made_by
-from resflops.gate.lockfile import renewed, write_lock
+from resflops.gate.counting import name_versions, snapshot_models
+from resflops.gate.lockfile import renew_lock, write_lock
 from resflops.gate.revisions import Request
 
 __all__ = ["main"]
@@ -25,20 +25,24 @@ def main() -> int:
     config = Path(request.config)
     root = config.parent if config.parent.is_dir() else Path.cwd()
     try:
-        bills = [counted(model, root=root) for model in _models(request, config)]
-        write_lock(request.result, renewed(bills, old=None, made_by=made_by()))
+        snapshots = []
+        for outcome in snapshot_models(_select_models(request, config), root=root):
+            if isinstance(outcome, ModelError):
+                raise outcome
+            snapshots.append(outcome)
+        write_lock(request.result, renew_lock(snapshots, old=None, made_by=name_versions()))
     except ResflopsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-def _models(request: Request, config: Path) -> list[ModelConfig]:
+def _select_models(request: Request, config: Path) -> list[ModelConfig]:
     known = read_config(config).models if config.is_file() else {}
     if not request.models and not known:
         raise ConfigError(f"there is no {config.name} that names models; name a model's spec")
-    return [known.get(name) or _of_spec(name, request) for name in request.models or known]
+    return [known.get(name) or _configure_spec(name, request) for name in request.models or known]
 
 
-def _of_spec(spec: str, request: Request) -> ModelConfig:
+def _configure_spec(spec: str, request: Request) -> ModelConfig:
     return ModelConfig(name=spec, spec=spec, input=request.input, convention=request.convention)

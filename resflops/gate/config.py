@@ -23,10 +23,10 @@ from msgspec import Struct
 
 from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
-from resflops.gate.bill import METRICS, Metric
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
-from resflops.gate.locating import KeyPath, Lines
-from resflops.gate.paths import shown
+from resflops.gate.paths import shorten_path
+from resflops.gate.snapshot import METRICS, Metric
+from resflops.gate.toml_lines import KeyPath, TomlLines
 from resflops.latency.configuration import DTYPES, check_known
 from resflops.records import Shape
 from resflops.sources import parse_spec
@@ -74,7 +74,7 @@ class Config(Struct, frozen=True, kw_only=True):
         """The folder that paths and packages in specs start from."""
         return self.path.parent
 
-    def chosen(self, names: list[str]) -> tuple[ModelConfig, ...]:
+    def choose(self, names: list[str]) -> tuple[ModelConfig, ...]:
         """The models of these names, or all of them.
 
         Raises:
@@ -83,7 +83,7 @@ class Config(Struct, frozen=True, kw_only=True):
         for name in names:
             if name not in self.models:
                 raise UsageError(
-                    f"{shown(self.path)} has no model {name!r}{near(name, self.models)}; "
+                    f"{shorten_path(self.path)} has no model {name!r}{near(name, self.models)}; "
                     f"it has {', '.join(self.models)}"
                 )
         return tuple(model for name, model in self.models.items() if not names or name in names)
@@ -120,13 +120,13 @@ def read_config(path: Path) -> Config:
     prefix: KeyPath = () if path.name == OWN_FILE else ("tool", "resflops")
     for key in prefix:
         document = _table(document, key)
-    reader = _Reader(path, Lines(text), prefix)
+    reader = _Reader(path, TomlLines(text), prefix)
     config = reader.config(document)
     if reader.mistakes:
         found = sorted(reader.mistakes)
         count = "a mistake" if len(found) == 1 else f"{len(found)} mistakes"
-        listed = "".join(f"\n  {shown(path)}:{line}: {said}" for line, said in found)
-        raise ConfigError(f"{shown(path)} has {count}:{listed}")
+        listed = "".join(f"\n  {shorten_path(path)}:{line}: {said}" for line, said in found)
+        raise ConfigError(f"{shorten_path(path)} has {count}:{listed}")
     return config
 
 
@@ -158,7 +158,7 @@ SETTINGS = ("convention", "dtype", "tolerance", "allow-uncounted")
 class _Reader:
     """Reads one file to its end, and keeps every mistake that it meets."""
 
-    def __init__(self, path: Path, lines: Lines, prefix: KeyPath) -> None:
+    def __init__(self, path: Path, lines: TomlLines, prefix: KeyPath) -> None:
         self.path = path
         self.lines = lines
         self.prefix = prefix

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-__all__ = ["shown"]
+__all__ = ["shorten_path"]
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def shorten_path(path: str | os.PathLike[str]) -> str:
     """A path as short as it can be said from here."""
     try:
         return str(Path(path).resolve().relative_to(Path.cwd()))

@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import RevisionError
-from resflops.gate.bill import Bill
 from resflops.gate.lockfile import read_lock
+from resflops.gate.snapshot import Snapshot
 from resflops.records import Shape
 
-__all__ = ["Request", "bills_at", "name_of", "repository_of", "two_revisions"]
+__all__ = ["Request", "find_repository", "name_commit", "parse_revisions", "snapshot_revision"]
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Request(Struct, frozen=True, kw_only=True):
     """Of the models named by specs."""
 
 
-def two_revisions(text: str, repository: Path) -> tuple[str, str]:
+def parse_revisions(text: str, repository: Path) -> tuple[str, str]:
     """The two commits of ``A..B``, or of ``A...B``, which is from where B left A.
 
     Raises:
@@ -55,7 +55,7 @@ def two_revisions(text: str, repository: Path) -> tuple[str, str]:
     return old, new
 
 
-def repository_of(folder: Path) -> Path:
+def find_repository(folder: Path) -> Path:
     """The top folder of the git repository that a folder lies in.
 
     Raises:
@@ -64,7 +64,7 @@ def repository_of(folder: Path) -> Path:
     return Path(_git(folder, "rev-parse", "--show-toplevel", says=f"{folder} is in no git repository"))
 
 
-def bills_at(
+def snapshot_revision(
     commit: str,
     *,
     repository: Path,
@@ -72,7 +72,7 @@ def bills_at(
     models: Sequence[str],
     input_shape: Shape | None = None,
     convention: str = DEFAULT_CONVENTION,
-) -> dict[str, Bill]:
+) -> dict[str, Snapshot]:
     """What models cost at a commit.
 
     Args:
@@ -97,10 +97,10 @@ def bills_at(
         )
         done = _counted_apart(request, folder)
         if done.returncode:
-            name = name_of(commit, repository)
+            name = name_commit(commit, repository)
             said = done.stderr.strip().replace(str(folder), name)
             raise RevisionError(f"at {name}: {said.removeprefix('resflops: ')}")
-        return dict(read_lock(request.result).bills)
+        return dict(read_lock(request.result).snapshots)
 
 
 def _counted_apart(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -139,7 +139,7 @@ def _worktree(repository: Path, commit: str) -> Iterator[Path]:
             str(folder),
             commit,
         )
-        _git(repository, *add, says=f"{name_of(commit, repository)} could not be checked out")
+        _git(repository, *add, says=f"{name_commit(commit, repository)} could not be checked out")
         try:
             yield folder
         finally:
@@ -155,7 +155,7 @@ def _commit(name: str, repository: Path) -> str:
     )  # fmt: skip
 
 
-def name_of(commit: str, repository: Path) -> str:
+def name_commit(commit: str, repository: Path) -> str:
     """A commit as people know it: ``c4495ea (its subject)``."""
     return _git(repository, "log", "-1", "--format=%h (%s)", commit, says=f"git knows no commit {commit}")
 

@@ -7,14 +7,14 @@ from typing import Literal
 from msgspec import Struct
 
 from resflops.errors import SchemaError, near
-from resflops.gate.bill import Bill, BillLine, Metric
-from resflops.gate.blame import Blame, blame
 from resflops.gate.config import Budget, Config, ModelConfig
+from resflops.gate.diff import Diff, diff_snapshots
 from resflops.gate.limits import Tolerance
 from resflops.gate.lockfile import Lock
-from resflops.gate.paths import shown
+from resflops.gate.paths import shorten_path
+from resflops.gate.snapshot import Metric, Snapshot, SnapshotLine
 
-__all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "verdict"]
+__all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "judge"]
 
 Standing = Literal[
     "as locked",
@@ -82,11 +82,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """What the gate says of one model."""
 
     model: str
-    now: Bill
+    now: Snapshot
     findings: tuple[Finding, ...]
-    blame: Blame | None = None
+    diff: Diff | None = None
     """The difference to the lock; None where the model is held to budgets alone."""
-    uncounted: tuple[BillLine, ...] = ()
+    uncounted: tuple[SnapshotLine, ...] = ()
     """What did work, has no rule and is not allowed to stay uncounted."""
     line: int = 1
     """Of the configuration, where the model is named."""
@@ -104,19 +104,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
     @property
     def as_locked(self) -> bool:
         """Whether the lock would stay as it is."""
-        return self.blame is None or self.blame.before == self.blame.after
+        return self.diff is None or self.diff.before == self.diff.after
 
 
-def verdict(
-    now: Bill,
+def judge(
+    now: Snapshot,
     *,
-    locked: Bill | None,
+    locked: Snapshot | None,
     budgets: Mapping[Metric, Budget],
     tolerances: Mapping[Metric, Tolerance],
     allowed: frozenset[str] = frozenset(),
     line: int = 1,
 ) -> Verdict:
-    """Hold a bill against what was locked, and against budgets.
+    """Hold a snapshot against what was locked, and against budgets.
 
     Args:
         now: what the model costs.
@@ -143,7 +143,7 @@ def verdict(
             )
             for metric in metrics
         ),
-        blame=blame(locked, now) if locked else None,
+        diff=diff_snapshots(locked, now) if locked else None,
         uncounted=tuple(lacking for lacking in now.uncounted if lacking.op not in allowed),
         line=line,
     )
@@ -155,22 +155,22 @@ def check_lock_names(config: Config, lock: Lock, wanted: tuple[ModelConfig, ...]
     Raises:
         SchemaError: the lock lacks a model, has one that is not configured, or another convention.
     """
-    for name in lock.bills:
+    for name in lock.snapshots:
         if name not in config.models:
             raise SchemaError(
-                f"{shown(config.lock)} has the model {name!r}, and {shown(config.path)} has not"
+                f"{shorten_path(config.lock)} has the model {name!r}, and {shorten_path(config.path)} has not"
                 f"{near(name, config.models)}; name it there, or run `resflops lock` to drop it"
             )
     for model in wanted:
-        if model.name not in lock.bills:
+        if model.name not in lock.snapshots:
             raise SchemaError(
-                f"{shown(config.path)}:{model.line}: the model {model.name!r} is not locked yet; "
-                f"run `resflops lock` and commit {shown(config.lock)}"
+                f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} is not locked yet; "
+                f"run `resflops lock` and commit {shorten_path(config.lock)}"
             )
-        locked = lock.bills[model.name].convention
+        locked = lock.snapshots[model.name].convention
         if locked != model.convention:
             raise SchemaError(
-                f"{shown(config.path)}:{model.line}: the model {model.name!r} is to be counted under "
-                f"{model.convention}, and {shown(config.lock)} has it under {locked}; "
+                f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} is to be counted under "
+                f"{model.convention}, and {shorten_path(config.lock)} has it under {locked}; "
                 "run `resflops lock` if that is meant"
             )

@@ -29,7 +29,7 @@ __all__ = [
 LOCKED = "resflops_locked"
 
 _LOCKED = pytest.StashKey[dict[str, str]]()
-"""What tests have locked in this session: their bills by name, as JSON."""
+"""What tests have locked in this session: their snapshots by name, as JSON."""
 _REPORT = pytest.StashKey[str]()
 """What became of it, for the end of the session."""
 

@@ -9,12 +9,12 @@ import msgspec
 from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import ResflopsError, SchemaError, UsageError, near
-from resflops.gate.bill import METRICS, Bill, Metric, bill_of
 from resflops.gate.config import Budget
 from resflops.gate.limits import read_limit, read_tolerance
-from resflops.gate.lockfile import read_lock, renewed, write_lock
-from resflops.gate.paths import shown
-from resflops.gate.verdict import Verdict, verdict
+from resflops.gate.lockfile import read_lock, renew_lock, write_lock
+from resflops.gate.paths import shorten_path
+from resflops.gate.snapshot import METRICS, Metric, Snapshot, snapshot_cost
+from resflops.gate.verdict import Verdict, judge
 from resflops.render.formats import sentence
 from resflops.tables import verdict_notes
 
@@ -79,8 +79,8 @@ class CostGate:
         message = ""
         try:
             cost = self._counted(model, inputs, dict(keyword_inputs or {}), convention)
-            now = bill_of(cost, model=lock)
-            found = verdict(
+            now = snapshot_cost(cost, model=lock)
+            found = judge(
                 now,
                 locked=self._locked(now) if lock else None,
                 budgets=_budgets(limits, needed=not lock),
@@ -107,30 +107,33 @@ class CostGate:
 
         return cost_of(trace(model, *inputs, **keyword_inputs), convention_name=convention)
 
-    def _locked(self, now: Bill) -> Bill:
+    def _locked(self, now: Snapshot) -> Snapshot:
         """What was locked; what it costs now, if that is to be locked."""
         if self._updates is not None:
             if self._path.exists():
                 # What is wrong with it is said at once, and not after all tests have run.
                 read_lock(self._path)
             written = self._updates.get(now.model)
-            if written is not None and msgspec.json.decode(written, type=Bill) != now:
+            if written is not None and msgspec.json.decode(written, type=Snapshot) != now:
                 raise UsageError(f"two models are locked as {now.model!r}; give each a name of its own")
             return now
         again = "run `pytest --resflops-lock` and commit it"
         if not self._path.exists():
-            raise SchemaError(f"{now.model!r} is not locked: there is no {shown(self._path)}; {again}")
-        bills = read_lock(self._path).bills
-        if now.model not in bills:
+            raise SchemaError(f"{now.model!r} is not locked: there is no {shorten_path(self._path)}; {again}")
+        snapshots = read_lock(self._path).snapshots
+        if now.model not in snapshots:
             raise SchemaError(
-                f"{now.model!r} is not locked in {shown(self._path)}{near(now.model, bills)}; {again}"
+                f"{now.model!r} is not locked in {shorten_path(self._path)}"
+                f"{near(now.model, snapshots)}; {again}"
             )
-        return bills[now.model]
+        return snapshots[now.model]
 
     def _message(self, found: Verdict) -> str:
         lines = list(map(sentence, verdict_notes(found)))
-        if found.blame is not None and any(finding.over_lock for finding in found.findings):
-            lines.append(f"if it is to cost that: pytest --resflops-lock, and commit {shown(self._path)}")
+        if found.diff is not None and any(finding.over_lock for finding in found.findings):
+            lines.append(
+                f"if it is to cost that: pytest --resflops-lock, and commit {shorten_path(self._path)}"
+            )
         return "\n".join(lines)
 
 
@@ -141,12 +144,12 @@ def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
         FileError: it cannot be written.
         SchemaError: what is there is no sound lock file; it is left as it is.
     """
-    from resflops.gate.counted import made_by
+    from resflops.gate.counting import name_versions
 
     old = read_lock(path) if path.exists() else None
-    new = {name: msgspec.json.decode(text, type=Bill) for name, text in updates.items()}
-    bills = {**(old.bills if old else {}), **new}
-    return write_lock(path, renewed(bills.values(), old=old, made_by=made_by()))
+    new = {name: msgspec.json.decode(text, type=Snapshot) for name, text in updates.items()}
+    snapshots = {**(old.snapshots if old else {}), **new}
+    return write_lock(path, renew_lock(snapshots.values(), old=old, made_by=name_versions()))
 
 
 def _budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:

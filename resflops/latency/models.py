@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from resflops.cost import cost_of
-from resflops.cost.convention import DEFAULT_CONVENTION
+from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.errors import InputError, ResflopsError
 from resflops.latency.configuration import Configuration
 from resflops.latency.measurements import Workload
@@ -18,7 +18,7 @@ from resflops.latency.workload import workload_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.sources.building import open_found
-from resflops.sources.counting import count_found
+from resflops.sources.counting import count_model
 from resflops.tracing import trace
 from resflops.tracing.generators import same_generators
 from resflops.tracing.inputs import as_tensors
@@ -105,10 +105,10 @@ class OfSpec:
 
     def workload(self, configuration: Configuration) -> Workload:
         """Count it."""
-        cost = count_found(
+        cost = count_model(
             self._found,
             input_shape=self._input_shape(configuration),
-            convention=DEFAULT_CONVENTION,
+            convention=convention(DEFAULT_CONVENTION),
             backward=configuration.training,
         )
         return workload_of(cost)

@@ -6,7 +6,7 @@ Every number that resflops shows passes through here.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from resflops.gate.form import Form
+from resflops.gate.diff import Form
 from resflops.records import Shape
 from resflops.tables import Column, Figure, Kind, Note, Table
 from resflops.tables.table import Row

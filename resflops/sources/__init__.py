@@ -11,6 +11,7 @@ from resflops.extensions import load_extensions
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import expand, find, names
 from resflops.sources.registry import SOURCES, Source, register
+from resflops.sources.selection import SelectedModel, select_models
 from resflops.sources.spec import Spec, parse_spec
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "FoundModel",
     "Inputs",
     "OpenModel",
+    "SelectedModel",
     "Source",
     "Spec",
     "TensorSpec",
@@ -28,6 +30,7 @@ __all__ = [
     "open_model",
     "parse_spec",
     "register",
+    "select_models",
 ]
 
 load_extensions("resflops.sources", SOURCES)

@@ -1,25 +1,97 @@
-"""From the spec of a model to its cost: what the command line does with every model."""
+"""From the specs of models to their costs: what every command and report does with its models."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, nullcontext
+from pathlib import Path
 
 import torch
+from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from resflops.cost import Cost, cost_of
-from resflops.errors import DataDependentError, InputError, TraceError
+from resflops.cost import Cost, price
+from resflops.cost.convention import Convention
+from resflops.cost.convention import convention as find_convention
+from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError
 from resflops.records import Shape, Trace
-from resflops.sources import FoundModel
 from resflops.sources.building import OpenModel, open_found
+from resflops.sources.found import FoundModel
+from resflops.sources.lookup import find
 from resflops.tracing import trace
 
-__all__ = ["count_found"]
+__all__ = ["CountRequest", "CountedModel", "count_found", "count_model", "count_models"]
 
 
-def count_found(
+class CountRequest(Struct, frozen=True, kw_only=True):
+    """A model that is to be counted, and how."""
+
+    spec: str
+    convention: Convention
+    """The one that ``total`` is under."""
+    name: str = ""
+    """What the user calls it, if not by its spec."""
+    input_shape: Shape | None = None
+    """Of its main input, with the batch in front or without; its usual one if None."""
+    dtype: str | None = None
+    """What its floating-point parameters and inputs become, such as ``float16``; None leaves them."""
+    backward: bool = False
+    """Whether to count the backward pass as well."""
+    nonzero: bool = False
+    """Whether to count the zeros in the weights."""
+    root: Path | None = None
+    """The folder that paths and packages in its spec start from; None for the current one."""
+
+
+class CountedModel(Struct, frozen=True, kw_only=True):
+    """A model that has been counted."""
+
+    found: FoundModel
+    cost: Cost
+
+
+def count_models(
+    requests: Sequence[CountRequest], *, say: Callable[[str], None]
+) -> Iterator[CountedModel | ResflopsError]:
+    """Count models one after the other.
+
+    It counts one only when that is asked for, so who calls it may stop at the first failure, and an
+    interrupt loses nothing of what has been counted.
+
+    Args:
+        requests: the models.
+        say: is told which model is being counted.
+
+    Yields:
+        In the order of the requests what became of each: its cost, or why it has none.
+    """
+    for number, request in enumerate(requests, start=1):
+        say(f"counting {request.name or request.spec} ({number} of {len(requests)})")
+        yield _attempt(request)
+
+
+def _attempt(request: CountRequest) -> CountedModel | ResflopsError:
+    try:
+        with chdir(request.root) if request.root else nullcontext():
+            found = find(request.spec)
+            cost = count_model(
+                found,
+                input_shape=request.input_shape,
+                convention=request.convention,
+                backward=request.backward,
+                nonzero=request.nonzero,
+                dtype=request.dtype,
+            )
+    except ResflopsError as error:
+        return error
+    return CountedModel(found=found, cost=cost)
+
+
+def count_model(
     found: FoundModel,
     *,
     input_shape: Shape | None,
-    convention: str,
+    convention: Convention,
     backward: bool = False,
     nonzero: bool = False,
     dtype: str | None = None,
@@ -29,7 +101,7 @@ def count_found(
     Args:
         found: the model.
         input_shape: of its main input, with the batch in front or without; its usual one if None.
-        convention: name of the one that ``total`` is under.
+        convention: the one that ``total`` is under.
         backward: whether to count the backward pass as well.
         nonzero: whether to count the zeros in the weights, for which it is built on the CPU.
         dtype: what its floating-point parameters and inputs become, such as ``float16``; None
@@ -40,18 +112,28 @@ def count_found(
         TraceError: the model does not take that input; the message names the layer.
     """
     try:
-        traced = _traced(found, input_shape, dtype, nonzero=nonzero)
+        traced = _trace_found(found, input_shape, dtype, nonzero=nonzero)
     except (TraceError, InputError) as error:
         usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
         # Some messages name it themselves.
         named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
         raise type(error)(f"{named}{usual}") from error.__cause__
-    return cost_of(replace(traced, model=found.spec), convention_name=convention, backward=backward)
+    return price(replace(traced, model=found.spec), convention, backward=backward)
 
 
-def _traced(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool) -> Trace:
+def count_found(found: FoundModel, *, input_shape: Shape | None, convention: str) -> Cost:
+    """``count_model`` for the reports, which name their convention.
+
+    Raises:
+        UnknownConventionError: there is no convention of that name.
+        ResflopsError: as of ``count_model``.
+    """
+    return count_model(found, input_shape=input_shape, convention=find_convention(convention))
+
+
+def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool) -> Trace:
     device = "cpu" if nonzero else "meta"
-    opened = _in_dtype(open_found(found, input_shape=input_shape, device=device), dtype)
+    opened = _cast(open_found(found, input_shape=input_shape, device=device), dtype)
     try:
         traced = trace(opened.module, *opened.args, nonzero=nonzero, **opened.kwargs)
     except DataDependentError:
@@ -59,18 +141,18 @@ def _traced(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, 
             raise
         # It holds tensors that are neither parameters nor buffers, so no copy of it can run for
         # real; one that is built for real can.
-        opened = _in_dtype(open_found(found, input_shape=input_shape, device="cpu"), dtype)
+        opened = _cast(open_found(found, input_shape=input_shape, device="cpu"), dtype)
         traced = trace(opened.module, *opened.args, **opened.kwargs)
     return replace(traced, notes=(*opened.notes, *traced.notes))
 
 
-def _in_dtype(opened: OpenModel, dtype: str | None) -> OpenModel:
+def _cast(opened: OpenModel, dtype: str | None) -> OpenModel:
     if dtype is None:
         return opened
     target: torch.dtype = getattr(torch, dtype)
 
-    def converted(tensor: Tensor) -> Tensor:
+    def cast(tensor: Tensor) -> Tensor:
         return tensor.to(target) if tensor.is_floating_point() else tensor
 
-    args, kwargs = tree_map_only(Tensor, converted, (opened.args, opened.kwargs))
+    args, kwargs = tree_map_only(Tensor, cast, (opened.args, opened.kwargs))
     return replace(opened, module=opened.module.to(target), args=args, kwargs=kwargs)

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from resflops.cost.convention import convention
-from resflops.gate.bill import Bill, Metric
-from resflops.gate.blame import Blame, Change
-from resflops.gate.form import forms
+from resflops.gate.diff import Change, Diff, summarize_change
+from resflops.gate.snapshot import Metric, Snapshot
 from resflops.tables.table import (
     Column,
     Figure,
@@ -30,7 +29,7 @@ MOST_CHANGES = 20
 """Changed layers that people are shown of each model, the dearest; programs get them all."""
 
 
-def changes_below(compared: Sequence[tuple[str, Blame]], *, everything: bool) -> tuple[Table, ...]:
+def changes_below(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
     """The table of changed layers, if there are any, to stand under another.
 
     Args:
@@ -88,8 +87,8 @@ def changes_below(compared: Sequence[tuple[str, Blame]], *, everything: bool) ->
     )
 
 
-def _change_row(model: str, found: Blame, change: Change) -> Row:
-    before, after = forms(change.before, change.after)
+def _change_row(model: str, found: Diff, change: Change) -> Row:
+    before, after = summarize_change(change.before, change.after)
     line = change.after or change.before
     return {
         "model": model,
@@ -127,7 +126,7 @@ def _left_out(model: str, changes: Sequence[Change]) -> Note:
 
 def change_note(change: Change, convention_name: str) -> Note:
     """``layer3.0.conv1: 3×3×256→256 became 3×3×256→512, +115,605,504 MACs``."""
-    before, after = forms(change.before, change.after)
+    before, after = summarize_change(change.before, change.after)
     what = {
         "added": "{layer} added: {after}",
         "removed": "{layer} removed: {before}",
@@ -156,7 +155,7 @@ def change_note(change: Change, convention_name: str) -> Note:
     )
 
 
-def input_notes(name: str, found: Blame) -> Iterable[Note]:
+def input_notes(name: str, found: Diff) -> Iterable[Note]:
     """What to say of inputs that are others now."""
     before, after = found.before.inputs, found.after.inputs
     if [given.shape for given in before] != [given.shape for given in after]:
@@ -180,14 +179,14 @@ def _any(rows: Iterable[Row], key: str) -> bool:
     return any(row.get(key) for row in rows)
 
 
-def convention_notes(bills: Iterable[Bill]) -> Iterable[Note]:
-    """What the conventions count that the bills are under."""
-    for name in dict.fromkeys(bill.convention for bill in bills):
+def convention_notes(snapshots: Iterable[Snapshot]) -> Iterable[Note]:
+    """What the conventions count that the snapshots are under."""
+    for name in dict.fromkeys(snapshot.convention for snapshot in snapshots):
         yield convention_note(convention(name))
 
 
-def metric_name(metric: Metric, bill: Bill) -> str:
+def metric_name(metric: Metric, snapshot: Snapshot) -> str:
     """What a metric is called; the total bears its convention."""
     if metric == "total":
-        return cost_heading(convention(bill.convention))
+        return cost_heading(convention(snapshot.convention))
     return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]

@@ -1,29 +1,29 @@
-"""The difference between bills: the table of ``resflops diff``."""
+"""The difference between snapshots: the table of ``resflops diff``."""
 
 from collections.abc import Sequence
 
-from resflops.gate.blame import Blame
+from resflops.gate.diff import Diff
 from resflops.tables.blaming import changes_below, convention_notes, input_notes, metric_name
 from resflops.tables.table import Column, Figure, Note, Table, for_people_if
 
 __all__ = ["diff_table"]
 
 
-def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
+def diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
     """The table of ``resflops diff``.
 
     Args:
-        blames: of each pair of bills.
+        diffs: of each pair of snapshots.
         notes: what else to say under it.
         everything: show people all layers.
     """
-    one = blames[0]
-    names = [f"{each.before.model} → {each.after.model}" for each in blames]
+    one = diffs[0]
+    names = [f"{each.before.model} → {each.after.model}" for each in diffs]
     names = [
         each.after.model if each.before.model == each.after.model else name
-        for each, name in zip(blames, names, strict=True)
+        for each, name in zip(diffs, names, strict=True)
     ]
-    title = names[0] if len(blames) == 1 else f"{len(blames)} models"
+    title = names[0] if len(diffs) == 1 else f"{len(diffs)} models"
     rows = tuple(
         {
             "model": name,
@@ -37,14 +37,14 @@ def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everythin
             "before_complete": not each.before.uncounted,
             "after_complete": not each.after.uncounted,
         }
-        for name, each in zip(names, blames, strict=True)
+        for name, each in zip(names, diffs, strict=True)
         for metric in each.before.metrics
     )
     return Table(
         title=f"Difference in cost: {title}",
-        convention=one.before.convention if len({each.before.convention for each in blames}) == 1 else "",
+        convention=one.before.convention if len({each.before.convention for each in diffs}) == 1 else "",
         columns=(
-            Column(key="model", heading="model", repeats=False, audience=for_people_if(len(blames) > 1)),
+            Column(key="model", heading="model", repeats=False, audience=for_people_if(len(diffs) > 1)),
             Column(key="convention", heading="convention", audience="programs"),
             Column(key="metric", heading="metric", audience="programs"),
             Column(key="figure", heading="figure", audience="people"),
@@ -58,12 +58,12 @@ def diff_table(blames: Sequence[Blame], *, notes: Sequence[Note] = (), everythin
         rows=rows,
         hidden=frozenset(place for place, row in enumerate(rows) if not (row["before"] or row["after"])),
         notes=(
-            *convention_notes(each.before for each in blames),
-            *(note for name, each in zip(names, blames, strict=True) for note in input_notes(name, each)),
-            *(_same_note(name) for name, each in zip(names, blames, strict=True) if not each.changes),
+            *convention_notes(each.before for each in diffs),
+            *(note for name, each in zip(names, diffs, strict=True) for note in input_notes(name, each)),
+            *(_same_note(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
             *notes,
         ),
-        below=changes_below(list(zip(names, blames, strict=True)), everything=everything),
+        below=changes_below(list(zip(names, diffs, strict=True)), everything=everything),
     )
 
 

@@ -4,7 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from resflops.gate.bill import Bill, Metric
+from resflops.gate.snapshot import Metric, Snapshot
 from resflops.gate.verdict import Finding, Verdict
 from resflops.tables.blaming import (
     change_note,
@@ -32,7 +32,7 @@ def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everythi
     """
     rows = [row for verdict in verdicts for row in _verdict_rows(verdict)]
     quiet = [place for place, row in enumerate(rows) if row["passed"] and row["quiet"]]
-    compared = [(verdict.model, verdict.blame) for verdict in verdicts if verdict.blame]
+    compared = [(verdict.model, verdict.diff) for verdict in verdicts if verdict.diff]
     return Table(
         title=f"Cost gate: {_outcome(verdicts)}",
         facts={"passed": all(verdict.passed for verdict in verdicts), "lock": lock},
@@ -49,7 +49,7 @@ def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everythi
     )
 
 
-def locked_note(now: Bill, before: Bill | None) -> Note:
+def locked_note(now: Snapshot, before: Snapshot | None) -> Note:
     """What a model costs that was just locked, and what it cost before."""
     changed = before is not None and before.macs != now.macs
     return Note(
@@ -198,15 +198,15 @@ def _headline(verdict: Verdict, finding: Finding) -> Note:
 
 def _reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
     """The layers to blame in sentences; of one metric, those that changed it."""
-    if verdict.blame is None:
+    if verdict.diff is None:
         return ()
-    changes = [change for change in verdict.blame.changes if metric is None or change.of(metric)]
+    changes = [change for change in verdict.diff.changes if metric is None or change.of(metric)]
     more = Note(
         text="and {count} more changes",
         figures={"count": Figure("count", len(changes) - MOST_REASONS)},
     )
     return (
-        *input_notes(verdict.model, verdict.blame),
+        *input_notes(verdict.model, verdict.diff),
         *(change_note(change, verdict.now.convention) for change in changes[:MOST_REASONS]),
         *([more] if len(changes) > MOST_REASONS else []),
     )

@@ -61,7 +61,7 @@ Kind = Literal[
 ``lines`` is several texts one below the other and ``names`` several in a row; ``rounded``
 is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stride that is
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
-``signed`` is a difference, which bears its sign; ``form`` is a ``gate.form.Form``, what a layer is;
+``signed`` is a difference, which bears its sign; ``form`` is a ``gate.diff.Form``, what a layer is;
 ``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares,
 ``flag`` yes or no, and a ``range`` is its two ends;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.

@@ -126,7 +126,7 @@ def test_ctrl_c_ends_quietly(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(counting, "count_found", interrupt)
+    monkeypatch.setattr(counting, "count_model", interrupt)
     assert main(["table", "--models", "resnet20", "--out", str(tmp_path / "x.md")]) == 130
     assert capsys.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
@@ -138,7 +138,7 @@ def test_a_defect_keeps_its_traceback_and_is_no_failed_check(
     def defect(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(counting, "count_found", defect)
+    monkeypatch.setattr(counting, "count_model", defect)
     assert main(["table", "--models", "resnet20"]) == 2
     out, err = capsys.readouterr()
     assert out == ""

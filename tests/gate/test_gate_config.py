@@ -7,7 +7,7 @@ import pytest
 from resflops.errors import ConfigError, FileError, UsageError
 from resflops.gate.config import ModelConfig, find_config, read_config
 from resflops.gate.limits import read_tolerance
-from resflops.gate.locating import Lines
+from resflops.gate.toml_lines import TomlLines
 
 WHOLE = """
 [project]
@@ -153,13 +153,13 @@ def test_a_model_that_is_not_configured_is_told_its_neighbours(tmp_path: Path) -
     path = tmp_path / "pyproject.toml"
     path.write_text(WHOLE, encoding="utf-8")
     config = read_config(path)
-    assert [model.name for model in config.chosen([])] == ["small", "a.b"]
+    assert [model.name for model in config.choose([])] == ["small", "a.b"]
     with pytest.raises(UsageError, match="has no model 'smal'; closest: small; it has small, "):
-        config.chosen(["smal"])
+        config.choose(["smal"])
 
 
 def test_keys_are_found_on_their_lines() -> None:
-    lines = Lines(
+    lines = TomlLines(
         "top = 1\n"
         "# [not.a.table]\n"
         '[ "quoted.one" . two ] # a table\n'

@@ -13,22 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from resflops.errors import FileError, SchemaError
-from resflops.gate.bill import Bill, BillInput, BillLine
-from resflops.gate.lockfile import Lock, holds, lock_text, read_lock, renewed, write_lock
+from resflops.gate.lockfile import Lock, format_lock, holds, read_lock, renew_lock, write_lock
+from resflops.gate.snapshot import Snapshot, SnapshotInput, SnapshotLine
 
-CONV = BillLine(
+CONV = SnapshotLine(
     layer="stem.conv", op="conv2d", input=(1, 3, 8, 8), output=(1, 4, 8, 8), kernel=(3, 3), padding=(1, 1),
     params=108, macs=6912, total=13824,
 )  # fmt: skip
-ADD = BillLine(layer="", op="add", calls=2, input=(4,), output=(4,), total=8)
-ODD = BillLine(layer='a"b\\c\x7f', op="my.op", input=(2, 2), output=(2, 2), counted=False, groups=2)
+ADD = SnapshotLine(layer="", op="add", calls=2, input=(4,), output=(4,), total=8)
+ODD = SnapshotLine(layer='a"b\\c\x7f', op="my.op", input=(2, 2), output=(2, 2), counted=False, groups=2)
 
 
-def bill(name: str = "net", *lines: BillLine) -> Bill:
-    return Bill(
+def snapshot(name: str = "net", *lines: SnapshotLine) -> Snapshot:
+    return Snapshot(
         model=name,
         spec="package.module:net,depths=[2,2]",
-        inputs=(BillInput((1, 3, 8, 8), "float32"), BillInput((), "int64")),
+        inputs=(SnapshotInput((1, 3, 8, 8), "float32"), SnapshotInput((), "int64")),
         convention="flops",
         lines=lines or (CONV, ADD, ODD),
     )
@@ -37,13 +37,16 @@ def bill(name: str = "net", *lines: BillLine) -> Bill:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     file = tmp_path / "resflops.lock"
-    write_lock(file, Lock(bills={"net": bill(), "other net": bill("other net", CONV)}, made_by="resflops 1"))
+    write_lock(
+        file,
+        Lock(snapshots={"net": snapshot(), "other net": snapshot("other net", CONV)}, made_by="resflops 1"),
+    )
     return file
 
 
 def test_what_is_written_is_read_back(path: Path) -> None:
     assert read_lock(path) == Lock(
-        bills={"net": bill(), "other net": bill("other net", CONV)}, made_by="resflops 1"
+        snapshots={"net": snapshot(), "other net": snapshot("other net", CONV)}, made_by="resflops 1"
     )
 
 
@@ -51,20 +54,20 @@ names = some.text(max_size=12)
 counts = some.integers(0, 10**25)
 shapes = some.lists(some.integers(0, 10**9), max_size=4).map(tuple)
 lines = some.builds(
-    BillLine, layer=names, op=names, calls=some.integers(0, 9), input=shapes, output=shapes, kernel=shapes,
+    SnapshotLine, layer=names, op=names, calls=some.integers(0, 9), input=shapes, output=shapes, kernel=shapes,
     stride=shapes, padding=shapes, groups=some.integers(1, 9), params=counts, buffers=counts, macs=counts,
     total=counts, counted=some.booleans(),
 )  # fmt: skip
 
 
 @given(names, some.lists(lines, max_size=4))
-def test_any_bill_is_read_back(name: str, found: list[BillLine]) -> None:
+def test_any_bill_is_read_back(name: str, found: list[SnapshotLine]) -> None:
     import tempfile
 
-    whole = Bill(model=name, spec=name, inputs=(), convention="macs", lines=tuple(found))
+    whole = Snapshot(model=name, spec=name, inputs=(), convention="macs", lines=tuple(found))
     with tempfile.TemporaryDirectory() as folder:
-        write_lock(Path(folder) / "lock", Lock(bills={name: whole}))
-        assert read_lock(Path(folder) / "lock").bills == {name: whole}
+        write_lock(Path(folder) / "lock", Lock(snapshots={name: whole}))
+        assert read_lock(Path(folder) / "lock").snapshots == {name: whole}
 
 
 def test_it_is_toml_with_one_line_a_layer(path: Path) -> None:
@@ -78,13 +81,15 @@ def test_it_is_toml_with_one_line_a_layer(path: Path) -> None:
 
 
 def test_the_order_of_the_models_makes_no_difference() -> None:
-    one, other = bill("a"), bill("b", CONV)
-    assert lock_text(Lock(bills={"a": one, "b": other})) == lock_text(Lock(bills={"b": other, "a": one}))
+    one, other = snapshot("a"), snapshot("b", CONV)
+    assert format_lock(Lock(snapshots={"a": one, "b": other})) == format_lock(
+        Lock(snapshots={"b": other, "a": one})
+    )
 
 
 def test_one_layer_more_is_one_line_more_and_new_sums() -> None:
-    before = lock_text(Lock(bills={"net": bill("net", CONV, ADD)})).splitlines()
-    after = lock_text(Lock(bills={"net": bill("net", CONV, CONV, ADD)})).splitlines()
+    before = format_lock(Lock(snapshots={"net": snapshot("net", CONV, ADD)})).splitlines()
+    after = format_lock(Lock(snapshots={"net": snapshot("net", CONV, CONV, ADD)})).splitlines()
     new = [line.split(" = ")[0].strip() for line in after if line not in before]
     assert len(after) == len(before) + 1
     assert new == ["macs", "params", "total", "digest"]
@@ -93,10 +98,10 @@ def test_one_layer_more_is_one_line_more_and_new_sums() -> None:
 def test_another_version_that_finds_the_same_changes_nothing(path: Path) -> None:
     old = read_lock(path)
     stat = path.stat()
-    same = renewed(old.bills.values(), old=old, made_by="resflops 2, torch 9")
+    same = renew_lock(old.snapshots.values(), old=old, made_by="resflops 2, torch 9")
     assert not write_lock(path, same)
     assert path.stat().st_mtime_ns == stat.st_mtime_ns
-    other = renewed([bill("net", ADD)], old=old, made_by="resflops 2, torch 9")
+    other = renew_lock([snapshot("net", ADD)], old=old, made_by="resflops 2, torch 9")
     assert other.made_by == "resflops 2, torch 9"
 
 
@@ -174,21 +179,21 @@ import sys
 from msgspec.structs import replace
 from resflops.gate.lockfile import Lock, read_lock, write_lock
 path, count = sys.argv[1], int(sys.argv[2])
-bill = read_lock(path).bills["net"]
+snapshot = read_lock(path).snapshots["net"]
 for extra in range(40):
-    lines = bill.lines[:1] * (count + extra % 2)
-    write_lock(path, Lock(bills={"net": replace(bill, lines=lines)}))
+    lines = snapshot.lines[:1] * (count + extra % 2)
+    write_lock(path, Lock(snapshots={"net": replace(snapshot, lines=lines)}))
 """
 
 
 def test_writers_at_once_leave_one_whole_file(path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(path)]
-    write_lock(path, Lock(bills={"net": bill("net", CONV)}))
+    write_lock(path, Lock(snapshots={"net": snapshot("net", CONV)}))
     writers = [subprocess.Popen([*command, str(count)]) for count in (100, 200)]
     while any(writer.poll() is None for writer in writers):
-        assert len(read_lock(path).bills["net"].lines) in {1, 100, 101, 200, 201}
+        assert len(read_lock(path).snapshots["net"].lines) in {1, 100, 101, 200, 201}
     assert [writer.returncode for writer in writers] == [0, 0]
-    assert len(read_lock(path).bills["net"].lines) in {101, 201}
+    assert len(read_lock(path).snapshots["net"].lines) in {101, 201}
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -200,7 +205,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file(path: Path) -> None:
         "from pathlib import Path\n"
         # The last moment before the new file takes the old one's place.
         "Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"write_lock({str(path)!r}, Lock(bills={{}}))\n"
+        f"write_lock({str(path)!r}, Lock(snapshots={{}}))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, env={**os.environ})
     assert done.returncode == -signal.SIGKILL

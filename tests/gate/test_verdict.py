@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from resflops.errors import SchemaError
-from resflops.gate.bill import Bill, BillLine
 from resflops.gate.config import Budget, Config, ModelConfig
 from resflops.gate.limits import read_tolerance
 from resflops.gate.lockfile import Lock
-from resflops.gate.verdict import check_lock_names, verdict
+from resflops.gate.snapshot import Snapshot, SnapshotLine
+from resflops.gate.verdict import check_lock_names, judge
 
 
-def bill(macs: int, params: int = 10, *, convention: str = "macs", uncounted: str = "") -> Bill:
-    lines = [BillLine(layer="conv", op="conv2d", macs=macs, params=params, total=macs)]
+def snapshot(macs: int, params: int = 10, *, convention: str = "macs", uncounted: str = "") -> Snapshot:
+    lines = [SnapshotLine(layer="conv", op="conv2d", macs=macs, params=params, total=macs)]
     if uncounted:
-        lines.append(BillLine(layer="odd", op=uncounted, calls=2, counted=False))
-    return Bill(model="net", spec="net", inputs=(), convention=convention, lines=tuple(lines))
+        lines.append(SnapshotLine(layer="odd", op=uncounted, calls=2, counted=False))
+    return Snapshot(model="net", spec="net", inputs=(), convention=convention, lines=tuple(lines))
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def bill(macs: int, params: int = 10, *, convention: str = "macs", uncounted: st
     ],
 )
 def test_a_figure_is_held_to_lock_and_budget(now, tolerance, budget, standing, passed) -> None:
-    found = verdict(
-        bill(now),
-        locked=bill(1000),
+    found = judge(
+        snapshot(now),
+        locked=snapshot(1000),
         budgets={} if budget is None else {"macs": Budget(most=budget, text=str(budget), line=1)},
         tolerances={} if tolerance is None else {"macs": read_tolerance(tolerance)},
     )
@@ -46,47 +46,47 @@ def test_a_figure_is_held_to_lock_and_budget(now, tolerance, budget, standing, p
 
 
 def test_every_metric_is_held_to_the_lock() -> None:
-    found = verdict(bill(1000, params=11), locked=bill(1000), budgets={}, tolerances={})
+    found = judge(snapshot(1000, params=11), locked=snapshot(1000), budgets={}, tolerances={})
     assert not found.passed
     assert [finding.metric for finding in found.findings if not finding.passed] == ["params"]
 
 
 def test_under_another_convention_the_total_is_held_too() -> None:
-    found = verdict(
-        bill(5, convention="flops"), locked=bill(4, convention="flops"), budgets={}, tolerances={}
+    found = judge(
+        snapshot(5, convention="flops"), locked=snapshot(4, convention="flops"), budgets={}, tolerances={}
     )
     assert [finding.metric for finding in found.findings if not finding.passed] == ["macs", "total"]
 
 
 def test_a_cheaper_model_that_has_more_parameters_is_no_improvement() -> None:
-    found = verdict(bill(999, params=11), locked=bill(1000), budgets={}, tolerances={})
+    found = judge(snapshot(999, params=11), locked=snapshot(1000), budgets={}, tolerances={})
     assert (found.passed, found.cheaper) == (False, False)
 
 
 def test_budgets_alone_need_no_lock() -> None:
-    found = verdict(bill(5), locked=None, budgets={"macs": Budget(most=5, text="5", line=1)}, tolerances={})
+    found = judge(snapshot(5), locked=None, budgets={"macs": Budget(most=5, text="5", line=1)}, tolerances={})
     assert found.passed
-    assert found.blame is None
+    assert found.diff is None
     assert [finding.standing for finding in found.findings] == ["within budget"]
 
 
 def test_an_uncounted_op_fails_unless_it_is_allowed_by_name() -> None:
-    same = bill(5, uncounted="my.op")
+    same = snapshot(5, uncounted="my.op")
     for allowed, passed in (((), False), (("other.op",), False), (("my.op",), True)):
-        found = verdict(same, locked=same, budgets={}, tolerances={}, allowed=frozenset(allowed))
+        found = judge(same, locked=same, budgets={}, tolerances={}, allowed=frozenset(allowed))
         assert found.passed == passed
 
 
 @pytest.mark.parametrize(
     ("locked", "says"),
     [
-        ({"net": bill(1), "nut": bill(1)}, "has the model 'nut', and .* has not; closest: net"),
+        ({"net": snapshot(1), "nut": snapshot(1)}, "has the model 'nut', and .* has not; closest: net"),
         ({}, "p.toml:7: the model 'net' is not locked yet"),
-        ({"net": bill(1, convention="flops")}, "counted under macs, and .* has it under flops"),
+        ({"net": snapshot(1, convention="flops")}, "counted under macs, and .* has it under flops"),
     ],
 )
 def test_lock_and_configuration_are_about_the_same(locked, says) -> None:
     model = ModelConfig(name="net", spec="net", line=7)
     config = Config(path=Path("p.toml"), lock=Path("r.lock"), models={"net": model})
     with pytest.raises(SchemaError, match=says):
-        check_lock_names(config, Lock(bills=locked), (model,))
+        check_lock_names(config, Lock(snapshots=locked), (model,))

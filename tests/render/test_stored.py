@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from resflops.cost.convention import CONVENTIONS
 from resflops.render import RENDERERS, format_of, rendering
 from resflops.sources import find
-from resflops.sources.counting import count_found
+from resflops.sources.counting import count_model
 from resflops.tables import Entry, Table, breakdown, comparison, entry
 
 STORED = Path(__file__).parent / "stored"
@@ -26,7 +27,9 @@ FILES = sorted(STORED.iterdir())
 @cache
 def counted(spec: str) -> Entry:
     found = find(spec)
-    return entry(found, count_found(found, input_shape=(1, *found.input_shape), convention="macs"))
+    return entry(
+        found, count_model(found, input_shape=(1, *found.input_shape), convention=CONVENTIONS["macs"])
+    )
 
 
 def table(name: str) -> Table:

@@ -5,11 +5,12 @@ from functools import cache
 import pytest
 
 from resflops.cost import Cost
+from resflops.cost.convention import CONVENTIONS
 from resflops.cost.layers import LayerRow
 from resflops.models import NETWORKS
 from resflops.render.formats import sentence
 from resflops.sources import find
-from resflops.sources.counting import count_found
+from resflops.sources.counting import count_model
 from resflops.tables import Table, breakdown
 
 SMALL = [
@@ -26,7 +27,7 @@ SMALL = [
 @cache
 def cost(spec: str, convention: str = "macs") -> Cost:
     found = find(spec)
-    return count_found(found, input_shape=(1, *found.input_shape), convention=convention)
+    return count_model(found, input_shape=(1, *found.input_shape), convention=CONVENTIONS[convention])
 
 
 def keys_for_people(table: Table) -> list[str]:

@@ -7,17 +7,18 @@ import pytest
 
 from resflops.api import count
 from resflops.cost import Cost, cost_of
+from resflops.cost.convention import CONVENTIONS
 from resflops.records import InputRecord, ModuleRecord, OpRecord, TensorRecord, Trace
 from resflops.render.formats import sentence
 from resflops.sources import find
-from resflops.sources.counting import count_found
+from resflops.sources.counting import count_model
 from resflops.tables import Entry, Table, comparison, entry
 
 
 @cache
 def counted(spec: str, *, batch: int = 1, convention: str = "macs") -> Entry:
     found = find(spec)
-    cost = count_found(found, input_shape=(batch, *found.input_shape), convention=convention)
+    cost = count_model(found, input_shape=(batch, *found.input_shape), convention=CONVENTIONS[convention])
     return entry(found, cost)
 
 

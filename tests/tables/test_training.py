@@ -9,11 +9,12 @@ from torch import nn
 
 import resflops
 from resflops.cli import main
+from resflops.cost.convention import CONVENTIONS
 from resflops.ops import OPS
 from resflops.render import Screen, rendering
 from resflops.render.formats import sentence
 from resflops.sources import find
-from resflops.sources.counting import count_found
+from resflops.sources.counting import count_model
 from resflops.tables import Entry, Failed, breakdown, comparison
 from resflops.tables.training import TRAINING_FIGURES
 
@@ -22,7 +23,9 @@ RESNET34, STEM = 3_663_761_408, 118_013_952
 
 def counted(spec, *, convention="macs", backward=True):
     found = find(spec)
-    return count_found(found, input_shape=(1, *found.input_shape), convention=convention, backward=backward)
+    return count_model(
+        found, input_shape=(1, *found.input_shape), convention=CONVENTIONS[convention], backward=backward
+    )
 
 
 def headings(table):

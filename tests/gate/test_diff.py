@@ -8,14 +8,13 @@ from torch import nn
 
 import resflops
 from resflops.errors import UsageError
-from resflops.gate.bill import METRICS, Bill, BillLine, bill_of
-from resflops.gate.blame import Blame, blame
-from resflops.gate.form import Form, forms
-from resflops.gate.matching import LARGEST_TABLE, matched
+from resflops.gate.alignment import LARGEST_TABLE, align
+from resflops.gate.diff import Diff, Form, diff_snapshots, summarize_change
+from resflops.gate.snapshot import METRICS, Snapshot, SnapshotLine, snapshot_cost
 
 
-def bill(model: nn.Module, size: int = 32, **settings) -> Bill:
-    return bill_of(resflops.count(model, (1, 3, size, size), **settings))
+def snapshot(model: nn.Module, size: int = 32, **settings) -> Snapshot:
+    return snapshot_cost(resflops.count(model, (1, 3, size, size), **settings))
 
 
 def stack(*widths: int) -> nn.Sequential:
@@ -39,11 +38,11 @@ class Named(nn.Module):
         return x
 
 
-def said(found: Blame) -> list[tuple[str, str, str, int]]:
+def said(found: Diff) -> list[tuple[str, str, str, int]]:
     return [(change.kind, change.name, change.new_name, change.macs) for change in found.changes]
 
 
-def adds_up(found: Blame) -> bool:
+def adds_up(found: Diff) -> bool:
     return all(sum(change.of(metric) for change in found.changes) == found.of(metric) for metric in METRICS)
 
 
@@ -110,13 +109,13 @@ PLANE = 32 * 32 * 9
     ],
 )  # fmt: skip
 def test_what_became_of_each_layer(before, after, changes) -> None:
-    found = blame(bill(before), bill(after))
+    found = diff_snapshots(snapshot(before), snapshot(after))
     assert said(found) == changes
     assert adds_up(found)
 
 
 def test_a_larger_input_changes_every_layer_and_none_is_added() -> None:
-    found = blame(bill(stack(8, 16)), bill(stack(8, 16), size=64))
+    found = diff_snapshots(snapshot(stack(8, 16)), snapshot(stack(8, 16), size=64))
     assert said(found) == [
         ("changed", "3", "", 3 * PLANE * 8 * 16),
         ("changed", "0", "", 3 * PLANE * 3 * 8),
@@ -126,7 +125,7 @@ def test_a_larger_input_changes_every_layer_and_none_is_added() -> None:
 
 
 def test_a_longer_network_of_equal_blocks_has_its_last_block_added() -> None:
-    found = blame(bill(resflops.load("resnet20")), bill(resflops.load("resnet32")))
+    found = diff_snapshots(snapshot(resflops.load("resnet20")), snapshot(resflops.load("resnet32")))
     added = {change.name.rpartition(".")[0] for change in found.changes}
     assert {change.kind for change in found.changes} == {"added"}
     assert added == {f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (3, 4)}
@@ -134,44 +133,44 @@ def test_a_longer_network_of_equal_blocks_has_its_last_block_added() -> None:
 
 
 def test_a_network_too_long_for_the_best_alignment_is_still_aligned() -> None:
-    before, after = bill(resflops.load("resnet1202")), bill(Named(net=resflops.load("resnet1202")))
+    before, after = snapshot(resflops.load("resnet1202")), snapshot(Named(net=resflops.load("resnet1202")))
     assert len(before.lines) * len(after.lines) > LARGEST_TABLE
-    (change,) = blame(before, after).changes
+    (change,) = diff_snapshots(before, after).changes
     assert (change.kind, change.new_name, change.layers) == ("renamed", "net", len(before.lines))
 
 
 def test_the_wording_of_the_issue() -> None:
     """3×3×256→256 became 3×3×256→512."""
-    before = bill(nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 256, 3, padding=1)), size=14)
-    after = bill(nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 512, 3, padding=1)), size=14)
-    (change,) = blame(before, after).changes
+    before = snapshot(nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 256, 3, padding=1)), size=14)
+    after = snapshot(nn.Sequential(nn.Conv2d(3, 256, 1), nn.Conv2d(256, 512, 3, padding=1)), size=14)
+    (change,) = diff_snapshots(before, after).changes
     assert change.macs == 115_605_504
-    assert forms(change.before, change.after) == (
+    assert summarize_change(change.before, change.after) == (
         Form(kernel=(3, 3), features=(256, 256)),
         Form(kernel=(3, 3), features=(256, 512)),
     )
 
 
 def test_a_form_shows_only_what_differs() -> None:
-    plain = BillLine(
+    plain = SnapshotLine(
         layer="c", op="conv2d", input=(1, 8, 9, 9), output=(1, 8, 9, 9), kernel=(3, 3), params=576
     )
-    with_bias = BillLine(
+    with_bias = SnapshotLine(
         **{**{name: getattr(plain, name) for name in plain.__struct_fields__}, "params": 584}
     )
-    assert forms(plain, with_bias)[1] == Form(kernel=(3, 3), features=(8, 8), params=584)
-    assert forms(None, plain) == (None, Form(kernel=(3, 3), features=(8, 8), size=(9, 9)))
-    add = BillLine(layer="", op="add", input=(1, 4), output=(1, 4))
-    assert forms(add, None)[0] == Form(shapes=((1, 4),))
+    assert summarize_change(plain, with_bias)[1] == Form(kernel=(3, 3), features=(8, 8), params=584)
+    assert summarize_change(None, plain) == (None, Form(kernel=(3, 3), features=(8, 8), size=(9, 9)))
+    add = SnapshotLine(layer="", op="add", input=(1, 4), output=(1, 4))
+    assert summarize_change(add, None)[0] == Form(shapes=((1, 4),))
 
 
 def test_bills_of_different_conventions_do_not_compare() -> None:
     with pytest.raises(UsageError, match="under different conventions do not compare"):
-        blame(bill(stack(8)), bill(stack(8), convention="flops"))
+        diff_snapshots(snapshot(stack(8)), snapshot(stack(8), convention="flops"))
 
 
 lines = some.builds(
-    BillLine,
+    SnapshotLine,
     layer=some.sampled_from(["a", "b", "a.0", "a.1", "b.0", "b.1", ""]),
     op=some.sampled_from(["conv2d", "linear"]),
     params=some.integers(0, 2),
@@ -182,14 +181,14 @@ lists = some.lists(lines, max_size=12)
 
 @given(lists, lists)
 def test_every_line_is_in_one_pair_at_most_and_the_changes_add_up(before: list, after: list) -> None:
-    ordered, jumped = matched(before, after)
+    ordered, jumped = align(before, after)
     pairs = [*ordered, *jumped]
     assert len({old for old, _ in pairs}) == len({new for _, new in pairs}) == len(pairs)
     assert ordered == sorted(ordered)
     assert [new for _, new in ordered] == sorted(new for _, new in ordered)
-    found = blame(
-        Bill(model="a", spec="a", inputs=(), convention="macs", lines=tuple(before)),
-        Bill(model="a", spec="a", inputs=(), convention="macs", lines=tuple(after)),
+    found = diff_snapshots(
+        Snapshot(model="a", spec="a", inputs=(), convention="macs", lines=tuple(before)),
+        Snapshot(model="a", spec="a", inputs=(), convention="macs", lines=tuple(after)),
     )
     assert adds_up(found)
     assert (before == after) <= (not found.changes)
@@ -197,4 +196,4 @@ def test_every_line_is_in_one_pair_at_most_and_the_changes_add_up(before: list, 
 
 @given(lists)
 def test_no_line_is_to_blame_for_nothing(same: list) -> None:
-    assert matched(same, same) == ([(place, place) for place in range(len(same))], [])
+    assert align(same, same) == ([(place, place) for place in range(len(same))], [])

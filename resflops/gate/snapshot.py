@@ -10,14 +10,14 @@ from resflops.cost import Cost
 from resflops.cost.layers import LayerRow
 from resflops.records import Shape
 
-__all__ = ["METRICS", "Bill", "BillInput", "BillLine", "Metric", "bill_of"]
+__all__ = ["METRICS", "Metric", "Snapshot", "SnapshotInput", "SnapshotLine", "snapshot_cost"]
 
 Metric = Literal["macs", "params", "buffers", "total"]
 METRICS: tuple[Metric, ...] = ("macs", "params", "buffers", "total")
 """What can be limited; ``total`` is under the model's convention."""
 
 
-class BillLine(Struct, frozen=True, kw_only=True, gc=False):
+class SnapshotLine(Struct, frozen=True, kw_only=True, gc=False):
     """What one layer does with one op. Sizes that are the usual ones are left empty."""
 
     layer: str
@@ -37,7 +37,7 @@ class BillLine(Struct, frozen=True, kw_only=True, gc=False):
     buffers: int = 0
     macs: int = 0
     total: int = 0
-    """Under the bill's convention."""
+    """Under the snapshot's convention."""
     counted: bool = True
     """False where the op did work and has no rule."""
 
@@ -47,25 +47,25 @@ class BillLine(Struct, frozen=True, kw_only=True, gc=False):
         return tuple(getattr(self, field) for field in _CONTENT)
 
 
-_CONTENT = tuple(field for field in BillLine.__struct_fields__ if field != "layer")
+_CONTENT = tuple(field for field in SnapshotLine.__struct_fields__ if field != "layer")
 
 
-class BillInput(Struct, frozen=True):
+class SnapshotInput(Struct, frozen=True):
     """A tensor that the model was given."""
 
     shape: Shape
     dtype: str
 
 
-class Bill(Struct, frozen=True, kw_only=True, dict=True):
+class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     """What one model costs. Its figures are the sums over its lines."""
 
     model: str
     """Its name in the configuration, or the spec."""
     spec: str
-    inputs: tuple[BillInput, ...]
+    inputs: tuple[SnapshotInput, ...]
     convention: str
-    lines: tuple[BillLine, ...]
+    lines: tuple[SnapshotLine, ...]
     """In the order of the first calls; those that cost, hold and lack nothing are left out."""
 
     @cached_property
@@ -89,7 +89,7 @@ class Bill(Struct, frozen=True, kw_only=True, dict=True):
         return self._sum("total")
 
     @property
-    def uncounted(self) -> tuple[BillLine, ...]:
+    def uncounted(self) -> tuple[SnapshotLine, ...]:
         """Lines of ops that did work and have no rule."""
         return tuple(line for line in self.lines if not line.counted)
 
@@ -106,22 +106,22 @@ class Bill(Struct, frozen=True, kw_only=True, dict=True):
         return sum(getattr(line, field) for line in self.lines)
 
 
-def bill_of(cost: Cost, *, model: str = "") -> Bill:
-    """The bill of a cost, under the model's own name or another."""
-    return Bill(
+def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
+    """The snapshot of a cost, under the model's own name or another."""
+    return Snapshot(
         model=model or cost.model,
         spec=cost.model,
-        inputs=tuple(BillInput(given.shape, given.dtype) for given in cost.trace.inputs),
+        inputs=tuple(SnapshotInput(given.shape, given.dtype) for given in cost.trace.inputs),
         convention=cost.convention,
         lines=tuple(_lines(cost.layers)),
     )
 
 
-def _lines(rows: Iterable[LayerRow]) -> Iterable[BillLine]:
+def _lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
     for row in rows:
         if row.counted and not (row.params or row.buffers or row.macs or row.total):
             continue
-        yield BillLine(
+        yield SnapshotLine(
             layer=row.name,
             op=row.op,
             calls=row.calls,

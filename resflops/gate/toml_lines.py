@@ -3,12 +3,12 @@
 import tomllib
 from typing import Any
 
-__all__ = ["Lines"]
+__all__ = ["TomlLines"]
 
 KeyPath = tuple[str, ...]
 
 
-class Lines:
+class TomlLines:
     """The lines of the tables and keys of one file.
 
     A key inside an inline table or a list is found at the line of the key that holds it.

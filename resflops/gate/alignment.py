@@ -1,4 +1,4 @@
-"""Which line of one bill is which line of another: the alignment that blame rests on.
+"""Which line of one snapshot is which line of another: the alignment that a diff rests on.
 
 A name alone does not tell: a block put into a Sequential shifts the number of every later
 one. Nor does content alone: most networks repeat theirs. So the lines that kept their order are
@@ -11,19 +11,19 @@ from collections.abc import Callable, Hashable, Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from resflops.gate.bill import BillLine
+from resflops.gate.snapshot import SnapshotLine
 
-__all__ = ["matched", "renaming"]
+__all__ = ["align", "split_renaming"]
 
-Key = Callable[[BillLine], Hashable]
+Key = Callable[[SnapshotLine], Hashable]
 Pairs = list[tuple[int, int]]
-"""Places in the bill before and in the bill after."""
+"""Places in the snapshot before and in the snapshot after."""
 
 LARGEST_TABLE = 500_000
 """Cells of the table of scores; the time grows with it, and this many take a quarter of a second."""
 
 
-def matched(before: Sequence[BillLine], after: Sequence[BillLine]) -> tuple[Pairs, Pairs]:
+def align(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> tuple[Pairs, Pairs]:
     """The lines that correspond: those that kept their order, and those that did not.
 
     Every line is in one pair at most; a line in none was removed or added.
@@ -37,7 +37,7 @@ def matched(before: Sequence[BillLine], after: Sequence[BillLine]) -> tuple[Pair
     return ordered, jumped
 
 
-def _in_order(before: Sequence[BillLine], after: Sequence[BillLine]) -> Pairs:
+def _in_order(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> Pairs:
     """The best alignment. Almost always most of it is one equal beginning and one equal end."""
     shorter = min(len(before), len(after))
     head = next((place for place in range(shorter) if before[place] != after[place]), shorter)
@@ -52,7 +52,7 @@ def _in_order(before: Sequence[BillLine], after: Sequence[BillLine]) -> Pairs:
     ]
 
 
-def _best(old: Sequence[BillLine], new: Sequence[BillLine]) -> Pairs:
+def _best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
     """The alignment with the highest score, by dynamic programming (Needleman and Wunsch 1970)."""
     scores = _scores(old, new)
     best = [[0] * (len(new) + 1)]
@@ -79,7 +79,7 @@ SAME, SAME_CONTENT, SAME_NAME = 4, 3, 2
 """Two layers that only changed are worth more than one that only looks like another."""
 
 
-def _scores(old: Sequence[BillLine], new: Sequence[BillLine]) -> list[list[int]]:
+def _scores(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> list[list[int]]:
     names = [_name_and_op(line) for line in new]
     contents = [line.content for line in new]
     rows = []
@@ -95,31 +95,31 @@ def _scores(old: Sequence[BillLine], new: Sequence[BillLine]) -> list[list[int]]
     return rows
 
 
-def _good(old: Sequence[BillLine], new: Sequence[BillLine]) -> Pairs:
-    """An alignment of bills too long for the best one: by one sign of likeness after the other."""
+def _good(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
+    """An alignment of snapshots too long for the best one: by one sign of likeness after the other."""
     pairs: Pairs = []
     for key in (_name_and_content, _content, _name_and_op):
         pairs = _between(pairs, old, new, key)
     return pairs
 
 
-def _name_and_content(line: BillLine) -> Hashable:
+def _name_and_content(line: SnapshotLine) -> Hashable:
     return line.layer, line.content
 
 
-def _content(line: BillLine) -> Hashable:
+def _content(line: SnapshotLine) -> Hashable:
     return line.content
 
 
-def _name_and_op(line: BillLine) -> Hashable:
+def _name_and_op(line: SnapshotLine) -> Hashable:
     return line.layer, line.op
 
 
-def _name(line: BillLine) -> Hashable:
+def _name(line: SnapshotLine) -> Hashable:
     return line.layer
 
 
-def _between(pairs: Pairs, before: Sequence[BillLine], after: Sequence[BillLine], key: Key) -> Pairs:
+def _between(pairs: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key) -> Pairs:
     """The pairs, and those that the key finds in the stretches between them."""
     found = list(pairs)
     for (left, right), (next_left, next_right) in pairwise([(-1, -1), *pairs, (len(before), len(after))]):
@@ -132,7 +132,9 @@ def _between(pairs: Pairs, before: Sequence[BillLine], after: Sequence[BillLine]
     return sorted(found)
 
 
-def _in_any_order(taken: Pairs, before: Sequence[BillLine], after: Sequence[BillLine], key: Key) -> Pairs:
+def _in_any_order(
+    taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
+) -> Pairs:
     old, new = _free(taken, before, after)
     waiting: dict[Hashable, list[int]] = {}
     for place in reversed(new):
@@ -140,9 +142,11 @@ def _in_any_order(taken: Pairs, before: Sequence[BillLine], after: Sequence[Bill
     return [(place, waiting[same].pop()) for place in old if waiting.get(same := key(before[place]))]
 
 
-def _renamed(ordered: Pairs, before: Sequence[BillLine], after: Sequence[BillLine], jumped: Pairs) -> Pairs:
+def _renamed(
+    ordered: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], jumped: Pairs
+) -> Pairs:
     """Lines that changed inside a block that was renamed: the block's other lines tell its new name."""
-    stems = dict(renaming(before[old].layer, after[new].layer) for old, new in ordered)
+    stems = dict(split_renaming(before[old].layer, after[new].layer) for old, new in ordered)
     changed = {old: new for old, new in stems.items() if old != new}
     if not changed:
         return []
@@ -161,7 +165,9 @@ def _renamed(ordered: Pairs, before: Sequence[BillLine], after: Sequence[BillLin
     return found
 
 
-def _free(taken: Pairs, before: Sequence[BillLine], after: Sequence[BillLine]) -> tuple[list[int], list[int]]:
+def _free(
+    taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]
+) -> tuple[list[int], list[int]]:
     olds, news = {old for old, _ in taken}, {new for _, new in taken}
     return (
         [place for place in range(len(before)) if place not in olds],
@@ -169,12 +175,12 @@ def _free(taken: Pairs, before: Sequence[BillLine], after: Sequence[BillLine]) -
     )
 
 
-def renaming(before: str, after: str) -> tuple[str, str]:
+def split_renaming(before: str, after: str) -> tuple[str, str]:
     """Two paths without the end that they share: the block that got another name.
 
-    >>> renaming("layer3.0.conv1", "stage3.0.conv1")
+    >>> split_renaming("layer3.0.conv1", "stage3.0.conv1")
     ('layer3', 'stage3')
-    >>> renaming("conv1", "backbone.conv1")
+    >>> split_renaming("conv1", "backbone.conv1")
     ('', 'backbone')
     """
     old, new = before.split("."), after.split(".")

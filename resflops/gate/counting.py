@@ -1,0 +1,54 @@
+"""From the configuration of models to their snapshots: the one part of the gate that needs torch."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from resflops._version import __version__
+from resflops.cost.convention import convention
+from resflops.errors import ModelError, ResflopsError
+from resflops.gate.config import ModelConfig
+from resflops.gate.snapshot import Snapshot, snapshot_cost
+from resflops.sources.counting import CountRequest, count_models
+
+__all__ = ["name_versions", "snapshot_models"]
+
+
+def snapshot_models(
+    models: Sequence[ModelConfig], *, root: Path, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Snapshot | ModelError]:
+    """Build models and count them, one after the other.
+
+    Args:
+        models: which, and on what input.
+        root: the folder that paths and packages in their specs start from.
+        say: is told which model is being counted.
+
+    Yields:
+        The snapshot of each model; of one that cannot be found, built or traced the error, which names it.
+    """
+    outcomes = count_models([_request(model, root) for model in models], say=say)
+    for model, outcome in zip(models, outcomes, strict=True):
+        if isinstance(outcome, ResflopsError):
+            error = ModelError(f"model {model.name!r}: {outcome}")
+            error.__cause__ = outcome
+            yield error
+        else:
+            yield snapshot_cost(outcome.cost, model=model.name)
+
+
+def _request(model: ModelConfig, root: Path) -> CountRequest:
+    return CountRequest(
+        spec=model.spec,
+        name=model.name,
+        input_shape=model.input,
+        convention=convention(model.convention),
+        dtype=model.dtype,
+        root=root,
+    )
+
+
+def name_versions() -> str:
+    """What a lock that is made now is made by."""
+    return f"resflops {__version__}, torch {str(torch.__version__).partition('+')[0]}"

@@ -1,0 +1,219 @@
+"""Which layers made the difference between two snapshots, to the last operation."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from resflops.errors import UsageError
+from resflops.gate.alignment import align, split_renaming
+from resflops.gate.snapshot import Metric, Snapshot, SnapshotLine
+from resflops.ops import is_of_family
+from resflops.records import Shape
+
+__all__ = ["Change", "Diff", "Form", "diff_snapshots", "summarize_change"]
+
+ChangeKind = Literal["added", "removed", "changed", "moved", "renamed"]
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What became of one layer, or of a block that only moved or got another name."""
+
+    kind: ChangeKind
+    name: str
+    """Its path before; an added layer's is its path now."""
+    new_name: str = ""
+    """Its path now, where it is another one."""
+    before: SnapshotLine | None = None
+    after: SnapshotLine | None = None
+    layers: int = 1
+    """How many lines of the snapshot it stands for."""
+
+    def of(self, metric: Metric) -> int:
+        """How much more of a metric there is now."""
+        return _figure(self.after, metric) - _figure(self.before, metric)
+
+    @property
+    def macs(self) -> int:
+        """How many more multiply-accumulates."""
+        return self.of("macs")
+
+    @property
+    def params(self) -> int:
+        """How many more parameters."""
+        return self.of("params")
+
+    @property
+    def buffers(self) -> int:
+        """How many more elements of buffers."""
+        return self.of("buffers")
+
+    @property
+    def total(self) -> int:
+        """How much more it costs under the convention."""
+        return self.of("total")
+
+
+class Diff(Struct, frozen=True, kw_only=True):
+    """The difference between two snapshots; the changes add up to it in every metric."""
+
+    before: Snapshot
+    after: Snapshot
+    changes: tuple[Change, ...]
+    """Those that cost most first: by cost, then by parameters; what went down the same."""
+
+    def of(self, metric: Metric) -> int:
+        """How much more of a metric there is now."""
+        return self.after.metric(metric) - self.before.metric(metric)
+
+
+def diff_snapshots(before: Snapshot, after: Snapshot) -> Diff:
+    """Compare two snapshots of one convention, line by line.
+
+    Raises:
+        UsageError: they are under different conventions, so that their figures do not compare.
+    """
+    if before.convention != after.convention:
+        raise UsageError(
+            f"{before.model} is under the convention {before.convention} and {after.model} under "
+            f"{after.convention}; figures under different conventions do not compare"
+        )
+    return Diff(before=before, after=after, changes=tuple(_changes(before.lines, after.lines)))
+
+
+def _changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> list[Change]:
+    ordered, jumped = align(before, after)
+    pairs = [*ordered, *jumped]
+    olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
+    single = [
+        *(Change(kind="removed", name=line.layer, before=line)
+          for place, line in enumerate(before) if place not in olds),
+        *(Change(kind="added", name=line.layer, after=line)
+          for place, line in enumerate(after) if place not in news),
+        *(_change(before[old], after[new]) for old, new in pairs
+          if before[old].content != after[new].content),
+    ]  # fmt: skip
+    stayed = [
+        (before[old], after[new], jump)
+        for found, jump in ((ordered, False), (jumped, True))
+        for old, new in found
+        if before[old].content == after[new].content
+    ]
+    return sorted([*single, *_blocks(stayed)], key=_rank)
+
+
+def _change(old: SnapshotLine, new: SnapshotLine) -> Change:
+    return Change(
+        kind="changed",
+        name=old.layer,
+        new_name="" if old.layer == new.layer else new.layer,
+        before=old,
+        after=new,
+    )
+
+
+def _blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterable[Change]:
+    """Lines with the same content at another place or under another name, block by block."""
+    groups: dict[tuple[str, str, bool], list[tuple[SnapshotLine, SnapshotLine]]] = {}
+    for old, new, jumped in stayed:
+        if old.layer != new.layer:
+            groups.setdefault((*split_renaming(old.layer, new.layer), jumped), []).append((old, new))
+        elif jumped:
+            groups.setdefault((old.layer, new.layer, jumped), []).append((old, new))
+    for (name, new_name, jumped), lines in groups.items():
+        alone = len(lines) == 1
+        old, new = lines[0]
+        was, is_now = (old.layer, new.layer) if alone else (name, new_name)
+        yield Change(
+            kind="moved" if jumped or _renumbered(name, new_name) else "renamed",
+            name=was,
+            new_name="" if was == is_now else is_now,
+            before=old if alone else None,
+            after=new if alone else None,
+            layers=len(lines),
+        )
+
+
+def _renumbered(name: str, new_name: str) -> bool:
+    """Whether only the numbers differ, as when a block was put in before it."""
+    return re.sub(r"\d+", "0", name) == re.sub(r"\d+", "0", new_name)
+
+
+def _rank(change: Change) -> tuple[int, int, int]:
+    return -abs(change.total), -abs(change.macs), -abs(change.params)
+
+
+def _figure(line: SnapshotLine | None, metric: Metric) -> int:
+    return int(getattr(line, metric)) if line else 0
+
+
+class Form(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The telling parts of a layer; what tells nothing is left empty."""
+
+    op: str = ""
+    kernel: Shape = ()
+    features: tuple[int, int] | None = None
+    """Channels or features that go in and come out."""
+    shapes: tuple[Shape, ...] = ()
+    """Of the input and the output, where there are no features; once if they are the same."""
+    stride: Shape = ()
+    padding: Shape = ()
+    groups: int = 1
+    size: Shape = ()
+    """Of the output, without its features."""
+    calls: int = 1
+    params: int | None = None
+
+
+def summarize_change(
+    before: SnapshotLine | None, after: SnapshotLine | None
+) -> tuple[Form | None, Form | None]:
+    """What a layer was and what it is: its kernel and features, and else what differs.
+
+    A layer that was added or removed shows all that tells it from others.
+    """
+    return _form(before, after), _form(after, before)
+
+
+def _form(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | None:
+    if line is None:
+        return None
+    features, size = _features(line)
+    shapes = tuple(dict.fromkeys((line.input, line.output))) if features is None else ()
+    only_params = other is not None and _shape_of_work(line) == _shape_of_work(other)
+
+    def differs(field: str) -> bool:
+        return other is None or getattr(line, field) != getattr(other, field)
+
+    return Form(
+        op=line.op if other is not None and differs("op") else "",
+        kernel=line.kernel,
+        features=features,
+        shapes=shapes,
+        stride=line.stride if differs("stride") else (),
+        # A kernel that grows takes its padding along, which tells nothing more.
+        padding=line.padding if other is not None and differs("padding") and not differs("kernel") else (),
+        groups=line.groups,
+        size=size if other is None or size != _features(other)[1] else (),
+        calls=line.calls if differs("calls") else 1,
+        params=line.params if only_params and differs("params") else None,
+    )
+
+
+def _features(line: SnapshotLine) -> tuple[tuple[int, int] | None, Shape]:
+    """What goes in and comes out of a layer that turns features into others, and the rest of its output."""
+    if (
+        is_of_family(line.op, "convolution")
+        and line.kernel
+        and min(len(line.input), len(line.output)) > len(line.kernel)
+    ):
+        place = -len(line.kernel) - 1
+        return (line.input[place], line.output[place]), line.output[place + 1 :]
+    if line.op == "linear" and line.input and line.output:
+        return (line.input[-1], line.output[-1]), line.output[:-1]
+    return None, ()
+
+
+def _shape_of_work(line: SnapshotLine) -> tuple[object, ...]:
+    return (line.op, line.calls, line.input, line.output, line.kernel, line.stride, line.padding, line.groups)

@@ -1,0 +1,46 @@
+"""Which models specs and patterns select; nothing is built, and torch is not needed."""
+
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+from resflops.sources.found import FoundModel
+from resflops.sources.lookup import expand, find
+
+__all__ = ["SelectedModel", "select_models"]
+
+
+class SelectedModel(Struct, frozen=True, kw_only=True):
+    """One model that was selected."""
+
+    spec: str
+    by_pattern: bool
+    """Whether a pattern named it, and not the user: then its failure is one row and not the end."""
+
+
+def select_models(
+    texts: Iterable[str], *, check: Callable[[FoundModel], object], say: Callable[[str], None]
+) -> list[SelectedModel]:
+    """The models that specs and patterns name, each once.
+
+    Args:
+        texts: as the user gave them.
+        check: raises what is wrong with a model that the user named, before anything is done.
+        say: is told which pattern is being looked for.
+
+    Raises:
+        ResflopsError: nothing matches, or what ``find`` and ``check`` raise of a named one. Those
+            that a pattern names are not looked at yet, for they may be a thousand.
+    """
+    selected: dict[str, SelectedModel] = {}
+    for text in texts:
+        if any(mark in text for mark in "*?["):
+            say(f"looking for {text}")
+        for spec in expand(text):
+            if spec == text:
+                check(find(spec))
+                selected[spec] = SelectedModel(spec=spec, by_pattern=False)
+            else:
+                # A model that is named besides stays a named one.
+                selected.setdefault(spec, SelectedModel(spec=spec, by_pattern=True))
+    return list(selected.values())
