@@ -28,33 +28,33 @@ def align(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> tupl
 
     Every line is in one pair at most; a line in none was removed or added.
     """
-    ordered = _in_order(before, after)
+    ordered = _align_in_order(before, after)
     jumped: Pairs = []
     for key in (_name_and_content, _name_and_op, _content, _name):
-        jumped += _in_any_order([*ordered, *jumped], before, after, key)
+        jumped += _pair_in_any_order([*ordered, *jumped], before, after, key)
         if key is _name_and_content:
-            jumped += _renamed(ordered, before, after, jumped)
+            jumped += _pair_renamed(ordered, before, after, jumped)
     return ordered, jumped
 
 
-def _in_order(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> Pairs:
+def _align_in_order(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> Pairs:
     """The best alignment. Almost always most of it is one equal beginning and one equal end."""
     shorter = min(len(before), len(after))
     head = next((place for place in range(shorter) if before[place] != after[place]), shorter)
     rest = shorter - head
     tail = next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
-    align = _best if len(old) * len(new) <= LARGEST_TABLE else _good
+    align_rest = _align_best if len(old) * len(new) <= LARGEST_TABLE else _align_by_signs
     return [
         *((place, place) for place in range(head)),
-        *((head + left, head + right) for left, right in align(old, new)),
+        *((head + left, head + right) for left, right in align_rest(old, new)),
         *((len(before) - place, len(after) - place) for place in range(tail, 0, -1)),
     ]
 
 
-def _best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
+def _align_best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
     """The alignment with the highest score, by dynamic programming (Needleman and Wunsch 1970)."""
-    scores = _scores(old, new)
+    scores = _score_pairs(old, new)
     best = [[0] * (len(new) + 1)]
     for row in scores:
         above, here = best[-1], [0]
@@ -79,7 +79,7 @@ SAME, SAME_CONTENT, SAME_NAME = 4, 3, 2
 """Two layers that only changed are worth more than one that only looks like another."""
 
 
-def _scores(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> list[list[int]]:
+def _score_pairs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> list[list[int]]:
     names = [_name_and_op(line) for line in new]
     contents = [line.content for line in new]
     rows = []
@@ -95,11 +95,11 @@ def _scores(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> list[li
     return rows
 
 
-def _good(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
+def _align_by_signs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
     """An alignment of snapshots too long for the best one: by one sign of likeness after the other."""
     pairs: Pairs = []
     for key in (_name_and_content, _content, _name_and_op):
-        pairs = _between(pairs, old, new, key)
+        pairs = _pair_between(pairs, old, new, key)
     return pairs
 
 
@@ -119,7 +119,9 @@ def _name(line: SnapshotLine) -> Hashable:
     return line.layer
 
 
-def _between(pairs: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key) -> Pairs:
+def _pair_between(
+    pairs: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
+) -> Pairs:
     """The pairs, and those that the key finds in the stretches between them."""
     found = list(pairs)
     for (left, right), (next_left, next_right) in pairwise([(-1, -1), *pairs, (len(before), len(after))]):
@@ -132,17 +134,17 @@ def _between(pairs: Pairs, before: Sequence[SnapshotLine], after: Sequence[Snaps
     return sorted(found)
 
 
-def _in_any_order(
+def _pair_in_any_order(
     taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
 ) -> Pairs:
-    old, new = _free(taken, before, after)
+    old, new = _list_free(taken, before, after)
     waiting: dict[Hashable, list[int]] = {}
     for place in reversed(new):
         waiting.setdefault(key(after[place]), []).append(place)
     return [(place, waiting[same].pop()) for place in old if waiting.get(same := key(before[place]))]
 
 
-def _renamed(
+def _pair_renamed(
     ordered: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], jumped: Pairs
 ) -> Pairs:
     """Lines that changed inside a block that was renamed: the block's other lines tell its new name."""
@@ -150,7 +152,7 @@ def _renamed(
     changed = {old: new for old, new in stems.items() if old != new}
     if not changed:
         return []
-    old, new = _free([*ordered, *jumped], before, after)
+    old, new = _list_free([*ordered, *jumped], before, after)
     waiting = {(after[place].layer, after[place].op): place for place in reversed(new)}
     found = []
     for place in old:
@@ -165,7 +167,7 @@ def _renamed(
     return found
 
 
-def _free(
+def _list_free(
     taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]
 ) -> tuple[list[int], list[int]]:
     olds, news = {old for old, _ in taken}, {new for _, new in taken}

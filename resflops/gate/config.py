@@ -99,7 +99,9 @@ def find_config(start: Path) -> Path:
         own, pyproject = folder / OWN_FILE, folder / PYPROJECT
         if own.is_file():
             return own
-        if pyproject.is_file() and "resflops" in _table(_parsed(_text(pyproject), pyproject), "tool"):
+        if pyproject.is_file() and "resflops" in _find_table(
+            _parse_toml(_read_file(pyproject), pyproject), "tool"
+        ):
             return pyproject
     raise ConfigError(
         f"nothing here says which models to watch: neither {OWN_FILE} nor [tool.resflops] in {PYPROJECT}, in "
@@ -115,13 +117,13 @@ def read_config(path: Path) -> Config:
         FileError: it cannot be read.
         ConfigError: it is no TOML, or has mistakes: all of them, each with its line and key.
     """
-    text = _text(path)
-    document = _parsed(text, path)
+    text = _read_file(path)
+    document = _parse_toml(text, path)
     prefix: KeyPath = () if path.name == OWN_FILE else ("tool", "resflops")
     for key in prefix:
-        document = _table(document, key)
+        document = _find_table(document, key)
     reader = _Reader(path, TomlLines(text), prefix)
-    config = reader.config(document)
+    config = reader.read_all(document)
     if reader.mistakes:
         found = sorted(reader.mistakes)
         count = "a mistake" if len(found) == 1 else f"{len(found)} mistakes"
@@ -130,7 +132,7 @@ def read_config(path: Path) -> Config:
     return config
 
 
-def _text(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -139,14 +141,14 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path} is no UTF-8 text: {error}") from error
 
 
-def _parsed(text: str, path: Path) -> dict[str, Any]:
+def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is no TOML: {error}") from error
 
 
-def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
+def _find_table(document: dict[str, Any], key: str) -> dict[str, Any]:
     value = document.get(key, {})
     return value if isinstance(value, dict) else {}
 
@@ -164,120 +166,125 @@ class _Reader:
         self.prefix = prefix
         self.mistakes: list[tuple[int, str]] = []
 
-    def config(self, table: dict[str, Any]) -> Config:
+    def read_all(self, table: dict[str, Any]) -> Config:
         """The whole file."""
-        self.known((), table, ("lock", "models", *SETTINGS))
-        lock = self.value(("lock",), table, _some_text) or DEFAULT_LOCK
-        common = self.settings((), table)
-        models = self.value(("models",), table, _some_table) or {}
+        self.check_keys((), table, ("lock", "models", *SETTINGS))
+        lock = self.read_value(("lock",), table, _read_text) or DEFAULT_LOCK
+        common = self.read_settings((), table)
+        models = self.read_value(("models",), table, _read_table) or {}
         if not models and not self.mistakes:
-            self.mistake(("models",), 'names no model; write for example resnet50 = "torchvision/resnet50"')
+            self.add_mistake(
+                ("models",), 'names no model; write for example resnet50 = "torchvision/resnet50"'
+            )
         return Config(
             path=self.path,
             lock=self.path.parent / lock,
-            models={name: self.model(name, given, common) for name, given in models.items()},
+            models={name: self.read_model(name, given, common) for name, given in models.items()},
         )
 
-    def model(self, name: str, given: object, common: dict[str, Any]) -> ModelConfig:
+    def read_model(self, name: str, given: object, common: dict[str, Any]) -> ModelConfig:
         """One model: a table, or only its spec."""
         path = ("models", name)
         if isinstance(given, str):
             given = {"spec": given}
         if not isinstance(given, dict):
-            self.mistake(path, f"must be a spec or a table, and is {given!r}")
+            self.add_mistake(path, f"must be a spec or a table, and is {given!r}")
             return ModelConfig(name=name, spec=name)
-        self.known(path, given, ("spec", "input", "budget", *SETTINGS))
-        own = self.settings(path, given)
+        self.check_keys(path, given, ("spec", "input", "budget", *SETTINGS))
+        own = self.read_settings(path, given)
         return ModelConfig(
             name=name,
-            spec=self.value((*path, "spec"), given, _spec) or name,
-            input=self.value((*path, "input"), given, _shape),
-            budgets=self.metrics((*path, "budget"), given, self.budget),
-            line=self.line(path),
+            spec=self.read_value((*path, "spec"), given, _read_spec) or name,
+            input=self.read_value((*path, "input"), given, _read_shape),
+            budgets=self.read_metrics((*path, "budget"), given, self.read_budget),
+            line=self.find_line(path),
             **{**common, **own, "tolerances": {**common.get("tolerances", {}), **own.get("tolerances", {})}},
         )
 
-    def settings(self, path: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
+    def read_settings(self, path: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
         """What may be set for all and for each; only what is set."""
         read: dict[str, Any] = {
-            "convention": self.value((*path, "convention"), table, _convention),
-            "dtype": self.value((*path, "dtype"), table, _dtype),
-            "allowed": self.value((*path, "allow-uncounted"), table, _names),
-            "tolerances": self.metrics((*path, "tolerance"), table, lambda _, value: read_tolerance(value)),
+            "convention": self.read_value((*path, "convention"), table, _read_convention),
+            "dtype": self.read_value((*path, "dtype"), table, _read_dtype),
+            "allowed": self.read_value((*path, "allow-uncounted"), table, _read_names),
+            "tolerances": self.read_metrics(
+                (*path, "tolerance"), table, lambda _, value: read_tolerance(value)
+            ),
         }
         return {name: value for name, value in read.items() if value is not None}
 
-    def metrics(
+    def read_metrics(
         self, path: KeyPath, table: dict[str, Any], read: Callable[[KeyPath, object], Any]
     ) -> dict[Metric, Any]:
         """A table with a value for each of some metrics."""
-        given = self.value(path, table, _some_table) or {}
-        self.known(path, given, METRICS)
+        given = self.read_value(path, table, _read_table) or {}
+        self.check_keys(path, given, METRICS)
         values = {
-            metric: self.value((*path, metric), given, partial(read, (*path, metric))) for metric in METRICS
+            metric: self.read_value((*path, metric), given, partial(read, (*path, metric)))
+            for metric in METRICS
         }
         return {metric: value for metric, value in values.items() if value is not None}
 
-    def budget(self, path: KeyPath, value: object) -> Budget:
+    def read_budget(self, path: KeyPath, value: object) -> Budget:
         """One limit."""
-        return Budget(most=read_count(value), text=str(value), line=self.line(path))
+        return Budget(most=read_count(value), text=str(value), line=self.find_line(path))
 
-    def value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
+    def read_value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         """What stands under the last key of a path; None if nothing does, or nothing sensible."""
         if path[-1] not in table:
             return None
         try:
             return read(table[path[-1]])
         except ResflopsError as error:
-            self.mistake(path, str(error))
+            self.add_mistake(path, str(error))
             return None
 
-    def known(self, path: KeyPath, table: dict[str, Any], keys: tuple[str, ...]) -> None:
+    def check_keys(self, path: KeyPath, table: dict[str, Any], keys: tuple[str, ...]) -> None:
         """Note the keys that mean nothing."""
         for key in table:
             if key not in keys:
-                self.mistake(
+                self.add_mistake(
                     (*path, key), f"there is no such key{near(key, keys)}; there are {', '.join(keys)}"
                 )
 
-    def mistake(self, path: KeyPath, said: str) -> None:
+    def add_mistake(self, path: KeyPath, said: str) -> None:
         """Note one mistake."""
-        self.mistakes.append((self.line(path), f"{'.'.join((*self.prefix, *path))}: {said}"))
+        self.mistakes.append((self.find_line(path), f"{'.'.join((*self.prefix, *path))}: {said}"))
 
-    def line(self, path: KeyPath) -> int:
+    def find_line(self, path: KeyPath) -> int:
         """The line of a key."""
-        return self.lines.of(*self.prefix, *path)
+        return self.lines.find(*self.prefix, *path)
 
 
-def _some_text(value: object) -> str:
+def _read_text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"must be a text, and is {value!r}")
     return value
 
 
-def _some_table(value: object) -> dict[str, Any]:
+def _read_table(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"must be a table, and is {value!r}")
     return value
 
 
-def _spec(value: object) -> str:
-    return parse_spec(_some_text(value)).text
+def _read_spec(value: object) -> str:
+    return parse_spec(_read_text(value)).text
 
 
-def _shape(value: object) -> Shape:
-    return read_shape(_some_text(value))
+def _read_shape(value: object) -> Shape:
+    return read_shape(_read_text(value))
 
 
-def _convention(value: object) -> str:
-    return convention(_some_text(value)).name
+def _read_convention(value: object) -> str:
+    return convention(_read_text(value)).name
 
 
-def _dtype(value: object) -> str:
-    return check_known("dtype", _some_text(value), DTYPES)
+def _read_dtype(value: object) -> str:
+    return check_known("dtype", _read_text(value), DTYPES)
 
 
-def _names(value: object) -> frozenset[str]:
+def _read_names(value: object) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise UsageError(f"must be a list of op names, and is {value!r}")
     return frozenset(value)

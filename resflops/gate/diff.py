@@ -32,7 +32,7 @@ class Change(Struct, frozen=True, kw_only=True):
 
     def of(self, metric: Metric) -> int:
         """How much more of a metric there is now."""
-        return _figure(self.after, metric) - _figure(self.before, metric)
+        return _read_metric(self.after, metric) - _read_metric(self.before, metric)
 
     @property
     def macs(self) -> int:
@@ -79,10 +79,10 @@ def diff_snapshots(before: Snapshot, after: Snapshot) -> Diff:
             f"{before.model} is under the convention {before.convention} and {after.model} under "
             f"{after.convention}; figures under different conventions do not compare"
         )
-    return Diff(before=before, after=after, changes=tuple(_changes(before.lines, after.lines)))
+    return Diff(before=before, after=after, changes=tuple(_list_changes(before.lines, after.lines)))
 
 
-def _changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> list[Change]:
+def _list_changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> list[Change]:
     ordered, jumped = align(before, after)
     pairs = [*ordered, *jumped]
     olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
@@ -91,7 +91,7 @@ def _changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> l
           for place, line in enumerate(before) if place not in olds),
         *(Change(kind="added", name=line.layer, after=line)
           for place, line in enumerate(after) if place not in news),
-        *(_change(before[old], after[new]) for old, new in pairs
+        *(_describe_change(before[old], after[new]) for old, new in pairs
           if before[old].content != after[new].content),
     ]  # fmt: skip
     stayed = [
@@ -100,10 +100,10 @@ def _changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> l
         for old, new in found
         if before[old].content == after[new].content
     ]
-    return sorted([*single, *_blocks(stayed)], key=_rank)
+    return sorted([*single, *_group_blocks(stayed)], key=_rank)
 
 
-def _change(old: SnapshotLine, new: SnapshotLine) -> Change:
+def _describe_change(old: SnapshotLine, new: SnapshotLine) -> Change:
     return Change(
         kind="changed",
         name=old.layer,
@@ -113,7 +113,7 @@ def _change(old: SnapshotLine, new: SnapshotLine) -> Change:
     )
 
 
-def _blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterable[Change]:
+def _group_blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterable[Change]:
     """Lines with the same content at another place or under another name, block by block."""
     groups: dict[tuple[str, str, bool], list[tuple[SnapshotLine, SnapshotLine]]] = {}
     for old, new, jumped in stayed:
@@ -126,7 +126,7 @@ def _blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterab
         old, new = lines[0]
         was, is_now = (old.layer, new.layer) if alone else (name, new_name)
         yield Change(
-            kind="moved" if jumped or _renumbered(name, new_name) else "renamed",
+            kind="moved" if jumped or _is_renumbered(name, new_name) else "renamed",
             name=was,
             new_name="" if was == is_now else is_now,
             before=old if alone else None,
@@ -135,7 +135,7 @@ def _blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterab
         )
 
 
-def _renumbered(name: str, new_name: str) -> bool:
+def _is_renumbered(name: str, new_name: str) -> bool:
     """Whether only the numbers differ, as when a block was put in before it."""
     return re.sub(r"\d+", "0", name) == re.sub(r"\d+", "0", new_name)
 
@@ -144,7 +144,7 @@ def _rank(change: Change) -> tuple[int, int, int]:
     return -abs(change.total), -abs(change.macs), -abs(change.params)
 
 
-def _figure(line: SnapshotLine | None, metric: Metric) -> int:
+def _read_metric(line: SnapshotLine | None, metric: Metric) -> int:
     return int(getattr(line, metric)) if line else 0
 
 
@@ -173,15 +173,15 @@ def summarize_change(
 
     A layer that was added or removed shows all that tells it from others.
     """
-    return _form(before, after), _form(after, before)
+    return _summarize(before, after), _summarize(after, before)
 
 
-def _form(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | None:
+def _summarize(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | None:
     if line is None:
         return None
-    features, size = _features(line)
+    features, size = _find_features(line)
     shapes = tuple(dict.fromkeys((line.input, line.output))) if features is None else ()
-    only_params = other is not None and _shape_of_work(line) == _shape_of_work(other)
+    only_params = other is not None and _key_of_work(line) == _key_of_work(other)
 
     def differs(field: str) -> bool:
         return other is None or getattr(line, field) != getattr(other, field)
@@ -195,13 +195,13 @@ def _form(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | None:
         # A kernel that grows takes its padding along, which tells nothing more.
         padding=line.padding if other is not None and differs("padding") and not differs("kernel") else (),
         groups=line.groups,
-        size=size if other is None or size != _features(other)[1] else (),
+        size=size if other is None or size != _find_features(other)[1] else (),
         calls=line.calls if differs("calls") else 1,
         params=line.params if only_params and differs("params") else None,
     )
 
 
-def _features(line: SnapshotLine) -> tuple[tuple[int, int] | None, Shape]:
+def _find_features(line: SnapshotLine) -> tuple[tuple[int, int] | None, Shape]:
     """What goes in and comes out of a layer that turns features into others, and the rest of its output."""
     if (
         is_of_family(line.op, "convolution")
@@ -215,5 +215,5 @@ def _features(line: SnapshotLine) -> tuple[tuple[int, int] | None, Shape]:
     return None, ()
 
 
-def _shape_of_work(line: SnapshotLine) -> tuple[object, ...]:
+def _key_of_work(line: SnapshotLine) -> tuple[object, ...]:
     return (line.op, line.calls, line.input, line.output, line.kernel, line.stride, line.padding, line.groups)

@@ -49,9 +49,11 @@ def parse_revisions(text: str, repository: Path) -> tuple[str, str]:
         raise RevisionError(f"--rev {text!r} names no revision; give the two to compare, as in main..HEAD")
     if not dots:
         raise RevisionError(f"--rev {text!r} names one revision, and two are compared, as in main..HEAD")
-    old, new = (_commit(name or "HEAD", repository) for name in (first, second))
+    old, new = (_resolve_commit(name or "HEAD", repository) for name in (first, second))
     if three:
-        old = _git(repository, "merge-base", old, new, says=f"{first} and {second} have nothing in common")
+        old = _run_git(
+            repository, "merge-base", old, new, says=f"{first} and {second} have nothing in common"
+        )
     return old, new
 
 
@@ -61,7 +63,7 @@ def find_repository(folder: Path) -> Path:
     Raises:
         RevisionError: it lies in none, or there is no git.
     """
-    return Path(_git(folder, "rev-parse", "--show-toplevel", says=f"{folder} is in no git repository"))
+    return Path(_run_git(folder, "rev-parse", "--show-toplevel", says=f"{folder} is in no git repository"))
 
 
 def snapshot_revision(
@@ -86,7 +88,7 @@ def snapshot_revision(
     Raises:
         RevisionError: the commit cannot be checked out, or its models cannot be counted.
     """
-    with _worktree(repository, commit) as folder, tempfile.TemporaryDirectory() as out:
+    with _check_out(repository, commit) as folder, tempfile.TemporaryDirectory() as out:
         request = Request(
             config=str(folder / config.resolve().relative_to(repository.resolve())),
             result=str(Path(out) / "resflops.lock"),
@@ -95,7 +97,7 @@ def snapshot_revision(
             input=input_shape,
             convention=convention,
         )
-        done = _counted_apart(request, folder)
+        done = _count_apart(request, folder)
         if done.returncode:
             name = name_commit(commit, repository)
             said = done.stderr.strip().replace(str(folder), name)
@@ -103,7 +105,7 @@ def snapshot_revision(
         return dict(read_lock(request.result).snapshots)
 
 
-def _counted_apart(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
+def _count_apart(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run this very resflops on the code in a folder."""
     home = str(Path(__file__).parents[2])
     command = (
@@ -124,7 +126,7 @@ def _counted_apart(request: Request, folder: Path) -> subprocess.CompletedProces
 
 
 @contextmanager
-def _worktree(repository: Path, commit: str) -> Iterator[Path]:
+def _check_out(repository: Path, commit: str) -> Iterator[Path]:
     """A checkout of a commit beside the user's own, which is left as it is."""
     with tempfile.TemporaryDirectory(prefix="resflops-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve() / "tree"
@@ -139,15 +141,17 @@ def _worktree(repository: Path, commit: str) -> Iterator[Path]:
             str(folder),
             commit,
         )
-        _git(repository, *add, says=f"{name_commit(commit, repository)} could not be checked out")
+        _run_git(repository, *add, says=f"{name_commit(commit, repository)} could not be checked out")
         try:
             yield folder
         finally:
-            _git(repository, "worktree", "remove", "--force", str(folder), says="a worktree stayed behind")
+            _run_git(
+                repository, "worktree", "remove", "--force", str(folder), says="a worktree stayed behind"
+            )
 
 
-def _commit(name: str, repository: Path) -> str:
-    return _git(
+def _resolve_commit(name: str, repository: Path) -> str:
+    return _run_git(
         repository,
         "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
         says=f"git knows no revision {name!r} here; in a shallow clone fetch it first, as with "
@@ -157,10 +161,10 @@ def _commit(name: str, repository: Path) -> str:
 
 def name_commit(commit: str, repository: Path) -> str:
     """A commit as people know it: ``c4495ea (its subject)``."""
-    return _git(repository, "log", "-1", "--format=%h (%s)", commit, says=f"git knows no commit {commit}")
+    return _run_git(repository, "log", "-1", "--format=%h (%s)", commit, says=f"git knows no commit {commit}")
 
 
-def _git(folder: Path, *arguments: str, says: str) -> str:
+def _run_git(folder: Path, *arguments: str, says: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - whatever git the user has

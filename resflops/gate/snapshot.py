@@ -113,11 +113,11 @@ def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
         spec=cost.model,
         inputs=tuple(SnapshotInput(given.shape, given.dtype) for given in cost.trace.inputs),
         convention=cost.convention,
-        lines=tuple(_lines(cost.layers)),
+        lines=tuple(_list_lines(cost.layers)),
     )
 
 
-def _lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
+def _list_lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
     for row in rows:
         if row.counted and not (row.params or row.buffers or row.macs or row.total):
             continue
@@ -128,8 +128,8 @@ def _lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
             input=row.input_shape,
             output=row.output_shape,
             kernel=row.kernel or (),
-            stride=_unusual(row.stride, 1),
-            padding=_unusual(row.padding, 0),
+            stride=_keep_unusual(row.stride, 1),
+            padding=_keep_unusual(row.padding, 0),
             groups=row.groups or 1,
             params=row.params,
             buffers=row.buffers,
@@ -139,5 +139,5 @@ def _lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
         )
 
 
-def _unusual(sizes: Shape | None, usual: int) -> Shape:
+def _keep_unusual(sizes: Shape | None, usual: int) -> Shape:
     return sizes if sizes and set(sizes) != {usual} else ()

@@ -20,30 +20,30 @@ class TomlLines:
         for number, line in enumerate(text.splitlines(), start=1):
             begin = line.lstrip()
             if begin.startswith("["):
-                table = _path(begin) or table
+                table = _parse_path(begin) or table
                 self._lines.setdefault(table, number)
-            elif path := _key_path(begin):
+            elif path := _parse_key(begin):
                 for length in range(1, len(path) + 1):
                     self._lines.setdefault((*table, *path[:length]), number)
 
-    def of(self, *path: str) -> int:
+    def find(self, *path: str) -> int:
         """The line of a key, or of the nearest one around it; 1 if there is none."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
 
 
-def _key_path(line: str) -> KeyPath:
+def _parse_key(line: str) -> KeyPath:
     """The path before the equals sign, which may itself stand inside a quoted key."""
     place = line.find("=")
     while place != -1:
-        if path := _path(f"{line[:place]} = 0"):
+        if path := _parse_path(f"{line[:place]} = 0"):
             return path
         place = line.find("=", place + 1)
     return ()
 
 
-def _path(line: str) -> KeyPath:
+def _parse_path(line: str) -> KeyPath:
     """The path that a whole line of TOML names; tomllib itself reads the quotes and dots."""
     try:
         found: Any = tomllib.loads(line)

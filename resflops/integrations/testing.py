@@ -78,13 +78,13 @@ class CostGate:
         limits: dict[Metric, Limit] = {"macs": macs, "params": params, "buffers": buffers, "total": total}
         message = ""
         try:
-            cost = self._counted(model, inputs, dict(keyword_inputs or {}), convention)
+            cost = self._count(model, inputs, dict(keyword_inputs or {}), convention)
             now = snapshot_cost(cost, model=lock)
             found = judge(
                 now,
-                locked=self._locked(now) if lock else None,
-                budgets=_budgets(limits, needed=not lock),
-                tolerances=_tolerances(tolerance or {}),
+                locked=self._find_locked(now) if lock else None,
+                budgets=_read_budgets(limits, needed=not lock),
+                tolerances=_read_tolerances(tolerance or {}),
                 allowed=frozenset(allow_uncounted),
             )
         except ResflopsError as error:
@@ -93,13 +93,13 @@ class CostGate:
             # Not above, where pytest would show the error once more as its cause.
             self._fail(message)
         elif not found.passed:
-            self._fail(self._message(found))
+            self._fail(self._explain(found))
         elif lock and self._updates is not None:
             self._updates[lock] = msgspec.json.encode(now).decode()
         return cost
 
     @staticmethod
-    def _counted(
+    def _count(
         model: "nn.Module", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], convention: str
     ) -> Cost:
         from resflops.cost import cost_of
@@ -107,7 +107,7 @@ class CostGate:
 
         return cost_of(trace(model, *inputs, **keyword_inputs), convention_name=convention)
 
-    def _locked(self, now: Snapshot) -> Snapshot:
+    def _find_locked(self, now: Snapshot) -> Snapshot:
         """What was locked; what it costs now, if that is to be locked."""
         if self._updates is not None:
             if self._path.exists():
@@ -128,7 +128,7 @@ class CostGate:
             )
         return snapshots[now.model]
 
-    def _message(self, found: Verdict) -> str:
+    def _explain(self, found: Verdict) -> str:
         lines = list(map(sentence, verdict_notes(found)))
         if found.diff is not None and any(finding.over_lock for finding in found.findings):
             lines.append(
@@ -152,7 +152,7 @@ def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
     return write_lock(path, renew_lock(snapshots.values(), old=old, made_by=name_versions()))
 
 
-def _budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
+def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
     found = {
         metric: Budget(most=read_limit(limit), text=str(limit), line=1)
         for metric, limit in limits.items()
@@ -165,7 +165,7 @@ def _budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Bu
     return found
 
 
-def _tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
+def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
     for metric in given:
         if metric not in METRICS:
             raise UsageError(f"no metric {metric!r}{near(metric, METRICS)}; there are {', '.join(METRICS)}")

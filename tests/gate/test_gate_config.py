@@ -171,10 +171,10 @@ def test_keys_are_found_on_their_lines() -> None:
         "[[many]]\n"
         "x = 1\n"
     )
-    assert lines.of("top") == 1
-    assert lines.of("quoted.one", "two") == 3
-    assert lines.of("quoted.one", "two", "key") == 4
-    assert lines.of("quoted.one", "two", "odd = key", "sub") == 7
-    assert lines.of("quoted.one", "two", "inline", "inner") == 8
-    assert lines.of("many", "x") == 10
-    assert lines.of("nowhere") == 1
+    assert lines.find("top") == 1
+    assert lines.find("quoted.one", "two") == 3
+    assert lines.find("quoted.one", "two", "key") == 4
+    assert lines.find("quoted.one", "two", "odd = key", "sub") == 7
+    assert lines.find("quoted.one", "two", "inline", "inner") == 8
+    assert lines.find("many", "x") == 10
+    assert lines.find("nowhere") == 1
