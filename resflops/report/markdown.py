@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from resflops.render import rendering
 from resflops.render.formats import rounded, shape, share, times
 from resflops.render.markdown import escaped
-from resflops.report.material import Material
+from resflops.report.context import Context
 from resflops.report.picture import Picture
 from resflops.tables import Table
 
@@ -28,9 +28,9 @@ class Markdown(str):
     __slots__ = ()
 
 
-def filled(template: str, material: Material, values: Mapping[str, Any]) -> str:
+def filled(template: str, context: Context, values: Mapping[str, Any]) -> str:
     """A template with its values put in, ending in one newline."""
-    text = _templates().get_template(template).render(made_with=material.environment, **values)
+    text = _templates().get_template(template).render(made_with=context.environment, **values)
     return text.strip("\n") + "\n"
 
 

@@ -7,7 +7,7 @@ from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import meaning_of
 from resflops.latency.statistics import ratio
-from resflops.report.material import Material
+from resflops.report.context import Context
 from resflops.report.pictures import ratios, roofline
 
 __all__ = ["FILES", "latencies", "measurements_of", "ratios_of", "roofline_of"]
@@ -17,9 +17,9 @@ FILES = "latency-*.json"
 SMALLER, LARGER = "resnet34", "vgg19"
 
 
-def measurements_of(material: Material) -> tuple[Measurements, ...]:
+def measurements_of(context: Context) -> tuple[Measurements, ...]:
     """All that is stored, in the order of the files' names."""
-    return tuple(Measurements.load(path) for path in material.data(FILES))
+    return tuple(Measurements.load(path) for path in context.data(FILES))
 
 
 def ratios_of(measurements: Measurements) -> ratios.Ratios | None:

@@ -1,9 +1,9 @@
 """What other counters count, and why, with the way from ours to theirs for one model."""
 
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
+from resflops.report.context import Context
 from resflops.report.crosscheck_markdown import LINE_UP, crosscheck_report
 from resflops.report.markdown import Markdown, filled, shown
-from resflops.report.material import Material
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import waterfall
@@ -33,8 +33,8 @@ def _steps(row: Reconciliation) -> tuple[waterfall.Step, ...]:
     return (*causes, *rest)
 
 
-def _build(material: Material) -> tuple[Document, ...]:
-    (path,) = material.data(DATA)
+def _build(context: Context) -> tuple[Document, ...]:
+    (path,) = context.data(DATA)
     results = CrossCheck.load(path)
     rows = tuple(row for row in results.rows if row.model == LINE_UP)
     pictures: tuple[Picture, ...] = ()
@@ -55,7 +55,7 @@ def _build(material: Material) -> tuple[Document, ...]:
         "pictures": [shown(picture, path=PATH) for picture in pictures],
         "rest": Markdown("## " + rest.strip("\n")),
     }
-    return (Document(path=PATH, text=filled("measured.md.jinja", material, values), pictures=pictures),)
+    return (Document(path=PATH, text=filled("measured.md.jinja", context, values), pictures=pictures),)
 
 
 PAGE = Page(

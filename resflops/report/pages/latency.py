@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from resflops.latency.measurements import Measurements
+from resflops.report.context import Context
 from resflops.report.latency_markdown import latency_report
 from resflops.report.markdown import Markdown, filled, shown
-from resflops.report.material import Material
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import ratios, roofline
@@ -40,7 +40,7 @@ def _pictures(stem: str, measurements: Measurements) -> Iterator[Picture]:
         )
 
 
-def _document(file: Path, path: str, material: Material) -> Document:
+def _document(file: Path, path: str, context: Context) -> Document:
     measurements = Measurements.load(file)
     pictures = tuple(_pictures(file.stem, measurements))
     head, _, rest = latency_report(measurements).partition("\n## ")
@@ -49,21 +49,21 @@ def _document(file: Path, path: str, material: Material) -> Document:
         "pictures": [shown(picture, path=path) for picture in pictures],
         "rest": Markdown("## " + rest.strip("\n")),
     }
-    return Document(path=path, text=filled("measured.md.jinja", material, values), pictures=pictures)
+    return Document(path=path, text=filled("measured.md.jinja", context, values), pictures=pictures)
 
 
-def _build(material: Material) -> tuple[Document, ...]:
-    files = material.data(FILES)
+def _build(context: Context) -> tuple[Document, ...]:
+    files = context.data(FILES)
     if len(files) == 1:
-        return (_document(files[0], PATH, material),)
-    documents = [_document(file, f"{file.stem}.md", material) for file in files]
+        return (_document(files[0], PATH, context),)
+    documents = [_document(file, f"{file.stem}.md", context) for file in files]
     values = {
         "pages": [
             (document.path, Measurements.load(file).environment.device)
             for document, file in zip(documents, files, strict=True)
         ]
     }
-    return (Document(path=PATH, text=filled("latency.md.jinja", material, values)), *documents)
+    return (Document(path=PATH, text=filled("latency.md.jinja", context, values)), *documents)
 
 
 PAGE = Page(

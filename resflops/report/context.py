@@ -11,13 +11,13 @@ from resflops.report.environment import Environment
 from resflops.sources import find
 from resflops.tables import Entry, entry
 
-__all__ = ["DATA", "Material"]
+__all__ = ["DATA", "Context"]
 
 DATA = "data"
 """Where the raw data lie, in the folder of the reports."""
 
 
-class Material:
+class Context:
     """Counts on demand; a model that two pages speak of is counted once."""
 
     def __init__(
