@@ -20,7 +20,7 @@ from resflops.report.environment import Environment, environment
 from resflops.report.page import Document
 from resflops.report.pages import PAGES
 from resflops.report.pages.index import index
-from resflops.report.timed import measurements_of, ratios_of
+from resflops.report.timed import ratios_of
 from resflops.storage import Stored, write_bytes
 
 __all__ = ["MANIFEST", "Difference", "Manifest", "PictureFile", "differences", "rebuild"]
@@ -110,7 +110,7 @@ def _wanted(folder: Path, made_with: Environment, say: Say) -> _Wanted:
     there = [page for page in PAGES if not page.data or context.data(page.data)]
     documents: list[Document] = [document for page in there for document in page.build(context)]
     lacking = [page for page in PAGES if page not in there]
-    timed = [found for each in measurements_of(context) if (found := ratios_of(each))]
+    timed = [found for pair in context.paper_pairs.values() if (found := ratios_of(pair))]
     documents.append(index(context, pages=there, lacking=lacking, timed=timed))
     return _Wanted(
         texts={document.path: document.text.encode() for document in documents},

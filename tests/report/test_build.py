@@ -15,7 +15,7 @@ from resflops.report import build
 from resflops.report.build import MANIFEST, Manifest, differences, rebuild
 from resflops.report.context import Context
 from resflops.report.environment import environment
-from resflops.report.markdown import shown
+from resflops.report.markdown import show
 from resflops.report.page import Document, Page
 from resflops.report.pages.index import index
 from resflops.report.picture import Picture
@@ -28,7 +28,7 @@ def small(context):
     cost = context.cost("resnet20")
     data = profile.profile_of(cost, unit="MACs (macs)", given="1×3×32×32")
     picture = Picture(name="small", data=data, draw=profile.draw, alt="ResNet-20")
-    text = f"{cost.macs:,} {shown(picture, path='small.md')}\n"
+    text = f"{cost.macs:,} {show(picture, path='small.md')}\n"
     return (Document(path="small.md", text=text, pictures=(picture,)),)
 
 

@@ -9,6 +9,7 @@ from resflops.latency.measurements import Measurements
 from resflops.report.context import DATA, Context
 from resflops.report.environment import environment
 from resflops.report.pages import crosscheck
+from resflops.report.paper_pair import compare_paper_pair
 from resflops.report.timed import latencies, ratios_of, roofline_of
 
 STORED = sorted((Path(__file__).parents[2] / "reports" / DATA).glob("latency-*.json"))
@@ -52,7 +53,7 @@ def test_the_page_of_the_cross_check_shows_the_waterfall_before_its_tables(tmp_p
 @pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)
 def test_pictures_of_measurements_show_what_is_stored(file):
     measurements = Measurements.load(file)
-    compared = ratios_of(measurements)
+    compared = ratios_of(compare_paper_pair(measurements))
     times = {
         (row.configuration.model, row.configuration.setting.words()): row.series.time.median
         for row in measurements.rows

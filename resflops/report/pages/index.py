@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from resflops.report import reproduction
 from resflops.report.context import DATA, Context
-from resflops.report.markdown import filled, shown
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.pages.models import conventions_table
 from resflops.report.pages.reproduction import SENTENCE, by_stage, stage_picture
@@ -43,11 +43,13 @@ def index(
         "agrees": reproduction.AGREES,
         "conventions": conventions_table([residual, vgg]),
         "large": reproduction.find_large_maps(by_stage(context), residual.model, vgg.model),
-        "picture": shown(picture, path=PATH),
+        "picture": show(picture, path=PATH),
         "pages": pages,
         "lacking": lacking,
         "data": DATA,
         # On another input the two networks do another ratio of work.
         "timed": [each for each in timed if each.macs == vgg.macs / residual.macs],
     }
-    return Document(path=PATH, text=filled("index.md.jinja", context, values), pictures=(picture,))
+    return Document(
+        path=PATH, text=fill("index.md.jinja", values, made_with=context.environment), pictures=(picture,)
+    )

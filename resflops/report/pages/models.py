@@ -5,11 +5,11 @@ from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.models.catalog import NETWORKS
 from resflops.render.formats import shape
 from resflops.report.context import Context
-from resflops.report.markdown import filled, shown
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, resolution, scatter
-from resflops.report.timed import latencies, measurements_of
+from resflops.report.timed import latencies
 from resflops.tables import Column, Note, Table, breakdown, comparison
 from resflops.tables.table import cost_heading
 
@@ -66,7 +66,7 @@ def conventions_table(costs: list[Cost]) -> Table:
 def scatter_picture(context: Context) -> Picture:
     """Cost against parameters."""
     costs = [context.cost(name) for name in DRAWN]
-    measured, seconds = latencies(measurements_of(context), costs)
+    measured, seconds = latencies(list(context.measurements.values()), costs)
     return Picture(
         name="cost-against-parameters",
         data=scatter.Scatter(
@@ -129,10 +129,12 @@ def _card(name: str, context: Context) -> Document:
         "activations": sum(row.activations for row in one.cost.layers),
         "compared": comparison([one]),
         "conventions": conventions_table([one.cost]),
-        "picture": shown(picture, path=path),
+        "picture": show(picture, path=path),
         "layers": breakdown(one.cost),
     }
-    return Document(path=path, text=filled("model.md.jinja", context, values), pictures=(picture,))
+    return Document(
+        path=path, text=fill("model.md.jinja", values, made_with=context.environment), pictures=(picture,)
+    )
 
 
 def _cards_table(context: Context) -> Table:
@@ -175,13 +177,15 @@ def _build(context: Context) -> tuple[Document, ...]:
     values = {
         "cards": _cards_table(context),
         "names": CARDS,
-        "against_parameters": shown(pictures[0], path=PATH),
-        "against_resolution": shown(pictures[1], path=PATH),
+        "against_parameters": show(pictures[0], path=PATH),
+        "against_resolution": show(pictures[1], path=PATH),
         "drawn": DRAWN,
         "growing": GROWING,
         "sides": SIDES,
     }
-    index = Document(path=PATH, text=filled("models.md.jinja", context, values), pictures=pictures)
+    index = Document(
+        path=PATH, text=fill("models.md.jinja", values, made_with=context.environment), pictures=pictures
+    )
     return (index, *(_card(name, context) for name in CARDS))
 
 

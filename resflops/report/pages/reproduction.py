@@ -5,8 +5,9 @@ from fractions import Fraction
 from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.report import reproduction
 from resflops.report.context import Context
-from resflops.report.markdown import filled, shown
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
+from resflops.report.paper_pair import LARGER, SMALLER
 from resflops.report.picture import Picture
 from resflops.report.pictures import stages
 from resflops.tables.table import cost_heading
@@ -15,7 +16,7 @@ __all__ = ["PAGE", "SENTENCE", "by_stage", "stage_picture"]
 
 PATH = "reproduction.md"
 
-SENTENCE = ("resnet34", "plain34", "vgg19")
+SENTENCE = (SMALLER, "plain34", LARGER)
 """The networks that the paper's sentence is about."""
 
 
@@ -59,7 +60,7 @@ def _build(context: Context) -> tuple[Document, ...]:
         "part": Fraction(residual.macs, vgg.macs),
         "plain_part": Fraction(plain.macs, vgg.macs),
         "large": reproduction.find_large_maps(by_stage(context), residual.model, vgg.model),
-        "picture": shown(picture, path=PATH),
+        "picture": show(picture, path=PATH),
         "sentence": reproduction.headline_table(context, SENTENCE),
         "by_stage": reproduction.stage_table(by_stage(context), *SENTENCE),
         "places": reproduction.rounding_table(context),
@@ -72,7 +73,13 @@ def _build(context: Context) -> tuple[Document, ...]:
         "all_figures": reproduction.figure_tables(context),
         "tally": reproduction.agreement_table(context),
     }
-    return (Document(path=PATH, text=filled("reproduction.md.jinja", context, values), pictures=(picture,)),)
+    return (
+        Document(
+            path=PATH,
+            text=fill("reproduction.md.jinja", values, made_with=context.environment),
+            pictures=(picture,),
+        ),
+    )
 
 
 PAGE = Page(

@@ -12,7 +12,7 @@ from resflops.report.reproduction.paper_table import (
     stride_placement_table,
     strided_layers_table,
 )
-from resflops.report.reproduction.wording import AGREES, PAPER, find_printed_verdict
+from resflops.report.reproduction.wording import AGREES, PAPER, find_printed_figure, find_printed_verdict
 
 __all__ = [
     "AGREES",
@@ -23,6 +23,7 @@ __all__ = [
     "count_rounding_fits",
     "figure_tables",
     "find_large_maps",
+    "find_printed_figure",
     "find_printed_verdict",
     "fully_connected_table",
     "headline_table",

@@ -10,6 +10,7 @@ from resflops.tables import Figure, Verdict, verdicts
 __all__ = [
     "AGREES",
     "PAPER",
+    "find_printed_figure",
     "find_printed_verdict",
     "find_verdicts",
     "round_to_place",
@@ -37,16 +38,23 @@ def find_verdicts(context: Context, model: str) -> tuple[Verdict, ...]:
     return verdicts(context.entry(model), among={other: context.cost(other) for other in others})
 
 
+def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPER) -> PublishedFigure:
+    """The one figure that a source prints of a model's MACs, or of their ratio to another's."""
+    (figure,) = (
+        figure
+        for figure in figures_of(model)
+        if (figure.source, figure.quantity) == (source, "macs")
+        and (figure.relative_to, figure.scope in {"", "convolutions"}) == (relative_to, True)
+    )
+    return figure
+
+
 def find_printed_verdict(
     context: Context, model: str, *, relative_to: str = "", source: str = PAPER
 ) -> Verdict:
-    """The one figure that a source prints of a model's MACs, or of their ratio to another's."""
-    (verdict,) = (
-        verdict
-        for verdict in find_verdicts(context, model)
-        if (verdict.figure.source, verdict.figure.quantity) == (source, "macs")
-        and (verdict.figure.relative_to, verdict.figure.scope in {"", "convolutions"}) == (relative_to, True)
-    )
+    """The same figure, judged by our count."""
+    figure = find_printed_figure(model, relative_to=relative_to, source=source)
+    (verdict,) = (verdict for verdict in find_verdicts(context, model) if verdict.figure == figure)
     return verdict
 
 
