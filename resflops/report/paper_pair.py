@@ -12,6 +12,7 @@ from resflops.latency.statistics import Ratio, ratio
 
 __all__ = [
     "LARGER",
+    "PLAIN",
     "SMALLER",
     "MemoryBound",
     "PaperPair",
@@ -23,6 +24,9 @@ __all__ = [
 
 SMALLER, LARGER = "resnet34", "vgg19"
 """The two of the paper's sentence: 3.6 billion FLOPs, only 18 % of VGG-19's 19.6 billion."""
+
+PLAIN = "plain34"
+"""The paper's sentence is of this one, ResNet-34 without its shortcuts, which does all but the same work."""
 
 
 class TimedNetwork(Struct, frozen=True, kw_only=True):

@@ -71,3 +71,11 @@ def test_a_remainder_and_a_failure_are_in_the_report(matrix):
     report = page(replace(matrix, rows=changed))
     assert "+12,345" in report
     assert f"- {second.peer} on {second.model}: it crashed" in report
+
+
+def test_what_a_peer_said_when_it_failed_is_shown_as_it_stands(matrix):
+    first, *rest = matrix.rows
+    failed = replace(first, figure=None, failure="<b> in forward_*\nand more")
+    assert rf"- {first.peer} on {first.model}: \<b\> in forward\_\*<br>and more" in page(
+        replace(matrix, rows=(failed, *rest))
+    )

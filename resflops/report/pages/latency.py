@@ -8,7 +8,7 @@ from resflops.report.environment import Environment
 from resflops.report.latency_tables import ratio_table, side_table
 from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
-from resflops.report.paper_pair import LARGER, SMALLER, PaperPair
+from resflops.report.paper_pair import LARGER, PLAIN, SMALLER, PaperPair
 from resflops.report.picture import Picture
 from resflops.report.pictures import ratios, roofline
 from resflops.report.reproduction import find_printed_figure
@@ -56,7 +56,6 @@ def build_document(
         made_with: what the foot of the page names.
     """
     pictures = tuple(_pictures(name, measurements, pair))
-    plain = "plain34"
     values = {
         "commands": list(dict.fromkeys(run.command for run in measurements.runs)),
         "effort": measurements.effort,
@@ -64,8 +63,8 @@ def build_document(
         "smaller": SMALLER,
         "larger": LARGER,
         "said": {
-            "plain": find_printed_figure(plain),
-            "plain_part": find_printed_figure(plain, relative_to=LARGER),
+            "plain": find_printed_figure(PLAIN),
+            "plain_part": find_printed_figure(PLAIN, relative_to=LARGER),
             "vgg": find_printed_figure(LARGER),
         },
         "ratios": ratio_table(pair),

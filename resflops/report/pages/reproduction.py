@@ -7,7 +7,7 @@ from resflops.report import reproduction
 from resflops.report.context import Context
 from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
-from resflops.report.paper_pair import LARGER, SMALLER
+from resflops.report.paper_pair import LARGER, PLAIN, SMALLER
 from resflops.report.picture import Picture
 from resflops.report.pictures import stages
 from resflops.tables.table import cost_heading
@@ -16,7 +16,7 @@ __all__ = ["PAGE", "SENTENCE", "by_stage", "stage_picture"]
 
 PATH = "reproduction.md"
 
-SENTENCE = (SMALLER, "plain34", LARGER)
+SENTENCE = (SMALLER, PLAIN, LARGER)
 """The networks that the paper's sentence is about."""
 
 
