@@ -20,9 +20,9 @@ from resflops.tables.table import (
 
 __all__ = [
     "change_note",
-    "changes_below",
     "convention_notes",
     "input_notes",
+    "layer_change_tables",
     "metric_name",
 ]
 
@@ -30,7 +30,7 @@ MOST_CHANGES = 20
 """Changed layers that people are shown of each model, the dearest; programs get them all."""
 
 
-def changes_below(compared: Sequence[tuple[str, Blame]], *, everything: bool) -> tuple[Table, ...]:
+def layer_change_tables(compared: Sequence[tuple[str, Blame]], *, everything: bool) -> tuple[Table, ...]:
     """The table of changed layers, if there are any, to stand under another.
 
     Args:
