@@ -12,7 +12,7 @@ from resflops.cost.sparsity import nonzero_macs_of
 from resflops.cost.uncounted import UncountedOp, uncounted_ops
 from resflops.errors import UsageError
 from resflops.extensions import load_extensions
-from resflops.ops import OPS
+from resflops.ops import OPS, is_free
 from resflops.records import OpRecord, Trace, Work, sum_of
 from resflops.storage import Stored
 
@@ -223,7 +223,7 @@ def check_prices_gradients(using: Convention) -> None:
 
 
 _NOTHING = Work()
-_NONE: frozenset[str] = frozenset()
+_NONE: set[str] = set()
 
 
 def _work(record: OpRecord) -> Work | None:
@@ -243,7 +243,7 @@ def _priced(
 ) -> Cost:
     price_op = pricer(chosen, trace)
     # Another counter may well charge for what is no work.
-    free = _NONE if chosen.views else {name for name, known in OPS.items() if known.free}
+    free = _NONE if chosen.views else {op for op in {record.op for record in trace.ops} if is_free(op)}
     prices = tuple(
         None if work is None else 0 if record.op in free else price_op(record, work)
         for record, work in zip(trace.ops, works, strict=True)

@@ -15,12 +15,12 @@ from typing import Literal
 from msgspec import Struct
 
 from resflops.errors import FileError
+from resflops.report.context import Context
 from resflops.report.environment import Environment, environment
-from resflops.report.material import Material
 from resflops.report.page import Document
 from resflops.report.pages import PAGES
 from resflops.report.pages.index import index
-from resflops.report.timed import measurements_of, ratios_of
+from resflops.report.timed import ratios_of
 from resflops.storage import Stored, write_bytes
 
 __all__ = ["MANIFEST", "Difference", "Manifest", "PictureFile", "differences", "rebuild"]
@@ -106,12 +106,12 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
 
 
 def _wanted(folder: Path, made_with: Environment, say: Say) -> _Wanted:
-    material = Material(folder, environment=made_with, say=say)
-    there = [page for page in PAGES if not page.data or material.data(page.data)]
-    documents: list[Document] = [document for page in there for document in page.build(material)]
+    context = Context(folder, environment=made_with, say=say)
+    there = [page for page in PAGES if not page.data or context.data(page.data)]
+    documents: list[Document] = [document for page in there for document in page.build(context)]
     lacking = [page for page in PAGES if page not in there]
-    timed = [found for each in measurements_of(material) if (found := ratios_of(each))]
-    documents.append(index(material, pages=there, lacking=lacking, timed=timed))
+    timed = [found for pair in context.paper_pairs.values() if (found := ratios_of(pair))]
+    documents.append(index(context, pages=there, lacking=lacking, timed=timed))
     return _Wanted(
         texts={document.path: document.text.encode() for document in documents},
         pictures={

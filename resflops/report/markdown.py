@@ -4,7 +4,7 @@ A template holds sentences and no figure: whatever stands between ``{{`` and ``}
 which gets its separators, or a text, which is escaped, unless it is ``Markdown`` already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from pathlib import PurePosixPath
@@ -13,13 +13,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from resflops.render import rendering
-from resflops.render.formats import rounded, shape, share, times
+from resflops.render.formats import rounded, shape, share, times, written
 from resflops.render.markdown import escaped
-from resflops.report.material import Material
+from resflops.report.environment import Environment as MadeWith
 from resflops.report.picture import Picture
-from resflops.tables import Table
+from resflops.tables import Kind, Table
 
-__all__ = ["Markdown", "filled", "shown", "table"]
+__all__ = ["Markdown", "fill", "show", "table"]
 
 
 class Markdown(str):
@@ -28,9 +28,15 @@ class Markdown(str):
     __slots__ = ()
 
 
-def filled(template: str, material: Material, values: Mapping[str, Any]) -> str:
-    """A template with its values put in, ending in one newline."""
-    text = _templates().get_template(template).render(made_with=material.environment, **values)
+def fill(template: str, values: Mapping[str, Any], *, made_with: MadeWith) -> str:
+    """Put values into a template; the text ends in one newline.
+
+    Args:
+        template: its file.
+        values: by the names that they have in it.
+        made_with: what the foot of the page names.
+    """
+    text = _templates().get_template(template).render(made_with=made_with, **values)
     return text.strip("\n") + "\n"
 
 
@@ -39,8 +45,8 @@ def table(value: Table) -> Markdown:
     return Markdown(rendering("markdown").render(value).rstrip("\n"))
 
 
-def shown(picture: Picture, *, path: str) -> Markdown:
-    """A picture in a page, light or dark as the reader has it.
+def show(picture: Picture, *, path: str) -> Markdown:
+    """Place a picture in a page, light or dark as the reader has it.
 
     Args:
         picture: it.
@@ -55,7 +61,14 @@ def shown(picture: Picture, *, path: str) -> Markdown:
     )
 
 
-def _written(value: object) -> str:
+def _span(values: Iterable[Any], kind: Kind) -> Markdown:
+    """One value, or the least and the greatest."""
+    known = list(values)
+    least, most = written(kind, min(known)), written(kind, max(known))
+    return Markdown(least if least == most else f"{least} to {most}")
+
+
+def _write(value: object) -> str:
     if isinstance(value, Markdown):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -69,11 +82,11 @@ def _written(value: object) -> str:
 
 @cache
 def _templates() -> Environment:
-    # What is escaped here is markdown, by _written; HTML's escapes would be shown as they are.
+    # What is escaped here is markdown, by _write; HTML's escapes would be shown as they are.
     templates = Environment(  # noqa: S701
         loader=PackageLoader("resflops.report"),
         undefined=StrictUndefined,
-        finalize=_written,
+        finalize=_write,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -81,6 +94,7 @@ def _templates() -> Environment:
     templates.filters |= {
         "rounded": lambda count: Markdown(rounded(count)),
         "share": lambda part: Markdown(share(part, digits=2)),
+        "span": _span,
         "times": lambda ratio: Markdown(times(ratio)),
         "path": Markdown,
         "join": lambda texts, by: Markdown(by.join(texts)),

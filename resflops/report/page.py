@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from resflops.report.material import Material
+from resflops.report.context import Context
 from resflops.report.picture import Picture
 
 __all__ = ["Document", "Page"]
@@ -27,7 +27,7 @@ class Page(Struct, frozen=True, kw_only=True):
     title: str
     summary: str
     """What a reader finds there, in one sentence without its full stop."""
-    build: Callable[[Material], tuple[Document, ...]]
+    build: Callable[[Context], tuple[Document, ...]]
     """Makes its files, the one at ``path`` first."""
     data: str = ""
     """Pattern of the raw data without which there is no page; ``""`` for one that needs none."""

@@ -6,52 +6,32 @@ from resflops.cost import Cost
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import meaning_of
-from resflops.latency.statistics import ratio
-from resflops.report.material import Material
+from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, find_timed_row
 from resflops.report.pictures import ratios, roofline
 
-__all__ = ["FILES", "latencies", "measurements_of", "ratios_of", "roofline_of"]
-
-FILES = "latency-*.json"
-
-SMALLER, LARGER = "resnet34", "vgg19"
+__all__ = ["latencies", "ratios_of", "roofline_of"]
 
 
-def measurements_of(material: Material) -> tuple[Measurements, ...]:
-    """All that is stored, in the order of the files' names."""
-    return tuple(Measurements.load(path) for path in material.data(FILES))
-
-
-def ratios_of(measurements: Measurements) -> ratios.Ratios | None:
+def ratios_of(pair: PaperPair) -> ratios.Ratios | None:
     """The paper's two networks under every setting that both were measured under; None if there is none."""
-    settings = []
-    macs = 0.0
-    for setting in measurements.settings:
-        smaller, larger = (_timed(measurements, name, setting) for name in (SMALLER, LARGER))
-        if smaller is None or larger is None or not (smaller.workload and larger.workload):
-            continue
-        macs = larger.workload.macs / smaller.workload.macs
-        compared = ratio(larger.series.samples, smaller.series.samples)
-        means = [meaning_of(row, measurements) for row in (smaller, larger)]
-        roofs = [mean.roof_seconds if mean else None for mean in means]
-        settings.append(
-            ratios.Setting(
-                name=setting.words(),
-                time=compared.value,
-                low=compared.low,
-                high=compared.high,
-                stable=all(row.series.verdict and row.series.verdict.stable for row in (smaller, larger)),
-                roof=roofs[1] / roofs[0] if roofs[0] and roofs[1] else None,
-            )
-        )
-    if not settings:
+    if not pair.settings:
         return None
     return ratios.Ratios(
         smaller=SMALLER,
         larger=LARGER,
-        device=measurements.environment.device,
-        macs=macs,
-        settings=tuple(settings),
+        device=pair.device,
+        macs=pair.settings[-1].forward_macs,
+        settings=tuple(
+            ratios.Setting(
+                name=each.setting.words(),
+                time=each.time.value,
+                low=each.time.low,
+                high=each.time.high,
+                stable=each.stable,
+                roof=each.roof,
+            )
+            for each in pair.settings
+        ),
     )
 
 
@@ -84,7 +64,7 @@ def latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[s
     best: tuple[str, dict[str, float]] = ("", {})
     for measurements in several:
         for setting in measurements.settings:
-            rows = {cost.model: _timed(measurements, cost.model, setting) for cost in costs}
+            rows = {cost.model: find_timed_row(measurements, cost.model, setting) for cost in costs}
             found = {
                 cost.model: row.series.time.median
                 for cost in costs
@@ -97,13 +77,6 @@ def latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[s
 
 def _is_of(row: Row, cost: Cost) -> bool:
     return row.workload is not None and row.workload.macs == cost.macs * row.configuration.batch
-
-
-def _timed(measurements: Measurements, model: str, setting: Setting) -> Row | None:
-    for row in measurements.rows:
-        if (row.configuration.model, row.configuration.setting) == (model, setting):
-            return row if row.series.time and not row.series.failure else None
-    return None
 
 
 def _is_plain(setting: Setting, dtype: str) -> bool:

@@ -9,8 +9,8 @@ from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import meaning_of
 from resflops.latency.statistics import ratio
+from resflops.tables.environment_notes import environment_notes
 from resflops.tables.latency import setting_cells, setting_columns
-from resflops.tables.measured_on import environment_notes
 from resflops.tables.table import (
     Column,
     Figure,

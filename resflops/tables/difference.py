@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resflops.gate.diff import Diff
-from resflops.tables.blaming import changes_below, convention_notes, input_notes, metric_name
+from resflops.tables.layer_changes import convention_notes, input_notes, layer_change_tables, metric_name
 from resflops.tables.table import Column, Figure, Note, Table, for_people_if
 
 __all__ = ["diff_table"]
@@ -63,7 +63,7 @@ def diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything:
             *(_same_note(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
             *notes,
         ),
-        below=changes_below(list(zip(names, diffs, strict=True)), everything=everything),
+        below=layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from resflops.gate.snapshot import Metric, Snapshot
 from resflops.gate.verdict import Finding, Verdict
-from resflops.tables.blaming import (
+from resflops.tables.layer_changes import (
     change_note,
-    changes_below,
     convention_notes,
     input_notes,
+    layer_change_tables,
     metric_name,
 )
 from resflops.tables.table import Check, Column, Figure, Note, Row, Table, calls_of, for_people_if
@@ -44,7 +44,7 @@ def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everythi
             *(note for name, found in compared for note in input_notes(name, found)),
             *_advice(verdicts, lock),
         ),
-        below=changes_below(compared, everything=everything),
+        below=layer_change_tables(compared, everything=everything),
         checks=tuple(check for verdict in verdicts for check in _checks(verdict, config)),
     )
 

@@ -9,8 +9,8 @@ from resflops.latency.configuration import Setting, itemsize
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import Meaning, meaning_of
 from resflops.latency.statistics import CONFIDENCE
+from resflops.tables.environment_notes import environment_notes, peak_notes, reading_notes
 from resflops.tables.layer_times import layers_table
-from resflops.tables.measured_on import environment_notes, peak_notes, reading_notes
 from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table, for_people_if
 from resflops.tables.table import Row as Cells
 

@@ -9,14 +9,12 @@ from resflops.cost import Cost
 from resflops.cost.convention import Convention, convention, register_convention
 from resflops.counters import CONVENTIONS, PEERS
 
-OWN = register_convention(
-    Convention(
-        name="of a test's own",
-        counts="every element that any op gives, twice those of additions",
-        source="here",
-        prices={"output_elements": 1},
-        op_prices={"add": {"output_elements": 2}},
-    )
+OWN = Convention(
+    name="elements",
+    counts="every element that any op gives, twice those of additions",
+    source="here",
+    prices={"output_elements": 1},
+    op_prices={"add": {"output_elements": 2}},
 )
 
 EVERY = [
@@ -59,6 +57,14 @@ def test_a_cost_read_from_a_file_is_what_was_saved_under_every_convention(cost, 
     assert elsewhere.uncounted == live.uncounted
 
 
+@pytest.fixture
+def _registered():
+    register_convention(OWN)
+    yield
+    del CONVENTIONS[OWN.name]
+
+
+@pytest.mark.usefixtures("_registered")
 def test_views_and_copies_are_free_under_a_convention_of_elements_before_and_after(tmp_path):
     cost = resflops.count(resflops.load("resnet18"), (1, 3, 224, 224), convention=OWN.name)
     cost.save(tmp_path / "cost.json")

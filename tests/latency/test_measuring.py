@@ -161,9 +161,12 @@ def test_measurements_are_saved_and_read_without_torch(small, tmp_path):
     script = (
         "import sys\n"
         "from resflops.latency import Measurements\n"
-        "from resflops.report.latency_markdown import latency_report\n"
+        "from resflops.report.environment import environment\n"
+        "from resflops.report.pages.latency import build_document\n"
+        "from resflops.report.paper_pair import compare_paper_pair\n"
         f"measured = Measurements.load({str(tmp_path / 'm.json')!r})\n"
-        "print(measured.rows[0].series.time.samples, 'torch' in sys.modules, len(latency_report(measured)) > 100)"
+        "page = build_document(measured, compare_paper_pair(measured), name='m', path='m.md', made_with=environment())\n"
+        "print(measured.rows[0].series.time.samples, 'torch' in sys.modules, len(page.text) > 100)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["6", "False", "True"]

@@ -13,9 +13,9 @@ from resflops.errors import FileError
 from resflops.models.published import published_figures
 from resflops.report import build
 from resflops.report.build import MANIFEST, Manifest, differences, rebuild
+from resflops.report.context import Context
 from resflops.report.environment import environment
-from resflops.report.markdown import shown
-from resflops.report.material import Material
+from resflops.report.markdown import show
 from resflops.report.page import Document, Page
 from resflops.report.pages.index import index
 from resflops.report.picture import Picture
@@ -24,16 +24,16 @@ from resflops.report.pictures import profile, ratios
 REPORTS = Path(__file__).parents[2] / "reports"
 
 
-def small(material):
-    cost = material.cost("resnet20")
+def small(context):
+    cost = context.cost("resnet20")
     data = profile.profile_of(cost, unit="MACs (macs)", given="1×3×32×32")
     picture = Picture(name="small", data=data, draw=profile.draw, alt="ResNet-20")
-    text = f"{cost.macs:,} {shown(picture, path='small.md')}\n"
+    text = f"{cost.macs:,} {show(picture, path='small.md')}\n"
     return (Document(path="small.md", text=text, pictures=(picture,)),)
 
 
-def measured(material):
-    return (Document(path="measured.md", text=material.data("measured-*.json")[0].read_text()),)
+def measured(context):
+    return (Document(path="measured.md", text=context.data("measured-*.json")[0].read_text()),)
 
 
 FEW = (
@@ -278,7 +278,7 @@ def test_the_index_says_what_was_measured_and_what_was_not_steady(tmp_path, stab
         ratios.Ratios(smaller="resnet34", larger="vgg19", device="a device", macs=macs, settings=settings)
         for macs in (19_632_062_464 / 3_663_761_408, 5.0)
     ]
-    document = index(Material(tmp_path, environment=environment()), pages=(), lacking=(), timed=timed)
+    document = index(Context(tmp_path, environment=environment()), pages=(), lacking=(), timed=timed)
     assert document.text.count("- a device") == 1, "of the usual input alone"
     assert "VGG-19 takes 2.00× to 4.00× the time of ResNet-34" in document.text
     assert "from 1.50× to 4.50×." in document.text

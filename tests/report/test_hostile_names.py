@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from resflops.render import RENDERERS, rendering
 from resflops.report.explorer import explorer, page_data
-from resflops.report.markdown import Markdown, _written
+from resflops.report.markdown import Markdown, _write
 from resflops.report.pictures import profile, stages
 from resflops.report.style import LIGHT, image
 from resflops.tables import Entry, breakdown, comparison
@@ -149,7 +149,7 @@ def test_pictures_are_drawn_with_them(hostile_cost):
 
 
 def test_a_report_escapes_every_text_that_is_not_markdown():
-    assert _written("<b>|") == r"\<b\>\|"
-    assert _written(Markdown("<b>")) == "<b>"
+    assert _write("<b>|") == r"\<b\>\|"
+    assert _write(Markdown("<b>")) == "<b>"
     with pytest.raises(TypeError, match="through a filter"):
-        _written(0.5)
+        _write(0.5)

@@ -6,9 +6,10 @@ import pytest
 
 from resflops.crosschecking.reconciliation import Cause, CrossCheck, Reconciliation
 from resflops.latency.measurements import Measurements
+from resflops.report.context import DATA, Context
 from resflops.report.environment import environment
-from resflops.report.material import DATA, Material
 from resflops.report.pages import crosscheck
+from resflops.report.paper_pair import compare_paper_pair
 from resflops.report.timed import latencies, ratios_of, roofline_of
 
 STORED = sorted((Path(__file__).parents[2] / "reports" / DATA).glob("latency-*.json"))
@@ -43,7 +44,7 @@ def test_every_waterfall_leads_from_ours_to_theirs():
 def test_the_page_of_the_cross_check_shows_the_waterfall_before_its_tables(tmp_path):
     (tmp_path / DATA).mkdir()
     CrossCheck(rows=ROWS, environment={"torch": "2"}).save(tmp_path / DATA / "crosscheck.json")
-    (document,) = crosscheck.PAGE.build(Material(tmp_path, environment=environment()))
+    (document,) = crosscheck.PAGE.build(Context(tmp_path, environment=environment()))
     assert [picture.name for picture in document.pictures] == ["waterfall"]
     assert document.text.index("pictures/waterfall.svg") < document.text.index("\n## ")
     assert "Made by `resflops report`" in document.text
@@ -52,7 +53,7 @@ def test_the_page_of_the_cross_check_shows_the_waterfall_before_its_tables(tmp_p
 @pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)
 def test_pictures_of_measurements_show_what_is_stored(file):
     measurements = Measurements.load(file)
-    compared = ratios_of(measurements)
+    compared = ratios_of(compare_paper_pair(measurements))
     times = {
         (row.configuration.model, row.configuration.setting.words()): row.series.time.median
         for row in measurements.rows

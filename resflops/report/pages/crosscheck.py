@@ -1,17 +1,31 @@
 """What other counters count, and why, with the way from ours to theirs for one model."""
 
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
-from resflops.report.crosscheck_markdown import LINE_UP, crosscheck_report
-from resflops.report.markdown import Markdown, filled, shown
-from resflops.report.material import Material
+from resflops.report.context import Context
+from resflops.report.crosscheck_tables import (
+    difference_tables,
+    explained_table,
+    missed_attention_tables,
+    remainder_table,
+)
+from resflops.report.environment import Environment
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import waterfall
+from resflops.tables import crosscheck_table
 
-__all__ = ["PAGE"]
+__all__ = ["PAGE", "build_document", "waterfall_of"]
 
 PATH = "crosscheck.md"
 DATA = "crosscheck.json"
+
+LINE_UP = "resnet34"
+"""The model whose figures are taken apart in full."""
 
 
 def waterfall_of(rows: tuple[Reconciliation, ...]) -> waterfall.Waterfall:
@@ -33,29 +47,46 @@ def _steps(row: Reconciliation) -> tuple[waterfall.Step, ...]:
     return (*causes, *rest)
 
 
-def _build(material: Material) -> tuple[Document, ...]:
-    (path,) = material.data(DATA)
-    results = CrossCheck.load(path)
-    rows = tuple(row for row in results.rows if row.model == LINE_UP)
-    pictures: tuple[Picture, ...] = ()
-    if any(row.figure is not None for row in rows):
-        pictures = (
-            Picture(
-                name="waterfall",
-                data=waterfall_of(rows),
-                draw=waterfall.draw,
-                alt=f"For every counter the steps from our multiply-accumulates of {LINE_UP} to its figure; "
-                "the numbers stand in the table of that model on this page.",
-            ),
-        )
-    # The pictures stand before the first section, where a reader meets them.
-    head, _, rest = crosscheck_report(results).partition("\n## ")
+def build_document(results: CrossCheck, *, made_with: Environment) -> Document:
+    """The page, every number of it from the results.
+
+    Args:
+        results: of the full matrix; parts that it has no models for are left out.
+        made_with: what the foot of the page names.
+    """
+    rows = results.rows
+    lined_up = tuple(row for row in rows if row.model == LINE_UP)
+    pictures = tuple(_pictures(lined_up))
     values = {
-        "head": Markdown(head.strip("\n")),
-        "pictures": [shown(picture, path=PATH) for picture in pictures],
-        "rest": Markdown("## " + rest.strip("\n")),
+        "environment": [f"{name} {value}" for name, value in results.environment.items()],
+        "versions": list(dict.fromkeys(f"{row.peer} {row.version}" for row in rows if row.version)),
+        "pictures": [show(picture, path=PATH) for picture in pictures],
+        "explained": explained_table(rows),
+        "remainders": remainder_table(rows),
+        "failures": [row for row in rows if row.failure],
+        "lined_up": LINE_UP,
+        "figures": crosscheck_table(replace(results, rows=lined_up)) if lined_up else None,
+        "missed": missed_attention_tables(rows),
+        "differences": difference_tables(rows),
     }
-    return (Document(path=PATH, text=filled("measured.md.jinja", material, values), pictures=pictures),)
+    text = fill("crosscheck.md.jinja", values, made_with=made_with)
+    return Document(path=PATH, text=text, pictures=pictures)
+
+
+def _pictures(rows: tuple[Reconciliation, ...]) -> Iterator[Picture]:
+    if any(row.figure is not None for row in rows):
+        yield Picture(
+            name="waterfall",
+            data=waterfall_of(rows),
+            draw=waterfall.draw,
+            alt=f"For every counter the steps from our multiply-accumulates of {LINE_UP} to its figure; "
+            "the numbers stand in the table of that model on this page.",
+        )
+
+
+def _build(context: Context) -> tuple[Document, ...]:
+    (path,) = context.data(DATA)
+    return (build_document(CrossCheck.load(path), made_with=context.environment),)
 
 
 PAGE = Page(

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from resflops.report import evidence
-from resflops.report.markdown import filled, shown
-from resflops.report.material import DATA, Material
+from resflops.report import reproduction
+from resflops.report.context import DATA, Context
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.pages.models import conventions_table
 from resflops.report.pages.reproduction import SENTENCE, by_stage, stage_picture
@@ -17,19 +17,19 @@ PATH = "README.md"
 
 
 def index(
-    material: Material, *, pages: Sequence[Page], lacking: Sequence[Page], timed: Sequence[Ratios] = ()
+    context: Context, *, pages: Sequence[Page], lacking: Sequence[Page], timed: Sequence[Ratios] = ()
 ) -> Document:
     """The first page that a reader sees.
 
     Args:
-        material: the counts.
+        context: the counts.
         pages: those that there are.
         lacking: those whose raw data nobody has made yet.
         timed: how long the two networks took, on each device that they were measured on.
     """
-    residual, _, vgg = (material.cost(spec) for spec in SENTENCE)
+    residual, _, vgg = (context.cost(spec) for spec in SENTENCE)
     activations = [sum(row.activations for row in cost.layers) for cost in (residual, vgg)]
-    picture = stage_picture(material)
+    picture = stage_picture(context)
     values = {
         "residual": residual,
         "vgg": vgg,
@@ -39,15 +39,17 @@ def index(
         "lighter": Fraction(activations[1], activations[0]),
         "activations": activations,
         "part": Fraction(residual.macs, vgg.macs),
-        "printed": evidence.printed_verdict(material, residual.model, relative_to=vgg.model),
-        "agrees": evidence.AGREES,
+        "printed": reproduction.find_printed_verdict(context, residual.model, relative_to=vgg.model),
+        "agrees": reproduction.AGREES,
         "conventions": conventions_table([residual, vgg]),
-        "large": evidence.large_maps(by_stage(material), residual.model, vgg.model),
-        "picture": shown(picture, path=PATH),
+        "large": reproduction.find_large_maps(by_stage(context), residual.model, vgg.model),
+        "picture": show(picture, path=PATH),
         "pages": pages,
         "lacking": lacking,
         "data": DATA,
         # On another input the two networks do another ratio of work.
         "timed": [each for each in timed if each.macs == vgg.macs / residual.macs],
     }
-    return Document(path=PATH, text=filled("index.md.jinja", material, values), pictures=(picture,))
+    return Document(
+        path=PATH, text=fill("index.md.jinja", values, made_with=context.environment), pictures=(picture,)
+    )

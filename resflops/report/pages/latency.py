@@ -1,27 +1,30 @@
 """What was measured: a page for each stored series of measurements, with its pictures."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from resflops.latency.measurements import Measurements
-from resflops.report.latency_markdown import latency_report
-from resflops.report.markdown import Markdown, filled, shown
-from resflops.report.material import Material
+from resflops.report.context import MEASUREMENTS, Context
+from resflops.report.environment import Environment
+from resflops.report.latency_tables import ratio_table, side_table
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
+from resflops.report.paper_pair import LARGER, PLAIN, SMALLER, PaperPair
 from resflops.report.picture import Picture
 from resflops.report.pictures import ratios, roofline
-from resflops.report.timed import FILES, ratios_of, roofline_of
+from resflops.report.reproduction import find_printed_figure
+from resflops.report.timed import ratios_of, roofline_of
+from resflops.tables import latency_table
 
-__all__ = ["PAGE"]
+__all__ = ["PAGE", "build_document"]
 
 PATH = "latency.md"
 
 
-def _pictures(stem: str, measurements: Measurements) -> Iterator[Picture]:
-    compared, roofs = ratios_of(measurements), roofline_of(measurements)
+def _pictures(name: str, measurements: Measurements, pair: PaperPair) -> Iterator[Picture]:
+    compared, roofs = ratios_of(pair), roofline_of(measurements)
     if compared:
         yield Picture(
-            name=f"{stem}-ratios",
+            name=f"{name}-ratios",
             data=compared,
             draw=ratios.draw,
             alt=f"Under each setting on {compared.device} the ratio of the times of {compared.larger} and "
@@ -30,7 +33,7 @@ def _pictures(stem: str, measurements: Measurements) -> Iterator[Picture]:
         )
     if roofs:
         yield Picture(
-            name=f"{stem}-roofline",
+            name=f"{name}-roofline",
             data=roofs,
             draw=roofline.draw,
             alt=f"Floating-point operations per second that each network reached on {roofs.device} against "
@@ -40,30 +43,57 @@ def _pictures(stem: str, measurements: Measurements) -> Iterator[Picture]:
         )
 
 
-def _document(file: Path, path: str, material: Material) -> Document:
-    measurements = Measurements.load(file)
-    pictures = tuple(_pictures(file.stem, measurements))
-    head, _, rest = latency_report(measurements).partition("\n## ")
+def build_document(
+    measurements: Measurements, pair: PaperPair, *, name: str, path: str, made_with: Environment
+) -> Document:
+    """The page of one series of measurements.
+
+    Args:
+        measurements: it.
+        pair: the paper's two networks in it.
+        name: what its pictures are called after.
+        path: of the page.
+        made_with: what the foot of the page names.
+    """
+    pictures = tuple(_pictures(name, measurements, pair))
     values = {
-        "head": Markdown(head.strip("\n")),
-        "pictures": [shown(picture, path=path) for picture in pictures],
-        "rest": Markdown("## " + rest.strip("\n")),
+        "commands": list(dict.fromkeys(run.command for run in measurements.runs)),
+        "effort": measurements.effort,
+        "pair": pair,
+        "smaller": SMALLER,
+        "larger": LARGER,
+        "said": {
+            "plain": find_printed_figure(PLAIN),
+            "plain_part": find_printed_figure(PLAIN, relative_to=LARGER),
+            "vgg": find_printed_figure(LARGER),
+        },
+        "ratios": ratio_table(pair),
+        "sides": side_table(pair),
+        "measured": latency_table([measurements]),
+        "pictures": [show(picture, path=path) for picture in pictures],
     }
-    return Document(path=path, text=filled("measured.md.jinja", material, values), pictures=pictures)
+    text = fill("latency.md.jinja", values, made_with=made_with)
+    return Document(path=path, text=text, pictures=pictures)
 
 
-def _build(material: Material) -> tuple[Document, ...]:
-    files = material.data(FILES)
-    if len(files) == 1:
-        return (_document(files[0], PATH, material),)
-    documents = [_document(file, f"{file.stem}.md", material) for file in files]
-    values = {
-        "pages": [
-            (document.path, Measurements.load(file).environment.device)
-            for document, file in zip(documents, files, strict=True)
-        ]
-    }
-    return (Document(path=PATH, text=filled("latency.md.jinja", material, values)), *documents)
+def _build(context: Context) -> tuple[Document, ...]:
+    only = len(context.measurements) == 1
+    documents = tuple(
+        build_document(
+            measurements,
+            context.paper_pairs[file],
+            name=file.stem,
+            path=PATH if only else f"{file.stem}.md",
+            made_with=context.environment,
+        )
+        for file, measurements in context.measurements.items()
+    )
+    if only:
+        return documents
+    devices = [measurements.environment.device for measurements in context.measurements.values()]
+    values = {"pages": [(each.path, device) for each, device in zip(documents, devices, strict=True)]}
+    text = fill("latencies.md.jinja", values, made_with=context.environment)
+    return (Document(path=PATH, text=text), *documents)
 
 
 PAGE = Page(
@@ -72,6 +102,6 @@ PAGE = Page(
     summary="how long the networks take where they were measured, and why that is not the ratio of "
     "their FLOPs",
     build=_build,
-    data=FILES,
+    data=MEASUREMENTS,
     command="resflops bench --models resnet34 vgg19 --save reports/data/latency-NAME.json",
 )

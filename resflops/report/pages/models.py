@@ -4,12 +4,12 @@ from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION, convention
 from resflops.models.catalog import NETWORKS
 from resflops.render.formats import shape
-from resflops.report.markdown import filled, shown
-from resflops.report.material import Material
+from resflops.report.context import Context
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, resolution, scatter
-from resflops.report.timed import latencies, measurements_of
+from resflops.report.timed import latencies
 from resflops.tables import Column, Note, Table, breakdown, comparison
 from resflops.tables.table import cost_heading
 
@@ -63,10 +63,10 @@ def conventions_table(costs: list[Cost]) -> Table:
     )
 
 
-def scatter_picture(material: Material) -> Picture:
+def scatter_picture(context: Context) -> Picture:
     """Cost against parameters."""
-    costs = [material.cost(name) for name in DRAWN]
-    measured, seconds = latencies(measurements_of(material), costs)
+    costs = [context.cost(name) for name in DRAWN]
+    measured, seconds = latencies(list(context.measurements.values()), costs)
     return Picture(
         name="cost-against-parameters",
         data=scatter.Scatter(
@@ -89,7 +89,7 @@ def scatter_picture(material: Material) -> Picture:
     )
 
 
-def resolution_picture(material: Material) -> Picture:
+def resolution_picture(context: Context) -> Picture:
     """Cost against the size of the image."""
     return Picture(
         name="cost-against-resolution",
@@ -100,7 +100,7 @@ def resolution_picture(material: Material) -> Picture:
             series=tuple(
                 resolution.Series(
                     model=name,
-                    totals=tuple(material.cost(name, input_shape=(3, side, side)).macs for side in SIDES),
+                    totals=tuple(context.cost(name, input_shape=(3, side, side)).macs for side in SIDES),
                 )
                 for name in GROWING
             ),
@@ -111,8 +111,8 @@ def resolution_picture(material: Material) -> Picture:
     )
 
 
-def _card(name: str, material: Material) -> Document:
-    one = material.entry(name)
+def _card(name: str, context: Context) -> Document:
+    one = context.entry(name)
     path = f"models/{name}.md"
     picture = Picture(
         name=f"profile-{name}",
@@ -129,16 +129,18 @@ def _card(name: str, material: Material) -> Document:
         "activations": sum(row.activations for row in one.cost.layers),
         "compared": comparison([one]),
         "conventions": conventions_table([one.cost]),
-        "picture": shown(picture, path=path),
+        "picture": show(picture, path=path),
         "layers": breakdown(one.cost),
     }
-    return Document(path=path, text=filled("model.md.jinja", material, values), pictures=(picture,))
+    return Document(
+        path=path, text=fill("model.md.jinja", values, made_with=context.environment), pictures=(picture,)
+    )
 
 
-def _cards_table(material: Material) -> Table:
+def _cards_table(context: Context) -> Table:
     rows = []
     for name in CARDS:
-        cost = material.cost(name)
+        cost = context.cost(name)
         rows.append(
             {
                 "model": name,
@@ -170,19 +172,21 @@ def _cards_table(material: Material) -> Table:
     )
 
 
-def _build(material: Material) -> tuple[Document, ...]:
-    pictures = (scatter_picture(material), resolution_picture(material))
+def _build(context: Context) -> tuple[Document, ...]:
+    pictures = (scatter_picture(context), resolution_picture(context))
     values = {
-        "cards": _cards_table(material),
+        "cards": _cards_table(context),
         "names": CARDS,
-        "against_parameters": shown(pictures[0], path=PATH),
-        "against_resolution": shown(pictures[1], path=PATH),
+        "against_parameters": show(pictures[0], path=PATH),
+        "against_resolution": show(pictures[1], path=PATH),
         "drawn": DRAWN,
         "growing": GROWING,
         "sides": SIDES,
     }
-    index = Document(path=PATH, text=filled("models.md.jinja", material, values), pictures=pictures)
-    return (index, *(_card(name, material) for name in CARDS))
+    index = Document(
+        path=PATH, text=fill("models.md.jinja", values, made_with=context.environment), pictures=pictures
+    )
+    return (index, *(_card(name, context) for name in CARDS))
 
 
 def _unit() -> str:

@@ -3,10 +3,11 @@
 from fractions import Fraction
 
 from resflops.cost.convention import DEFAULT_CONVENTION, convention
-from resflops.report import evidence
-from resflops.report.markdown import filled, shown
-from resflops.report.material import Material
+from resflops.report import reproduction
+from resflops.report.context import Context
+from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
+from resflops.report.paper_pair import LARGER, PLAIN, SMALLER
 from resflops.report.picture import Picture
 from resflops.report.pictures import stages
 from resflops.tables.table import cost_heading
@@ -15,64 +16,70 @@ __all__ = ["PAGE", "SENTENCE", "by_stage", "stage_picture"]
 
 PATH = "reproduction.md"
 
-SENTENCE = ("resnet34", "plain34", "vgg19")
+SENTENCE = (SMALLER, PLAIN, LARGER)
 """The networks that the paper's sentence is about."""
 
 
-def by_stage(material: Material) -> stages.Stages:
+def by_stage(context: Context) -> stages.Stages:
     """The three networks side by side, by the size of the feature maps."""
-    costs = [material.cost(spec) for spec in SENTENCE]
+    costs = [context.cost(spec) for spec in SENTENCE]
     return stages.stages_of(costs, unit=cost_heading(convention(DEFAULT_CONVENTION)))
 
 
-def stage_picture(material: Material) -> Picture:
+def stage_picture(context: Context) -> Picture:
     """The same as a picture."""
     return Picture(
         name="stages",
-        data=by_stage(material),
+        data=by_stage(context),
         draw=stages.draw,
         alt="Bars of the multiply-accumulates of ResNet-34, plain-34 and VGG-19 at each size of the feature "
         "maps; the numbers stand in the table stage by stage of reproduction.md.",
     )
 
 
-def _build(material: Material) -> tuple[Document, ...]:
-    residual, plain, vgg = (material.cost(spec) for spec in SENTENCE)
-    picture = stage_picture(material)
+def _build(context: Context) -> tuple[Document, ...]:
+    residual, plain, vgg = (context.cost(spec) for spec in SENTENCE)
+    picture = stage_picture(context)
     said = {
-        "plain": evidence.printed_verdict(material, plain.model),
-        "plain_part": evidence.printed_verdict(material, plain.model, relative_to=vgg.model),
-        "residual": evidence.printed_verdict(material, residual.model),
-        "residual_part": evidence.printed_verdict(material, residual.model, relative_to=vgg.model),
-        "vgg": evidence.printed_verdict(material, vgg.model),
-        "vgg16": evidence.printed_verdict(material, "vgg16"),
-        "then": evidence.printed_verdict(material, "resnet50"),
-        "today": evidence.printed_verdict(material, "resnet50_v1_5", source="Xie et al. 2016"),
+        "plain": reproduction.find_printed_verdict(context, plain.model),
+        "plain_part": reproduction.find_printed_verdict(context, plain.model, relative_to=vgg.model),
+        "residual": reproduction.find_printed_verdict(context, residual.model),
+        "residual_part": reproduction.find_printed_verdict(context, residual.model, relative_to=vgg.model),
+        "vgg": reproduction.find_printed_verdict(context, vgg.model),
+        "vgg16": reproduction.find_printed_verdict(context, "vgg16"),
+        "then": reproduction.find_printed_verdict(context, "resnet50"),
+        "today": reproduction.find_printed_verdict(context, "resnet50_v1_5", source="Xie et al. 2016"),
     }
     values = {
         "said": said,
-        "agrees": evidence.AGREES,
+        "agrees": reproduction.AGREES,
         "residual": residual,
         "plain": plain,
         "vgg": vgg,
         "cheaper": Fraction(vgg.macs, residual.macs),
         "part": Fraction(residual.macs, vgg.macs),
         "plain_part": Fraction(plain.macs, vgg.macs),
-        "large": evidence.large_maps(by_stage(material), residual.model, vgg.model),
-        "picture": shown(picture, path=PATH),
-        "sentence": evidence.sentence_table(material, SENTENCE),
-        "by_stage": evidence.stage_table(by_stage(material), *SENTENCE),
-        "places": evidence.places_table(material),
-        "fits": evidence.fits(material),
-        "strides": evidence.stride_table(material),
-        "strided": evidence.strided_layers_table(material),
-        "vggs": evidence.fully_connected_table(material),
-        "keras": evidence.keras_table(material),
-        "shortcuts": evidence.shortcut_table(material),
-        "all_figures": evidence.figure_tables(material),
-        "tally": evidence.tally(material),
+        "large": reproduction.find_large_maps(by_stage(context), residual.model, vgg.model),
+        "picture": show(picture, path=PATH),
+        "sentence": reproduction.headline_table(context, SENTENCE),
+        "by_stage": reproduction.stage_table(by_stage(context), *SENTENCE),
+        "places": reproduction.rounding_table(context),
+        "fits": reproduction.count_rounding_fits(context),
+        "strides": reproduction.stride_placement_table(context),
+        "strided": reproduction.strided_layers_table(context),
+        "vggs": reproduction.fully_connected_table(context),
+        "keras": reproduction.keras_table(context),
+        "shortcuts": reproduction.shortcut_table(context),
+        "all_figures": reproduction.figure_tables(context),
+        "tally": reproduction.agreement_table(context),
     }
-    return (Document(path=PATH, text=filled("reproduction.md.jinja", material, values), pictures=(picture,)),)
+    return (
+        Document(
+            path=PATH,
+            text=fill("reproduction.md.jinja", values, made_with=context.environment),
+            pictures=(picture,),
+        ),
+    )
 
 
 PAGE = Page(

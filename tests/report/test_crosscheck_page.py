@@ -1,4 +1,4 @@
-"""The report of the full matrix: made from its data alone, and what the data must say."""
+"""The page of the full matrix: made from its data alone, and what the data must say."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from resflops.counters import PEERS
 from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.models import NETWORKS
-from resflops.report.crosscheck_markdown import crosscheck_report
+from resflops.report.environment import environment
+from resflops.report.pages.crosscheck import build_document
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -16,6 +17,10 @@ REPORTS = Path(__file__).parents[2] / "reports"
 @pytest.fixture(scope="module")
 def matrix():
     return CrossCheck.load(REPORTS / "data" / "crosscheck.json")
+
+
+def page(results):
+    return build_document(results, made_with=environment()).text
 
 
 def test_every_peer_has_run_on_every_built_in_network_and_is_explained(matrix):
@@ -50,7 +55,7 @@ def test_the_causes_of_every_figure_add_up_to_its_difference(matrix):
 
 
 def test_the_report_tells_who_misses_attention_by_how_much_and_where(matrix):
-    report = crosscheck_report(matrix)
+    report = page(matrix)
     section = report.partition("## Who misses attention")[2].partition("\n## ")[0]
     for model in ("torchvision/vit_b_16", "torchvision/swin_t"):
         missed = {row.convention for row in matrix.rows if row.model == model
@@ -63,6 +68,14 @@ def test_the_report_tells_who_misses_attention_by_how_much_and_where(matrix):
 def test_a_remainder_and_a_failure_are_in_the_report(matrix):
     first, second, *rest = matrix.rows
     changed = (replace(first, unexplained=12_345), replace(second, figure=None, failure="it crashed"), *rest)
-    report = crosscheck_report(replace(matrix, rows=changed))
+    report = page(replace(matrix, rows=changed))
     assert "+12,345" in report
     assert f"- {second.peer} on {second.model}: it crashed" in report
+
+
+def test_what_a_peer_said_when_it_failed_is_shown_as_it_stands(matrix):
+    first, *rest = matrix.rows
+    failed = replace(first, figure=None, failure="<b> in forward_*\nand more")
+    assert rf"- {first.peer} on {first.model}: \<b\> in forward\_\*<br>and more" in page(
+        replace(matrix, rows=(failed, *rest))
+    )

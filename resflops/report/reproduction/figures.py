@@ -6,25 +6,25 @@ from itertools import groupby
 
 from resflops.models.published import PublishedFigure, published_figures
 from resflops.render.formats import share
-from resflops.report.evidence.words import AGREES, to_place, verdicts_on, with_unit
-from resflops.report.material import Material
+from resflops.report.context import Context
+from resflops.report.reproduction.wording import AGREES, find_verdicts, round_to_place, with_unit
 from resflops.tables import Column, Table, Verdict
 
-__all__ = ["SOURCES", "figure_tables", "tally"]
+__all__ = ["SOURCES", "agreement_table", "figure_tables"]
 
 
-def figure_tables(material: Material) -> list[Table]:
+def figure_tables(context: Context) -> list[Table]:
     """Every published figure, a table for each source, in the order of the record."""
-    judged = _all_judged(material)
+    judged = _all_judged(context)
     return [
-        _figure_table(source, list(group), material)
+        _figure_table(source, list(group), context)
         for source, group in groupby(judged, key=lambda verdict: verdict.figure.source)
     ]
 
 
-def tally(material: Material) -> Table:
+def agreement_table(context: Context) -> Table:
     """How many figures agree, and how."""
-    found = Counter(verdict.agreement for verdict in _all_judged(material))
+    found = Counter(verdict.agreement for verdict in _all_judged(context))
     return Table(
         title="How the published figures agree with ours",
         columns=(
@@ -36,11 +36,11 @@ def tally(material: Material) -> Table:
     )
 
 
-def _all_judged(material: Material) -> list[Verdict]:
+def _all_judged(context: Context) -> list[Verdict]:
     by_figure = {
         verdict.figure: verdict
         for model in dict.fromkeys(figure.model for figure in published_figures())
-        for verdict in verdicts_on(material, model)
+        for verdict in find_verdicts(context, model)
     }
     ordered = sorted(published_figures(), key=lambda figure: SOURCES.index(figure.source))
     return [by_figure[figure] for figure in ordered]
@@ -49,7 +49,7 @@ def _all_judged(material: Material) -> list[Verdict]:
 SOURCES = list(dict.fromkeys(figure.source for figure in published_figures()))
 
 
-def _figure_table(source: str, judged: list[Verdict], material: Material) -> Table:
+def _figure_table(source: str, judged: list[Verdict], context: Context) -> Table:
     return Table(
         title=source,
         columns=(
@@ -71,7 +71,7 @@ def _figure_table(source: str, judged: list[Verdict], material: Material) -> Tab
                 "exact": verdict.exact if isinstance(verdict.exact, int) else None,
                 "share": verdict.exact if isinstance(verdict.exact, Fraction) else None,
                 "agrees": AGREES[verdict.agreement],
-                "why": _why(verdict, material),
+                "why": _why(verdict, context),
                 "reference": verdict.figure.reference,
             }
             for verdict in judged
@@ -85,7 +85,7 @@ def _quantity(figure: PublishedFigure) -> str:
     return f"{what[figure.quantity]}{scope}" + (f" / {figure.relative_to}" if figure.relative_to else "")
 
 
-def _why(verdict: Verdict, material: Material) -> str:
+def _why(verdict: Verdict, context: Context) -> str:
     """What the verdict alone does not say."""
     figure = verdict.figure
     if figure.reason:
@@ -96,9 +96,9 @@ def _why(verdict: Verdict, material: Material) -> str:
     if figure.scope == "convolutions":
         return "without the fully connected layers"
     if verdict.agreement == "truncated":
-        nearest = float(to_place(verdict, Fraction(1, 2)) / _scale(figure))
+        nearest = float(round_to_place(verdict, Fraction(1, 2)) / _scale(figure))
         return f"the nearest would be {nearest:g}"
-    return material.entry(figure.model).variant if figure.quantity == "macs" else ""
+    return context.entry(figure.model).variant if figure.quantity == "macs" else ""
 
 
 def _scale(figure: PublishedFigure) -> Fraction:

@@ -5,24 +5,31 @@ from fractions import Fraction
 from msgspec import Struct
 
 from resflops.models.published import agreement, published_figures
-from resflops.report.evidence.words import AGREES, PAPER, printed_verdict, to_place, verdicts_on, with_unit
-from resflops.report.material import Material
+from resflops.report.context import Context
+from resflops.report.reproduction.wording import (
+    AGREES,
+    PAPER,
+    find_printed_verdict,
+    find_verdicts,
+    round_to_place,
+    with_unit,
+)
 from resflops.tables import Column, Table, Verdict
 
 __all__ = [
     "OPTIONS",
-    "Fits",
-    "fits",
+    "RoundingFits",
+    "count_rounding_fits",
     "fully_connected_table",
     "keras_table",
-    "places_table",
+    "rounding_table",
     "shortcut_table",
-    "stride_table",
+    "stride_placement_table",
     "strided_layers_table",
 ]
 
 
-def places_table(material: Material) -> Table:
+def rounding_table(context: Context) -> Table:
     """The FLOPs of the paper's Table 1: rounded, cut off, and as printed."""
     return Table(
         title=f"{PAPER}, Table 1: FLOPs, which are MACs",
@@ -43,12 +50,12 @@ def places_table(material: Material) -> Table:
                 "printed": verdict.figure.printed,
                 "agrees": AGREES[verdict.agreement],
             }
-            for verdict in _table_one(material)
+            for verdict in _table_one(context)
         ),
     )
 
 
-class Fits(Struct, frozen=True, kw_only=True):
+class RoundingFits(Struct, frozen=True, kw_only=True):
     """How many of the figures in the paper's Table 1 each way of writing them gives."""
 
     figures: int
@@ -57,15 +64,15 @@ class Fits(Struct, frozen=True, kw_only=True):
     neither: int
 
 
-def fits(material: Material) -> Fits:
+def count_rounding_fits(context: Context) -> RoundingFits:
     """Which way of writing gives how many of those figures."""
-    judged = _table_one(material)
+    judged = _table_one(context)
     found = [
         {way for way, half in (("rounding", Fraction(1, 2)), ("cutting", Fraction(0)))
-         if to_place(verdict, half) == verdict.figure.value}
+         if round_to_place(verdict, half) == verdict.figure.value}
         for verdict in judged
     ]  # fmt: skip
-    return Fits(
+    return RoundingFits(
         figures=len(judged),
         rounding=sum("rounding" in ways for ways in found),
         cutting=sum("cutting" in ways for ways in found),
@@ -73,32 +80,32 @@ def fits(material: Material) -> Fits:
     )
 
 
-def _table_one(material: Material) -> list[Verdict]:
+def _table_one(context: Context) -> list[Verdict]:
     printed = [figure for figure in published_figures() if figure.reference.endswith("1512.03385, Table 1")]
     return [
         verdict
         for figure in printed
-        for verdict in verdicts_on(material, figure.model)
+        for verdict in find_verdicts(context, figure.model)
         if verdict.figure == figure
     ]
 
 
 def _places(verdict: Verdict, half: Fraction) -> str:
-    return f"{float(to_place(verdict, half) / 10**9):.1f}×10⁹"
+    return f"{float(round_to_place(verdict, half) / 10**9):.1f}×10⁹"
 
 
-def stride_table(material: Material) -> Table:
+def stride_placement_table(context: Context) -> Table:
     """The deep ResNets as in the paper, and as everyone runs them."""
     rows = []
     for name in ("resnet50", "resnet101", "resnet152"):
-        paper, today = material.cost(name), material.cost(f"{name}_v1_5")
+        paper, today = context.cost(name), context.cost(f"{name}_v1_5")
         rows.append(
             {
                 "model": name,
                 "paper": paper.macs,
-                "paper_printed": _printed(material, name),
+                "paper_printed": _printed(context, name),
                 "today": today.macs,
-                "today_printed": _printed(material, today.model),
+                "today_printed": _printed(context, today.model),
                 "more": today.macs - paper.macs,
                 "share": Fraction(today.macs - paper.macs, paper.macs),
                 "params": today.params - paper.params,
@@ -120,10 +127,10 @@ def stride_table(material: Material) -> Table:
     )
 
 
-def strided_layers_table(material: Material) -> Table:
+def strided_layers_table(context: Context) -> Table:
     """The layers of ResNet-50 that the place of the stride makes dearer."""
-    paper = {row.name: row for row in material.cost("resnet50").layers}
-    today = {row.name: row for row in material.cost("resnet50_v1_5").layers if row.macs}
+    paper = {row.name: row for row in context.cost("resnet50").layers}
+    today = {row.name: row for row in context.cost("resnet50_v1_5").layers if row.macs}
     changed = [(paper[name], row) for name, row in today.items() if paper[name].macs != row.macs]
     return Table(
         title="The layers of ResNet-50 that cost another amount, MACs (macs)",
@@ -141,13 +148,13 @@ def strided_layers_table(material: Material) -> Table:
     )
 
 
-def fully_connected_table(material: Material) -> Table:
+def fully_connected_table(context: Context) -> Table:
     """VGG's two figures in the paper: one without, one with the fully connected layers."""
     rows = []
     for name in ("vgg16", "vgg19"):
-        cost = material.cost(name)
+        cost = context.cost(name)
         convolutions = sum(row.macs for row in cost.layers if row.op.startswith("conv"))
-        figure = printed_verdict(material, name).figure
+        figure = find_printed_verdict(context, name).figure
         rows.append(
             {
                 "model": name,
@@ -174,11 +181,11 @@ def fully_connected_table(material: Material) -> Table:
     )
 
 
-def keras_table(material: Material) -> Table:
+def keras_table(context: Context) -> Table:
     """What Keras prints as total parameters, taken apart."""
     rows = []
     for figure in published_figures():
-        cost = material.cost(figure.model)
+        cost = context.cost(figure.model)
         if figure.quantity == "params+buffers" and cost.buffers:
             exact = cost.params + cost.buffers
             rows.append(
@@ -205,10 +212,10 @@ def keras_table(material: Material) -> Table:
     )
 
 
-def shortcut_table(material: Material) -> Table:
+def shortcut_table(context: Context) -> Table:
     """ResNet-34 under the paper's three ways of widening a shortcut."""
-    figure = printed_verdict(material, "resnet34").figure
-    costs = {option: material.cost(f"resnet34,shortcut={option}") for option in "ABC"}
+    figure = find_printed_verdict(context, "resnet34").figure
+    costs = {option: context.cost(f"resnet34,shortcut={option}") for option in "ABC"}
     return Table(
         title=f"ResNet-34 under each option; {PAPER} print {figure.printed}",
         columns=(
@@ -240,10 +247,10 @@ OPTIONS = {
 }
 
 
-def _printed(material: Material, model: str) -> tuple[str, ...]:
+def _printed(context: Context, model: str) -> tuple[str, ...]:
     """What was printed of a model's MACs as a whole, with how it agrees."""
     return tuple(
         f"{with_unit(verdict.figure)} ({verdict.figure.source}): {AGREES[verdict.agreement]}"
-        for verdict in verdicts_on(material, model)
+        for verdict in find_verdicts(context, model)
         if verdict.figure.quantity == "macs" and not (verdict.figure.scope or verdict.figure.relative_to)
     )

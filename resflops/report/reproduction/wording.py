@@ -4,10 +4,19 @@ from fractions import Fraction
 from math import floor
 
 from resflops.models.published import Agreement, PublishedFigure, figures_of
-from resflops.report.material import Material
+from resflops.report.context import Context
 from resflops.tables import Figure, Verdict, verdicts
 
-__all__ = ["AGREES", "PAPER", "printed_verdict", "texts", "to_place", "verdicts_on", "with_unit"]
+__all__ = [
+    "AGREES",
+    "PAPER",
+    "find_printed_figure",
+    "find_printed_verdict",
+    "find_verdicts",
+    "round_to_place",
+    "text_figures",
+    "with_unit",
+]
 
 
 PAPER = "He et al. 2015"
@@ -23,30 +32,39 @@ AGREES: dict[Agreement, str] = {
 """How a printed figure comes from the exact one, in the words of the page."""
 
 
-def verdicts_on(material: Material, model: str) -> tuple[Verdict, ...]:
+def find_verdicts(context: Context, model: str) -> tuple[Verdict, ...]:
     """All that was printed of a model, beside ours."""
     others = {figure.relative_to for figure in figures_of(model)} - {""}
-    return verdicts(material.entry(model), among={other: material.cost(other) for other in others})
+    return verdicts(context.entry(model), among={other: context.cost(other) for other in others})
 
 
-def printed_verdict(material: Material, model: str, *, relative_to: str = "", source: str = PAPER) -> Verdict:
+def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPER) -> PublishedFigure:
     """The one figure that a source prints of a model's MACs, or of their ratio to another's."""
-    (verdict,) = (
-        verdict
-        for verdict in verdicts_on(material, model)
-        if (verdict.figure.source, verdict.figure.quantity) == (source, "macs")
-        and (verdict.figure.relative_to, verdict.figure.scope in {"", "convolutions"}) == (relative_to, True)
+    (figure,) = (
+        figure
+        for figure in figures_of(model)
+        if (figure.source, figure.quantity) == (source, "macs")
+        and (figure.relative_to, figure.scope in {"", "convolutions"}) == (relative_to, True)
     )
+    return figure
+
+
+def find_printed_verdict(
+    context: Context, model: str, *, relative_to: str = "", source: str = PAPER
+) -> Verdict:
+    """The same figure, judged by our count."""
+    figure = find_printed_figure(model, relative_to=relative_to, source=source)
+    (verdict,) = (verdict for verdict in find_verdicts(context, model) if verdict.figure == figure)
     return verdict
 
 
-def to_place(verdict: Verdict, half: Fraction) -> Fraction:
+def round_to_place(verdict: Verdict, half: Fraction) -> Fraction:
     """Ours to the place that the figure was printed to: rounded with a half, cut off with zero."""
     place = Fraction(verdict.figure.place)
     return floor(verdict.exact / place + half) * place
 
 
-def texts(**values: str) -> dict[str, Figure]:
+def text_figures(**values: str) -> dict[str, Figure]:
     """Texts to put into a note."""
     return {name: Figure("text", value) for name, value in values.items()}
 

@@ -5,20 +5,20 @@ from fractions import Fraction
 from msgspec import Struct
 
 from resflops.cost import Cost
-from resflops.report.evidence.words import AGREES, PAPER, texts, verdicts_on
-from resflops.report.material import Material
+from resflops.report.context import Context
 from resflops.report.pictures.stages import FULLY_CONNECTED, Part, Stages
+from resflops.report.reproduction.wording import AGREES, PAPER, find_verdicts, text_figures
 from resflops.tables import Column, Note, Table
 from resflops.tables.table import Row
 
-__all__ = ["LargeMaps", "large_maps", "sentence_table", "stage_table"]
+__all__ = ["LargeMaps", "find_large_maps", "headline_table", "stage_table"]
 
 
-def sentence_table(material: Material, specs: tuple[str, ...]) -> Table:
+def headline_table(context: Context, specs: tuple[str, ...]) -> Table:
     """The networks of the paper's sentence, in every quantity that one may mean by cost."""
-    costs = [material.cost(spec) for spec in specs]
+    costs = [context.cost(spec) for spec in specs]
     dearest = max(costs, key=lambda cost: cost.macs)
-    judged = {cost.model: verdicts_on(material, cost.model) for cost in costs}
+    judged = {cost.model: find_verdicts(context, cost.model) for cost in costs}
     return Table(
         title=f"The networks of the sentence; input {_input(dearest)}, convention {dearest.convention}",
         columns=(
@@ -47,7 +47,7 @@ def sentence_table(material: Material, specs: tuple[str, ...]) -> Table:
             for cost in costs
         ),
         notes=(
-            Note(text="Printed by {paper}.", figures=texts(paper=PAPER)),
+            Note(text="Printed by {paper}.", figures=text_figures(paper=PAPER)),
             Note(text="Activations are the elements that the layers write, those of ReLU and pooling too."),
         ),
     )
@@ -131,7 +131,7 @@ class LargeMaps(Struct, frozen=True, kw_only=True):
     third: float
 
 
-def large_maps(stages: Stages, first: str, third: str) -> LargeMaps:
+def find_large_maps(stages: Stages, first: str, third: str) -> LargeMaps:
     """The sizes down to the last at which one network takes more of the other than it does in all."""
     networks = {network.model: network for network in stages.models}
     totals = {

@@ -1,4 +1,4 @@
-"""The report says what the columns say, and nothing where they are silent."""
+"""The page of measurements says what the columns say, and nothing where they are silent."""
 
 import pytest
 from msgspec.structs import replace
@@ -7,7 +7,9 @@ import resflops
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
 from resflops.latency.measurements import Energy, Gpu, Peak, Probe, Reading, Run
 from resflops.latency.workload import workload_of
-from resflops.report.latency_markdown import latency_report
+from resflops.report.environment import environment
+from resflops.report.pages.latency import build_document
+from resflops.report.paper_pair import compare_paper_pair
 
 ENVIRONMENT = Environment(
     resflops="1", python="3.11", torch="2.15", system="Linux", cpu="Some CPU", cores=4, threads=4
@@ -42,8 +44,13 @@ def measured(*rows):
     )
 
 
+def page(measurements):
+    pair = compare_paper_pair(measurements)
+    return build_document(measurements, pair, name="latency", path="latency.md", made_with=environment()).text
+
+
 def test_the_papers_comparison_in_macs_and_in_time(workloads):
-    text = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
+    text = page(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
     assert "3,663,761,408 against 19,632,062,464" in text
     assert "| 1 | float32 | 5.36× | 3.00× | 3.00× | 3.00× |" in text
     assert "vgg19 does 5.36× the multiply-accumulates of resnet34" in text
@@ -57,9 +64,9 @@ def test_the_papers_comparison_in_macs_and_in_time(workloads):
 
 
 def test_a_peak_that_was_passed_is_said_to_bound_nothing(workloads):
-    passed = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
+    passed = page(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
     assert "Under 1 of 1 settings one of the two networks passed it" in passed
-    below = latency_report(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.6, 0.6)))
+    below = page(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.6, 0.6)))
     assert "passed it" not in below
 
 
@@ -69,18 +76,18 @@ def test_energy_is_compared_where_it_was_measured(workloads):
         replace(row(name, workloads, 0.1, 0.1), energy=Energy(joules=joules, seconds=3.0, steps=5))
         for name, joules in energies.items()
     ]
-    text = latency_report(measured(*rows))
+    text = page(measured(*rows))
     assert "In energy it is 2.50× (column energy ratio)." in text
     assert "energy could not be measured" not in text
 
 
 def test_an_unstable_time_is_said_to_be_one(workloads):
-    text = latency_report(measured(row("resnet34", workloads, 0.1, 0.2), row("vgg19", workloads, 0.3, 0.3)))
+    text = page(measured(row("resnet34", workloads, 0.1, 0.2), row("vgg19", workloads, 0.3, 0.3)))
     assert "Under 1 of 1 settings a time was unstable" in text
 
 
 def test_models_of_unlike_settings_are_not_compared(workloads):
-    text = latency_report(
+    text = page(
         measured(row("resnet34", workloads, 0.1), row("vgg19", workloads, 0.3, memory_format="channels_last"))
     )
     assert "no setting under which both resnet34 and vgg19 could be timed" in text
@@ -95,7 +102,7 @@ def test_what_a_gpu_told_of_itself_stands_in_the_report(workloads):
         for _ in range(2)
     )
     held = replace(row("resnet34", workloads), series=Series(rounds=rounds, peak_bytes=3 << 20))
-    text = latency_report(
+    text = page(
         replace(measured(held), environment=replace(ENVIRONMENT, gpu=gpu, cuda="13.2", cudnn="92600"))
     )
     for said in ("Some GPU", "driver 570.1", "SM clock 1,755 to 1,980 MHz", "clocks held back by power cap",

@@ -1,4 +1,4 @@
-"""What the pages are made of: the costs of models, each counted once, and the stored raw data."""
+"""What the pages are made of: the costs of models, each counted once, and the raw data, each read once."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -6,18 +6,23 @@ from pathlib import Path
 
 from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
+from resflops.latency.measurements import Measurements
 from resflops.records import Shape
 from resflops.report.environment import Environment
+from resflops.report.paper_pair import PaperPair, compare_paper_pair
 from resflops.sources import find
 from resflops.tables import Entry, entry
 
-__all__ = ["DATA", "Material"]
+__all__ = ["DATA", "MEASUREMENTS", "Context"]
 
 DATA = "data"
 """Where the raw data lie, in the folder of the reports."""
 
+MEASUREMENTS = "latency-*.json"
+"""How the files of measurements among them are named."""
 
-class Material:
+
+class Context:
     """Counts on demand; a model that two pages speak of is counted once."""
 
     def __init__(
@@ -53,6 +58,16 @@ class Material:
     def data(self, pattern: str) -> tuple[Path, ...]:
         """The stored raw data whose names match, in the order of their names."""
         return tuple(sorted((self.folder / DATA).glob(pattern)))
+
+    @cached_property
+    def measurements(self) -> dict[Path, Measurements]:
+        """All that was measured, in the order of the files' names."""
+        return {path: Measurements.load(path) for path in self.data(MEASUREMENTS)}
+
+    @cached_property
+    def paper_pairs(self) -> dict[Path, PaperPair]:
+        """The paper's two networks, as each file has them."""
+        return {path: compare_paper_pair(measured) for path, measured in self.measurements.items()}
 
     @cached_property
     def _counted(self) -> dict[tuple[str, Shape | None], Entry]:

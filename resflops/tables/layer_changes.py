@@ -19,9 +19,9 @@ from resflops.tables.table import (
 
 __all__ = [
     "change_note",
-    "changes_below",
     "convention_notes",
     "input_notes",
+    "layer_change_tables",
     "metric_name",
 ]
 
@@ -29,11 +29,11 @@ MOST_CHANGES = 20
 """Changed layers that people are shown of each model, the dearest; programs get them all."""
 
 
-def changes_below(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
+def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
     """The table of changed layers, if there are any, to stand under another.
 
     Args:
-        compared: the models by their names, with their blame.
+        compared: the models by their names, with their diffs.
         everything: show people all changes.
     """
     changed = [(name, found) for name, found in compared if found.changes]

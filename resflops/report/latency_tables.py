@@ -1,0 +1,92 @@
+"""The tables of ``latency.md`` that set the paper's two networks side by side."""
+
+from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, SettingPair, TimedNetwork
+from resflops.tables import Column, Kind, Note, Table
+from resflops.tables.latency import setting_cells, setting_columns
+from resflops.tables.table import Row
+
+__all__ = ["ratio_table", "side_table"]
+
+
+def ratio_table(pair: PaperPair) -> Table:
+    """The ratios of counts and of times under each setting."""
+    rows = tuple(_ratio_cells(each) for each in pair.settings)
+    return Table(
+        title=f"{LARGER} over {SMALLER}",
+        columns=(
+            *setting_columns(rows),
+            Column(key="macs", heading="MACs ratio", kind="times"),
+            Column(key="time", heading="time ratio", kind="times"),
+            Column(key="low", heading="from", kind="times"),
+            Column(key="high", heading="to", kind="times"),
+            *([Column(key="energy", heading="energy ratio", kind="times")] if pair.energies else []),
+            *([Column(key="roof", heading="ratio by the roof", kind="times")] if pair.roofs else []),
+            Column(key="stable", heading="stable", kind="flag"),
+        ),
+        rows=rows,
+        notes=(
+            Note(
+                text="From and to are the ends of the time ratio's 95 % interval. By the roof: of the times "
+                "that every op would take at the measured peaks."
+            ),
+        ),
+    )
+
+
+def _ratio_cells(pair: SettingPair) -> Row:
+    return {
+        **setting_cells(pair.setting),
+        "macs": pair.macs,
+        "time": pair.time.value,
+        "low": pair.time.low,
+        "high": pair.time.high,
+        "energy": pair.energy,
+        "roof": pair.roof,
+        "stable": pair.stable,
+    }
+
+
+def side_table(pair: PaperPair) -> Table:
+    """What each of the two does with its time."""
+    rows = tuple(
+        {
+            **setting_cells(each.setting),
+            **_side_cells(each.smaller, SMALLER),
+            **_side_cells(each.larger, LARGER),
+        }
+        for each in pair.settings
+    )
+    return Table(
+        title=f"What lies between the ratios, {SMALLER} and {LARGER}",
+        columns=(
+            *setting_columns(rows),
+            *(
+                Column(key=f"{key} {side}", heading=f"{heading}, {side}", kind=kind)
+                for key, heading, kind in _OF_SIDES
+                for side in (SMALLER, LARGER)
+            ),
+        ),
+        rows=rows,
+        notes=(
+            Note(
+                text="Of peak: of the speed of a large matrix product in the same run. Memory-bound: of the "
+                "time by the roof, the share in ops that wait for memory. MACs per op: multiply-accumulates "
+                "of one step by the ops that have any."
+            ),
+        ),
+    )
+
+
+_OF_SIDES: tuple[tuple[str, str, Kind], ...] = (
+    ("of_peak", "of peak", "share"),
+    ("memory", "memory-bound", "share"),
+    ("per_op", "MACs per op", "rounded"),
+)
+
+
+def _side_cells(side: TimedNetwork, name: str) -> Row:
+    return {
+        f"of_peak {name}": side.meaning.of_peak,
+        f"memory {name}": side.meaning.memory_part,
+        f"per_op {name}": side.macs_per_op,
+    }

@@ -1,0 +1,234 @@
+"""The two networks of the ResNet paper's sentence, timed in turns, and what lies between count and time.
+
+Compared once for all that shows it: the tables, sentences and picture of ``latency.md``, and the index.
+"""
+
+from msgspec import Struct
+
+from resflops.latency.configuration import Setting
+from resflops.latency.measurements import Measurements, Row, Workload
+from resflops.latency.roofline import Meaning, meaning_of
+from resflops.latency.statistics import Ratio, ratio
+
+__all__ = [
+    "LARGER",
+    "PLAIN",
+    "SMALLER",
+    "MemoryBound",
+    "PaperPair",
+    "SettingPair",
+    "TimedNetwork",
+    "compare_paper_pair",
+    "find_timed_row",
+]
+
+SMALLER, LARGER = "resnet34", "vgg19"
+"""The two of the paper's sentence: 3.6 billion FLOPs, only 18 % of VGG-19's 19.6 billion."""
+
+PLAIN = "plain34"
+"""The paper's sentence is of this one, ResNet-34 without its shortcuts, which does all but the same work."""
+
+
+class TimedNetwork(Struct, frozen=True, kw_only=True):
+    """One of the two networks under a setting."""
+
+    row: Row
+    workload: Workload
+    meaning: Meaning
+
+    @property
+    def macs(self) -> int:
+        """Of one input."""
+        return self.workload.step_macs // self.row.configuration.batch
+
+    @property
+    def ops(self) -> int:
+        """Ops that multiply and accumulate."""
+        return len(self.workload.parts)
+
+    @property
+    def macs_per_op(self) -> int | None:
+        """Multiply-accumulates of one step by the ops that have any."""
+        return self.macs * self.row.configuration.batch // self.ops if self.ops else None
+
+
+class SettingPair(Struct, frozen=True, kw_only=True):
+    """Both networks under one setting, measured in turns; every ratio is the larger over the smaller."""
+
+    setting: Setting
+    smaller: TimedNetwork
+    larger: TimedNetwork
+    time: Ratio
+    """Of their median times."""
+
+    @property
+    def macs(self) -> float:
+        """The ratio of the multiply-accumulates of what was timed, backward pass included."""
+        return self.larger.macs / self.smaller.macs
+
+    @property
+    def forward_macs(self) -> float:
+        """The ratio of the multiply-accumulates of the forward passes alone."""
+        return self.larger.workload.macs / self.smaller.workload.macs
+
+    @property
+    def energy(self) -> float | None:
+        """The ratio of the energies, where both are known."""
+        return _over(self.larger.meaning.joules_per_item, self.smaller.meaning.joules_per_item)
+
+    @property
+    def roof(self) -> float | None:
+        """The ratio of the times by the roofline, where both are known."""
+        return _over(self.larger.meaning.roof_seconds, self.smaller.meaning.roof_seconds)
+
+    @property
+    def stable(self) -> bool:
+        """Whether both times can be trusted."""
+        judged = (self.smaller.row.series.verdict, self.larger.row.series.verdict)
+        return all(verdict is not None and verdict.stable for verdict in judged)
+
+
+class MemoryBound(Struct, frozen=True, kw_only=True):
+    """The shares of the time by the roofline that memory bounds, at one batch size."""
+
+    batch: int
+    smaller: tuple[float, ...]
+    larger: tuple[float, ...]
+
+
+class PaperPair(Struct, frozen=True, kw_only=True):
+    """Both networks on one device, under every setting that both were timed under.
+
+    The properties are what the sentences say; where the measurements do not carry one, its
+    property is empty and the sentence is not written.
+    """
+
+    device: str
+    settings: tuple[SettingPair, ...]
+
+    @property
+    def smaller(self) -> TimedNetwork:
+        """ResNet-34 under the first setting; its count is the same under all."""
+        return self.settings[0].smaller
+
+    @property
+    def larger(self) -> TimedNetwork:
+        """VGG-19 under the first setting."""
+        return self.settings[0].larger
+
+    @property
+    def macs(self) -> float:
+        """The ratio of the multiply-accumulates."""
+        return self.settings[0].macs
+
+    @property
+    def times(self) -> tuple[float, ...]:
+        """The ratios of the times."""
+        return tuple(each.time.value for each in self.settings)
+
+    @property
+    def below_macs(self) -> int:
+        """Settings under which the time ratio is surely less than that of the multiply-accumulates."""
+        return sum(each.time.high < self.macs for each in self.settings)
+
+    @property
+    def above_macs(self) -> int:
+        """Settings under which it is surely more."""
+        return sum(each.time.low > self.macs for each in self.settings)
+
+    @property
+    def undecided(self) -> int:
+        """Settings under which the interval of the time ratio holds that of the multiply-accumulates."""
+        return len(self.settings) - self.below_macs - self.above_macs
+
+    @property
+    def energies(self) -> tuple[float, ...]:
+        """The known ratios of the energies."""
+        return tuple(each.energy for each in self.settings if each.energy)
+
+    @property
+    def roofs(self) -> tuple[float, ...]:
+        """The known ratios of the times by the roofline."""
+        return tuple(each.roof for each in self.settings if each.roof)
+
+    @property
+    def peaks(self) -> tuple[tuple[float, float], ...]:
+        """The shares of the measured peak that the smaller and the larger reach, where both are known."""
+        return tuple(
+            (smaller, larger)
+            for each in self.settings
+            if (smaller := each.smaller.meaning.of_peak) and (larger := each.larger.meaning.of_peak)
+        )
+
+    @property
+    def larger_nearer_peak(self) -> int:
+        """Settings under which the larger reaches the larger share of the peak."""
+        return sum(larger > smaller for smaller, larger in self.peaks)
+
+    @property
+    def above_peak(self) -> int:
+        """Settings under which one of them passed the peak, which then bounds nothing."""
+        return sum(max(parts) > 1 for parts in self.peaks)
+
+    @property
+    def memory_bound(self) -> tuple[MemoryBound, ...]:
+        """At the least batch size and at the greatest; one where they are the same."""
+        known = [
+            (each.setting.batch, smaller, larger)
+            for each in self.settings
+            if (smaller := each.smaller.meaning.memory_part) is not None
+            and (larger := each.larger.meaning.memory_part) is not None
+        ]
+        batches = sorted({batch for batch, _, _ in known})
+        return tuple(
+            MemoryBound(
+                batch=extreme,
+                smaller=tuple(smaller for batch, smaller, _ in known if batch == extreme),
+                larger=tuple(larger for batch, _, larger in known if batch == extreme),
+            )
+            for extreme in dict.fromkeys(batches[:1] + batches[-1:])
+        )
+
+    @property
+    def op_size(self) -> float | None:
+        """How large the larger's ops with multiply-accumulates are on average, in those of the smaller."""
+        if not self.smaller.ops or not self.larger.ops:
+            return None
+        return (self.larger.macs / self.larger.ops) / (self.smaller.macs / self.smaller.ops)
+
+    @property
+    def unstable(self) -> int:
+        """Settings under which a time cannot be trusted."""
+        return sum(not each.stable for each in self.settings)
+
+
+def compare_paper_pair(measurements: Measurements) -> PaperPair:
+    """The paper's two networks under every setting that both were timed under."""
+    pairs = []
+    for setting in measurements.settings:
+        smaller = _find_network(measurements, setting, SMALLER)
+        larger = _find_network(measurements, setting, LARGER)
+        if smaller and larger:
+            time = ratio(larger.row.series.samples, smaller.row.series.samples)
+            pairs.append(SettingPair(setting=setting, smaller=smaller, larger=larger, time=time))
+    return PaperPair(device=measurements.environment.device, settings=tuple(pairs))
+
+
+def find_timed_row(measurements: Measurements, model: str, setting: Setting) -> Row | None:
+    """The row of a model under a setting; None if it was not measured or could not be."""
+    for row in measurements.rows:
+        if (row.configuration.model, row.configuration.setting) == (model, setting):
+            return row if row.series.time and not row.series.failure else None
+    return None
+
+
+def _find_network(measurements: Measurements, setting: Setting, model: str) -> TimedNetwork | None:
+    row = find_timed_row(measurements, model, setting)
+    meaning = meaning_of(row, measurements) if row else None
+    if row is None or row.workload is None or meaning is None:
+        return None
+    return TimedNetwork(row=row, workload=row.workload, meaning=meaning)
+
+
+def _over(of: float | None, to: float | None) -> float | None:
+    return of / to if of is not None and to else None
