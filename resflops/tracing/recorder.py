@@ -33,7 +33,7 @@ from resflops.tracing.meta import on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import Observer
 from resflops.tracing.producers import Producers, unless_main
-from resflops.tracing.stack import CallingLayer
+from resflops.tracing.stack import CallingLayer, asking_frame
 from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
@@ -124,7 +124,7 @@ class Recorder(TorchFunctionMode):
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
             if func == DEVICE:
-                told = not self.real and asks_from_within(sys._getframe(1))
+                told = not self.real and asks_from_within(asking_frame(sys._getframe(1)))
                 return TAKEN if told else func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         if self.real or func not in REPEATED:
@@ -221,7 +221,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run a function that has no description, and record what it does."""
         if func is torch._C._set_grad_enabled:
-            self._grad_mode.set(args[0], frame)
+            self._grad_mode.set(args[0], asking_frame(frame))
             return call_through(func, args, kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]

@@ -120,3 +120,25 @@ TOKENS = torch.tensor([[1, 2, 3]])
 def test_values_of_inputs_and_zeros_of_weights_are_learnt_in_one_pass():
     cost = resflops.count(Masked(looks=True), TOKENS, nonzero=True)
     assert (cost.trace.execution, cost.macs, cost.nonzero_macs) == ("meta", 60, 30)
+
+
+def test_a_model_that_looks_into_its_tokens_keeps_its_history():
+    """Where it switches autograd off and on again is told by the frame that does it."""
+    looking, other = (resflops.trace(Masked(looks=looks), TOKENS) for looks in (True, False))
+    assert looking.execution == "meta"
+    history = [(op.op, op.history) for op in looking.ops if op.op != "sum"]
+    assert history == [(op.op, op.history) for op in other.ops]
+    assert [op for op, kept in history if not kept] == ["embedding", "cos"]
+
+
+def test_flex_attention_runs_on_shapes_beside_values():
+    flex = pytest.importorskip("torch.nn.attention.flex_attention")
+
+    def attending(x, tokens):
+        if tokens.sum().item() > 1000:
+            return x
+        return flex.flex_attention(x, x, x)
+
+    trace = resflops.trace(Function(attending), torch.ones(1, 2, 16, 16), TOKENS)
+    assert trace.execution == "meta"
+    assert trace.ops[-1].op.endswith("attention")
