@@ -43,11 +43,11 @@ class Context:
         """A model's cost under the default convention, with what was published of it."""
         if (spec, input_shape) not in self._counted:
             # Imports torch, which a check of a missing folder has no need of.
-            from resflops.sources.counting import count_found
+            from resflops.sources.counting import count_model
 
             self._say(f"counting {spec}")
             found = find(spec)
-            cost = count_found(found, input_shape=input_shape, convention=DEFAULT_CONVENTION)
+            cost = count_model(found, input_shape=input_shape, convention=find_convention(DEFAULT_CONVENTION))
             self._counted[spec, input_shape] = entry(found, cost)
         return self._counted[spec, input_shape]
 

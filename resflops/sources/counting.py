@@ -20,7 +20,7 @@ from resflops.sources.found import FoundModel
 from resflops.sources.lookup import find
 from resflops.tracing import trace
 
-__all__ = ["CountRequest", "CountedModel", "count_found", "count_model", "count_models"]
+__all__ = ["CountRequest", "CountedModel", "count_model", "count_models"]
 
 
 class CountRequest(Struct, frozen=True, kw_only=True):
@@ -119,16 +119,6 @@ def count_model(
         named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
         raise type(error)(f"{named}{usual}") from error.__cause__
     return price(replace(traced, model=found.spec), convention, backward=backward)
-
-
-def count_found(found: FoundModel, *, input_shape: Shape | None, convention: str) -> Cost:
-    """``count_model`` for the reports, which name their convention.
-
-    Raises:
-        UnknownConventionError: there is no convention of that name.
-        ResflopsError: as of ``count_model``.
-    """
-    return count_model(found, input_shape=input_shape, convention=find_convention(convention))
 
 
 def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool) -> Trace:

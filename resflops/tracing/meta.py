@@ -1,6 +1,6 @@
 """Tensors without memory: meta doubles of real ones, anywhere in nested arguments."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def on_meta(
-    value: Any, doubles: dict[int, tuple[Tensor, Tensor]], *, same_as: dict[int, int] | None = None
+    value: Any, doubles: dict[int, tuple[Tensor, Tensor]], *, doubled: Callable[[Tensor, Tensor], None]
 ) -> Any:
     """The same containers with a meta double for every real tensor, one double per tensor.
 
@@ -28,7 +28,7 @@ def on_meta(
         value: any nesting of containers.
         doubles: the doubles made so far, by id of the original, which is kept with its
             double so that the id stays its own.
-        same_as: what is known of tensors by their ids, and then of their doubles too.
+        doubled: told of each original and its double as the double is made.
     """
 
     def double(tensor: Tensor) -> Tensor:
@@ -38,8 +38,7 @@ def on_meta(
         if known is None:
             empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
             known = doubles[id(tensor)] = (tensor, empty)
-            if same_as is not None and id(tensor) in same_as:
-                same_as[id(empty)] = same_as[id(tensor)]
+            doubled(tensor, empty)
         return known[1]
 
     return tree_map_only(Tensor, double, value)

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Self
-from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor
@@ -21,7 +20,8 @@ from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
 from resflops.ops import Call, Form, Formed, Mismatch, NotDescribed, plain_shapes
-from resflops.records import CONSTANT, MODEL_INPUT, Attribute, OpRecord
+from resflops.records import CONSTANT, Attribute, OpRecord
+from resflops.tracing.alone import ALONE, run_alone
 from resflops.tracing.blanks import Blanks
 from resflops.tracing.call_through import call_through
 from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
@@ -29,13 +29,14 @@ from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.flex import TAKEN, asks_from_within
 from resflops.tracing.forms import Key, form_of, known_form, learnt_form
 from resflops.tracing.grad_mode import GradMode
-from resflops.tracing.meta import META, on_meta, tensors_in
+from resflops.tracing.meta import on_meta, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, Modules
-from resflops.tracing.stack import CallingLayer
+from resflops.tracing.observers import Observer
+from resflops.tracing.producers import Producers, unless_main
+from resflops.tracing.stack import CallingLayer, asking_frame
 from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
-    FACTORIES,
     LEAVING,
     OPERATORS,
     QUERIES,
@@ -56,9 +57,18 @@ class Recorder(TorchFunctionMode):
         real: whether functions run for real; else shapes are worked out on meta.
         described: whether to use the table of described functions. Without it every
             function takes the fallback, which tests compare with.
+        observers: what else is to be learnt of the pass. They cost what they do, and a recorder
+            without any asks once an op whether there are some.
     """
 
-    def __init__(self, modules: Modules, *, real: bool = False, described: bool = True) -> None:
+    def __init__(
+        self,
+        modules: Modules,
+        *,
+        real: bool = False,
+        described: bool = True,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         super().__init__()
         self.ops: list[OpRecord] = []
         self.real = real
@@ -67,37 +77,38 @@ class Recorder(TorchFunctionMode):
         self._described = DESCRIBED if described else {}
         self._whole = WHOLE if described else {}
         self._calling_layer = CallingLayer(modules.paths).of
-        # Tensor id -> index of the op that made it. An id means the same tensor as long as
-        # the tensor lives: meta tensors are kept, real ones take their entry with them.
-        self._made = modules.origins.copy()
-        # Tensor id -> which output of its op it is, where it is not the main one.
-        self._slots: dict[int, int] = {}
+        self.producers = Producers(modules.origins, real=real)
+        # Read and written with every op, so both are at hand. Why an id may stand for a tensor: producers.py.
+        self._made, self._slots = self.producers.made, self.producers.slots
         self._grad_mode = GradMode()
         self.blanks = Blanks()
-        self._kept: list[Tensor] = []
-        self._watched: list[ReferenceType[Tensor]] = []
-        # Real tensors that the model holds, and their meta doubles.
+        self._observers = tuple(observers)
+        self._tell = tuple([observer.recorded for observer in observers])
+        # Real tensors that the model holds, and their meta doubles; an original is held so that no other
+        # tensor takes its id and with it its double.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
         # The layer of the function that is running through the dispatcher; None between functions.
         self._running: str | None = None
         self._net = DispatchRecorder(self)
 
     def __enter__(self) -> Self:
+        # Torch asks the mode last that was entered first. With the dispatch mode under everything that the
+        # model enters, it sees what becomes of an op once the model's own modes are done with it,
+        # which is what would run; and what this recorder answers itself never gets there.
         self._net.__enter__()  # type: ignore[no-untyped-call]
         super().__enter__()  # type: ignore[no-untyped-call]
+        # One that intercepts calls lies over the recorder, which needs no hook for it.
+        for observer in self._observers:
+            observer.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        for observer in reversed(self._observers):
+            observer.__exit__(*exception)
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
         self._net.__exit__(*exception)  # type: ignore[no-untyped-call]
         # The two hold each other, and the tensors would wait for the garbage collector.
         del self._net
-
-    def take_inputs(self, tensors: Iterable[Tensor]) -> None:
-        """Remember which tensors came from the caller."""
-        for tensor in tensors:
-            self._kept.append(tensor)
-            self._made[id(tensor)] = MODEL_INPUT
 
     def __torch_function__(
         self,
@@ -113,7 +124,7 @@ class Recorder(TorchFunctionMode):
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
             if func == DEVICE:
-                told = not self.real and asks_from_within(sys._getframe(1))
+                told = not self.real and asks_from_within(asking_frame(sys._getframe(1)))
                 return TAKEN if told else func(*args, **(kwargs or {}))
             return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
         if self.real or func not in REPEATED:
@@ -169,12 +180,13 @@ class Recorder(TorchFunctionMode):
             outs = (out, *[lend(each) for each in form.others]) if form.others else (out,)
         except (RuntimeError, TypeError) as error:
             raise too_large(layer, form.op, form.output_shapes[0]) from error
-        index = self._record(form, inputs, affine, layer)
+        index = self._record(form, inputs, affine, layer, outs)
+        # A blank is held by the pool until the pass is over, so its id needs nobody else to hold it.
         if blank is not None or self._grad_mode.on:
             self._made[id(out)] = index
-        # A new blank has no number yet that could mislead.
+        # Nobody was lent this blank before in this pass, so it has no number yet that could mislead.
         if form.others or (blank is None and self._slots):
-            self._number(outs, index)
+            self.producers.number(outs, index)
         return out if form.pack is None else form.pack(outs)
 
     def _in_steps(
@@ -201,7 +213,7 @@ class Recorder(TorchFunctionMode):
             with unseen_by_dispatch_modes():
                 out = call_through(func, args, kwargs)
             for tensor in _outputs(out):
-                self._remember(tensor, len(self.ops) - 1)
+                self.producers.remember(tensor, len(self.ops) - 1)
         return out
 
     def _undescribed(
@@ -209,14 +221,16 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run a function that has no description, and record what it does."""
         if func is torch._C._set_grad_enabled:
-            self._grad_mode.set(args[0], frame)
+            self._grad_mode.set(args[0], asking_frame(frame))
             return call_through(func, args, kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
+        # Torch is about to see blanks: it may resize one, hold one in C++, or make a view of one, and
+        # the pool could not tell. So of this pass it takes none back.
         self.blanks.touched = True
         layer = self._calling_layer(frame)
-        if func in LEAVING and self._maker(args[0]) > CONSTANT:
+        if func in LEAVING and self.producers.maker(args[0]) > CONSTANT:
             if not self.real:
                 raise leaving(func, layer, args)
             self.note(LEAVING[func], layer, args[:1], (), {})
@@ -224,46 +238,29 @@ class Recorder(TorchFunctionMode):
             with unseen_by_dispatch_modes():
                 args, kwargs = self.doubled((args, kwargs), self._doubles)
         try:
-            if functorch_level() is None and (func in self._whole or func in _ALONE):
+            if functorch_level() is None and (func in self._whole or func in ALONE):
                 with unseen_by_dispatch_modes():
-                    return self._run_alone(func, args, kwargs, layer)
+                    return run_alone(self, func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
             raise failed(func, layer, args, error) from error
 
+    def take_inputs(self, tensors: Iterable[Tensor]) -> None:
+        """Remember which tensors came from the caller."""
+        self.producers.take_inputs(tensors)
+
     def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
-        return tuple(sorted({op for op in map(self._maker, tensors) if op >= 0}))
-
-    def _maker(self, tensor: Tensor) -> int:
-        """The op that made a tensor, or what ``producers`` says of one that no op made."""
-        return self._made.get(id(tensor), CONSTANT)
-
-    def origins(self, tensors: tuple[Tensor, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """What ``producers`` and ``slots`` say of some tensors as they are now."""
-        slots = [self._slots.get(id(tensor), 0) for tensor in tensors]
-        return tuple(map(self._maker, tensors)), _unless_main(slots)
+        return self.producers.makers(tensors)
 
     def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""
-        return on_meta(value, doubles, same_as=self._made)
+        return on_meta(value, doubles, doubled=self._doubled)
 
-    def _run_alone(
-        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
-    ) -> Any:
-        """Run a function that is one op by itself, and record it as that."""
-        if func in FACTORIES:
-            out = call_through(func, args, kwargs if self.real else {**kwargs, "device": META})
-            self.note(FACTORIES[func], layer, (), (out,), {})
-        elif func is torch.Tensor.__setitem__:
-            target, index, value = args
-            target[index] = out = value
-            written: dict[str, Attribute] = {"written": _written(target, index)}
-            self.note("setitem", layer, tuple(tensors_in((target, value))), (target,), written)
-        else:
-            out = call_through(func, args, kwargs)
-            self.note(self._whole[func], layer, tuple(tensors_in(args)), _outputs(out), {})
-        return out
+    def _doubled(self, tensor: Tensor, double: Tensor) -> None:
+        self.producers.double(tensor, double)
+        for observer in self._observers:
+            observer.doubled(tensor, double)
 
     def _run_through_dispatcher(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
@@ -305,18 +302,25 @@ class Recorder(TorchFunctionMode):
             inputs,
             affine,
             layer,
+            outs,
         )
         if not self._grad_mode.on and outs and inputs and outs[0] is inputs[0]:
             # What is written into a tensor here leaves its history as it was.
             return
         for out in outs:
-            self._remember(out, index)
+            self.producers.remember(out, index)
         if self._slots or len(outs) > 1:
-            self._number(outs, index)
+            self.producers.number(outs, index)
 
     def _record(
-        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+        self,
+        form: Form,
+        inputs: Sequence[Tensor],
+        affine: Sequence[Tensor | None],
+        layer: str,
+        outs: Sequence[Tensor],
     ) -> int:
+        """Write an op down; where its inputs come from is read here, before its outputs are entered."""
         made, slots, ops = self._made.get, self._slots, self.ops
         ops.append(
             OpRecord(
@@ -327,54 +331,18 @@ class Recorder(TorchFunctionMode):
                 dtype=form.dtype,
                 attributes=form.attributes,
                 producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
-                slots=_unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
+                slots=unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
                 affine=tuple([made(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
                 if affine
                 else (),
                 history=self._grad_mode.on,
             )
         )
-        return len(ops) - 1
-
-    def _number(self, outs: Sequence[Tensor], index: int) -> None:
-        """Remember which output of its op each tensor is."""
-        for slot, out in enumerate(outs):
-            if slot:
-                self._made[id(out)], self._slots[id(out)] = index, slot
-            else:
-                self._slots.pop(id(out), None)
-
-    def _remember(self, out: Tensor, op: int) -> None:
-        self._made[id(out)] = op
-        if self.real:
-            self._watched.append(ref(out, self._forgetting(id(out))))
-        else:
-            self._kept.append(out)
-
-    def _forgetting(self, key: int) -> Callable[[ReferenceType[Tensor]], None]:
-        made, slots = self._made, self._slots
-
-        def forget(_: ReferenceType[Tensor]) -> None:
-            made.pop(key, None)
-            slots.pop(key, None)
-
-        return forget
-
-
-def _unless_main(slots: list[int]) -> tuple[int, ...]:
-    return tuple(slots) if any(slots) else ()
-
-
-_ALONE = frozenset([*FACTORIES, torch.Tensor.__setitem__])
-"""Functions that are one op by themselves, besides those of ``WHOLE``."""
-
-
-def _written(target: Tensor, index: Any) -> int:
-    """The elements that an assignment overwrites; 0 by a mask, whose values alone say how many."""
-    if any(each.dtype in (torch.bool, torch.uint8) for each in tensors_in(index)):
-        return 0
-    elements: int = target[index].numel()
-    return elements
+        index = len(ops) - 1
+        if self._tell:
+            for tell in self._tell:
+                tell(index, ops[index], inputs, outs)
+        return index
 
 
 def _outputs(out: Any) -> tuple[Tensor, ...]:

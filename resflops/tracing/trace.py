@@ -14,12 +14,11 @@ from resflops.tracing.borrowed import borrowed
 from resflops.tracing.failures import needs_values
 from resflops.tracing.flex import uncompiled
 from resflops.tracing.inputs import as_tensors, is_shape
-from resflops.tracing.knowing import KnowingRecorder
 from resflops.tracing.meta import META, tensors_in
 from resflops.tracing.modules import DTYPE_NAMES, Modules
+from resflops.tracing.observers import InputValues, WeightZeros, check_values
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.twins import on_cpu, with_shapes
-from resflops.tracing.weighing import KnowingWeighingRecorder, WeighingRecorder, check_values
 from resflops.tracing.whole import whole_calls
 
 __all__ = ["check_module", "trace"]
@@ -61,23 +60,25 @@ def trace(
         modules = Modules(with_shapes(model, inputs, keyword_inputs))
     if nonzero:
         check_values(modules.model)
-    plain, knowing = _RECORDERS[nonzero]
     if real:
         device = _device_of(modules.model)
-        return _traced(plain, modules, inputs, keyword_inputs, device=device, execution="real")
+        return _traced(modules, inputs, keyword_inputs, device=device, execution="real", nonzero=nonzero)
     try:
-        return _traced(plain, modules, inputs, keyword_inputs, device=META, execution="meta")
+        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta", nonzero=nonzero)
     except DataDependentError:
         # Most text models only look into their tokens and masks, whose values are at hand.
         pass
     try:
-        return _traced(knowing, modules, inputs, keyword_inputs, device=META, execution="meta")
+        return _traced(
+            modules, inputs, keyword_inputs,
+            device=META, execution="meta", nonzero=nonzero, looking_at_inputs=True,
+        )  # fmt: skip
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
     runnable = Modules(on_cpu(modules.model))
     return _traced(
-        plain, runnable, inputs, keyword_inputs,
-        device=torch.device("cpu"), execution="real", notes=(note, *_zeros_note(inputs, keyword_inputs)),
+        runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", nonzero=nonzero,
+        notes=(note, *_zeros_note(inputs, keyword_inputs)),
     )  # fmt: skip
 
 
@@ -95,26 +96,28 @@ def check_module(model: object) -> None:
 
 
 def _traced(
-    kind: type[Recorder],
     modules: Modules,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
     *,
     device: torch.device,
     execution: Execution,
+    nonzero: bool,
+    looking_at_inputs: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
     model = modules.model
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     real = execution == "real"
-    recorder = kind(modules, real=real)
-    if isinstance(recorder, KnowingRecorder):
-        _tell(recorder, inputs, keyword_inputs, args, kwargs)
+    values = _input_values(inputs, keyword_inputs, args, kwargs) if looking_at_inputs else None
+    zeros = WeightZeros(model) if nonzero else None
+    observers = [observer for observer in (values, zeros) if observer is not None]
+    recorder = Recorder(modules, real=real, observers=observers)
     recorder.take_inputs(tensors_in((args, kwargs)))
     with borrowed(modules, keep_values=real), torch.no_grad(), uncompiled(), whole_calls(recorder) as noting:
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
     joined = noting.joined(outputs)
-    weights = recorder.weights() if isinstance(recorder, WeighingRecorder) else None
+    # Only now: until its producers were asked what made the outputs, an id had to stay a blank's own.
     recorder.blanks.take_back()
     return Trace(
         model=type(model).__name__,
@@ -122,36 +125,27 @@ def _traced(
         modules=modules.records,
         ops=joined.ops,
         execution=execution,
-        notes=(*notes, *_assumptions(recorder)),
+        notes=(*notes, *(_assumptions(values) if values is not None else ())),
         stages=_stages(model),
         torch_version=str(torch.__version__),
         tells_parameters=True,
         outputs=joined.outputs,
-        weights=None if weights is None else joined.renumbered(weights),
+        weights=None if zeros is None else joined.renumbered(zeros.weights()),
     )
 
 
-_RECORDERS: dict[bool, tuple[type[Recorder], type[Recorder]]] = {
-    False: (Recorder, KnowingRecorder),
-    True: (WeighingRecorder, KnowingWeighingRecorder),
-}
-"""By whether zeros in weights are counted: the usual one, and the one that knows the values of tokens."""
-
-
-def _tell(
-    recorder: KnowingRecorder,
-    inputs: tuple[Any, ...],
-    keyword_inputs: dict[str, Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
-    """Let a recorder know the values of the whole-numbered inputs."""
+def _input_values(
+    inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> InputValues:
+    """An observer that knows the values of the whole-numbered inputs."""
+    known = InputValues()
     for name, item, made in _arguments(inputs, keyword_inputs, args, kwargs):
         (values,) = as_tensors((item,), torch.device("cpu"))
         for tensor, value, given in zip(*map(tensors_in, (made, values, item)), strict=True):
             if not tensor.is_floating_point() and not tensor.is_complex():
                 assumed = frozenset([name]) if given.is_meta else frozenset[str]()
-                recorder.knows(tensor, value, assumed=assumed)
+                known.knows(tensor, value, assumed=assumed)
+    return known
 
 
 def _arguments(
@@ -164,9 +158,9 @@ def _arguments(
             yield str(name), item, made
 
 
-def _assumptions(recorder: Recorder) -> tuple[str, ...]:
+def _assumptions(values: InputValues) -> tuple[str, ...]:
     """What a trace on shapes takes for granted of inputs whose values were not given."""
-    names = sorted(recorder.relied_on) if isinstance(recorder, KnowingRecorder) else []
+    names = sorted(values.relied_on)
     return (f"its path depends on the values of {_named(names)}: {_ZEROS}",) if names else ()
 
 

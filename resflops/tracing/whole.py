@@ -56,7 +56,7 @@ class Noting(Struct, eq=False):
         recorder, first = self.recorder, len(self.recorder.ops)
         inputs, attributes = _taken(forward, args, kwargs)
         # Before the call, which may write into what it takes.
-        producers, slots = recorder.origins(inputs)
+        producers, slots = recorder.producers.origins(inputs)
         layer = recorder.layer_running(frame)
         out = forward(*args, **kwargs)
         self.spans.append((first, len(recorder.ops)))

@@ -1,4 +1,4 @@
-"""A recorder that knows what was computed from whole-numbered inputs alone.
+"""Input values: what was computed from whole-numbered inputs alone is known in a pass on meta.
 
 Text models look into their masks and tokens: whether a mask hides anything, whether a token
 is padding. That takes the values of these inputs and no weight's, so no kernel of the model.
@@ -11,22 +11,28 @@ import torch
 from torch import Tensor
 from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 from resflops.tracing.call_through import call_through
 from resflops.tracing.meta import tensors_in
-from resflops.tracing.modules import Modules
-from resflops.tracing.recorder import Recorder
+from resflops.tracing.observers.observer import Observer
 
-__all__ = ["KnowingRecorder"]
+__all__ = ["InputValues"]
 
 
-class KnowingRecorder(Recorder):
-    """Records on meta, beside the values of what follows from whole-numbered inputs alone."""
+class InputValues(TorchFunctionMode, Observer):
+    """Works out, over a recorder on meta, the values of what follows from whole-numbered inputs alone.
 
-    def __init__(self, modules: Modules, *, real: bool = False) -> None:
-        super().__init__(modules, real=real)
+    It calls every function again, which then reaches the recorder, but for questions that a
+    value answers: these end here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # By tensor id; the tensors are kept, so that each id stays its tensor's own.
         self._known: dict[int, Tensor] = {}
+        self._kept: list[Tensor] = []
         # Of known tensors, the inputs that they were made from and whose values are an assumption.
         self._assumed: dict[int, frozenset[str]] = {}
         self.relied_on: set[str] = set()
@@ -52,10 +58,10 @@ class KnowingRecorder(Recorder):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Record one call; where all its tensors are known, work out its values too."""
+        """Hand one call on; where all its tensors are known, work out its values too."""
         known, given = self._known, list(tensors_in((args, kwargs or {})))
         if any(id(tensor) not in known for tensor in given) or not (given or func in _FILLED):
-            out = super().__torch_function__(func, types, args, kwargs)
+            out = call_through(func, args, kwargs or {})
             # Something unknown was written into it, or into what it is a view of.
             written = args[:1] if func is torch.Tensor.__setitem__ else out
             if any(id(tensor) in known for tensor in tensors_in(written)):
@@ -65,10 +71,10 @@ class KnowingRecorder(Recorder):
         assumed = frozenset[str]().union(*[self._assumed.get(id(tensor), ()) for tensor in given])
         if not any(True for _ in tensors_in(values)):
             if func not in _ASKING:
-                return super().__torch_function__(func, types, args, kwargs)
+                return call_through(func, args, kwargs or {})
             self.relied_on |= assumed
             return values
-        out = super().__torch_function__(func, types, args, kwargs)
+        out = call_through(func, args, kwargs or {})
         for tensor, value in zip(tensors_in(out), tensors_in(values), strict=True):
             self.knows(tensor, value, assumed=assumed)
         return out
@@ -82,6 +88,7 @@ class KnowingRecorder(Recorder):
         args, kwargs = tree_map_only(torch.device, lambda _: CPU, (args, kwargs))
         if filled:
             kwargs = {**kwargs, "device": CPU}
+        # The recorder lies under this, and must not hear of what is worked out beside the pass.
         with DisableTorchFunction(), unseen_by_dispatch_modes():
             return call_through(func, args, kwargs)
 

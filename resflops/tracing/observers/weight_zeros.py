@@ -1,4 +1,4 @@
-"""A recorder that knows which tensors are weights, so that their zeros can be counted.
+"""Weight zeros: which tensors of a pass are weights, so that the zeros in them can be counted.
 
 A weight is a parameter or a buffer, or what was made from these alone: a pruned layer's is its
 parameter times its mask. Products of the two, and what only looks at a weight in another
@@ -8,7 +8,6 @@ way are left unknown.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from msgspec import Struct
@@ -16,14 +15,12 @@ from torch import Tensor, nn
 
 from resflops.cost.sparsity import weight_places
 from resflops.errors import UsageError
-from resflops.ops import ALL_BUT_FIRST, OPS, Form
+from resflops.ops import ALL_BUT_FIRST, OPS
 from resflops.records import OpRecord, Shape, Weights
-from resflops.tracing.knowing import KnowingRecorder
-from resflops.tracing.meta import META, tensors_in
-from resflops.tracing.modules import Modules
-from resflops.tracing.recorder import Recorder
+from resflops.tracing.meta import META
+from resflops.tracing.observers.observer import Observer
 
-__all__ = ["KnowingWeighingRecorder", "WeighingRecorder", "check_values"]
+__all__ = ["WeightZeros", "check_values"]
 
 
 class _Values(Struct, frozen=True):
@@ -38,25 +35,43 @@ _Weight = tuple[object, _Values | None]
 """What tells a weight from others, and its values if they are known."""
 
 
-class WeighingRecorder(Recorder):
-    """Records, and remembers the weights that each op was given."""
+class WeightZeros(Observer):
+    """Remembers the weights that each op was given."""
 
-    def __init__(self, modules: Modules, *, real: bool = False) -> None:
-        super().__init__(modules, real=real)
-        # By tensor id: parameters and buffers, and the meta doubles of them.
-        model = modules.model
+    def __init__(self, model: nn.Module) -> None:
+        # By tensor id: parameters and buffers, which the model holds, and their meta doubles, which
+        # who makes them holds until the pass is over.
         self._own = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-        # What an op made from weights alone, by op and output: None if its values are not known.
-        self._derived: dict[tuple[int, int], _Values | None] = {}
+        # What an op made from weights alone, by op, for each output: None if its values are not known.
+        self._derived: dict[int, list[_Values | None]] = {}
         self._given: dict[int, list[tuple[int, object, _Values | None]]] = {}
 
-    def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
+    def doubled(self, tensor: Tensor, double: Tensor) -> None:
         """A weight's double stands for the weight."""
-        out = super().doubled(value, doubles)
-        for tensor, double in zip(tensors_in(value), tensors_in(out), strict=True):
-            if id(tensor) in self._own:
-                self._own[id(double)] = self._own[id(tensor)]
-        return out
+        if id(tensor) in self._own:
+            self._own[id(double)] = self._own[id(tensor)]
+
+    def recorded(
+        self, index: int, record: OpRecord, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> None:
+        """Remember an op's weights, and what it makes of them."""
+        del outputs
+        # An op that was taken back has left its number to this one.
+        self._given.pop(index, None)
+        self._derived.pop(index, None)
+        slots = record.slots or (0,) * len(inputs)
+        weights = [
+            self._weight(tensor, made, slot)
+            for tensor, made, slot in zip(inputs, record.producers, slots, strict=True)
+        ]
+        if record.attributes.get("quantised"):
+            packed = inputs[1]
+            weights[1] = (id(packed), _Values(packed.dequantize))
+        if given := _applied(index, record, inputs, weights):
+            self._given[index] = given
+        if weights and None not in weights:
+            values = [weight[1] for weight in weights if weight]
+            self._derived[index] = _made(record.op, values, inputs, record.output_shapes)
 
     def weights(self) -> dict[int, Weights]:
         """Op for op, how many elements its weights have, and how many of them are not zero."""
@@ -74,51 +89,30 @@ class WeighingRecorder(Recorder):
             found[op] = Weights(elements=sum(elements for elements, _, _ in given), nonzero=nonzero)
         return found
 
-    def _record(
-        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
-    ) -> int:
-        weights = [self._weight(tensor) for tensor in inputs]
-        if form.attributes.get("quantised"):
-            packed = inputs[1]
-            weights[1] = (id(packed), _Values(packed.dequantize))
-        place = super()._record(form, inputs, affine, layer)
-        if given := self._applied(self.ops[place], inputs, weights):
-            self._given[place] = given
-        if weights and None not in weights:
-            values = [weight[1] for weight in weights if weight]
-            for slot, value in enumerate(_made(form.op, values, inputs, form.output_shapes)):
-                self._derived[place, slot] = value
-        return place
-
-    def _applied(
-        self, record: OpRecord, inputs: Sequence[Tensor], weights: list[_Weight | None]
-    ) -> list[tuple[int, object, _Values | None]]:
-        """An op's weights: how many elements each has, what tells it from others, and its values."""
-        places = weight_places(record)
-        chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
-        # Of a product of two weights, and of ops that do not apply every element alike, numbers
-        # alone do not tell which zeros count.
-        unlike = any(weights) if not places else len(chosen) > 1 and not _has_several(record.op)
-        return [(0, len(self.ops), None)] if unlike else chosen
-
-    def _weight(self, tensor: Tensor) -> _Weight | None:
+    def _weight(self, tensor: Tensor, made: int, slot: int) -> _Weight | None:
         """What tells a weight from others, and its values if they are known; None for no weight."""
-        made = self._maker(tensor)
         if made >= 0:
-            key = (made, self._slots.get(id(tensor), 0))
-            return (key, self._derived[key]) if key in self._derived else None
+            return ((made, slot), self._derived[made][slot]) if made in self._derived else None
         own = self._own.get(id(tensor))
         return None if own is None else (id(own), _Values(lambda: own))
+
+
+def _applied(
+    index: int, record: OpRecord, inputs: Sequence[Tensor], weights: list[_Weight | None]
+) -> list[tuple[int, object, _Values | None]]:
+    """An op's weights: how many elements each has, what tells it from others, and its values."""
+    places = weight_places(record)
+    chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
+    # Of a product of two weights, and of ops that do not apply every element alike, numbers
+    # alone do not tell which zeros count.
+    unlike = any(weights) if not places else len(chosen) > 1 and not _has_several(record.op)
+    return [(0, index, None)] if unlike else chosen
 
 
 def _has_several(op: str) -> bool:
     """Whether an op applies several weights, each of them alike."""
     known = OPS.get(op)
     return known is not None and known.weights == ALL_BUT_FIRST
-
-
-class KnowingWeighingRecorder(WeighingRecorder, KnowingRecorder):
-    """The same, for models that look into their tokens and masks."""
 
 
 _RESHAPING = frozenset(
