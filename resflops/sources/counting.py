@@ -12,7 +12,6 @@ from torch.utils._pytree import tree_map_only
 
 from resflops.cost import Cost, price
 from resflops.cost.convention import Convention
-from resflops.cost.convention import convention as find_convention
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError
 from resflops.records import Shape, Trace
 from resflops.sources.building import OpenModel, open_found
