@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from resflops.cost import Cost, check_prices_gradients, price
-from resflops.cost.convention import DEFAULT_CONVENTION
-from resflops.cost.convention import convention as known_convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.counters import TIME_LIMIT
-from resflops.crosschecking import environment, peers_named, reconcile_model
+from resflops.crosschecking import environment, reconcile_model, select_peers
 from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.errors import UsageError
 from resflops.records import Trace
@@ -96,7 +95,7 @@ def count(
         UsageError: the convention does not say what a backward pass counts; or ``nonzero`` of a
             model on the meta device, or of a trace that was recorded without it.
     """
-    chosen = known_convention(convention)
+    chosen = find_convention(convention)
     if backward:
         check_prices_gradients(chosen)
     if isinstance(model, Trace):
@@ -143,7 +142,7 @@ def crosscheck(
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
     """
-    found = reconcile_model(model, inputs, keyword_inputs, peers=peers_named(peers), seconds=seconds)
+    found = reconcile_model(model, inputs, keyword_inputs, peers=select_peers(peers), seconds=seconds)
     return CrossCheck(rows=tuple(found), environment=environment())
 
 

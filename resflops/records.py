@@ -57,7 +57,11 @@ by its first place.
 """
 
 
-class OpRecord(Struct, frozen=True, kw_only=True, gc=False):
+# What the fields were called when files of schema 1 were first written, and are called there still.
+_IN_FILES = {"output_indices": "slots", "affine_producers": "affine", "records_gradient": "history"}
+
+
+class OpRecord(Struct, frozen=True, kw_only=True, gc=False, rename=_IN_FILES):
     """One operator call, as the trace saw it."""
 
     op: str
@@ -74,12 +78,12 @@ class OpRecord(Struct, frozen=True, kw_only=True, gc=False):
     """What else decides its cost: ``stride``, ``padding``, ``groups``, ``bias``, …"""
     producers: tuple[int, ...] = ()
     """For each input, the index of the op that made it, or MODEL_INPUT, CONSTANT or PARAMETER."""
-    slots: tuple[int, ...] = ()
+    output_indices: tuple[int, ...] = ()
     """For each input, which output of its op it is; ``()`` where all are the main ones."""
-    affine: tuple[int, ...] = ()
+    affine_producers: tuple[int, ...] = ()
     """Where the weight and the bias come from that are not among its inputs: those of the
     attributes ``weight`` and ``bias`` that it has, in this order, numbered as ``producers``."""
-    history: bool = True
+    records_gradient: bool = True
     """Whether autograd would record it; not inside a ``torch.no_grad()`` of the model's own."""
 
     @property

@@ -154,11 +154,11 @@ def _measure(given: argparse.Namespace) -> Measurements:
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import chosen_device
-        from resflops.latency.models import OfSpec, Refused
+        from resflops.latency.models import OfSpec, UnbuildableModel
 
         return measure(
             {
-                spec: Refused(model) if isinstance(model, ResflopsError) else OfSpec(model)
+                spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else OfSpec(model)
                 for spec, model in found.items()
             },
             _list_configurations(given, found, chosen_device(given.device)),

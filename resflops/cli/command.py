@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from msgspec import Struct
 from rich_argparse import RichHelpFormatter
 
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError, near
 from resflops.render import format_of, known_formats, rendering
@@ -92,7 +92,7 @@ def add_model_input(parser: Parser) -> None:
     parser.add_argument(
         "--convention",
         metavar="NAME",
-        type=convention,
+        type=find_convention,
         # A text, which argparse reads as it would read one that is given.
         default=DEFAULT_CONVENTION,
         help=f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given",

@@ -5,7 +5,7 @@ import argparse
 from resflops.cli.command import Command, Parser, add_output
 from resflops.cli.output import write
 from resflops.cli.status import DONE
-from resflops.cost.convention import convention
+from resflops.cost.convention import find_convention
 from resflops.tables import convention_table, conventions_table
 
 __all__ = ["COMMAND"]
@@ -13,7 +13,11 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "name", metavar="NAME", nargs="?", type=convention, help="show this one with its prices, op by op"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        type=find_convention,
+        help="show this one with its prices, op by op",
     )
     add_output(parser)
 

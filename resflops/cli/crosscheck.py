@@ -58,9 +58,9 @@ def _run(given: argparse.Namespace) -> int:
     with progress(shown=not given.no_progress) as say:
         selected = select_models(specs, check=lambda model: model.called_with(given.input), say=say)
         announce_torch(say)
-        from resflops.crosschecking import environment, peers_named
+        from resflops.crosschecking import environment, select_peers
 
-        peers = peers_named(given.peers)
+        peers = select_peers(given.peers)
         try:
             for one in selected:
                 rows += _reconcile_or_say_why(one, peers, given, say)

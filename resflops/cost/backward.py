@@ -289,10 +289,10 @@ class _Walk:
 
 
 def _operands(record: OpRecord) -> Iterator[_Operand]:
-    slots = record.slots or (0,) * len(record.producers)
+    slots = record.output_indices or (0,) * len(record.producers)
     for producer, slot in zip(record.producers, slots, strict=True):
         yield _Operand(producer, slot)
-    for producer in record.affine:
+    for producer in record.affine_producers:
         yield _Operand(producer, 0)
 
 
@@ -326,7 +326,7 @@ def _passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[OpRec
 
 def _takes(record: OpRecord) -> frozenset[int] | None:
     """The operands that can have a gradient at all; None is every one."""
-    if not record.history or not record.dtype.startswith(_FLOATING):
+    if not record.records_gradient or not record.dtype.startswith(_FLOATING):
         return frozenset()
     if record.attributes.get("quantised"):
         # A layer quantised on the fly gives floats, and has no backward pass even so.

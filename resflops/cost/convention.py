@@ -23,7 +23,7 @@ __all__ = [
     "Convention",
     "View",
     "charges_of",
-    "convention",
+    "find_convention",
     "pricer",
     "register_convention",
 ]
@@ -100,7 +100,7 @@ def register_convention(new: Convention, *, listed: bool = True) -> Convention:
     return new
 
 
-def convention(name: str) -> Convention:
+def find_convention(name: str) -> Convention:
     """The convention of that name.
 
     Raises:

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from resflops.cost.backward import Backward, OpGradient, gradients_of, prices_gradients
-from resflops.cost.convention import CONVENTIONS, DEFAULT_CONVENTION, Convention, convention, pricer
+from resflops.cost.convention import CONVENTIONS, DEFAULT_CONVENTION, Convention, find_convention, pricer
 from resflops.cost.frames import frame_of
 from resflops.cost.layers import LayerRow, layer_rows
 from resflops.cost.sparsity import nonzero_macs_of
@@ -151,7 +151,7 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
         Raises:
             UnknownConventionError: there is no convention of that name.
         """
-        other = convention(name)
+        other = find_convention(name)
         return _priced(self.trace, other, self.works, self.gradients)
 
     def to_frame(self) -> "pd.DataFrame":
@@ -193,7 +193,7 @@ def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION, backward
         UnknownConventionError: there is no convention of that name.
         UsageError: as of ``price``.
     """
-    return price(trace, convention(convention_name), backward=backward)
+    return price(trace, find_convention(convention_name), backward=backward)
 
 
 def price(trace: Trace, using: Convention, *, backward: bool = False) -> Cost:

@@ -11,9 +11,9 @@ from typing import Any
 
 from resflops.crosschecking.process import Failure, run_apart
 
-__all__ = ["Failure", "environment", "peers_named", "reconcile_model", "run_apart"]
+__all__ = ["Failure", "environment", "reconcile_model", "run_apart", "select_peers"]
 
-_WITH_TORCH = ("environment", "peers_named", "reconcile_model")
+_WITH_TORCH = ("environment", "select_peers", "reconcile_model")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

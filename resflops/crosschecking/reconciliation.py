@@ -25,9 +25,9 @@ __all__ = [
     "ParameterCause",
     "Place",
     "Reconciliation",
-    "folded",
-    "parameter_causes",
-    "reconciled",
+    "find_parameter_causes",
+    "fold_paths",
+    "reconcile",
 ]
 
 
@@ -117,7 +117,7 @@ class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
     """Versions of Python and torch, and the kind of machine."""
 
 
-def reconciled(
+def reconcile(
     trace: Trace,
     peer: Peer,
     using: Convention,
@@ -147,7 +147,7 @@ def reconciled(
             if amount
         ),
     )
-    params = parameter_causes(trace, peer)
+    params = find_parameter_causes(trace, peer)
     priced = using.per_mac * cost.macs + sum(cause.amount for cause in causes)
     return Reconciliation(
         model=trace.model,
@@ -189,7 +189,7 @@ def _cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
         amount=sum(sum(each) for each in places.values()),
         ops=sum(len(each) for each in places.values()),
         layers=len({layer for layer, _ in places}),
-        where=folded(layer for layer, _ in places),
+        where=fold_paths(layer for layer, _ in places),
         places=tuple(
             Place(layer=layer, op=op, calls=len(each), amount=sum(each))
             for (layer, op), each in places.items()
@@ -268,7 +268,7 @@ def _is_attention(module: ModuleRecord | None) -> bool:
     return module is not None and "attention" in f"{module.cls} {module.base}".lower()
 
 
-def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
+def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
     """The reasons for which a peer counts another number of parameters; buffers neither counts."""
     counts = peer.counts_parameters
     if counts is None:
@@ -299,7 +299,7 @@ def parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
         ParameterCause(
             name=name,
             amount=sum(amount for _, amount in places),
-            modules=folded(path for path, _ in places),
+            modules=fold_paths(path for path, _ in places),
         )
         for name, places in found.items()
     )
@@ -314,7 +314,7 @@ def _missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
     return "parameters held by modules that it has no rule for"
 
 
-def folded(paths: Iterable[str]) -> tuple[str, ...]:
+def fold_paths(paths: Iterable[str]) -> tuple[str, ...]:
     """Paths with their numbers folded into ``*``, each once, in the order of their first.
 
     >>> folded(["layer1.0.bn1", "layer1.1.bn1", "layer2.0.bn1", "fc"])

@@ -13,19 +13,19 @@ from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
 from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking.adapters import Said, find_adapter
 from resflops.crosschecking.process import Failure, run_apart
-from resflops.crosschecking.reconciliation import Reconciliation, reconciled
+from resflops.crosschecking.reconciliation import Reconciliation, reconcile
 from resflops.errors import TraceError, UsageError
 from resflops.records import Trace
 from resflops.tracing import check_module, trace
 from resflops.tracing.inputs import as_tensors
-from resflops.tracing.twins import on_cpu
+from resflops.tracing.model_copies import on_cpu
 
-__all__ = ["environment", "peers_named", "reconcile_model"]
+__all__ = ["environment", "reconcile_model", "select_peers"]
 
 CPU = torch.device("cpu")
 
 
-def peers_named(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
+def select_peers(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
     """The peers of those names, or of a single one, each once; all that are installed if none are named.
 
     Raises:
@@ -87,10 +87,10 @@ def reconcile_model(
                 except TraceError as error:
                     yield from _failed(traced, each, version=version, reason=str(error))
                     continue
-            yield from _reconciled_by(each, version, traced, runnable, args, kwargs, seconds=seconds)
+            yield from _reconcile_one(each, version, traced, runnable, args, kwargs, seconds=seconds)
 
 
-def _reconciled_by(
+def _reconcile_one(
     each: Peer,
     version: str,
     traced: Trace,
@@ -111,7 +111,7 @@ def _reconciled_by(
         return
     for figure, using in figures_here(each):
         main = figure == each.convention.name
-        yield reconciled(
+        yield reconcile(
             traced,
             each,
             using,

@@ -21,7 +21,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.paths import shorten_path
@@ -277,7 +277,7 @@ def _read_shape(value: object) -> Shape:
 
 
 def _read_convention(value: object) -> str:
-    return convention(_read_text(value)).name
+    return find_convention(_read_text(value)).name
 
 
 def _read_dtype(value: object) -> str:

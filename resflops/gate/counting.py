@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from resflops._version import __version__
-from resflops.cost.convention import convention
+from resflops.cost.convention import find_convention
 from resflops.errors import ModelError, ResflopsError
 from resflops.gate.config import ModelConfig
 from resflops.gate.snapshot import Snapshot, snapshot_cost
@@ -43,7 +43,7 @@ def _request(model: ModelConfig, root: Path) -> CountRequest:
         spec=model.spec,
         name=model.name,
         input_shape=model.input,
-        convention=convention(model.convention),
+        convention=find_convention(model.convention),
         dtype=model.dtype,
         root=root,
     )

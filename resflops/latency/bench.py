@@ -70,7 +70,7 @@ def measure(
         bench.count(say)
         bench.time(say, keep)
         keep(bench.known())
-        bench.weigh(say)
+        bench.measure_energy(say)
         if layers:
             bench.attribute(say)
     except KeyboardInterrupt:
@@ -154,7 +154,7 @@ class _Bench:
                 keep(self.known())
                 saved = monotonic()
 
-    def weigh(self, say: Say) -> None:
+    def measure_energy(self, say: Say) -> None:
         """The energy of everything that has a time, where the device counts it."""
         device = self._device
         if not isinstance(device, Cuda) or not self._effort.energy_seconds:

@@ -8,11 +8,18 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from resflops.cost import cost_of
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import InputError, ResflopsError
 from resflops.latency.configuration import Configuration
 from resflops.latency.measurements import Workload
-from resflops.latency.prepare import PreparedModel, adapted, alive, inputs_for, prepared_model, with_weights
+from resflops.latency.prepare import (
+    PreparedModel,
+    adapted,
+    inputs_for,
+    prepared_model,
+    randomize_inputs,
+    with_weights,
+)
 from resflops.latency.session import Device
 from resflops.latency.workload import workload_of
 from resflops.records import Shape
@@ -23,7 +30,7 @@ from resflops.tracing import trace
 from resflops.tracing.generators import same_generators
 from resflops.tracing.inputs import as_tensors
 
-__all__ = ["Measurable", "OfModule", "OfSpec", "Refused", "batch_of", "made_ready"]
+__all__ = ["Measurable", "OfModule", "OfSpec", "UnbuildableModel", "batch_of", "made_ready"]
 
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
@@ -45,7 +52,7 @@ class Measurable(Protocol):
 def made_ready(model: Measurable, configuration: Configuration, device: Device) -> PreparedModel:
     """A model as a step that can be timed."""
     module, there = model.module(configuration)
-    args, kwargs = inputs_for(alive(model.inputs(configuration)), configuration)
+    args, kwargs = inputs_for(randomize_inputs(model.inputs(configuration)), configuration)
     held = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers())) if there else 0
     # From here on: building in float32 and casting is no part of what a step needs.
     device.wait()
@@ -108,7 +115,7 @@ class OfSpec:
         cost = count_model(
             self._found,
             input_shape=self._input_shape(configuration),
-            convention=convention(DEFAULT_CONVENTION),
+            convention=find_convention(DEFAULT_CONVENTION),
             backward=configuration.training,
         )
         return workload_of(cost)
@@ -124,7 +131,7 @@ class OfSpec:
         return None
 
 
-class Refused:
+class UnbuildableModel:
     """A model that cannot be measured under any configuration, so that its rows say why."""
 
     def __init__(self, error: ResflopsError) -> None:

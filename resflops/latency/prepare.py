@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from resflops.latency.configuration import Configuration
 from resflops.latency.session import Step
 
-__all__ = ["PreparedModel", "adapted", "alive", "inputs_for", "prepared_model", "with_weights"]
+__all__ = ["PreparedModel", "adapted", "inputs_for", "prepared_model", "randomize_inputs", "with_weights"]
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -108,7 +108,7 @@ def inputs_for(inputs: Any, configuration: Configuration) -> Any:  # noqa: ANN40
     return tree_map_only(Tensor, brought, inputs)
 
 
-def alive(inputs: Any) -> Any:  # noqa: ANN401
+def randomize_inputs(inputs: Any) -> Any:  # noqa: ANN401
     """Zeros of floating point made random numbers, always the same ones.
 
     A GPU draws less power for zeros and clocks higher, so they would be measured too fast.

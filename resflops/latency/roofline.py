@@ -13,7 +13,7 @@ from msgspec import Struct
 from resflops.latency.configuration import itemsize
 from resflops.latency.measurements import Measurements, Row
 
-__all__ = ["Meaning", "Roof", "meaning_of"]
+__all__ = ["Meaning", "Roof", "analyze_roofline"]
 
 Roof = Literal["compute", "memory"]
 
@@ -43,7 +43,7 @@ class Meaning(Struct, frozen=True, kw_only=True):
     joules_per_item: float | None = None
 
 
-def meaning_of(row: Row, measurements: Measurements) -> Meaning | None:
+def analyze_roofline(row: Row, measurements: Measurements) -> Meaning | None:
     """Read a time out, by the peaks measured in the same run; None if there is no time."""
     time, wall, workload = row.series.time, row.series.wall, row.workload
     if time is None:

@@ -1,4 +1,4 @@
-"""What a torch function is about to do: a call, and its form, which is all of it but the tensors.
+"""What a torch function is about to do: a call, and its signature, which is all of it but the tensors.
 
 Nothing here imports torch. A tensor is what has a shape and an element type, and an element type is
 handed on as it came, or named by a word that the tracer turns into torch's own.
@@ -14,11 +14,11 @@ from resflops.records import Attribute, Shape
 
 __all__ = [
     "Call",
-    "Form",
-    "Formed",
+    "CallSignature",
     "Mismatch",
     "NotDescribed",
     "Promoted",
+    "SignedCall",
     "TensorLike",
     "broadcast",
     "dimension",
@@ -96,7 +96,7 @@ class Call(Struct, gc=False):
     """Whether it follows from more than the arguments, such as torch's default type."""
 
 
-class Form(Struct, frozen=True, gc=False):
+class CallSignature(Struct, frozen=True, gc=False):
     """A call without its tensors."""
 
     op: str
@@ -110,7 +110,7 @@ class Form(Struct, frozen=True, gc=False):
     """What to make for further outputs."""
     pack: Callable[[tuple[Any, ...]], Any] | None = None
     inputs: tuple[int, ...] = ()
-    """Where its inputs stand among the arguments of any call of this form."""
+    """Where its inputs stand among the arguments of any call of this signature."""
     affine: tuple[int, ...] = ()
     """Where the weight and the bias stand that are not among the inputs."""
 
@@ -122,16 +122,16 @@ class Form(Struct, frozen=True, gc=False):
         shape: Shape,
         dtype: Any,
         attributes: dict[str, Attribute],
-    ) -> "Form":
-        """The form of a call with one output, of the inputs' type."""
+    ) -> "CallSignature":
+        """The signature of a call with one output, of the inputs' type."""
         shapes, name = plain_shapes((shape,)), name_dtype(dtype)
         return cls(op, plain_shapes(input_shapes), shapes, name, attributes, (shape, dtype))
 
 
-class Formed(Struct, gc=False):
-    """A call whose form is known: where a layer's description takes long, it keeps the forms it has made."""
+class SignedCall(Struct, gc=False):
+    """A call whose signature is known: where making one takes long, an op keeps those it has made."""
 
-    form: Form
+    signature: CallSignature
     inputs: tuple[Any, ...]
     affine: tuple[Any, ...] = ()
 

@@ -28,7 +28,7 @@ from msgspec.structs import replace
 from resflops.errors import DuplicateError, UsageError
 from resflops.extensions import declaring
 from resflops.ops._attributes import Attributes, read_attributes, read_before
-from resflops.ops._call import Call, Formed
+from resflops.ops._call import Call, SignedCall
 from resflops.records import OpRecord, Shape, Work
 
 __all__ = [
@@ -82,7 +82,7 @@ AllButFirst = Literal["all but the first"]
 ALL_BUT_FIRST: AllButFirst = "all but the first"
 """The weights of an op that has a varying number of them behind its input."""
 
-AtenBinding = Mapping[str, str] | Callable[[dict[str, Any]], Call | Formed] | None
+AtenBinding = Mapping[str, str] | Callable[[dict[str, Any]], Call | SignedCall] | None
 """How an aten op is read: what its schema calls the parameters of ``infer`` that have another name there; or
 a function of its arguments by name; or None, by which its tensors are the inputs and its plain
 arguments the attributes."""

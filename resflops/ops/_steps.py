@@ -3,13 +3,13 @@
 from collections.abc import Generator
 from typing import Any, TypeVar
 
-from resflops.ops._call import Call, Formed
+from resflops.ops._call import Call, SignedCall
 
 __all__ = ["Part", "Steps"]
 
 SomeResult = TypeVar("SomeResult")
 
-Part = Generator[Call | Formed, Any, SomeResult]
+Part = Generator[Call | SignedCall, Any, SomeResult]
 """Some calls of such a function, and what they come to; each is answered with its result."""
 
 Steps = Part[Any]

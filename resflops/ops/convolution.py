@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._call import Call, Form, Formed, Mismatch, TensorLike, per_dimension
+from resflops.ops._call import Call, CallSignature, Mismatch, SignedCall, TensorLike, per_dimension
 from resflops.ops._declaration import (
     AtenBinding,
     Factors,
@@ -45,7 +45,7 @@ class Deformable(Convolution, frozen=True):
     """Whether every tap is multiplied by a mask."""
 
 
-def _infer_convolution(spatial: int) -> Callable[..., Formed]:
+def _infer_convolution(spatial: int) -> Callable[..., SignedCall]:
     op = f"conv{spatial}d"
 
     def infer_convolution(
@@ -56,9 +56,9 @@ def _infer_convolution(spatial: int) -> Callable[..., Formed]:
         padding: Any = 0,
         dilation: Any = 1,
         groups: int = 1,
-    ) -> Formed:
+    ) -> SignedCall:
         """Slide a kernel over an image."""
-        form = _form_convolution(
+        signature = _sign_convolution(
             op,
             input.dtype,
             input.shape,
@@ -69,14 +69,14 @@ def _infer_convolution(spatial: int) -> Callable[..., Formed]:
             dilation if type(dilation) is tuple else per_dimension(dilation, spatial),
             groups,
         )
-        return Formed(form, (input, weight), (bias,))
+        return SignedCall(signature, (input, weight), (bias,))
 
     return infer_convolution
 
 
 # A network repeats its blocks, and a search counts networks that repeat each other's.
 @lru_cache(maxsize=1 << 14)
-def _form_convolution(
+def _sign_convolution(
     op: str,
     dtype: Any,
     shape: Shape,
@@ -86,7 +86,7 @@ def _form_convolution(
     padding: Shape | str,
     dilation: Shape,
     groups: int,
-) -> Form:
+) -> CallSignature:
     spatial = len(kernel) - 2
     if len(shape) - spatial not in (1, 2):
         raise Mismatch(f"takes a {spatial + 2}-dimensional input, and this one has {len(shape)} dimensions")
@@ -104,7 +104,9 @@ def _form_convolution(
         "groups": groups,
         "bias": bias,
     }
-    return Form.single(op, (shape, kernel), (*shape[: -spatial - 1], kernel[0], *sizes), dtype, attributes)
+    return CallSignature.single(
+        op, (shape, kernel), (*shape[: -spatial - 1], kernel[0], *sizes), dtype, attributes
+    )
 
 
 def _output_sizes(
@@ -180,7 +182,7 @@ _CONVOLVE = {spatial: _infer_convolution(spatial) for spatial in (1, 2, 3)}
 _SCATTER = {spatial: _infer_transposed(spatial) for spatial in (1, 2, 3)}
 
 
-def _infer_any(given: dict[str, Any]) -> Call | Formed:
+def _infer_any(given: dict[str, Any]) -> Call | SignedCall:
     """The aten op that all convolutions turn into; the weight says of how many dimensions it is."""
     spatial = given["weight"].dim() - 2
     names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._call import Call, Form, Formed, Mismatch, NotDescribed, TensorLike, broadcast
+from resflops.ops._call import Call, CallSignature, Mismatch, NotDescribed, SignedCall, TensorLike, broadcast
 from resflops.ops._declaration import Factors, binding, each_gradient, op, stopped_gradient
 from resflops.records import Attribute, OpRecord, Shape, Work
 
@@ -32,33 +32,33 @@ def product_factors(record: OpRecord) -> Factors:
     return points, (left[-1],)
 
 
-def infer_linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Formed:
+def infer_linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> SignedCall:
     """``input · weightᵀ + bias``, over the last dimension."""
-    form = _form_linear("linear", input.dtype, input.shape, weight.shape, bias is not None)
-    return Formed(form, (input, weight), (bias,))
+    signature = _sign_linear("linear", input.dtype, input.shape, weight.shape, bias is not None)
+    return SignedCall(signature, (input, weight), (bias,))
 
 
 @lru_cache(maxsize=1 << 14)
-def _form_linear(
+def _sign_linear(
     op: str, dtype: Any, shape: Shape, kernel: Shape, bias: bool, quantised: bool = False
-) -> Form:
-    """The form of a linear layer."""
+) -> CallSignature:
+    """The signature of a linear layer."""
     if shape[-1] != kernel[-1]:
         raise Mismatch(f"takes {kernel[-1]} input features, and its input has {shape[-1]}")
     attributes: dict[str, Attribute] = {"bias": bias}
     if quantised:
         attributes["quantised"] = True
-    return Form.single(op, (shape, kernel), (*shape[:-1], *kernel[:-1]), dtype, attributes)
+    return CallSignature.single(op, (shape, kernel), (*shape[:-1], *kernel[:-1]), dtype, attributes)
 
 
-def _infer_packed(op: str) -> Callable[[dict[str, Any]], Formed]:
+def _infer_packed(op: str) -> Callable[[dict[str, Any]], SignedCall]:
     """A quantised layer, whose weight and bias lie packed in one object."""
 
-    def infer(given: dict[str, Any]) -> Formed:
+    def infer(given: dict[str, Any]) -> SignedCall:
         data = given["X"]
         weight, bias = given["W_prepack"].unpack()
-        form = _form_linear(op, data.dtype, data.shape, weight.shape, bias is not None, quantised=True)
-        return Formed(form, (data, weight))
+        signature = _sign_linear(op, data.dtype, data.shape, weight.shape, bias is not None, quantised=True)
+        return SignedCall(signature, (data, weight))
 
     return infer
 

@@ -5,7 +5,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._call import Call, Form, Formed, Mismatch, TensorLike
+from resflops.ops._call import Call, CallSignature, Mismatch, SignedCall, TensorLike
 from resflops.ops._declaration import Needed, binding, each_gradient, joint_gradient, op
 from resflops.records import Attribute, OpRecord, Shape, Work
 
@@ -79,10 +79,10 @@ def infer_batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Formed:
+) -> SignedCall:
     """Normalise each channel, by its own statistics in training, else by the running ones."""
     del running_var, momentum, eps
-    form = _form_batch_norm(
+    signature = _sign_batch_norm(
         input.dtype,
         input.shape,
         None if weight is None else weight.shape,
@@ -90,13 +90,13 @@ def infer_batch_norm(
         bias is not None,
         training,
     )
-    return Formed(form, (input,), (weight, bias))
+    return SignedCall(signature, (input,), (weight, bias))
 
 
 @lru_cache(maxsize=1 << 14)
-def _form_batch_norm(
+def _sign_batch_norm(
     dtype: Any, shape: Shape, weight: Shape | None, mean: Shape | None, bias: bool, training: bool
-) -> Form:
+) -> CallSignature:
     channels = shape[1] if len(shape) > 1 else shape[0]
     for given in (weight, mean):
         if given is not None and given[0] != channels:
@@ -111,15 +111,15 @@ def _form_batch_norm(
         "weight": weight is not None,
         "bias": bias,
     }
-    return Form.single("batch_norm", (shape,), shape, dtype, attributes)
+    return CallSignature.single("batch_norm", (shape,), shape, dtype, attributes)
 
 
-def _infer_without_training(given: dict[str, Any]) -> Formed:
+def _infer_without_training(given: dict[str, Any]) -> SignedCall:
     """The aten ops that say in their name, or by having no such argument, that they do not train."""
     return infer_batch_norm(given["input"], None, None, given["weight"], given["bias"])
 
 
-def _infer_training(given: dict[str, Any]) -> Formed:
+def _infer_training(given: dict[str, Any]) -> SignedCall:
     return infer_batch_norm(given["input"], None, None, given["weight"], given["bias"], training=True)
 
 
@@ -185,13 +185,13 @@ def infer_layer_norm(
     weight: TensorLike | None = None,
     bias: TensorLike | None = None,
     eps: float = 1e-5,
-) -> Formed:
+) -> SignedCall:
     """Normalise over the last dimensions."""
     del eps
-    form = _form_layer_norm(
+    signature = _sign_layer_norm(
         "layer_norm", input.dtype, input.shape, tuple(normalized_shape), weight is not None, bias is not None
     )
-    return Formed(form, (input,), (weight, bias))
+    return SignedCall(signature, (input,), (weight, bias))
 
 
 def infer_rms_norm(
@@ -199,25 +199,27 @@ def infer_rms_norm(
     normalized_shape: list[int],
     weight: TensorLike | None = None,
     eps: float | None = None,
-) -> Formed:
+) -> SignedCall:
     """Scale by the root of the mean square over the last dimensions."""
     del eps
-    form = _form_layer_norm(
+    signature = _sign_layer_norm(
         "rms_norm", input.dtype, input.shape, tuple(normalized_shape), weight is not None, bias=False
     )
-    return Formed(form, (input,), (weight,))
+    return SignedCall(signature, (input,), (weight,))
 
 
 @lru_cache(maxsize=1 << 14)
-def _form_layer_norm(op: str, dtype: Any, shape: Shape, last: Shape, weight: bool, bias: bool) -> Form:
-    """The form of a normalisation over the last dimensions."""
+def _sign_layer_norm(
+    op: str, dtype: Any, shape: Shape, last: Shape, weight: bool, bias: bool
+) -> CallSignature:
+    """The signature of a normalisation over the last dimensions."""
     if shape[len(shape) - len(last) :] != last:
         raise Mismatch(
             f"normalises over {'×'.join(map(str, last))}, and its input is {'×'.join(map(str, shape))}"
         )
     groups = prod(shape[: len(shape) - len(last)])
     attributes: dict[str, Attribute] = {"groups": groups, "weight": weight, "bias": bias}
-    return Form.single(op, (shape,), shape, dtype, attributes)
+    return CallSignature.single(op, (shape,), shape, dtype, attributes)
 
 
 def infer_group_norm(

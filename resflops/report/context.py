@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from resflops.cost import Cost
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.latency.measurements import Measurements
 from resflops.records import Shape
 from resflops.report.environment import Environment
@@ -47,7 +47,7 @@ class Context:
 
             self._say(f"counting {spec}")
             found = find(spec)
-            cost = count_model(found, input_shape=input_shape, convention=convention(DEFAULT_CONVENTION))
+            cost = count_model(found, input_shape=input_shape, convention=find_convention(DEFAULT_CONVENTION))
             self._counted[spec, input_shape] = entry(found, cost)
         return self._counted[spec, input_shape]
 

@@ -20,7 +20,7 @@ from msgspec import json
 
 from resflops._version import __version__
 from resflops.cost import Cost
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.cost.layers import LayerRow
 from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError
@@ -76,7 +76,7 @@ def page_data(costs: Sequence[Cost]) -> dict[str, Any]:
         "conventions": [
             {
                 "name": name,
-                "heading": cost_heading(convention(name)),
+                "heading": cost_heading(find_convention(name)),
                 "counts": each.counts,
                 "source": each.source,
             }

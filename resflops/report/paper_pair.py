@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row, Workload
-from resflops.latency.roofline import Meaning, meaning_of
+from resflops.latency.roofline import Meaning, analyze_roofline
 from resflops.latency.statistics import Ratio, ratio
 
 __all__ = [
@@ -224,7 +224,7 @@ def find_timed_row(measurements: Measurements, model: str, setting: Setting) -> 
 
 def _find_network(measurements: Measurements, setting: Setting, model: str) -> TimedNetwork | None:
     row = find_timed_row(measurements, model, setting)
-    meaning = meaning_of(row, measurements) if row else None
+    meaning = analyze_roofline(row, measurements) if row else None
     if row is None or row.workload is None or meaning is None:
         return None
     return TimedNetwork(row=row, workload=row.workload, meaning=meaning)

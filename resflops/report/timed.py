@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from resflops.cost import Cost
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
-from resflops.latency.roofline import meaning_of
+from resflops.latency.roofline import analyze_roofline
 from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, find_timed_row
 from resflops.report.pictures import ratios, roofline
 
@@ -90,7 +90,7 @@ def _is_plain(setting: Setting, dtype: str) -> bool:
 
 
 def _spot(row: Row, measurements: Measurements) -> roofline.Spot | None:
-    meaning = meaning_of(row, measurements)
+    meaning = analyze_roofline(row, measurements)
     if meaning is None or meaning.intensity is None or meaning.flops_per_second is None:
         return None
     return roofline.Spot(

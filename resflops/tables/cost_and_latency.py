@@ -7,7 +7,7 @@ from msgspec import Struct
 from resflops.cost import Cost
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
-from resflops.latency.roofline import meaning_of
+from resflops.latency.roofline import analyze_roofline
 from resflops.latency.statistics import ratio
 from resflops.tables.environment_notes import environment_notes
 from resflops.tables.latency import setting_cells, setting_columns
@@ -134,7 +134,7 @@ def _cells(
 
 
 def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
-    meaning, of_dearest = meaning_of(row, measurements), meaning_of(dearest, measurements)
+    meaning, of_dearest = analyze_roofline(row, measurements), analyze_roofline(dearest, measurements)
     both = row.series.time and dearest.series.time
     compared = ratio(row.series.samples, dearest.series.samples) if both else None
     energy = meaning.joules_per_item if meaning else None

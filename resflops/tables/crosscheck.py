@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import to_builtins
 
-from resflops.cost.convention import convention
+from resflops.cost.convention import find_convention
 from resflops.counters import PEERS
 from resflops.crosschecking.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, for_people_if
@@ -185,7 +185,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
 
 
 def _convention_notes(rows: Sequence[Reconciliation]) -> list[Note]:
-    return [convention_note(convention(name)) for name in dict.fromkeys(row.convention for row in rows)]
+    return [convention_note(find_convention(name)) for name in dict.fromkeys(row.convention for row in rows)]
 
 
 def _remainder_notes(rows: Sequence[Reconciliation]) -> list[Note]:

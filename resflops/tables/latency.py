@@ -7,7 +7,7 @@ from msgspec import to_builtins
 
 from resflops.latency.configuration import Setting, itemsize
 from resflops.latency.measurements import Measurements, Row
-from resflops.latency.roofline import Meaning, meaning_of
+from resflops.latency.roofline import Meaning, analyze_roofline
 from resflops.latency.statistics import CONFIDENCE
 from resflops.tables.environment_notes import environment_notes, peak_notes, reading_notes
 from resflops.tables.layer_times import layers_table
@@ -93,7 +93,7 @@ def _provenance(measurements: Measurements) -> Cells:
 def _cells(row: Row, measurements: Measurements, place: int | None) -> Cells:
     """One row; what is not known is None."""
     series, workload = row.series, row.workload
-    meaning = meaning_of(row, measurements)
+    meaning = analyze_roofline(row, measurements)
     setting = row.configuration.setting
     size = itemsize(setting.dtype)
     return {

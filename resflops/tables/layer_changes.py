@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from resflops.cost.convention import convention
+from resflops.cost.convention import find_convention
 from resflops.gate.diff import Change, Diff, summarize_change
 from resflops.gate.snapshot import Metric, Snapshot
 from resflops.tables.table import (
@@ -73,7 +73,7 @@ def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: boo
                 Column(key="macs", heading="MACs", kind="signed"),
                 Column(
                     key="total",
-                    heading="cost" if others else cost_heading(convention(only)),
+                    heading="cost" if others else cost_heading(find_convention(only)),
                     kind="signed",
                     audience=for_people_if(conventions != {"macs"}),
                 ),
@@ -136,7 +136,7 @@ def change_note(change: Change, convention_name: str) -> Note:
         "renamed": "{layer} renamed to {new_name}",
         "moved": "{layer} moved to {new_name}" if change.new_name else "{layer} moved",
     }[change.kind]
-    total = "" if convention_name == "macs" else cost_heading(convention(convention_name))
+    total = "" if convention_name == "macs" else cost_heading(find_convention(convention_name))
     differences = [
         f"{{{metric}}} {unit}"
         for metric, unit in (("macs", "MACs"), ("total", total), ("params", "parameters"))
@@ -182,11 +182,11 @@ def _any(rows: Iterable[Row], key: str) -> bool:
 def convention_notes(snapshots: Iterable[Snapshot]) -> Iterable[Note]:
     """What the conventions count that the snapshots are under."""
     for name in dict.fromkeys(snapshot.convention for snapshot in snapshots):
-        yield convention_note(convention(name))
+        yield convention_note(find_convention(name))
 
 
 def metric_name(metric: Metric, snapshot: Snapshot) -> str:
     """What a metric is called; the total bears its convention."""
     if metric == "total":
-        return cost_heading(convention(snapshot.convention))
+        return cost_heading(find_convention(snapshot.convention))
     return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from resflops.errors import DuplicateError
-from resflops.ops import COMPOSITES, OPS, AtenBinding, Call, Formed, Mismatch, NotDescribed, Op
+from resflops.ops import COMPOSITES, OPS, AtenBinding, Call, Mismatch, NotDescribed, Op, SignedCall
 from resflops.records import Attribute
 
 __all__ = ["Described", "bind_aten", "bind_functions", "bind_unchanged", "resolve"]
@@ -98,19 +98,21 @@ def _reader(op: Op, how: AtenBinding) -> Read:
             call = infer(given)
         except (Mismatch, NotDescribed):
             return None
-        form = call.form if isinstance(call, Formed) else call
-        return form.op, call.inputs, form.attributes
+        signature = call.signature if isinstance(call, SignedCall) else call
+        return signature.op, call.inputs, signature.attributes
 
     return read
 
 
-def _by_names(op: Op, names: Mapping[str, str]) -> Callable[[dict[str, Any]], Call | Formed]:
+def _by_names(op: Op, names: Mapping[str, str]) -> Callable[[dict[str, Any]], Call | SignedCall]:
     """The op's ``infer``, given an aten op's arguments."""
     infer = op.bindings[0].infer
     parameters = [(name, names.get(name, name)) for name in inspect.signature(infer).parameters]
 
-    def read(given: dict[str, Any]) -> Call | Formed:
-        call: Call | Formed = infer(**{name: given[theirs] for name, theirs in parameters if theirs in given})
+    def read(given: dict[str, Any]) -> Call | SignedCall:
+        call: Call | SignedCall = infer(
+            **{name: given[theirs] for name, theirs in parameters if theirs in given}
+        )
         return call
 
     return read

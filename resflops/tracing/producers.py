@@ -6,7 +6,7 @@ So a tensor that is entered here must outlive its entry, and each kind does in i
 - parameters belong to the model, which the caller holds;
 - the caller's tensors, and what torch has made on meta, are kept here. They have no elements
   that would take memory;
-- blanks are held by ``Blanks`` until they are taken back, after the last question was asked here. Until
+- blanks are held by ``MetaPool`` until they are taken back, after the last question was asked here. Until
   then none is lent twice. One that another trace was lent before has no entry, since every
   recorder has its own ``Producers``: the pool outlives entries, never the other way round;
 - meta doubles are held beside their originals by who makes them;

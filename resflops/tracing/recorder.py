@@ -1,10 +1,10 @@
 """The recorder: sees every torch function that a model calls, and writes down what it is.
 
 It works on two levels. A function whose output shape follows from its arguments (the
-table in ``functions/``) is recorded before torch dispatches it, and in a meta trace no
+table in ``torch_functions.py``) is recorded before torch dispatches it, and in a meta trace no
 kernel runs at all. Whatever else reaches torch's dispatcher, be it another function or
 compiled code that calls no function that Python could see, runs on meta tensors and is
-recorded as the aten ops it turns into (``fallback.py``). Both write the same op names.
+recorded as the aten ops it turns into (``dispatcher.py``). Both write the same op names.
 """
 
 import sys
@@ -19,21 +19,21 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
-from resflops.ops import Call, Form, Formed, Mismatch, NotDescribed, plain_shapes
+from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
 from resflops.records import CONSTANT, Attribute, OpRecord
 from resflops.tracing.alone import ALONE, run_alone
-from resflops.tracing.blanks import Blanks
+from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature
 from resflops.tracing.call_through import call_through
+from resflops.tracing.caller import CallingLayer, asking_frame
+from resflops.tracing.dispatcher import DispatchRecorder
 from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
-from resflops.tracing.fallback import DispatchRecorder
 from resflops.tracing.flex import TAKEN, asks_from_within
-from resflops.tracing.forms import Key, form_of, known_form, learnt_form
 from resflops.tracing.grad_mode import GradMode
 from resflops.tracing.meta import on_meta, tensors_in
+from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import Observer
 from resflops.tracing.producers import Producers, unless_main
-from resflops.tracing.stack import CallingLayer, asking_frame
 from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
@@ -81,7 +81,7 @@ class Recorder(TorchFunctionMode):
         # Read and written with every op, so both are at hand. Why an id may stand for a tensor: producers.py.
         self._made, self._slots = self.producers.made, self.producers.slots
         self._grad_mode = GradMode()
-        self.blanks = Blanks()
+        self.meta_pool = MetaPool()
         self._observers = tuple(observers)
         self._tell = tuple([observer.recorded for observer in observers])
         # Real tensors that the model holds, and their meta doubles; an original is held so that no other
@@ -130,11 +130,14 @@ class Recorder(TorchFunctionMode):
         if self.real or func not in REPEATED:
             return self._describe(func, describe, args, kwargs or {}, sys._getframe(1))
         values = (*args, *kwargs.values()) if kwargs else args
-        key, form = known_form(func, values, kwargs or ())
-        if form is None:
+        key, signature = find_signature(func, values, kwargs or ())
+        if signature is None:
             return self._describe(func, describe, args, kwargs or {}, sys._getframe(1), key)
-        inputs, affine = [values[place] for place in form.inputs], [values[place] for place in form.affine]
-        return self._perform(form, inputs, affine, self._calling_layer(sys._getframe(1)))
+        inputs, affine = (
+            [values[place] for place in signature.inputs],
+            [values[place] for place in signature.affine],
+        )
+        return self._perform(signature, inputs, affine, self._calling_layer(sys._getframe(1)))
 
     def _describe(
         self,
@@ -145,49 +148,49 @@ class Recorder(TorchFunctionMode):
         frame: FrameType,
         key: Key | None = None,
     ) -> Any:
-        """Record a call as its description says; with a key, learn its form."""
+        """Record a call as its description says; with a key, learn its signature."""
         try:
             call = describe(*args, **kwargs)
-            if not isinstance(call, (Call, Formed)):
+            if not isinstance(call, (Call, SignedCall)):
                 return self._in_steps(func, call, args, kwargs, frame)
         except (TypeError, NotDescribed):
             # A use that the description does not cover; what is wrong with it, torch will say.
             return self._undescribed(func, args, kwargs, frame)
         except Mismatch as error:
             raise mismatched(func, self._calling_layer(frame), error) from None
-        if isinstance(call, Formed):
-            form = call.form
+        if isinstance(call, SignedCall):
+            signature = call.signature
         elif key is None or call.once:
-            form = form_of(call)
+            signature = make_signature(call)
         else:
-            form = learnt_form(key, call, (*args, *kwargs.values()))
+            signature = keep_signature(key, call, (*args, *kwargs.values()))
         layer = self._calling_layer(frame)
         if not self.real:
-            return self._perform(form, call.inputs, call.affine, layer)
+            return self._perform(signature, call.inputs, call.affine, layer)
         with unseen_by_dispatch_modes():
             out = call_through(func, args, kwargs)
-        outs = call.inputs[:1] if form.blank is None else _outputs(out)
-        self.note(form.op, layer, call.inputs, outs, form.attributes, call.affine)
+        outs = call.inputs[:1] if signature.blank is None else _outputs(out)
+        self.note(signature.op, layer, call.inputs, outs, signature.attributes, call.affine)
         return out
 
     def _perform(
-        self, form: Form, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+        self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
     ) -> Any:
         """Record a described op, and make what it gives without running it."""
-        lend, blank = self.blanks.lend, form.blank
+        lend, blank = self.meta_pool.lend, signature.blank
         try:
             out = inputs[0] if blank is None else lend(blank)
-            outs = (out, *[lend(each) for each in form.others]) if form.others else (out,)
+            outs = (out, *[lend(each) for each in signature.others]) if signature.others else (out,)
         except (RuntimeError, TypeError) as error:
-            raise too_large(layer, form.op, form.output_shapes[0]) from error
-        index = self._record(form, inputs, affine, layer, outs)
+            raise too_large(layer, signature.op, signature.output_shapes[0]) from error
+        index = self._record(signature, inputs, affine, layer, outs)
         # A blank is held by the pool until the pass is over, so its id needs nobody else to hold it.
         if blank is not None or self._grad_mode.on:
             self._made[id(out)] = index
         # Nobody was lent this blank before in this pass, so it has no number yet that could mislead.
-        if form.others or (blank is None and self._slots):
+        if signature.others or (blank is None and self._slots):
             self.producers.number(outs, index)
-        return out if form.pack is None else form.pack(outs)
+        return out if signature.pack is None else signature.pack(outs)
 
     def _in_steps(
         self,
@@ -202,8 +205,8 @@ class Recorder(TorchFunctionMode):
         try:
             while True:
                 call = steps.send(answer)
-                form = call.form if isinstance(call, Formed) else form_of(call)
-                answer = self._perform(form, call.inputs, call.affine, layer)
+                signature = call.signature if isinstance(call, SignedCall) else make_signature(call)
+                answer = self._perform(signature, call.inputs, call.affine, layer)
         except StopIteration as end:
             out = end.value
         except BaseException:
@@ -228,7 +231,7 @@ class Recorder(TorchFunctionMode):
             return self.__torch_function__(func, (), args, kwargs)
         # Torch is about to see blanks: it may resize one, hold one in C++, or make a view of one, and
         # the pool could not tell. So of this pass it takes none back.
-        self.blanks.touched = True
+        self.meta_pool.touched = True
         layer = self._calling_layer(frame)
         if func in LEAVING and self.producers.maker(args[0]) > CONSTANT:
             if not self.real:
@@ -292,7 +295,7 @@ class Recorder(TorchFunctionMode):
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
         index = self._record(
-            Form(
+            CallSignature(
                 op=op,
                 input_shapes=plain_shapes(tuple([tensor.shape for tensor in inputs])),
                 output_shapes=plain_shapes(tuple([out.shape for out in outs])),
@@ -314,7 +317,7 @@ class Recorder(TorchFunctionMode):
 
     def _record(
         self,
-        form: Form,
+        signature: CallSignature,
         inputs: Sequence[Tensor],
         affine: Sequence[Tensor | None],
         layer: str,
@@ -324,18 +327,20 @@ class Recorder(TorchFunctionMode):
         made, slots, ops = self._made.get, self._slots, self.ops
         ops.append(
             OpRecord(
-                op=form.op,
+                op=signature.op,
                 layer=layer,
-                input_shapes=form.input_shapes,
-                output_shapes=form.output_shapes,
-                dtype=form.dtype,
-                attributes=form.attributes,
+                input_shapes=signature.input_shapes,
+                output_shapes=signature.output_shapes,
+                dtype=signature.dtype,
+                attributes=signature.attributes,
                 producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
-                slots=unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
-                affine=tuple([made(id(tensor), CONSTANT) for tensor in affine if tensor is not None])
+                output_indices=unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
+                affine_producers=tuple(
+                    [made(id(tensor), CONSTANT) for tensor in affine if tensor is not None]
+                )
                 if affine
                 else (),
-                history=self._grad_mode.on,
+                records_gradient=self._grad_mode.on,
             )
         )
         index = len(ops) - 1

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from resflops.errors import DuplicateError
-from resflops.ops import Call, Formed
+from resflops.ops import Call, SignedCall
 from resflops.tracing.binding import bind_functions, bind_unchanged, resolve
 
 __all__ = [
@@ -31,13 +31,13 @@ __all__ = [
 
 SomeResult = TypeVar("SomeResult")
 
-Part = Generator[Call | Formed, Any, SomeResult]
+Part = Generator[Call | SignedCall, Any, SomeResult]
 """Some calls of a function that is several ops, and what they come to; each is answered with its result."""
 
 Steps = Part[Any]
 """The calls of such a function, and what it gives."""
 
-Describe = Callable[..., Call | Formed | Steps]
+Describe = Callable[..., Call | SignedCall | Steps]
 """A pure function with the signature of the torch function that it stands for. It reads shapes and says what
 op the call is, on which tensors, and the shape that comes out. No kernel runs, not even a meta kernel."""
 

@@ -10,16 +10,16 @@ from torch.utils._pytree import tree_flatten_with_path
 
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, in_words
 from resflops.records import Execution, InputRecord, Trace
-from resflops.tracing.borrowed import borrowed
+from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.failures import needs_values
 from resflops.tracing.flex import uncompiled
 from resflops.tracing.inputs import as_tensors, is_shape
 from resflops.tracing.meta import META, tensors_in
+from resflops.tracing.model_copies import on_cpu, with_shapes
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues, WeightZeros, check_values
+from resflops.tracing.preserve_state import preserve_state
 from resflops.tracing.recorder import Recorder
-from resflops.tracing.twins import on_cpu, with_shapes
-from resflops.tracing.whole import whole_calls
 
 __all__ = ["check_module", "trace"]
 
@@ -114,11 +114,16 @@ def _traced(
     observers = [observer for observer in (values, zeros) if observer is not None]
     recorder = Recorder(modules, real=real, observers=observers)
     recorder.take_inputs(tensors_in((args, kwargs)))
-    with borrowed(modules, keep_values=real), torch.no_grad(), uncompiled(), whole_calls(recorder) as noting:
+    with (
+        preserve_state(modules, keep_values=real),
+        torch.no_grad(),
+        uncompiled(),
+        record_custom_calls(recorder) as noting,
+    ):
         outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
     joined = noting.joined(outputs)
     # Only now: until its producers were asked what made the outputs, an id had to stay a blank's own.
-    recorder.blanks.take_back()
+    recorder.meta_pool.take_back()
     return Trace(
         model=type(model).__name__,
         inputs=_input_records(args, kwargs),

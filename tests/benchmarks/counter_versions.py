@@ -32,7 +32,7 @@ from resflops.counters import PEERS, Peer
 from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking import Failure, run_apart
 from resflops.crosschecking.adapters import ADAPTERS, Said
-from resflops.crosschecking.reconciliation import reconciled
+from resflops.crosschecking.reconciliation import reconcile
 
 EXERCISES = Path(__file__).parent.parent / "crosschecking" / "test_real_peers.py"
 
@@ -83,7 +83,7 @@ def leftovers(peer: Peer, version: str) -> list[str]:
         traced = resflops.trace(model, shape)
         for figure, using in figures_here(peer):
             main = figure == peer.convention.name
-            row = reconciled(
+            row = reconcile(
                 traced,
                 peer,
                 using,

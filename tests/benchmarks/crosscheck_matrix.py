@@ -24,8 +24,8 @@ from packaging.version import Version
 
 from resflops.counters import CONVENTIONS, PEERS, Peer
 from resflops.counters.installed import installed_version
-from resflops.crosschecking import environment, peers_named, reconcile_model
-from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation, reconciled
+from resflops.crosschecking import environment, reconcile_model, select_peers
+from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation, reconcile
 from resflops.records import Trace
 from resflops.sources import names, open_model
 from resflops.tracing import trace
@@ -75,7 +75,7 @@ def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
             opened = open_model(row.model)
             traces[row.model] = replace(trace(opened.module, *opened.args, **opened.kwargs), model=row.model)
         again.append(
-            reconciled(
+            reconcile(
                 traces[row.model],
                 PEERS[row.peer],
                 CONVENTIONS[row.convention],
@@ -110,7 +110,7 @@ def main() -> None:
         return
     warm_up()
     specs = given.models or [*names(), *classification_models()]
-    peers = peers_named(given.peers)
+    peers = select_peers(given.peers)
     rows = known(given.file)
     for number, spec in enumerate(specs, start=1):
         todo = wanted(spec, peers, rows, anew=given.anew)

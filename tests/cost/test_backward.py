@@ -350,7 +350,7 @@ def test_parameters_are_known_wherever_they_lie(mode):
         model = model.to("meta")
     trace = resflops.trace(model.eval(), (2, 3, 2, 2), real=mode == "real")
     conv = trace.ops[0]
-    assert (conv.producers, conv.affine) == ((-1, PARAMETER), (PARAMETER - 1,))
+    assert (conv.producers, conv.affine_producers) == ((-1, PARAMETER), (PARAMETER - 1,))
     found = resflops.count(trace, backward=True).backward
     assert (found.input_macs, found.weight_macs) == (64, 96 + 64)
 

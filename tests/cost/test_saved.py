@@ -6,7 +6,7 @@ from torch import nn
 
 import resflops
 from resflops.cost import Cost
-from resflops.cost.convention import Convention, convention, register_convention
+from resflops.cost.convention import Convention, find_convention, register_convention
 from resflops.counters import CONVENTIONS, PEERS
 
 OWN = Convention(
@@ -74,4 +74,4 @@ def test_views_and_copies_are_free_under_a_convention_of_elements_before_and_aft
     assert read.total == cost.total == 8_230_376 + additions
     assert [op.op for op in cost.trace.ops if op.op == "flatten"] == ["flatten"]
     assert cost.total != 8_230_376 + additions + flattened
-    assert convention(OWN.name) is OWN
+    assert find_convention(OWN.name) is OWN

@@ -14,7 +14,7 @@ from resflops.counters import PEERS
 from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking import Failure, run_apart
 from resflops.crosschecking.adapters import ADAPTERS
-from resflops.crosschecking.reconciliation import reconciled
+from resflops.crosschecking.reconciliation import reconcile
 
 RUN = ("fvcore", "thop", "FlopCounterMode")
 """The peers that the development environment has; the others run in tests/benchmarks/crosscheck_matrix.py."""
@@ -163,7 +163,7 @@ def convention_here(name):
 
 def explained(trace, name, answer, using=None):
     peer = PEERS[name]
-    return reconciled(
+    return reconcile(
         trace,
         peer,
         using or convention_here(name),
@@ -265,7 +265,7 @@ def test_parameters_that_need_no_gradient_are_a_cause_for_peers_that_leave_them_
     trace = traces["frozen parameters"]
     trainable = trace.trainable
     peer = PEERS["ptflops"]
-    row = reconciled(trace, peer, peer.convention, version="", figure=0, peer_params=trainable)
+    row = reconcile(trace, peer, peer.convention, version="", figure=0, peer_params=trainable)
     assert [(each.name, each.amount) for each in row.parameter_causes] == [
         ("frozen parameters left out", -trace.frozen)
     ]

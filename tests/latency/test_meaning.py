@@ -8,7 +8,7 @@ from resflops.errors import SchemaError
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
 from resflops.latency.failures import Failure
 from resflops.latency.measurements import Energy, Part, Peak, Probe, Reading, Run, Workload
-from resflops.latency.roofline import meaning_of
+from resflops.latency.roofline import analyze_roofline
 from resflops.latency.workload import workload_of
 
 ENVIRONMENT = Environment(
@@ -58,7 +58,7 @@ def test_the_roofline_op_by_op():
         workload=workload(Part(100, 10), Part(1000, 1)),
         series=series(5.0, 5.0),
     )
-    found = meaning_of(row, measured(row))
+    found = analyze_roofline(row, measured(row))
     assert found.flops_per_second == 2 * 1100 / 5.0
     assert found.of_peak == pytest.approx(0.44)
     assert found.items_per_second == 4 / 5.0
@@ -76,19 +76,19 @@ def test_half_the_bytes_take_half_the_time():
         workload=workload(Part(1, 100)),
         series=series(1.0),
     )
-    found = meaning_of(row, measured(row, dtype="bfloat16"))
+    found = analyze_roofline(row, measured(row, dtype="bfloat16"))
     assert (found.least_bytes, found.roof, found.roof_seconds) == (200, "memory", pytest.approx(2.0))
 
 
 def test_what_is_not_known_is_not_made_up():
     bare = Row(configuration=Configuration(model="x", device="cpu"), series=series(1.0))
-    found = meaning_of(bare, measured(bare))
+    found = analyze_roofline(bare, measured(bare))
     assert (found.seconds, found.flops_per_second, found.roof) == (1.0, None, None)
     incomplete = replace(bare, workload=replace(workload(Part(1, 1)), complete=False))
-    assert meaning_of(incomplete, measured(incomplete)).flops_per_second is None
+    assert analyze_roofline(incomplete, measured(incomplete)).flops_per_second is None
     other_dtype = replace(bare, workload=workload(Part(1, 1)))
-    assert meaning_of(other_dtype, measured(other_dtype, dtype="float16")).of_peak is None
-    assert meaning_of(Row(configuration=bare.configuration), measured(bare)) is None
+    assert analyze_roofline(other_dtype, measured(other_dtype, dtype="float16")).of_peak is None
+    assert analyze_roofline(Row(configuration=bare.configuration), measured(bare)) is None
 
 
 def test_a_training_step_counts_both_passes_and_has_no_roof():
@@ -97,7 +97,7 @@ def test_a_training_step_counts_both_passes_and_has_no_roof():
         workload=replace(workload(Part(100, 10)), backward_macs=200),
         series=series(1.0),
     )
-    found = meaning_of(row, measured(row))
+    found = analyze_roofline(row, measured(row))
     assert (found.flops_per_second, found.roof, found.least_bytes) == (600.0, None, None)
 
 
@@ -107,7 +107,7 @@ def test_energy_is_of_one_input():
         series=series(1.0),
         energy=Energy(joules=160.0, seconds=4.0, steps=10),
     )
-    assert meaning_of(row, measured(row)).joules_per_item == 2.0
+    assert analyze_roofline(row, measured(row)).joules_per_item == 2.0
 
 
 def test_the_gpus_time_is_the_devices_where_there_is_one():

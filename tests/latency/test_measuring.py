@@ -10,7 +10,7 @@ from resflops.latency import Measurements
 from resflops.latency.attribution import attributed
 from resflops.latency.configuration import Configuration
 from resflops.latency.devices import chosen_device, opened
-from resflops.latency.prepare import alive, inputs_for, prepared_model, with_weights
+from resflops.latency.prepare import inputs_for, prepared_model, randomize_inputs, with_weights
 
 BRIEF = {"device": "cpu", "rounds": 2, "seconds": 0.0, "warm_up": 0.0}
 
@@ -129,7 +129,7 @@ def test_inputs_are_brought_to_the_setting_and_are_copies():
 
 def test_zeros_become_the_same_random_numbers_and_values_stay():
     zeros, ones, tokens = torch.zeros(3, 3), torch.ones(3), torch.zeros(3, dtype=torch.long)
-    first, second = alive((zeros, ones, tokens)), alive((zeros, ones, tokens))
+    first, second = randomize_inputs((zeros, ones, tokens)), randomize_inputs((zeros, ones, tokens))
     assert first[0].any()
     assert torch.equal(first[0], second[0])
     assert first[1] is ones

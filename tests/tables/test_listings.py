@@ -1,6 +1,6 @@
 """The lists of what there is are complete."""
 
-from resflops.cost.convention import CONVENTIONS, convention
+from resflops.cost.convention import CONVENTIONS, find_convention
 from resflops.models import NETWORKS
 from resflops.ops import OPS
 from resflops.tables import Table, convention_table, conventions_table, networks_table, ops_table
@@ -28,19 +28,19 @@ def test_every_op_is_listed_once_as_counted_or_as_free() -> None:
 
 
 def test_under_flops_every_rule_counts() -> None:
-    assert sorted(ops(convention_table(convention("flops")))) == sorted(
+    assert sorted(ops(convention_table(find_convention("flops")))) == sorted(
         op for op, known in OPS.items() if known.work
     )
 
 
 def test_under_macs_only_ops_with_multiply_accumulates_count() -> None:
-    table = convention_table(convention("macs"))
+    table = convention_table(find_convention("macs"))
     assert sorted(ops(table)) == sorted(op for op, known in OPS.items() if known.factors)
     assert "price" not in [column.key for column in table.columns if column.audience == "all"]
 
 
 def test_prices_that_differ_between_ops_have_a_column() -> None:
-    table = convention_table(convention("formula"))
+    table = convention_table(find_convention("formula"))
     prices = {op: row["price"] for row in table.rows for op in row["ops"]}
     assert prices["conv2d"] == ("1 per MAC", "1 per output element")
     assert prices["matmul"] == ("1 per MAC",)

@@ -126,8 +126,8 @@ def test_a_model_that_looks_into_its_tokens_keeps_its_history():
     """Where it switches autograd off and on again is told by the frame that does it."""
     looking, other = (resflops.trace(Masked(looks=looks), TOKENS) for looks in (True, False))
     assert looking.execution == "meta"
-    history = [(op.op, op.history) for op in looking.ops if op.op != "sum"]
-    assert history == [(op.op, op.history) for op in other.ops]
+    history = [(op.op, op.records_gradient) for op in looking.ops if op.op != "sum"]
+    assert history == [(op.op, op.records_gradient) for op in other.ops]
     assert [op for op, kept in history if not kept] == ["embedding", "cos"]
 
 

@@ -8,7 +8,7 @@ import torchvision
 from torch import nn
 
 import resflops
-from resflops.tracing import forms
+from resflops.tracing import call_cache
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -34,7 +34,7 @@ def of(forward, *inputs):
 @pytest.mark.filterwarnings("ignore:The default weight initialization")
 def test_a_second_trace_equals_the_first(name):
     model = torchvision.models.get_model(name).to("meta").eval()
-    forms._FORMS.clear()
+    call_cache._SIGNATURES.clear()
     first = resflops.trace(model, (1, 3, 224, 224))
     assert resflops.trace(model, (1, 3, 224, 224)) == first
 
@@ -147,9 +147,9 @@ def test_calls_that_look_alike_keep_their_own_results(first, second):
             out = forward(x)
         return out.dtype, tuple(out.shape), recorder.ops[-1].attributes, out is x
 
-    forms._FORMS.clear()
+    call_cache._SIGNATURES.clear()
     expected = results(second)
-    forms._FORMS.clear()
+    call_cache._SIGNATURES.clear()
     results(first)
     assert results(second) == expected
 

@@ -1,7 +1,7 @@
 """Model cards of cost, and pictures that set the networks side by side."""
 
 from resflops.cost import Cost
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.models.catalog import NETWORKS
 from resflops.render.formats import shape
 from resflops.report.context import Context
@@ -46,7 +46,7 @@ def conventions_table(costs: list[Cost]) -> Table:
         rows.append(
             {
                 "convention": name,
-                "counts": convention(name).counts,
+                "counts": find_convention(name).counts,
                 **{cost.model: total for cost, total in zip(costs, totals, strict=True)},
                 **({"ratio": totals[1] / totals[0]} if len(totals) == 2 else {}),
             }
@@ -190,7 +190,7 @@ def _build(context: Context) -> tuple[Document, ...]:
 
 
 def _unit() -> str:
-    return cost_heading(convention(DEFAULT_CONVENTION))
+    return cost_heading(find_convention(DEFAULT_CONVENTION))
 
 
 def _input(cost: Cost) -> str:

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from resflops.cost.convention import DEFAULT_CONVENTION, convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.report import reproduction
 from resflops.report.context import Context
 from resflops.report.markdown import fill, show
@@ -23,7 +23,7 @@ SENTENCE = (SMALLER, PLAIN, LARGER)
 def by_stage(context: Context) -> stages.Stages:
     """The three networks side by side, by the size of the feature maps."""
     costs = [context.cost(spec) for spec in SENTENCE]
-    return stages.stages_of(costs, unit=cost_heading(convention(DEFAULT_CONVENTION)))
+    return stages.stages_of(costs, unit=cost_heading(find_convention(DEFAULT_CONVENTION)))
 
 
 def stage_picture(context: Context) -> Picture:

@@ -33,8 +33,8 @@ class Observer:
         Args:
             index: its number. One that was told before is given again where torch refused a
                 function after some of its ops: those are not in the trace.
-            record: what was recorded. Its ``producers`` and ``slots`` say where the inputs come from,
-                as it was before the op.
+            record: what was recorded. Its ``producers`` and ``output_indices`` say where the inputs
+                come from, as it was before the op.
             inputs: the tensors of ``record.input_shapes``.
             outputs: the tensors of ``record.output_shapes``; an op in place has its first input
                 there. All live until the end of the pass, but in a real one, where a tensor lives

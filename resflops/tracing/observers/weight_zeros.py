@@ -59,7 +59,7 @@ class WeightZeros(Observer):
         # An op that was taken back has left its number to this one.
         self._given.pop(index, None)
         self._derived.pop(index, None)
-        slots = record.slots or (0,) * len(inputs)
+        slots = record.output_indices or (0,) * len(inputs)
         weights = [
             self._weight(tensor, made, slot)
             for tensor, made, slot in zip(inputs, record.producers, slots, strict=True)

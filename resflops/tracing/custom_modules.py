@@ -21,11 +21,11 @@ from torch._C._functorch import maybe_current_level as functorch_level
 
 from resflops.ops import CLASSES
 from resflops.records import CONSTANT, Attribute, OpRecord
-from resflops.tracing.fallback import plain_values
+from resflops.tracing.dispatcher import plain_values
 from resflops.tracing.meta import tensors_in
 from resflops.tracing.recorder import Recorder
 
-__all__ = ["Noting", "whole_calls"]
+__all__ = ["Noting", "record_custom_calls"]
 
 Forward = Callable[..., Any]
 Of = TypeVar("Of")
@@ -61,7 +61,7 @@ class Noting(Struct, eq=False):
         out = forward(*args, **kwargs)
         self.spans.append((first, len(recorder.ops)))
         recorder.note(op, layer, inputs, tuple(tensors_in(out)), attributes)
-        recorder.ops[-1] = replace(recorder.ops[-1], producers=producers, slots=slots)
+        recorder.ops[-1] = replace(recorder.ops[-1], producers=producers, output_indices=slots)
         return out
 
     def joined(self, outputs: tuple[int, ...]) -> Joined:
@@ -85,13 +85,15 @@ class Noting(Struct, eq=False):
         def renumbered(record: OpRecord) -> OpRecord:
             slots = tuple(
                 slot if made < 0 or place[made] == made else 0
-                for made, slot in zip(record.producers, record.slots, strict=bool(record.slots))
+                for made, slot in zip(
+                    record.producers, record.output_indices, strict=bool(record.output_indices)
+                )
             )
             return replace(
                 record,
                 producers=tuple(map(moved, record.producers)),
-                affine=tuple(map(moved, record.affine)),
-                slots=slots if any(slots) else (),
+                affine_producers=tuple(map(moved, record.affine_producers)),
+                output_indices=slots if any(slots) else (),
             )
 
         return Joined(
@@ -122,7 +124,7 @@ _wrapped: dict[type, tuple[int, Any]] = {}
 
 
 @contextmanager
-def whole_calls(recorder: Recorder) -> Iterator[Noting]:
+def record_custom_calls(recorder: Recorder) -> Iterator[Noting]:
     """Let the recorder know of calls that are one op, as long as this lasts."""
     noting, before = Noting(recorder, []), getattr(_here, "noting", None)
     classes = list(CLASSES)

@@ -37,7 +37,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run one aten op and record it."""
         kwargs = kwargs or {}
-        self._recorder.blanks.touched = True
+        self._recorder.meta_pool.touched = True
         if not self._recorder.real and "device" in kwargs:
             kwargs = {**kwargs, "device": META}
         if not self._recorder.real:

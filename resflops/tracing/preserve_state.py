@@ -11,11 +11,11 @@ import torch
 from resflops.tracing.generators import same_generators
 from resflops.tracing.modules import Attributes, Modules
 
-__all__ = ["borrowed"]
+__all__ = ["preserve_state"]
 
 
 @contextmanager
-def borrowed(modules: Modules, *, keep_values: bool) -> Iterator[None]:
+def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[None]:
     """Give back every attribute, parameter and buffer slot, and the random number generators.
 
     A forward pass may set attributes on its modules, such as a cache of positions; after

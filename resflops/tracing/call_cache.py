@@ -1,4 +1,4 @@
-"""Forms: what all calls of a function on the same shapes have in common, worked out once.
+"""Signatures: what all calls of a function on the same shapes have in common, worked out once.
 
 A network repeats its blocks, and a search counts networks that repeat each other's. Where a
 description says that all it reads is shapes, types and plain arguments, the second call
@@ -13,18 +13,18 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from resflops.ops import Call, Form, Promoted, name_dtype, plain_shapes
+from resflops.ops import Call, CallSignature, Promoted, name_dtype, plain_shapes
 
-__all__ = ["Key", "form_of", "known_form", "learnt_form"]
+__all__ = ["Key", "find_signature", "keep_signature", "make_signature"]
 
 Key = tuple[Any, ...]
 """A function and its arguments, a tensor being its shape and type."""
 
 _MOST = 1 << 15
-"""How many forms are kept: more than all of torchvision has."""
+"""How many signatures are kept: more than all of torchvision has."""
 
 
-_FORMS: dict[Key, Form] = {}
+_SIGNATURES: dict[Key, CallSignature] = {}
 
 # Numbers that are equal and not the same, such as 1, 1.0 and True, may make another call.
 _PLAIN = frozenset((int, str, tuple, NoneType, EllipsisType, torch.dtype))
@@ -34,10 +34,10 @@ _MARKED: dict[type, Callable[[Any], Any]] = {
 }
 
 
-def known_form(
+def find_signature(
     func: Callable[..., Any], values: tuple[Any, ...], names: Iterable[str]
-) -> tuple[Key | None, Form | None]:
-    """The form of a call, if it was learnt, and the key to learn it under, if it can be.
+) -> tuple[Key | None, CallSignature | None]:
+    """The signature of a call, if it was learnt, and the key to learn it under, if it can be.
 
     Args:
         func: the function.
@@ -57,28 +57,28 @@ def known_form(
                 for each in values
             ],
         )
-        return key, _FORMS.get(key)
+        return key, _SIGNATURES.get(key)
     except (KeyError, TypeError):
         # An argument of another kind, or one that holds such a one.
         return None, None
 
 
-def learnt_form(key: Key, call: Call, values: tuple[Any, ...]) -> Form:
-    """The form of a call, kept for others where its tensors can be told from their places."""
+def keep_signature(key: Key, call: Call, values: tuple[Any, ...]) -> CallSignature:
+    """The signature of a call, kept for others where its tensors can be told from their places."""
     tensors = [(id(each), place) for place, each in enumerate(values) if isinstance(each, Tensor)]
     places = dict(tensors)
     affine = [tensor for tensor in call.affine if tensor is not None]
     if len(places) < len(tensors) or any(id(tensor) not in places for tensor in (*call.inputs, *affine)):
-        return form_of(call)
-    form = form_of(
+        return make_signature(call)
+    signature = make_signature(
         call,
         tuple([places[id(tensor)] for tensor in call.inputs]),
         tuple([places[id(tensor)] for tensor in affine]),
     )
-    if len(_FORMS) >= _MOST:
-        _FORMS.clear()
-    _FORMS[key] = form
-    return form
+    if len(_SIGNATURES) >= _MOST:
+        _SIGNATURES.clear()
+    _SIGNATURES[key] = signature
+    return signature
 
 
 _NAMED = {
@@ -102,13 +102,13 @@ _PACKS = {name: getattr(torch.return_types, name) for name in ("max", "min", "so
 """Torch's own named pairs, of values and places."""
 
 
-def form_of(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> Form:
-    """The form of a call; of one that serves again, with the places of its tensors."""
+def make_signature(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> CallSignature:
+    """The signature of a call; of one that serves again, with the places of its tensors."""
     first = call.inputs[0].dtype if call.inputs else None
     kind = _resolve(call.dtype, first)
     others = [(shape, _resolve(other, first)) for shape, other in call.others]
     pack = call.pack
-    return Form(
+    return CallSignature(
         op=call.op,
         input_shapes=plain_shapes(tuple([tensor.shape for tensor in call.inputs])),
         output_shapes=plain_shapes((call.shape, *[shape for shape, _ in call.others])),

@@ -15,7 +15,7 @@ from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from resflops.records import Shape
 from resflops.tracing.meta import META
 
-__all__ = ["Blanks"]
+__all__ = ["MetaPool"]
 
 Shelf = list[Tensor]
 """Blanks of one shape and type that nobody uses."""
@@ -35,7 +35,7 @@ class _Store(threading.local):
 _STORE = _Store()
 
 
-class Blanks:
+class MetaPool:
     """The blanks of one trace. All stay alive until they are taken back, so an id means one of them."""
 
     def __init__(self) -> None:
