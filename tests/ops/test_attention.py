@@ -8,6 +8,7 @@ from torch import nn
 import resflops
 from resflops.errors import MissingAttributeError
 from resflops.ops import OPS
+from resflops.records import Work
 
 
 class Attention(nn.Module):
@@ -88,3 +89,18 @@ def test_an_old_trace_of_attention_says_nothing_of_dropout(record):
     given = record("scaled_dot_product_attention", [(1, 2, 5, 4)] * 3, (1, 2, 5, 4),
                    masked=True, causal=False, grouped=False)  # fmt: skip
     assert OPS[given.op].work(given).macs == 2 * 5 * 5 * 8
+
+
+def test_a_mask_adds_one_addition_a_score(record):
+    shapes = [(1, 2, 5, 4), (1, 2, 7, 4), (1, 2, 7, 3)], (1, 2, 5, 3)
+    plain, masked = (
+        OPS["scaled_dot_product_attention"].work(
+            record("scaled_dot_product_attention", *shapes, masked=each, causal=False, grouped=False)
+        )
+        for each in (False, True)
+    )
+    # The scale 1 a score; the softmax 2 a score and 6 additions a row.
+    assert plain == Work(
+        macs=70 * 7, arithmetic=3 * 70 + 10 * 6, comparisons=10 * 6, transcendental=70
+    )  # fmt: skip
+    assert (masked.arithmetic - plain.arithmetic, masked.macs) == (70, plain.macs)

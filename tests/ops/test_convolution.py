@@ -6,6 +6,7 @@ from torch import nn
 
 from resflops.errors import MissingAttributeError
 from resflops.ops import OPS
+from resflops.records import Work
 
 try:
     from torchvision import ops
@@ -68,3 +69,47 @@ def test_a_missing_attribute_is_an_error(name, missing, record):
     assert OPS[name].work(record(name, *shapes, **GIVEN))
     with pytest.raises(MissingAttributeError, match=f"`{missing}`"):
         OPS[name].work(record(name, *shapes, **{key: GIVEN[key] for key in GIVEN if key != missing}))
+
+
+# 2 images of 4 channels in 2 groups, 6 outputs of 3x3 taps: 2·36 points, 4·9 samples each.
+DEFORMED = [(2, 4, 8, 8), (6, 2, 3, 3), (2, 18, 6, 6)], (2, 6, 6, 6)
+SAMPLES, MACS = 2 * 36 * 4 * 9, 2 * 6 * 36 * 2 * 9
+
+
+@pytest.mark.parametrize(("mask", "each"), [(False, 7), (True, 8)])
+def test_every_tap_of_a_deformable_convolution_is_read_between_pixels(mask, each, record):
+    given = record("deform_conv2d", *DEFORMED, bias=False, mask=mask)
+    assert OPS[given.op].work(given) == Work(macs=MACS, arithmetic=each * SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("needed", "works"),
+    [
+        ((0, 1, 2, 3), (Work(macs=MACS, arithmetic=8 * SAMPLES), Work(macs=MACS), Work(arithmetic=14 * SAMPLES), Work(arithmetic=432))),
+        ((1, 2), (Work(macs=MACS), Work(macs=MACS, arithmetic=14 * SAMPLES))),
+        ((1,), (Work(macs=MACS),)),
+        ((1, 3), (Work(macs=MACS), Work(arithmetic=432))),
+    ],
+)  # fmt: skip
+def test_the_gradient_of_a_deformable_convolution_goes_through_its_samples(needed, works, record):
+    assert OPS["deform_conv2d"].gradient.work(
+        record("deform_conv2d", *DEFORMED, bias=True, mask=False), needed
+    ) == works  # fmt: skip
+
+
+@pytest.mark.parametrize("needed", [(0,), (2,)])
+def test_a_mask_is_one_more_product_a_sample_backward(needed, record):
+    plain, masked = (
+        OPS["deform_conv2d"].gradient.work(record("deform_conv2d", *DEFORMED, bias=True, mask=mask), needed)
+        for mask in (False, True)
+    )
+    assert masked[0].arithmetic - plain[0].arithmetic == SAMPLES
+
+
+@pytest.mark.parametrize("spatial", [1, 2, 3])
+def test_a_fused_activation_is_a_comparison_an_output(spatial, record):
+    shapes = [(1, 4, *[8] * spatial), (6, 4, *[1] * spatial)], (1, 6, *[8] * spatial)
+    points = 6 * 8**spatial
+    assert OPS[f"conv{spatial}d_relu"].work(record(f"conv{spatial}d_relu", *shapes, bias=True)) == Work(
+        macs=4 * points, bias_adds=points, comparisons=points
+    )

@@ -7,6 +7,7 @@ from torch import nn
 
 from resflops.errors import MissingAttributeError
 from resflops.ops import OPS
+from resflops.records import Work
 
 INDICES = torch.tensor([[1, 2, 3], [4, 5, 6]])
 CASES = {
@@ -31,3 +32,18 @@ def test_a_bag_without_its_mode_has_no_cost(record):
         OPS["embedding_bag"].work(given)
     with pytest.raises(MissingAttributeError, match="`mode`"):
         OPS["embedding_bag"].gradient.work(given, (0,))
+
+
+def test_bags_of_one_row_or_none_have_nothing_to_fold(record):
+    for indices in ((4, 1), (2,)):
+        given = record("embedding_bag", [indices, (10, 3)], (4, 3), mode="sum", weighted=False)
+        assert OPS["embedding_bag"].work(given) == Work()
+
+
+@pytest.mark.parametrize(
+    ("mode", "weighted", "arithmetic"),
+    [("sum", False, 6 * 4), ("sum", True, 2 * 6 * 4), ("mean", False, 6 * 4 + 2 * 4), ("max", False, 2 * 4)],
+)
+def test_a_table_gets_the_gradient_of_every_row_that_was_folded(mode, weighted, arithmetic, record):
+    given = record("embedding_bag", [(2, 3), (10, 4)], (2, 4), mode=mode, weighted=weighted)
+    assert OPS["embedding_bag"].gradient.work(given, (1,)) == (Work(arithmetic=arithmetic),)

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resflops.errors import MissingAttributeError
+from resflops.errors import MissingAttributeError, TraceError
 from resflops.ops import OPS
+from resflops.records import Work
 
 CASES = {
     "linear": (nn.Linear(8, 3), (5, 8)),
@@ -59,3 +60,27 @@ def test_without_word_of_a_bias_it_has_no_cost(op, shapes, output, record):
     if OPS[op].gradient and OPS[op].gradient.work:
         with pytest.raises(MissingAttributeError, match="`bias`"):
             OPS[op].gradient.work(given, (0,))
+
+
+BILINEAR = [(5, 8), (5, 7), (6, 8, 7)], (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("operand", "work"),
+    [
+        (0, Work(macs=30 * (56 + 8))),
+        (1, Work(macs=30 * (56 + 7))),
+        (2, Work(macs=30 * 56, arithmetic=30 * 8)),
+        (3, Work(arithmetic=30)),
+    ],
+)
+def test_every_operand_of_a_bilinear_form_has_a_gradient_of_its_own(operand, work, record):
+    given = record("bilinear", *BILINEAR, bias=True)
+    assert OPS["bilinear"].gradient.work(given, (operand,)) == (work,)
+    assert OPS["bilinear"].work(given) == Work(macs=30 * (8 + 1) * 7, bias_adds=30)
+    assert OPS["bilinear"].factors(given) == ((5, 6), (9, 7))
+
+
+def test_a_bilinear_form_refuses_inputs_of_other_rows(trace_style):
+    with pytest.raises(TraceError, match="differ in more than their last dimension"):
+        trace_style("eager", F.bilinear, (3, 5, 8), (3, 4, 7), (6, 8, 7))
