@@ -37,7 +37,6 @@ OF_TWO = {
     "outer": lambda x, y: torch.outer(x.flatten(), y.flatten()),
     "xlogy": torch.xlogy,
     "xlog1py": torch.special.xlog1py,
-    "ldexp": torch.ldexp,
     "igamma": torch.igamma,
     "igammac": torch.igammac,
 }

@@ -62,3 +62,11 @@ def test_three_types_are_joined_as_torch_does():
         two = torch.cat([torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.int64)])
     assert (out.dtype, two.dtype) == (torch.float64, torch.float32)
     assert [op.op for op in recorder.ops if op.op == "cat"] == ["cat", "cat"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"stride": 2}, {"dilation": 2}, {"padding": (1, 0)}, {"dilation": (2, 1), "stride": (1, 3)}]
+)
+def test_columns_have_the_shape_that_torch_gives_them(options, trace_style):
+    *_, columns = trace_style("eager", lambda x: F.unfold(x, (3, 2), **options), (2, 4, 9, 8)).ops
+    assert columns.output_shape == F.unfold(torch.zeros(2, 4, 9, 8), (3, 2), **options).shape
