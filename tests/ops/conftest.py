@@ -1,6 +1,11 @@
-"""The styles that a model can be called in, and what each of them costs."""
+"""The styles that a model can be called in, and what each of them costs.
+
+A case is a function or a module and its operands: a shape is a tensor that needs a gradient, a tensor is given
+as it is. What every style of it costs has one right answer, which is what the model costs as it stands.
+"""
 
 import importlib
+import warnings
 from functools import partial
 
 import pytest
@@ -9,52 +14,137 @@ from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import resflops
+from resflops.cost import cost_of
+from resflops.records import OpRecord
 from resflops.tracing.recorder import Recorder
 
+CONVENTIONS = ("macs", "formula", "flops")
 
-class Learned(nn.Module):
-    """A function of what a parameter gives, so that there is a backward pass; and of further inputs."""
 
-    def __init__(self, function, features):
+class Call(nn.Module):
+    """A function of an input and of parameters, whose first operand needs a gradient where it can have one."""
+
+    def __init__(self, function, first, operands):
         super().__init__()
-        self.function, self.weight = function, nn.Parameter(torch.eye(features))
+        self.function = function
+        self.scale = nn.Parameter(torch.ones(first.shape)) if first.is_floating_point() else None
+        self.weights = nn.ParameterList([torch.full(each, 0.5) for each in operands])
 
     def forward(self, x, *more):
-        return self.function(x @ self.weight, *more)
+        return self.function(x if self.scale is None else x * self.scale, *more, *self.weights)
 
 
-def price(model, inputs):
-    costs = {name: resflops.count(model, *inputs, convention=name, backward=name != "formula")
-             for name in ("macs", "formula", "flops")}  # fmt: skip
-    assert costs["flops"].uncounted == ()
-    return {name: (cost.total, cost.backward and cost.backward.total) for name, cost in costs.items()}
+def build(function, first, *operands):
+    """The model of a case, and its inputs."""
+    inputs = [first if isinstance(first, torch.Tensor) else torch.full(first, 0.5)]
+    inputs += [each for each in operands if isinstance(each, torch.Tensor)]
+    shapes = [each for each in operands if not isinstance(each, torch.Tensor)]
+    return Call(function, inputs[0], shapes).eval(), tuple(inputs)
 
 
-def trace_by_fx(model, inputs):
+def script(model, inputs):
+    """Record with ``torch.jit``, whose scripts run the same aten ops as what it compiles from source."""
+    return torch.jit.trace(model, inputs, check_trace=False)
+
+
+def export(model, inputs):
+    return torch.export.export(model, inputs).module()
+
+
+def functionalise(model, inputs):
+    """The graph of aten ops, whose parameters are the model's; what else it holds is constant."""
+    # With gradients on, it would leave every detach out, and torch take a norm and others apart differently.
     with torch.no_grad():
-        return make_fx(model)(*inputs)
+        graph = make_fx(model, tracing_mode="fake", _allow_non_fake_inputs=True)(*inputs)
+    own = {parameter.data_ptr() for parameter in model.parameters()}
+    for name, tensor in {**vars(graph), **dict(graph.named_buffers())}.items():
+        if isinstance(tensor, torch.Tensor) and tensor.data_ptr() in own:
+            delattr(graph, name)
+            setattr(graph, name, nn.Parameter(tensor.detach()))
+    return graph
 
 
-MADE = {
-    "jit": lambda model, inputs: torch.jit.trace(model, inputs, check_trace=False),
-    "exported": lambda model, inputs: torch.export.export(model, inputs).module(),
-    "make_fx": trace_by_fx,
+def trace_made(make, model, inputs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = make(model, inputs)
+    # Torch would optimise a script at its first call, and run ops on its constants for that.
+    with torch.jit.optimized_execution(False):
+        return resflops.trace(made, *inputs)
+
+
+def trace_dispatched(model, inputs):
+    """The aten ops that a model runs, no torch function being described."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            importlib.import_module("resflops.tracing.trace"), "Recorder", partial(Recorder, described=False)
+        )
+        return resflops.trace(model, *inputs)
+
+
+STYLES = {
+    "real": lambda model, inputs: resflops.trace(model, *inputs, real=True),
+    "scripted": partial(trace_made, script),
+    "exported": partial(trace_made, export),
+    "make_fx": partial(trace_made, functionalise),
+    "fallback": trace_dispatched,
 }
-"""Other styles by what makes a model of one; scripting and ``jit.trace`` run the same aten ops."""
+
+
+@pytest.fixture(params=STYLES)
+def style(request):
+    """A style other than plain eager code on shapes."""
+    return request.param
 
 
 @pytest.fixture
-def price_styles(monkeypatch):
-    """From a function or a module and its inputs, what each calling style of it costs."""
-    tracing = importlib.import_module("resflops.tracing.trace")
+def trace_style():
+    """From a style and a case, the trace."""
 
-    def prices(made, *inputs):
-        model = made if isinstance(made, nn.Module) else Learned(made, inputs[0].shape[-1])
-        found = {"eager": price(model, inputs)}
-        found |= {style: price(make(model, inputs), inputs) for style, make in MADE.items()}
-        with monkeypatch.context() as patch:
-            patch.setattr(tracing, "Recorder", partial(Recorder, described=False))
-            found["fallback"] = price(model, inputs)
-        return found
+    def trace(style, function, first, *operands):
+        model, inputs = build(function, first, *operands)
+        return resflops.trace(model, *inputs) if style == "eager" else STYLES[style](model, inputs)
 
-    return prices
+    return trace
+
+
+@pytest.fixture
+def price_style(trace_style):
+    """From a style and a case, its total under each convention, and what its backward pass takes."""
+
+    def price(style, *case):
+        trace = trace_style(style, *case)
+        costs = {name: cost_of(trace, convention_name=name, backward=name != "formula")
+                 for name in CONVENTIONS}  # fmt: skip
+        assert all(cost.complete for cost in costs.values())
+        totals = {name: cost.total for name, cost in costs.items()}
+        in_macs, in_flops = costs["macs"].backward, costs["flops"].backward
+        totals["macs backward"] = in_macs.input_total, in_macs.weight_total
+        works = in_flops.input_work, in_flops.weight_work
+        totals["flops backward"] = in_flops.input_total, in_flops.weight_total, works
+        return {**totals, "without a gradient": [op.op for op in in_flops.uncounted]}
+
+    return price
+
+
+@pytest.fixture
+def compare_style(price_style):
+    """From a style and a case, which of its figures differ from those of the eager model."""
+
+    def compare(style, *case):
+        eager, other = price_style("eager", *case), price_style(style, *case)
+        return {name for name, figure in eager.items() if other[name] != figure}
+
+    return compare
+
+
+@pytest.fixture
+def record():
+    """An op as the tracer records it."""
+
+    def make(op, inputs, *outputs, **attributes):
+        return OpRecord(
+            op=op, layer="there", input_shapes=tuple(inputs), output_shapes=outputs, attributes=attributes
+        )
+
+    return make

@@ -22,7 +22,7 @@ def matrix(rows=N, columns=N):
 
 
 SIDES = torch.rand(B, N, K, dtype=torch.double)
-CASES = {
+DECOMPOSITIONS = {
     "inverse": (linalg.inv, [matrix()]),
     "solve": (linalg.solve, [matrix(), SIDES]),
     "solve, matrix alone": (lambda a: linalg.solve(a, SIDES.to(a.device)), [matrix()]),
@@ -67,9 +67,9 @@ def products_of_torch(model):
     return counter.get_total_flops() // 2
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", DECOMPOSITIONS)
 def test_macs_are_those_of_torchs_own_backward_pass(name):
-    model = Learned(*CASES[name])
+    model = Learned(*DECOMPOSITIONS[name])
     backward = resflops.count(model, backward=True).backward
     assert backward.uncounted == ()
     # Torch permutes by a product with a matrix of zeros and ones; that is data movement.
