@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 import torch
+from packaging.version import Version
 from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -91,9 +92,18 @@ STYLES = {
 }
 
 
+AS_TORCH_TAKES_APART = ("exported", "make_fx")
+"""Styles in which torch decides what functions turn into, which changes from version to version."""
+
+SETTLED = Version("2.14")
+"""The tables of these tests say what this torch and later ones turn them into."""
+
+
 @pytest.fixture(params=STYLES)
 def style(request):
     """A style other than plain eager code on shapes."""
+    if request.param in AS_TORCH_TAKES_APART and Version(torch.__version__) < SETTLED:
+        pytest.skip(f"torch before {SETTLED} takes functions apart in other ways")
     return request.param
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from packaging.version import Version
 from torch import nn
 
 import resflops
@@ -52,6 +53,15 @@ DIFFERS = {
 }
 
 
+if Version(torch.__version__) < Version("2.9"):
+    # There was no fused kernel for shared keys on the CPU yet.
+    DIFFERS["scripted", "attention, grouped"] = {"flops", "flops backward"}
+
+FUSED = pytest.mark.skipif(
+    Version(torch.__version__) < Version("2.9"), reason="this torch has no fused kernel for shared keys"
+)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_it_costs_the_same_in_every_style(name, style, compare_style):
     assert compare_style(style, *CASES[name]) == DIFFERS.get((style, name), set())
@@ -66,6 +76,7 @@ def test_a_compiled_script_takes_the_same_products(name):
     assert len({(cost.macs, cost.backward.macs) for cost in costs}) == 1
 
 
+@FUSED
 def test_a_fused_kernel_is_told_of_shared_keys_by_its_shapes(trace_style):
     (eager, fused) = (
         next(op for op in trace_style(style, *CASES["attention, grouped"]).ops if op.op != "mul")

@@ -242,6 +242,10 @@ def test_macs_are_those_that_the_config_tells(name, device):
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_real_run_does_the_work_that_was_counted_on_shapes(name):
+    if name == "mixtral" and not hasattr(torch, "_grouped_mm"):
+        pytest.skip(
+            "without the grouped product, transformers looks at the addresses of weights, which is told"
+        )
     case = CASES[name]()
     model, inputs = built(case, "cpu"), inputs_of(case, "cpu")
     real = resflops.count(resflops.trace(model, real=True, **inputs))
