@@ -23,6 +23,7 @@ __all__ = [
     "Convention",
     "View",
     "charges_of",
+    "counts_macs_alone",
     "find_convention",
     "pricer",
     "register_convention",
@@ -213,13 +214,12 @@ def pricer(using: Convention, trace: Trace) -> Callable[[OpRecord, Work], int]:
             total += unit * measure(record, work, None)
         return total
 
-    return _macs if using.prices == {"macs": 1} and not op_prices else price
+    return price
 
 
-def _macs(record: OpRecord, work: Work) -> int:
-    """The usual price, without looking anything up."""
-    del record
-    return work.macs
+def counts_macs_alone(using: Convention) -> bool:
+    """Whether a convention is the usual one, whose prices need no looking up."""
+    return using.prices == {"macs": 1} and not using.op_prices and not using.views
 
 
 def _measures(prices: Prices) -> tuple[tuple[Measure, int], ...]:

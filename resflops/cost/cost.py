@@ -1,11 +1,18 @@
 """Trace x convention -> Cost: totals, by layer, by op, and what was not counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from resflops.cost.backward import Backward, OpGradient, gradients_of, prices_gradients
-from resflops.cost.convention import CONVENTIONS, DEFAULT_CONVENTION, Convention, find_convention, pricer
+from resflops.cost.convention import (
+    CONVENTIONS,
+    DEFAULT_CONVENTION,
+    Convention,
+    counts_macs_alone,
+    find_convention,
+    pricer,
+)
 from resflops.cost.frames import frame_of
 from resflops.cost.layers import LayerRow, layer_rows
 from resflops.cost.sparsity import nonzero_macs_of
@@ -205,8 +212,7 @@ def price(trace: Trace, using: Convention, *, backward: bool = False) -> Cost:
     """
     if backward:
         check_prices_gradients(using)
-    works = tuple(_work(record) for record in trace.ops)
-    return _priced(trace, using, works, gradients_of(trace) if backward else None)
+    return _priced(trace, using, _work(trace.ops), gradients_of(trace) if backward else None)
 
 
 def check_prices_gradients(using: Convention) -> None:
@@ -226,13 +232,19 @@ _NOTHING = Work()
 _NONE: set[str] = set()
 
 
-def _work(record: OpRecord) -> Work | None:
-    known = OPS.get(record.op)
-    if known is None:
-        return None
-    if known.work is not None:
-        return known.work(record)
-    return _NOTHING if known.free else None
+def _work(ops: Iterable[OpRecord]) -> tuple[Work | None, ...]:
+    """Op for op, what it does; None where that is not known. One loop, for a count asks this of every op."""
+    declared = OPS.get
+    works: list[Work | None] = []
+    for record in ops:
+        known = declared(record.op)
+        if known is None:
+            works.append(None)
+        elif known.work is not None:
+            works.append(known.work(record))
+        else:
+            works.append(_NOTHING if known.free else None)
+    return tuple(works)
 
 
 def _priced(
@@ -241,6 +253,9 @@ def _priced(
     works: tuple[Work | None, ...],
     gradients: tuple[OpGradient | None, ...] | None,
 ) -> Cost:
+    if counts_macs_alone(chosen):
+        macs = tuple([None if work is None else work.macs for work in works])
+        return Cost(trace=trace, priced_by=chosen, works=works, prices=macs, gradients=gradients)
     price_op = pricer(chosen, trace)
     # Another counter may well charge for what is no work.
     free = _NONE if chosen.views else {op for op in {record.op for record in trace.ops} if is_free(op)}

@@ -12,6 +12,9 @@ import torch
 
 import resflops
 
+# Transformers loads it while it makes a model, and torch before 2.8 cannot load it on the meta device.
+import torch._dynamo  # isort: skip
+
 transformers = pytest.importorskip("transformers")
 
 # In no case are two factors the same, so that one which is mistaken for another shows.
