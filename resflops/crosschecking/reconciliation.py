@@ -317,7 +317,7 @@ def _missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
 def fold_paths(paths: Iterable[str]) -> tuple[str, ...]:
     """Paths with their numbers folded into ``*``, each once, in the order of their first.
 
-    >>> folded(["layer1.0.bn1", "layer1.1.bn1", "layer2.0.bn1", "fc"])
+    >>> fold_paths(["layer1.0.bn1", "layer1.1.bn1", "layer2.0.bn1", "fc"])
     ('layer*.*.bn1', 'fc')
     """
     kept = dict.fromkeys(paths)

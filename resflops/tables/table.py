@@ -193,8 +193,8 @@ UNITS = {"macs": "MACs", "flops": "FLOPs"}
 def cost_heading(using: Convention) -> str:
     """The heading of a column of costs, which always names the convention.
 
-    >>> from resflops.cost.convention import convention
-    >>> cost_heading(convention("macs")), cost_heading(convention("formula"))
+    >>> from resflops.cost.convention import find_convention
+    >>> cost_heading(find_convention("macs")), cost_heading(find_convention("formula"))
     ('MACs (macs)', 'cost (formula)')
     """
     return f"{UNITS.get(using.name, 'cost')} ({using.name})"
