@@ -19,7 +19,7 @@ from resflops.cost.sparsity import nonzero_macs_of
 from resflops.cost.uncounted import UncountedOp, uncounted_ops
 from resflops.errors import UsageError
 from resflops.extensions import load_extensions
-from resflops.ops import OPS, is_free
+from resflops.ops import OPS, is_free, load_more_ops
 from resflops.records import OpRecord, Trace, Work, sum_of
 from resflops.storage import Stored
 
@@ -238,6 +238,10 @@ def _work(ops: Iterable[OpRecord]) -> tuple[Work | None, ...]:
     works: list[Work | None] = []
     for record in ops:
         known = declared(record.op)
+        if known is None:
+            # It may be another distribution's, in a stored trace. Loaded once, this takes nothing after that.
+            load_more_ops()
+            known = declared(record.op)
         if known is None:
             works.append(None)
         elif known.work is not None:

@@ -26,10 +26,10 @@ from resflops.counters.registry import (
     Edition,
     Peer,
     Verification,
+    load_more_peers,
     peer,
     register_peer,
 )
-from resflops.extensions import load_extensions
 
 __all__ = [
     "CONVENTIONS",
@@ -40,8 +40,7 @@ __all__ = [
     "Edition",
     "Peer",
     "Verification",
+    "load_more_peers",
     "peer",
     "register_peer",
 ]
-
-load_extensions("resflops.counters", PEERS, CONVENTIONS)

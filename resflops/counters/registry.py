@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from resflops.cost.convention import CONVENTIONS, Convention, register_convention
 from resflops.errors import DuplicateError, UsageError, near
-from resflops.extensions import declaring
+from resflops.extensions import declaring, load_extensions
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -20,6 +20,7 @@ __all__ = [
     "Edition",
     "Peer",
     "Verification",
+    "load_more_peers",
     "peer",
     "register_peer",
 ]
@@ -165,6 +166,11 @@ def register_peer(new: Peer) -> Peer:
     return PEERS[new.name]
 
 
+def load_more_peers() -> None:
+    """Have the peers that other distributions describe: for a name that is not found, or a list."""
+    load_extensions("resflops.counters", PEERS, CONVENTIONS)
+
+
 def peer(name: str) -> Peer:
     """The peer of that name, in whatever case it is written.
 
@@ -173,10 +179,17 @@ def peer(name: str) -> Peer:
     """
     if not isinstance(name, str):
         raise UsageError(f"a peer is named by a text, such as 'fvcore', and {name!r:.80} is none")
-    for each in PEERS.values():
-        if each.name.lower() == name.lower():
-            return each
+    found = _find(name)
+    if found is None:
+        load_more_peers()
+        found = _find(name)
+    if found is not None:
+        return found
     raise UsageError(
         f"no peer named {name!r}{near(name, PEERS)}; there are: {', '.join(PEERS)} "
         "(resflops peers tells which are installed)"
     )
+
+
+def _find(name: str) -> Peer | None:
+    return next((each for each in PEERS.values() if each.name.lower() == name.lower()), None)

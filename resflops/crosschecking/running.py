@@ -9,7 +9,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
+from resflops.counters import PEERS, TIME_LIMIT, Peer, load_more_peers, peer
 from resflops.counters.installed import figures_here, installed_version
 from resflops.crosschecking.adapters import Said, find_adapter
 from resflops.crosschecking.process import Failure, run_apart
@@ -32,6 +32,7 @@ def select_peers(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
         UsageError: there is no peer of a name.
     """
     if names is None:
+        load_more_peers()
         return tuple(each for each in PEERS.values() if installed_version(each) is not None)
     # A text is a sequence too, of its letters.
     wanted = [names] if isinstance(names, str) else names

@@ -82,6 +82,7 @@ __all__ = [
     "is_tensor",
     "joint_gradient",
     "joint_gradient_rule",
+    "load_more_ops",
     "moved_gradient",
     "name_dtype",
     "name_op",
@@ -97,4 +98,7 @@ for _module in iter_modules(__path__):
     if not _module.name.startswith("_"):
         import_module(f"{__name__}.{_module.name}")
 
-load_extensions("resflops.ops", OPS, COMPOSITES, CLASSES)
+
+def load_more_ops() -> None:
+    """Have the ops that other distributions declare: before functions are bound, and where ops are listed."""
+    load_extensions("resflops.ops", OPS, COMPOSITES, CLASSES)

@@ -3,7 +3,6 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from resflops.extensions import load_extensions
 from resflops.render.registry import (
     CHECK_RENDERERS,
     PAPER,
@@ -30,5 +29,3 @@ __all__ = [
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
-
-load_extensions("resflops.formats", RENDERERS, CHECK_RENDERERS)

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from msgspec import Struct
 
 from resflops.errors import DuplicateError, UsageError, near
-from resflops.extensions import declaring
+from resflops.extensions import declaring, load_extensions
 from resflops.tables import Table
 
 __all__ = [
@@ -99,6 +99,8 @@ def rendering(name: str, *, of_checks: bool = False) -> Renderer:
     Raises:
         UsageError: there is none.
     """
+    if name not in known_formats(of_checks=of_checks):
+        _load_more_formats()
     known = known_formats(of_checks=of_checks)
     try:
         return known[name]
@@ -108,11 +110,19 @@ def rendering(name: str, *, of_checks: bool = False) -> Renderer:
         ) from None
 
 
+def _load_more_formats() -> None:
+    """Have the formats of other distributions, where a name or an ending is not found."""
+    load_extensions("resflops.formats", RENDERERS, CHECK_RENDERERS)
+
+
 def format_of(path: str, *, of_checks: bool = False) -> str | None:
     """The format that a file's name asks for by its ending, if any.
 
     >>> format_of("costs.tex"), format_of("costs.xyz"), format_of("x.xml"), format_of("x.xml", of_checks=True)
     ('latex', None, None, 'junit')
     """
-    suffix, known = PurePath(path).suffix.lower(), known_formats(of_checks=of_checks).values()
+    suffix = PurePath(path).suffix.lower()
+    if not any(suffix in each.suffixes for each in known_formats(of_checks=True).values()):
+        _load_more_formats()
+    known = known_formats(of_checks=of_checks).values()
     return next((each.name for each in known if suffix in each.suffixes), None)

@@ -7,7 +7,6 @@ when they are asked for a model.
 from importlib import import_module
 from typing import Any
 
-from resflops.extensions import load_extensions
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import expand, find, names
 from resflops.sources.registry import SOURCES, Source, register
@@ -32,8 +31,6 @@ __all__ = [
     "register",
     "select_models",
 ]
-
-load_extensions("resflops.sources", SOURCES)
 
 _WITH_TORCH = ("OpenModel", "open_model")
 

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import resflops.sources.origins  # noqa: F401 - registers the sources
 from resflops.errors import SpecError, UnknownModelError, near
 from resflops.sources.found import FoundModel
-from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source
+from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
 from resflops.sources.spec import parse_spec
 
 __all__ = ["expand", "find", "names"]
@@ -66,6 +66,8 @@ def names(prefix: str = BUILTIN) -> list[str]:
         UnknownModelError: there is no source of that prefix.
         ModelError: the package that it comes from is missing or broken.
     """
+    if prefix not in SOURCES:
+        load_more_sources()
     source = SOURCES.get(prefix)
     if source is None:
         raise _unknown_source(f"{prefix}/", prefix)
@@ -74,6 +76,8 @@ def names(prefix: str = BUILTIN) -> list[str]:
 
 def _source_of(name: str) -> tuple[Source, str]:
     prefix, slash, rest = name.partition("/")
+    if slash and prefix not in SOURCES:
+        load_more_sources()
     # A local path may stand behind a prefix, as in hf/config.json, and before a colon.
     if slash and prefix and prefix in SOURCES:
         return SOURCES[prefix], rest

@@ -6,11 +6,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.errors import DuplicateError, UnknownModelError, near
-from resflops.extensions import declaring
+from resflops.extensions import declaring, load_extensions
 from resflops.sources.found import FoundModel
 from resflops.sources.spec import Spec
 
-__all__ = ["BUILTIN", "FACTORY", "SOURCES", "Source", "register", "unknown_model"]
+__all__ = ["BUILTIN", "FACTORY", "SOURCES", "Source", "load_more_sources", "register", "unknown_model"]
 
 BUILTIN = ""
 """The prefix of the built-in networks, which are named without one."""
@@ -47,6 +47,11 @@ def register(source: Source) -> Source:
         raise DuplicateError(f"a source with the prefix {source.prefix!r} exists already; choose another one")
     SOURCES[source.prefix] = replace(source, origin=declaring())
     return SOURCES[source.prefix]
+
+
+def load_more_sources() -> None:
+    """Have the sources of other distributions, where a prefix is not found and where all are listed."""
+    load_extensions("resflops.sources", SOURCES)
 
 
 def unknown_model(prefix: str, name: str, known: list[str]) -> UnknownModelError:

@@ -7,12 +7,12 @@ from msgspec import to_builtins
 
 from resflops.cost.convention import Convention, Prices
 from resflops.cost.quantities import QUANTITIES
-from resflops.counters import CONVENTIONS
+from resflops.counters import CONVENTIONS, load_more_peers
 from resflops.extensions import OWN
 from resflops.models.catalog import CHOICES, NETWORKS, Network
-from resflops.ops import OPS, Op
+from resflops.ops import OPS, Op, load_more_ops
 from resflops.sources import SOURCES
-from resflops.sources.registry import BUILTIN
+from resflops.sources.registry import BUILTIN, load_more_sources
 from resflops.tables.table import Column, Figure, Note, Table, broken_notes, for_people_if
 
 __all__ = ["convention_table", "conventions_table", "networks_table", "ops_table"]
@@ -22,6 +22,7 @@ Said = TypeVar("Said", bound=Hashable)
 
 def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
     """The table of ``resflops models``."""
+    load_more_sources()
     return Table(
         title="Built-in networks",
         columns=(
@@ -77,6 +78,7 @@ def _choice(name: str, value: object) -> str:
 
 def conventions_table() -> Table:
     """The table of ``resflops conventions``."""
+    load_more_peers()
     return Table(
         title="Conventions",
         columns=(
@@ -207,6 +209,7 @@ def _price(prices: Prices) -> tuple[str, ...]:
 
 def ops_table() -> Table:
     """The table of ``resflops ops``: those with a rule, and those that are free."""
+    load_more_ops()
     said = {op: (rule.summary, _gradient(op), rule.origin) for op, rule in _rules()}
     of_others = for_people_if(any(known.origin != OWN for known in OPS.values()))
     return Table(

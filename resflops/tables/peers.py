@@ -1,6 +1,6 @@
 """The peers: what is installed, how each counts, and what is known of it."""
 
-from resflops.counters import PEERS, Peer
+from resflops.counters import PEERS, Peer, load_more_peers
 from resflops.counters.installed import installed_version
 from resflops.extensions import OWN
 from resflops.tables.table import Column, Note, Row, Table, broken_notes, for_people_if
@@ -10,6 +10,7 @@ __all__ = ["peers_table"]
 
 def peers_table() -> Table:
     """The table of ``resflops peers``, with the known defects below."""
+    load_more_peers()
     return Table(
         title="Peers",
         columns=(

@@ -12,7 +12,17 @@ import torch
 from torch.nn import functional
 
 from resflops.errors import DuplicateError
-from resflops.ops import COMPOSITES, OPS, AtenBinding, Call, Mismatch, NotDescribed, Op, SignedCall
+from resflops.ops import (
+    COMPOSITES,
+    OPS,
+    AtenBinding,
+    Call,
+    Mismatch,
+    NotDescribed,
+    Op,
+    SignedCall,
+    load_more_ops,
+)
 from resflops.records import Attribute
 
 __all__ = ["Described", "bind_aten", "bind_functions", "bind_unchanged", "resolve"]
@@ -47,6 +57,7 @@ def bind_functions() -> tuple[dict[Callable[..., Any], Callable[..., Any]], set[
     Raises:
         DuplicateError: two declarations name one function.
     """
+    load_more_ops()
     described: dict[Callable[..., Any], Callable[..., Any]] = {}
     repeated: set[Callable[..., Any]] = set()
     for each in (*(binding for op in OPS.values() for binding in op.bindings), *COMPOSITES.values()):
