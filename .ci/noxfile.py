@@ -34,7 +34,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 MATRIX = [("3.11", OLDEST), ("3.11", "2.14.1"), *((python, NEWEST) for python in PYTHONS)]
 
-OF_COUNTERS = ["tests/peers", "tests/crosschecking"]
+OF_COUNTERS = ["tests/counters", "tests/crosschecking"]
 
 
 def install(session: nox.Session, torch: str, *, extras: str) -> None:

@@ -1,6 +1,7 @@
 """The code is formatted, linted, typed and layered as pyproject.toml says."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,9 @@ def test_the_top_level_holds_what_it_should():
         "reports",
         "tests",
     }
+
+
+def test_what_the_matrix_runs_is_there():
+    named = re.findall(r'"(tests/[\w/.]+)"', (ROOT / ".ci" / "noxfile.py").read_text(encoding="utf-8"))
+    assert len(named) >= 3
+    assert [name for name in named if not (ROOT / name).exists()] == []
