@@ -9,7 +9,7 @@ in an environment with each torch (``nox -f tests/noxfile.py -s counters``).
 
 It prints, for each version, the exercises of tests/crosschecking/test_real_peers.py that a
 convention does not explain to the last operation. A version that leaves none can be added to
-the ``verified`` versions in ``resflops/peers/``; one that leaves some needs an edition of its own.
+the ``verified`` versions in ``resflops/counters/``; one that leaves some needs an edition of its own.
 Exit status 1 if anything is left over.
 """
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ def on_a_terminal(
         stdout=streams[0][1],
         stderr=streams[1][1],
         env={**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8", **settings},
+        # A shell lets what it runs in the background ignore Ctrl-C, and so would these tests' processes.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it does nothing else
     ) as running:
         for _, theirs in streams:
             os.close(theirs)

@@ -133,6 +133,8 @@ def test_a_model_that_looks_into_its_tokens_keeps_its_history():
 
 def test_flex_attention_runs_on_shapes_beside_values():
     flex = pytest.importorskip("torch.nn.attention.flex_attention")
+    if not hasattr(flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"):
+        pytest.skip("this torch always compiles flex_attention")
 
     def attending(x, tokens):
         if tokens.sum().item() > 1000:
