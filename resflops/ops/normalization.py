@@ -312,7 +312,11 @@ INSTANCE_NORM = op(
 
 
 def rms_norm(record: OpRecord, attributes: GroupStatistics) -> Work:
-    """Per element: square, add, scale, and 1 for a weight; one root per group."""
+    """Per element: square, add, scale, and 1 for a weight; one root per group.
+
+    Where no function is seen, torch takes it apart, and the parts are counted: the addition of eps
+    is then one more per group.
+    """
     return Work(
         arithmetic=(3 + attributes.parts) * prod(record.input_shapes[0]), transcendental=attributes.groups
     )
@@ -360,6 +364,9 @@ def local_response_norm(record: OpRecord, attributes: Neighbours) -> Work:
 
     Krizhevsky et al. 2012, section 3.3: a square, n-1 additions over the window, alpha
     times, k plus, and a division by the power beta.
+
+    Where no function is seen, torch takes it apart, and the parts are counted: it pools the squares by
+    their mean, whose division is then one more per element.
     """
     points = prod(record.input_shapes[0])
     return Work(arithmetic=points * (attributes.size + 3), transcendental=points)
