@@ -9,6 +9,7 @@ from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, broadca
 from resflops.ops._declaration import Factors, Needed, binding, composite, joint_gradient, op
 from resflops.ops._steps import Part, Steps
 from resflops.ops.matmul import infer_linear, infer_matmul
+from resflops.ops.slicing import infer_chunk, infer_split
 from resflops.ops.softmax import infer_softmax, softmax_gradient_work, softmax_work
 from resflops.records import OpRecord, Shape, Work, sum_of
 
@@ -215,7 +216,7 @@ def infer_multi_head_attention(
 
     if use_separate_proj_weight:
         weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
-        biases = [None] * 3 if in_proj_bias is None else (yield _chunk(in_proj_bias, 3))
+        biases = [None] * 3 if in_proj_bias is None else (yield infer_chunk(in_proj_bias, 3))
         q, k, v = yield from _projected((query, key, value), weights, biases)
     elif in_proj_weight is None:
         raise NotDescribed
@@ -273,18 +274,18 @@ def _projected_by_one(
     width = query.shape[-1]
     if query is key is value:
         stacked = yield infer_linear(query, weight, bias)
-        q, k, v = yield _chunk(stacked, 3, -1)
+        q, k, v = yield infer_chunk(stacked, 3, -1)
         return q, k, v
     if key is value:
         parts = [width, 2 * width]
-        for_query, for_others = yield _split(weight, parts)
-        biases = (None, None) if bias is None else (yield _split(bias, parts))
+        for_query, for_others = yield infer_split(weight, parts)
+        biases = (None, None) if bias is None else (yield infer_split(bias, parts))
         q = yield infer_linear(query, for_query, biases[0])
         stacked = yield infer_linear(key, for_others, biases[1])
-        k, v = yield _chunk(stacked, 2, -1)
+        k, v = yield infer_chunk(stacked, 2, -1)
         return q, k, v
-    weights = yield _chunk(weight, 3)
-    each_bias = [None] * 3 if bias is None else (yield _chunk(bias, 3))
+    weights = yield infer_chunk(weight, 3)
+    each_bias = [None] * 3 if bias is None else (yield infer_chunk(bias, 3))
     return (yield from _projected((query, key, value), weights, each_bias))
 
 
@@ -347,25 +348,3 @@ def infer_padding_at_the_end(tensor: TensorLike, mask: TensorLike) -> Steps:
     """Whether TransformerEncoder may leave out padding, which only the mask's values tell; so it stays in."""
     yield from ()
     return False
-
-
-def _chunk(tensor: TensorLike, chunks: int, dim: int = 0) -> Call:
-    """So many equal pieces."""
-    length, rest = divmod(tensor.shape[dim], chunks)
-    if rest:
-        raise NotDescribed
-    return _cut("chunk", tensor, [length] * chunks, dim)
-
-
-def _split(tensor: TensorLike, lengths: Sequence[int]) -> Call:
-    """Pieces of those lengths."""
-    if sum(lengths) != tensor.shape[0]:
-        raise NotDescribed
-    return _cut("split", tensor, lengths, 0)
-
-
-def _cut(op: str, tensor: TensorLike, lengths: Sequence[int], dim: int) -> Call:
-    shape = tuple(tensor.shape)
-    place = dim % len(shape)
-    shapes = [(*shape[:place], length, *shape[place + 1 :]) for length in lengths]
-    return Call(op, (tensor,), shapes[0], others=tuple([(each, None) for each in shapes[1:]]), pack=tuple)
