@@ -28,6 +28,15 @@ def triple(record):
 
 op("small.triple", family="small", bindings=binding(infer_triple, "no_such_function_of_torch"), work=triple,
    gradient=each_gradient(lambda record, operand: triple(record), summary="As the op."))
+op("small.bessel", family="small", aten=("special_bessel_j0",), work=triple)
+"""
+
+NET = """
+import torch
+
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return torch.special.bessel_j0(x)
 """
 
 COUNTER = """
@@ -135,6 +144,15 @@ def test_a_counter_of_another_distribution_is_listed_priced_and_run(folder):
     checked = resflops(folder, "crosscheck", "--models", "small/7", "--peers", "small", "--format", "json")
     (row,) = json.loads(checked.stdout)["rows"]
     assert (row["figure"], row["unexplained"]) == (7, 0)
+
+
+def test_an_aten_op_that_another_distribution_declares_is_counted(folder, tmp_path):
+    (tmp_path / "net.py").write_text(NET)
+    done = resflops(
+        folder, "table", "--models", f"{tmp_path}/net.py:Net", "--input", "2x3", "--convention", "flops",
+        "--format", "json", "--strict",
+    )  # fmt: skip
+    assert (done.returncode, json.loads(done.stdout)["rows"][0]["total"]) == (0, 6)
 
 
 def test_a_source_and_a_format_of_another_distribution_work(folder):

@@ -27,6 +27,9 @@ from resflops.records import Attribute
 
 __all__ = ["Described", "bind_aten", "bind_functions", "bind_unchanged", "resolve"]
 
+# Before any function or aten op is bound, whichever of the two comes first.
+load_more_ops()
+
 Described = tuple[str, tuple[Any, ...], dict[str, Attribute]]
 """Op name, the tensors whose shapes decide its cost, and attributes, as a declaration's work expects them."""
 
@@ -57,7 +60,6 @@ def bind_functions() -> tuple[dict[Callable[..., Any], Callable[..., Any]], set[
     Raises:
         DuplicateError: two declarations name one function.
     """
-    load_more_ops()
     described: dict[Callable[..., Any], Callable[..., Any]] = {}
     repeated: set[Callable[..., Any]] = set()
     for each in (*(binding for op in OPS.values() for binding in op.bindings), *COMPOSITES.values()):
