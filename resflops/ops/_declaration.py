@@ -146,7 +146,8 @@ class Op(Struct, frozen=True, kw_only=True):
     weights: tuple[int, ...] | AllButFirst = ()
     """The inputs that may be weights of which every element is applied equally often."""
     saves: tuple[str, ...] | None = None
-    """What autograd keeps for the backward pass: ``input``, ``weight``, ``output``, ``statistics``, …"""
+    """What autograd keeps for the backward pass: ``input``, ``weight``, ``output``, ``statistics``, …
+    None where that depends on how the op is called, as the exponent of a power decides it."""
     shares: Literal["", "always", "sometimes"] = ""
     """Whether the output lies in its first input's memory."""
     cause: str = ""

@@ -280,9 +280,9 @@ for _name in ("logaddexp", "logaddexp2"):
         saves=("input", "other"),
     )
 for _name in ("xlogy", "special_xlog1py", "ldexp"):
-    elementwise(_name, Work(arithmetic=1, transcendental=1), family=FAMILY)
+    elementwise(_name, Work(arithmetic=1, transcendental=1), family=FAMILY, saves=("input", "other"))
 for _name in ("igamma", "igammac"):
-    elementwise(_name, EVALUATE, family=FAMILY)
+    elementwise(_name, EVALUATE, family=FAMILY, saves=("input", "other"))
 
 
 def _infer_three(op: str, *, in_place: bool = False) -> Callable[..., Call]:

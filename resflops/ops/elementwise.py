@@ -55,7 +55,7 @@ _function("reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=Tru
 for _name in ("floor", "ceil", "round", "trunc"):
     _function(_name, ADD, PASS, saves=())
 _function("sign", COMPARE, PASS, saves=())
-elementwise("sgn", COMPARE, family=FAMILY, gradient=PASS)
+elementwise("sgn", COMPARE, family=FAMILY, gradient=PASS, saves=("input", "output"))
 elementwise("frac", ADD, family=FAMILY, gradient=PASS, saves=())
 for _name in ("deg2rad", "rad2deg", "conj_physical"):
     elementwise(_name, ADD, family=FAMILY, gradient=MULTIPLY, saves=())
@@ -90,7 +90,7 @@ elementwise("atanh", EVALUATE, family=FAMILY, gradient=Work(arithmetic=3), saves
 _function("erf", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
 _function("erfc", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
 elementwise(
-    "erfinv", EVALUATE, family=FAMILY, gradient=Work(arithmetic=3, transcendental=1), saves=("output",)
+    "erfinv", EVALUATE, family=FAMILY, gradient=Work(arithmetic=3, transcendental=1), saves=("input",)
 )
 # The logarithm of x / (1 - x). Gradient: y'·(1/x + 1/(1-x)).
 elementwise(
@@ -101,12 +101,12 @@ elementwise(
     saves=("input",),
 )
 # The sine of πx over πx.
-elementwise("sinc", Work(arithmetic=2, transcendental=1), family=FAMILY)
-for _name in (
-    "angle", "lgamma", "digamma", "polygamma", "mvlgamma", "i0", "special_i0e", "special_i1", "special_i1e",
-    "special_ndtri", "special_erfcx", "special_log_ndtr",
-):  # fmt: skip
-    elementwise(_name, EVALUATE, family=FAMILY)
+elementwise("sinc", Work(arithmetic=2, transcendental=1), family=FAMILY, saves=("input",))
+for _name in ("angle", "lgamma", "digamma", "polygamma", "mvlgamma", "i0"):
+    elementwise(_name, EVALUATE, family=FAMILY, saves=("input",))
+for _name in ("special_i0e", "special_i1", "special_i1e", "special_erfcx", "special_log_ndtr"):
+    elementwise(_name, EVALUATE, family=FAMILY, saves=("input", "output"))
+elementwise("special_ndtri", EVALUATE, family=FAMILY, saves=("output",))
 
 # Not a number, and the two infinities.
 elementwise("nan_to_num", Work(comparisons=3), family=FAMILY, gradient=SELECT, saves=("input",))
@@ -143,4 +143,4 @@ for _name in ("quantize_per_tensor", "quantize_per_channel"):
         gradient=stopped_gradient(WHOLE_NUMBERS),
         saves=(),
     )
-elementwise("dequantize", Work(arithmetic=2), family=FAMILY, gradient=MULTIPLY)
+elementwise("dequantize", Work(arithmetic=2), family=FAMILY, gradient=MULTIPLY, saves=())

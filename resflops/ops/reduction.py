@@ -195,7 +195,7 @@ def variance_gradient(record: OpRecord, operand: int) -> Work:
 for _name, _work, _saves in (
     ("var", variance, ("input",)),
     ("std", deviation, ("input", "output")),
-    ("var_mean", variance, ("input", "output")),
+    ("var_mean", variance, ("input",)),
     ("std_mean", deviation, ("input", "output")),
 ):
     op(
