@@ -9,7 +9,7 @@ from torch import nn
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.counters import TIME_LIMIT
-from resflops.crosschecking import environment, reconcile_model, select_peers
+from resflops.crosschecking import describe_platform, reconcile_model, select_peers
 from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.errors import UsageError
 from resflops.records import Trace
@@ -143,7 +143,7 @@ def crosscheck(
         TraceError: the forward pass failed; the message names the layer and the op.
     """
     found = reconcile_model(model, inputs, keyword_inputs, peers=select_peers(peers), seconds=seconds)
-    return CrossCheck(rows=tuple(found), environment=environment())
+    return CrossCheck(rows=tuple(found), environment=describe_platform())
 
 
 def benchmark(

@@ -52,8 +52,8 @@ register_peer(Peer(
 
 
 def ask(model, args, kwargs):
-    from resflops.crosschecking.adapters import Said
-    return Said(figures={"small": model(*args, **kwargs).numel()})
+    from resflops.crosschecking.adapters import Answer
+    return Answer(figures={"small": model(*args, **kwargs).numel()})
 """
 
 SOURCE = """

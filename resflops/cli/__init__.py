@@ -29,28 +29,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except ResflopsError as error:
-        return _failed(f"resflops: {error}\n")
+        return _report_failure(f"resflops: {error}\n")
     except BrokenPipeError:
-        _forget_output()
+        _discard_output()
         return CLOSED_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
         # Files are read and written in storage.py, which raises FileError: this is stdout.
-        _forget_output()
-        return _failed(f"resflops: could not write the output: {error.strerror or error}\n")
+        _discard_output()
+        return _report_failure(f"resflops: could not write the output: {error.strerror or error}\n")
     except Exception:  # noqa: BLE001 - status 1 would say that a check failed
-        return _failed(f"{traceback.format_exc()}resflops: this is a defect of resflops, please report it\n")
+        return _report_failure(
+            f"{traceback.format_exc()}resflops: this is a defect of resflops, please report it\n"
+        )
     return status
 
 
-def _failed(message: str) -> int:
+def _report_failure(message: str) -> int:
     if sys.stderr is not None:
         sys.stderr.write(message)
     return COULD_NOT_RUN
 
 
-def _forget_output() -> None:
+def _discard_output() -> None:
     """Let what could not be written go nowhere, else Python tries again at exit and complains."""
     try:
         sys.stdout.flush()

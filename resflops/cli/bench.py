@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from resflops.cli.command import Command, Parser, add_output, read_shape, whole_number, writable
+from resflops.cli.command import Command, Parser, add_output, make_number_reader, read_shape, require_writable
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.progress import progress
@@ -27,7 +27,7 @@ from resflops.tables import latency_table
 
 __all__ = ["COMMAND"]
 
-USUAL = Effort()
+DEFAULTS = Effort()
 
 
 def _add_arguments(parser: Parser) -> None:
@@ -48,7 +48,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--save",
         metavar="FILE",
-        type=writable,
+        type=require_writable,
         help="keep every sample in this JSON file, written again and again while measuring",
     )
     parser.add_argument("--resume", action="store_true", help="go on with what FILE of --save has")
@@ -64,11 +64,11 @@ def _add_arguments(parser: Parser) -> None:
 
 def _add_settings(parser: Parser) -> None:
     several: tuple[tuple[str, str, Callable[[str], object], list[object], str], ...] = (
-        ("--batch", "N", whole_number("--batch"), [1], "how many inputs at once; 1 if not given"),
-        ("--dtype", "NAME", _known("--dtype", DTYPES), ["float32"], f"{', '.join(DTYPES)}"),
-        ("--memory-format", "NAME", _known("--memory-format", MEMORY_FORMATS), ["contiguous"],
+        ("--batch", "N", make_number_reader("--batch"), [1], "how many inputs at once; 1 if not given"),
+        ("--dtype", "NAME", _make_choice_reader("--dtype", DTYPES), ["float32"], f"{', '.join(DTYPES)}"),
+        ("--memory-format", "NAME", _make_choice_reader("--memory-format", MEMORY_FORMATS), ["contiguous"],
          f"{', '.join(MEMORY_FORMATS)}"),
-        ("--mode", "NAME", _known("--mode", MODES), ["eager"],
+        ("--mode", "NAME", _make_choice_reader("--mode", MODES), ["eager"],
          f"how kernels are launched: {', '.join(MODES)}"),
     )  # fmt: skip
     for name, metavar, kind, usual, said in several:
@@ -85,43 +85,43 @@ def _add_effort(parser: Parser) -> None:
     parser.add_argument(
         "--rounds",
         metavar="N",
-        type=whole_number("--rounds"),
-        default=USUAL.rounds,
-        help=f"visits to every configuration, in turns; {USUAL.rounds} if not given",
+        type=make_number_reader("--rounds"),
+        default=DEFAULTS.rounds,
+        help=f"visits to every configuration, in turns; {DEFAULTS.rounds} if not given",
     )
     for name, usual, said in (
-        ("--warm-up", USUAL.warm_up, "of warm-up in every visit"),
-        ("--seconds", USUAL.seconds, "of samples in every visit"),
-        ("--energy-seconds", USUAL.energy_seconds, "over which a GPU's energy is taken, 0 for none"),
+        ("--warm-up", DEFAULTS.warm_up, "of warm-up in every visit"),
+        ("--seconds", DEFAULTS.seconds, "of samples in every visit"),
+        ("--energy-seconds", DEFAULTS.energy_seconds, "over which a GPU's energy is taken, 0 for none"),
     ):
         parser.add_argument(
             name,
             metavar="S",
-            type=_seconds(name),
+            type=_make_seconds_reader(name),
             default=usual,
             help=f"seconds {said}; {usual} if not given",
         )
     parser.add_argument(
         "--least",
         metavar="N",
-        type=whole_number("--least"),
-        default=USUAL.least,
-        help=f"samples in every visit, however long one takes; {USUAL.least} if not given",
+        type=make_number_reader("--least"),
+        default=DEFAULTS.least,
+        help=f"samples in every visit, however long one takes; {DEFAULTS.least} if not given",
     )
 
 
-def _run(given: argparse.Namespace) -> int:
-    if given.show:
-        _check_nothing_measured(given)
-        write(latency_table(given.show), given)
+def _run(args: argparse.Namespace) -> int:
+    if args.show:
+        _check_nothing_measured(args)
+        write(latency_table(args.show), args)
         return DONE
-    measured = _measure(given)
-    write(latency_table([measured]), given)
+    measured = _measure(args)
+    write(latency_table([measured]), args)
     _check_some(measured)
     return DONE if measured.runs[-1].finished else INTERRUPTED
 
 
-def _check_nothing_measured(given: argparse.Namespace) -> None:
+def _check_nothing_measured(args: argparse.Namespace) -> None:
     """Refuse options that would have no effect."""
     parser = Parser(prog="resflops bench")
     _add_arguments(parser)
@@ -129,7 +129,7 @@ def _check_nothing_measured(given: argparse.Namespace) -> None:
     idle = [
         f"--{name.replace('_', '-')}"
         for name in usual.keys() - {"show", "format", "out"}
-        if getattr(given, name) != usual[name]
+        if getattr(args, name) != usual[name]
     ]
     if idle:
         raise UsageError(f"--show measures nothing; leave out {', '.join(sorted(idle))}")
@@ -147,10 +147,10 @@ def _check_some(measured: Measurements) -> None:
         )
 
 
-def _measure(given: argparse.Namespace) -> Measurements:
-    so_far = _load_so_far(given)
-    with progress(shown=not given.no_progress) as say:
-        found = _find_models(given, say)
+def _measure(args: argparse.Namespace) -> Measurements:
+    so_far = _load_so_far(args)
+    with progress(shown=not args.no_progress) as say:
+        found = _find_models(args, say)
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import chosen_device
@@ -161,34 +161,34 @@ def _measure(given: argparse.Namespace) -> Measurements:
                 spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else OfSpec(model)
                 for spec, model in found.items()
             },
-            _list_configurations(given, found, chosen_device(given.device)),
+            _list_configurations(args, found, chosen_device(args.device)),
             effort=Effort(
-                rounds=given.rounds,
-                warm_up=given.warm_up,
-                seconds=given.seconds,
-                least=given.least,
-                energy_seconds=given.energy_seconds,
+                rounds=args.rounds,
+                warm_up=args.warm_up,
+                seconds=args.seconds,
+                least=args.least,
+                energy_seconds=args.energy_seconds,
             ),
-            command=_command_line(),
-            layers=given.layers,
+            command=_format_command(),
+            layers=args.layers,
             so_far=so_far,
             say=say,
-            keep=lambda known: known.save(given.save) if given.save else None,
+            keep=lambda known: known.save(args.save) if args.save else None,
         )
 
 
 def _find_models(
-    given: argparse.Namespace, say: Callable[[str], None]
+    args: argparse.Namespace, say: Callable[[str], None]
 ) -> dict[str, FoundModel | ResflopsError]:
     """The models by their specs; of one that a pattern named, maybe why it cannot be measured."""
-    specs = require_models(given, purpose="to measure")
-    if given.layers and given.training:
+    specs = require_models(args, purpose="to measure")
+    if args.layers and args.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
     found: dict[str, FoundModel | ResflopsError] = {}
-    for one in select_models(specs, check=lambda model: _check_input(model, given.input), say=say):
+    for one in select_models(specs, check=lambda model: _check_input(model, args.input), say=say):
         try:
             model = find(one.spec)
-            _check_input(model, given.input)
+            _check_input(model, args.input)
             found[one.spec] = model
         except ResflopsError as error:
             if not one.by_pattern:
@@ -212,45 +212,45 @@ def _check_input(model: FoundModel, shape: Shape | None) -> None:
     model.called_with(shape)
 
 
-def _load_so_far(given: argparse.Namespace) -> Measurements | None:
-    if given.resume and not given.save:
+def _load_so_far(args: argparse.Namespace) -> Measurements | None:
+    if args.resume and not args.save:
         raise UsageError("--resume goes on with the file of --save; name it")
-    if not given.save or not Path(given.save).exists():
+    if not args.save or not Path(args.save).exists():
         return None
-    if not given.resume:
-        raise UsageError(f"{given.save} exists already; go on with it by --resume, or save to another file")
-    return Measurements.load(given.save)
+    if not args.resume:
+        raise UsageError(f"{args.save} exists already; go on with it by --resume, or save to another file")
+    return Measurements.load(args.save)
 
 
 def _list_configurations(
-    given: argparse.Namespace, found: dict[str, FoundModel | ResflopsError], device: str
+    args: argparse.Namespace, found: dict[str, FoundModel | ResflopsError], device: str
 ) -> tuple[Configuration, ...]:
     return grid(
         [
-            (spec, given.input or (() if isinstance(model, ResflopsError) else model.input_shape))
+            (spec, args.input or (() if isinstance(model, ResflopsError) else model.input_shape))
             for spec, model in found.items()
         ],
         device=device,
-        batches=given.batch,
-        dtypes=given.dtype,
-        memory_formats=given.memory_format,
-        modes=given.mode,
-        autocast=given.autocast,
-        cold_l2=given.cold_l2,
-        training=given.training,
+        batches=args.batch,
+        dtypes=args.dtype,
+        memory_formats=args.memory_format,
+        modes=args.mode,
+        autocast=args.autocast,
+        cold_l2=args.cold_l2,
+        training=args.training,
     )
 
 
-def _command_line() -> str:
+def _format_command() -> str:
     # What stands before it is where this machine keeps its programs.
     return " ".join(["resflops", *sys.argv[1:]])
 
 
-def _known(option: str, known: object) -> Callable[[str], str]:
+def _make_choice_reader(option: str, known: object) -> Callable[[str], str]:
     return lambda name: check_known(option, name, tuple(known))  # type: ignore[arg-type]
 
 
-def _seconds(option: str) -> Callable[[str], float]:
+def _make_seconds_reader(option: str) -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
             value = float(text)

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from resflops.cli.command import Command, Parser, add_output, writable
+from resflops.cli.command import Command, Parser, add_output, require_writable
 from resflops.cli.gating import add_models, load_config, snapshot_models
 from resflops.cli.output import write
 from resflops.cli.status import CHECK_FAILED, DONE
@@ -27,25 +27,25 @@ def _add_arguments(parser: Parser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        type=_report_path,
+        type=_check_report_path,
         help="write the verdict to this file besides, in the format of its ending: .md, .json, .csv, .xml "
         "(junit); may be given several times",
     )
     add_output(parser, of_checks=True)
 
 
-def _report_path(path: str) -> str:
+def _check_report_path(path: str) -> str:
     if format_of(path, of_checks=True) is None:
         raise UsageError(f"--report {path}: its ending names no format; end it in .md, .json, .csv or .xml")
-    return writable(path)
+    return require_writable(path)
 
 
-def _run(given: argparse.Namespace) -> int:
-    config = load_config(given)
-    wanted = config.choose(given.models)
+def _run(args: argparse.Namespace) -> int:
+    config = load_config(args)
+    models = config.choose(args.models)
     lock = read_lock(config.lock)
-    check_lock_names(config, lock, wanted)
-    snapshots = snapshot_models(wanted, config, given)
+    check_lock_names(config, lock, models)
+    snapshots = snapshot_models(models, config, args)
     verdicts = [
         judge(
             snapshot,
@@ -55,19 +55,22 @@ def _run(given: argparse.Namespace) -> int:
             allowed=model.allowed,
             line=model.line,
         )
-        for model, snapshot in zip(wanted, snapshots, strict=True)
+        for model, snapshot in zip(models, snapshots, strict=True)
     ]
     table = check_table(
-        verdicts, config=_for_annotations(config.path), lock=shorten_path(config.lock), everything=given.all
+        verdicts,
+        config=_path_for_annotations(config.path),
+        lock=shorten_path(config.lock),
+        everything=args.all,
     )
-    for path in given.report:
+    for path in args.report:
         name = format_of(path, of_checks=True) or "markdown"
         write_text(path, rendering(name, of_checks=True).render(table))
-    write(table, given, of_checks=True)
+    write(table, args, of_checks=True)
     return DONE if all(each.passed for each in verdicts) else CHECK_FAILED
 
 
-def _for_annotations(path: Path) -> str:
+def _path_for_annotations(path: Path) -> str:
     """The path as GitHub looks for it, from the top of the repository, wherever the command runs."""
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
     return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shorten_path(path)

@@ -25,9 +25,9 @@ __all__ = [
     "add_output",
     "add_training",
     "check_output",
+    "make_number_reader",
     "read_shape",
-    "whole_number",
-    "writable",
+    "require_writable",
 ]
 
 
@@ -142,21 +142,21 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
     parser.add_argument(
         "--out",
         metavar="FILE",
-        type=writable,
+        type=require_writable,
         help="write to this file, whole or not at all, instead of the standard output",
     )
     parser.set_defaults(of_checks=of_checks)
 
 
-def check_output(given: argparse.Namespace) -> None:
+def check_output(args: argparse.Namespace) -> None:
     """Refuse a file whose ending names no format, before anything is counted for it.
 
     Raises:
         UsageError: it does, and no format is given besides.
     """
-    out = getattr(given, "out", None)
-    if out and not given.format and PurePath(out).suffix and not format_of(out, of_checks=given.of_checks):
-        known = known_formats(of_checks=given.of_checks).values()
+    out = getattr(args, "out", None)
+    if out and not args.format and PurePath(out).suffix and not format_of(out, of_checks=args.of_checks):
+        known = known_formats(of_checks=args.of_checks).values()
         endings = ", ".join(suffix for each in known for suffix in each.suffixes)
         raise UsageError(
             f"--out {out}: its ending names no format; end it in one of {endings}, or name one with --format"
@@ -173,7 +173,7 @@ def add_no_progress(parser: Parser, *, default: object) -> None:
     )
 
 
-def whole_number(option: str) -> Callable[[str], int]:
+def make_number_reader(option: str) -> Callable[[str], int]:
     """A reader of numbers from 1 on, which raises UsageError at any other text."""
 
     def read(text: str) -> int:
@@ -184,7 +184,7 @@ def whole_number(option: str) -> Callable[[str], int]:
     return read
 
 
-def writable(path: str) -> str:
+def require_writable(path: str) -> str:
     """A path that can be written to.
 
     Raises:

@@ -46,24 +46,24 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         ResflopsError: whatever a command raises, or UsageError if there is no such command.
     """
-    parser, of_commands = _parsers()
+    parser, subparsers = _build_parsers()
     _check_command(arguments)
     try:
-        given, unknown = parser.parse_known_args(arguments)
+        args, unknown = parser.parse_known_args(arguments)
     except SystemExit as done:
         # --help and --version have printed what was asked for; errors raise UsageError.
         return int(done.code or 0)
     if unknown:
-        raise of_commands.get(given.command, parser).unknown(unknown[0])
-    if given.command is None:
+        raise subparsers.get(args.command, parser).unknown(unknown[0])
+    if args.command is None:
         parser.print_help()
         return 0
-    check_output(given)
-    command: Command = given.command_value
-    return command.run(given)
+    check_output(args)
+    command: Command = args.command_value
+    return command.run(args)
 
 
-def _parsers() -> tuple[Parser, dict[str, Parser]]:
+def _build_parsers() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(
         prog="resflops",
         description="What a neural network costs, and the proof: "
@@ -75,14 +75,14 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     add_no_progress(parser, default=False)
     # With prog given, argparse need not format a usage, for which rich would be loaded.
     adder = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="resflops")
-    of_commands: dict[str, Parser] = {}
+    subparsers: dict[str, Parser] = {}
     for command in COMMANDS:
         sub = adder.add_parser(command.name, help=command.summary, description=command.description)
         command.add_arguments(sub)
         add_no_progress(sub, default=argparse.SUPPRESS)
         sub.set_defaults(command_value=command)
-        of_commands[command.name] = sub
-    return parser, of_commands
+        subparsers[command.name] = sub
+    return parser, subparsers
 
 
 def _check_command(arguments: Sequence[str]) -> None:

@@ -22,8 +22,8 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser)
 
 
-def _run(given: argparse.Namespace) -> int:
-    write(convention_table(given.name) if given.name else conventions_table(), given)
+def _run(args: argparse.Namespace) -> int:
+    write(convention_table(args.name) if args.name else conventions_table(), args)
     return DONE
 
 

@@ -24,7 +24,7 @@ class CountedModels(Struct, frozen=True, kw_only=True):
     """How many were not counted yet when Ctrl-C came."""
 
 
-def count_model(spec: str, given: argparse.Namespace) -> Cost:
+def count_model(spec: str, args: argparse.Namespace) -> Cost:
     """The cost of the one model that a spec names.
 
     Raises:
@@ -36,13 +36,13 @@ def count_model(spec: str, given: argparse.Namespace) -> Cost:
         raise UsageError(
             f"{spec!r} stands for {len(named)} models, and one is wanted here; name one, as in {named[0]}"
         )
-    (result,) = count_models(named, given).results
+    (result,) = count_models(named, args).results
     if isinstance(result, Entry):
         return result.cost
     raise ModelError(result.reason)
 
 
-def count_models(specs: Iterable[str], given: argparse.Namespace) -> CountedModels:
+def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModels:
     """Count the models that specs and patterns name; one that is named twice is counted once.
 
     All specs and shapes are checked before torch is loaded. A model that the user named
@@ -53,28 +53,28 @@ def count_models(specs: Iterable[str], given: argparse.Namespace) -> CountedMode
         ResflopsError: a model that was named by itself, or every model, could not be counted.
         KeyboardInterrupt: before anything was counted, or without a pattern.
     """
-    if given.training:
-        check_prices_gradients(given.convention)
-    with progress(shown=not given.no_progress) as say:
-        selected = select_models(specs, check=lambda model: model.called_with(given.input), say=say)
+    if args.training:
+        check_prices_gradients(args.convention)
+    with progress(shown=not args.no_progress) as say:
+        selected = select_models(specs, check=lambda model: model.called_with(args.input), say=say)
         results: list[Entry | Failed] = []
         try:
-            for result in _count(selected, given, say):
+            for result in _count(selected, args, say):
                 results.append(result)  # noqa: PERF402 - an interrupt must find those before it
         except KeyboardInterrupt:
-            if not any(one.by_pattern for one in selected) or not _any_counted(results):
+            if not any(one.by_pattern for one in selected) or not _has_counted(results):
                 raise
-    if not _any_counted(results):
+    if not _has_counted(results):
         first = results[0]
         reason = first.reason if isinstance(first, Failed) else ""
         raise ModelError(f"none of {len(results)} models could be counted; the first: {reason}")
     return CountedModels(results=tuple(results), left=len(selected) - len(results))
 
 
-def choose_status(costs: Iterable[Cost], given: argparse.Namespace) -> int:
+def choose_status(costs: Iterable[Cost], args: argparse.Namespace) -> int:
     """The exit status: with ``--strict``, an incomplete count is a check that failed."""
     lacking = [cost.model for cost in costs if not (cost.complete and _is_backward_complete(cost))]
-    if not given.strict or not lacking:
+    if not args.strict or not lacking:
         return DONE
     sys.stderr.write(
         f"resflops: --strict: {', '.join(lacking)} incomplete, for want of a rule for the ops listed; "
@@ -88,7 +88,7 @@ def _is_backward_complete(cost: Cost) -> bool:
 
 
 def _count(
-    selected: list[SelectedModel], given: argparse.Namespace, say: Callable[[str], None]
+    selected: list[SelectedModel], args: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Entry | Failed]:
     announce_torch(say)
     from resflops.sources import counting
@@ -96,10 +96,10 @@ def _count(
     requests = [
         counting.CountRequest(
             spec=one.spec,
-            input_shape=given.input,
-            convention=given.convention,
-            backward=given.training,
-            nonzero=given.nonzero,
+            input_shape=args.input,
+            convention=args.convention,
+            backward=args.training,
+            nonzero=args.nonzero,
         )
         for one in selected
     ]
@@ -112,5 +112,5 @@ def _count(
             raise outcome
 
 
-def _any_counted(results: list[Entry | Failed]) -> bool:
+def _has_counted(results: list[Entry | Failed]) -> bool:
     return any(isinstance(result, Entry) for result in results)

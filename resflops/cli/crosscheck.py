@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from resflops.cli.command import Command, Parser, add_input, add_output, whole_number
+from resflops.cli.command import Command, Parser, add_input, add_output, make_number_reader
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
-from resflops.counters import PEERS, TIME_LIMIT, Peer, peer
+from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
@@ -29,7 +29,7 @@ def _add_arguments(parser: Parser) -> None:
         nargs="+",
         action="extend",
         metavar="NAME",
-        type=lambda name: peer(name).name,
+        type=lambda name: find_peer(name).name,
         help=f"those to run, of {', '.join(PEERS)}; all that are installed if not given",
     )
     parser.add_argument(
@@ -38,7 +38,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--time-limit",
         metavar="SECONDS",
-        type=whole_number("--time-limit"),
+        type=make_number_reader("--time-limit"),
         default=TIME_LIMIT,
         help=f"how long a peer may take for one model; {TIME_LIMIT} if not given",
     )
@@ -51,40 +51,40 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser)
 
 
-def _run(given: argparse.Namespace) -> int:
-    specs = require_models(given, purpose="to run peers on")
+def _run(args: argparse.Namespace) -> int:
+    specs = require_models(args, purpose="to run peers on")
     rows: list[Reconciliation] = []
     interrupted = False
-    with progress(shown=not given.no_progress) as say:
-        selected = select_models(specs, check=lambda model: model.called_with(given.input), say=say)
+    with progress(shown=not args.no_progress) as say:
+        selected = select_models(specs, check=lambda model: model.called_with(args.input), say=say)
         announce_torch(say)
-        from resflops.crosschecking import environment, select_peers
+        from resflops.crosschecking import describe_platform, select_peers
 
-        peers = select_peers(given.peers)
+        peers = select_peers(args.peers)
         try:
             for one in selected:
-                rows += _reconcile_or_say_why(one, peers, given, say)
+                rows += _reconcile_or_say_why(one, peers, args, say)
         except KeyboardInterrupt:
             if not any(row.figure is not None for row in rows):
                 raise
             interrupted = True
     _check_some(rows)
     notes = [Note(text="Interrupted: not every peer has run.")] if interrupted else []
-    check = CrossCheck(rows=tuple(rows), environment=environment())
-    write(crosscheck_table(check, layers=given.layers, notes=notes), given)
+    check = CrossCheck(rows=tuple(rows), environment=describe_platform())
+    write(crosscheck_table(check, layers=args.layers, notes=notes), args)
     if interrupted:
         return INTERRUPTED
-    return _choose_status(rows, given)
+    return _choose_status(rows, args)
 
 
 def _reconcile_or_say_why(
-    one: SelectedModel, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None]
+    one: SelectedModel, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Reconciliation]:
     try:
         say(f"tracing {one.spec}")
-        yield from _reconcile(one.spec, peers, given, say, device="meta")
+        yield from _reconcile(one.spec, peers, args, say, device="meta")
     except DataDependentError:
-        yield from _reconcile(one.spec, peers, given, say, device="cpu")
+        yield from _reconcile(one.spec, peers, args, say, device="cpu")
     except ResflopsError as error:
         if not one.by_pattern:
             raise
@@ -95,14 +95,14 @@ def _reconcile_or_say_why(
 
 
 def _reconcile(
-    spec: str, peers: tuple[Peer, ...], given: argparse.Namespace, say: Callable[[str], None], *, device: str
+    spec: str, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None], *, device: str
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
     from resflops.sources.building import open_found
 
-    opened = open_found(find(spec), input_shape=given.input, device=device)
+    opened = open_found(find(spec), input_shape=args.input, device=device)
     yield from reconcile_model(
-        opened.module, opened.args, opened.kwargs, peers=peers, spec=spec, seconds=given.time_limit, say=say
+        opened.module, opened.args, opened.kwargs, peers=peers, spec=spec, seconds=args.time_limit, say=say
     )
 
 
@@ -119,9 +119,9 @@ def _check_some(rows: list[Reconciliation]) -> None:
     )
 
 
-def _choose_status(rows: list[Reconciliation], given: argparse.Namespace) -> int:
+def _choose_status(rows: list[Reconciliation], args: argparse.Namespace) -> int:
     lacking = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
-    if not given.strict or not lacking:
+    if not args.strict or not lacking:
         return DONE
     sys.stderr.write(f"resflops: --strict: not explained to the last operation: {', '.join(lacking)}\n")
     return CHECK_FAILED

@@ -47,22 +47,22 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser)
 
 
-def _run(given: argparse.Namespace) -> int:
-    diffs, notes = _diff_revisions(given) if given.rev is not None else (_diff_two(given), [])
-    write(diff_table(diffs, notes=notes, everything=given.all), given)
+def _run(args: argparse.Namespace) -> int:
+    diffs, notes = _diff_revisions(args) if args.rev is not None else (_diff_two(args), [])
+    write(diff_table(diffs, notes=notes, everything=args.all), args)
     return DONE
 
 
-def _diff_two(given: argparse.Namespace) -> list[Diff]:
-    if len(given.things) != 2:
+def _diff_two(args: argparse.Namespace) -> list[Diff]:
+    if len(args.things) != 2:
         raise UsageError(
-            f"diff compares two things, and {len(given.things)} are named; name two specs, lock files or "
+            f"diff compares two things, and {len(args.things)} are named; name two specs, lock files or "
             "traces, or two revisions with --rev main..HEAD"
         )
-    before, after = (_read_snapshots(thing, given) for thing in given.things)
+    before, after = (_read_snapshots(thing, args) for thing in args.things)
     if len(before) == len(after) == 1:
         return [diff_snapshots(*before.values(), *after.values())]
-    return _diff_pairs(before, after, given.things)
+    return _diff_pairs(before, after, args.things)
 
 
 def _diff_pairs(before: dict[str, Snapshot], after: dict[str, Snapshot], names: list[str]) -> list[Diff]:
@@ -72,28 +72,30 @@ def _diff_pairs(before: dict[str, Snapshot], after: dict[str, Snapshot], names: 
             f"{names[0]} has {', '.join(before)} and {names[1]} has {', '.join(after)}: no model in common"
         )
     return [
-        diff_snapshots(before.get(name) or _empty(after[name]), after.get(name) or _empty(before[name]))
+        diff_snapshots(
+            before.get(name) or _without_lines(after[name]), after.get(name) or _without_lines(before[name])
+        )
         for name in {**before, **after}
     ]
 
 
-def _empty(snapshot: Snapshot) -> Snapshot:
+def _without_lines(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, lines=())
 
 
-def _read_snapshots(thing: str, given: argparse.Namespace) -> dict[str, Snapshot]:
+def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]:
     """What one of two things costs: a model each for a spec or a trace, all that a lock file holds."""
     if not Path(thing).is_file():
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
-        snapshot = snapshot_cost(count_model(thing, given))
+        snapshot = snapshot_cost(count_model(thing, args))
         return {snapshot.model: snapshot}
     kind = kind_of(thing)
     if kind in {"cost", "trace"}:
         cost = (
-            Cost.load(thing).under(given.convention.name)
+            Cost.load(thing).under(args.convention.name)
             if kind == "cost"
-            else price(Trace.load(thing), given.convention)
+            else price(Trace.load(thing), args.convention)
         )
         return {cost.model: snapshot_cost(cost)}
     if kind or not is_lock(thing):
@@ -105,38 +107,38 @@ def _read_snapshots(thing: str, given: argparse.Namespace) -> dict[str, Snapshot
     return dict(read_lock(thing).snapshots)
 
 
-def _diff_revisions(given: argparse.Namespace) -> tuple[list[Diff], list[Note]]:
-    config = _find_config_path(given)
+def _diff_revisions(args: argparse.Namespace) -> tuple[list[Diff], list[Note]]:
+    config = _find_config_path(args)
     repository = find_repository(config.parent)
-    commits = parse_revisions(given.rev, repository)
-    with progress(shown=not given.no_progress) as say:
-        before, after = (_snapshot_revision(commit, repository, config, given, say) for commit in commits)
+    commits = parse_revisions(args.rev, repository)
+    with progress(shown=not args.no_progress) as say:
+        before, after = (_snapshot_revision(commit, repository, config, args, say) for commit in commits)
     names = [name_commit(commit, repository) for commit in commits]
     figures = dict(zip(("before", "after"), (Figure("text", name) for name in names), strict=True))
     return _diff_pairs(before, after, names), [Note(text="From {before} to {after}.", figures=figures)]
 
 
 def _snapshot_revision(
-    commit: str, repository: Path, config: Path, given: argparse.Namespace, say: Callable[[str], None]
+    commit: str, repository: Path, config: Path, args: argparse.Namespace, say: Callable[[str], None]
 ) -> dict[str, Snapshot]:
     say(f"counting at {commit[:9]}")
     return snapshot_revision(
         commit,
         repository=repository,
         config=config,
-        models=given.things,
-        input_shape=given.input,
-        convention=given.convention.name,
+        models=args.things,
+        input_shape=args.input,
+        convention=args.convention.name,
     )
 
 
-def _find_config_path(given: argparse.Namespace) -> Path:
-    if given.config:
-        return Path(given.config).absolute()
+def _find_config_path(args: argparse.Namespace) -> Path:
+    if args.config:
+        return Path(args.config).absolute()
     try:
         return find_config(Path.cwd())
     except ConfigError:
-        if not given.things:
+        if not args.things:
             raise
         # The models are named by their specs: what they are called with is their own affair.
         return Path.cwd() / "pyproject.toml"

@@ -34,13 +34,13 @@ def add_config(parser: Parser) -> None:
     )
 
 
-def load_config(given: argparse.Namespace) -> Config:
+def load_config(args: argparse.Namespace) -> Config:
     """The configuration that the arguments ask for, checked."""
-    return read_config(Path(given.config).absolute() if given.config else find_config(Path.cwd()))
+    return read_config(Path(args.config).absolute() if args.config else find_config(Path.cwd()))
 
 
 def snapshot_models(
-    models: Sequence[ModelConfig], config: Config, given: argparse.Namespace
+    models: Sequence[ModelConfig], config: Config, args: argparse.Namespace
 ) -> list[Snapshot]:
     """Count models, with a word to who waits.
 
@@ -49,7 +49,7 @@ def snapshot_models(
     """
     snapshots: list[Snapshot] = []
     reasons: list[str] = []
-    with progress(shown=not given.no_progress) as say:
+    with progress(shown=not args.no_progress) as say:
         announce_torch(say)
         from resflops.gate import counting
 

@@ -10,7 +10,7 @@ from resflops.cli.command import (
     add_output,
     add_strict,
     add_training,
-    whole_number,
+    make_number_reader,
 )
 from resflops.cli.counting import choose_status, count_model
 from resflops.cli.output import write
@@ -24,7 +24,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--depth",
         metavar="N",
-        type=whole_number("--depth"),
+        type=make_number_reader("--depth"),
         help="add layers up to this depth of the module tree; 1 gives the model's own children",
     )
     parser.add_argument(
@@ -39,10 +39,10 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser)
 
 
-def _run(given: argparse.Namespace) -> int:
-    cost = count_model(given.model, given)
-    write(breakdown(cost, depth=given.depth, everything=given.all), given)
-    return choose_status([cost], given)
+def _run(args: argparse.Namespace) -> int:
+    cost = count_model(args.model, args)
+    write(breakdown(cost, depth=args.depth, everything=args.all), args)
+    return choose_status([cost], args)
 
 
 COMMAND = Command(

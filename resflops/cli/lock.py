@@ -8,7 +8,7 @@ from resflops.cli.gating import add_models, load_config, snapshot_models
 from resflops.cli.output import say
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.gate.config import Config
-from resflops.gate.lockfile import Lock, holds, read_lock, renew_lock, write_lock
+from resflops.gate.lockfile import Lock, is_up_to_date, read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
 from resflops.render.formats import sentence
@@ -27,34 +27,34 @@ def _add_arguments(parser: Parser) -> None:
     )
 
 
-def _run(given: argparse.Namespace) -> int:
-    config = load_config(given)
-    wanted = config.choose(given.models)
+def _run(args: argparse.Namespace) -> int:
+    config = load_config(args)
+    models = config.choose(args.models)
     check_writable(config.lock)
     # Whatever is wrong with the old file is said before anything is counted, and leaves it alone.
-    old = read_lock(config.lock) if given.check or config.lock.exists() else None
-    snapshots = snapshot_models(wanted, config, given)
+    old = read_lock(config.lock) if args.check or config.lock.exists() else None
+    snapshots = snapshot_models(models, config, args)
     from resflops.gate.counting import name_versions
 
     kept = [
-        snapshot for snapshot in (old.snapshots.values() if old else ()) if _stays(snapshot, config, given)
+        snapshot for snapshot in (old.snapshots.values() if old else ()) if _is_kept(snapshot, config, args)
     ]
     new = renew_lock([*kept, *snapshots], old=old, made_by=name_versions())
-    if given.check:
+    if args.check:
         return _check(config, old, new)
     changed = write_lock(config.lock, new)
     _report(config, old, new, changed=changed)
     return DONE
 
 
-def _stays(snapshot: Snapshot, config: Config, given: argparse.Namespace) -> bool:
+def _is_kept(snapshot: Snapshot, config: Config, args: argparse.Namespace) -> bool:
     """Whether a locked model is neither counted again nor dropped."""
-    return bool(given.models) and snapshot.model in config.models and snapshot.model not in given.models
+    return bool(args.models) and snapshot.model in config.models and snapshot.model not in args.models
 
 
 def _check(config: Config, old: Lock | None, new: Lock) -> int:
     path = shorten_path(config.lock)
-    if holds(config.lock, new):
+    if is_up_to_date(config.lock, new):
         say(f"{path} is up to date")
         return DONE
     before = old.snapshots if old else {}

@@ -10,8 +10,8 @@ from resflops.tables import networks_table
 __all__ = ["COMMAND"]
 
 
-def _run(given: argparse.Namespace) -> int:
-    write(networks_table(), given)
+def _run(args: argparse.Namespace) -> int:
+    write(networks_table(), args)
     return DONE
 
 

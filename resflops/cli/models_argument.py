@@ -9,22 +9,22 @@ __all__ = ["add_models", "require_models"]
 
 
 def add_models(parser: Parser, *, text: str) -> None:
-    """The option, with its help."""
+    """Add the option ``--models``, with the help text of the command."""
     # Not required: argparse itself would ask for --models before it reports the --modles that was given.
     parser.add_argument("--models", nargs="+", action="extend", metavar="SPEC", help=text)
 
 
-def require_models(given: argparse.Namespace, *, purpose: str) -> list[str]:
-    """The specs and patterns that were given.
+def require_models(args: argparse.Namespace, *, purpose: str) -> list[str]:
+    """Return the specs and patterns that the user gave with ``--models``.
 
     Args:
-        given: the arguments.
+        args: the parsed arguments.
         purpose: what the command does with models, such as ``to compare``.
 
     Raises:
-        UsageError: none was.
+        UsageError: the user gave none.
     """
-    if not given.models:
-        raise UsageError(f"no models are given; name those {purpose}, as in --models resnet34 vgg19")
-    specs: list[str] = given.models
+    if not args.models:
+        raise UsageError(f"no models are given; name the models {purpose}, as in --models resnet34 vgg19")
+    specs: list[str] = args.models
     return specs

@@ -12,14 +12,14 @@ from resflops.tables import Table
 __all__ = ["say", "write"]
 
 
-def write(table: Table, given: argparse.Namespace, *, of_checks: bool = False) -> None:
+def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) -> None:
     """Render a table as the arguments ask and write it where they say."""
-    asked = given.format or (format_of(given.out, of_checks=of_checks) if given.out else None)
-    chosen = rendering(asked or "terminal", of_checks=of_checks)
-    if given.out:
-        write_text(given.out, chosen.render(table, on=PAPER))
+    name = args.format or (format_of(args.out, of_checks=of_checks) if args.out else None)
+    chosen = rendering(name or "terminal", of_checks=of_checks)
+    if args.out:
+        write_text(args.out, chosen.render(table, on=PAPER))
     elif sys.stdout is not None:
-        _write_to_stdout(chosen.render(table, on=_screen()))
+        _write_to_stdout(chosen.render(table, on=_detect_screen()))
 
 
 def say(sentence: str) -> None:
@@ -34,7 +34,7 @@ def _write_to_stdout(text: str) -> None:
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
 
 
-def _screen() -> Screen:
+def _detect_screen() -> Screen:
     """A terminal's width and whether it wants colours (no-color.org); anything else is paper."""
     if not sys.stdout.isatty():
         return PAPER

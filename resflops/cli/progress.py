@@ -36,15 +36,15 @@ def progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
         KeyboardInterrupt: from the function, if Ctrl-C was pressed since and went unheard.
     """
     stream = sys.stderr
-    with redirect_stdout(stream), _heard_interrupts() as check:
+    with redirect_stdout(stream), _remember_interrupts() as check:
         if not shown or stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
             yield lambda _: check()
         else:
-            yield from _in_place(stream, check)
+            yield from _show_in_place(stream, check)
 
 
 @contextmanager
-def _heard_interrupts() -> Iterator[Callable[[], None]]:
+def _remember_interrupts() -> Iterator[Callable[[], None]]:
     """A function that raises KeyboardInterrupt if one was raised before and got lost.
 
     Python drops an exception that is raised in a finaliser or in a callback of C code, that of Ctrl-C
@@ -75,7 +75,7 @@ def _heard_interrupts() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callable[[str], None]]:
+def _show_in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callable[[str], None]]:
 
     def say(text: str) -> None:
         check()

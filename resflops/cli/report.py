@@ -43,34 +43,34 @@ def _add_arguments(parser: Parser) -> None:
     add_model_input(parser)
 
 
-def _run(given: argparse.Namespace) -> int:
-    if given.html is not None:
-        return _write_page(given)
-    if given.models:
+def _run(args: argparse.Namespace) -> int:
+    if args.html is not None:
+        return _write_page(args)
+    if args.models:
         raise UsageError(
-            f"{given.models[0]!r} is one argument too many: the reports are about models of their own; "
-            f"for a page about this one give --html FILE {given.models[0]}"
+            f"{args.models[0]!r} is one argument too many: the reports are about models of their own; "
+            f"for a page about this one give --html FILE {args.models[0]}"
         )
-    if given.input is not None or given.convention.name != DEFAULT_CONVENTION:
+    if args.input is not None or args.convention.name != DEFAULT_CONVENTION:
         raise UsageError(
             "--input and --convention belong to --html FILE MODEL, for the reports choose their own; "
             "leave them out"
         )
-    return _check(given) if given.check else _rebuild(given)
+    return _check(args) if args.check else _rebuild(args)
 
 
-def _write_page(given: argparse.Namespace) -> int:
-    if given.check:
+def _write_page(args: argparse.Namespace) -> int:
+    if args.check:
         raise UsageError("--check is about the reports and --html writes another page; give one of them")
-    if not given.models:
+    if not args.models:
         raise UsageError("no models are given; name those to explore, as in --html page.html resnet34 vgg19")
-    check_writable(given.html)
-    done = count_models(given.models, given)
+    check_writable(args.html)
+    done = count_models(args.models, args)
     # jinja2 is not needed before there is something to show.
     from resflops.report.explorer import explorer
 
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
-    write_text(given.html, explorer(costs))
+    write_text(args.html, explorer(costs))
     for result in done.results:
         if not isinstance(result, Entry):
             sys.stderr.write(f"resflops: {result.model} is not on the page: {result.reason}\n")
@@ -79,34 +79,34 @@ def _write_page(given: argparse.Namespace) -> int:
     return INTERRUPTED if done.left else DONE
 
 
-def _check(given: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
     from resflops.report.build import differences
 
-    with progress(shown=not given.no_progress) as say:
-        found = differences(given.folder, say=say)
+    with progress(shown=not args.no_progress) as say:
+        found = differences(args.folder, say=say)
     for difference in found:
-        sys.stdout.write(f"{difference.state}: {given.folder / difference.path}\n")
+        sys.stdout.write(f"{difference.state}: {args.folder / difference.path}\n")
     if found:
         left_over = any(difference.state == "left over" for difference in found)
         what = "1 file does" if len(found) == 1 else f"{len(found)} files do"
         sys.stderr.write(
-            f"resflops: {what} not match what {given.folder} is made from; "
-            f"resflops report --folder {shlex.quote(str(given.folder))} makes them anew"
+            f"resflops: {what} not match what {args.folder} is made from; "
+            f"resflops report --folder {shlex.quote(str(args.folder))} makes them anew"
             + (", and removes what is left over" if left_over else "")
             + "\n"
         )
     return CHECK_FAILED if found else DONE
 
 
-def _rebuild(given: argparse.Namespace) -> int:
+def _rebuild(args: argparse.Namespace) -> int:
     from resflops.report.build import rebuild
 
-    with progress(shown=not given.no_progress) as say:
-        written = rebuild(given.folder, say=say)
+    with progress(shown=not args.no_progress) as say:
+        written = rebuild(args.folder, say=say)
     for path in written:
-        sys.stdout.write(f"{given.folder / path}\n")
+        sys.stdout.write(f"{args.folder / path}\n")
     if not written:
-        sys.stderr.write(f"resflops: everything in {given.folder} is up to date\n")
+        sys.stderr.write(f"resflops: everything in {args.folder} is up to date\n")
     return DONE
 
 

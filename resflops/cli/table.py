@@ -42,14 +42,14 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser)
 
 
-def _run(given: argparse.Namespace) -> int:
-    done = count_models(require_models(given, purpose="to compare"), given)
+def _run(args: argparse.Namespace) -> int:
+    done = count_models(require_models(args, purpose="to compare"), args)
     table = comparison(done.results, notes=[left_note(done.left)] if done.left else [])
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
-    write(cost_and_latency(costs, given.latency, below=table) if given.latency else table, given)
+    write(cost_and_latency(costs, args.latency, below=table) if args.latency else table, args)
     if done.left:
         return INTERRUPTED
-    return choose_status(costs, given)
+    return choose_status(costs, args)
 
 
 COMMAND = Command(

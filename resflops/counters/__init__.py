@@ -26,8 +26,8 @@ from resflops.counters.registry import (
     Edition,
     Peer,
     Verification,
+    find_peer,
     load_more_peers,
-    peer,
     register_peer,
 )
 
@@ -40,7 +40,7 @@ __all__ = [
     "Edition",
     "Peer",
     "Verification",
+    "find_peer",
     "load_more_peers",
-    "peer",
     "register_peer",
 ]

@@ -4,7 +4,7 @@ Read in ``deepspeed/profiling/flops_profiler/profiler.py``.
 """
 
 from resflops.cost.convention import Convention, Prices, View
-from resflops.counters.ops import charged
+from resflops.counters.ops import charge_ops
 from resflops.counters.patched import FLOPS, MACS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
 from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
 
@@ -15,7 +15,7 @@ MORE = ("mm", "bmm", "scaled_dot_product_attention")
 """What it patches and calflops does not."""
 
 
-def _counting(
+def _build_conventions(
     edition: str, macs: dict[str, Prices], flops: dict[str, Prices]
 ) -> tuple[Convention, Convention]:
     """How a version counts, by what it charges for transposed convolutions in each of its figures."""
@@ -24,7 +24,7 @@ def _counting(
             name=f"DeepSpeed{edition}",
             counts="multiply-accumulates of convolutions, matrix products and attention; einsum not",
             source="deepspeed's get_model_profile(model), the second of its figures: MACs",
-            views=(View(sees=SEES, charges={**MACS, **macs, **charged(MORE, macs=1)}),),
+            views=(View(sees=SEES, charges={**MACS, **macs, **charge_ops(MORE, macs=1)}),),
         ),
         Convention(
             name=f"DeepSpeed-flops{edition}",
@@ -40,7 +40,7 @@ def _counting(
                     charges={
                         **FLOPS,
                         **flops,
-                        **charged(MORE, macs=2),
+                        **charge_ops(MORE, macs=2),
                         "interpolate": {"output_elements": 1},
                     },
                 ),
@@ -57,12 +57,12 @@ DEEPSPEED = register_peer(
         since="0.19.7",
         repository="deepspeedai/DeepSpeed",
         counts_parameters=CountsParameters(which="all"),
-        conventions=_counting("", {}, {}),
+        conventions=_build_conventions("", {}, {}),
         editions=(
             Edition(
                 since="0.18",
                 versions=("0.18.9", "0.19.0", "0.19.4", "0.19.5", "0.19.6"),
-                conventions=_counting("-0.18", TRANSPOSED_MACS, TRANSPOSED_FLOPS),
+                conventions=_build_conventions("-0.18", TRANSPOSED_MACS, TRANSPOSED_FLOPS),
             ),
         ),
         limits=(

@@ -5,12 +5,12 @@ one: since 2.15 the fused attention of the CPU. Which attention is fused there c
 """
 
 from resflops.cost.convention import Convention, View
-from resflops.counters.ops import CONVOLUTIONS, MATRIX_PRODUCTS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.counters.ops import CONVOLUTIONS, MATRIX_PRODUCTS, TRANSPOSED_CONVOLUTIONS, charge_ops
 from resflops.counters.registry import Defect, Edition, Peer, register_peer
 
 __all__ = ["FLOP_COUNTER_MODE"]
 
-PRODUCTS = charged(
+PRODUCTS = charge_ops(
     (
         *CONVOLUTIONS,
         *TRANSPOSED_CONVOLUTIONS,
@@ -25,7 +25,7 @@ PRODUCTS = charged(
 )
 
 
-def _counting(name: str, counts: str, attention: dict[str, int]) -> Convention:
+def _build_convention(name: str, counts: str, attention: dict[str, int]) -> Convention:
     """How a version counts, by what it charges for attention."""
     return Convention(
         name=name,
@@ -54,7 +54,7 @@ FLOP_COUNTER_MODE = register_peer(
         since="2.15",
         repository="pytorch/pytorch",
         conventions=(
-            _counting(
+            _build_convention(
                 "FlopCounterMode",
                 "2 per multiply-accumulate of convolutions, matrix products and attention; nothing else",
                 {"macs": 2},
@@ -65,7 +65,7 @@ FLOP_COUNTER_MODE = register_peer(
                 since="2.6",
                 versions=("2.6.0", "2.8.0"),
                 conventions=(
-                    _counting(
+                    _build_convention(
                         "FlopCounterMode-2.6", _UNFUSED.format(versions="2.6 to 2.8"), {"unfused_macs_2_6": 2}
                     ),
                 ),
@@ -74,7 +74,7 @@ FLOP_COUNTER_MODE = register_peer(
                 since="2.9",
                 versions=("2.9.1", "2.10.0", "2.12.1", "2.13.0"),
                 conventions=(
-                    _counting(
+                    _build_convention(
                         "FlopCounterMode-2.9",
                         _UNFUSED.format(versions="2.9 to 2.13"),
                         {"unfused_macs_2_9": 2},
@@ -85,7 +85,9 @@ FLOP_COUNTER_MODE = register_peer(
                 since="2.14",
                 versions=("2.14.0", "2.14.1"),
                 conventions=(
-                    _counting("FlopCounterMode-2.14", _UNFUSED.format(versions="2.14"), {"unfused_macs": 2}),
+                    _build_convention(
+                        "FlopCounterMode-2.14", _UNFUSED.format(versions="2.14"), {"unfused_macs": 2}
+                    ),
                 ),
             ),
         ),

@@ -5,7 +5,7 @@ to which it adds estimates for normalisation, and elements of pools and upsampli
 """
 
 from resflops.cost.convention import Convention, View
-from resflops.counters.ops import CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.counters.ops import CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS, charge_ops
 from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
 
 __all__ = ["FVCORE"]
@@ -32,7 +32,7 @@ FVCORE = register_peer(
                     View(
                         sees="the aten ops of a torch.jit trace",
                         charges={
-                            **charged(
+                            **charge_ops(
                                 (
                                     *CONVOLUTIONS,
                                     *TRANSPOSED_CONVOLUTIONS,
@@ -50,7 +50,7 @@ FVCORE = register_peer(
                                 "affine_input_elements": 1,
                                 "training_input_elements": 3,
                             },
-                            **charged(
+                            **charge_ops(
                                 ("layer_norm", "group_norm", "instance_norm"),
                                 input_elements=4,
                                 affine_input_elements=1,

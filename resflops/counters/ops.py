@@ -12,15 +12,15 @@ __all__ = [
     "POOLS",
     "RECURRENT",
     "TRANSPOSED_CONVOLUTIONS",
-    "charged",
-    "dimensions",
-    "recurrent",
+    "charge_ops",
+    "charge_recurrent",
+    "list_dimensions",
 ]
 
 RECURRENT = ("RNN", "GRU", "LSTM")
 
 
-def recurrent(per_mac: int, *, lstm: int, gru: int, rnn: int) -> dict[str, dict[str, int]]:
+def charge_recurrent(per_mac: int, *, lstm: int, gru: int, rnn: int) -> dict[str, dict[str, int]]:
     """The charges for recurrent layers of one that counts products, biases, and more per element.
 
     Args:
@@ -29,37 +29,42 @@ def recurrent(per_mac: int, *, lstm: int, gru: int, rnn: int) -> dict[str, dict[
         gru: of a GRU's.
         rnn: of an RNN's.
 
-    >>> recurrent(1, lstm=8, gru=7, rnn=1)["gru"]
+    >>> charge_recurrent(1, lstm=8, gru=7, rnn=1)["gru"]
     {'macs': 1, 'bias_adds': 1, 'state_elements': 7}
     """
     elements = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn, "rnn_relu": rnn}
     return {op: {"macs": per_mac, "bias_adds": 1, "state_elements": each} for op, each in elements.items()}
 
 
-def dimensions(name: str) -> tuple[str, ...]:
+def list_dimensions(name: str) -> tuple[str, ...]:
     """The three of a family: in one, two and three dimensions.
 
-    >>> dimensions("conv{}d")
+    >>> list_dimensions("conv{}d")
     ('conv1d', 'conv2d', 'conv3d')
     """
     return tuple(name.format(n) for n in (1, 2, 3))
 
 
-CONVOLUTIONS = dimensions("conv{}d")
-TRANSPOSED_CONVOLUTIONS = dimensions("conv_transpose{}d")
-AVG_POOLS = dimensions("avg_pool{}d")
-ADAPTIVE_AVG_POOLS = dimensions("adaptive_avg_pool{}d")
-POOLS = (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, *dimensions("max_pool{}d"), *dimensions("adaptive_max_pool{}d"))
+CONVOLUTIONS = list_dimensions("conv{}d")
+TRANSPOSED_CONVOLUTIONS = list_dimensions("conv_transpose{}d")
+AVG_POOLS = list_dimensions("avg_pool{}d")
+ADAPTIVE_AVG_POOLS = list_dimensions("adaptive_avg_pool{}d")
+POOLS = (
+    *AVG_POOLS,
+    *ADAPTIVE_AVG_POOLS,
+    *list_dimensions("max_pool{}d"),
+    *list_dimensions("adaptive_max_pool{}d"),
+)
 MATRIX_PRODUCTS = ("matmul", "mm", "bmm", "addmm", "baddbmm")
 
-BATCH_NORMS = dimensions("BatchNorm{}d")
-INSTANCE_NORMS = dimensions("InstanceNorm{}d")
+BATCH_NORMS = list_dimensions("BatchNorm{}d")
+INSTANCE_NORMS = list_dimensions("InstanceNorm{}d")
 
 
-def charged(ops: Iterable[str], **prices: int) -> dict[str, dict[str, int]]:
+def charge_ops(ops: Iterable[str], **prices: int) -> dict[str, dict[str, int]]:
     """The same prices for several ops.
 
-    >>> charged(["mm", "bmm"], macs=1)
+    >>> charge_ops(["mm", "bmm"], macs=1)
     {'mm': {'macs': 1}, 'bmm': {'macs': 1}}
     """
     return {op: dict(prices) for op in ops}

@@ -5,35 +5,35 @@ and matrix products alone, and FLOPs, which add an estimate of nearly everything
 """
 
 from resflops.cost.convention import Prices
-from resflops.counters.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charged, recurrent
+from resflops.counters.ops import CONVOLUTIONS, POOLS, TRANSPOSED_CONVOLUTIONS, charge_ops, charge_recurrent
 
 __all__ = ["FLOPS", "LOCAL_RESPONSE", "MACS", "TRANSPOSED_FLOPS", "TRANSPOSED_MACS"]
 
 PRODUCTS = ("linear", "matmul", "addmm", "baddbmm")
 
-TRANSPOSED_MACS: dict[str, Prices] = charged(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=1)
-TRANSPOSED_FLOPS: dict[str, Prices] = charged(
+TRANSPOSED_MACS: dict[str, Prices] = charge_ops(TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=1)
+TRANSPOSED_FLOPS: dict[str, Prices] = charge_ops(
     TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=2, shrunk_bias_adds=1
 )
 """Transposed convolutions divided by their groups once too often, which DeepSpeed mended in 0.19.7."""
 
-MACS: dict[str, Prices] = charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRODUCTS), macs=1)
+MACS: dict[str, Prices] = charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRODUCTS), macs=1)
 
 # What torch.nn.functional.local_response_norm calls: two products, a sum, and a pooling.
 LOCAL_RESPONSE: dict[str, Prices] = {"local_response_norm": {"input_elements": 3, "padded_elements": 1}}
 
 FLOPS: dict[str, Prices] = {
-    **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
-    **charged(("linear", "matmul"), macs=2),
+    **charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
+    **charge_ops(("linear", "matmul"), macs=2),
     **LOCAL_RESPONSE,
-    **recurrent(2, lstm=2, gru=1, rnn=-1),
+    **charge_recurrent(2, lstm=2, gru=1, rnn=-1),
     "einsum": {"rounded_einsum_flops": 1},
-    **charged(("addmm", "baddbmm"), macs=2, bias_adds=1),
-    **charged(
+    **charge_ops(("addmm", "baddbmm"), macs=2, bias_adds=1),
+    **charge_ops(
         ("relu", "prelu", "elu", "leaky_relu", "relu6", "silu", "gelu", "gelu_tanh", "softmax", *POOLS),
         input_elements=1,
     ),
     "batch_norm": {"input_elements": 1, "affine_input_elements": 1, "training_input_elements": 3},
-    **charged(("layer_norm", "group_norm", "instance_norm"), input_elements=4, affine_input_elements=1),
+    **charge_ops(("layer_norm", "group_norm", "instance_norm"), input_elements=4, affine_input_elements=1),
 }
 """Neither charges the bias of a linear layer, though both charge that of a convolution."""

@@ -15,9 +15,9 @@ from resflops.counters.ops import (
     POOLS,
     RECURRENT,
     TRANSPOSED_CONVOLUTIONS,
-    charged,
-    dimensions,
-    recurrent,
+    charge_ops,
+    charge_recurrent,
+    list_dimensions,
 )
 from resflops.counters.patched import LOCAL_RESPONSE
 from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
@@ -42,17 +42,19 @@ TWICE = {
 _BY_MODULES = View(
     sees="modules of exactly the classes of torch.nn that it has a hook for",
     modules=(
-        *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), "ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6",
-        "GELU", *POOL_MODULES, *BATCH_NORMS, *INSTANCE_NORMS, "GroupNorm", "LayerNorm", "Linear", "Upsample",
-        *RECURRENT,
+        *list_dimensions("Conv{}d"), *list_dimensions("ConvTranspose{}d"),
+        "ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU", *POOL_MODULES, *BATCH_NORMS, *INSTANCE_NORMS,
+        "GroupNorm", "LayerNorm", "Linear", "Upsample", *RECURRENT,
     ),
     charges={
-        **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1, bias_adds=1),
-        **charged(ACTIVATIONS, output_elements=1),
-        **charged(POOLS, input_elements=1),
-        **charged(("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1),
+        **charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1, bias_adds=1),
+        **charge_ops(ACTIVATIONS, output_elements=1),
+        **charge_ops(POOLS, input_elements=1),
+        **charge_ops(
+            ("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1
+        ),
         "layer_norm": {"input_elements": 1},
-        **recurrent(1, lstm=10, gru=7, rnn=1),
+        **charge_recurrent(1, lstm=10, gru=7, rnn=1),
         "interpolate": {"first_output_elements": 1},
     },
 )  # fmt: skip
@@ -70,7 +72,7 @@ _AGAIN = View(
     sees="calls of patched functions of torch.nn.functional, those of hooked modules too",
     modules=(*TWICE, *POOL_MODULES, "Upsample"),
     charges={
-        **charged((*TWICE.values(), "gelu_tanh", *POOLS), input_elements=1),
+        **charge_ops((*TWICE.values(), "gelu_tanh", *POOLS), input_elements=1),
         "interpolate": {"output_elements": 1},
     },
     again="counted twice: by a hook on the module and by a patch of the function that it calls",
@@ -80,17 +82,17 @@ _FUNCTIONS = View(
     sees="calls of patched functions outside of hooked modules",
     outside=(*TWICE, *POOL_MODULES, "Upsample", "ReLU6", "LeakyReLU", "MultiheadAttention", "Linear"),
     charges={
-        **charged((*PATCHED_ACTIVATIONS, "softmax", *POOLS), input_elements=1),
-        **charged(("matmul", "mm", "bmm"), macs=1),
-        **charged(("addmm", "baddbmm"), macs=1, bias_adds=1),
+        **charge_ops((*PATCHED_ACTIVATIONS, "softmax", *POOLS), input_elements=1),
+        **charge_ops(("matmul", "mm", "bmm"), macs=1),
+        **charge_ops(("addmm", "baddbmm"), macs=1, bias_adds=1),
         "interpolate": {"output_elements": 1},
         **LOCAL_RESPONSE,
     },
 )
 
 
-def _backend(
-    using: Convention,
+def _register_backend(
+    convention: Convention,
     *,
     versions: tuple[str, ...],
     since: str,
@@ -102,7 +104,7 @@ def _backend(
     """One of the two: a peer of its own, named as its convention is."""
     return register_peer(
         Peer(
-            name=using.name,
+            name=convention.name,
             distribution="ptflops",
             versions=versions,
             since=since,
@@ -110,14 +112,14 @@ def _backend(
             decided_by=decided_by,
             repository="sovrasov/flops-counter.pytorch",
             counts_parameters=CountsParameters(which="trainable"),
-            conventions=(using,),
+            conventions=(convention,),
             limits=limits,
             defects=(*defects, Defect(what="parameters that require no gradient are left out")),
         )
     )
 
 
-def _by_hooks(name: str, modules: View) -> Convention:
+def _build_hooks_convention(name: str, modules: View) -> Convention:
     """How a version of the pytorch backend counts, by what its hooks on modules charge."""
     return Convention(
         name=name,
@@ -131,11 +133,11 @@ def _by_hooks(name: str, modules: View) -> Convention:
     )
 
 
-_BY_OUTPUTS = charged(TRANSPOSED_CONVOLUTIONS, output_taps=1, bias_adds=1)
+_BY_OUTPUTS = charge_ops(TRANSPOSED_CONVOLUTIONS, output_taps=1, bias_adds=1)
 """Transposed convolutions as if each output element read a whole kernel."""
 
-PTFLOPS = _backend(
-    _by_hooks("ptflops", _BY_MODULES),
+PTFLOPS = _register_backend(
+    _build_hooks_convention("ptflops", _BY_MODULES),
     versions=("0.7.5",),
     since="0.7.5",
     editions=(
@@ -143,7 +145,7 @@ PTFLOPS = _backend(
             since="0.7.3",
             versions=("0.7.3", "0.7.4"),
             conventions=(
-                _by_hooks(
+                _build_hooks_convention(
                     "ptflops-0.7.3", replace(_BY_MODULES, charges={**_BY_MODULES.charges, **_BY_OUTPUTS})
                 ),
             ),
@@ -172,7 +174,7 @@ PTFLOPS = _backend(
 )
 
 
-def _by_dispatch(name: str, attention: str) -> Convention:
+def _build_aten_convention(name: str, attention: str) -> Convention:
     """How the aten backend counts, by the quantity that says which attention torch splits up."""
     return Convention(
         name=name,
@@ -182,13 +184,13 @@ def _by_dispatch(name: str, attention: str) -> Convention:
             View(
                 sees="the aten ops that reach the dispatcher",
                 charges={
-                    **charged(
+                    **charge_ops(
                         (*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear", "addmm"),
                         macs=1,
                         bias_adds=1,
                     ),
-                    **charged(("matmul", "mm", "bmm", "einsum"), macs=1),
-                    **charged(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                    **charge_ops(("matmul", "mm", "bmm", "einsum"), macs=1),
+                    **charge_ops(("gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
                     "scaled_dot_product_attention": {attention: 1},
                 },
             ),
@@ -196,8 +198,8 @@ def _by_dispatch(name: str, attention: str) -> Convention:
     )
 
 
-PTFLOPS_ATEN = _backend(
-    _by_dispatch("ptflops-aten", "unfused_macs"),
+PTFLOPS_ATEN = _register_backend(
+    _build_aten_convention("ptflops-aten", "unfused_macs"),
     versions=("0.7.3", "0.7.4", "0.7.5"),
     decided_by="torch",
     since="2.14",
@@ -205,12 +207,12 @@ PTFLOPS_ATEN = _backend(
         Edition(
             since="2.6",
             versions=("2.6.0", "2.8.0"),
-            conventions=(_by_dispatch("ptflops-aten-torch-2.6", "unfused_macs_2_6"),),
+            conventions=(_build_aten_convention("ptflops-aten-torch-2.6", "unfused_macs_2_6"),),
         ),
         Edition(
             since="2.9",
             versions=("2.9.1", "2.10.0", "2.12.1", "2.13.0"),
-            conventions=(_by_dispatch("ptflops-aten-torch-2.9", "unfused_macs_2_9"),),
+            conventions=(_build_aten_convention("ptflops-aten-torch-2.9", "unfused_macs_2_9"),),
         ),
     ),
     limits=(

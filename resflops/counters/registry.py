@@ -20,8 +20,8 @@ __all__ = [
     "Edition",
     "Peer",
     "Verification",
+    "find_peer",
     "load_more_peers",
-    "peer",
     "register_peer",
 ]
 
@@ -101,15 +101,15 @@ class Peer(Struct, frozen=True, kw_only=True):
 
     def verification(self, version: str) -> Verification:
         """How a version stands to the verified ones; what it was built for makes no difference."""
-        given = _parse(version)
+        given = _parse_version(version)
         if given is None:
             return "unknown"
-        verified = [each for each in map(_parse, self.verified_versions) if each is not None]
+        verified = [each for each in map(_parse_version, self.verified_versions) if each is not None]
         if given > max(verified):
             return "newer"
         return "older" if given < min(verified) else "verified"
 
-    def verified_with(self, version: str) -> bool:
+    def is_verified_with(self, version: str) -> bool:
         """Whether the conventions have been verified with a version, or with one before and one after."""
         return self.verification(version) == "verified"
 
@@ -120,16 +120,16 @@ class Peer(Struct, frozen=True, kw_only=True):
             return self.versions
         return (*(version for edition in self.editions for version in edition.versions), *self.versions)
 
-    def conventions_of(self, version: str) -> tuple[Convention, ...]:
+    def find_conventions(self, version: str) -> tuple[Convention, ...]:
         """How a version counts, of the package that decides it; what is no version is taken as the newest."""
-        given = _parse(version)
-        if given is None or not self.editions or given >= _begin(self.since):
+        given = _parse_version(version)
+        if given is None or not self.editions or given >= _find_begin(self.since):
             return self.conventions
-        before = [edition for edition in self.editions if given >= _begin(edition.since)]
+        before = [edition for edition in self.editions if given >= _find_begin(edition.since)]
         return (before or self.editions)[-1 if before else 0].conventions
 
 
-def _parse(version: str) -> "Version | None":
+def _parse_version(version: str) -> "Version | None":
     from packaging.version import InvalidVersion, Version
 
     try:
@@ -138,7 +138,7 @@ def _parse(version: str) -> "Version | None":
         return None
 
 
-def _begin(version: str) -> "Version":
+def _find_begin(version: str) -> "Version":
     """Where a version begins, its own pre-releases with it: 2.15.0a0 counts as 2.15 does."""
     from packaging.version import Version
 
@@ -171,7 +171,7 @@ def load_more_peers() -> None:
     load_extensions("resflops.counters", PEERS, CONVENTIONS)
 
 
-def peer(name: str) -> Peer:
+def find_peer(name: str) -> Peer:
     """The peer of that name, in whatever case it is written.
 
     Raises:
@@ -179,10 +179,10 @@ def peer(name: str) -> Peer:
     """
     if not isinstance(name, str):
         raise UsageError(f"a peer is named by a text, such as 'fvcore', and {name!r:.80} is none")
-    found = _find(name)
+    found = _match_peer(name)
     if found is None:
         load_more_peers()
-        found = _find(name)
+        found = _match_peer(name)
     if found is not None:
         return found
     raise UsageError(
@@ -191,5 +191,5 @@ def peer(name: str) -> Peer:
     )
 
 
-def _find(name: str) -> Peer | None:
+def _match_peer(name: str) -> Peer | None:
     return next((each for each in PEERS.values() if each.name.lower() == name.lower()), None)

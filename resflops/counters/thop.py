@@ -11,17 +11,18 @@ from resflops.counters.ops import (
     CONVOLUTIONS,
     INSTANCE_NORMS,
     TRANSPOSED_CONVOLUTIONS,
-    charged,
-    dimensions,
-    recurrent,
+    charge_ops,
+    charge_recurrent,
+    list_dimensions,
 )
 from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
 
 __all__ = ["THOP"]
 
 COUNTED = (
-    *dimensions("Conv{}d"), *dimensions("ConvTranspose{}d"), *BATCH_NORMS, "SyncBatchNorm", "LayerNorm",
-    *INSTANCE_NORMS, "PReLU", "Softmax", *dimensions("AvgPool{}d"), *dimensions("AdaptiveAvgPool{}d"),
+    *list_dimensions("Conv{}d"), *list_dimensions("ConvTranspose{}d"),
+    *BATCH_NORMS, "SyncBatchNorm", "LayerNorm", *INSTANCE_NORMS, "PReLU", "Softmax",
+    *list_dimensions("AvgPool{}d"), *list_dimensions("AdaptiveAvgPool{}d"),
     "Linear", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
     "RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell",
 )  # fmt: skip
@@ -50,18 +51,18 @@ THOP = register_peer(
                         sees="modules of exactly the classes of torch.nn that it has a rule for",
                         modules=COUNTED,
                         charges={
-                            **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), output_taps=1),
+                            **charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), output_taps=1),
                             "linear": {"macs": 1},
-                            **charged(
+                            **charge_ops(
                                 ("batch_norm", "layer_norm", "instance_norm"),
                                 input_elements=2,
                                 affine_input_elements=2,
                             ),
-                            **recurrent(1, lstm=8, gru=7, rnn=1),
+                            **charge_recurrent(1, lstm=8, gru=7, rnn=1),
                             "prelu": {"input_elements": 1},
                             "softmax": {"input_elements": 3, "softmax_rows": -1},
-                            **charged(AVG_POOLS, output_elements=1),
-                            **charged(ADAPTIVE_AVG_POOLS, adaptive_window_elements=1),
+                            **charge_ops(AVG_POOLS, output_elements=1),
+                            **charge_ops(ADAPTIVE_AVG_POOLS, adaptive_window_elements=1),
                             "interpolate": {"nearest_elements": 1, "bilinear_elements": 11},
                         },
                     ),

@@ -6,7 +6,7 @@ a normalisation its parameters.
 """
 
 from resflops.cost.convention import Convention, View
-from resflops.counters.ops import CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS, charged
+from resflops.counters.ops import CONVOLUTIONS, TRANSPOSED_CONVOLUTIONS, charge_ops
 from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
 
 __all__ = ["TORCHINFO"]
@@ -32,7 +32,7 @@ TORCHINFO = register_peer(
                         sees="modules that have no modules inside, by their parameters",
                         leaves=True,
                         charges={
-                            **charged(
+                            **charge_ops(
                                 (
                                     *CONVOLUTIONS,
                                     *TRANSPOSED_CONVOLUTIONS,
@@ -49,7 +49,7 @@ TORCHINFO = register_peer(
                                 weight_uses=1,
                                 bias_uses=1,
                             ),
-                            **charged(("lstm", "gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
+                            **charge_ops(("lstm", "gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
                         },
                     ),
                 ),

@@ -10,14 +10,14 @@ from resflops.counters.ops import (
     CONVOLUTIONS,
     MATRIX_PRODUCTS,
     TRANSPOSED_CONVOLUTIONS,
-    charged,
+    charge_ops,
 )
 from resflops.counters.registry import Defect, Edition, Peer, register_peer
 
 __all__ = ["TORCHPROFILE"]
 
 
-def _counting(name: str, counts: str, products: tuple[str, ...]) -> Convention:
+def _build_convention(name: str, counts: str, products: tuple[str, ...]) -> Convention:
     """How a version counts, by the products that it has a handler for beside plain ones."""
     return Convention(
         name=name,
@@ -27,13 +27,13 @@ def _counting(name: str, counts: str, products: tuple[str, ...]) -> Convention:
             View(
                 sees="the aten ops of a torch.jit trace",
                 charges={
-                    **charged((*CONVOLUTIONS, *MATRIX_PRODUCTS, "addmv", "linear", *products), macs=1),
-                    **charged(TRANSPOSED_CONVOLUTIONS, ungrouped_output_taps=1),
-                    **charged(
+                    **charge_ops((*CONVOLUTIONS, *MATRIX_PRODUCTS, "addmv", "linear", *products), macs=1),
+                    **charge_ops(TRANSPOSED_CONVOLUTIONS, ungrouped_output_taps=1),
+                    **charge_ops(
                         ("batch_norm", "layer_norm", "group_norm", "instance_norm"),
                         affine_output_elements=1,
                     ),
-                    **charged(
+                    **charge_ops(
                         (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, "mean", "mul", "leaky_relu"),
                         output_elements=1,
                     ),
@@ -59,13 +59,17 @@ TORCHPROFILE = register_peer(
         versions=("0.1.0",),
         since="0.1.0",
         repository="zhijian-liu/torchprofile",
-        conventions=(_counting("torchprofile", COUNTS, ("einsum", "lstm", "scaled_dot_product_attention")),),
+        conventions=(
+            _build_convention("torchprofile", COUNTS, ("einsum", "lstm", "scaled_dot_product_attention")),
+        ),
         editions=(
             Edition(
                 since="0.0.4",
                 versions=("0.0.4",),
                 conventions=(
-                    _counting("torchprofile-0.0.4", f"{COUNTS}, nor fused attention, einsum and LSTMs", ()),
+                    _build_convention(
+                        "torchprofile-0.0.4", f"{COUNTS}, nor fused attention, einsum and LSTMs", ()
+                    ),
                 ),
             ),
         ),

@@ -10,8 +10,8 @@ from resflops.counters.ops import (
     AVG_POOLS,
     CONVOLUTIONS,
     TRANSPOSED_CONVOLUTIONS,
-    charged,
-    recurrent,
+    charge_ops,
+    charge_recurrent,
 )
 from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
 from resflops.counters.thop import COUNTED as COUNTED_BY_THOP
@@ -31,17 +31,17 @@ MODULES = (
         modules=COUNTED,
         subclasses=True,
         charges={
-            **charged((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1),
-            **charged(
+            **charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, "linear"), macs=1),
+            **charge_ops(
                 ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"),
                 input_elements=2,
                 affine_input_elements=2,
             ),
-            **recurrent(1, lstm=8, gru=7, rnn=1),
+            **charge_recurrent(1, lstm=8, gru=7, rnn=1),
             "prelu": {"input_elements": 1},
-            **charged(("softmax", "log_softmax"), input_elements=3, softmax_rows=-1),
-            **charged(AVG_POOLS, averaged_elements=1, output_elements=1),
-            **charged(ADAPTIVE_AVG_POOLS, arithmetic=1, output_elements=1),
+            **charge_ops(("softmax", "log_softmax"), input_elements=3, softmax_rows=-1),
+            **charge_ops(AVG_POOLS, averaged_elements=1, output_elements=1),
+            **charge_ops(ADAPTIVE_AVG_POOLS, arithmetic=1, output_elements=1),
             "interpolate": {"bilinear_elements": 11},
         },
     ),
@@ -67,12 +67,12 @@ COUNTS = (
 )
 
 
-def _counting(edition: str, functions: tuple[str, ...]) -> Convention:
+def _build_convention(edition: str, functions: tuple[str, ...]) -> Convention:
     """How a version counts, by the functions that it sees."""
     called = View(
         sees="matrix products called as functions, outside of modules with a rule",
         outside=(*COUNTED, "MultiheadAttention"),
-        charges=charged(functions, macs=1),
+        charges=charge_ops(functions, macs=1),
     )
     return Convention(
         name=f"ultralytics-thop{edition}",
@@ -90,19 +90,21 @@ ULTRALYTICS_THOP = register_peer(
         since="2.2.3",
         repository="ultralytics/thop",
         counts_parameters=CountsParameters(which="all"),
-        conventions=(_counting("", ("matmul", "bmm", "linear", "einsum", "scaled_dot_product_attention")),),
+        conventions=(
+            _build_convention("", ("matmul", "bmm", "linear", "einsum", "scaled_dot_product_attention")),
+        ),
         editions=(
-            Edition(since="2.1", versions=("2.1.6",), conventions=(_counting("-2.1", ()),)),
+            Edition(since="2.1", versions=("2.1.6",), conventions=(_build_convention("-2.1", ()),)),
             Edition(
                 since="2.2",
                 versions=("2.2.0", "2.2.1"),
-                conventions=(_counting("-2.2.0", ("matmul", "bmm", "scaled_dot_product_attention")),),
+                conventions=(_build_convention("-2.2.0", ("matmul", "bmm", "scaled_dot_product_attention")),),
             ),
             Edition(
                 since="2.2.2",
                 versions=("2.2.2",),
                 conventions=(
-                    _counting("-2.2.2", ("matmul", "bmm", "einsum", "scaled_dot_product_attention")),
+                    _build_convention("-2.2.2", ("matmul", "bmm", "einsum", "scaled_dot_product_attention")),
                 ),
             ),
         ),

@@ -9,11 +9,11 @@ it is asked for.
 from importlib import import_module
 from typing import Any
 
-from resflops.crosschecking.process import Failure, run_apart
+from resflops.crosschecking.process import Failure, run_in_process
 
-__all__ = ["Failure", "environment", "reconcile_model", "run_apart", "select_peers"]
+__all__ = ["Failure", "describe_platform", "reconcile_model", "run_in_process", "select_peers"]
 
-_WITH_TORCH = ("environment", "select_peers", "reconcile_model")
+_WITH_TORCH = ("describe_platform", "select_peers", "reconcile_model")
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -20,20 +20,20 @@ from torch import Tensor, nn
 from resflops.counters import Peer
 from resflops.errors import DuplicateError, UsageError
 
-__all__ = ["ADAPTERS", "Adapter", "Said", "adapter", "find_adapter"]
+__all__ = ["ADAPTERS", "Adapter", "Answer", "adapter", "find_adapter"]
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class Answer(Struct, frozen=True, kw_only=True):
     """What a peer says of a model."""
 
     figures: dict[str, int]
     """Name of a convention to the figure under it."""
     params: int | None = None
-    apart: dict[str, int] = {}
+    non_op_charges: dict[str, int] = {}
     """What the peer's own account charges for what is no op of the model: cause to amount."""
 
 
-Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Said]
+Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Answer]
 
 ADAPTERS: dict[str, Adapter] = {}
 
@@ -73,7 +73,7 @@ def find_adapter(peer: Peer) -> Adapter:
     return found
 
 
-def _positional(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+def _bind_positionally(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """All inputs in the order of the signature, for a peer that takes no keywords."""
     if not kwargs:
         return args
@@ -91,7 +91,7 @@ def _positional(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any])
     return bound.args
 
 
-def _whole(figure: float) -> int:
+def _to_integer(figure: float) -> int:
     """A figure that a peer gives as a float, exactly."""
     if figure != int(figure):
         raise ValueError(f"the figure {figure!r} is no whole number")
@@ -99,48 +99,48 @@ def _whole(figure: float) -> int:
 
 
 @adapter("fvcore")
-def fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """A torch.jit trace, and handles for its ops."""
     from fvcore.nn import FlopCountAnalysis, parameter_count
 
-    analysis = FlopCountAnalysis(model, _positional(model, args, kwargs))
+    analysis = FlopCountAnalysis(model, _bind_positionally(model, args, kwargs))
     analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
-    return Said(figures={"fvcore": _whole(analysis.total())}, params=parameter_count(model)[""])
+    return Answer(figures={"fvcore": _to_integer(analysis.total())}, params=parameter_count(model)[""])
 
 
 @adapter("thop")
-def thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Hooks on modules."""
     import thop as package
 
-    macs, params = package.profile(model, _positional(model, args, kwargs), verbose=False)
-    return Said(figures={"thop": _whole(macs)}, params=_whole(params))
+    macs, params = package.profile(model, _bind_positionally(model, args, kwargs), verbose=False)
+    return Answer(figures={"thop": _to_integer(macs)}, params=_to_integer(params))
 
 
 @adapter("ultralytics-thop")
-def ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Hooks on modules, and a function mode."""
     import thop as package
 
-    macs, params = package.profile(model, _positional(model, args, kwargs), verbose=False)
-    return Said(figures={"ultralytics-thop": _whole(macs)}, params=_whole(params))
+    macs, params = package.profile(model, _bind_positionally(model, args, kwargs), verbose=False)
+    return Answer(figures={"ultralytics-thop": _to_integer(macs)}, params=_to_integer(params))
 
 
 @adapter("ptflops")
-def ptflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def ptflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Hooks on modules and patched functions: the backend pytorch, the default."""
     return _ptflops(model, args, kwargs, name="ptflops", backend="pytorch")
 
 
 @adapter("ptflops-aten")
-def ptflops_aten(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def ptflops_aten(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """A dispatch mode: the backend aten."""
     return _ptflops(model, args, kwargs, name="ptflops-aten", backend="aten")
 
 
 def _ptflops(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, name: str, backend: str
-) -> Said:
+) -> Answer:
     from ptflops import get_model_complexity_info
 
     settings: dict[str, Any] = {"backend": backend, "as_strings": False, "print_per_layer_stat": False}
@@ -158,31 +158,31 @@ def _ptflops(
         # It catches every exception, prints it, and goes on.
         _, _, words = printed.getvalue().partition("following exception:")
         raise RuntimeError(" ".join(words.split()) or "it gave no figure")
-    return Said(figures={name: int(macs)}, params=params)
+    return Answer(figures={name: int(macs)}, params=params)
 
 
 @adapter("torchinfo")
-def torchinfo(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def torchinfo(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Hooks on modules."""
     import torchinfo as package
 
     found = package.summary(model, input_data=args, verbose=0, **kwargs)
-    return Said(figures={"torchinfo": int(found.total_mult_adds)}, params=int(found.total_params))
+    return Answer(figures={"torchinfo": int(found.total_mult_adds)}, params=int(found.total_params))
 
 
 @adapter("calflops")
-def calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Patched functions."""
     from calflops import calculate_flops
 
     flops, macs, params = calculate_flops(
         model, args=list(args), kwargs=dict(kwargs), print_results=False, output_as_string=False
     )
-    return Said(figures={"calflops": int(macs), "calflops-flops": int(flops)}, params=int(params))
+    return Answer(figures={"calflops": int(macs), "calflops-flops": int(flops)}, params=int(params))
 
 
 @adapter("DeepSpeed")
-def deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Patched functions."""
     from deepspeed.profiling.flops_profiler import get_model_profile
 
@@ -190,33 +190,33 @@ def deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     flops, macs, params = get_model_profile(
         model, args=list(args), kwargs=dict(kwargs), print_profile=False, as_string=False, warm_up=0
     )
-    return Said(figures={"DeepSpeed": int(macs), "DeepSpeed-flops": int(flops)}, params=int(params))
+    return Answer(figures={"DeepSpeed": int(macs), "DeepSpeed-flops": int(flops)}, params=int(params))
 
 
 @adapter("torchprofile")
-def torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """A torch.jit trace, and handlers for its ops."""
     from torchprofile import profile_macs
 
-    charged = profile_macs(model, _positional(model, args, kwargs), reduction=None)
+    charged = profile_macs(model, _bind_positionally(model, args, kwargs), reduction=None)
     assert isinstance(charged, dict)  # noqa: S101 - what it says it returns without a reduction
     # A jit trace records the arithmetic that a model does on the sizes of its tensors.
     sizes = [
         macs for node, macs in charged.items()
         if node.operator == "aten::mul" and node.outputs[0].shape == [] and node.outputs[0].dtype == "long"
     ]  # fmt: skip
-    return Said(
+    return Answer(
         figures={"torchprofile": sum(charged.values())},
-        apart={"arithmetic on the sizes of tensors": sum(sizes)},
+        non_op_charges={"arithmetic on the sizes of tensors": sum(sizes)},
     )
 
 
 @adapter("FlopCounterMode")
-def flop_counter_mode(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Said:
+def flop_counter_mode(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """A dispatch mode."""
     from torch.utils.flop_counter import FlopCounterMode
 
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
     with FlopCounterMode(display=False) as counter:
         model(*args, **kwargs)
-    return Said(figures={"FlopCounterMode": counter.get_total_flops()})
+    return Answer(figures={"FlopCounterMode": counter.get_total_flops()})

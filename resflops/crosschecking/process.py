@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from resflops.errors import UsageError, in_words
 
-__all__ = ["Failure", "can_fork", "run_apart"]
+__all__ = ["Failure", "can_fork", "run_in_process"]
 
 LAST_WORDS = 300
 """Characters of an error message that are kept."""
@@ -41,7 +41,7 @@ def can_fork() -> bool:
     return hasattr(os, "fork")
 
 
-def run_apart(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: ANN401 - what it returns
+def run_in_process(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: ANN401 - what it returns
     """What a function returns when it is run in a process of its own, or a Failure.
 
     Args:
@@ -55,8 +55,8 @@ def run_apart(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: A
         raise UsageError(
             f"peers are run in forked processes, which {sys.platform} does not have; use a Unix system"
         )
-    reading, writing = os.pipe()
-    with tempfile.TemporaryFile() as said:
+    read_end, write_end = os.pipe()
+    with tempfile.TemporaryFile() as output:
         # What is still in a buffer here would be written by both.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -65,32 +65,32 @@ def run_apart(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: A
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
-            os.close(reading)
-            _be_the_child(function, writing, said)
-        os.close(writing)
+            os.close(read_end)
+            _run_child(function, write_end, output)
+        os.close(write_end)
         try:
-            data = _read_all(reading, until=time.monotonic() + seconds)
+            data = _read_all(read_end, until=time.monotonic() + seconds)
         finally:
-            os.close(reading)
-            if (status := _reaped(child)) is None:
+            os.close(read_end)
+            if (status := _reap(child)) is None:
                 _kill(child)
                 _, status = os.waitpid(child, 0)
         if data is None:
             return Failure(reason=f"did not finish within {seconds:g} s, and was stopped")
         if not data:
-            return Failure(reason=_death(status, said))
+            return Failure(reason=_describe_exit(status, output))
         return pickle.loads(data)  # noqa: S301 - from our own child
 
 
-def _be_the_child(function: Callable[[], Any], writing: int, said: IO[bytes]) -> None:
+def _run_child(function: Callable[[], Any], write_end: int, output: IO[bytes]) -> None:
     """Run the function, send its result, and be gone without any of the parent's farewells."""
     try:
         os.setpgid(0, 0)
-        os.dup2(said.fileno(), 1)
-        os.dup2(said.fileno(), 2)
-        sys.stdout = sys.stderr = open(said.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115
-        result = _result(function)
-        with os.fdopen(writing, "wb") as pipe:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        sys.stdout = sys.stderr = open(output.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115
+        result = _compute_result(function)
+        with os.fdopen(write_end, "wb") as pipe:
             pickle.dump(result, pipe)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -98,7 +98,7 @@ def _be_the_child(function: Callable[[], Any], writing: int, said: IO[bytes]) ->
         os._exit(0)
 
 
-def _result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
+def _compute_result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
     try:
         # The caller may have made warnings errors; nobody would see them here.
         warnings.simplefilter("ignore")
@@ -126,7 +126,7 @@ def _read_all(source: int, *, until: float) -> bytes | None:
     return None
 
 
-def _reaped(child: int, *, patience: float = 1.0) -> int | None:
+def _reap(child: int, *, patience: float = 1.0) -> int | None:
     """The exit status of a child that is about to end, or None if it does not."""
     until = time.monotonic() + patience
     while True:
@@ -145,9 +145,9 @@ def _kill(child: int) -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def _death(status: int, said: IO[bytes]) -> str:
-    said.seek(0)
-    words = said.read().decode(errors="replace").strip().rpartition("\n")[2][-LAST_WORDS:]
+def _describe_exit(status: int, output: IO[bytes]) -> str:
+    output.seek(0)
+    words = output.read().decode(errors="replace").strip().rpartition("\n")[2][-LAST_WORDS:]
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         what = f"was ended by signal {number} ({signal.Signals(number).name})"

@@ -1,8 +1,8 @@
-"""A peer's figure beside ours, and the difference taken apart into named causes.
+"""Explain the difference between a peer's figure and ours by named causes.
 
-Every op is priced as the peer prices it, and the price set against its multiply-accumulates.
-What is left of the peer's own figure after that is unexplained: zero, if the convention is
-right and the peer does what it says.
+Every op is priced by the peer's convention, and what that differs from the op's multiply-accumulates
+goes to a cause. Whatever part of the peer's own figure is left over is unexplained: zero, if the
+convention is right and the peer does what it says.
 """
 
 import re
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """What one layer contributes to a cause, all its calls together."""
+    """What one layer contributes to a cause, summed over all its calls."""
 
     layer: str
     op: str
@@ -41,32 +41,32 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """One reason for which two figures differ."""
+    """One reason why two figures differ."""
 
     name: str
     amount: int
-    """What the peer counts more for it, in the peer's own unit; negative where it counts less."""
+    """How much more the peer counts for this reason, in its own unit; negative where it counts less."""
     ops: int
-    """How many calls of ops."""
+    """The number of op calls that it concerns."""
     layers: int
-    """How many layers."""
+    """The number of layers that it concerns."""
     where: tuple[str, ...]
-    """Those layers, numbers folded."""
+    """The paths of these layers, with their numbers folded into ``*``."""
     places: tuple[Place, ...] = ()
-    """Layer by layer; ``()`` where only the sums were kept."""
+    """The share of each layer; ``()`` where only the sums were kept."""
 
 
 class ParameterCause(Struct, frozen=True, kw_only=True):
-    """One reason for which two numbers of parameters differ."""
+    """One reason why two numbers of parameters differ."""
 
     name: str
     amount: int
     modules: tuple[str, ...]
-    """Those that hold the parameters, numbers folded."""
+    """The modules that hold these parameters, with their numbers folded into ``*``."""
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
-    """What became of one figure of one peer on one model."""
+    """One figure of one peer on one model, with its causes, or the reason why there is no figure."""
 
     model: str
     inputs: tuple[Shape, ...]
@@ -77,22 +77,22 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     """Whether the convention has been verified with this version."""
     per_mac: int = 1
     macs: int = 0
-    """Ours."""
+    """Our multiply-accumulates."""
     figure: int | None = None
-    """The peer's own; None if it gave none."""
+    """The figure that the peer gave; None if it gave none."""
     causes: tuple[Cause, ...] = ()
     unexplained: int = 0
     """The peer's figure less our multiply-accumulates and all causes."""
     params: int = 0
-    """Ours."""
+    """Our number of parameters."""
     peer_params: int | None = None
-    """The peer's; None if it counts none."""
+    """The peer's number of parameters; None if it counts none."""
     parameter_causes: tuple[ParameterCause, ...] = ()
     unexplained_params: int = 0
     failure: str = ""
     """Why there is no figure; ``""`` if there is one."""
     uncounted: tuple[str, ...] = ()
-    """Ops that did work and have no rule here: what our figure lacks."""
+    """Ops that did work and have no rule in resflops, so that our own figure lacks them."""
 
     @property
     def difference(self) -> int | None:
@@ -100,17 +100,17 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
         return None if self.figure is None else self.figure - self.per_mac * self.macs
 
     def without_places(self) -> "Reconciliation":
-        """The same without the layer by layer part of the causes, for a file of many models."""
+        """Return a copy whose causes keep only their sums, for a file of many models."""
         return replace(self, causes=tuple(replace(cause, places=()) for cause in self.causes))
 
     @property
     def explained(self) -> bool:
-        """Whether there is a figure and nothing of it is left over."""
+        """Whether the peer gave a figure, and the causes explain all of it."""
         return self.figure is not None and not self.unexplained and not self.unexplained_params
 
 
 class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
-    """All peers on some models."""
+    """The figures of several peers on one or more models."""
 
     rows: tuple[Reconciliation, ...]
     environment: dict[str, str] = field(default_factory=dict)
@@ -120,43 +120,43 @@ class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
 def reconcile(
     trace: Trace,
     peer: Peer,
-    using: Convention,
+    convention: Convention,
     *,
     version: str,
     figure: int,
     peer_params: int | None,
-    apart: Mapping[str, int] | None = None,
+    non_op_charges: Mapping[str, int] | None = None,
 ) -> Reconciliation:
-    """Take the difference between a peer's figure and ours apart.
+    """Split the difference between a peer's figure and ours into causes.
 
     Args:
-        trace: of the model, in eval mode.
-        peer: whose figure it is.
-        using: the convention of the figure.
-        version: the peer's.
-        figure: what the peer said.
-        peer_params: what it said of parameters, if anything.
-        apart: what its own account charges for what is no op of the model, by cause.
+        trace: the trace of the model in eval mode.
+        peer: the counter that gave the figure.
+        convention: the convention that the figure is under.
+        version: the installed version of the peer.
+        figure: the figure that the peer gave, in its own unit.
+        peer_params: the number of parameters that the peer gave; None if it gave none.
+        non_op_charges: what the peer charged for things that are no op of the model, by cause.
     """
     cost = cost_of(trace)
     causes = (
-        *_causes(trace, using, cost.works),
+        *_find_causes(trace, convention, cost.works),
         *(
             Cause(name=name, amount=amount, ops=0, layers=0, where=())
-            for name, amount in (apart or {}).items()
+            for name, amount in (non_op_charges or {}).items()
             if amount
         ),
     )
     params = find_parameter_causes(trace, peer)
-    priced = using.per_mac * cost.macs + sum(cause.amount for cause in causes)
+    priced = convention.per_mac * cost.macs + sum(cause.amount for cause in causes)
     return Reconciliation(
         model=trace.model,
         inputs=tuple(given.shape for given in trace.inputs),
         peer=peer.name,
-        convention=using.name,
+        convention=convention.name,
         version=version,
-        verified=peer.verified_with(version),
-        per_mac=using.per_mac,
+        verified=peer.is_verified_with(version),
+        per_mac=convention.per_mac,
         macs=cost.macs,
         figure=figure,
         causes=causes,
@@ -171,19 +171,19 @@ def reconcile(
     )
 
 
-def _causes(trace: Trace, using: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
-    charges = charges_of(using, trace)
+def _find_causes(trace: Trace, convention: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
+    charges = charges_of(convention, trace)
     amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
     for record, known in zip(trace.ops, works, strict=True):
         work = known or Work()
-        family = family_of(record, trace.module_at.get(record.layer))
-        for name, amount in _differences(work, tuple(charges(record, work)), family, using.per_mac):
+        family = _name_cause(record, trace.module_at.get(record.layer))
+        for name, amount in _split_difference(work, tuple(charges(record, work)), family, convention.per_mac):
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
-    causes = [_cause(name, places) for name, places in amounts.items()]
+    causes = [_build_cause(name, places) for name, places in amounts.items()]
     return tuple(sorted(causes, key=lambda cause: -abs(cause.amount)))
 
 
-def _cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
+def _build_cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
     return Cause(
         name=name,
         amount=sum(sum(each) for each in places.values()),
@@ -197,7 +197,7 @@ def _cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
     )
 
 
-def _differences(
+def _split_difference(
     work: Work, charges: tuple[Charge, ...], family: str, per_mac: int
 ) -> Iterator[tuple[str, int]]:
     """The reasons for which one op counts something else there than here, with how much each makes."""
@@ -209,21 +209,21 @@ def _differences(
     products = charged["macs"] - per_mac * work.macs
     if not work.macs:
         # A layer that multiplies no matrices: whatever is charged there is charged for what it does.
-        yield from _unless_zero(family, products + charged["bias"] + charged["other"])
+        yield from _skip_zero(family, products + charged["bias"] + charged["other"])
     else:
-        yield from _unless_zero(_of_products(family, charged["macs"], per_mac * work.macs), products)
-        yield from _unless_zero("bias", charged["bias"])
+        yield from _skip_zero(_name_product_cause(family, charged["macs"], per_mac * work.macs), products)
+        yield from _skip_zero("bias", charged["bias"])
         beside = "softmax and scaling in attention" if family == "attention" else f"other work of {family}"
-        yield from _unless_zero(beside, charged["other"])
-    yield from _unless_zero(f"{family} counted a second time", again)
+        yield from _skip_zero(beside, charged["other"])
+    yield from _skip_zero(f"{family} counted a second time", again)
 
 
-def _unless_zero(name: str, amount: int) -> Iterator[tuple[str, int]]:
+def _skip_zero(name: str, amount: int) -> Iterator[tuple[str, int]]:
     if amount:
         yield name, amount
 
 
-def _of_products(family: str, theirs: int, ours: int) -> str:
+def _name_product_cause(family: str, theirs: int, ours: int) -> str:
     if not theirs:
         return f"{family} not seen"
     if theirs < ours:
@@ -246,7 +246,7 @@ FAMILIES = {
 """What a cause is called by the family of its op; the ops of any other are called by their own names."""
 
 
-def family_of(record: OpRecord, module: ModuleRecord | None) -> str:
+def _name_cause(record: OpRecord, module: ModuleRecord | None) -> str:
     """The kind of work that an op is, as a cause is named after it."""
     known = OPS.get(record.op)
     family = known.family if known else ""
@@ -286,7 +286,7 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
         for tensor in module.parameters:
             if not seen:
                 if not tensor.tied_to:
-                    name = _missed(module, trace, called=module.path in called)
+                    name = _name_missed(module, trace, called=module.path in called)
                     found.setdefault(name, []).append((module.path, -tensor.elements))
             elif tensor.tied_to:
                 if counts.tied_each_time:
@@ -305,7 +305,7 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
     )
 
 
-def _missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
+def _name_missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
     parent = trace.module_at.get(module.path.rpartition(".")[0])
     if any(_is_attention(each) for each in (module, parent)):
         return "attention weights missed"
@@ -324,10 +324,10 @@ def fold_paths(paths: Iterable[str]) -> tuple[str, ...]:
     by_shape: dict[str, list[str]] = {}
     for path in kept:
         by_shape.setdefault(re.sub(r"\d+", "*", path), []).append(path)
-    return tuple(_common(alike) for alike in by_shape.values())
+    return tuple(_merge_paths(alike) for alike in by_shape.values())
 
 
-def _common(paths: list[str]) -> str:
+def _merge_paths(paths: list[str]) -> str:
     """One path for several that differ in numbers alone: those that differ become ``*``."""
     split = [re.split(r"(\d+)", path) for path in paths]
     return "".join(

@@ -9,10 +9,10 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from resflops.counters import PEERS, TIME_LIMIT, Peer, load_more_peers, peer
-from resflops.counters.installed import figures_here, installed_version
-from resflops.crosschecking.adapters import Said, find_adapter
-from resflops.crosschecking.process import Failure, run_apart
+from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer, load_more_peers
+from resflops.counters.installed import find_installed_version, list_figures
+from resflops.crosschecking.adapters import Answer, find_adapter
+from resflops.crosschecking.process import Failure, run_in_process
 from resflops.crosschecking.reconciliation import Reconciliation, reconcile
 from resflops.errors import TraceError, UsageError
 from resflops.records import Trace
@@ -20,7 +20,7 @@ from resflops.tracing import check_module, trace
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.model_copies import on_cpu
 
-__all__ = ["environment", "reconcile_model", "select_peers"]
+__all__ = ["describe_platform", "reconcile_model", "select_peers"]
 
 CPU = torch.device("cpu")
 
@@ -33,10 +33,10 @@ def select_peers(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
     """
     if names is None:
         load_more_peers()
-        return tuple(each for each in PEERS.values() if installed_version(each) is not None)
+        return tuple(peer for peer in PEERS.values() if find_installed_version(peer) is not None)
     # A text is a sequence too, of its letters.
-    wanted = [names] if isinstance(names, str) else names
-    return tuple({each.name: each for each in map(peer, wanted)}.values())
+    requested = [names] if isinstance(names, str) else names
+    return tuple({peer.name: peer for peer in map(find_peer, requested)}.values())
 
 
 def reconcile_model(
@@ -71,28 +71,28 @@ def reconcile_model(
     check_module(model)
     if not seconds > 0:
         raise UsageError(f"a peer may take {seconds!r} seconds, in which none can run; give more than 0")
-    with _evaluating(model):
+    with _eval_mode(model):
         traced = trace(model, *args, **kwargs)
         if spec:
             traced = replace(traced, model=spec)
         runnable: nn.Module | None = None
-        for each in peers:
-            version = installed_version(each)
+        for peer in peers:
+            version = find_installed_version(peer)
             if version is None:
-                yield from _failed(traced, each, version="", reason=_not_installed(each))
+                yield from _build_failure(traced, peer, version="", reason=_explain_missing(peer))
                 continue
-            say(f"running {each.name} on {traced.model}")
+            say(f"running {peer.name} on {traced.model}")
             if runnable is None:
                 try:
                     runnable = on_cpu(model)
                 except TraceError as error:
-                    yield from _failed(traced, each, version=version, reason=str(error))
+                    yield from _build_failure(traced, peer, version=version, reason=str(error))
                     continue
-            yield from _reconcile_one(each, version, traced, runnable, args, kwargs, seconds=seconds)
+            yield from _reconcile_one(peer, version, traced, runnable, args, kwargs, seconds=seconds)
 
 
 def _reconcile_one(
-    each: Peer,
+    peer: Peer,
     version: str,
     traced: Trace,
     model: nn.Module,
@@ -101,52 +101,52 @@ def _reconcile_one(
     *,
     seconds: float,
 ) -> Iterator[Reconciliation]:
-    ask = find_adapter(each)
+    ask = find_adapter(peer)
 
-    def said() -> Said:
+    def ask_peer() -> Answer:
         return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU))
 
-    outcome: Said | Failure = run_apart(said, seconds=seconds)
+    outcome: Answer | Failure = run_in_process(ask_peer, seconds=seconds)
     if isinstance(outcome, Failure):
-        yield from _failed(traced, each, version=version, reason=outcome.reason)
+        yield from _build_failure(traced, peer, version=version, reason=outcome.reason)
         return
-    for figure, using in figures_here(each):
-        main = figure == each.convention.name
+    for figure, convention in list_figures(peer):
+        main = figure == peer.convention.name
         yield reconcile(
             traced,
-            each,
-            using,
+            peer,
+            convention,
             version=version,
             figure=outcome.figures[figure],
-            apart=outcome.apart if main else {},
+            non_op_charges=outcome.non_op_charges if main else {},
             # Said once: with the main figure.
             peer_params=outcome.params if main else None,
         )
 
 
-def _failed(traced: Trace, each: Peer, *, version: str, reason: str) -> Iterator[Reconciliation]:
+def _build_failure(traced: Trace, peer: Peer, *, version: str, reason: str) -> Iterator[Reconciliation]:
     yield Reconciliation(
         model=traced.model,
         inputs=tuple(given.shape for given in traced.inputs),
-        peer=each.name,
-        convention=next(figures_here(each))[1].name,
+        peer=peer.name,
+        convention=next(list_figures(peer))[1].name,
         version=version,
-        verified=each.verified_with(version),
+        verified=peer.is_verified_with(version),
         failure=reason,
     )
 
 
-def _not_installed(each: Peer) -> str:
-    if each.distribution in ("thop", "ultralytics-thop"):
+def _explain_missing(peer: Peer) -> str:
+    if peer.distribution in ("thop", "ultralytics-thop"):
         return (
-            f"not installed: pip install {each.distribution}; thop and ultralytics-thop share the import "
+            f"not installed: pip install {peer.distribution}; thop and ultralytics-thop share the import "
             "name thop, and the one installed last hides the other"
         )
-    return f"not installed: pip install {each.distribution}"
+    return f"not installed: pip install {peer.distribution}"
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def _eval_mode(model: nn.Module) -> Iterator[None]:
     """The model in eval mode, and every module as it was afterwards."""
     modes = {module: module.training for module in model.modules()}
     try:
@@ -158,7 +158,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def environment() -> dict[str, str]:
+def describe_platform() -> dict[str, str]:
     """What figures may depend on besides the peers' versions."""
     return {
         "python": platform.python_version(),

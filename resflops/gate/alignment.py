@@ -29,12 +29,12 @@ def align(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> tupl
     Every line is in one pair at most; a line in none was removed or added.
     """
     ordered = _align_in_order(before, after)
-    jumped: Pairs = []
-    for key in (_name_and_content, _name_and_op, _content, _name):
-        jumped += _pair_in_any_order([*ordered, *jumped], before, after, key)
-        if key is _name_and_content:
-            jumped += _pair_renamed(ordered, before, after, jumped)
-    return ordered, jumped
+    reordered: Pairs = []
+    for key in (_read_name_and_content, _read_name_and_op, _read_content, _read_name):
+        reordered += _pair_in_any_order([*ordered, *reordered], before, after, key)
+        if key is _read_name_and_content:
+            reordered += _pair_renamed(ordered, before, after, reordered)
+    return ordered, reordered
 
 
 def _align_in_order(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> Pairs:
@@ -57,10 +57,10 @@ def _align_best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pai
     scores = _score_pairs(old, new)
     best = [[0] * (len(new) + 1)]
     for row in scores:
-        above, here = best[-1], [0]
+        above, current = best[-1], [0]
         for place, score in enumerate(row):
-            here.append(max(above[place] + score, above[place + 1], here[place]))
-        best.append(here)
+            current.append(max(above[place] + score, above[place + 1], current[place]))
+        best.append(current)
     pairs: Pairs = []
     left, right = len(old), len(new)
     while left and right:
@@ -80,42 +80,42 @@ SAME, SAME_CONTENT, SAME_NAME = 4, 3, 2
 
 
 def _score_pairs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> list[list[int]]:
-    names = [_name_and_op(line) for line in new]
+    names = [_read_name_and_op(line) for line in new]
     contents = [line.content for line in new]
     rows = []
     for line in old:
-        name, content = _name_and_op(line), line.content
-        of_name = [SAME_NAME if name == other else 0 for other in names]
+        name, content = _read_name_and_op(line), line.content
+        row = [SAME_NAME if name == other else 0 for other in names]
         if content in contents:
-            of_name = [
+            row = [
                 score if content != other else SAME if score else SAME_CONTENT
-                for score, other in zip(of_name, contents, strict=True)
+                for score, other in zip(row, contents, strict=True)
             ]
-        rows.append(of_name)
+        rows.append(row)
     return rows
 
 
 def _align_by_signs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
     """An alignment of snapshots too long for the best one: by one sign of likeness after the other."""
     pairs: Pairs = []
-    for key in (_name_and_content, _content, _name_and_op):
+    for key in (_read_name_and_content, _read_content, _read_name_and_op):
         pairs = _pair_between(pairs, old, new, key)
     return pairs
 
 
-def _name_and_content(line: SnapshotLine) -> Hashable:
+def _read_name_and_content(line: SnapshotLine) -> Hashable:
     return line.layer, line.content
 
 
-def _content(line: SnapshotLine) -> Hashable:
+def _read_content(line: SnapshotLine) -> Hashable:
     return line.content
 
 
-def _name_and_op(line: SnapshotLine) -> Hashable:
+def _read_name_and_op(line: SnapshotLine) -> Hashable:
     return line.layer, line.op
 
 
-def _name(line: SnapshotLine) -> Hashable:
+def _read_name(line: SnapshotLine) -> Hashable:
     return line.layer
 
 
@@ -138,29 +138,29 @@ def _pair_in_any_order(
     taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
 ) -> Pairs:
     old, new = _list_free(taken, before, after)
-    waiting: dict[Hashable, list[int]] = {}
+    unpaired: dict[Hashable, list[int]] = {}
     for place in reversed(new):
-        waiting.setdefault(key(after[place]), []).append(place)
-    return [(place, waiting[same].pop()) for place in old if waiting.get(same := key(before[place]))]
+        unpaired.setdefault(key(after[place]), []).append(place)
+    return [(place, unpaired[same].pop()) for place in old if unpaired.get(same := key(before[place]))]
 
 
 def _pair_renamed(
-    ordered: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], jumped: Pairs
+    ordered: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], reordered: Pairs
 ) -> Pairs:
     """Lines that changed inside a block that was renamed: the block's other lines tell its new name."""
     stems = dict(split_renaming(before[old].layer, after[new].layer) for old, new in ordered)
     changed = {old: new for old, new in stems.items() if old != new}
     if not changed:
         return []
-    old, new = _list_free([*ordered, *jumped], before, after)
-    waiting = {(after[place].layer, after[place].op): place for place in reversed(new)}
+    old, new = _list_free([*ordered, *reordered], before, after)
+    unpaired = {(after[place].layer, after[place].op): place for place in reversed(new)}
     found = []
     for place in old:
         line = before[place]
         for stem, other in changed.items():
             if line.layer == stem or line.layer.startswith(f"{stem}.") or not stem:
                 name = f"{other}{line.layer[len(stem) :]}" if stem else f"{other}.{line.layer}"
-                partner = waiting.pop((name, line.op), None)
+                partner = unpaired.pop((name, line.op), None)
                 if partner is not None:
                     found.append((place, partner))
                     break

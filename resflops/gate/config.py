@@ -41,7 +41,7 @@ DEFAULT_LOCK = "resflops.lock"
 class Budget(Struct, frozen=True, kw_only=True):
     """The most that a metric may be, and where that is written."""
 
-    most: int
+    limit: int
     text: str
     line: int
 
@@ -227,7 +227,7 @@ class _Reader:
 
     def read_budget(self, path: KeyPath, value: object) -> Budget:
         """One limit."""
-        return Budget(most=read_count(value), text=str(value), line=self.find_line(path))
+        return Budget(limit=read_count(value), text=str(value), line=self.find_line(path))
 
     def read_value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         """What stands under the last key of a path; None if nothing does, or nothing sensible."""

@@ -83,8 +83,8 @@ def diff_snapshots(before: Snapshot, after: Snapshot) -> Diff:
 
 
 def _list_changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> list[Change]:
-    ordered, jumped = align(before, after)
-    pairs = [*ordered, *jumped]
+    ordered, reordered = align(before, after)
+    pairs = [*ordered, *reordered]
     olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
     single = [
         *(Change(kind="removed", name=line.layer, before=line)
@@ -95,8 +95,8 @@ def _list_changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine])
           if before[old].content != after[new].content),
     ]  # fmt: skip
     stayed = [
-        (before[old], after[new], jump)
-        for found, jump in ((ordered, False), (jumped, True))
+        (before[old], after[new], is_reordered)
+        for found, is_reordered in ((ordered, False), (reordered, True))
         for old, new in found
         if before[old].content == after[new].content
     ]
@@ -116,21 +116,21 @@ def _describe_change(old: SnapshotLine, new: SnapshotLine) -> Change:
 def _group_blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterable[Change]:
     """Lines with the same content at another place or under another name, block by block."""
     groups: dict[tuple[str, str, bool], list[tuple[SnapshotLine, SnapshotLine]]] = {}
-    for old, new, jumped in stayed:
+    for old, new, reordered in stayed:
         if old.layer != new.layer:
-            groups.setdefault((*split_renaming(old.layer, new.layer), jumped), []).append((old, new))
-        elif jumped:
-            groups.setdefault((old.layer, new.layer, jumped), []).append((old, new))
-    for (name, new_name, jumped), lines in groups.items():
-        alone = len(lines) == 1
+            groups.setdefault((*split_renaming(old.layer, new.layer), reordered), []).append((old, new))
+        elif reordered:
+            groups.setdefault((old.layer, new.layer, reordered), []).append((old, new))
+    for (name, new_name, reordered), lines in groups.items():
+        is_single = len(lines) == 1
         old, new = lines[0]
-        was, is_now = (old.layer, new.layer) if alone else (name, new_name)
+        old_name, new_path = (old.layer, new.layer) if is_single else (name, new_name)
         yield Change(
-            kind="moved" if jumped or _is_renumbered(name, new_name) else "renamed",
-            name=was,
-            new_name="" if was == is_now else is_now,
-            before=old if alone else None,
-            after=new if alone else None,
+            kind="moved" if reordered or _is_renumbered(name, new_name) else "renamed",
+            name=old_name,
+            new_name="" if old_name == new_path else new_path,
+            before=old if is_single else None,
+            after=new if is_single else None,
             layers=len(lines),
         )
 

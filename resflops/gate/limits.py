@@ -22,10 +22,10 @@ class Tolerance(Struct, frozen=True):
     """Of the locked figure."""
     count: int = 0
 
-    def most(self, locked: int) -> int:
+    def compute_limit(self, locked: int) -> int:
         """The highest figure that passes.
 
-        >>> Tolerance(part=Fraction(1, 100)).most(150), Tolerance(count=5).most(150)
+        >>> Tolerance(part=Fraction(1, 100)).compute_limit(150), Tolerance(count=5).compute_limit(150)
         (151, 155)
         """
         return locked + int(locked * self.part) + self.count
@@ -72,10 +72,10 @@ def read_limit(given: object) -> int:
     sign, text = match.groups()
     if text.startswith(("=", ">", "!")):
         raise UsageError(f"{given!r} is no limit; a limit is the most that may be, as in <=4.2G")
-    most = read_count(text) - (sign == "<")
-    if most < 0:
+    limit = read_count(text) - (sign == "<")
+    if limit < 0:
         raise UsageError(f"{given!r} lets nothing through, not even 0")
-    return most
+    return limit
 
 
 def read_tolerance(given: object) -> Tolerance:

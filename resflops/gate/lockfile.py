@@ -23,7 +23,16 @@ from resflops.gate.snapshot import METRICS, Snapshot, SnapshotInput, SnapshotLin
 from resflops.records import Shape
 from resflops.storage import write_text
 
-__all__ = ["LOCK_VERSION", "Lock", "format_lock", "holds", "is_lock", "read_lock", "renew_lock", "write_lock"]
+__all__ = [
+    "LOCK_VERSION",
+    "Lock",
+    "format_lock",
+    "is_lock",
+    "is_up_to_date",
+    "read_lock",
+    "renew_lock",
+    "write_lock",
+]
 
 LOCK_VERSION = 1
 
@@ -32,7 +41,7 @@ HEADING = (
     "# `pytest --resflops-lock`, writes it anew.\n"
 )
 
-ANEW = "restore it from git, or delete it and lock anew"
+REPAIR = "restore it from git, or delete it and lock anew"
 
 
 class Lock(Struct, frozen=True, kw_only=True):
@@ -112,13 +121,13 @@ def write_lock(path: str | os.PathLike[str], lock: Lock) -> bool:
     Raises:
         FileError: it cannot be written.
     """
-    if holds(path, lock):
+    if is_up_to_date(path, lock):
         return False
     write_text(path, format_lock(lock))
     return True
 
 
-def holds(path: str | os.PathLike[str], lock: Lock) -> bool:
+def is_up_to_date(path: str | os.PathLike[str], lock: Lock) -> bool:
     """Whether a file is what would be written, but for the line endings that git may have given it."""
     file = Path(path)
     return file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == format_lock(lock).encode()
@@ -159,7 +168,7 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
     try:
         file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
-        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {ANEW}") from error
+        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {REPAIR}") from error
     return Lock(
         snapshots={model: _check_model(name, model, stored) for model, stored in file.models.items()},
         made_by=file.made_by,
@@ -171,7 +180,7 @@ def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
         text = data.decode()
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise SchemaError(f"{name} is no text file: {error}; {ANEW}") from error
+        raise SchemaError(f"{name} is no text file: {error}; {REPAIR}") from error
     except tomllib.TOMLDecodeError as error:
         marker = re.search(r"^(<{7}|={7}|>{7})( |\r?$)", text, re.MULTILINE)
         if marker:
@@ -180,18 +189,18 @@ def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
                 f"{name} is in the middle of a merge ({marker[1]} in line {line}); take either side, as in "
                 f"`git checkout --ours {name}`, then lock anew"
             ) from None
-        raise SchemaError(f"{name} is cut off or was edited by hand: {error}; {ANEW}") from error
+        raise SchemaError(f"{name} is cut off or was edited by hand: {error}; {REPAIR}") from error
 
 
 def _check_version(name: str, document: dict[str, Any]) -> None:
     try:
         version = msgspec.convert(document, _Header).schema_version
     except msgspec.ValidationError as error:
-        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {ANEW}") from error
+        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {REPAIR}") from error
     if version is None:
-        raise SchemaError(f"{name} is no lock file: it has no schema_version; {ANEW}")
+        raise SchemaError(f"{name} is no lock file: it has no schema_version; {REPAIR}")
     if version != LOCK_VERSION:
-        newer = "upgrade resflops" if version > LOCK_VERSION else ANEW
+        newer = "upgrade resflops" if version > LOCK_VERSION else REPAIR
         raise SchemaError(
             f"{name} is a lock file of schema version {version}, and this resflops reads {LOCK_VERSION}; "
             f"{newer}"
@@ -202,17 +211,17 @@ def _check_model(name: str, model: str, stored: _Model) -> Snapshot:
     try:
         snapshot = _read_model(model, stored)
     except ValueError as error:
-        raise SchemaError(f"{name} was edited by hand: {model}: {error}; {ANEW}") from error
+        raise SchemaError(f"{name} was edited by hand: {model}: {error}; {REPAIR}") from error
     for metric in METRICS:
         written, added = getattr(stored, metric), snapshot.metric(metric)
         if written != added:
             raise SchemaError(
                 f"{name} was edited by hand or merged badly: {model} has {metric} = {written:,}, and its "
-                f"layers add up to {added:,}; {ANEW}"
+                f"layers add up to {added:,}; {REPAIR}"
             )
     if stored.digest != _compute_digest(snapshot):
         raise SchemaError(
-            f"{name} was edited by hand or merged badly: {model} does not match its digest; {ANEW}"
+            f"{name} was edited by hand or merged badly: {model} does not match its digest; {REPAIR}"
         )
     return snapshot
 

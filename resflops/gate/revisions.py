@@ -97,7 +97,7 @@ def snapshot_revision(
             input=input_shape,
             convention=convention,
         )
-        done = _count_apart(request, folder)
+        done = _count_in_process(request, folder)
         if done.returncode:
             name = name_commit(commit, repository)
             said = done.stderr.strip().replace(str(folder), name)
@@ -105,7 +105,7 @@ def snapshot_revision(
         return dict(read_lock(request.result).snapshots)
 
 
-def _count_apart(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
+def _count_in_process(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run this very resflops on the code in a folder."""
     home = str(Path(__file__).parents[2])
     command = (

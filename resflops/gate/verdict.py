@@ -47,7 +47,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     @property
     def over_budget(self) -> bool:
         """Whether it is more than the budget."""
-        return self.budget is not None and self.now > self.budget.most
+        return self.budget is not None and self.now > self.budget.limit
 
     @property
     def passed(self) -> bool:
@@ -138,7 +138,9 @@ def judge(
                 metric=metric,
                 now=now.metric(metric),
                 locked=locked.metric(metric) if locked else None,
-                allowed=tolerances.get(metric, Tolerance()).most(locked.metric(metric)) if locked else None,
+                allowed=tolerances.get(metric, Tolerance()).compute_limit(locked.metric(metric))
+                if locked
+                else None,
                 budget=budgets.get(metric),
             )
             for metric in metrics

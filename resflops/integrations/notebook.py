@@ -15,18 +15,18 @@ from resflops.report.style import DARK, LIGHT
 from resflops.tables import breakdown
 from resflops.tables.table import cost_heading
 
-__all__ = ["DRAWINGS", "drawn", "html_of"]
+__all__ = ["DRAWINGS", "draw_cost", "render_cost"]
 
 DRAWINGS = ("profile", "stages")
 """``profile``: layer by layer along the depth; ``stages``: by the size of the feature maps."""
 
 
-def html_of(cost: Cost) -> str:
+def render_cost(cost: Cost) -> str:
     """The model's own modules and, where it names any, its stages."""
     return fragment(breakdown(cost, depth=1))
 
 
-def drawn(cost: Cost, what: str, *, dark: bool) -> Figure:
+def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
     """A picture of a cost.
 
     Raises:
@@ -48,5 +48,5 @@ def drawn(cost: Cost, what: str, *, dark: bool) -> Figure:
     return profile.draw(profile.profile_of(cost, unit=unit, given=given), theme)
 
 
-DISPLAYS["html"] = html_of
-DISPLAYS["plot"] = drawn
+DISPLAYS["html"] = render_cost
+DISPLAYS["plot"] = draw_cost

@@ -154,7 +154,7 @@ def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
 
 def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
     found = {
-        metric: Budget(most=read_limit(limit), text=str(limit), line=1)
+        metric: Budget(limit=read_limit(limit), text=str(limit), line=1)
         for metric, limit in limits.items()
         if limit is not None
     }

@@ -1,7 +1,7 @@
 """The peers: what is installed, how each counts, and what is known of it."""
 
 from resflops.counters import PEERS, Peer, load_more_peers
-from resflops.counters.installed import installed_version
+from resflops.counters.installed import find_installed_version
 from resflops.extensions import OWN
 from resflops.tables.table import Column, Note, Row, Table, broken_notes, for_people_if
 
@@ -85,14 +85,14 @@ def _of_others() -> bool:
 
 
 def _row(each: Peer) -> Row:
-    version = installed_version(each)
+    version = find_installed_version(each)
     return {
         "peer": each.name,
         "distribution": each.distribution,
         "installed": version or "",
         "verified_versions": each.verified_versions,
         "verification": "" if version is None else each.verification(version),
-        "verified": version is not None and each.verified_with(version),
+        "verified": version is not None and each.is_verified_with(version),
         "conventions": tuple(using.name for using in each.conventions),
         "counts": each.convention.counts,
         "repository": each.repository,

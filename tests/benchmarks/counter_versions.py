@@ -29,9 +29,9 @@ from torch import nn
 
 import resflops
 from resflops.counters import PEERS, Peer
-from resflops.counters.installed import figures_here, installed_version
-from resflops.crosschecking import Failure, run_apart
-from resflops.crosschecking.adapters import ADAPTERS, Said
+from resflops.counters.installed import find_installed_version, list_figures
+from resflops.crosschecking import Failure, run_in_process
+from resflops.crosschecking.adapters import ADAPTERS, Answer
 from resflops.crosschecking.reconciliation import reconcile
 
 EXERCISES = Path(__file__).parent.parent / "crosschecking" / "test_real_peers.py"
@@ -72,16 +72,16 @@ def leftovers(peer: Peer, version: str) -> list[str]:
         torch.manual_seed(0)
         model = make().eval()
 
-        def ask(model: nn.Module = model, shape: tuple[int, ...] = shape) -> Said:
+        def ask(model: nn.Module = model, shape: tuple[int, ...] = shape) -> Answer:
             return ADAPTERS[peer.name](model, (torch.zeros(shape),), {})
 
         # A process each: some counters leave torch patched when they fail.
-        answer: Said | Failure = run_apart(ask, seconds=SECONDS)
+        answer: Answer | Failure = run_in_process(ask, seconds=SECONDS)
         if isinstance(answer, Failure):
             print(f"  {subject}: {peer.name} gives no figure: {answer.reason[:100]}")
             continue
         traced = resflops.trace(model, shape)
-        for figure, using in figures_here(peer):
+        for figure, using in list_figures(peer):
             main = figure == peer.convention.name
             row = reconcile(
                 traced,
@@ -90,7 +90,7 @@ def leftovers(peer: Peer, version: str) -> list[str]:
                 version=version,
                 figure=answer.figures[figure],
                 peer_params=answer.params if main else None,
-                apart=answer.apart if main else {},
+                non_op_charges=answer.non_op_charges if main else {},
             )
             if not row.explained:
                 parameters = f", {row.unexplained_params:,} parameters" if row.unexplained_params else ""
@@ -99,7 +99,7 @@ def leftovers(peer: Peer, version: str) -> list[str]:
 
 
 def report(peer: Peer) -> bool:
-    version = installed_version(peer)
+    version = find_installed_version(peer)
     if version is None:
         return True
     left = leftovers(peer, version)

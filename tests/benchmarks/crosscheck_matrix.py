@@ -23,8 +23,8 @@ from msgspec.structs import replace
 from packaging.version import Version
 
 from resflops.counters import CONVENTIONS, PEERS, Peer
-from resflops.counters.installed import installed_version
-from resflops.crosschecking import environment, reconcile_model, select_peers
+from resflops.counters.installed import find_installed_version
+from resflops.crosschecking import describe_platform, reconcile_model, select_peers
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation, reconcile
 from resflops.records import Trace
 from resflops.sources import names, open_model
@@ -60,7 +60,7 @@ def known(path: Path) -> list[Reconciliation]:
 
 def wanted(spec: str, peers: tuple[Peer, ...], rows: list[Reconciliation], *, anew: bool) -> list[Peer]:
     there = {(row.peer, row.version) for row in rows if row.model == spec}
-    return [each for each in peers if anew or (each.name, installed_version(each) or "") not in there]
+    return [each for each in peers if anew or (each.name, find_installed_version(each) or "") not in there]
 
 
 def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
@@ -83,7 +83,7 @@ def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
                 figure=row.figure,
                 peer_params=row.peer_params,
                 # What has no op of the model is the peer's own account, and stays.
-                apart={cause.name: cause.amount for cause in row.causes if not cause.ops},
+                non_op_charges={cause.name: cause.amount for cause in row.causes if not cause.ops},
             ).without_places()
         )
     return again
@@ -131,7 +131,7 @@ def main() -> None:
         rows.sort(
             key=lambda row: (places.get(row.model, len(places)), row.model, order[row.peer], row.convention)
         )
-        CrossCheck(rows=tuple(rows), environment=environment()).save(given.file)
+        CrossCheck(rows=tuple(rows), environment=describe_platform()).save(given.file)
         open_ones = [f"{row.convention}: {row.failure or row.unexplained or row.unexplained_params}"
                      for row in found if not row.explained]  # fmt: skip
         sys.stderr.write(

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from resflops.counters import PEERS
-from resflops.counters.installed import installed_version
+from resflops.counters.installed import find_installed_version
 from resflops.crosschecking.adapters import ADAPTERS
 
 __all__ = ["Counter", "flop_counter_mode", "installed"]
@@ -28,4 +28,6 @@ flop_counter_mode: Counter = partial(asked, "FlopCounterMode")
 
 def installed() -> dict[str, Counter]:
     """The peers that can be imported here."""
-    return {name: partial(asked, name) for name, peer in PEERS.items() if installed_version(peer) is not None}
+    return {
+        name: partial(asked, name) for name, peer in PEERS.items() if find_installed_version(peer) is not None
+    }

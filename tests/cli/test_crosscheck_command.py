@@ -7,9 +7,9 @@ import pytest
 from resflops.cli import main
 from resflops.cost.convention import CONVENTIONS
 from resflops.counters import PEERS
-from resflops.counters.installed import installed_version
+from resflops.counters.installed import find_installed_version
 from resflops.crosschecking import running
-from resflops.crosschecking.adapters import ADAPTERS, Said
+from resflops.crosschecking.adapters import ADAPTERS, Answer
 
 CHECK = ("crosscheck", "--models", "resnet20", "--peers", "fvcore", "thop")
 
@@ -90,9 +90,9 @@ def test_peers_tells_what_is_installed_and_what_is_known(capsys):
     rows = {row["peer"]: row for row in document["rows"]}
     assert list(rows) == list(PEERS)
     assert {name for name, row in rows.items() if row["installed"]} == {
-        name for name, each in PEERS.items() if installed_version(each)
+        name for name, each in PEERS.items() if find_installed_version(each)
     }
-    assert rows["thop"]["installed"] == installed_version(PEERS["thop"])
+    assert rows["thop"]["installed"] == find_installed_version(PEERS["thop"])
     assert {row["peer"] for row in document["defects"]} == set(PEERS)
     for row in document["defects"]:
         assert not row["issue"] or row["issue"].count("#") == row["issue"].count("/") == 1
@@ -146,13 +146,13 @@ def test_when_no_peer_gives_a_figure_nothing_is_shown(capsys, monkeypatch):
 
 
 def test_without_any_peer_the_message_says_how_to_get_them(capsys, monkeypatch):
-    monkeypatch.setattr(running, "installed_version", lambda peer: None)
+    monkeypatch.setattr(running, "find_installed_version", lambda peer: None)
     assert main(["crosscheck", "--models", "resnet20"]) == 2
     assert capsys.readouterr().err.startswith("resflops: no peer is installed; pip install 'resflops[peers]'")
 
 
 def off_by_one(model, args, kwargs):
-    return Said(figures={"fvcore": 1})
+    return Answer(figures={"fvcore": 1})
 
 
 def test_strict_fails_on_a_remainder(capsys, monkeypatch):
@@ -174,7 +174,7 @@ def test_a_model_of_a_pattern_that_fails_is_a_row(capsys):
 
 
 def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
-    honest, runs = running.run_apart, []
+    honest, runs = running.run_in_process, []
 
     def interrupted(function, *, seconds):
         runs.append(function)
@@ -182,7 +182,7 @@ def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
             raise KeyboardInterrupt
         return honest(function, seconds=seconds)
 
-    monkeypatch.setattr(running, "run_apart", interrupted)
+    monkeypatch.setattr(running, "run_in_process", interrupted)
     document = json.loads(told(capsys, *CHECK, "--format", "json", status=130))
     assert [(row["peer"], row["unexplained"]) for row in document["rows"]] == [("fvcore", 0)]
     assert "Interrupted: not every peer has run." in document["notes"]

@@ -7,8 +7,8 @@ import resflops
 from resflops.cost import Cost
 from resflops.cost.convention import CONVENTIONS
 from resflops.cost.quantities import QUANTITIES
-from resflops.counters import PEERS, peer, register_peer
-from resflops.counters.installed import installed_version
+from resflops.counters import PEERS, find_peer, register_peer
+from resflops.counters.installed import find_installed_version
 from resflops.errors import DuplicateError, UsageError
 
 
@@ -53,9 +53,9 @@ def test_the_convention_of_a_peer_says_nothing_of_a_backward_pass():
 
 
 def test_peers_are_found_in_whatever_case_and_near_names_are_offered():
-    assert peer("deepspeed") is PEERS["DeepSpeed"]
+    assert find_peer("deepspeed") is PEERS["DeepSpeed"]
     with pytest.raises(UsageError, match="no peer named 'torchinfos'; closest: torchinfo"):
-        peer("torchinfos")
+        find_peer("torchinfos")
 
 
 def test_a_name_is_given_once():
@@ -65,10 +65,10 @@ def test_a_name_is_given_once():
 
 def test_a_version_is_verified_whatever_it_was_built_for():
     torch_counter = PEERS["FlopCounterMode"]
-    assert torch_counter.verified_with("2.15.0+cu132")
-    assert not torch_counter.verified_with("2.5.1")
-    assert not torch_counter.verified_with("unknown")
-    assert PEERS["thop"].verified_with("0.1.1-2209072238")
+    assert torch_counter.is_verified_with("2.15.0+cu132")
+    assert not torch_counter.is_verified_with("2.5.1")
+    assert not torch_counter.is_verified_with("unknown")
+    assert PEERS["thop"].is_verified_with("0.1.1-2209072238")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_version_stands_to_the_verified_ones(version, verification):
     ],
 )
 def test_a_version_counts_by_the_convention_of_its_edition(name, version, convention):
-    assert PEERS[name].conventions_of(version)[0].name == convention
+    assert PEERS[name].find_conventions(version)[0].name == convention
 
 
 def test_an_edition_has_a_convention_for_each_figure_which_is_found_and_not_listed(cost):
@@ -145,5 +145,5 @@ def test_of_two_distributions_of_one_import_name_the_one_installed_last_is_there
     make_distribution(tmp_path, "thop", "1.0", "one = 1\n")
     make_distribution(tmp_path, "ultralytics-thop", "2.0", "two = 22\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert installed_version(PEERS["ultralytics-thop"]) == "2.0"
-    assert installed_version(PEERS["thop"]) is None
+    assert find_installed_version(PEERS["ultralytics-thop"]) == "2.0"
+    assert find_installed_version(PEERS["thop"]) is None

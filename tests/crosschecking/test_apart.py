@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from resflops.crosschecking import Failure, run_apart
+from resflops.crosschecking import Failure, run_in_process
 
 
 def raises():
@@ -65,18 +65,18 @@ def gives_what_cannot_be_sent():
 )
 def test_whatever_goes_wrong_is_a_reason(function, reason):
     limit = 0.3 if function in (hangs, hangs_with_a_child) else 30
-    assert run_apart(function, seconds=limit) == Failure(
+    assert run_in_process(function, seconds=limit) == Failure(
         reason=reason, missing="no_such_package" if "no_such" in reason and "module" in reason else ""
     )
 
 
 def test_a_result_that_cannot_be_sent_is_a_failure():
-    outcome = run_apart(gives_what_cannot_be_sent, seconds=30)
+    outcome = run_in_process(gives_what_cannot_be_sent, seconds=30)
     assert isinstance(outcome, Failure)
 
 
 def test_a_result_comes_back_however_large():
-    assert run_apart(lambda: b"x" * (1 << 20), seconds=30) == b"x" * (1 << 20)
+    assert run_in_process(lambda: b"x" * (1 << 20), seconds=30) == b"x" * (1 << 20)
 
 
 def test_nothing_done_there_is_seen_here(capfd):
@@ -89,13 +89,13 @@ def test_nothing_done_there_is_seen_here(capfd):
         warnings.warn("and to warn", stacklevel=1)
         return here["value"]
 
-    assert run_apart(spoil, seconds=30) == 2
+    assert run_in_process(spoil, seconds=30) == 2
     assert here == {"value": 1}
     assert "RESFLOPS_SPOILT" not in os.environ
     assert capfd.readouterr() == ("", "")
 
 
 def test_no_process_is_left_behind():
-    run_apart(hangs, seconds=0.1)
+    run_in_process(hangs, seconds=0.1)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

@@ -10,14 +10,14 @@ from torch import nn
 
 import resflops
 from resflops.counters import PEERS
-from resflops.counters.installed import installed_version
+from resflops.counters.installed import find_installed_version
 from resflops.crosschecking import running
-from resflops.crosschecking.adapters import ADAPTERS, Said
+from resflops.crosschecking.adapters import ADAPTERS, Answer
 from resflops.errors import TraceError, UsageError
 from resflops.models import NETWORKS
 
 LIGHT = "resnet20"
-INSTALLED = [name for name, peer in PEERS.items() if installed_version(peer)]
+INSTALLED = [name for name, peer in PEERS.items() if find_installed_version(peer)]
 RUN = ("fvcore", "thop", "FlopCounterMode")
 """The peers of the development environment; reports/crosscheck.md has the others."""
 
@@ -118,7 +118,7 @@ def test_a_wrong_figure_is_a_remainder(monkeypatch):
 
     def one_more(model, args, kwargs):
         said = honest(model, args, kwargs)
-        return Said(figures={name: figure + 1 for name, figure in said.figures.items()})
+        return Answer(figures={name: figure + 1 for name, figure in said.figures.items()})
 
     monkeypatch.setitem(ADAPTERS, "thop", one_more)
     (row,) = resflops.crosscheck(resflops.load(LIGHT), usual_input(LIGHT), peers=["THOP"]).rows
@@ -126,7 +126,7 @@ def test_a_wrong_figure_is_a_remainder(monkeypatch):
 
 
 def test_another_version_than_the_verified_one_is_told(monkeypatch):
-    monkeypatch.setattr(running, "installed_version", lambda peer: "9.9")
+    monkeypatch.setattr(running, "find_installed_version", lambda peer: "9.9")
     (row,) = resflops.crosscheck(resflops.load(LIGHT), usual_input(LIGHT), peers=["thop"]).rows
     assert (row.version, row.verified) == ("9.9", False)
 

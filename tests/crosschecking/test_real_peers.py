@@ -11,8 +11,8 @@ from torch import nn
 
 import resflops
 from resflops.counters import PEERS
-from resflops.counters.installed import figures_here, installed_version
-from resflops.crosschecking import Failure, run_apart
+from resflops.counters.installed import find_installed_version, list_figures
+from resflops.crosschecking import Failure, run_in_process
 from resflops.crosschecking.adapters import ADAPTERS
 from resflops.crosschecking.reconciliation import reconcile
 
@@ -151,14 +151,14 @@ def said(models):
             for subject, model in models.items()
         }
 
-    answers = {name: run_apart(lambda name=name: ask(name), seconds=120) for name in RUN}
+    answers = {name: run_in_process(lambda name=name: ask(name), seconds=120) for name in RUN}
     assert not [answer for answer in answers.values() if isinstance(answer, Failure)]
     return answers
 
 
 def convention_here(name):
     """The convention of the version that is installed."""
-    return next(figures_here(PEERS[name]))[1]
+    return next(list_figures(PEERS[name]))[1]
 
 
 def explained(trace, name, answer, using=None):
@@ -167,7 +167,7 @@ def explained(trace, name, answer, using=None):
         trace,
         peer,
         using or convention_here(name),
-        version=installed_version(peer) or "",
+        version=find_installed_version(peer) or "",
         figure=answer.figures[peer.convention.name],
         peer_params=answer.params,
     )

@@ -59,7 +59,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         "float16",
     )
     assert (other.convention, other.allowed, other.line) == ("macs", frozenset(), 14)
-    assert {metric: (budget.most, budget.line) for metric, budget in other.budgets.items()} == {
+    assert {metric: (budget.limit, budget.line) for metric, budget in other.budgets.items()} == {
         "macs": (4_200_000_000, 22),
         "params": (26_000_000, 23),
     }

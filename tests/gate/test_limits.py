@@ -74,12 +74,12 @@ def test_what_is_no_upper_limit_is_refused(given: str) -> None:
     ],
 )
 def test_a_tolerance_is_taken_of_the_locked_figure(given: object, locked: int, most: int) -> None:
-    assert read_tolerance(given).most(locked) == most
+    assert read_tolerance(given).compute_limit(locked) == most
 
 
 def test_a_share_of_a_large_figure_loses_no_digit() -> None:
     locked = 10**24 + 1
-    assert Tolerance(part=Fraction(1, 100)).most(locked) == locked + locked // 100
+    assert Tolerance(part=Fraction(1, 100)).compute_limit(locked) == locked + locked // 100
 
 
 @pytest.mark.parametrize("given", ["-1%", "1.2.3%", "a lot", "", None, [1], "+-1%"])

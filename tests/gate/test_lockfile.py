@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from resflops.errors import FileError, SchemaError
-from resflops.gate.lockfile import Lock, format_lock, holds, read_lock, renew_lock, write_lock
+from resflops.gate.lockfile import Lock, format_lock, is_up_to_date, read_lock, renew_lock, write_lock
 from resflops.gate.snapshot import Snapshot, SnapshotInput, SnapshotLine
 
 CONV = SnapshotLine(
@@ -169,7 +169,7 @@ def test_a_missing_file_is_told_with_the_command_that_makes_it(tmp_path: Path) -
 def test_line_endings_and_comments_are_no_edit(path: Path) -> None:
     before = read_lock(path)
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert holds(path, before)
+    assert is_up_to_date(path, before)
     path.write_bytes(path.read_bytes() + b"# a comment\r\n")
     assert read_lock(path) == before
 

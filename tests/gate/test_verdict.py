@@ -37,7 +37,7 @@ def test_a_figure_is_held_to_lock_and_budget(now, tolerance, budget, standing, p
     found = judge(
         snapshot(now),
         locked=snapshot(1000),
-        budgets={} if budget is None else {"macs": Budget(most=budget, text=str(budget), line=1)},
+        budgets={} if budget is None else {"macs": Budget(limit=budget, text=str(budget), line=1)},
         tolerances={} if tolerance is None else {"macs": read_tolerance(tolerance)},
     )
     macs, params, buffers = found.findings
@@ -64,7 +64,9 @@ def test_a_cheaper_model_that_has_more_parameters_is_no_improvement() -> None:
 
 
 def test_budgets_alone_need_no_lock() -> None:
-    found = judge(snapshot(5), locked=None, budgets={"macs": Budget(most=5, text="5", line=1)}, tolerances={})
+    found = judge(
+        snapshot(5), locked=None, budgets={"macs": Budget(limit=5, text="5", line=1)}, tolerances={}
+    )
     assert found.passed
     assert found.diff is None
     assert [finding.standing for finding in found.findings] == ["within budget"]
