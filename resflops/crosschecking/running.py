@@ -18,7 +18,7 @@ from resflops.errors import TraceError, UsageError
 from resflops.records import Trace
 from resflops.tracing import check_module, trace
 from resflops.tracing.inputs import as_tensors
-from resflops.tracing.model_copies import on_cpu
+from resflops.tracing.model_copies import ensure_on_cpu
 
 __all__ = ["describe_platform", "reconcile_model", "select_peers"]
 
@@ -84,7 +84,7 @@ def reconcile_model(
             say(f"running {peer.name} on {traced.model}")
             if runnable is None:
                 try:
-                    runnable = on_cpu(model)
+                    runnable = ensure_on_cpu(model)
                 except TraceError as error:
                     yield from _build_failure(traced, peer, version=version, reason=str(error))
                     continue

@@ -27,7 +27,7 @@ from resflops.sources import FoundModel
 from resflops.sources.building import open_found
 from resflops.sources.counting import count_model
 from resflops.tracing import trace
-from resflops.tracing.generators import same_generators
+from resflops.tracing.generators import preserve_generators
 from resflops.tracing.inputs import as_tensors
 
 __all__ = ["Measurable", "OfModule", "OfSpec", "UnbuildableModel", "batch_of", "made_ready"]
@@ -97,7 +97,7 @@ class OfSpec:
         known = self._shared.find(configuration)
         if known is not None:
             return known, True
-        with same_generators():
+        with preserve_generators():
             opened = open_found(
                 self._found, input_shape=self._input_shape(configuration), device=configuration.device
             )
@@ -163,7 +163,7 @@ class OfModule:
 
     def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """A copy of it."""
-        with same_generators():
+        with preserve_generators():
             return adapted(with_weights(self._module, configuration.device), configuration), False
 
     def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:

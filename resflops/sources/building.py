@@ -16,7 +16,7 @@ from resflops.records import Shape
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import find
 from resflops.tracing.call_through import call_through
-from resflops.tracing.generators import same_generators
+from resflops.tracing.generators import preserve_generators
 from resflops.tracing.zeros import zeros
 
 __all__ = ["OpenModel", "built", "open_found", "open_model"]
@@ -89,7 +89,7 @@ def built(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Modul
 def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
     if target != META:
         return *_made_on(found, target), ()
-    with same_generators():
+    with preserve_generators():
         try:
             with _WithoutValues():
                 made = _checked(found, found.make())

@@ -99,12 +99,12 @@ def bind_aten() -> tuple[dict[str, Read], dict[str, str]]:
             if how is None:
                 renamed[name] = op.name
             else:
-                read[name] = _reader(op, how)
+                read[name] = _make_reader(op, how)
     return read, renamed
 
 
-def _reader(op: Op, how: AtenBinding) -> Read:
-    infer = how if callable(how) else _by_names(op, how or {})
+def _make_reader(op: Op, how: AtenBinding) -> Read:
+    infer = how if callable(how) else _bind_by_names(op, how or {})
 
     def read(given: dict[str, Any]) -> Described | None:
         try:
@@ -117,7 +117,7 @@ def _reader(op: Op, how: AtenBinding) -> Read:
     return read
 
 
-def _by_names(op: Op, names: Mapping[str, str]) -> Callable[[dict[str, Any]], Call | SignedCall]:
+def _bind_by_names(op: Op, names: Mapping[str, str]) -> Callable[[dict[str, Any]], Call | SignedCall]:
     """The op's ``infer``, given an aten op's arguments."""
     infer = op.bindings[0].infer
     parameters = [(name, names.get(name, name)) for name in inspect.signature(infer).parameters]

@@ -20,7 +20,7 @@ __all__ = ["Key", "find_signature", "keep_signature", "make_signature"]
 Key = tuple[Any, ...]
 """A function and its arguments, a tensor being its shape and type."""
 
-_MOST = 1 << 15
+_CAPACITY = 1 << 15
 """How many signatures are kept: more than all of torchvision has."""
 
 
@@ -75,7 +75,7 @@ def keep_signature(key: Key, call: Call, values: tuple[Any, ...]) -> CallSignatu
         tuple([places[id(tensor)] for tensor in call.inputs]),
         tuple([places[id(tensor)] for tensor in affine]),
     )
-    if len(_SIGNATURES) >= _MOST:
+    if len(_SIGNATURES) >= _CAPACITY:
         _SIGNATURES.clear()
     _SIGNATURES[key] = signature
     return signature

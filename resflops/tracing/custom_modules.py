@@ -21,17 +21,17 @@ from torch._C._functorch import maybe_current_level as functorch_level
 
 from resflops.ops import CLASSES
 from resflops.records import CONSTANT, Attribute, OpRecord
-from resflops.tracing.dispatcher import plain_values
-from resflops.tracing.meta import tensors_in
+from resflops.tracing.dispatcher import select_plain_values
+from resflops.tracing.meta import find_tensors
 from resflops.tracing.recorder import Recorder
 
-__all__ = ["Noting", "record_custom_calls"]
+__all__ = ["CustomCalls", "record_custom_calls"]
 
 Forward = Callable[..., Any]
-Of = TypeVar("Of")
+Fact = TypeVar("Fact")
 
 
-class Joined(Struct, frozen=True, kw_only=True):
+class JoinedOps(Struct, frozen=True, kw_only=True):
     """What is left of a recording when every such call is one op."""
 
     ops: tuple[OpRecord, ...]
@@ -39,50 +39,50 @@ class Joined(Struct, frozen=True, kw_only=True):
     kept: Sequence[int]
     """The numbers that the ops had before."""
 
-    def renumbered(self, of_op: Mapping[int, Of]) -> dict[int, Of]:
+    def renumber(self, facts: Mapping[int, Fact]) -> dict[int, Fact]:
         """What is known of ops by their numbers before, by those that they have now."""
-        return {new: of_op[old] for new, old in enumerate(self.kept) if old in of_op}
+        return {new: facts[old] for new, old in enumerate(self.kept) if old in facts}
 
 
-class Noting(Struct, eq=False):
+class CustomCalls(Struct, eq=False):
     """The calls of one trace that are one op each."""
 
     recorder: Recorder
     spans: list[tuple[int, int]] = []
     """Of each call, in the order in which they end: its first op, and the op that is the whole."""
 
-    def call(self, op: str, forward: Forward, frame: FrameType, args: Any, kwargs: Any) -> Any:
+    def record(self, op: str, forward: Forward, frame: FrameType, args: Any, kwargs: Any) -> Any:
         """Make a call, and record it as one op."""
         recorder, first = self.recorder, len(self.recorder.ops)
-        inputs, attributes = _taken(forward, args, kwargs)
+        inputs, attributes = _read_arguments(forward, args, kwargs)
         # Before the call, which may write into what it takes.
-        producers, slots = recorder.producers.origins(inputs)
-        layer = recorder.layer_running(frame)
+        producers, slots = recorder.producers.find_origins(inputs)
+        layer = recorder.find_running_layer(frame)
         out = forward(*args, **kwargs)
         self.spans.append((first, len(recorder.ops)))
-        recorder.note(op, layer, inputs, tuple(tensors_in(out)), attributes)
+        recorder.note(op, layer, inputs, tuple(find_tensors(out)), attributes)
         recorder.ops[-1] = replace(recorder.ops[-1], producers=producers, output_indices=slots)
         return out
 
-    def joined(self, outputs: tuple[int, ...]) -> Joined:
+    def join(self, outputs: tuple[int, ...]) -> JoinedOps:
         """All ops but those inside such a call, numbered anew, with the ops that made the outputs."""
         ops = self.recorder.ops
         if not self.spans:
-            return Joined(ops=tuple(ops), outputs=outputs, kept=range(len(ops)))
+            return JoinedOps(ops=tuple(ops), outputs=outputs, kept=range(len(ops)))
         place = list(range(len(ops)))
         for first, whole in self.spans:
             place[first:whole] = [whole] * (whole - first)
         kept = sorted(set(place))
         number = {old: new for new, old in enumerate(kept)}
 
-        def moved(producer: int) -> int:
+        def renumber_producer(producer: int) -> int:
             if producer < 0:
                 return producer
             # What was made inside and came out by another way than as an output.
             inside = place[producer] != producer
             return CONSTANT if inside and not ops[place[producer]].output_shapes else number[place[producer]]
 
-        def renumbered(record: OpRecord) -> OpRecord:
+        def renumber_record(record: OpRecord) -> OpRecord:
             slots = tuple(
                 slot if made < 0 or place[made] == made else 0
                 for made, slot in zip(
@@ -91,50 +91,54 @@ class Noting(Struct, eq=False):
             )
             return replace(
                 record,
-                producers=tuple(map(moved, record.producers)),
-                affine_producers=tuple(map(moved, record.affine_producers)),
+                producers=tuple(map(renumber_producer, record.producers)),
+                affine_producers=tuple(map(renumber_producer, record.affine_producers)),
                 output_indices=slots if any(slots) else (),
             )
 
-        return Joined(
-            ops=tuple(renumbered(ops[old]) for old in kept),
-            outputs=tuple(sorted({*map(moved, outputs)} - {CONSTANT})),
+        return JoinedOps(
+            ops=tuple(renumber_record(ops[old]) for old in kept),
+            outputs=tuple(sorted({*map(renumber_producer, outputs)} - {CONSTANT})),
             kept=kept,
         )
 
 
-def _taken(forward: Forward, args: Any, kwargs: Any) -> tuple[tuple[Tensor, ...], dict[str, Attribute]]:
+def _read_arguments(
+    forward: Forward, args: Any, kwargs: Any
+) -> tuple[tuple[Tensor, ...], dict[str, Attribute]]:
     """What a call works on: tensors, then a module's parameters; and whatever else may decide its work."""
-    inputs, attributes = [*tensors_in((args, kwargs))], {}
+    inputs, attributes = [*find_tensors((args, kwargs))], {}
     if args and isinstance(args[0], nn.Module):
         parameters = dict(args[0].named_parameters())
         inputs += parameters.values()
         public = {name: value for name, value in vars(args[0]).items() if not name.startswith("_")}
-        attributes = plain_values(public | {name: tuple(each.shape) for name, each in parameters.items()})
+        attributes = select_plain_values(
+            public | {name: tuple(each.shape) for name, each in parameters.items()}
+        )
     bound = signature(forward).bind(*args, **kwargs)
     bound.apply_defaults()
-    return tuple(inputs), attributes | plain_values(bound.arguments)
+    return tuple(inputs), attributes | select_plain_values(bound.arguments)
 
 
-_here = local()
-"""Of the thread: ``noting``, while a trace runs in it."""
+_thread = local()
+"""Of the thread: ``calls``, while a trace runs in it."""
 _lock = Lock()
 _wrapped: dict[type, tuple[int, Any]] = {}
 """How many traces have wrapped a class, and the ``forward`` that is its own, or None."""
 
 
 @contextmanager
-def record_custom_calls(recorder: Recorder) -> Iterator[Noting]:
+def record_custom_calls(recorder: Recorder) -> Iterator[CustomCalls]:
     """Let the recorder know of calls that are one op, as long as this lasts."""
-    noting, before = Noting(recorder, []), getattr(_here, "noting", None)
+    calls, before = CustomCalls(recorder, []), getattr(_thread, "calls", None)
     classes = list(CLASSES)
     try:
         for cls in classes:
             _wrap(cls)
-        _here.noting = noting
-        yield noting
+        _thread.calls = calls
+        yield calls
     finally:
-        _here.noting = before
+        _thread.calls = before
         for cls in classes:
             _unwrap(cls)
 
@@ -162,9 +166,9 @@ def _unwrap(cls: type) -> None:
 def _module_call(op: str, forward: Forward) -> Forward:
     @wraps(forward)
     def whole(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if (noting := _noting()) is None:
+        if (calls := _find_calls()) is None:
             return forward(self, *args, **kwargs)
-        return noting.call(op, forward, _getframe(), (self, *args), kwargs)
+        return calls.record(op, forward, _getframe(), (self, *args), kwargs)
 
     return whole
 
@@ -172,15 +176,15 @@ def _module_call(op: str, forward: Forward) -> Forward:
 def _function_call(op: str, forward: Forward) -> Any:
     @wraps(forward)
     def whole(*args: Any, **kwargs: Any) -> Any:
-        if (noting := _noting()) is None:
+        if (calls := _find_calls()) is None:
             return forward(*args, **kwargs)
-        return noting.call(op, forward, _getframe(), args, kwargs)
+        return calls.record(op, forward, _getframe(), args, kwargs)
 
     return staticmethod(whole)
 
 
-def _noting() -> Noting | None:
+def _find_calls() -> CustomCalls | None:
     # Inside vmap and its kin a tensor's shape lacks the dimensions that are mapped over: what
     # runs inside is then recorded op by op.
-    noting: Noting | None = getattr(_here, "noting", None)
-    return noting if functorch_level() is None else None
+    calls: CustomCalls | None = getattr(_thread, "calls", None)
+    return calls if functorch_level() is None else None

@@ -1,4 +1,4 @@
-"""The second level: aten ops of functions that the table does not describe, in the same words."""
+"""The second level of tracing: the aten ops of functions without a description, under the same op names."""
 
 import sys
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from resflops.records import Attribute
 from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.call_through import call_through
-from resflops.tracing.meta import META, tensors_in
+from resflops.tracing.meta import META, find_tensors
 
 if TYPE_CHECKING:
     from resflops.tracing.recorder import Recorder
 
-__all__ = ["DispatchRecorder", "plain_values"]
+__all__ = ["DispatchRecorder", "select_plain_values"]
 
 _READ, _RENAMED = bind_aten()
 
 
 class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Records the aten ops that reach the dispatcher while it is on, into a recorder."""
+    """Writes every aten op that reaches torch's dispatcher into a recorder, as long as it is on."""
 
     def __init__(self, recorder: "Recorder") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -37,49 +37,67 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run one aten op and record it."""
         kwargs = kwargs or {}
+        # An op may have made a view of a blank, or resized it, and the pool could not tell.
         self._recorder.meta_pool.touched = True
         if not self._recorder.real and "device" in kwargs:
             kwargs = {**kwargs, "device": META}
         if not self._recorder.real:
-            args, kwargs = self._recorder.doubled((args, kwargs), self._doubles)
+            # Compiled code holds real tensors of its own, such as weights of a scripted module, which
+            # the recorder never saw among the arguments of a function.
+            args, kwargs = self._recorder.make_doubles((args, kwargs), self._doubles)
         out = call_through(func, args, kwargs)
         op, inputs, attributes = describe_aten(func, args, kwargs)
-        layer, outs = self._recorder.layer_running(sys._getframe(1)), tuple(tensors_in(out))
-        affine = affine_of(func, args, kwargs, inputs) if _has_affine(attributes) else ()
+        layer, outs = self._recorder.find_running_layer(sys._getframe(1)), tuple(find_tensors(out))
+        affine = find_affine(func, args, kwargs, inputs) if _has_affine(attributes) else ()
         self._recorder.note(op, layer, inputs, outs, attributes, affine)
         return out
 
 
 def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
-    """An aten op in the words of the rules."""
+    """Say of an aten op what a declaration would: its op name, tensors and attributes.
+
+    An op without a declaration keeps its own name, with its namespace if that is not aten, and is
+    then shown as uncounted.
+    """
     name = func._schema.name.partition("::")[2]
     space = func.namespace
     if space != "aten":
-        if (read := _READ.get(f"{space}.{name}")) and (described := read(_bound(func, args, kwargs))):
+        if (read := _READ.get(f"{space}.{name}")) and (
+            described := read(_bind_arguments(func, args, kwargs))
+        ):
             return described
-        return f"{space}.{name}", tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
+        return (
+            f"{space}.{name}",
+            tuple(find_tensors((args, kwargs))),
+            select_plain_values(_bind_arguments(func, args, kwargs)),
+        )
+    # A trailing underscore marks the variant in place, whose work is the same; __and__ is a name as it is.
     op = name.rstrip("_") if not name.endswith("__") else name
-    if (read := _READ.get(op)) and (described := read(_bound(func, args, kwargs))):
+    if (read := _READ.get(op)) and (described := read(_bind_arguments(func, args, kwargs))):
         return described
-    return _RENAMED.get(op, op), tuple(tensors_in((args, kwargs))), plain_values(_bound(func, args, kwargs))
+    return (
+        _RENAMED.get(op, op),
+        tuple(find_tensors((args, kwargs))),
+        select_plain_values(_bind_arguments(func, args, kwargs)),
+    )
 
 
-def affine_of(
+def find_affine(
     func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
-    """The weight and the bias of an aten op that are not among its inputs."""
-    bound = _bound(func, args, kwargs)
+    """Find the weight and the bias of an aten op that are not among its inputs."""
+    bound = _bind_arguments(func, args, kwargs)
     given = [bound.get(name) for name in ("weight", "bias")]
     known = {id(tensor) for tensor in inputs}
-    return tuple([each for each in given if isinstance(each, Tensor) and id(each) not in known])
+    return tuple([tensor for tensor in given if isinstance(tensor, Tensor) and id(tensor) not in known])
 
 
 def _has_affine(attributes: dict[str, Attribute]) -> bool:
     return attributes.get("weight") is True or attributes.get("bias") is True
 
 
-def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments by their names in the op's schema, defaults filled in."""
+def _bind_arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Match arguments with their names in the op's schema, and fill in the defaults."""
     bound = {}
     for place, argument in enumerate(func._schema.arguments):
         if place < len(args):
@@ -91,12 +109,12 @@ def _bound(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str
     return bound
 
 
-def plain_values(bound: Mapping[str, Any]) -> dict[str, Attribute]:
-    """Those of some named values that an op's attributes can hold."""
+def select_plain_values(bound: Mapping[str, Any]) -> dict[str, Attribute]:
+    """Select those of some named values that an op's attributes can hold."""
     attributes: dict[str, Attribute] = {}
     for name, value in bound.items():
         if isinstance(value, (bool, int, float, str)) or value is None:
             attributes[name] = value
-        elif isinstance(value, (list, tuple)) and all(isinstance(each, int) for each in value):
+        elif isinstance(value, (list, tuple)) and all(isinstance(number, int) for number in value):
             attributes[name] = tuple(value)
     return attributes

@@ -1,4 +1,4 @@
-"""What is said when a forward pass fails: the layer, the function, the shapes, and why."""
+"""The errors of a forward pass that failed: the layer, the function, the shapes, and the reason."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,9 +7,16 @@ import torch
 
 from resflops.errors import DataDependentError, ShapeError, TraceError
 from resflops.records import Shape
-from resflops.tracing.meta import tensors_in
+from resflops.tracing.meta import find_tensors
 
-__all__ = ["failed", "leaving", "mismatched", "name_of", "needs_values", "too_large"]
+__all__ = [
+    "build_exit_error",
+    "build_mismatch_error",
+    "build_op_error",
+    "build_size_error",
+    "name_function",
+    "needs_values",
+]
 
 _NEEDS_VALUES = frozenset(
     getattr(torch.Tensor, name)
@@ -21,50 +28,53 @@ _NEEDS_VALUES = frozenset(
 """Functions whose result depends on the elements and not only on the shapes."""
 
 
-def name_of(func: Callable[..., Any]) -> str:
-    """The name of a torch function, for a message."""
+def name_function(func: Callable[..., Any]) -> str:
+    """Name a torch function in a message."""
     return str(getattr(func, "__name__", func))
 
 
-def _where(layer: str) -> str:
+def _name_layer(layer: str) -> str:
     return layer or "the model's own forward"
 
 
-def _sizes(shape: Iterable[int]) -> str:
+def _format_shape(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape)) or "a scalar"
 
 
-def mismatched(func: Callable[..., Any], layer: str, error: Exception) -> ShapeError:
-    """A function does not take these shapes, as its description says."""
-    return ShapeError(f"{_where(layer)}: {name_of(func)}: {error}")
+def build_mismatch_error(func: Callable[..., Any], layer: str, error: Exception) -> ShapeError:
+    """Build the error for shapes that a function does not take, according to its description."""
+    return ShapeError(f"{_name_layer(layer)}: {name_function(func)}: {error}")
 
 
-def failed(func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception) -> TraceError:
-    """Torch itself has refused a function."""
-    shapes = ", ".join(_sizes(tensor.shape) for tensor in tensors_in(args))
+def build_op_error(
+    func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception
+) -> TraceError:
+    """Build the error for a call that torch itself refused."""
+    shapes = ", ".join(_format_shape(tensor.shape) for tensor in find_tensors(args))
+    # Torch's messages go on with advice and C++ traces; the first sentence says what is wrong.
     reason = str(error).strip().partition("\n")[0].partition(". ")[0]
     kind = DataDependentError if func in _NEEDS_VALUES or needs_values(error) else TraceError
-    return kind(f"{_where(layer)}: {name_of(func)} on {shapes or 'no tensor'}: {reason}")
+    return kind(f"{_name_layer(layer)}: {name_function(func)} on {shapes or 'no tensor'}: {reason}")
 
 
-def leaving(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
-    """A tensor's elements are asked for by what is not torch."""
+def build_exit_error(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
+    """Build the error for a call that takes a tensor's elements out of torch."""
     return DataDependentError(
-        f"{_where(layer)}: {name_of(func)} on {_sizes(args[0].shape)} takes its elements"
+        f"{_name_layer(layer)}: {name_function(func)} on {_format_shape(args[0].shape)} takes its elements"
     )
 
 
 def needs_values(error: BaseException) -> bool:
-    """Whether an error says that shapes alone do not tell what happens."""
-    # Torch tells it only in its messages: an op has no meta version, or it reads elements; and
-    # scripted code reports whatever goes wrong in it as a failure of its interpreter.
+    """Whether an error means that the pass needs values, and not shapes alone."""
+    # Torch has no exception type for this: only its messages say that an op has no meta kernel or
+    # reads elements, and scripted code reports every error as a failure of its interpreter.
     words = ("meta tensor", "meta device", "meta()", "fake impl", "data-dependent", "torchscript interpreter")
     return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
 
 
-def too_large(layer: str, op: str, shape: Shape) -> ShapeError:
-    """An op's output is beyond what torch can address."""
+def build_size_error(layer: str, op: str, shape: Shape) -> ShapeError:
+    """Build the error for an output that is larger than torch can address."""
     return ShapeError(
-        f"{_where(layer)}: {op} would make a tensor of {_sizes(shape)}, "
+        f"{_name_layer(layer)}: {op} would make a tensor of {_format_shape(shape)}, "
         "more than torch can address; give a smaller input"
     )

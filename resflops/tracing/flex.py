@@ -1,9 +1,9 @@
 """flex_attention, which refuses meta tensors and insists on compiling itself.
 
-It checks the devices of its inputs, and hands what it does to ``torch.compile``, which no
-recorder can follow. So while a trace runs, what it asks in the thread of the trace is
-answered as where nothing is compiled, and as on a device that it takes. Other threads are
-answered as ever, and nothing of the user's is touched.
+It checks the devices of its inputs and hands its work to ``torch.compile``, which no recorder can follow.
+So while a trace runs, flex_attention is told in the thread of the trace that it must not compile and that
+its tensors are on a device that it accepts. Other threads get the usual answers, and nothing of the
+user's is touched.
 """
 
 import sys
@@ -23,39 +23,43 @@ from resflops.records import Shape
 from resflops.tracing.meta import META
 from resflops.tracing.torch_functions import Part, Steps, describe_operator
 
-__all__ = ["TAKEN", "asks_from_within", "uncompiled"]
+__all__ = ["CLAIMED_DEVICE", "disable_flex_compile", "is_flex_attention"]
 
 _MODULE = "torch.nn.attention.flex_attention"
 _FLAG = "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG"
 
-TAKEN = torch.device("cpu")
-"""The device that flex_attention is told its meta tensors lie on."""
+CLAIMED_DEVICE = torch.device("cpu")
+"""The device that flex_attention is told its meta tensors are on."""
 
 
-def asks_from_within(frame: FrameType) -> bool:
-    """Whether it is flex_attention itself that asks for a tensor's device."""
+def is_flex_attention(frame: FrameType) -> bool:
+    """Whether flex_attention itself is asking, rather than the model or the rest of torch."""
     return frame.f_globals.get("__name__") == _MODULE
 
 
-_here = local()
+_thread = local()
 _lock = Lock()
 
 
 class _Flag:
-    """Stands for the module's flag: on in a thread that traces, and else what it was."""
+    """Takes the place of the module's flag: true in a thread that traces, and what it was elsewhere.
+
+    The flag is one for the process, so setting it to True would stop other threads from compiling.
+    """
 
     def __init__(self, own: object) -> None:
         self.own, self.users = own, 0
 
     def __bool__(self) -> bool:
-        return bool(self.own) or getattr(_here, "tracing", 0) > 0
+        return bool(self.own) or getattr(_thread, "tracing", 0) > 0
 
 
 @contextmanager
-def uncompiled() -> Iterator[None]:
-    """Let flex_attention run as it is in this thread, where it has been imported."""
+def disable_flex_compile() -> Iterator[None]:
+    """Let flex_attention run without compiling, in this thread."""
     # A model that uses it has imported it, and importing it takes longer than a count.
     module: Any = sys.modules.get(_MODULE)
+    # Torch has the flag from 2.9 on; before, flex_attention always compiles.
     if module is None or not hasattr(module, _FLAG):
         yield
         return
@@ -65,33 +69,38 @@ def uncompiled() -> Iterator[None]:
             flag = _Flag(flag)
             setattr(module, _FLAG, flag)
         flag.users += 1
-    _here.tracing = getattr(_here, "tracing", 0) + 1
+    # A number, and not a flag: a forward pass may trace another model.
+    _thread.tracing = getattr(_thread, "tracing", 0) + 1
     try:
         yield
     finally:
-        _here.tracing -= 1
+        _thread.tracing -= 1
         with _lock:
             flag.users -= 1
+            # The last trace puts the user's flag back, unless somebody has set another one meanwhile.
             if not flag.users and getattr(module, _FLAG) is flag:
                 setattr(module, _FLAG, flag.own)
 
 
 @describe_operator("flex_attention")
 def flex_attention(query: Tensor, key: Tensor, value: Tensor, score_mod: Any = None, *more: Any) -> Steps:
-    """Attention, and before it what the user's function does to the scores.
+    """Describe attention and, before it, what the user's function does to the scores.
 
-    The score function is counted element by element: all that it does, for every score. A
-    mask's own function is not counted, nor the gradient through the scores.
+    The score function is counted in full for every score. A mask's own function is not counted, nor is
+    the gradient through the scores.
     """
     del more
     if score_mod is not None and getattr(score_mod, "__name__", "") != "_identity":
-        yield from _changed(score_mod, query, (*query.shape[:-1], key.shape[-2]))
+        yield from _run_score_mod(score_mod, query, (*query.shape[:-1], key.shape[-2]))
     out: tuple[Tensor, ...] = yield infer_flex_attention(query, key, value)
     return out
 
 
-def _changed(score_mod: Any, query: Tensor, shape: Shape) -> Part[None]:
-    """What a score function does; it runs on all scores at once, where it can run on shapes."""
+def _run_score_mod(score_mod: Any, query: Tensor, shape: Shape) -> Part[None]:
+    """Run a score function on the shape of all scores at once, so that its ops are recorded.
+
+    Where it cannot run on shapes, one op without a rule stands for it.
+    """
     if query.is_meta:
         with unseen_by_dispatch_modes():
             score = torch.empty(shape, dtype=query.dtype, device=META)
@@ -102,5 +111,5 @@ def _changed(score_mod: Any, query: Tensor, shape: Shape) -> Part[None]:
             pass
         else:
             return
-    # It has no rule: never in silence.
+    # This op has no rule and shows as uncounted: what is not known must not count as zero.
     yield Call("flex_attention.score_mod", (query,), shape)

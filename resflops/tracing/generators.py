@@ -1,4 +1,4 @@
-"""The random number generators of the process, given back as they were."""
+"""Preserving the random number generators of the process."""
 
 import random
 import sys
@@ -7,16 +7,17 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["same_generators"]
+__all__ = ["preserve_generators"]
 
 
 @contextmanager
-def same_generators() -> Iterator[None]:
-    """Give torch's, Python's and, where it is loaded, numpy's generator back as they were.
+def preserve_generators() -> Iterator[None]:
+    """Give the generators of torch, Python and, where it is loaded, numpy back as they were.
 
-    One that was not used is not set either: another thread may be drawing from it.
+    A generator that nothing drew from is not set: another thread may be drawing from it.
     """
     torch_state, python_state = torch.get_rng_state(), random.getstate()
+    # Not imported here: a model that draws from numpy has imported it before.
     numpy = sys.modules.get("numpy.random")
     numpy_state = numpy.get_state() if numpy else None
     try:
@@ -31,5 +32,6 @@ def same_generators() -> Iterator[None]:
 
 
 def _differ(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
-    # The second of the five is an array, which compares element by element.
+    # The state is a tuple of five, whose second part is an array: != would compare its elements one by one
+    # and give an array.
     return before[2:] != after[2:] or bytes(before[1]) != bytes(after[1])  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Tensors without memory: meta doubles of real ones, anywhere in nested arguments."""
+"""Tensors without memory: meta doubles of real tensors, anywhere in nested arguments."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,28 +7,28 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-__all__ = ["META", "on_meta", "tensors_in"]
+__all__ = ["META", "find_tensors", "make_meta_doubles"]
 
 META = torch.device("meta")
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors in nested containers, in order."""
+def find_tensors(value: Any) -> Iterator[Tensor]:
+    """Iterate over the tensors in nested containers, in order."""
     for leaf in tree_leaves(value):
         if isinstance(leaf, Tensor):
             yield leaf
 
 
-def on_meta(
-    value: Any, doubles: dict[int, tuple[Tensor, Tensor]], *, doubled: Callable[[Tensor, Tensor], None]
+def make_meta_doubles(
+    value: Any, doubles: dict[int, tuple[Tensor, Tensor]], *, on_double: Callable[[Tensor, Tensor], None]
 ) -> Any:
-    """The same containers with a meta double for every real tensor, one double per tensor.
+    """Rebuild the same containers with a meta double for every real tensor, one double per tensor.
 
     Args:
         value: any nesting of containers.
-        doubles: the doubles made so far, by id of the original, which is kept with its
-            double so that the id stays its own.
-        doubled: told of each original and its double as the double is made.
+        doubles: the doubles made so far, by id of the original. The original is kept beside its
+            double, so that no later tensor is given its id and, with it, its double.
+        on_double: called with each original and its double as the double is made.
     """
 
     def double(tensor: Tensor) -> Tensor:
@@ -36,9 +36,10 @@ def on_meta(
             return tensor
         known = doubles.get(id(tensor))
         if known is None:
+            # With the original's strides: whether reshape copies depends on them, for one.
             empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
             known = doubles[id(tensor)] = (tensor, empty)
-            doubled(tensor, empty)
+            on_double(tensor, empty)
         return known[1]
 
     return tree_map_only(Tensor, double, value)

@@ -1,7 +1,7 @@
-"""Blank tensors: meta tensors that stand for what an op gives, lent to a trace and taken back after it.
+"""A pool of blanks: meta tensors that stand for the results of ops, lent to a trace and taken back after it.
 
-Making a tensor is the dearest part of recording an op, and a trace needs hundreds that
-differ in nothing but shape and type. So those that nobody has touched or kept serve again.
+Making a tensor is the most expensive part of recording an op, and a trace needs hundreds of tensors that
+differ in nothing but shape and type. So the blanks that nobody has touched or kept serve again.
 """
 
 import threading
@@ -18,14 +18,14 @@ from resflops.tracing.meta import META
 __all__ = ["MetaPool"]
 
 Shelf = list[Tensor]
-"""Blanks of one shape and type that nobody uses."""
+"""Blanks of one shape and type that are free."""
 
-_MOST = 1 << 14
-"""How many blanks a thread keeps between traces: some ten megabytes."""
+_CAPACITY = 1 << 14
+"""How many blanks a thread keeps between traces; they take some ten megabytes."""
 
 
 class _Store(threading.local):
-    """The blanks of one thread: two traces at a time must never be lent the same one."""
+    """The blanks of one thread. Traces in two threads have two stores, so neither needs a lock."""
 
     def __init__(self) -> None:
         self.shelves: dict[tuple[Shape, torch.dtype], Shelf] = {}
@@ -36,18 +36,23 @@ _STORE = _Store()
 
 
 class MetaPool:
-    """The blanks of one trace. All stay alive until they are taken back, so an id means one of them."""
+    """The blanks that one trace is lent.
+
+    Every blank is held here until it is taken back, and no blank is lent twice before that, not even to a
+    trace within this trace, which takes from the same shelves. So while the trace lasts, the id of a
+    blank stands for one result of one op: ``Producers`` relies on it.
+    """
 
     def __init__(self) -> None:
         self.touched = False
-        """Whether torch itself has seen any: it may have made another tensor of it, or a view."""
+        """Whether torch itself has seen a blank: it may have made a view of it, or changed its shape."""
         self._shelves = _STORE.shelves
         self._lent: list[Tensor] = []
-        self._home: list[Shelf] = []
+        self._shelf_of: list[Shelf] = []
         self._made = 0
 
     def lend(self, kind: tuple[Shape, torch.dtype]) -> Tensor:
-        """A meta tensor of a shape and type.
+        """Lend a meta tensor of a shape and type.
 
         Raises:
             RuntimeError, TypeError: torch cannot address one so large.
@@ -56,33 +61,42 @@ class MetaPool:
         if shelf:
             blank = shelf.pop()
         else:
+            # Otherwise the recorder's own dispatch mode would record the making of a blank as an op.
             with unseen_by_dispatch_modes():
                 blank = torch.empty(kind[0], dtype=kind[1], device=META)
             if shelf is None:
                 shelf = self._shelves[kind] = []
             if torch.is_inference_mode_enabled():
-                # Torch lets such a tensor do less, also when that mode is off again.
+                # An inference tensor stays one after the mode has ended, and torch then lets nobody write
+                # into it or save it for a backward pass. So it goes to a shelf that nobody keeps.
                 shelf = []
             self._made += 1
         self._lent.append(blank)
-        self._home.append(shelf)
+        self._shelf_of.append(shelf)
         return blank
 
     def take_back(self) -> None:
-        """Put back those that nobody else holds or has written on."""
+        """Put the blanks back that nobody else holds and nobody has set an attribute on.
+
+        Call it once the ids of blanks are needed no more: from then on another trace may be lent them.
+        """
+        # An upper bound: blanks that do not come back are counted as well.
         _STORE.size += self._made
-        if _STORE.size > _MOST:
+        if _STORE.size > _CAPACITY:
             _STORE.shelves, _STORE.size = {}, 0
         elif not self.touched:
-            for blank, shelf, holders in zip(self._lent, self._home, _holders(self._lent), strict=True):
-                if holders == _UNHELD and not getweakrefcount(blank) and not vars(blank):
+            # Counted before the loop, whose own variable would be one more reference.
+            counts = _count_references(self._lent)
+            for blank, shelf, references in zip(self._lent, self._shelf_of, counts, strict=True):
+                if references == _REFERENCES_IF_FREE and not getweakrefcount(blank) and not vars(blank):
                     shelf.append(blank)
-        self._lent, self._home, self._made = [], [], 0
+        self._lent, self._shelf_of, self._made = [], [], 0
 
 
-def _holders(tensors: list[Tensor]) -> list[int]:
+def _count_references(tensors: list[Tensor]) -> list[int]:
     return [getrefcount(tensor) for tensor in tensors]
 
 
-# What counts as a reference differs between versions of Python, so one that nobody holds tells it.
-(_UNHELD,) = _holders([torch.empty(0, device=META)])
+# What getrefcount counts of its caller's own references differs between versions of Python. So it is
+# measured here, on a tensor that only a list holds, as self._lent holds the blanks.
+(_REFERENCES_IF_FREE,) = _count_references([torch.empty(0, device=META)])

@@ -1,4 +1,4 @@
-"""What modules a model has, and what parameters, buffers and attributes are their own."""
+"""The modules of a model, with the parameters, buffers and attributes that are each one's own."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -14,7 +14,7 @@ from resflops.records import PARAMETER, ModuleRecord, Shape, TensorRecord
 __all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
 
 Attributes = dict[str, Any]
-"""What one module keeps: its ``__dict__``, or its parameters, buffers or children by name."""
+"""A dict in which a module keeps things: its ``__dict__``, or its parameters, buffers or children."""
 
 
 class _DtypeNames(dict[torch.dtype, str]):
@@ -24,7 +24,7 @@ class _DtypeNames(dict[torch.dtype, str]):
 
 
 DTYPE_NAMES = _DtypeNames()
-"""``float32`` for ``torch.float32``; a dict, since it is asked for every op and every tensor."""
+"""``float32`` for ``torch.float32``; a dict, since it is looked up for every op and every tensor."""
 
 
 class _Classes(dict[type, tuple[str, str, bool]]):
@@ -34,7 +34,7 @@ class _Classes(dict[type, tuple[str, str, bool]]):
         # A counter that goes by exact classes does not know timm.layers.norm.LayerNorm.
         namesake = cls.__name__ == nearest and not cls.__module__.startswith("torch.nn.")
         name = f"{cls.__module__}.{cls.__qualname__}" if namesake else cls.__name__
-        # A lazy module becomes one of its plain class at its first call.
+        # A lazy module changes its class to the plain one at its first call.
         known = self[cls] = (name, nearest, issubclass(cls, LazyModuleMixin))
         return known
 
@@ -45,10 +45,10 @@ is lazy."""
 
 
 class Modules:
-    """The modules of a model, each once, under the path at which it is met first, in the order of definition.
+    """The modules of a model, each once, under the first of its paths, in the order of definition.
 
-    Everything that a trace wants to know of them is found in one walk: a deep model's
-    modules do not fit the processor's caches, and every further walk takes as long again.
+    One walk finds everything that a trace needs to know of them: a deep model's modules do not fit into
+    the processor's caches, so a second walk would take as long again.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -56,28 +56,32 @@ class Modules:
         self.paths: dict[int, str] = {}
         """Module id to path; ``""`` is the model itself."""
         self.attributes: list[Attributes] = []
-        """Every dict in which a module keeps something."""
+        """Every dict in which a module keeps something; ``preserve_state`` gives these back."""
         self.lazy = False
-        """Whether the first call would give some parameters their shapes."""
+        """Whether some parameters get their shapes only at the first call."""
         self._modules: list[nn.Module] = []
         # In the order of the records; None for a bias, say, that a module does without.
         self._parameters: list[Tensor | None] = []
         self._buffers: list[Tensor | None] = []
-        self.records = tuple(self._found())
+        self.records = tuple(self._walk())
         met = [id(each) for each in (*self._parameters, *self._buffers) if each is not None]
         if len(set(met)) < len(met):
-            self.records = tuple(self._tied())
+            self.records = tuple(self._mark_tied())
 
     @property
     def origins(self) -> dict[int, int]:
-        """Id of a trainable parameter to what ``OpRecord.producers`` calls it."""
-        parameters = [each for each in self._parameters if each is not None]
-        # From the last to the first: a tied one goes by its first place.
-        backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
-        return {id(each): place for place, each in backwards if each.requires_grad}
+        """Id of a trainable parameter to the number that ``OpRecord.producers`` has for it.
 
-    def _found(self) -> list[ModuleRecord]:
-        # named_modules() takes a nest of generators as deep as the model, and longer than recording its ops.
+        The ids stay valid for as long as the model, which holds the parameters, is alive.
+        """
+        parameters = [parameter for parameter in self._parameters if parameter is not None]
+        # From the last to the first, so that a tied parameter keeps the number of its first place.
+        backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
+        return {id(parameter): number for number, parameter in backwards if parameter.requires_grad}
+
+    def _walk(self) -> list[ModuleRecord]:
+        # named_modules() is a nest of generators as deep as the model, and takes longer than recording the
+        # model's ops.
         paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
         while waiting:
@@ -87,7 +91,8 @@ class Modules:
             paths[id(module)] = path
             modules.append(module)
             parameters, buffers, children = module._parameters, module._buffers, module._modules
-            # A scripted module keeps its own in C++, behind something that is no dict.
+            # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
+            # no dicts.
             attributes += (module.__dict__, parameters, buffers, children)[
                 : 4 if type(children) is dict else 1
             ]
@@ -112,21 +117,21 @@ class Modules:
                 ]
         return records
 
-    def _tied(self) -> Iterator[ModuleRecord]:
-        """The records once more; a tensor met before is marked as tied to its first name."""
-        first: dict[int, str] = {}
+    def _mark_tied(self) -> Iterator[ModuleRecord]:
+        """Rebuild the records, with every tensor that was met before marked as tied to its first name."""
+        first_names: dict[int, str] = {}
 
-        def tied(path: str, own: Mapping[str, Tensor | None], each: TensorRecord) -> TensorRecord:
-            name = f"{path}.{each.name}" if path else each.name
-            met = first.setdefault(id(own[each.name]), name)
-            return each if met == name else replace(each, tied_to=met)
+        def mark(path: str, own: Mapping[str, Tensor | None], tensor: TensorRecord) -> TensorRecord:
+            name = f"{path}.{tensor.name}" if path else tensor.name
+            first = first_names.setdefault(id(own[tensor.name]), name)
+            return tensor if first == name else replace(tensor, tied_to=first)
 
         for module, record in zip(self._modules, self.records, strict=True):
             parameters, buffers = module._parameters, module._buffers
             yield replace(
                 record,
-                parameters=tuple([tied(record.path, parameters, each) for each in record.parameters]),
-                buffers=tuple([tied(record.path, buffers, each) for each in record.buffers]),
+                parameters=tuple([mark(record.path, parameters, each) for each in record.parameters]),
+                buffers=tuple([mark(record.path, buffers, each) for each in record.buffers]),
             )
 
 
@@ -134,7 +139,7 @@ def _tensor_records(
     tensors: Mapping[str, Tensor | None], met: list[Tensor | None]
 ) -> tuple[TensorRecord, ...]:
     met += tensors.values()
-    return _records_of(
+    return _make_tensor_records(
         tuple(
             [
                 (name, each.shape, each.dtype, each.requires_grad)
@@ -145,9 +150,11 @@ def _tensor_records(
     )
 
 
-# A network's layers repeat each other, and so do the networks of a search: records are shared.
+# The layers of a network repeat each other, and so do the networks of a search, so records are shared.
 @lru_cache(maxsize=1 << 14)
-def _records_of(tensors: tuple[tuple[str, Shape, torch.dtype, bool], ...]) -> tuple[TensorRecord, ...]:
+def _make_tensor_records(
+    tensors: tuple[tuple[str, Shape, torch.dtype, bool], ...],
+) -> tuple[TensorRecord, ...]:
     return tuple(
         TensorRecord(name=name, shape=tuple(shape), dtype=DTYPE_NAMES[dtype], trainable=trainable)
         for name, shape, dtype, trainable in tensors

@@ -1,4 +1,4 @@
-"""The user's model and process state, borrowed for a trace and given back as they were."""
+"""Preserving the user's model and the state of the process while a trace uses them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from resflops.tracing.generators import same_generators
+from resflops.tracing.generators import preserve_generators
 from resflops.tracing.modules import Attributes, Modules
 
 __all__ = ["preserve_state"]
@@ -16,20 +16,20 @@ __all__ = ["preserve_state"]
 
 @contextmanager
 def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[None]:
-    """Give back every attribute, parameter and buffer slot, and the random number generators.
+    """Give every attribute, parameter and buffer back as it was, and the random number generators.
 
-    A forward pass may set attributes on its modules, such as a cache of positions; after
-    a trace these would hold meta tensors.
+    A forward pass may set attributes on its modules, such as a cache of positions. After a trace these
+    would hold meta tensors.
 
     Args:
         modules: all modules of the model.
-        keep_values: also give back the values of the buffers, which a real forward pass
-            in training mode changes.
+        keep_values: whether to give back the values of the buffers, too, which a real forward pass in
+            training mode changes.
     """
     held = _Held(modules.attributes)
     values = [(buffer, buffer.clone()) for buffer in modules.model.buffers()] if keep_values else []
     try:
-        with same_generators():
+        with preserve_generators():
             yield
     finally:
         held.give_back()
@@ -39,16 +39,17 @@ def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[None]:
 
 
 class _Held:
-    """What dicts hold."""
+    """The contents of dicts at one moment."""
 
     def __init__(self, attributes: list[Attributes]) -> None:
         self._attributes = attributes
         self._before = list(map(dict.copy, attributes))
 
     def give_back(self) -> None:
-        """Make every dict hold again what it held."""
+        """Restore every dict, in place: the module and others hold the dict itself."""
         now, before = self._attributes, self._before
-        # One pass in C over all values of all modules settles the usual case.
+        # One pass in C over all values of all modules settles the usual case. It compares identities, since
+        # == on two tensors compares their elements.
         if all(map(eq, map(len, now), map(len, before))) and all(map(is_, _values(now), _values(before))):
             return
         for attributes, held in zip(now, before, strict=True):

@@ -21,23 +21,28 @@ from torch.overrides import TorchFunctionMode
 
 from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
 from resflops.records import CONSTANT, Attribute, OpRecord
-from resflops.tracing.alone import ALONE, run_alone
 from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature
 from resflops.tracing.call_through import call_through
-from resflops.tracing.caller import CallingLayer, asking_frame
+from resflops.tracing.caller import CallingLayer, find_asking_frame
 from resflops.tracing.dispatcher import DispatchRecorder
-from resflops.tracing.failures import failed, leaving, mismatched, name_of, too_large
-from resflops.tracing.flex import TAKEN, asks_from_within
+from resflops.tracing.failures import (
+    build_exit_error,
+    build_mismatch_error,
+    build_op_error,
+    build_size_error,
+    name_function,
+)
+from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
 from resflops.tracing.grad_mode import GradMode
-from resflops.tracing.meta import on_meta, tensors_in
+from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import Observer
-from resflops.tracing.producers import Producers, unless_main
+from resflops.tracing.producers import Producers, drop_main_outputs
 from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
-    LEAVING,
+    EXITS,
     OPERATORS,
     QUERIES,
     REPEATED,
@@ -45,6 +50,7 @@ from resflops.tracing.torch_functions import (
     Describe,
     Steps,
 )
+from resflops.tracing.unchanged import UNCHANGED, run_unchanged
 
 __all__ = ["Recorder"]
 
@@ -76,26 +82,26 @@ class Recorder(TorchFunctionMode):
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}
         self._whole = WHOLE if described else {}
-        self._calling_layer = CallingLayer(modules.paths).of
+        self._calling_layer = CallingLayer(modules.paths).find
         self.producers = Producers(modules.origins, real=real)
         # Read and written with every op, so both are at hand. Why an id may stand for a tensor: producers.py.
         self._made, self._slots = self.producers.made, self.producers.slots
         self._grad_mode = GradMode()
         self.meta_pool = MetaPool()
         self._observers = tuple(observers)
-        self._tell = tuple([observer.recorded for observer in observers])
+        self._on_record = tuple([observer.on_record for observer in observers])
         # Real tensors that the model holds, and their meta doubles; an original is held so that no other
         # tensor takes its id and with it its double.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
         # The layer of the function that is running through the dispatcher; None between functions.
         self._running: str | None = None
-        self._net = DispatchRecorder(self)
+        self._dispatch_recorder = DispatchRecorder(self)
 
     def __enter__(self) -> Self:
         # Torch asks the mode last that was entered first. With the dispatch mode under everything that the
         # model enters, it sees what becomes of an op once the model's own modes are done with it,
         # which is what would run; and what this recorder answers itself never gets there.
-        self._net.__enter__()  # type: ignore[no-untyped-call]
+        self._dispatch_recorder.__enter__()  # type: ignore[no-untyped-call]
         super().__enter__()  # type: ignore[no-untyped-call]
         # One that intercepts calls lies over the recorder, which needs no hook for it.
         for observer in self._observers:
@@ -106,9 +112,9 @@ class Recorder(TorchFunctionMode):
         for observer in reversed(self._observers):
             observer.__exit__(*exception)
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
-        self._net.__exit__(*exception)  # type: ignore[no-untyped-call]
+        self._dispatch_recorder.__exit__(*exception)  # type: ignore[no-untyped-call]
         # The two hold each other, and the tensors would wait for the garbage collector.
-        del self._net
+        del self._dispatch_recorder
 
     def __torch_function__(
         self,
@@ -124,22 +130,22 @@ class Recorder(TorchFunctionMode):
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
             if func == DEVICE:
-                told = not self.real and asks_from_within(asking_frame(sys._getframe(1)))
-                return TAKEN if told else func(*args, **(kwargs or {}))
-            return self._undescribed(func, args, kwargs or {}, sys._getframe(1))
+                told = not self.real and is_flex_attention(find_asking_frame(sys._getframe(1)))
+                return CLAIMED_DEVICE if told else func(*args, **(kwargs or {}))
+            return self._record_undescribed(func, args, kwargs or {}, sys._getframe(1))
         if self.real or func not in REPEATED:
-            return self._describe(func, describe, args, kwargs or {}, sys._getframe(1))
+            return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1))
         values = (*args, *kwargs.values()) if kwargs else args
         key, signature = find_signature(func, values, kwargs or ())
         if signature is None:
-            return self._describe(func, describe, args, kwargs or {}, sys._getframe(1), key)
+            return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1), key)
         inputs, affine = (
             [values[place] for place in signature.inputs],
             [values[place] for place in signature.affine],
         )
         return self._perform(signature, inputs, affine, self._calling_layer(sys._getframe(1)))
 
-    def _describe(
+    def _record_described(
         self,
         func: Callable[..., Any],
         describe: Describe,
@@ -152,12 +158,12 @@ class Recorder(TorchFunctionMode):
         try:
             call = describe(*args, **kwargs)
             if not isinstance(call, (Call, SignedCall)):
-                return self._in_steps(func, call, args, kwargs, frame)
+                return self._record_steps(func, call, args, kwargs, frame)
         except (TypeError, NotDescribed):
             # A use that the description does not cover; what is wrong with it, torch will say.
-            return self._undescribed(func, args, kwargs, frame)
+            return self._record_undescribed(func, args, kwargs, frame)
         except Mismatch as error:
-            raise mismatched(func, self._calling_layer(frame), error) from None
+            raise build_mismatch_error(func, self._calling_layer(frame), error) from None
         if isinstance(call, SignedCall):
             signature = call.signature
         elif key is None or call.once:
@@ -169,7 +175,7 @@ class Recorder(TorchFunctionMode):
             return self._perform(signature, call.inputs, call.affine, layer)
         with unseen_by_dispatch_modes():
             out = call_through(func, args, kwargs)
-        outs = call.inputs[:1] if signature.blank is None else _outputs(out)
+        outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
         self.note(signature.op, layer, call.inputs, outs, signature.attributes, call.affine)
         return out
 
@@ -182,17 +188,17 @@ class Recorder(TorchFunctionMode):
             out = inputs[0] if blank is None else lend(blank)
             outs = (out, *[lend(each) for each in signature.others]) if signature.others else (out,)
         except (RuntimeError, TypeError) as error:
-            raise too_large(layer, signature.op, signature.output_shapes[0]) from error
+            raise build_size_error(layer, signature.op, signature.output_shapes[0]) from error
         index = self._record(signature, inputs, affine, layer, outs)
         # A blank is held by the pool until the pass is over, so its id needs nobody else to hold it.
         if blank is not None or self._grad_mode.on:
             self._made[id(out)] = index
         # Nobody was lent this blank before in this pass, so it has no number yet that could mislead.
         if signature.others or (blank is None and self._slots):
-            self.producers.number(outs, index)
+            self.producers.number_outputs(outs, index)
         return out if signature.pack is None else signature.pack(outs)
 
-    def _in_steps(
+    def _record_steps(
         self,
         func: Callable[..., Any],
         steps: Steps,
@@ -215,16 +221,16 @@ class Recorder(TorchFunctionMode):
         if self.real:
             with unseen_by_dispatch_modes():
                 out = call_through(func, args, kwargs)
-            for tensor in _outputs(out):
+            for tensor in _list_outputs(out):
                 self.producers.remember(tensor, len(self.ops) - 1)
         return out
 
-    def _undescribed(
+    def _record_undescribed(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
     ) -> Any:
         """Run a function that has no description, and record what it does."""
         if func is torch._C._set_grad_enabled:
-            self._grad_mode.set(args[0], asking_frame(frame))
+            self._grad_mode.set(args[0], find_asking_frame(frame))
             return call_through(func, args, kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
@@ -233,37 +239,37 @@ class Recorder(TorchFunctionMode):
         # the pool could not tell. So of this pass it takes none back.
         self.meta_pool.touched = True
         layer = self._calling_layer(frame)
-        if func in LEAVING and self.producers.maker(args[0]) > CONSTANT:
+        if func in EXITS and self.producers.find_maker(args[0]) > CONSTANT:
             if not self.real:
-                raise leaving(func, layer, args)
-            self.note(LEAVING[func], layer, args[:1], (), {})
+                raise build_exit_error(func, layer, args)
+            self.note(EXITS[func], layer, args[:1], (), {})
         if not self.real:
             with unseen_by_dispatch_modes():
-                args, kwargs = self.doubled((args, kwargs), self._doubles)
+                args, kwargs = self.make_doubles((args, kwargs), self._doubles)
         try:
-            if functorch_level() is None and (func in self._whole or func in ALONE):
+            if functorch_level() is None and (func in self._whole or func in UNCHANGED):
                 with unseen_by_dispatch_modes():
-                    return run_alone(self, func, args, kwargs, layer)
+                    return run_unchanged(self, func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
-            raise failed(func, layer, args, error) from error
+            raise build_op_error(func, layer, args, error) from error
 
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""
         self.producers.take_inputs(tensors)
 
-    def made_by(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
+    def find_makers(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """The ops that made some tensors, each once, in order."""
-        return self.producers.makers(tensors)
+        return self.producers.find_makers(tensors)
 
-    def doubled(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
+    def make_doubles(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """The same containers with meta doubles of real tensors, which come from where those came from."""
-        return on_meta(value, doubles, doubled=self._doubled)
+        return make_meta_doubles(value, doubles, on_double=self._enter_double)
 
-    def _doubled(self, tensor: Tensor, double: Tensor) -> None:
-        self.producers.double(tensor, double)
+    def _enter_double(self, tensor: Tensor, double: Tensor) -> None:
+        self.producers.enter_double(tensor, double)
         for observer in self._observers:
-            observer.doubled(tensor, double)
+            observer.on_double(tensor, double)
 
     def _run_through_dispatcher(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
@@ -276,10 +282,10 @@ class Recorder(TorchFunctionMode):
         finally:
             self._running = outer
         if len(self.ops) > before:
-            self.fallbacks.append(name_of(func))
+            self.fallbacks.append(name_function(func))
         return out
 
-    def layer_running(self, frame: FrameType) -> str:
+    def find_running_layer(self, frame: FrameType) -> str:
         """The layer that an aten op belongs to, when the dispatcher is asked from a frame."""
         return self._running if self._running is not None else self._calling_layer(frame)
 
@@ -313,7 +319,7 @@ class Recorder(TorchFunctionMode):
         for out in outs:
             self.producers.remember(out, index)
         if self._slots or len(outs) > 1:
-            self.producers.number(outs, index)
+            self.producers.number_outputs(outs, index)
 
     def _record(
         self,
@@ -334,7 +340,9 @@ class Recorder(TorchFunctionMode):
                 dtype=signature.dtype,
                 attributes=signature.attributes,
                 producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
-                output_indices=unless_main([slots.get(id(tensor), 0) for tensor in inputs]) if slots else (),
+                output_indices=drop_main_outputs([slots.get(id(tensor), 0) for tensor in inputs])
+                if slots
+                else (),
                 affine_producers=tuple(
                     [made(id(tensor), CONSTANT) for tensor in affine if tensor is not None]
                 )
@@ -344,11 +352,11 @@ class Recorder(TorchFunctionMode):
             )
         )
         index = len(ops) - 1
-        if self._tell:
-            for tell in self._tell:
-                tell(index, ops[index], inputs, outs)
+        if self._on_record:
+            for on_record in self._on_record:
+                on_record(index, ops[index], inputs, outs)
         return index
 
 
-def _outputs(out: Any) -> tuple[Tensor, ...]:
-    return (out,) if isinstance(out, Tensor) else tuple(tensors_in(out))
+def _list_outputs(out: Any) -> tuple[Tensor, ...]:
+    return (out,) if isinstance(out, Tensor) else tuple(find_tensors(out))

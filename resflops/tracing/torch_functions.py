@@ -17,8 +17,8 @@ from resflops.tracing.binding import bind_functions, bind_unchanged, resolve
 __all__ = [
     "DESCRIBED",
     "DEVICE",
+    "EXITS",
     "FACTORIES",
-    "LEAVING",
     "OPERATORS",
     "QUERIES",
     "REPEATED",
@@ -72,12 +72,12 @@ def describe_operator(name: str) -> Callable[[SomeDescribe], SomeDescribe]:
     return register
 
 
-def _find(*names: str) -> Iterator[Callable[..., Any]]:
+def _find_everywhere(*names: str) -> Iterator[Callable[..., Any]]:
     """Every function of those names, wherever torch offers one: torch, Tensor, torch.nn.functional."""
     yield from dict.fromkeys(function for name in names for function in resolve(f"*.{name}"))
 
 
-def _getter(name: str) -> Callable[..., Any]:
+def _find_getter(name: str) -> Callable[..., Any]:
     """The function that torch calls for a property of a tensor."""
     found: Callable[..., Any] = getattr(torch.Tensor, name).__get__
     return found
@@ -92,18 +92,18 @@ FACTORIES = bind_unchanged("factories")
 _TENSOR_PROPERTIES = frozenset(("T", "H", "mT", "mH", "data", "grad", "real", "imag", "_grad", "_base"))
 
 _PROPERTIES = [
-    _getter(name)
+    _find_getter(name)
     for name, found in vars(torch._C.TensorBase).items()
     if isgetsetdescriptor(found) and name not in _TENSOR_PROPERTIES
 ]
 
-DEVICE = _getter("device")
+DEVICE = _find_getter("device")
 """The one question whose answer the recorder may give itself."""
 
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
         *(query for query in _PROPERTIES if query != DEVICE),
-        *_find(
+        *_find_everywhere(
             "size", "dim", "numel", "nelement", "ndimension", "stride", "is_contiguous", "is_floating_point",
             "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__", "get_device",
         ),
@@ -113,7 +113,7 @@ QUERIES: frozenset[Callable[..., Any]] = frozenset(
 )  # fmt: skip
 """Questions about a tensor; nothing is recorded for them."""
 
-LEAVING: dict[Callable[..., Any], str] = {
+EXITS: dict[Callable[..., Any], str] = {
     getattr(torch.Tensor, name): name for name in ("numpy", "__array__", "__dlpack__", "data_ptr")
 }
 """Ways out of torch, to numpy or to a kernel that torch does not run: what is done there, nothing sees."""

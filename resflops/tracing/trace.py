@@ -12,10 +12,10 @@ from resflops.errors import DataDependentError, InputError, ResflopsError, Trace
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.failures import needs_values
-from resflops.tracing.flex import uncompiled
+from resflops.tracing.flex import disable_flex_compile
 from resflops.tracing.inputs import as_tensors, is_shape
-from resflops.tracing.meta import META, tensors_in
-from resflops.tracing.model_copies import on_cpu, with_shapes
+from resflops.tracing.meta import META, find_tensors
+from resflops.tracing.model_copies import copy_with_shapes, ensure_on_cpu
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues, WeightZeros, check_values
 from resflops.tracing.preserve_state import preserve_state
@@ -57,28 +57,28 @@ def trace(
     check_module(model)
     modules = Modules(model)
     if modules.lazy:
-        modules = Modules(with_shapes(model, inputs, keyword_inputs))
+        modules = Modules(copy_with_shapes(model, inputs, keyword_inputs))
     if nonzero:
         check_values(modules.model)
     if real:
-        device = _device_of(modules.model)
-        return _traced(modules, inputs, keyword_inputs, device=device, execution="real", nonzero=nonzero)
+        device = _find_device(modules.model)
+        return _record_pass(modules, inputs, keyword_inputs, device=device, execution="real", nonzero=nonzero)
     try:
-        return _traced(modules, inputs, keyword_inputs, device=META, execution="meta", nonzero=nonzero)
+        return _record_pass(modules, inputs, keyword_inputs, device=META, execution="meta", nonzero=nonzero)
     except DataDependentError:
         # Most text models only look into their tokens and masks, whose values are at hand.
         pass
     try:
-        return _traced(
+        return _record_pass(
             modules, inputs, keyword_inputs,
             device=META, execution="meta", nonzero=nonzero, looking_at_inputs=True,
         )  # fmt: skip
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes do not tell its path: {error}"
-    runnable = Modules(on_cpu(modules.model))
-    return _traced(
+    runnable = Modules(ensure_on_cpu(modules.model))
+    return _record_pass(
         runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", nonzero=nonzero,
-        notes=(note, *_zeros_note(inputs, keyword_inputs)),
+        notes=(note, *_describe_zeros(inputs, keyword_inputs)),
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def check_module(model: object) -> None:
         )
 
 
-def _traced(
+def _record_pass(
     modules: Modules,
     inputs: tuple[Any, ...],
     keyword_inputs: dict[str, Any],
@@ -109,51 +109,51 @@ def _traced(
     model = modules.model
     args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
     real = execution == "real"
-    values = _input_values(inputs, keyword_inputs, args, kwargs) if looking_at_inputs else None
+    values = _observe_input_values(inputs, keyword_inputs, args, kwargs) if looking_at_inputs else None
     zeros = WeightZeros(model) if nonzero else None
     observers = [observer for observer in (values, zeros) if observer is not None]
     recorder = Recorder(modules, real=real, observers=observers)
-    recorder.take_inputs(tensors_in((args, kwargs)))
+    recorder.take_inputs(find_tensors((args, kwargs)))
     with (
         preserve_state(modules, keep_values=real),
         torch.no_grad(),
-        uncompiled(),
-        record_custom_calls(recorder) as noting,
+        disable_flex_compile(),
+        record_custom_calls(recorder) as custom_calls,
     ):
-        outputs = recorder.made_by(tensors_in(_run(model, args, kwargs, recorder)))
-    joined = noting.joined(outputs)
+        outputs = recorder.find_makers(find_tensors(_run_model(model, args, kwargs, recorder)))
+    joined = custom_calls.join(outputs)
     # Only now: until its producers were asked what made the outputs, an id had to stay a blank's own.
     recorder.meta_pool.take_back()
     return Trace(
         model=type(model).__name__,
-        inputs=_input_records(args, kwargs),
+        inputs=_record_inputs(args, kwargs),
         modules=modules.records,
         ops=joined.ops,
         execution=execution,
-        notes=(*notes, *(_assumptions(values) if values is not None else ())),
-        stages=_stages(model),
+        notes=(*notes, *(_describe_assumptions(values) if values is not None else ())),
+        stages=_read_stages(model),
         torch_version=str(torch.__version__),
         tells_parameters=True,
         outputs=joined.outputs,
-        weights=None if zeros is None else joined.renumbered(zeros.weights()),
+        weights=None if zeros is None else joined.renumber(zeros.weights()),
     )
 
 
-def _input_values(
+def _observe_input_values(
     inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> InputValues:
     """An observer that knows the values of the whole-numbered inputs."""
     known = InputValues()
-    for name, item, made in _arguments(inputs, keyword_inputs, args, kwargs):
+    for name, item, made in _pair_arguments(inputs, keyword_inputs, args, kwargs):
         (values,) = as_tensors((item,), torch.device("cpu"))
-        for tensor, value, given in zip(*map(tensors_in, (made, values, item)), strict=True):
+        for tensor, value, given in zip(*map(find_tensors, (made, values, item)), strict=True):
             if not tensor.is_floating_point() and not tensor.is_complex():
                 assumed = frozenset([name]) if given.is_meta else frozenset[str]()
-                known.knows(tensor, value, assumed=assumed)
+                known.remember(tensor, value, assumed=assumed)
     return known
 
 
-def _arguments(
+def _pair_arguments(
     inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Every argument but the shapes: its name, what the caller gave, and what the model takes."""
@@ -163,44 +163,48 @@ def _arguments(
             yield str(name), item, made
 
 
-def _assumptions(values: InputValues) -> tuple[str, ...]:
+def _describe_assumptions(values: InputValues) -> tuple[str, ...]:
     """What a trace on shapes takes for granted of inputs whose values were not given."""
     names = sorted(values.relied_on)
-    return (f"its path depends on the values of {_named(names)}: {_ZEROS}",) if names else ()
+    return (f"its path depends on the values of {_join_names(names)}: {_ZEROS}",) if names else ()
 
 
-def _zeros_note(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> tuple[str, ...]:
+def _describe_zeros(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> tuple[str, ...]:
     """What a real run takes for granted of inputs whose values were not given."""
     given = [*enumerate(inputs), *keyword_inputs.items()]
-    names = [str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in tensors_in(item))]
-    return (f"it was run on {_named(names)}: {_ZEROS}",) if names else ()
+    names = [
+        str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in find_tensors(item))
+    ]
+    return (f"it was run on {_join_names(names)}: {_ZEROS}",) if names else ()
 
 
 _ZEROS = "given without values, taken as zeros"
 
 
-def _named(names: list[str]) -> str:
+def _join_names(names: list[str]) -> str:
     return ", ".join(f"input {name}" if name.isdecimal() else name for name in names)
 
 
-def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:
+def _run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:
     try:
         with recorder:
             return model(*args, **kwargs)
     except TraceError as error:
-        raise type(error)(f"{_call(model, args, kwargs)}: {error}") from error.__cause__
+        raise type(error)(f"{_describe_call(model, args, kwargs)}: {error}") from error.__cause__
     except ResflopsError:
         raise
     # A forward pass may raise anything, and call exit().
     except (Exception, SystemExit) as error:
         if needs_values(error):
-            raise DataDependentError(f"{_call(model, args, kwargs)} raised {in_words(error)}") from error
-        if (args or kwargs) and next(tensors_in((args, kwargs)), None) is None:
-            raise _no_tensor(model, [*args, *kwargs.values()], error) from error
-        raise TraceError(f"{_call(model, args, kwargs)} raised {in_words(error)}") from error
+            raise DataDependentError(
+                f"{_describe_call(model, args, kwargs)} raised {in_words(error)}"
+            ) from error
+        if (args or kwargs) and next(find_tensors((args, kwargs)), None) is None:
+            raise _build_input_error(model, [*args, *kwargs.values()], error) from error
+        raise TraceError(f"{_describe_call(model, args, kwargs)} raised {in_words(error)}") from error
 
 
-def _no_tensor(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
+def _build_input_error(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
     """What to say of a shape that was not given as one; a model may take such things, so it was tried."""
     # Torch goes on with all the arguments that it would take.
     reason = in_words(error).partition(", but expected one of")[0]
@@ -212,12 +216,12 @@ def _no_tensor(model: nn.Module, given: list[Any], error: BaseException) -> Inpu
     )
 
 
-def _call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in tensors_in((args, kwargs)))
+def _describe_call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in find_tensors((args, kwargs)))
     return f"{type(model).__name__} on input {shapes or '()'}"
 
 
-def _device_of(model: nn.Module) -> torch.device:
+def _find_device(model: nn.Module) -> torch.device:
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.device == META:
             raise TraceError(
@@ -228,22 +232,22 @@ def _device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
-def _input_records(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[InputRecord, ...]:
+def _record_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[InputRecord, ...]:
     records = []
     for place, item in [*enumerate(args), *kwargs.items()]:
         leaves, _ = tree_flatten_with_path(item)
         for path, leaf in leaves:
             if isinstance(leaf, Tensor):
-                name = ".".join([str(place), *(_key(step) for step in path)])
+                name = ".".join([str(place), *(_name_step(step) for step in path)])
                 records.append(InputRecord(name=name, shape=tuple(leaf.shape), dtype=DTYPE_NAMES[leaf.dtype]))
     return tuple(records)
 
 
-def _key(step: Any) -> str:
+def _name_step(step: Any) -> str:
     return str(getattr(step, "key", getattr(step, "idx", getattr(step, "name", step))))
 
 
-def _stages(model: nn.Module) -> dict[str, str]:
+def _read_stages(model: nn.Module) -> dict[str, str]:
     # A protocol for any network, not only ours: an attribute that maps module paths to stages.
     stages = getattr(model, "resflops_stages", None)
     return dict(stages) if isinstance(stages, Mapping) else {}

@@ -29,10 +29,10 @@ class Diary(Observer):
     def __init__(self):
         self.told, self.doubles = [], []
 
-    def recorded(self, index, record, inputs, outputs):
+    def on_record(self, index, record, inputs, outputs):
         self.told.append((index, record, tuple(inputs), tuple(outputs)))
 
-    def doubled(self, tensor, double):
+    def on_double(self, tensor, double):
         self.doubles.append((tensor, double))
 
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 from resflops.tracing.call_through import call_through
-from resflops.tracing.meta import tensors_in
+from resflops.tracing.meta import find_tensors
 from resflops.tracing.observers.observer import Observer
 
 __all__ = ["InputValues"]
@@ -38,7 +38,7 @@ class InputValues(TorchFunctionMode, Observer):
         self.relied_on: set[str] = set()
         """Inputs that were given without values and that the model has looked into nevertheless."""
 
-    def knows(self, tensor: Tensor, value: Tensor, *, assumed: frozenset[str] = frozenset()) -> None:
+    def remember(self, tensor: Tensor, value: Tensor, *, assumed: frozenset[str] = frozenset()) -> None:
         """Remember the values of an input, or of what follows from inputs.
 
         Args:
@@ -59,27 +59,27 @@ class InputValues(TorchFunctionMode, Observer):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Hand one call on; where all its tensors are known, work out its values too."""
-        known, given = self._known, list(tensors_in((args, kwargs or {})))
-        if any(id(tensor) not in known for tensor in given) or not (given or func in _FILLED):
+        known, given = self._known, list(find_tensors((args, kwargs or {})))
+        if any(id(tensor) not in known for tensor in given) or not (given or func in _FILLING):
             out = call_through(func, args, kwargs or {})
             # Something unknown was written into it, or into what it is a view of.
             written = args[:1] if func is torch.Tensor.__setitem__ else out
-            if any(id(tensor) in known for tensor in tensors_in(written)):
+            if any(id(tensor) in known for tensor in find_tensors(written)):
                 known.clear()
             return out
-        values = self._worked_out(func, args, kwargs or {}, filled=not given)
+        values = self._compute_values(func, args, kwargs or {}, filled=not given)
         assumed = frozenset[str]().union(*[self._assumed.get(id(tensor), ()) for tensor in given])
-        if not any(True for _ in tensors_in(values)):
-            if func not in _ASKING:
+        if not any(True for _ in find_tensors(values)):
+            if func not in _VALUE_QUERIES:
                 return call_through(func, args, kwargs or {})
             self.relied_on |= assumed
             return values
         out = call_through(func, args, kwargs or {})
-        for tensor, value in zip(tensors_in(out), tensors_in(values), strict=True):
-            self.knows(tensor, value, assumed=assumed)
+        for tensor, value in zip(find_tensors(out), find_tensors(values), strict=True):
+            self.remember(tensor, value, assumed=assumed)
         return out
 
-    def _worked_out(
+    def _compute_values(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, filled: bool
     ) -> Any:
         """What a function gives for the known values."""
@@ -94,9 +94,9 @@ class InputValues(TorchFunctionMode, Observer):
 
 
 CPU = torch.device("cpu")
-_FILLED = frozenset((torch.arange, torch.full, torch.ones, torch.zeros))
+_FILLING = frozenset((torch.arange, torch.full, torch.ones, torch.zeros))
 """Functions that make a tensor of known values from nothing, as a model does its own mask."""
-_ASKING = frozenset(
+_VALUE_QUERIES = frozenset(
     getattr(torch.Tensor, name)
     for name in ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__contains__")
 )

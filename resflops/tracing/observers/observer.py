@@ -25,7 +25,7 @@ class Observer:
     def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         pass
 
-    def recorded(
+    def on_record(
         self, index: int, record: OpRecord, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
     ) -> None:
         """An op was recorded.
@@ -42,5 +42,5 @@ class Observer:
                 are shown with blanks.
         """
 
-    def doubled(self, tensor: Tensor, double: Tensor) -> None:
+    def on_double(self, tensor: Tensor, double: Tensor) -> None:
         """A real tensor that the model holds was given a meta double, which functions take from here on."""

@@ -46,12 +46,12 @@ class WeightZeros(Observer):
         self._derived: dict[int, list[_Values | None]] = {}
         self._given: dict[int, list[tuple[int, object, _Values | None]]] = {}
 
-    def doubled(self, tensor: Tensor, double: Tensor) -> None:
+    def on_double(self, tensor: Tensor, double: Tensor) -> None:
         """A weight's double stands for the weight."""
         if id(tensor) in self._own:
             self._own[id(double)] = self._own[id(tensor)]
 
-    def recorded(
+    def on_record(
         self, index: int, record: OpRecord, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
     ) -> None:
         """Remember an op's weights, and what it makes of them."""
@@ -61,17 +61,17 @@ class WeightZeros(Observer):
         self._derived.pop(index, None)
         slots = record.output_indices or (0,) * len(inputs)
         weights = [
-            self._weight(tensor, made, slot)
+            self._find_weight(tensor, made, slot)
             for tensor, made, slot in zip(inputs, record.producers, slots, strict=True)
         ]
         if record.attributes.get("quantised"):
             packed = inputs[1]
             weights[1] = (id(packed), _Values(packed.dequantize))
-        if given := _applied(index, record, inputs, weights):
+        if given := _select_weights(index, record, inputs, weights):
             self._given[index] = given
         if weights and None not in weights:
             values = [weight[1] for weight in weights if weight]
-            self._derived[index] = _made(record.op, values, inputs, record.output_shapes)
+            self._derived[index] = _derive_values(record.op, values, inputs, record.output_shapes)
 
     def weights(self) -> dict[int, Weights]:
         """Op for op, how many elements its weights have, and how many of them are not zero."""
@@ -89,7 +89,7 @@ class WeightZeros(Observer):
             found[op] = Weights(elements=sum(elements for elements, _, _ in given), nonzero=nonzero)
         return found
 
-    def _weight(self, tensor: Tensor, made: int, slot: int) -> _Weight | None:
+    def _find_weight(self, tensor: Tensor, made: int, slot: int) -> _Weight | None:
         """What tells a weight from others, and its values if they are known; None for no weight."""
         if made >= 0:
             return ((made, slot), self._derived[made][slot]) if made in self._derived else None
@@ -97,7 +97,7 @@ class WeightZeros(Observer):
         return None if own is None else (id(own), _Values(lambda: own))
 
 
-def _applied(
+def _select_weights(
     index: int, record: OpRecord, inputs: Sequence[Tensor], weights: list[_Weight | None]
 ) -> list[tuple[int, object, _Values | None]]:
     """An op's weights: how many elements each has, what tells it from others, and its values."""
@@ -105,11 +105,11 @@ def _applied(
     chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
     # Of a product of two weights, and of ops that do not apply every element alike, numbers
     # alone do not tell which zeros count.
-    unlike = any(weights) if not places else len(chosen) > 1 and not _has_several(record.op)
+    unlike = any(weights) if not places else len(chosen) > 1 and not _applies_several(record.op)
     return [(0, index, None)] if unlike else chosen
 
 
-def _has_several(op: str) -> bool:
+def _applies_several(op: str) -> bool:
     """Whether an op applies several weights, each of them alike."""
     known = OPS.get(op)
     return known is not None and known.weights == ALL_BUT_FIRST
@@ -122,7 +122,7 @@ _RESHAPING = frozenset(
 _REORDERING = frozenset(("movedim", "permute", "swapaxes", "t", "transpose"))
 
 
-def _made(
+def _derive_values(
     op: str, values: list[_Values | None], inputs: Sequence[Tensor], shapes: tuple[Shape, ...]
 ) -> list[_Values | None]:
     """The values of what an op makes from weights alone, one for each output."""
@@ -136,18 +136,19 @@ def _made(
         return [_Values(lambda: first() * others[0]())]
     if op in _RESHAPING and not others:
         return [_Values(lambda: first().reshape(shapes[0]))]
-    if op in {"chunk", "split"} and _in_rows(inputs[0], shapes):
+    if op in {"chunk", "split"} and _is_cut_in_rows(inputs[0], shapes):
         return [
-            _Values(partial(_part, first, [shape[0] for shape in shapes], at)) for at in range(len(shapes))
+            _Values(partial(_take_part, first, [shape[0] for shape in shapes], at))
+            for at in range(len(shapes))
         ]
     return [None] * len(shapes)
 
 
-def _part(whole: Callable[[], Tensor], sizes: list[int], at: int) -> Tensor:
+def _take_part(whole: Callable[[], Tensor], sizes: list[int], at: int) -> Tensor:
     return torch.split(whole(), sizes)[at]
 
 
-def _in_rows(whole: Tensor, parts: tuple[Shape, ...]) -> bool:
+def _is_cut_in_rows(whole: Tensor, parts: tuple[Shape, ...]) -> bool:
     """Whether parts are cut along the first dimension."""
     return all(part[1:] == tuple(whole.shape[1:]) for part in parts)
 
