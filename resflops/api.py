@@ -92,7 +92,7 @@ def count(
         UnknownConventionError: there is no convention of that name.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
-        UsageError: the convention does not say what a backward pass counts; or ``nonzero`` of a
+        UsageError: the convention does not define the cost of a backward pass; or ``nonzero`` of a
             model on the meta device, or of a trace that was recorded without it.
     """
     chosen = find_convention(convention)

@@ -1,20 +1,20 @@
-"""The backward pass of a trace: which gradients it takes, and what each of them costs.
+"""The backward pass of a trace: which gradients it needs, and what each of them costs.
 
-Nothing is run: the trace tells by ``producers`` what every tensor was made from, and
-the gradient rules what each op's gradients cost. A gradient is needed where the operand
-was made from a trainable parameter. The caller's inputs need none, nor do frozen
-parameters, buffers and constants, nor what was made from these alone; and none passes an op
-that gives whole numbers or truth values, that cuts the history off, or that the model runs
-inside a ``torch.no_grad()`` of its own.
+Nothing is run. The trace records in ``producers`` what every tensor was made from, and the
+gradient rules say what each op's gradients cost. A gradient is needed where the operand was
+made from a trainable parameter. The caller's inputs need none, nor do frozen parameters,
+buffers and constants, nor anything made from these alone. No gradient passes an op that
+returns integers or truth values, that cuts the history off, or that the model runs inside a
+``torch.no_grad()`` of its own.
 
-The pass begins with the gradients of the model's outputs: the loss is not part of the
-model, nor is the optimiser's step. Every output is taken to have a part in the loss, and so
-is every tensor that no op goes on with, since a trace does not see into every container
-that a model may hand back. What leads to none of them has no gradient.
+The pass begins with the gradients of the model's outputs: neither the loss nor the
+optimiser's step is part of the model. Every output is assumed to contribute to the loss, and
+so is every tensor that no other op uses, because a trace cannot look into every container
+that a model may return. A tensor that leads to none of these has no gradient.
 
-A tensor that several ops use gets a gradient from each, and they are added up: one
-addition per element for each use after the first, which stands with that use. So does
-a parameter that is used several times.
+A tensor used by several ops gets a gradient from each, and these are added up: one addition
+per element for each use after the first, counted with that use. The same holds for a
+parameter that is used several times.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from resflops.cost.convention import Convention
-from resflops.cost.frames import frame_of
-from resflops.cost.uncounted import UncountedOp, uncounted_ops
+from resflops.cost.frames import make_frame
+from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
 from resflops.ops import OPS, Gradient
 from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, sum_of
@@ -34,20 +34,20 @@ from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorReco
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Backward", "GradientRow", "OpGradient", "gradients_of", "prices_gradients"]
+__all__ = ["Backward", "GradientRow", "OpGradient", "count_gradients", "prices_gradients"]
 
 
 class OpGradient(Struct, frozen=True, kw_only=True, gc=False):
-    """The backward work of one op, apart by what the gradient is for."""
+    """The backward work of one op, split by what the gradient is for."""
 
     inputs: Work = Work()
-    """For what was made from the model's input: activations."""
+    """The gradients of activations: tensors made from the model's input."""
     weights: Work = Work()
-    """For what was made from parameters alone: weights, biases, and views of them."""
+    """The gradients of parameters: weights, biases, and tensors made from these alone."""
 
 
 class GradientRow(Struct, frozen=True, kw_only=True):
-    """What the backward pass of one layer's op takes, over all calls on the same shapes."""
+    """The cost of the backward pass of one layer's op, over all calls on the same shapes."""
 
     name: str
     """Dotted path of the module; ``""`` is the model itself."""
@@ -56,15 +56,17 @@ class GradientRow(Struct, frozen=True, kw_only=True):
     input_shape: Shape
     output_shape: Shape
     input_macs: int
-    """For the gradient of activations."""
+    """Multiply-accumulates of the gradients of activations."""
     weight_macs: int
-    """For the gradient of parameters."""
+    """Multiply-accumulates of the gradients of parameters."""
     macs: int
-    """Both together."""
+    """The sum of ``input_macs`` and ``weight_macs``."""
     input_total: int
-    """Under the convention, as the next two."""
+    """Cost of the gradients of activations, under the convention."""
     weight_total: int
+    """Cost of the gradients of parameters, under the convention."""
     total: int
+    """The sum of ``input_total`` and ``weight_total``."""
     counted: bool
     """False where a gradient is needed and the op has no gradient rule."""
 
@@ -75,7 +77,7 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
     trace: Trace
     priced_by: Convention
     gradients: tuple[OpGradient | None, ...]
-    """Op for op beside ``trace.ops``; None where a gradient is needed and there is no rule."""
+    """One entry for each of ``trace.ops``; None where a gradient is needed and the op has no rule."""
 
     @property
     def convention(self) -> str:
@@ -129,7 +131,7 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def by_op(self) -> dict[str, int]:
-        """Cost under the convention by op name, the dearest first."""
+        """Cost under the convention by op name, the most expensive first."""
         totals: dict[str, int] = {}
         for row in self.layers:
             if row.total:
@@ -138,8 +140,8 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def uncounted(self) -> tuple[UncountedOp, ...]:
-        """Ops that need a gradient and have no rule for it, the most data touched first."""
-        return uncounted_ops(self.trace, self.gradients)
+        """Ops that need a gradient and have no rule for it, those that touch the most data first."""
+        return find_uncounted_ops(self.trace, self.gradients)
 
     @property
     def complete(self) -> bool:
@@ -155,15 +157,15 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
                 key = (record.layer, record.op, record.input_shapes, record.output_shape)
                 groups.setdefault(key, []).append(gradient)
         return tuple(
-            self._row(layer, op, shapes[0] if shapes else (), output, gradients)
+            self._make_row(layer, op, shapes[0] if shapes else (), output, gradients)
             for (layer, op, shapes, output), gradients in groups.items()
         )
 
     def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""
-        return frame_of(GradientRow, self.layers)
+        return make_frame(GradientRow, self.layers)
 
-    def _row(
+    def _make_row(
         self, layer: str, op: str, given: Shape, output: Shape, gradients: list[OpGradient | None]
     ) -> GradientRow:
         inputs = sum_of(gradient.inputs for gradient in gradients if gradient)
@@ -185,28 +187,33 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
-def prices_gradients(using: Convention) -> bool:
-    """Whether a convention says what a backward pass counts: it prices kinds of work and no op's size.
+def prices_gradients(convention: Convention) -> bool:
+    """Whether a convention defines the cost of a backward pass.
 
-    A price on the size of an op's output, or on single ops, is about the forward pass.
+    It does if it prices kinds of work alone, the same for every op. A price on the size of an op's
+    output, or a price of its own for some op, is about the forward pass.
     """
-    return not using.op_prices and not using.views and set(using.prices) <= set(Work.__struct_fields__)
+    return (
+        not convention.op_prices
+        and not convention.views
+        and set(convention.prices) <= set(Work.__struct_fields__)
+    )
 
 
-def _price(work: Work, using: Convention) -> int:
-    return sum(using.prices.get(kind, 0) * count for kind, count in work.kinds())
+def _price(work: Work, convention: Convention) -> int:
+    return sum(convention.prices.get(kind, 0) * count for kind, count in work.kinds())
 
 
-def gradients_of(trace: Trace) -> tuple[OpGradient | None, ...]:
-    """The backward work of every op of a trace.
+def count_gradients(trace: Trace) -> tuple[OpGradient | None, ...]:
+    """Count the backward work of every op of a trace.
 
     Raises:
-        UsageError: the trace was recorded without telling parameters from constants.
+        UsageError: the trace does not distinguish parameters from constants.
     """
     if not trace.tells_parameters:
         raise UsageError(
-            f"the trace of {trace.model} does not tell parameters from constants, so nothing says where a "
-            "gradient is needed; it was recorded by an older resflops: trace the model anew"
+            f"the trace of {trace.model} was recorded by an older resflops and does not distinguish "
+            "parameters from constants, so it does not say where a gradient is needed; trace the model again"
         )
     walk = _Walk(trace)
     return tuple([walk.step(record) for record in trace.ops])
@@ -223,72 +230,74 @@ _WITH_INDICES = frozenset(
 
 
 class _Operand(Struct, frozen=True):
-    """A tensor that an op takes: who made it, and which of that op's outputs it is."""
+    """A tensor that an op takes: the op that made it, and which of that op's outputs it is."""
 
     producer: int
     slot: int
 
 
 class _Walk:
-    """The state of a walk along the ops: what is known of the tensors made so far."""
+    """A walk along the ops in forward order, with what is known of the tensors made so far."""
 
     def __init__(self, trace: Trace) -> None:
         self._ops = trace.ops
-        self._arriving = _arriving(trace)
+        self._arrives = _find_arriving(trace)
         self._parameters: list[TensorRecord] = [
             tensor for module in trace.modules for tensor in module.parameters
         ]
-        # Op for op, whether its output needs a gradient, and whether it was made from the
-        # model's input or, as a tensor of ones is, in the forward pass itself.
-        self._needing: list[bool] = []
+        # One entry for each op so far. A producer always stands before its users in a trace, so the
+        # entry of an operand's producer exists by the time that it is looked up.
+        self._needs_gradient: list[bool] = []
+        # An op's output is an activation if it was made from the model's input or, like a tensor of
+        # ones, in the forward pass itself; else it was made from parameters alone.
         self._activation: list[bool] = []
         self._used: set[_Operand] = set()
 
     def step(self, record: OpRecord) -> OpGradient | None:
-        """The backward work of the next op."""
-        operands = list(_operands(record))
+        """Count the backward work of the next op."""
+        operands = list(_list_operands(record))
         needed = tuple(
-            [place for place in _passing(record, operands, self._ops) if self._needs(operands[place])]
+            [place for place in _find_passing(record, operands, self._ops) if self._needs(operands[place])]
         )
-        arrives = self._arriving[len(self._needing)]
-        self._needing.append(bool(needed))
+        arrives = self._arrives[len(self._needs_gradient)]
+        self._needs_gradient.append(bool(needed))
         self._activation.append(not operands or any(map(self._is_activation, operands)))
         if not needed or not arrives:
             return _NOTHING
-        works = _works(record, needed)
+        works = _count_each(record, needed)
         if works is None:
             return None
         parts: tuple[list[Work], list[Work]] = ([], [])
         for place, work in zip(needed, works, strict=True):
             operand = operands[place]
             part = parts[0] if self._is_activation(operand) else parts[1]
-            part += [work, self._joined(operand)]
+            part += [work, self._accumulate(operand)]
         return OpGradient(inputs=sum_of(parts[0]), weights=sum_of(parts[1]))
 
     def _needs(self, operand: _Operand) -> bool:
         if operand.producer < 0:
             return operand.producer <= PARAMETER
-        return self._needing[operand.producer]
+        return self._needs_gradient[operand.producer]
 
     def _is_activation(self, operand: _Operand) -> bool:
         if operand.producer < 0:
             return operand.producer == MODEL_INPUT
         return self._activation[operand.producer]
 
-    def _joined(self, operand: _Operand) -> Work:
-        """Adding this use's gradient to those of the uses before."""
+    def _accumulate(self, operand: _Operand) -> Work:
+        """Count the additions that join this use's gradient to those of the uses before it."""
         if operand not in self._used:
             self._used.add(operand)
             return Work()
-        return Work(arithmetic=self._elements(operand))
+        return Work(arithmetic=self._count_elements(operand))
 
-    def _elements(self, operand: _Operand) -> int:
+    def _count_elements(self, operand: _Operand) -> int:
         if operand.producer <= PARAMETER:
             return self._parameters[PARAMETER - operand.producer].elements
         return prod(self._ops[operand.producer].output_shapes[operand.slot])
 
 
-def _operands(record: OpRecord) -> Iterator[_Operand]:
+def _list_operands(record: OpRecord) -> Iterator[_Operand]:
     slots = record.output_indices or (0,) * len(record.producers)
     for producer, slot in zip(record.producers, slots, strict=True):
         yield _Operand(producer, slot)
@@ -296,27 +305,28 @@ def _operands(record: OpRecord) -> Iterator[_Operand]:
         yield _Operand(producer, 0)
 
 
-def _arriving(trace: Trace) -> list[bool]:
-    """Op for op, whether a gradient comes back to its output: it leads to what the model gives back."""
+def _find_arriving(trace: Trace) -> list[bool]:
+    """Find, for each op, whether a gradient arrives at its output, which then leads to one of the model's."""
     outputs = set(trace.outputs)
     used, arriving = [False] * len(trace.ops), [False] * len(trace.ops)
+    # Backwards, so that all users of an op's output have been seen before the op itself.
     for place in reversed(range(len(trace.ops))):
         record = trace.ops[place]
-        operands = list(_operands(record))
+        operands = list(_list_operands(record))
         arriving[place] |= place in outputs or not used[place]
         for operand in operands:
             if operand.producer >= 0:
                 used[operand.producer] = True
         if arriving[place]:
-            for passing in _passing(record, operands, trace.ops):
-                if operands[passing].producer >= 0:
-                    arriving[operands[passing].producer] = True
+            for operand_place in _find_passing(record, operands, trace.ops):
+                if operands[operand_place].producer >= 0:
+                    arriving[operands[operand_place].producer] = True
     return arriving
 
 
-def _passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[OpRecord]) -> Iterator[int]:
-    """The operands that a gradient of the op's output passes on to."""
-    takes = _takes(record)
+def _find_passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[OpRecord]) -> Iterator[int]:
+    """Find the operands to which a gradient of the op's output passes on."""
+    takes = _find_takes(record)
     for place, operand in enumerate(operands):
         if takes is not None and place not in takes:
             continue
@@ -324,25 +334,25 @@ def _passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[OpRec
             yield place
 
 
-def _takes(record: OpRecord) -> frozenset[int] | None:
-    """The operands that can have a gradient at all; None is every one."""
+def _find_takes(record: OpRecord) -> frozenset[int] | None:
+    """Find the operands that can have a gradient at all; None stands for every one."""
     if not record.records_gradient or not record.dtype.startswith(_FLOATING):
         return frozenset()
     if record.attributes.get("quantised"):
         # A layer quantised on the fly gives floats, and has no backward pass even so.
         return frozenset()
-    gradient = _gradient(record)
+    gradient = _find_gradient(record)
     return gradient.takes if gradient else None
 
 
-def _works(record: OpRecord, needed: tuple[int, ...]) -> tuple[Work, ...] | None:
-    """The work of each gradient that is needed; None where there is no rule."""
-    gradient = _gradient(record)
+def _count_each(record: OpRecord, needed: tuple[int, ...]) -> tuple[Work, ...] | None:
+    """Count the work of each gradient that is needed; None where there is no rule."""
+    gradient = _find_gradient(record)
     if gradient is None:
         return None
     return (Work(),) * len(needed) if gradient.work is None else gradient.work(record, needed)
 
 
-def _gradient(record: OpRecord) -> Gradient | None:
-    known = OPS.get(record.op)
-    return known.gradient if known else None
+def _find_gradient(record: OpRecord) -> Gradient | None:
+    declared = OPS.get(record.op)
+    return declared.gradient if declared else None

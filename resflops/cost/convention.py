@@ -1,9 +1,9 @@
 """Conventions: price lists that turn an op's work into one number.
 
 An op's work is a vector (``records.Work``); a convention says how much each kind counts.
-It is data: quantities (``quantities.py``) and integer prices, for every op alike and, where
-needed, for single ops. Another counter's convention also says what that counter looks at: a
-counter of modules charges for a ReLU that is a module and not for one that is a function call.
+It is data: integer prices of quantities (``quantities.py``), the same for every op or, where
+needed, for single ops. The convention of another counter also says what that counter looks
+at: a counter of modules charges for a ReLU module, but not for a ReLU called as a function.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ __all__ = [
     "Charge",
     "Convention",
     "View",
-    "charges_of",
     "counts_macs_alone",
     "find_convention",
-    "pricer",
+    "make_charger",
+    "make_pricer",
     "register_convention",
 ]
 
@@ -39,17 +39,17 @@ class View(Struct, frozen=True, kw_only=True):
     sees: str
     """What it looks at, in words."""
     charges: dict[str, Prices]
-    """Op to what it is charged. What is not listed is seen and costs nothing, or is not seen."""
+    """What each op is charged. An op that is not listed costs nothing, whether or not the counter sees it."""
     modules: tuple[str, ...] = ()
-    """Only ops that run in a module of these classes of ``torch.nn``; ``()`` looks everywhere."""
+    """It sees only ops that run in a module of these classes of ``torch.nn``; ``()`` stands for all ops."""
     subclasses: bool = False
-    """Whether a class that is derived from one of ``modules`` is one as well."""
+    """Whether a class derived from one of ``modules`` is seen, too."""
     leaves: bool = False
-    """Only ops that run in a module that has no modules inside."""
+    """Whether it sees only ops that run in a module without submodules."""
     outside: tuple[str, ...] = ()
-    """No op that runs anywhere inside a module of these classes, or of one derived from them."""
+    """It sees no op that runs anywhere inside a module of these classes, or of one derived from them."""
     again: str = ""
-    """Why work is charged that another view has charged already; ``""`` where it is not."""
+    """Why it charges for work that another view has charged already; ``""`` where it does not."""
 
 
 class Convention(Struct, frozen=True, kw_only=True):
@@ -59,18 +59,18 @@ class Convention(Struct, frozen=True, kw_only=True):
     counts: str
     """What it counts, in one sentence."""
     source: str
-    """Who counts like this, and where that is written."""
+    """Who counts like this, and where they say so."""
     prices: Prices = {}
-    """What a unit of each quantity counts; what is not listed counts nothing."""
+    """The price of one unit of each quantity; a quantity that is not listed costs nothing."""
     op_prices: dict[str, Prices] = {}
     """Prices of single ops, in place of ``prices``."""
     views: tuple[View, ...] = ()
-    """How another counter looks at a model; it takes the place of both. All views add up."""
+    """How another counter looks at a model, in place of both kinds of prices. All views add up."""
     per_mac: int = 1
-    """What it counts a multiply-accumulate as: 1 where it says MACs, 2 where it says FLOPs."""
+    """What one multiply-accumulate counts: 1 in a convention of MACs, 2 in one of FLOPs."""
 
     def prices_of(self, op: str) -> Prices:
-        """The prices that hold for an op, wherever it runs."""
+        """Return the prices that hold for an op, wherever it runs."""
         for view in self.views:
             if op in view.charges:
                 return view.charges[op]
@@ -80,17 +80,17 @@ class Convention(Struct, frozen=True, kw_only=True):
 CONVENTIONS: dict[str, Convention] = {}
 
 _UNLISTED: dict[str, Convention] = {}
-"""Found by their names and not offered: how earlier versions of other counters count."""
+"""How earlier versions of other counters count: conventions found by name, but not offered in lists."""
 
 DEFAULT_CONVENTION = "macs"
 
 
 def register_convention(new: Convention, *, listed: bool = True) -> Convention:
-    """Make a convention known by its name.
+    """Register a convention under its name.
 
     Args:
         new: the convention.
-        listed: whether it is offered beside the others; one that is not is still found by its name.
+        listed: whether lists of conventions offer it; one that is not listed is still found by its name.
 
     Raises:
         DuplicateError: the name is taken.
@@ -102,18 +102,19 @@ def register_convention(new: Convention, *, listed: bool = True) -> Convention:
 
 
 def find_convention(name: str) -> Convention:
-    """The convention of that name.
+    """Find a convention by its name.
 
     Raises:
-        UnknownConventionError: there is none.
+        UnknownConventionError: no convention has that name.
     """
     if not isinstance(name, str):
         raise UnknownConventionError(
-            f"a convention is named by a text, such as 'macs', and {name!r:.80} is none"
+            f"the name of a convention must be a string, such as 'macs', got {name!r:.80}"
         )
     found = _find(name)
     if found is None:
-        # Those of other counters are made known where they are asked for.
+        # The counters register their conventions when they are imported, which a count under one of ours
+        # need not pay for.
         load_extensions("resflops.counters", CONVENTIONS, _UNLISTED)
         found = _find(name)
     if found is None:
@@ -129,45 +130,47 @@ def _find(name: str) -> Convention | None:
 
 
 class Charge(Struct, frozen=True):
-    """One price of a convention at work on one op."""
+    """What one price of a convention amounts to for one op."""
 
     quantity: Quantity
     amount: int
     again: str = ""
-    """Why the work is charged although it has been; ``""`` where it has not."""
+    """Why the work is charged again after another view has charged it; ``""`` where it is not."""
 
 
-def charges_of(using: Convention, trace: Trace) -> Callable[[OpRecord, Work], Iterator[Charge]]:
-    """A function that tells what a convention charges for one op of a trace, price by price."""
-    if using.views:
-        return _charges_by_views(using.views, trace)
-    op_prices, default = using.op_prices, using.prices
+def make_charger(convention: Convention, trace: Trace) -> Callable[[OpRecord, Work], Iterator[Charge]]:
+    """Make a function that lists what a convention charges for one op of a trace, price by price."""
+    if convention.views:
+        return _make_charger_by_views(convention.views, trace)
+    op_prices, default = convention.op_prices, convention.prices
 
-    def charges(record: OpRecord, work: Work) -> Iterator[Charge]:
+    def charge(record: OpRecord, work: Work) -> Iterator[Charge]:
         for name, unit in op_prices.get(record.op, default).items():
-            known = QUANTITIES[name]
-            yield Charge(known, unit * known.measure(record, work, None))
+            quantity = QUANTITIES[name]
+            yield Charge(quantity, unit * quantity.measure(record, work, None))
 
-    return charges
+    return charge
 
 
-def _charges_by_views(views: tuple[View, ...], trace: Trace) -> Callable[[OpRecord, Work], Iterator[Charge]]:
+def _make_charger_by_views(
+    views: tuple[View, ...], trace: Trace
+) -> Callable[[OpRecord, Work], Iterator[Charge]]:
     module_at = trace.module_at
 
     @cache
-    def seen_in(layer: str) -> tuple[View, ...]:
+    def find_views(layer: str) -> tuple[View, ...]:
         return tuple(view for view in views if _looks_into(view, layer, module_at))
 
-    def charges(record: OpRecord, work: Work) -> Iterator[Charge]:
+    def charge(record: OpRecord, work: Work) -> Iterator[Charge]:
         # A counter of functions sees the einsum and not the product that it turns into.
         op = "einsum" if "einsum" in record.attributes else record.op
-        for view in seen_in(record.layer):
+        for view in find_views(record.layer):
             for name, unit in view.charges.get(op, _NO_PRICES).items():
-                known = QUANTITIES[name]
-                amount = unit * known.measure(record, work, module_at.get(record.layer))
-                yield Charge(known, amount, view.again)
+                quantity = QUANTITIES[name]
+                amount = unit * quantity.measure(record, work, module_at.get(record.layer))
+                yield Charge(quantity, amount, view.again)
 
-    return charges
+    return charge
 
 
 _NO_PRICES: Prices = {}
@@ -183,7 +186,7 @@ def _looks_into(view: View, layer: str, module_at: dict[str, ModuleRecord]) -> b
         if not view.subclasses and module.cls != module.base:
             return False
     return not (
-        view.outside and any(_is_one_of(module_at.get(path), view.outside) for path in _around(layer))
+        view.outside and any(_is_one_of(module_at.get(path), view.outside) for path in _list_enclosing(layer))
     )
 
 
@@ -191,21 +194,21 @@ def _is_one_of(module: ModuleRecord | None, classes: tuple[str, ...]) -> bool:
     return module is not None and module.base in classes
 
 
-def _around(layer: str) -> Iterator[str]:
-    """A module's path and those of the modules that it lies in."""
+def _list_enclosing(layer: str) -> Iterator[str]:
+    """List a module's path and those of the modules that contain it, the model itself last."""
     while layer:
         yield layer
         layer = layer.rpartition(".")[0]
     yield ""
 
 
-def pricer(using: Convention, trace: Trace) -> Callable[[OpRecord, Work], int]:
-    """A function that prices one op of a trace under a convention."""
-    if using.views:
-        charges = charges_of(using, trace)
-        return lambda record, work: sum([charge.amount for charge in charges(record, work)])
-    default = _measures(using.prices)
-    op_prices = {op: _measures(prices) for op, prices in using.op_prices.items()}
+def make_pricer(convention: Convention, trace: Trace) -> Callable[[OpRecord, Work], int]:
+    """Make a function that prices one op of a trace under a convention."""
+    if convention.views:
+        charge_op = make_charger(convention, trace)
+        return lambda record, work: sum([charge.amount for charge in charge_op(record, work)])
+    default = _look_up_measures(convention.prices)
+    op_prices = {op: _look_up_measures(prices) for op, prices in convention.op_prices.items()}
 
     # A count prices every op of a model: this loop is as plain as can be.
     def price(record: OpRecord, work: Work) -> int:
@@ -217,12 +220,12 @@ def pricer(using: Convention, trace: Trace) -> Callable[[OpRecord, Work], int]:
     return price
 
 
-def counts_macs_alone(using: Convention) -> bool:
-    """Whether a convention is the usual one, whose prices need no looking up."""
-    return using.prices == {"macs": 1} and not using.op_prices and not using.views
+def counts_macs_alone(convention: Convention) -> bool:
+    """Whether a convention counts multiply-accumulates and nothing else: then no price needs looking up."""
+    return convention.prices == {"macs": 1} and not convention.op_prices and not convention.views
 
 
-def _measures(prices: Prices) -> tuple[tuple[Measure, int], ...]:
+def _look_up_measures(prices: Prices) -> tuple[tuple[Measure, int], ...]:
     return tuple((QUANTITIES[name].measure, unit) for name, unit in prices.items())
 
 
@@ -238,6 +241,7 @@ MACS = register_convention(
     )
 )
 
+# Every output element is charged one bias addition, even where the layer has no bias: so the formula says.
 WITH_BIAS_ALWAYS: Prices = {"macs": 1, "output_elements": 1}
 
 FORMULA = register_convention(

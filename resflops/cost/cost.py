@@ -1,22 +1,21 @@
-"""Trace x convention -> Cost: totals, by layer, by op, and what was not counted."""
+"""Price a trace under a convention: totals, costs by layer and by op, and what was not counted."""
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from resflops.cost.backward import Backward, OpGradient, gradients_of, prices_gradients
+from resflops.cost.backward import Backward, OpGradient, count_gradients, prices_gradients
 from resflops.cost.convention import (
     CONVENTIONS,
-    DEFAULT_CONVENTION,
     Convention,
     counts_macs_alone,
     find_convention,
-    pricer,
+    make_pricer,
 )
-from resflops.cost.frames import frame_of
-from resflops.cost.layers import LayerRow, layer_rows
-from resflops.cost.sparsity import nonzero_macs_of
-from resflops.cost.uncounted import UncountedOp, uncounted_ops
+from resflops.cost.frames import make_frame
+from resflops.cost.layers import LayerRow, make_layer_rows
+from resflops.cost.sparsity import count_nonzero_macs
+from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
 from resflops.extensions import load_extensions
 from resflops.ops import OPS, is_free, load_more_ops
@@ -27,16 +26,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["DISPLAYS", "Cost", "UncountedOp", "check_prices_gradients", "cost_of", "price"]
+__all__ = ["DISPLAYS", "Cost", "UncountedOp", "check_prices_gradients", "price"]
 
 
 class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     """A trace priced under a convention.
 
-    ``works`` and ``prices`` stand op for op beside ``trace.ops``; both are None where an
-    op has no rule. They are stored, so that a cost read from a file is the cost that was
-    written, whatever rules have become since. So are the ``gradients`` of the backward pass,
-    None where it was not asked for. All figures but those of ``backward`` are the forward pass's.
+    ``works`` and ``prices`` have one entry for each of ``trace.ops``; both are None where an op
+    has no rule. They are stored, so that a cost read from a file is the cost that was written,
+    even if rules have changed since. So are the ``gradients`` of the backward pass, which are
+    None if it was not asked for. All figures except ``backward`` are those of the forward pass.
     """
 
     trace: Trace
@@ -62,22 +61,22 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
 
     @cached_property
     def macs(self) -> int:
-        """Multiply-accumulates of all counted ops, under every convention the same."""
+        """Multiply-accumulates of all counted ops, the same under every convention."""
         return sum(work.macs for work in self.works if work)
 
     @cached_property
     def nonzero_macs(self) -> int | None:
         """Multiply-accumulates with a weight that is not zero; None if they were not asked for.
 
-        Where a weight's values are not known (``nonzero_unknown``), it is taken as dense.
+        A weight whose values are not known (``nonzero_unknown``) is taken as dense.
         """
         macs = self._nonzero_macs
         return None if macs is None else sum(macs)
 
     @cached_property
     def nonzero_unknown(self) -> tuple[str, ...]:
-        """Layers with MACs whose weights are computed, so that their zeros are not known, each once."""
-        unknown = [place for place, each in (self.trace.weights or {}).items() if each.nonzero is None]
+        """Layers whose MACs use a computed weight, so that its zeros are not known; each layer once."""
+        unknown = [place for place, weights in (self.trace.weights or {}).items() if weights.nonzero is None]
         return tuple(
             dict.fromkeys(
                 self.trace.ops[place].layer
@@ -89,7 +88,7 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     @cached_property
     def _nonzero_macs(self) -> tuple[int, ...] | None:
         weights = self.trace.weights
-        return None if weights is None else nonzero_macs_of(self.trace.ops, self.works, weights)
+        return None if weights is None else count_nonzero_macs(self.trace.ops, self.works, weights)
 
     @property
     def params(self) -> int:
@@ -118,8 +117,8 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
 
     @cached_property
     def uncounted(self) -> tuple[UncountedOp, ...]:
-        """Ops that did work but have no rule, the most data touched first; empty when complete."""
-        return uncounted_ops(self.trace, self.works)
+        """Ops that did work but have no rule, those that touch the most data first; empty when complete."""
+        return find_uncounted_ops(self.trace, self.works)
 
     @property
     def complete(self) -> bool:
@@ -128,7 +127,7 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
 
     @cached_property
     def by_op(self) -> dict[str, int]:
-        """Cost under the convention by op name, the dearest first; free and uncounted ops left out."""
+        """Cost under the convention by op name, the most expensive first, without free and uncounted ops."""
         totals: dict[str, int] = {}
         for record, price in zip(self.trace.ops, self.prices, strict=True):
             if price:
@@ -138,14 +137,16 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     @cached_property
     def layers(self) -> tuple[LayerRow, ...]:
         """One row for each layer and op; the rows' params, macs and totals add up to the cost's."""
-        return layer_rows(self.trace, self.works, self.prices, self.priced_by, nonzero=self._nonzero_macs)
+        return make_layer_rows(
+            self.trace, self.works, self.prices, self.priced_by, nonzero=self._nonzero_macs
+        )
 
     @cached_property
     def backward(self) -> Backward | None:
         """The backward pass under the same convention; None if it was not asked for.
 
         Raises:
-            UsageError: the convention does not say what a backward pass counts.
+            UsageError: the convention does not define the cost of a backward pass.
         """
         if self.gradients is None:
             return None
@@ -153,20 +154,19 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
         return Backward(trace=self.trace, priced_by=self.priced_by, gradients=self.gradients)
 
     def under(self, name: str) -> "Cost":
-        """The same trace, and its backward pass if known, under another convention.
+        """Price the same trace, and its backward pass if known, under another convention.
 
         Raises:
             UnknownConventionError: there is no convention of that name.
         """
-        other = find_convention(name)
-        return _priced(self.trace, other, self.works, self.gradients)
+        return _price_works(self.trace, find_convention(name), self.works, self.gradients)
 
     def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""
-        return frame_of(LayerRow, self.layers)
+        return make_frame(LayerRow, self.layers)
 
     def plot(self, what: str = "profile", *, dark: bool = False) -> "Figure":
-        """Draw it: in a notebook the figure shows itself, elsewhere ``savefig`` it.
+        """Draw the cost. A notebook shows the figure; elsewhere, save it with its ``savefig``.
 
         Args:
             what: ``profile``, layer by layer along the depth, or ``stages``, by the size of the
@@ -176,95 +176,90 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
         Raises:
             UsageError: there is no such picture, or the model costs nothing under the convention.
         """
-        figure: Figure = _display("plot")(self, what, dark=dark)
+        figure: Figure = _find_display("plot")(self, what, dark=dark)
         return figure
 
     def _repr_html_(self) -> str:
-        shown: str = _display("html")(self)
-        return shown
+        html: str = _find_display("html")(self)
+        return html
 
 
 DISPLAYS: dict[str, Callable[..., Any]] = {}
 """How a cost is shown: ``html`` in a notebook, and ``plot``. What displays costs registers itself here."""
 
 
-def _display(name: str) -> Callable[..., Any]:
+# A cost never imports what displays it: the integrations register themselves when they are loaded.
+def _find_display(name: str) -> Callable[..., Any]:
     load_extensions("resflops.displays")
     return DISPLAYS[name]
 
 
-def cost_of(trace: Trace, *, convention_name: str = DEFAULT_CONVENTION, backward: bool = False) -> Cost:
-    """Price a trace under the convention of a name, and its backward pass if asked for.
-
-    Raises:
-        UnknownConventionError: there is no convention of that name.
-        UsageError: as of ``price``.
-    """
-    return price(trace, find_convention(convention_name), backward=backward)
-
-
-def price(trace: Trace, using: Convention, *, backward: bool = False) -> Cost:
+def price(trace: Trace, convention: Convention, *, backward: bool = False) -> Cost:
     """Price a trace under a convention, and its backward pass if asked for.
 
     Raises:
-        UsageError: the convention does not say what a backward pass counts, or the trace is
-            too old to tell where a gradient is needed.
+        UsageError: the convention does not define the cost of a backward pass, or the trace is
+            too old to say where a gradient is needed.
     """
     if backward:
-        check_prices_gradients(using)
-    return _priced(trace, using, _work(trace.ops), gradients_of(trace) if backward else None)
+        check_prices_gradients(convention)
+    return _price_works(
+        trace, convention, _count_works(trace.ops), count_gradients(trace) if backward else None
+    )
 
 
-def check_prices_gradients(using: Convention) -> None:
-    """Refuse a convention that does not say what a backward pass counts.
+def check_prices_gradients(convention: Convention) -> None:
+    """Refuse a convention that does not define the cost of a backward pass.
 
     Raises:
-        UsageError: it does not; the message names those that do.
+        UsageError: it does not; the message names the conventions that do.
     """
-    if not prices_gradients(using):
+    if not prices_gradients(convention):
         others = ", ".join(name for name, known in CONVENTIONS.items() if prices_gradients(known))
         raise UsageError(
-            f"convention {using.name!r} does not say what a backward pass counts; these do: {others}"
+            f"convention {convention.name!r} does not define the cost of a backward pass; these do: {others}"
         )
 
 
 _NOTHING = Work()
-_NONE: set[str] = set()
+_NO_OPS: set[str] = set()
 
 
-def _work(ops: Iterable[OpRecord]) -> tuple[Work | None, ...]:
-    """Op for op, what it does; None where that is not known. One loop, for a count asks this of every op."""
-    declared = OPS.get
+def _count_works(ops: Iterable[OpRecord]) -> tuple[Work | None, ...]:
+    """Count the work of each op; None where it is not known."""
+    # One plain loop without a call of its own: every count runs it for every op of the model.
+    find_op = OPS.get
     works: list[Work | None] = []
     for record in ops:
-        known = declared(record.op)
-        if known is None:
-            # It may be another distribution's, in a stored trace. Loaded once, this takes nothing after that.
+        declared = find_op(record.op)
+        if declared is None:
+            # In a stored trace the op may be another distribution's. After the first time this loads nothing.
             load_more_ops()
-            known = declared(record.op)
-        if known is None:
+            declared = find_op(record.op)
+        if declared is None:
             works.append(None)
-        elif known.work is not None:
-            works.append(known.work(record))
+        elif declared.work is not None:
+            works.append(declared.work(record))
         else:
-            works.append(_NOTHING if known.free else None)
+            works.append(_NOTHING if declared.free else None)
     return tuple(works)
 
 
-def _priced(
+def _price_works(
     trace: Trace,
-    chosen: Convention,
+    convention: Convention,
     works: tuple[Work | None, ...],
     gradients: tuple[OpGradient | None, ...] | None,
 ) -> Cost:
-    if counts_macs_alone(chosen):
+    if counts_macs_alone(convention):
         macs = tuple([None if work is None else work.macs for work in works])
-        return Cost(trace=trace, priced_by=chosen, works=works, prices=macs, gradients=gradients)
-    price_op = pricer(chosen, trace)
-    # Another counter may well charge for what is no work.
-    free = _NONE if chosen.views else {op for op in {record.op for record in trace.ops} if is_free(op)}
+        return Cost(trace=trace, priced_by=convention, works=works, prices=macs, gradients=gradients)
+    price_op = make_pricer(convention, trace)
+    # A free op costs nothing under a price list of our own, even one that prices output elements; another
+    # counter may well charge for an op that does no work.
+    free = _NO_OPS if convention.views else {op for op in {record.op for record in trace.ops} if is_free(op)}
     prices = tuple(
         None if work is None else 0 if record.op in free else price_op(record, work)
         for record, work in zip(trace.ops, works, strict=True)
     )
-    return Cost(trace=trace, priced_by=chosen, works=works, prices=prices, gradients=gradients)
+    return Cost(trace=trace, priced_by=convention, works=works, prices=prices, gradients=gradients)

@@ -1,4 +1,4 @@
-"""The formula column: one op's cost as the product that it is, with the numbers put in."""
+"""The formula column: an op's cost written out as a product of its sizes."""
 
 from math import prod
 
@@ -6,15 +6,15 @@ from resflops.cost.convention import Prices
 from resflops.ops import OPS
 from resflops.records import OpRecord, Work
 
-__all__ = ["formula"]
+__all__ = ["format_formula"]
 
 
-def formula(record: OpRecord, work: Work, prices: Prices, *, price: int, calls: int) -> str:
-    """What a layer's total is the product of.
+def format_formula(record: OpRecord, work: Work, prices: Prices, *, price: int, calls: int) -> str:
+    """Write a layer's total as the product of its sizes.
 
-    The points of the output stand before the brackets, what each point takes inside:
-    ``56·56·64·(3·3·64) = 115,605,504``, and with a bias always counted
-    ``1000·(512 + 1) = 513,000``.
+    The points of the output stand before the brackets, and what each point takes inside them:
+    ``56·56·64·(3·3·64) = 115,605,504``, or ``1000·(512 + 1) = 513,000`` under a convention that
+    always counts a bias.
 
     Args:
         record: the op.
@@ -28,7 +28,7 @@ def formula(record: OpRecord, work: Work, prices: Prices, *, price: int, calls: 
     """
     if not price:
         return ""
-    outer, inner = _terms(record, work, prices, price)
+    outer, inner = _split_into_factors(record, work, prices, price)
     sides = (*([calls] if calls > 1 else []), *outer)
     text = "·".join(map(str, sides))
     if inner:
@@ -36,25 +36,28 @@ def formula(record: OpRecord, work: Work, prices: Prices, *, price: int, calls: 
     return f"{text} = {price * calls:,}"
 
 
-def _terms(record: OpRecord, work: Work, prices: Prices, price: int) -> tuple[tuple[int, ...], str]:
-    """The factors before the brackets, and what stands after them."""
-    known = OPS.get(record.op)
+def _split_into_factors(
+    record: OpRecord, work: Work, prices: Prices, price: int
+) -> tuple[tuple[int, ...], str]:
+    """Split a price into the factors before the brackets, and the text after them."""
+    declared = OPS.get(record.op)
     unit = prices.get("macs", 0)
-    if known is None or known.factors is None or not unit or not work.macs:
-        return _even_share(record, price)
-    points, taps = known.factors(record)
+    if declared is None or declared.factors is None or not unit or not work.macs:
+        return _divide_evenly(record, price)
+    points, taps = declared.factors(record)
     rest = price - unit * work.macs
     count = prod(points)
     product = "·".join(map(str, ((unit,) if unit > 1 else ()) + taps))
     if not rest:
         return points, f"({product})" if len(taps) > 1 or unit > 1 else product
+    # A rest that divides evenly, such as a bias, belongs to each point; any other is added at the end.
     if rest % count == 0:
         return points, f"({product} + {rest // count})"
     return (), f"({'·'.join(map(str, points))}·({product}) + {rest})"
 
 
-def _even_share(record: OpRecord, price: int) -> tuple[tuple[int, ...], str]:
-    """So much per element of the output, if the cost divides evenly among them."""
+def _divide_evenly(record: OpRecord, price: int) -> tuple[tuple[int, ...], str]:
+    """Divide a price evenly among the elements of the output, if it divides."""
     shape = record.output_shape
     points = prod(shape)
     if points and price % points == 0:

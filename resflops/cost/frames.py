@@ -1,4 +1,4 @@
-"""Rows of one kind as a pandas data frame."""
+"""Make a pandas data frame of rows of one kind."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,15 +8,15 @@ from msgspec import Struct
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame_of"]
+__all__ = ["make_frame"]
 
 
-def frame_of(kind: type[Struct], rows: Sequence[Struct]) -> "pd.DataFrame":
-    """A column for each field, numbers as numbers.
+def make_frame(kind: type[Struct], rows: Sequence[Struct]) -> "pd.DataFrame":
+    """Make a data frame with a column for each field, numbers as numbers.
 
     Args:
-        kind: the rows' class, which names the columns also where there is no row.
-        rows: one each.
+        kind: the class of the rows; it names the columns even if there are no rows.
+        rows: the rows, all of that class.
     """
     import pandas as pd
 

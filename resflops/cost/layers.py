@@ -6,21 +6,21 @@ from math import prod
 from msgspec import Struct
 
 from resflops.cost.convention import Convention
-from resflops.cost.formula import formula
-from resflops.cost.receptive_field import Field, receptive_fields
+from resflops.cost.formula import format_formula
+from resflops.cost.receptive_field import Field, compute_receptive_fields
 from resflops.ops import is_free, is_of_family
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 
-__all__ = ["LayerRow", "StageRow", "folded_rows", "layer_rows", "stage_rows"]
+__all__ = ["LayerRow", "StageRow", "make_layer_rows", "sum_by_depth", "sum_by_stage"]
 
 
 class LayerRow(Struct, frozen=True, kw_only=True):
-    """What one layer does with one op; calls on the same shapes share a row."""
+    """The cost of one op in one layer; calls on the same shapes share a row."""
 
     name: str
     """Dotted path of the module; ``""`` is the model itself."""
     op: str
-    """The op; ``""`` for parameters of a module that no op ran in."""
+    """Name of the op; ``""`` in the row of a module that holds tensors but ran no op."""
     calls: int
     input_shape: Shape
     output_shape: Shape
@@ -29,20 +29,20 @@ class LayerRow(Struct, frozen=True, kw_only=True):
     padding: Shape | None = None
     groups: int | None = None
     params: int
-    """Parameters of the module itself, in the row of its first op; tied ones where they are met first."""
+    """Parameters of the module itself, in the row of its first op; tied ones count where first met."""
     trainable: int
     frozen: int
     buffers: int
     """Elements of the module's own buffers, in the row of its first op."""
     macs: int
     total: int
-    """Cost under the convention, of all calls."""
+    """Cost of all calls, under the convention."""
     share: float
-    """Of the model's total, 0 to 1."""
+    """Fraction of the model's total, 0 to 1."""
     counted: bool
     """False where the op did work and has no rule."""
     nonzero_macs: int | None = None
-    """Those of ``macs`` with a weight that is not zero; None if they were not asked for."""
+    """The part of ``macs`` whose weight is not zero; None if it was not asked for."""
     receptive_field: Shape | None = None
     effective_stride: Shape | None = None
     formula: str
@@ -50,12 +50,12 @@ class LayerRow(Struct, frozen=True, kw_only=True):
 
     @property
     def activations(self) -> int:
-        """Elements of its output, of all calls; none where no op ran."""
+        """Elements of the output over all calls; 0 where no op ran."""
         return prod(self.output_shape) * self.calls
 
 
 class StageRow(Struct, frozen=True, kw_only=True):
-    """Layers added up: a part of the module tree, or a stage as the paper calls it."""
+    """The sum of some layers: those of a part of the module tree, or of a stage as the paper calls it."""
 
     name: str
     output_shape: Shape
@@ -70,8 +70,8 @@ class StageRow(Struct, frozen=True, kw_only=True):
     nonzero_macs: int | None = None
 
 
-class Holding(Struct, frozen=True, kw_only=True):
-    """What one module holds itself, without the modules inside it; tied tensors where met first."""
+class HeldTensors(Struct, frozen=True, kw_only=True):
+    """The tensors of one module without its submodules; tied ones count where they are met first."""
 
     trainable: int = 0
     frozen: int = 0
@@ -83,22 +83,22 @@ class Holding(Struct, frozen=True, kw_only=True):
         return self.trainable + self.frozen
 
 
-def layer_rows(
+def make_layer_rows(
     trace: Trace,
     works: tuple[Work | None, ...],
     prices: tuple[int | None, ...],
-    using: Convention,
+    convention: Convention,
     *,
     nonzero: tuple[int, ...] | None = None,
 ) -> tuple[LayerRow, ...]:
-    """The rows of a priced trace. Free ops make no row unless they are priced, uncounted ones do.
+    """Make the rows of a priced trace. A free op gets a row only if it is priced, an uncounted op always.
 
     Args:
         trace: the ops.
-        works: op for op.
-        prices: op for op.
-        using: the convention of the prices.
-        nonzero: multiply-accumulates with a weight that is not zero, op for op.
+        works: the work of each op.
+        prices: the price of each op.
+        convention: the price list that ``prices`` were made with.
+        nonzero: for each op, its multiply-accumulates whose weight is not zero.
     """
     total = sum(price for price in prices if price)
     groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[int]] = {}
@@ -106,43 +106,46 @@ def layer_rows(
         if prices[index] or not is_free(record.op):
             key = (record.layer, record.op, record.input_shapes, record.output_shape)
             groups.setdefault(key, []).append(index)
-    fields = receptive_fields(trace)
-    unspent = {module.path: _held_by(module) for module in trace.modules}
+    fields = compute_receptive_fields(trace)
+    # A module's tensors go into the row of its first op and are taken out here, so that they count once.
+    unspent = {module.path: _count_held(module) for module in trace.modules}
     rows = []
     for indices in groups.values():
         first = indices[0]
         record = trace.ops[first]
         rows.append(
-            _row(record, works[first], prices[first], fields[first], using,
+            _make_row(record, works[first], prices[first], fields[first], convention,
                  nonzero=sum(nonzero[index] for index in indices) if nonzero else None,
-                 calls=len(indices), held=unspent.pop(record.layer, Holding()), whole=total)
+                 calls=len(indices), held=unspent.pop(record.layer, HeldTensors()), model_total=total)
         )  # fmt: skip
     rows += [
-        _uncalled(path, held, 0 if nonzero else None) for path, held in unspent.items() if held != Holding()
+        _make_uncalled_row(path, held, 0 if nonzero else None)
+        for path, held in unspent.items()
+        if held != HeldTensors()
     ]
     return tuple(rows)
 
 
-def _held_by(module: ModuleRecord) -> Holding:
+def _count_held(module: ModuleRecord) -> HeldTensors:
     own = [tensor for tensor in module.parameters if not tensor.tied_to]
-    return Holding(
+    return HeldTensors(
         trainable=sum(tensor.elements for tensor in own if tensor.trainable),
         frozen=sum(tensor.elements for tensor in own if not tensor.trainable),
         buffers=sum(tensor.elements for tensor in module.buffers if not tensor.tied_to),
     )
 
 
-def _row(
+def _make_row(
     record: OpRecord,
     work: Work | None,
     price: int | None,
     field: Field | None,
-    using: Convention,
+    convention: Convention,
     *,
     nonzero: int | None,
     calls: int,
-    held: Holding,
-    whole: int,
+    held: HeldTensors,
+    model_total: int,
 ) -> LayerRow:
     done, cost = work or Work(), price or 0
     attributes = record.attributes
@@ -153,9 +156,9 @@ def _row(
         calls=calls,
         input_shape=record.input_shapes[0] if record.input_shapes else (),
         output_shape=record.output_shape,
-        kernel=_sizes(attributes.get("kernel")),
-        stride=_sizes(attributes.get("stride")),
-        padding=_sizes(attributes.get("padding")),
+        kernel=_read_sizes(attributes.get("kernel")),
+        stride=_read_sizes(attributes.get("stride")),
+        padding=_read_sizes(attributes.get("padding")),
         groups=groups if isinstance(groups, int) else None,
         params=held.params,
         trainable=held.trainable,
@@ -163,20 +166,20 @@ def _row(
         buffers=held.buffers,
         macs=done.macs * calls,
         total=cost * calls,
-        share=cost * calls / whole if whole else 0.0,
+        share=cost * calls / model_total if model_total else 0.0,
         counted=work is not None,
         nonzero_macs=nonzero,
         receptive_field=field.size if field else None,
         effective_stride=field.stride if field and not field.whole else None,
-        formula=formula(record, done, using.prices_of(record.op), price=cost, calls=calls),
+        formula=format_formula(record, done, convention.prices_of(record.op), price=cost, calls=calls),
     )
 
 
-def _sizes(value: object) -> Shape | None:
+def _read_sizes(value: object) -> Shape | None:
     return value if isinstance(value, tuple) else None
 
 
-def _uncalled(path: str, held: Holding, nonzero: int | None) -> LayerRow:
+def _make_uncalled_row(path: str, held: HeldTensors, nonzero: int | None) -> LayerRow:
     return LayerRow(
         name=path, op="", calls=0, input_shape=(), output_shape=(), params=held.params,
         trainable=held.trainable, frozen=held.frozen, buffers=held.buffers, macs=0, total=0, share=0.0,
@@ -184,19 +187,19 @@ def _uncalled(path: str, held: Holding, nonzero: int | None) -> LayerRow:
     )  # fmt: skip
 
 
-def folded_rows(rows: Iterable[LayerRow], *, depth: int) -> tuple[StageRow, ...]:
-    """Rows added up to a depth of the module tree: 1 gives the model's direct children."""
-    return _added((".".join(row.name.split(".")[:depth]) if row.name else "", row) for row in rows)
+def sum_by_depth(rows: Iterable[LayerRow], *, depth: int) -> tuple[StageRow, ...]:
+    """Add rows up to a depth of the module tree: 1 gives the model's direct children."""
+    return _sum_rows((".".join(row.name.split(".")[:depth]) if row.name else "", row) for row in rows)
 
 
-def stage_rows(trace: Trace, rows: Iterable[LayerRow]) -> tuple[StageRow, ...]:
-    """Rows added up by the stages that the model names; empty if it names none."""
+def sum_by_stage(trace: Trace, rows: Iterable[LayerRow]) -> tuple[StageRow, ...]:
+    """Add rows up by the stages that the model names; empty if it names none."""
     if not trace.stages:
         return ()
-    return _added((trace.stage_of(row.name), row) for row in rows)
+    return _sum_rows((trace.stage_of(row.name), row) for row in rows)
 
 
-def _added(named: Iterable[tuple[str, LayerRow]]) -> tuple[StageRow, ...]:
+def _sum_rows(named: Iterable[tuple[str, LayerRow]]) -> tuple[StageRow, ...]:
     groups: dict[str, list[LayerRow]] = {}
     for name, row in named:
         groups.setdefault(name, []).append(row)

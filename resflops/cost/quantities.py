@@ -1,7 +1,7 @@
-"""What a price may stand on: the kinds of an op's work, and sizes of the op or of its module.
+"""Quantities that a convention may price: the kinds of an op's work, and sizes of the op or of its module.
 
 A quantity is a pure function of one op record, its work, and the module that it ran in.
-The sizes are here because there are counters that charge by them.
+Most of the sizes are here because some counter charges by them.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ __all__ = ["QUANTITIES", "Measure", "Quantity", "StandsFor", "quantity"]
 Measure = Callable[[OpRecord, Work, ModuleRecord | None], int]
 
 StandsFor = Literal["macs", "bias", "other"]
-"""What a charge by a quantity is a charge for: multiply-accumulates, bias additions, anything else."""
+"""What a counter means to charge for by a quantity: multiply-accumulates, bias additions, anything else."""
 
 
 class Quantity(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Quantity(Struct, frozen=True, kw_only=True):
 
     name: str
     unit: str
-    """What one of it is, in words."""
+    """What one unit of the quantity is, in words."""
     stands_for: StandsFor
     measure: Measure
 
@@ -114,7 +114,7 @@ def affine_output_elements(record: OpRecord, work: Work, module: ModuleRecord | 
 
 @quantity("input element in training mode")
 def training_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """Elements of the first input of a normalisation that works out its statistics, else none."""
+    """Elements of the first input of a normalisation that computes its own statistics, else none."""
     return input_elements(record, work, module) if record.attributes.get("training") else 0
 
 
@@ -155,30 +155,31 @@ def attention_queries(record: OpRecord, work: Work, module: ModuleRecord | None)
 
 @quantity("MAC of attention that torch 2.14 splits into matrix products on the CPU", stands_for="macs")
 def unfused_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """MACs of attention, none where torch 2.14 has one fused kernel for it on the CPU."""
+    """MACs of attention; none where torch 2.14 runs it in one fused kernel on the CPU."""
     del module
     return 0 if _is_fused(record, batched=(3, 4), grouped=True) else work.macs
 
 
 @quantity("MAC of attention that torch 2.9 splits into matrix products on the CPU", stands_for="macs")
 def unfused_macs_2_9(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """MACs of attention, none where torch 2.9 to 2.13 have one fused kernel for it on the CPU."""
+    """MACs of attention; none where torch 2.9 to 2.13 run it in one fused kernel on the CPU."""
     del module
     return 0 if _is_fused(record, batched=(4,), grouped=True) else work.macs
 
 
 @quantity("MAC of attention that torch 2.6 splits into matrix products on the CPU", stands_for="macs")
 def unfused_macs_2_6(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """MACs of attention, none where torch 2.6 to 2.8 have one fused kernel for it on the CPU."""
+    """MACs of attention; none where torch 2.6 to 2.8 run it in one fused kernel on the CPU."""
     del module
     return 0 if _is_fused(record, batched=(4,), grouped=False) else work.macs
 
 
 def _is_fused(record: OpRecord, *, batched: tuple[int, ...], grouped: bool) -> bool:
-    """Whether torch's fused kernel for the CPU takes an attention.
+    """Whether torch's fused kernel for the CPU accepts an attention.
 
-    By ``use_flash_attention_cpp`` of ``aten/src/ATen/native/transformers/sdp_utils_cpp.cpp``. Two of
-    its conditions a trace does not tell: whether the mask wants a gradient, and the strides.
+    The conditions are those of ``use_flash_attention_cpp`` in
+    ``aten/src/ATen/native/transformers/sdp_utils_cpp.cpp``, except for two that a trace does not
+    record: whether the mask needs a gradient, and the strides.
 
     Args:
         record: the attention.
@@ -206,9 +207,10 @@ def padded_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -
 
 @quantity("kernel tap of an output element", stands_for="macs")
 def output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """What a convolution's output takes if each element reads a whole kernel.
+    """Kernel taps of a convolution's output, if each element reads a whole kernel.
 
-    It is a convolution's MACs. A transposed one reads by its input, so there it is too many.
+    For a convolution these are its MACs. For a transposed one, whose kernel is applied to each
+    element of the input instead, they are too many.
     """
     del work, module
     kernel, groups = record.attributes.get("kernel"), record.attributes.get("groups", 1)
@@ -220,10 +222,10 @@ def output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> in
 
 @quantity("kernel tap of an output element, groups passed over", stands_for="macs")
 def ungrouped_output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """What a transposed convolution's output takes if each element reads a whole kernel of every group.
+    """Kernel taps of a transposed convolution's output, if each element reads a whole kernel of every group.
 
-    As torchprofile has it, which takes one whose output has as many channels as its input for
-    a convolution that is not transposed.
+    So torchprofile counts it. Where input and output have equally many channels, it treats the
+    op as a convolution that is not transposed.
     """
     del work, module
     weight = record.input_shapes[1]
@@ -233,27 +235,27 @@ def ungrouped_output_taps(record: OpRecord, work: Work, module: ModuleRecord | N
 
 @quantity("MAC of a transposed convolution over its groups", stands_for="macs")
 def twice_grouped_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """The MACs of a transposed convolution, divided by its groups although each has its own already."""
+    """The MACs of a transposed convolution, divided by its groups although its weight is one group's."""
     del work, module
-    given, weight = record.input_shapes[:2]
+    image, weight = record.input_shapes[:2]
     groups = record.attributes.get("groups", 1)
     filters = weight[1] // (groups if isinstance(groups, int) else 1)
-    return given[0] * prod(given[2:]) * given[1] * filters * prod(weight[2:])
+    return image[0] * prod(image[2:]) * image[1] * filters * prod(weight[2:])
 
 
 @quantity("bias of a transposed convolution as if it were not transposed", stands_for="bias")
 def shrunk_bias_adds(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """Bias adds of a transposed convolution, its output's size worked out as a plain one's."""
+    """Bias adds of a transposed convolution whose output size is computed as that of a plain one."""
     del module
     if not work.bias_adds:
         return 0
-    given, weight = record.input_shapes[:2]
+    image, weight = record.input_shapes[:2]
     names = ("kernel", "stride", "padding", "dilation")
-    steps = [each if isinstance(each := record.attributes.get(name), tuple) else () for name in names]
+    steps = [size if isinstance(size := record.attributes.get(name), tuple) else () for name in names]
     points = 1
-    for size, k, s, p, d in zip(given[2:], *steps, strict=True):
+    for size, k, s, p, d in zip(image[2:], *steps, strict=True):
         points *= (size + 2 * p - (d * (k - 1) + 1)) // s + 1
-    return weight[1] * given[0] * points
+    return weight[1] * image[0] * points
 
 
 @quantity("output element of the first sample")
@@ -265,22 +267,22 @@ def first_output_elements(record: OpRecord, work: Work, module: ModuleRecord | N
 
 @quantity("window element of adaptive pooling, in floating point")
 def adaptive_window_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """Input size over output size, multiplied, plus one, times the outputs, and cut to a whole number.
+    """The product of input over output sizes, plus one, times the output's elements, cut to an integer.
 
-    In double precision and in this order, as thop works it out: where the sizes do not divide,
-    rounding decides about the last unit.
+    Thop computes it in double precision and in this order. Where the sizes do not divide,
+    rounding decides the last unit.
     """
     del work, module
     spatial = len(record.input_shapes[0]) - 2
     kernel = 1.0
-    for given, out in zip(record.input_shapes[0][-spatial:], record.output_shape[-spatial:], strict=True):
-        kernel *= given / out
+    for size, out in zip(record.input_shapes[0][-spatial:], record.output_shape[-spatial:], strict=True):
+        kernel *= size / out
     return int((kernel + 1) * prod(record.output_shape))
 
 
 @quantity("input element that an average is taken of")
 def averaged_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
-    """Elements of all windows together, those of the padding among them, but none beyond it."""
+    """Elements of all windows together, with those of the padding, but none beyond the padding."""
     del work, module
     kernel, stride, padding = (record.attributes.get(name) for name in ("kernel", "stride", "padding"))
     if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
@@ -302,15 +304,15 @@ def rounded_einsum_flops(record: OpRecord, work: Work, module: ModuleRecord | No
 @quantity("MAC of an einsum, rounded to four digits", stands_for="macs")
 def rounded_einsum_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Half of what ``numpy.einsum_path`` prints, but exact for two equations that fvcore knows."""
-    if _relabelled(str(record.attributes.get("einsum"))) in ("abc,abd->acd", "abc,adc->adb"):
+    if _relabel(str(record.attributes.get("einsum"))) in ("abc,abd->acd", "abc,adc->adb"):
         return work.macs
     return rounded_einsum_flops(record, work, module) // 2
 
 
-def _relabelled(equation: str) -> str:
-    """An equation whose labels are a, b, c … in the order of their first places.
+def _relabel(equation: str) -> str:
+    """Rename the labels of an equation to a, b, c … in the order of their first appearance.
 
-    >>> _relabelled("bqd, bkd -> bqk")
+    >>> _relabel("bqd, bkd -> bqk")
     'abc,adc->abd'
     """
     text = equation.replace(" ", "")
@@ -330,21 +332,22 @@ def state_elements(record: OpRecord, work: Work, module: ModuleRecord | None) ->
 def weight_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """The weights of the module times the positions that torchinfo sees.
 
-    It knows a convolution by its class's name and multiplies by its output's points; by the
-    batch size alone otherwise, even where a linear layer works on a sequence.
+    Torchinfo recognises a convolution by the name of its class and multiplies its weights by
+    the points of the output. Any other weights it multiplies by the batch size alone, even those
+    of a linear layer that works on a sequence.
     """
     del work
-    return _uses(record, module, "weight")
+    return _count_uses(record, module, "weight")
 
 
 @quantity("bias, once per sample, in a convolution once per output position", stands_for="bias")
 def bias_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """The biases of the module times the positions that torchinfo sees."""
     del work
-    return _uses(record, module, "bias")
+    return _count_uses(record, module, "bias")
 
 
-def _uses(record: OpRecord, module: ModuleRecord | None, name: str) -> int:
+def _count_uses(record: OpRecord, module: ModuleRecord | None, name: str) -> int:
     if module is None or not record.output_shape:
         return 0
     batch, _, *points = (*record.output_shape, 1)[: max(len(record.output_shape), 2)]

@@ -1,9 +1,9 @@
-"""How much of the input one output point sees, and how far its neighbour's view is shifted.
+"""How much of the input one output point sees, and how far its neighbour's field is shifted.
 
-Walking along the ops, a kernel of size k and dilation d widens the field by d·(k - 1)
-input steps, and a stride multiplies the step (Araujo et al. 2019, "Computing Receptive
-Fields of Convolutional Neural Networks"). Where paths join, the widest field and the
-longest step hold. Three 3×3 convolutions in a row see what one 7×7 sees.
+Along the ops, a kernel of size k and dilation d widens the field by d·(k - 1) input steps,
+and a stride multiplies the step (Araujo et al. 2019, "Computing Receptive Fields of
+Convolutional Neural Networks"). Where paths join, the widest field and the longest step
+hold. Three 3×3 convolutions in a row see what one 7×7 convolution sees.
 """
 
 from msgspec import Struct
@@ -11,51 +11,52 @@ from msgspec import Struct
 from resflops.ops import OPS, Window
 from resflops.records import MODEL_INPUT, OpRecord, Shape, Trace
 
-__all__ = ["Field", "receptive_fields"]
+__all__ = ["Field", "compute_receptive_fields"]
 
 
 class Field(Struct, frozen=True):
-    """Per spatial dimension, in points of the model's input."""
+    """The receptive field of an op's output, per spatial dimension, in points of the model's input."""
 
     size: Shape
     stride: Shape
-    """Effective stride: the distance of neighbouring points' fields."""
+    """Effective stride: the distance between the fields of neighbouring points."""
     whole: bool = False
-    """Whether the op has gathered every position, as a global pool or a classifier does."""
+    """Whether every position has been gathered into one, as by a global pool or a classifier."""
 
 
 _SPATIAL_KEYS = ("kernel", "stride")
 _POINTWISE_AXES = 2  # batch and channels come before the spatial dimensions
 
 
-def receptive_fields(trace: Trace) -> tuple[Field | None, ...]:
-    """The field of every op's output, in the order of the trace.
+def compute_receptive_fields(trace: Trace) -> tuple[Field | None, ...]:
+    """Compute the field of every op's output, in the order of the trace.
 
-    None where the notion fails: the data has no spatial dimensions that can be followed
-    from the input, as with tokens, upsampling and transposed convolutions.
+    It is None where there is no such field, because the data has no spatial dimensions that
+    can be followed from the input: after tokens, upsampling and transposed convolutions.
     """
     fields: list[Field | None] = []
-    start = _input_field(trace)
-    # Ops that make a weight of other weights, as a pruned layer's mask does: they see no input.
-    apart: set[int] = set()
+    start = _start_field(trace)
+    # Ops that make a weight from other weights, as the mask of a pruned layer does: they see no input, and
+    # must not end the field of the op that uses the weight.
+    weight_ops: set[int] = set()
     for place, record in enumerate(trace.ops):
-        seen = [made for made in record.producers if made >= MODEL_INPUT and made not in apart]
-        if record.producers and not seen:
-            apart.add(place)
-        arriving = [start if made == MODEL_INPUT else fields[made] for made in seen]
+        producers = [made for made in record.producers if made >= MODEL_INPUT and made not in weight_ops]
+        if record.producers and not producers:
+            weight_ops.add(place)
+        arriving = [start if made == MODEL_INPUT else fields[made] for made in producers]
         known = [field for field in arriving if field is not None]
-        fields.append(_next(record, _widest(known)) if known and len(known) == len(arriving) else None)
+        fields.append(_advance(record, _join(known)) if known and len(known) == len(arriving) else None)
     return tuple(fields)
 
 
-def _input_field(trace: Trace) -> Field | None:
+def _start_field(trace: Trace) -> Field | None:
     if len(trace.inputs) != 1 or len(trace.inputs[0].shape) <= _POINTWISE_AXES:
         return None
     spatial = len(trace.inputs[0].shape) - _POINTWISE_AXES
     return Field((1,) * spatial, (1,) * spatial)
 
 
-def _widest(fields: list[Field]) -> Field | None:
+def _join(fields: list[Field]) -> Field | None:
     if len(fields) == 1:
         return fields[0]
     if len({len(field.size) for field in fields}) > 1:
@@ -67,44 +68,44 @@ def _widest(fields: list[Field]) -> Field | None:
     )
 
 
-def _next(record: OpRecord, field: Field | None) -> Field | None:
-    """The field of an op's output, from the widest that arrives, by what its declaration says of windows."""
-    window = _window(record)
+def _advance(record: OpRecord, field: Field | None) -> Field | None:
+    """Compute the field of an op's output from the widest that arrives, by the window in its declaration."""
+    window = _find_window(record)
     if field is None or field.whole or window == "keeps":
         return field
-    # A quantised layer keeps its stride in an object of its own, which a record does not tell.
+    # A quantised layer keeps its stride in a packed object of its own, which the record does not have.
     if window == "slides" and all(key in record.attributes for key in _SPATIAL_KEYS):
-        return _windowed(record, field)
+        return _slide(record, field)
     shape, out = record.input_shapes[0], record.output_shape
     if window == "gathers":
-        return _gathered(field, shape, out)
+        return _gather(field, shape, out)
     if window == "breaks":
         return None
-    return _reshaped(window, field, shape, out)
+    return _reshape(window, field, shape, out)
 
 
-def _reshaped(window: Window, field: Field, shape: Shape, out: Shape) -> Field | None:
-    """Ops that keep positions, flatten them into one vector, or take every second of them."""
+def _reshape(window: Window, field: Field, shape: Shape, out: Shape) -> Field | None:
+    """Handle the ops that keep positions, flatten them into one vector, or take every n-th of them."""
     spatial = len(field.size)
     if len(out) == len(shape) and out[-spatial:] == shape[-spatial:]:
         return field
     if window == "flattens":
-        return _gathered(field, shape, ())
+        return _gather(field, shape, ())
     if window == "slices" and len(out) == len(shape):
         steps = [-(-n // m) for n, m in zip(shape[-spatial:], out[-spatial:], strict=True)]
         return Field(field.size, tuple(j * s for j, s in zip(field.stride, steps, strict=True)))
     return None
 
 
-def _window(record: OpRecord) -> Window:
-    known = OPS.get(record.op)
-    if known is not None and known.family:
-        return known.window
-    # Of an op of a user's own, only a kernel and a stride among its attributes tell.
+def _find_window(record: OpRecord) -> Window:
+    declared = OPS.get(record.op)
+    if declared is not None and declared.family:
+        return declared.window
+    # A user's own op declares no window; a kernel and a stride among its attributes show that it slides.
     return "slides" if all(key in record.attributes for key in _SPATIAL_KEYS) else ""
 
 
-def _windowed(record: OpRecord, field: Field) -> Field | None:
+def _slide(record: OpRecord, field: Field) -> Field | None:
     kernel, stride = record.attributes["kernel"], record.attributes["stride"]
     dilation = record.attributes.get("dilation", (1,) * len(field.size))
     if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(dilation, tuple)):
@@ -119,8 +120,8 @@ def _windowed(record: OpRecord, field: Field) -> Field | None:
     )
 
 
-def _gathered(field: Field, shape: Shape, out: Shape) -> Field | None:
-    """Every position folded into one, or adaptive windows of about equal size."""
+def _gather(field: Field, shape: Shape, out: Shape) -> Field | None:
+    """Gather every position into one, or into adaptive windows of about equal size."""
     spatial = len(field.size)
     sizes = shape[-spatial:]
     outs = out[-spatial:] if len(out) == len(shape) else (1,) * spatial

@@ -1,10 +1,10 @@
-"""Non-zero multiply-accumulates: those of a pruned model that meet a weight which is not zero.
+"""Non-zero multiply-accumulates: those of a pruned model whose weight is not zero.
 
-Every element of a convolution's, a linear layer's or a recurrent network's weight is applied
-equally often, be it at so many output points or to so many rows. So the multiply-accumulates
-that a zero takes part in follow from how many zeros there are, and not from where they lie.
-Taps that fall on padding count, as in the dense figure. Products of two activations, such
-as attention scores, have no weight and count whole.
+Every element of the weight of a convolution, a linear layer or a recurrent network is applied
+equally often, at as many output points or to as many rows as any other. So the number of
+multiply-accumulates with a zero follows from how many zeros there are, not from where they
+are. Taps that fall on padding count, as in the dense figure. Products of two activations,
+such as attention scores, have no weight and count in full.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,32 +13,34 @@ from math import prod
 from resflops.ops import ALL_BUT_FIRST, OPS
 from resflops.records import OpRecord, Weights, Work
 
-__all__ = ["nonzero_macs_of", "weight_places"]
+__all__ = ["count_nonzero_macs", "find_weight_inputs"]
 
 
-def weight_places(record: OpRecord) -> tuple[int, ...]:
-    """Which of an op's inputs may be weights that are applied alike; ``()`` for an op that has none such."""
-    known = OPS.get(record.op)
-    if known is None:
+def find_weight_inputs(record: OpRecord) -> tuple[int, ...]:
+    """Find which inputs of an op may be weights whose elements are all applied equally often."""
+    declared = OPS.get(record.op)
+    if declared is None:
         return ()
-    return tuple(range(1, len(record.input_shapes))) if known.weights == ALL_BUT_FIRST else known.weights
+    return (
+        tuple(range(1, len(record.input_shapes))) if declared.weights == ALL_BUT_FIRST else declared.weights
+    )
 
 
-def nonzero_macs_of(
+def count_nonzero_macs(
     ops: Sequence[OpRecord], works: Sequence[Work | None], weights: Mapping[int, Weights]
 ) -> tuple[int, ...]:
-    """Op for op, the multiply-accumulates whose weight is not zero; all of them where it is not known."""
+    """Count, for each op, the multiply-accumulates whose weight is not zero; all where that is not known."""
     return tuple(
-        _nonzero(record, work.macs, weights.get(place)) if work else 0
+        _count_nonzero(record, work.macs, weights.get(place)) if work else 0
         for place, (record, work) in enumerate(zip(ops, works, strict=True))
     )
 
 
-def _nonzero(record: OpRecord, macs: int, weights: Weights | None) -> int:
+def _count_nonzero(record: OpRecord, macs: int, weights: Weights | None) -> int:
     if weights is None or weights.nonzero is None or not weights.elements:
         return macs
     # A bilinear layer's second product is of two activations.
-    without = prod(record.output_shape) * record.input_shapes[1][-1] if record.op == "bilinear" else 0
-    applied, rest = divmod(macs - without, weights.elements)
+    weightless = prod(record.output_shape) * record.input_shapes[1][-1] if record.op == "bilinear" else 0
+    applied, rest = divmod(macs - weightless, weights.elements)
     assert not rest  # noqa: S101 - every element is applied equally often
-    return applied * weights.nonzero + without
+    return applied * weights.nonzero + weightless

@@ -1,4 +1,4 @@
-"""What a count lacks: ops that did work and have no rule."""
+"""Find the ops that did work and have no rule, which a count therefore lacks."""
 
 from collections.abc import Sequence
 from math import prod
@@ -7,37 +7,37 @@ from msgspec import Struct
 
 from resflops.records import OpRecord, Trace
 
-__all__ = ["UncountedOp", "uncounted_ops"]
+__all__ = ["UncountedOp", "find_uncounted_ops"]
 
 
 class UncountedOp(Struct, frozen=True, kw_only=True):
-    """An op that did work and has no rule: what the total lacks."""
+    """An op that did work and has no rule, so that the total lacks it."""
 
     op: str
     calls: int
     layer: str
-    """Where it was called first."""
+    """The layer that called it first."""
     elements: int
-    """Elements of its outputs over all calls, or of its inputs if it gave none: how much data it touched."""
+    """How much data it touched: elements of its outputs over all calls, or of its inputs if it has none."""
 
 
-def uncounted_ops(trace: Trace, counts: Sequence[object | None]) -> tuple[UncountedOp, ...]:
-    """The ops that a count has None for, the most data touched first.
+def find_uncounted_ops(trace: Trace, counts: Sequence[object | None]) -> tuple[UncountedOp, ...]:
+    """Find the ops whose count is None, those that touch the most data first.
 
     Args:
         trace: the ops.
-        counts: op for op, what was counted of it.
+        counts: what was counted of each op, None where it has no rule.
     """
-    found: dict[str, list[OpRecord]] = {}
+    uncounted: dict[str, list[OpRecord]] = {}
     for record, counted in zip(trace.ops, counts, strict=True):
         if counted is None:
-            found.setdefault(record.op, []).append(record)
+            uncounted.setdefault(record.op, []).append(record)
     ops = [
-        UncountedOp(op=op, calls=len(records), layer=records[0].layer, elements=_elements(records))
-        for op, records in found.items()
+        UncountedOp(op=op, calls=len(records), layer=records[0].layer, elements=_count_elements(records))
+        for op, records in uncounted.items()
     ]
-    return tuple(sorted(ops, key=lambda uncounted: -uncounted.elements))
+    return tuple(sorted(ops, key=lambda op: -op.elements))
 
 
-def _elements(records: list[OpRecord]) -> int:
+def _count_elements(records: list[OpRecord]) -> int:
     return sum(prod(shape) for record in records for shape in record.output_shapes or record.input_shapes)

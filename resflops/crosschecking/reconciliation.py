@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from resflops.cost import cost_of
-from resflops.cost.convention import Charge, Convention, charges_of
+from resflops.cost import price
+from resflops.cost.convention import MACS, Charge, Convention, make_charger
 from resflops.counters import Peer
 from resflops.ops import OPS
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
@@ -138,7 +138,7 @@ def reconcile(
         peer_params: the number of parameters that the peer gave; None if it gave none.
         non_op_charges: what the peer charged for things that are no op of the model, by cause.
     """
-    cost = cost_of(trace)
+    cost = price(trace, MACS)
     causes = (
         *_find_causes(trace, convention, cost.works),
         *(
@@ -172,7 +172,7 @@ def reconcile(
 
 
 def _find_causes(trace: Trace, convention: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
-    charges = charges_of(convention, trace)
+    charges = make_charger(convention, trace)
     amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
     for record, known in zip(trace.ops, works, strict=True):
         work = known or Work()

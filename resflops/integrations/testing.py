@@ -102,10 +102,11 @@ class CostGate:
     def _count(
         model: "nn.Module", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], convention: str
     ) -> Cost:
-        from resflops.cost import cost_of
+        from resflops.cost import price
+        from resflops.cost.convention import find_convention
         from resflops.tracing import trace
 
-        return cost_of(trace(model, *inputs, **keyword_inputs), convention_name=convention)
+        return price(trace(model, *inputs, **keyword_inputs), find_convention(convention))
 
     def _find_locked(self, now: Snapshot) -> Snapshot:
         """What was locked; what it costs now, if that is to be locked."""

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from resflops.cost import cost_of
-from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
+from resflops.cost import price
+from resflops.cost.convention import DEFAULT_CONVENTION, MACS, find_convention
 from resflops.errors import InputError, ResflopsError
 from resflops.latency.configuration import Configuration
 from resflops.latency.measurements import Workload
@@ -174,4 +174,4 @@ class OfModule:
     def workload(self, configuration: Configuration) -> Workload:
         """Count it."""
         traced = trace(self._module, *self._args, **self._kwargs)
-        return workload_of(cost_of(traced, backward=configuration.training))
+        return workload_of(price(traced, MACS, backward=configuration.training))

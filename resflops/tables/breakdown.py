@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from msgspec.structs import asdict
 
 from resflops.cost import Cost
-from resflops.cost.layers import LayerRow, StageRow, folded_rows, stage_rows
+from resflops.cost.layers import LayerRow, StageRow, sum_by_depth, sum_by_stage
 from resflops.tables.comparison import trace_notes, uncounted_note
 from resflops.tables.sparsity import nonzero_column, nonzero_notes
 from resflops.tables.table import (
@@ -34,7 +34,7 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
     """
     layers: Sequence[LayerRow | StageRow] = cost.layers
     if depth is not None:
-        layers = folded_rows(cost.layers, depth=depth)
+        layers = sum_by_depth(cost.layers, depth=depth)
     idle = frozenset() if everything else frozenset(n for n, row in enumerate(layers) if _is_idle(row))
     shown = [row for n, row in enumerate(layers) if n not in idle]
     shape = Figure("shapes", tuple(given.shape for given in cost.trace.inputs))
@@ -73,7 +73,7 @@ def _stages(cost: Cost) -> Table:
         title=f"{cost.model} by stage, convention {cost.convention}",
         convention=cost.convention,
         columns=_part_columns(cost, "stage"),
-        rows=tuple(asdict(row) for row in stage_rows(cost.trace, cost.layers)),
+        rows=tuple(asdict(row) for row in sum_by_stage(cost.trace, cost.layers)),
         total=_total(cost),
     )
 

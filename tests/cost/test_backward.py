@@ -14,9 +14,9 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 import resflops
-from resflops.cost import cost_of
+from resflops.cost import price
 from resflops.cost.backward import prices_gradients
-from resflops.cost.convention import CONVENTIONS, Convention
+from resflops.cost.convention import CONVENTIONS, MACS, Convention
 from resflops.errors import UsageError
 from resflops.ops import OPS, gradient_rule, rule
 from resflops.records import PARAMETER, Work
@@ -443,7 +443,7 @@ def test_a_convention_prices_both_passes_alike():
 
 def test_formula_says_nothing_of_a_backward_pass():
     with pytest.raises(
-        UsageError, match="'formula' does not say what a backward pass counts; these do: macs, flops"
+        UsageError, match="'formula' does not define the cost of a backward pass; these do: macs, flops"
     ):
         counted(nn.Linear(4, 4), (1, 4), convention="formula")
     cost = counted(nn.Linear(4, 4), (1, 4))
@@ -474,6 +474,6 @@ def test_a_cost_comes_back_from_json_with_its_backward_pass(tmp_path):
 def test_a_trace_that_does_not_tell_parameters_is_refused():
     trace = resflops.trace(nn.Linear(4, 4), (1, 4))
     older = replace(trace, tells_parameters=False)
-    assert cost_of(older).macs == 16
-    with pytest.raises(UsageError, match="trace the model anew"):
-        cost_of(older, backward=True)
+    assert price(older, MACS).macs == 16
+    with pytest.raises(UsageError, match="trace the model again"):
+        price(older, MACS, backward=True)

@@ -9,7 +9,7 @@ from torch.nn.utils import prune
 
 import resflops
 from resflops.cost.convention import CONVENTIONS, Convention, register_convention
-from resflops.cost.layers import folded_rows, stage_rows
+from resflops.cost.layers import sum_by_depth, sum_by_stage
 from resflops.errors import DuplicateError, UnknownConventionError
 from resflops.ops import OPS, rule
 from resflops.records import OpRecord, Work
@@ -137,7 +137,7 @@ def test_a_module_that_no_op_ran_in_still_holds_its_parameters():
 
 def test_stages_are_those_of_the_papers_table():
     cost = cost_of("resnet34")
-    stages = {row.name: row for row in stage_rows(cost.trace, cost.layers)}
+    stages = {row.name: row for row in sum_by_stage(cost.trace, cost.layers)}
     assert list(stages) == ["conv1", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "fc"]
     assert stages["conv1"].macs == 118_013_952
     assert stages["conv2_x"].macs == 6 * 115_605_504
@@ -149,10 +149,10 @@ def test_stages_are_those_of_the_papers_table():
 def test_folding_keeps_every_mac_and_parameter():
     cost = cost_of("resnet50")
     for depth in (1, 2, 3):
-        rows = folded_rows(cost.layers, depth=depth)
+        rows = sum_by_depth(cost.layers, depth=depth)
         assert sum(row.total for row in rows) == cost.total
         assert sum(row.params for row in rows) == cost.params
-    assert [row.name for row in folded_rows(cost.layers, depth=1)][:5] == [
+    assert [row.name for row in sum_by_depth(cost.layers, depth=1)][:5] == [
         "conv1",
         "bn1",
         "relu",
@@ -190,7 +190,7 @@ def test_an_unknown_convention_is_refused_with_the_known_ones(name):
 
 @pytest.mark.parametrize("name", [None, 5, ["macs"]])
 def test_a_convention_that_is_no_name_is_refused(name):
-    with pytest.raises(UnknownConventionError, match="is named by a text, such as 'macs'"):
+    with pytest.raises(UnknownConventionError, match="must be a string, such as 'macs'"):
         resflops.count(nn.ReLU(), (1,), convention=name)
 
 

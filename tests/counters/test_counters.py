@@ -48,7 +48,7 @@ def test_a_cost_under_the_convention_of_a_peer_is_stored_and_read(cost, tmp_path
 
 def test_the_convention_of_a_peer_says_nothing_of_a_backward_pass():
     model = resflops.load("resnet20")
-    with pytest.raises(UsageError, match="convention 'thop' does not say what a backward pass counts"):
+    with pytest.raises(UsageError, match="convention 'thop' does not define the cost of a backward pass"):
         resflops.count(model, (1, 3, 32, 32), convention="thop", backward=True)
 
 

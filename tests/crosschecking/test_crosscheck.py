@@ -184,10 +184,11 @@ def test_a_stored_trace_is_priced_as_every_peer_would_without_torch(tmp_path):
     resflops.trace(resflops.load(LIGHT), usual_input(LIGHT)).save(tmp_path / "trace.json")
     script = (
         "import sys\n"
-        "from resflops.cost import cost_of\n"
+        "from resflops.cost import price\n"
+        "from resflops.cost.convention import MACS\n"
         "from resflops.records import Trace\n"
         "from resflops.counters import PEERS\n"
-        f"cost = cost_of(Trace.load({str(tmp_path / 'trace.json')!r}))\n"
+        f"cost = price(Trace.load({str(tmp_path / 'trace.json')!r}), MACS)\n"
         "print(all(cost.under(each.convention.name).total >= cost.macs for each in PEERS.values()))\n"
         "print({'torch', 'fvcore', 'thop', 'deepspeed'} & set(sys.modules))"
     )

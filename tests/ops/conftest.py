@@ -15,7 +15,8 @@ from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import resflops
-from resflops.cost import cost_of
+from resflops.cost import price
+from resflops.cost.convention import find_convention
 from resflops.records import OpRecord
 from resflops.tracing.recorder import Recorder
 
@@ -122,9 +123,9 @@ def trace_style():
 def price_style(trace_style):
     """From a style and a case, its total under each convention, and what its backward pass takes."""
 
-    def price(style, *case):
+    def price_case(style, *case):
         trace = trace_style(style, *case)
-        costs = {name: cost_of(trace, convention_name=name, backward=name != "formula")
+        costs = {name: price(trace, find_convention(name), backward=name != "formula")
                  for name in CONVENTIONS}  # fmt: skip
         assert all(cost.complete for cost in costs.values())
         totals = {name: cost.total for name, cost in costs.items()}
@@ -134,7 +135,7 @@ def price_style(trace_style):
         totals["flops backward"] = in_flops.input_total, in_flops.weight_total, works
         return {**totals, "without a gradient": [op.op for op in in_flops.uncounted]}
 
-    return price
+    return price_case
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from resflops.cost import cost_of
+from resflops.cost import price
+from resflops.cost.convention import FLOPS
 
 HERE = Path(__file__).parent
 STORED = HERE / "stored.json"
@@ -27,7 +28,7 @@ def write(work):
 def test_every_case_does_the_work_that_is_stored(table, trace_style):
     found = {}
     for name, case in runpy.run_path(str(HERE / f"{table}.py"))["CASES"].items():
-        cost = cost_of(trace_style("eager", *case), convention_name="flops", backward=True)
+        cost = price(trace_style("eager", *case), FLOPS, backward=True)
         forward, *backward = map(write, (cost.work, cost.backward.input_work, cost.backward.weight_work))
         found[name] = f"{forward}; for inputs {backward[0]}; for weights {backward[1]}"
     stored = json.loads(STORED.read_text())

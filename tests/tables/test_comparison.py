@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from resflops.api import count
-from resflops.cost import Cost, cost_of
-from resflops.cost.convention import CONVENTIONS
+from resflops.cost import Cost, price
+from resflops.cost.convention import CONVENTIONS, FLOPS
 from resflops.records import InputRecord, ModuleRecord, OpRecord, TensorRecord, Trace
 from resflops.render.formats import sentence
 from resflops.sources import find
@@ -124,7 +124,7 @@ def incomplete() -> Cost:
             for op, size in ops
         ),
     )
-    return cost_of(trace, convention_name="flops")
+    return price(trace, FLOPS)
 
 
 def test_uncounted_ops_are_ranked_and_mark_the_figure() -> None:

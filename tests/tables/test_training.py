@@ -119,7 +119,8 @@ def test_a_convention_that_says_nothing_of_it_is_refused_at_once(capsys):
         main(["table", "--models", "resnet20", "--training", "--convention", "formula", "--no-progress"]) == 2
     )
     assert (
-        "'formula' does not say what a backward pass counts; these do: macs, flops" in capsys.readouterr().err
+        "'formula' does not define the cost of a backward pass; these do: macs, flops"
+        in capsys.readouterr().err
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import resflops
-from resflops.cost.backward import gradients_of
+from resflops.cost.backward import count_gradients
 from resflops.errors import DuplicateError, TraceError, UsageError
 from resflops.ops import CLASSES, OPS
 from resflops.records import MODEL_INPUT, PARAMETER, Work
@@ -184,9 +184,9 @@ def test_an_autograd_function_without_a_rule_is_what_its_forward_runs():
 def test_the_gradient_of_a_class_is_uncounted_until_it_has_a_rule():
     resflops.rule(Double)(lambda record: Work(arithmetic=12))
     trace = resflops.trace(Applying(Double.apply), (3, 4))
-    assert gradients_of(trace)[1] is None
+    assert count_gradients(trace)[1] is None
     resflops.gradient_rule(Double)(lambda record, operand: Work(arithmetic=5))
-    assert gradients_of(trace)[1].inputs == Work(arithmetic=5)
+    assert count_gradients(trace)[1].inputs == Work(arithmetic=5)
     with pytest.raises(DuplicateError, match="Double' has a gradient rule already"):
         resflops.gradient_rule(Double)(lambda record, operand: Work())
 

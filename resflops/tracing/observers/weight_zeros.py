@@ -13,7 +13,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 
-from resflops.cost.sparsity import weight_places
+from resflops.cost.sparsity import find_weight_inputs
 from resflops.errors import UsageError
 from resflops.ops import ALL_BUT_FIRST, OPS
 from resflops.records import OpRecord, Shape, Weights
@@ -101,7 +101,7 @@ def _select_weights(
     index: int, record: OpRecord, inputs: Sequence[Tensor], weights: list[_Weight | None]
 ) -> list[tuple[int, object, _Values | None]]:
     """An op's weights: how many elements each has, what tells it from others, and its values."""
-    places = weight_places(record)
+    places = find_weight_inputs(record)
     chosen = [(inputs[at].numel(), *weight) for at in places if (weight := weights[at]) is not None]
     # Of a product of two weights, and of ops that do not apply every element alike, numbers
     # alone do not tell which zeros count.
