@@ -11,7 +11,13 @@ from typing import Literal
 from msgspec import Struct
 
 from resflops.errors import DuplicateError
-from resflops.records import ModuleRecord, OpRecord, Work
+from resflops.ops._attributes import Attributes, read_attributes
+from resflops.ops.attention import Scores
+from resflops.ops.interpolation import Interpolation
+from resflops.ops.normalization import Affine, BatchStatistics, Neighbours
+from resflops.ops.recurrent import Recurrence
+from resflops.ops.softmax import Along
+from resflops.records import ModuleRecord, OpRecord, Shape, Work
 
 __all__ = ["QUANTITIES", "Measure", "Quantity", "StandsFor", "quantity"]
 
@@ -29,6 +35,33 @@ class Quantity(Struct, frozen=True, kw_only=True):
     """What one unit of the quantity is, in words."""
     stands_for: StandsFor
     measure: Measure
+
+
+class _Taps(Attributes, frozen=True):
+    """The taps of a convolution's kernel, and the groups that its channels are in."""
+
+    kernel: Shape
+    groups: int
+
+
+class _Steps(Attributes, frozen=True):
+    """How a kernel or a window goes over its input."""
+
+    kernel: Shape
+    stride: Shape
+    padding: Shape
+
+
+class _DilatedSteps(_Steps, frozen=True):
+    """The same for a kernel whose taps may lie apart."""
+
+    dilation: Shape
+
+
+class _Equation(Attributes, frozen=True):
+    """What an einsum multiplies and adds up."""
+
+    einsum: str
 
 
 QUANTITIES: dict[str, Quantity] = {}
@@ -103,38 +136,41 @@ def input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) ->
 @quantity("input element of a layer with a weight")
 def affine_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the first input where a normalisation has a weight of its own, else none."""
-    return input_elements(record, work, module) if record.attributes.get("weight") else 0
+    return input_elements(record, work, module) if read_attributes(record, Affine).weight else 0
 
 
 @quantity("output element of a layer with a weight")
 def affine_output_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the output where a normalisation has a weight of its own, else none."""
-    return output_elements(record, work, module) if record.attributes.get("weight") else 0
+    return output_elements(record, work, module) if read_attributes(record, Affine).weight else 0
 
 
 @quantity("input element in training mode")
 def training_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the first input of a normalisation that computes its own statistics, else none."""
-    return input_elements(record, work, module) if record.attributes.get("training") else 0
+    training = read_attributes(record, BatchStatistics).training
+    return input_elements(record, work, module) if training else 0
 
 
 @quantity("output element of nearest-neighbour upsampling")
 def nearest_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the output of an interpolation whose mode is nearest, else none."""
-    return output_elements(record, work, module) if record.attributes.get("mode") == "nearest" else 0
+    mode = read_attributes(record, Interpolation).mode
+    return output_elements(record, work, module) if mode == "nearest" else 0
 
 
 @quantity("output element of bilinear upsampling")
 def bilinear_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the output of an interpolation whose mode is bilinear, else none."""
-    return output_elements(record, work, module) if record.attributes.get("mode") == "bilinear" else 0
+    mode = read_attributes(record, Interpolation).mode
+    return output_elements(record, work, module) if mode == "bilinear" else 0
 
 
 @quantity("row of softmax")
 def softmax_rows(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """How many vectors a softmax normalises."""
-    dim, shape = record.attributes.get("dim", -1), record.output_shape
-    size = shape[dim] if isinstance(dim, int) and shape else 1
+    shape = record.output_shape
+    size = shape[read_attributes(record, Along).dim] if shape else 1
     return output_elements(record, work, module) // size if size else 0
 
 
@@ -189,9 +225,10 @@ def _is_fused(record: OpRecord, *, batched: tuple[int, ...], grouped: bool) -> b
     query, key, value = record.input_shapes[:3]
     if len(query) not in batched or not query[-1] == key[-1] == value[-1]:
         return False
-    if record.attributes.get("dropout") or record.attributes.get("mask_dims") not in (None, 0, 2, 4):
+    scores = read_attributes(record, Scores)
+    if scores.dropout or scores.mask_dims not in (0, 2, 4):
         return False
-    if record.attributes.get("grouped"):
+    if scores.grouped:
         return grouped and query[0] == key[0] == value[0]
     return query[:-2] == key[:-2] == value[:-2]
 
@@ -201,8 +238,7 @@ def padded_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -
     """Elements of what a local response normalisation pools: its input, padded by neighbours."""
     del work, module
     batch, channels, *points = record.input_shapes[0]
-    size = record.attributes.get("size", 1)
-    return batch * (channels + (size if isinstance(size, int) else 1) - 1) * prod(points)
+    return batch * (channels + read_attributes(record, Neighbours).size - 1) * prod(points)
 
 
 @quantity("kernel tap of an output element", stands_for="macs")
@@ -213,11 +249,9 @@ def output_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> in
     element of the input instead, they are too many.
     """
     del work, module
-    kernel, groups = record.attributes.get("kernel"), record.attributes.get("groups", 1)
-    if not isinstance(kernel, tuple) or not isinstance(groups, int):
-        return 0
-    channels = record.input_shapes[0][-1 - len(kernel)] // groups
-    return prod(record.output_shape) * channels * prod(kernel)
+    taps = read_attributes(record, _Taps)
+    channels = record.input_shapes[0][-1 - len(taps.kernel)] // taps.groups
+    return prod(record.output_shape) * channels * prod(taps.kernel)
 
 
 @quantity("kernel tap of an output element, groups passed over", stands_for="macs")
@@ -238,8 +272,7 @@ def twice_grouped_macs(record: OpRecord, work: Work, module: ModuleRecord | None
     """The MACs of a transposed convolution, divided by its groups although its weight is one group's."""
     del work, module
     image, weight = record.input_shapes[:2]
-    groups = record.attributes.get("groups", 1)
-    filters = weight[1] // (groups if isinstance(groups, int) else 1)
+    filters = weight[1] // read_attributes(record, _Taps).groups
     return image[0] * prod(image[2:]) * image[1] * filters * prod(weight[2:])
 
 
@@ -250,10 +283,11 @@ def shrunk_bias_adds(record: OpRecord, work: Work, module: ModuleRecord | None) 
     if not work.bias_adds:
         return 0
     image, weight = record.input_shapes[:2]
-    names = ("kernel", "stride", "padding", "dilation")
-    steps = [size if isinstance(size := record.attributes.get(name), tuple) else () for name in names]
+    steps = read_attributes(record, _DilatedSteps)
     points = 1
-    for size, k, s, p, d in zip(image[2:], *steps, strict=True):
+    for size, k, s, p, d in zip(
+        image[2:], steps.kernel, steps.stride, steps.padding, steps.dilation, strict=True
+    ):
         points *= (size + 2 * p - (d * (k - 1) + 1)) // s + 1
     return weight[1] * image[0] * points
 
@@ -284,12 +318,12 @@ def adaptive_window_elements(record: OpRecord, work: Work, module: ModuleRecord 
 def averaged_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of all windows together, with those of the padding, but none beyond the padding."""
     del work, module
-    kernel, stride, padding = (record.attributes.get(name) for name in ("kernel", "stride", "padding"))
-    if not (isinstance(kernel, tuple) and isinstance(stride, tuple) and isinstance(padding, tuple)):
-        return 0
-    shape, out, spatial = record.input_shapes[0], record.output_shape, len(kernel)
+    steps = read_attributes(record, _Steps)
+    shape, out, spatial = record.input_shapes[0], record.output_shape, len(steps.kernel)
     windows = prod(shape[:-spatial])
-    for size, outputs, k, s, p in zip(shape[-spatial:], out[-spatial:], kernel, stride, padding, strict=True):
+    for size, outputs, k, s, p in zip(
+        shape[-spatial:], out[-spatial:], steps.kernel, steps.stride, steps.padding, strict=True
+    ):
         windows *= sum(min(i * s - p + k, size + p) - (i * s - p) for i in range(outputs))
     return windows
 
@@ -304,7 +338,7 @@ def rounded_einsum_flops(record: OpRecord, work: Work, module: ModuleRecord | No
 @quantity("MAC of an einsum, rounded to four digits", stands_for="macs")
 def rounded_einsum_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Half of what ``numpy.einsum_path`` prints, but exact for two equations that fvcore knows."""
-    if _relabel(str(record.attributes.get("einsum"))) in ("abc,abd->acd", "abc,adc->adb"):
+    if _relabel(read_attributes(record, _Equation).einsum) in ("abc,abd->acd", "abc,adc->adb"):
         return work.macs
     return rounded_einsum_flops(record, work, module) // 2
 
@@ -324,8 +358,8 @@ def _relabel(equation: str) -> str:
 def state_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the hidden state over all steps, samples, layers and directions."""
     del work, module
-    sizes = [record.attributes.get(name, 1) for name in ("hidden", "layers", "directions")]
-    return prod(record.input_shapes[0][:-1]) * prod(size for size in sizes if isinstance(size, int))
+    cells = read_attributes(record, Recurrence)
+    return prod(record.input_shapes[0][:-1]) * cells.hidden * cells.layers * cells.directions
 
 
 @quantity("weight, once per sample, in a convolution once per output position", stands_for="macs")
