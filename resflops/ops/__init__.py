@@ -18,11 +18,11 @@ from resflops.ops._call import (
     SignedCall,
     TensorLike,
     broadcast,
-    dimension,
     is_tensor,
     name_dtype,
     per_dimension,
     plain_shapes,
+    wrap_dimension,
 )
 from resflops.ops._declaration import (
     ALL_BUT_FIRST,
@@ -74,7 +74,6 @@ __all__ = [
     "binding",
     "broadcast",
     "composite",
-    "dimension",
     "each_gradient",
     "gradient_rule",
     "is_free",
@@ -92,6 +91,7 @@ __all__ = [
     "read_attributes",
     "rule",
     "stopped_gradient",
+    "wrap_dimension",
 ]
 
 for _module in iter_modules(__path__):

@@ -1,4 +1,4 @@
-"""An op's attributes, read as the type that its declaration gives them: a missing one is an error."""
+"""Read an op's attributes as the type that its declaration gives them: a missing one is an error."""
 
 from typing import TypeVar
 
@@ -8,48 +8,50 @@ from msgspec import Struct
 from resflops.errors import MissingAttributeError
 from resflops.records import Attribute, OpRecord
 
-__all__ = ["Attributes", "read_attributes", "read_before"]
+__all__ = ["Attributes", "find_cache", "read_attributes"]
 
 
 class Attributes(Struct, frozen=True, kw_only=True, gc=False):
-    """What decides an op's cost beside its shapes. A field has a default only where that counts nothing."""
+    """What an op's cost depends on beside its shapes. A field has a default only if that counts nothing."""
 
 
-Given = TypeVar("Given", bound=Attributes)
+SomeAttributes = TypeVar("SomeAttributes", bound=Attributes)
 
-_MOST = 1 << 15
-"""How many of a kind are kept; a network has as many as it has different layers."""
+_CAPACITY = 1 << 15
+"""How many entries the cache of a kind may have; a network needs one for each of its different layers."""
 
-Read = dict[int, tuple[dict[str, Attribute], Attributes]]
+Cache = dict[int, tuple[dict[str, Attribute], Attributes]]
 
-# For each kind, by the id of the record's dict, which is kept beside so that the id stays its own. Records of
-# layers that repeat each other share one dict, and reading one takes as long as pricing an op does otherwise.
-_READ: dict[type[Attributes], Read] = {}
-
-
-def read_before(kind: type[Attributes]) -> Read:
-    """What has been read of a kind, for who looks there first: pricing a model asks once for every op."""
-    return _READ.setdefault(kind, {})
+# Cached because converting a dict takes as long as everything else in pricing an op, and records of layers
+# that repeat each other share one dict. The key is the id of the dict. The entry keeps the dict alive, so
+# that no other dict can take over its id.
+_CACHES: dict[type[Attributes], Cache] = {}
 
 
-def read_attributes(record: OpRecord, kind: type[Given]) -> Given:
-    """A record's attributes as their type; what the type does not name is passed over.
+def find_cache(kind: type[Attributes]) -> Cache:
+    """Find the cache of one kind of attributes, for a caller that looks into it itself for speed."""
+    return _CACHES.setdefault(kind, {})
+
+
+def read_attributes(record: OpRecord, kind: type[SomeAttributes]) -> SomeAttributes:
+    """Read a record's attributes as their type; attributes that the type does not name are ignored.
 
     Raises:
-        MissingAttributeError: one is missing, or is not what it should be.
+        MissingAttributeError: an attribute is missing, or has a value of another type.
     """
-    given, before = record.attributes, read_before(kind)
-    known = before.get(id(given))
-    if known is not None and known[0] is given:
-        return known[1]  # type: ignore[return-value]
+    given, cache = record.attributes, find_cache(kind)
+    cached = cache.get(id(given))
+    if cached is not None and cached[0] is given:
+        return cached[1]  # type: ignore[return-value]
     try:
         read = msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise MissingAttributeError(
-            f"op {record.op!r} of layer {record.layer!r} was recorded with the attributes {given}, which "
-            f"lack what its cost depends on: {error}; trace the model again with this version of resflops"
+            f"op {record.op!r} of layer {record.layer!r} was recorded with the attributes {given}; "
+            f"its cost depends on one that is missing or invalid: {error}; "
+            "trace the model again with this version of resflops"
         ) from None
-    if len(before) >= _MOST:
-        before.clear()
-    before[id(given)] = (given, read)
+    if len(cache) >= _CAPACITY:
+        cache.clear()
+    cache[id(given)] = (given, read)
     return read

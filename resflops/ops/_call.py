@@ -1,7 +1,7 @@
-"""What a torch function is about to do: a call, and its signature, which is all of it but the tensors.
+"""Calls of torch functions, and their signatures, which are all of a call but its tensors.
 
-Nothing here imports torch. A tensor is what has a shape and an element type, and an element type is
-handed on as it came, or named by a word that the tracer turns into torch's own.
+Nothing here imports torch. A tensor is whatever has a shape and an element type. An element type is
+passed on unchanged, or given by a name that the tracer turns into torch's own.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ __all__ = [
     "SignedCall",
     "TensorLike",
     "broadcast",
-    "dimension",
     "is_tensor",
     "name_dtype",
     "per_dimension",
     "plain_shapes",
+    "wrap_dimension",
 ]
 
 
 class TensorLike(Protocol):
-    """What a shape is worked out from: a tensor, or anything that says as much of itself."""
+    """A tensor as far as shapes are inferred from it, or anything with the same attributes."""
 
     @property
     def shape(self) -> Any:
@@ -48,20 +48,21 @@ class TensorLike(Protocol):
 
 
 def is_tensor(value: object) -> bool:
-    """Whether an argument is a tensor: numbers, sequences and numpy's arrays have no such attribute."""
+    """Whether an argument is a tensor."""
+    # Numbers, sequences and numpy's arrays have no such attribute, and torch cannot be imported here.
     return hasattr(value, "is_meta")
 
 
 class Mismatch(Exception):  # noqa: N818 - the recorder turns it into a ShapeError with the layer's name
-    """These shapes do not go together; the message says why, without naming the layer."""
+    """The shapes of a call do not match; the message says why, without naming the layer."""
 
 
 class NotDescribed(Exception):  # noqa: N818 - a signal to the recorder, never seen by a user
-    """This use of the function has no description; torch itself must run it."""
+    """``infer`` does not cover this use of the function, so that torch itself must run it."""
 
 
 class Promoted(Struct, frozen=True):
-    """The element type that torch gives the result of two operands: ``torch.result_type``."""
+    """The element type of the result of two operands, which is ``torch.result_type`` of them."""
 
     left: Any
     right: Any
@@ -72,28 +73,29 @@ Blank = tuple[Shape, Any]
 
 
 class Call(Struct, gc=False):
-    """What a torch function is about to do."""
+    """The op that a torch function is about to run: its inputs, outputs and attributes."""
 
     op: str
     inputs: tuple[Any, ...]
-    """The tensors whose shapes decide its cost: data and weights, not biases or statistics."""
+    """The tensors whose shapes decide the cost: data and weights, but not biases or statistics."""
     shape: Shape
-    """Of the output."""
+    """Shape of the output."""
     attributes: dict[str, Attribute] = {}
     dtype: Any = None
-    """Of the output, where it is not the first input's: torch's own, the name of one such as ``bool``,
-    ``default`` for torch's default type, or ``Promoted``."""
+    """Element type of the output; None is that of the first input. Else it is one of torch's own, the name of
+    one, such as ``bool``, ``default`` for torch's default type, or ``Promoted``."""
     in_place: bool = False
     """Whether the result is the first input itself."""
     others: tuple[tuple[Shape, Any], ...] = ()
-    """Shapes and types of further outputs; None is the type of the first input."""
+    """Shapes and element types of further outputs; None is the type of the first input."""
     pack: Callable[[tuple[Any, ...]], Any] | str | None = None
-    """What the outputs are handed back in where they are not one tensor: ``tuple``, or the name of one of
-    torch's own pairs, such as ``max``."""
+    """What several outputs are returned in: ``tuple``, or the name of one of torch's own pairs, such as
+    ``max``."""
     affine: tuple[Any, ...] = ()
-    """The weight and the bias that ``inputs`` leaves out; None where there is none."""
+    """The weight and the bias that are not among ``inputs``; None stands for one that is missing."""
     once: bool = False
-    """Whether it follows from more than the arguments, such as torch's default type."""
+    """Whether the call depends on more than its arguments, such as torch's default type, so that its
+    signature must not be kept for the next call."""
 
 
 class CallSignature(Struct, frozen=True, gc=False):
@@ -105,14 +107,14 @@ class CallSignature(Struct, frozen=True, gc=False):
     dtype: str
     attributes: dict[str, Attribute]
     blank: Blank | None = None
-    """What to make for its output; None where that is the first input itself."""
+    """Shape and element type of the output to make; None if the output is the first input itself."""
     others: tuple[Blank, ...] = ()
-    """What to make for further outputs."""
+    """Shapes and element types of further outputs to make."""
     pack: Callable[[tuple[Any, ...]], Any] | None = None
     inputs: tuple[int, ...] = ()
-    """Where its inputs stand among the arguments of any call of this signature."""
+    """Positions of the inputs among the arguments of any call with this signature."""
     affine: tuple[int, ...] = ()
-    """Where the weight and the bias stand that are not among the inputs."""
+    """Positions of the weight and the bias that are not among the inputs."""
 
     @classmethod
     def single(
@@ -123,45 +125,46 @@ class CallSignature(Struct, frozen=True, gc=False):
         dtype: Any,
         attributes: dict[str, Attribute],
     ) -> "CallSignature":
-        """The signature of a call with one output, of the inputs' type."""
+        """Make the signature of a call with one output, whose element type is that of the inputs."""
         shapes, name = plain_shapes((shape,)), name_dtype(dtype)
         return cls(op, plain_shapes(input_shapes), shapes, name, attributes, (shape, dtype))
 
 
 class SignedCall(Struct, gc=False):
-    """A call whose signature is known: where making one takes long, an op keeps those it has made."""
+    """A call whose signature is known: an op whose signatures take long to make caches them itself."""
 
     signature: CallSignature
     inputs: tuple[Any, ...]
     affine: tuple[Any, ...] = ()
 
 
-class _DtypeNames(dict[Any, str]):
+class _NamesByDtype(dict[Any, str]):
     def __missing__(self, dtype: object) -> str:
         name = self[dtype] = str(dtype).removeprefix("torch.")
         return name
 
 
-# A dict, since it is asked for every op and every tensor.
-name_dtype = _DtypeNames().__getitem__
-"""``float32`` for ``torch.float32``."""
+# The method of a dict, because the recorder calls it for every op and every tensor, and this way a type that
+# is known takes no Python code.
+name_dtype = _NamesByDtype().__getitem__
+"""Name an element type: ``float32`` for ``torch.float32``."""
 
 
 # Shapes that repeat share one tuple: it takes less memory, and the garbage collector comes less often.
 @lru_cache(maxsize=1 << 14)
 def plain_shapes(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
-    """The shapes without torch's own type."""
+    """Turn shapes of torch's own type into plain tuples."""
     return tuple(map(tuple, shapes))
 
 
 def broadcast(left: Shape, right: Shape) -> Shape:
-    """The shape that two shapes broadcast to.
+    """Compute the shape that two shapes broadcast to.
 
     >>> broadcast((8, 1, 6), (7, 1))
     (8, 7, 6)
 
     Raises:
-        Mismatch: they do not go together.
+        Mismatch: the shapes cannot be broadcast.
     """
     if left == right:
         return left
@@ -174,19 +177,19 @@ def broadcast(left: Shape, right: Shape) -> Shape:
             out[place] = size
         elif size not in (1, out[place]):
             raise Mismatch(
-                f"shapes {'×'.join(map(str, left))} and {'×'.join(map(str, right))} do not go together"
+                f"shapes {'×'.join(map(str, left))} and {'×'.join(map(str, right))} cannot be broadcast"
             )
     return tuple(out)
 
 
-def dimension(place: int, dimensions: int) -> int:
-    """A place counted from the front, from one that may count from the back.
+def wrap_dimension(place: int, dimensions: int) -> int:
+    """Count a dimension from the front, given one that may count from the back.
 
-    >>> dimension(-1, 4), dimension(2, 4)
+    >>> wrap_dimension(-1, 4), wrap_dimension(2, 4)
     (3, 2)
 
     Raises:
-        NotDescribed: there is no such dimension; torch says so best.
+        NotDescribed: there is no such dimension; torch itself gives the best message.
     """
     if not -dimensions <= place < dimensions:
         raise NotDescribed
@@ -194,7 +197,7 @@ def dimension(place: int, dimensions: int) -> int:
 
 
 def per_dimension(value: Any, dimensions: int) -> Shape:
-    """One number a dimension, from one number or a sequence, as torch's arguments allow.
+    """Spread an argument over the dimensions: torch accepts one number, or a sequence of one or of all.
 
     >>> per_dimension(3, 2), per_dimension([1], 2), per_dimension((1, 2), 2)
     ((3, 3), (1, 1), (1, 2))

@@ -1,20 +1,20 @@
-"""What an op is, told once: :func:`op` declares one, and everything that asks about it reads :data:`OPS`.
+"""What an op is, declared once: :func:`op` declares one, and all code that asks about it reads :data:`OPS`.
 
-A declaration says which torch functions and aten ops it is called by and what shapes come out
-(the tracer binds both levels to the same function of the arguments), what work it is and what
-its gradients take, and the facts by which layers, receptive fields, non-zero counts, other counters'
-causes and the gate tell it from others. Users' :func:`rule` and :func:`gradient_rule` make
-declarations of the same kind.
+A declaration names the torch functions and aten ops that call the op and the shapes that it
+returns (the tracer binds both levels to the same function of the arguments), counts its work and
+that of its gradients, and states the facts by which layers, receptive fields, non-zero counts, other
+counters' causes and the gate distinguish it from others. The :func:`rule` and
+:func:`gradient_rule` of users make declarations of the same kind.
 
 Three things hold for every gradient:
 
-- It is counted as the chain rule writes it, from what the forward pass has at hand
+- It is counted as the chain rule writes it, from tensors that the forward pass computes
   anyway: the op's inputs, its output, the statistics of a normalisation, the weights of a
-  softmax. What a kernel recomputes to save memory (a fused attention its scores, activation
-  checkpointing the whole forward) is not counted.
+  softmax. What a kernel recomputes to save memory is not counted, such as the scores of a
+  fused attention, or the whole forward pass under activation checkpointing.
 - Where the forward pass spreads one element over several (a broadcast, a bias, a row of an
-  embedding), the backward pass adds several up: one addition each.
-- What the values decide is counted as in the forward pass: every mask and every zero is
+  embedding), the backward pass adds several up, with one addition for each.
+- Work that depends on values is counted as in the forward pass: every mask and every zero is
   multiplied.
 """
 
@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from resflops.errors import DuplicateError, UsageError
 from resflops.extensions import declaring
-from resflops.ops._attributes import Attributes, read_attributes, read_before
+from resflops.ops._attributes import Attributes, find_cache, read_attributes
 from resflops.ops._call import Call, SignedCall
 from resflops.records import OpRecord, Shape, Work
 
@@ -59,12 +59,12 @@ __all__ = [
 ]
 
 Factors = tuple[Shape, Shape]
-"""How multiply-accumulates arise: points of the output, and multiply-accumulates at each point,
-both as factors, such as ``((56, 56, 64), (3, 3, 64))`` for 56·56·64·(3·3·64)."""
+"""How multiply-accumulates arise: the points of the output, and the multiply-accumulates at each
+point, both as factors, such as ``((56, 56, 64), (3, 3, 64))`` for 56·56·64·(3·3·64)."""
 
 Needed = tuple[int, ...]
-"""The operands of an op that need a gradient, in order: the places of its inputs, and after
-the last input those of the weight and the bias that are not among them."""
+"""The operands of an op that need a gradient, in order. An input is numbered by its position; the
+weight and the bias that are not among the inputs have the numbers after the last one."""
 
 WorkFunction = Callable[[OpRecord], Work]
 OperandFunction = Callable[[OpRecord, int], Work]
@@ -74,44 +74,46 @@ SomeOperandFunction = TypeVar("SomeOperandFunction", bound=OperandFunction)
 SomeJointFunction = TypeVar("SomeJointFunction", bound=JointFunction)
 
 Window = Literal["", "keeps", "slides", "gathers", "flattens", "slices", "breaks"]
-"""What an op does to receptive fields. ``keeps`` every position, whatever its shapes; ``slides`` a kernel;
-``gathers`` positions into fewer or one; ``flattens`` all into a vector; ``slices`` out some; ``breaks`` the
-notion. ``""``: keeps positions where the spatial shape stays, else breaks."""
+"""What an op does to receptive fields. It ``keeps`` every position, whatever its shapes; ``slides`` a kernel;
+``gathers`` positions into fewer or one; ``flattens`` all into a vector; ``slices`` some out; or ``breaks``
+the field, so that its output has none. ``""`` keeps positions if the spatial shape stays, else breaks."""
 
 AllButFirst = Literal["all but the first"]
 ALL_BUT_FIRST: AllButFirst = "all but the first"
-"""The weights of an op that has a varying number of them behind its input."""
+"""The weights of an op that has a varying number of them after its first input."""
 
 AtenBinding = Mapping[str, str] | Callable[[dict[str, Any]], Call | SignedCall] | None
-"""How an aten op is read: what its schema calls the parameters of ``infer`` that have another name there; or
-a function of its arguments by name; or None, by which its tensors are the inputs and its plain
-arguments the attributes."""
+"""How an aten op is read. A mapping gives the names that its schema has for parameters of ``infer``, where
+they differ. A function takes its arguments by name. With None, its tensors are the inputs of the op and its
+plain arguments the attributes."""
 
 
 class Binding(Struct, frozen=True, kw_only=True):
-    """Torch functions of one signature, and what a call of them is."""
+    """Torch functions of one signature, and the function that says what a call of them is."""
 
     functions: tuple[str, ...]
-    """Dotted, below ``torch``: ``nn.functional.relu``, ``Tensor.add_``; ``*.relu`` is all of that name."""
+    """Names below ``torch``: ``nn.functional.relu``, ``Tensor.add_``; ``*.relu`` is all of that name."""
     infer: Callable[..., Any]
-    """Has the signature of the functions and gives a Call, a Formed, or a generator of several."""
+    """It has the signature of the functions and returns a Call, a SignedCall, or a generator of several."""
     repeated: bool = False
-    """Whether equal arguments make equal calls, a tensor being its shape and type."""
+    """Whether equal arguments make equal calls, where tensors of one shape and type are equal. The tracer
+keeps the signatures of such calls and asks ``infer`` once for all of them."""
 
 
 class Gradient(Struct, frozen=True, kw_only=True):
-    """What the gradients for an op's operands take."""
+    """What the gradients of an op's operands cost."""
 
     work: JointFunction | None = None
-    """From the record and the operands that need one, the work for each of them; None if it has no
-    rule for this use of the op. Without a function the gradient is moved back, which takes nothing."""
+    """It takes the record and the operands that need a gradient, and returns the work for each of them, or
+    None if it has no rule for this use of the op. No function means that gradients are only moved."""
     takes: frozenset[int] | None = None
-    """The operands that can have a gradient at all; None is every one."""
+    """The operands that can have a gradient at all; None stands for every one."""
     stops: str = ""
-    """Why no gradient passes the op; ``""`` where one does."""
+    """Why no gradient passes the op; ``""`` if one does."""
     summary: str = ""
-    each: OperandFunction | None = None
-    """The function of a single operand that ``work`` was made of."""
+    """What it counts, in one line."""
+    per_operand: OperandFunction | None = None
+    """The function of a single operand that ``work`` was made from, if it was."""
 
 
 class Op(Struct, frozen=True, kw_only=True):
@@ -119,66 +121,67 @@ class Op(Struct, frozen=True, kw_only=True):
 
     name: str
     family: str = ""
-    """The kind of work, as the modules of ``resflops.ops`` are named; ``""`` for an op of a user's."""
+    """The kind of work, by the module of ``resflops.ops`` that it belongs to; ``""`` for a user's own op."""
     origin: str = "resflops"
     """The distribution or module that declares it."""
     attributes: type[Attributes] | None = None
-    """What its cost depends on beside its shapes."""
+    """What its cost depends on beside its shapes; None if nothing."""
     bindings: tuple[Binding, ...] = ()
     """The torch functions that are this op."""
     whole: tuple[str, ...] = ()
-    """Torch functions that run as they are, on tensors without memory, and are recorded as this op."""
+    """Torch functions that torch runs itself, on tensors without memory, and that are recorded as this op."""
     factories: tuple[str, ...] = ()
-    """The same, for those that make a tensor out of nothing."""
+    """Torch functions that run as they are, too, and make a tensor from no other tensor."""
     aten: Mapping[str, AtenBinding] = {}
-    """The aten ops that are this op, beside one of its own name; another library's are ``library.name``."""
+    """The aten ops that are this op, beside that of its own name; another library's are ``library.name``."""
     free: str = ""
-    """Why it does no arithmetic; ``""`` where it does."""
+    """Why it does no arithmetic; ``""`` if it does."""
     work: WorkFunction | None = None
-    """What it does. Neither free nor with a function of its work, it is reported as uncounted."""
+    """It counts the op's work. An op without it is reported as uncounted, unless it is free."""
     summary: str = ""
-    """What it counts, in one line; the per-op table of ``resflops ops`` is made of these."""
+    """What ``work`` counts, in one line; the per-op table of ``resflops ops`` shows it."""
     factors: Callable[[OpRecord], Factors] | None = None
     """For an op with multiply-accumulates: the factors that the formula column shows."""
     gradient: Gradient | None = None
-    """None where nothing is known of it."""
+    """What its gradients cost; None if that is not known."""
     window: Window = ""
+    """What it does to receptive fields."""
     weights: tuple[int, ...] | AllButFirst = ()
-    """The inputs that may be weights of which every element is applied equally often."""
+    """The inputs that may be weights whose elements are all applied equally often."""
     saves: tuple[str, ...] | None = None
     """What autograd keeps for the backward pass: ``input``, ``weight``, ``output``, ``statistics``, …
     None where that depends on how the op is called, as the exponent of a power decides it."""
     shares: Literal["", "always", "sometimes"] = ""
-    """Whether the output lies in its first input's memory."""
+    """Whether the output shares the memory of the first input."""
     cause: str = ""
-    """The family that the referee counts it to, where that is not its own: a mean is a division of sums."""
+    """The family that the cross-check attributes it to, if not its own: a mean is arithmetic there."""
 
     @property
     def counted(self) -> bool:
-        """Whether its work is known, be it none."""
+        """Whether its work is known, even if it is none."""
         return self.work is not None or bool(self.free)
 
 
 OPS: dict[str, Op] = {}
-"""Op name to its declaration."""
+"""The declaration of every op, by its name."""
 
 COMPOSITES: dict[tuple[str, ...], Binding] = {}
 """Torch functions that are several ops: their ``infer`` is a generator of calls."""
 
 CLASSES: dict[type, str] = {}
-"""Module types and autograd Functions that have a rule, with the name that a call is recorded under."""
+"""The name under which a call is recorded, by module type or autograd Function that has a rule."""
 
 
 def is_free(name: str) -> bool:
     """Whether an op is declared to do no arithmetic."""
-    known = OPS.get(name)
-    return known is not None and bool(known.free)
+    declared = OPS.get(name)
+    return declared is not None and bool(declared.free)
 
 
 def is_of_family(name: str, family: str) -> bool:
-    """Whether an op is declared to be of a family."""
-    known = OPS.get(name)
-    return known is not None and known.family == family
+    """Whether an op is declared to belong to a family."""
+    declared = OPS.get(name)
+    return declared is not None and declared.family == family
 
 
 def op(
@@ -201,10 +204,11 @@ def op(
     shares: Literal["", "always", "sometimes"] = "",
     cause: str = "",
 ) -> Op:
-    """Declare an op. With ``attributes``, the functions take them after the record.
+    """Declare an op; :class:`Op` explains the parameters.
 
-    They are ``work(record, attributes)``, ``factors(record, attributes)``, and in ``gradient`` functions of
-    ``(record, attributes, operand)`` or ``(record, attributes, needed)``; without, the same but for them.
+    With ``attributes``, the functions take them after the record: ``work(record, attributes)``,
+    ``factors(record, attributes)``, and in ``gradient`` ``(record, attributes, operand)`` or
+    ``(record, attributes, needed)``. Without, they take the same arguments except ``attributes``.
 
     Raises:
         DuplicateError: an op of that name is declared already.
@@ -221,10 +225,10 @@ def op(
         factories=factories,
         aten=dict.fromkeys(aten) if isinstance(aten, tuple) else aten,
         free=free,
-        work=None if work is None else _reading_work(work, attributes),
-        summary=summary or _first_line(work),
-        factors=None if factors is None else _reading(factors, attributes),
-        gradient=gradient and _reading_gradient(gradient, attributes),
+        work=None if work is None else _pass_attributes_to_work(work, attributes),
+        summary=summary or _read_first_line(work),
+        factors=None if factors is None else _pass_attributes(factors, attributes),
+        gradient=gradient and _pass_attributes_to_gradient(gradient, attributes),
         window=window,
         weights=weights,
         saves=saves,
@@ -236,15 +240,16 @@ def op(
 
 
 def binding(infer: Callable[..., Any], *functions: str, repeated: bool = False) -> Binding:
-    """Say of torch functions what a call of them is."""
+    """Bind torch functions to the function that says what a call of them is."""
     return Binding(functions=functions, infer=infer, repeated=repeated)
 
 
 def composite(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare torch functions that are several ops, by a generator of their calls.
 
-    It yields the calls one by one, is sent what each gives, and returns what the function returns.
-    The calls are those that the ops' own ``infer`` makes, so nothing is said twice.
+    The generator yields the calls one by one, is sent the result of each, and returns what the
+    torch function returns. It makes the calls by the ``infer`` of the ops themselves, so that shapes
+    are inferred in one place.
     """
 
     def register(steps: Callable[..., Any]) -> Callable[..., Any]:
@@ -257,9 +262,12 @@ def composite(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., A
 def each_gradient(
     function: Callable[..., Work], *, takes: tuple[int, ...] | None = None, summary: str = ""
 ) -> Gradient:
-    """Gradients that are worked out by themselves, by a function of one operand."""
+    """Make a gradient whose work is counted for each operand by itself, by a function of that operand."""
     return Gradient(
-        each=function, takes=_set(takes), summary=summary or _first_line(function), work=_joined(function)
+        per_operand=function,
+        takes=_freeze(takes),
+        summary=summary or _read_first_line(function),
+        work=_ask_per_operand(function),
     )
 
 
@@ -269,20 +277,20 @@ def joint_gradient(
     takes: tuple[int, ...] | None = None,
     summary: str = "",
 ) -> Gradient:
-    """Gradients that share work, by a function of all operands that need one.
+    """Make a gradient whose operands share work, by a function of all operands that need one.
 
-    Shared work is to stand with the first gradient that it is for.
+    Shared work belongs to the first of the gradients that need it.
     """
-    return Gradient(work=function, takes=_set(takes), summary=summary or _first_line(function))
+    return Gradient(work=function, takes=_freeze(takes), summary=summary or _read_first_line(function))
 
 
 def moved_gradient(takes: tuple[int, ...] | None = None) -> Gradient:
-    """The gradient is put back in its place without arithmetic."""
-    return Gradient(takes=_set(takes))
+    """Make a gradient that is only put back in its place, without arithmetic."""
+    return Gradient(takes=_freeze(takes))
 
 
 def stopped_gradient(reason: str) -> Gradient:
-    """No gradient passes."""
+    """Make the gradient of an op that lets none pass, with the reason."""
     return Gradient(stops=reason, takes=frozenset())
 
 
@@ -291,27 +299,27 @@ def rule(
 ) -> Callable[[SomeRule], SomeRule]:
     """Register a function as the rule of one or more ops.
 
-    A rule for a class makes each call of its ``forward`` one op, by the qualified name of the
-    class: what runs inside is not counted besides. Subclasses that have no ``forward`` of
-    their own are such calls too. The record's inputs are the tensors that the call takes,
-    then a module's parameters; its attributes are the call's other arguments, a module's
-    attributes that are numbers, words or flags, and the shapes of its parameters by name.
+    A rule for a class makes each call of its ``forward`` one op, named by the qualified name of
+    the class; what runs inside is not counted as well. This includes subclasses that have no
+    ``forward`` of their own. The inputs of the record are the tensors that the call takes, then
+    a module's parameters. Its attributes are the call's other arguments, the module's attributes
+    that are numbers, strings or flags, and the shapes of its parameters by name.
 
     Args:
-        ops: op names, such as ``conv2d``; a custom op's is ``namespace.name``. Or classes: of
-            a ``torch.nn.Module`` or a ``torch.autograd.Function``. A trace that was stored
-            knows a class by its name, ``package.module.Class``, which may be given as well.
+        ops: names of ops, such as ``conv2d``, or ``namespace.name`` for a custom op; or classes
+            derived from ``torch.nn.Module`` or ``torch.autograd.Function``. A stored trace knows
+            a class by its name, ``package.module.Class``, which may be given instead.
         summary: one line for the per-op table; the docstring's first line if not given.
         factors: for ops with multiply-accumulates, their factors, for the formula column.
 
     Raises:
-        DuplicateError: an op has a rule already or is listed as free.
-        UsageError: a class that is neither a module type nor an autograd Function.
+        DuplicateError: an op has a rule already or is declared free.
+        UsageError: a class is neither a module type nor an autograd Function.
     """
-    names = {name_op(each): each for each in ops}
+    targets = {name_op(target): target for target in ops}
 
     def register(function: SomeRule) -> SomeRule:
-        for name, each in names.items():
+        for name, target in targets.items():
             known = OPS.get(name)
             if known is not None and known.counted:
                 raise DuplicateError(f"op {name!r} has a rule already; name each op once")
@@ -319,10 +327,10 @@ def rule(
                 known or Op(name=name, origin=function.__module__),
                 work=function,
                 factors=factors,
-                summary=summary or _first_line(function),
+                summary=summary or _read_first_line(function),
             )
-            if isinstance(each, type):
-                CLASSES[each] = name
+            if isinstance(target, type):
+                CLASSES[target] = name
         return function
 
     return register
@@ -333,8 +341,8 @@ def gradient_rule(
 ) -> Callable[[SomeOperandFunction], SomeOperandFunction]:
     """Register a function of a record and an operand as the gradient rule of ops.
 
-    The function is asked for the work of each gradient by itself: for input 0 and, if
-    that needs one, for input 1.
+    The function is called once for each operand that needs a gradient, such as input 0 and
+    input 1, and returns the work of that gradient alone.
 
     Args:
         ops: op names, such as ``conv2d``, or classes, as in :func:`resflops.rule`.
@@ -355,9 +363,9 @@ def gradient_rule(
 def joint_gradient_rule(
     *ops: str | type, takes: tuple[int, ...] | None = None, summary: str = ""
 ) -> Callable[[SomeJointFunction], SomeJointFunction]:
-    """Register a rule for ops whose gradients share work: it is given all operands that need one.
+    """Register a rule for ops whose gradients share work: it takes all operands that need one.
 
-    Shared work is to stand with the first gradient that it is for.
+    Shared work belongs to the first of the gradients that need it.
 
     Raises:
         DuplicateError: an op has a gradient rule already.
@@ -371,24 +379,25 @@ def joint_gradient_rule(
 
 
 _CALLED = (("torch.nn.modules.module", "Module"), ("torch.autograd.function", "Function"))
-"""The classes whose calls may have a rule; known by name, since rules never import torch."""
+"""The classes whose calls may have a rule, known by their names because this package never imports torch."""
 
 
-def name_op(each: str | type) -> str:
-    """The name that an op, or a call of a class, is recorded under.
+def name_op(target: str | type) -> str:
+    """Name the op as which calls of a class are recorded; a name of an op stays what it is.
 
     Raises:
-        UsageError: a class that is neither a module type nor an autograd Function.
+        UsageError: the class is neither a module type nor an autograd Function.
     """
-    if isinstance(each, str):
-        return each
-    bases = each.__mro__[1:] if isinstance(each, type) else ()
+    if isinstance(target, str):
+        return target
+    bases = target.__mro__[1:] if isinstance(target, type) else ()
     if not any((base.__module__, base.__name__) in _CALLED for base in bases):
         raise UsageError(
-            f"a rule was given for {each!r}; it takes an op's name, such as 'conv2d' or 'mylib.op', "
+            f"a rule cannot be registered for {target!r}; "
+            "give the name of an op, such as 'conv2d' or 'mylib.op', "
             "or a subclass of torch.nn.Module or torch.autograd.Function"
         )
-    return f"{each.__module__}.{each.__qualname__}"
+    return f"{target.__module__}.{target.__qualname__}"
 
 
 def _add_gradient(ops: tuple[str | type, ...], gradient: Gradient, origin: str) -> None:
@@ -399,8 +408,8 @@ def _add_gradient(ops: tuple[str | type, ...], gradient: Gradient, origin: str) 
         OPS[name] = replace(known, gradient=gradient)
 
 
-def _reading(function: Callable[..., Any], kind: type[Attributes] | None) -> Callable[..., Any]:
-    """A function of a record, from one of the record and its attributes."""
+def _pass_attributes(function: Callable[..., Any], kind: type[Attributes] | None) -> Callable[..., Any]:
+    """Make a function of a record from one of the record and its attributes."""
     if kind is None:
         return function
 
@@ -411,42 +420,44 @@ def _reading(function: Callable[..., Any], kind: type[Attributes] | None) -> Cal
     return read
 
 
-def _reading_work(function: Callable[..., Work], kind: type[Attributes] | None) -> WorkFunction:
-    """The same for an op's work, which a count asks for more often than for all else together."""
+def _pass_attributes_to_work(function: Callable[..., Work], kind: type[Attributes] | None) -> WorkFunction:
+    """Do the same for the function that counts an op's work."""
     if kind is None:
         return function
-    before = read_before(kind)
+    # The lookup of ``read_attributes``, written out: a count runs this for every op of a model, and a call
+    # less for each is noticeable there.
+    cache = find_cache(kind)
 
     @wraps(function)
     def read(record: OpRecord) -> Work:
         given = record.attributes
-        known = before.get(id(given))
-        if known is not None and known[0] is given:
-            return function(record, known[1])
+        cached = cache.get(id(given))
+        if cached is not None and cached[0] is given:
+            return function(record, cached[1])
         return function(record, read_attributes(record, kind))
 
     return read
 
 
-def _reading_gradient(gradient: Gradient, kind: type[Attributes] | None) -> Gradient:
+def _pass_attributes_to_gradient(gradient: Gradient, kind: type[Attributes] | None) -> Gradient:
     if kind is None or gradient.work is None:
         return gradient
-    if gradient.each is not None:
-        each = _reading(gradient.each, kind)
-        return replace(gradient, each=each, work=_joined(each))
-    return replace(gradient, work=_reading(gradient.work, kind))
+    if gradient.per_operand is not None:
+        per_operand = _pass_attributes(gradient.per_operand, kind)
+        return replace(gradient, per_operand=per_operand, work=_ask_per_operand(per_operand))
+    return replace(gradient, work=_pass_attributes(gradient.work, kind))
 
 
-def _joined(function: OperandFunction) -> JointFunction:
-    def each(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
+def _ask_per_operand(function: OperandFunction) -> JointFunction:
+    def count_each(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
         return tuple([function(record, operand) for operand in needed])
 
-    return each
+    return count_each
 
 
-def _set(takes: tuple[int, ...] | None) -> frozenset[int] | None:
+def _freeze(takes: tuple[int, ...] | None) -> frozenset[int] | None:
     return None if takes is None else frozenset(takes)
 
 
-def _first_line(function: Callable[..., object] | None) -> str:
+def _read_first_line(function: Callable[..., object] | None) -> str:
     return (getattr(function, "__doc__", None) or "").strip().partition("\n")[0]

@@ -5,20 +5,20 @@ from typing import Any
 
 from resflops.records import OpRecord, Shape
 
-__all__ = ["name_dimensions", "reduced", "rows_along"]
+__all__ = ["count_rows", "name_dimensions", "reduce_shape"]
 
 
-def rows_along(record: OpRecord, dim: int) -> tuple[int, int]:
+def count_rows(record: OpRecord, dim: int) -> tuple[int, int]:
     """How many rows the first input has along a dimension, and how long they are; a number is one row."""
     shape = record.input_shapes[0]
     length = shape[dim] if shape else 1
     return (prod(shape) // length if length else 0), length
 
 
-def reduced(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:
+def reduce_shape(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:
     """The shape that is left after folding dimensions.
 
-    >>> reduced((2, 8, 7, 7), (2, 3), keepdim=False), reduced((2, 8), -1, keepdim=True)
+    >>> reduce_shape((2, 8, 7, 7), (2, 3), keepdim=False), reduce_shape((2, 8), -1, keepdim=True)
     ((2, 8), (2, 1))
     """
     if dim is None or (not isinstance(dim, int) and not len(dim)):

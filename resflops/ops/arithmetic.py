@@ -37,7 +37,7 @@ ADDITION = elementwise(
 )
 
 
-class Difference(Attributes, frozen=True):
+class Subtraction(Attributes, frozen=True):
     """A subtraction."""
 
     reflected: bool = False
@@ -69,13 +69,13 @@ _INFER_SUB = infer_two("sub")
 _INFER_SUB_IN_PLACE = infer_two("sub", in_place=True)
 
 
-def difference(record: OpRecord, attributes: Difference) -> Work:
+def difference(record: OpRecord, attributes: Subtraction) -> Work:
     """Per element: 1 arithmetic."""
     del attributes
     return Work(arithmetic=prod(record.output_shape))
 
 
-def difference_gradient(record: OpRecord, attributes: Difference, operand: int) -> Work:
+def difference_gradient(record: OpRecord, attributes: Subtraction, operand: int) -> Work:
     """Nothing for what is taken from; per element a negation for what is taken away, be it from a number."""
     negated = operand == 1 or attributes.reflected
     points = prod(record.output_shape) if negated else 0
@@ -85,7 +85,7 @@ def difference_gradient(record: OpRecord, attributes: Difference, operand: int) 
 SUBTRACTION = op(
     "sub",
     family=FAMILY,
-    attributes=Difference,
+    attributes=Subtraction,
     bindings=(
         binding(infer_sub, "*.sub", "*.subtract", "*.__sub__", repeated=True),
         binding(infer_rsub, "*.rsub", "*.__rsub__", repeated=True),

@@ -211,28 +211,28 @@ def infer_multi_head_attention(
     batched = query.dim() == 3
     width, length = query.shape[-1], query.shape[0]
     batch = query.shape[1] if batched else 1
-    _check(query, key, value, embed_dim_to_check, num_heads)
+    _check_shapes(query, key, value, embed_dim_to_check, num_heads)
     _check_masks(attn_mask, key_padding_mask, (batch, num_heads, length, key.shape[0]))
 
     if use_separate_proj_weight:
         weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
         biases = [None] * 3 if in_proj_bias is None else (yield infer_chunk(in_proj_bias, 3))
-        q, k, v = yield from _projected((query, key, value), weights, biases)
+        q, k, v = yield from _project_each((query, key, value), weights, biases)
     elif in_proj_weight is None:
         raise NotDescribed
     else:
-        q, k, v = yield from _projected_by_one(query, key, value, in_proj_weight, in_proj_bias)
+        q, k, v = yield from _project_stacked(query, key, value, in_proj_weight, in_proj_bias)
     # One row more for a learned key and value, one for a key of zeros.
     keys = key.shape[0] + (bias_k is not None) + add_zero_attn
 
-    q, k, v = yield _heads(q, k, v, (batch, num_heads, length, keys))
+    q, k, v = yield _split_heads(q, k, v, (batch, num_heads, length, keys))
     if is_causal and key_padding_mask is None and not need_weights:
         attn_mask = None
-    mask = yield from _joined(attn_mask, key_padding_mask, (batch, num_heads, length, keys))
+    mask = yield from _join_masks(attn_mask, key_padding_mask, (batch, num_heads, length, keys))
     rate = dropout_p if training else 0.0
     weights_out: TensorLike | None = None
     if need_weights:
-        out, weights_out = yield from _weighted(q, k, v, mask, rate)
+        out, weights_out = yield from _attend_with_weights(q, k, v, mask, rate)
         if average_attn_weights:
             weights_out = yield Call("mean", (weights_out,), (batch, length, keys))
         if not batched:
@@ -248,7 +248,7 @@ def infer_multi_head_attention(
     return out, weights_out
 
 
-def _check(query: TensorLike, key: TensorLike, value: TensorLike, width: int, num_heads: int) -> None:
+def _check_shapes(query: TensorLike, key: TensorLike, value: TensorLike, width: int, num_heads: int) -> None:
     if query.dim() not in (2, 3) or key.dim() != query.dim():
         raise NotDescribed
     if query.shape[-1] != width:
@@ -267,7 +267,7 @@ def _check_masks(mask: TensorLike | None, padding: TensorLike | None, sizes: Sha
         raise NotDescribed
 
 
-def _projected_by_one(
+def _project_stacked(
     query: TensorLike, key: TensorLike, value: TensorLike, weight: TensorLike, bias: TensorLike | None
 ) -> Part[tuple[TensorLike, TensorLike, TensorLike]]:
     """Query, key and value from weights stacked in one matrix."""
@@ -286,10 +286,10 @@ def _projected_by_one(
         return q, k, v
     weights = yield infer_chunk(weight, 3)
     each_bias = [None] * 3 if bias is None else (yield infer_chunk(bias, 3))
-    return (yield from _projected((query, key, value), weights, each_bias))
+    return (yield from _project_each((query, key, value), weights, each_bias))
 
 
-def _projected(
+def _project_each(
     tensors: tuple[TensorLike, ...], weights: Sequence[TensorLike], biases: Sequence[TensorLike | None]
 ) -> Part[tuple[TensorLike, TensorLike, TensorLike]]:
     q = yield infer_linear(tensors[0], weights[0], biases[0])
@@ -298,7 +298,7 @@ def _projected(
     return q, k, v
 
 
-def _heads(q: TensorLike, k: TensorLike, v: TensorLike, sizes: Shape) -> Call:
+def _split_heads(q: TensorLike, k: TensorLike, v: TensorLike, sizes: Shape) -> Call:
     """All three cut into heads; with keys added to those there were, that joins and copies them."""
     batch, heads, queries, keys = sizes
     width = q.shape[-1] // heads
@@ -312,7 +312,7 @@ def _heads(q: TensorLike, k: TensorLike, v: TensorLike, sizes: Shape) -> Call:
     )
 
 
-def _joined(mask: TensorLike | None, padding: TensorLike | None, shape: Shape) -> Part[TensorLike | None]:
+def _join_masks(mask: TensorLike | None, padding: TensorLike | None, shape: Shape) -> Part[TensorLike | None]:
     """The two masks as one that is added to the scores."""
     if padding is None:
         return mask
@@ -326,7 +326,7 @@ def _joined(mask: TensorLike | None, padding: TensorLike | None, shape: Shape) -
     return joined
 
 
-def _weighted(
+def _attend_with_weights(
     q: TensorLike, k: TensorLike, v: TensorLike, mask: TensorLike | None, rate: float
 ) -> Part[tuple[TensorLike, TensorLike]]:
     """Attention step by step, as torch runs it to hand back the weights."""

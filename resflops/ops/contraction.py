@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, dimension, is_tensor
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, is_tensor, wrap_dimension
 from resflops.ops._declaration import Factors, binding, composite, each_gradient, op
 from resflops.ops._steps import Steps
 from resflops.ops.matmul import FAMILY, Bias, infer_matmul
@@ -26,16 +26,16 @@ def infer_einsum(equation: Any, *operands: Any) -> Steps:
         operands = tuple(operands[0])
     if not isinstance(equation, str) or not 1 <= len(operands) <= 2 or "." in equation:
         raise NotDescribed
-    labels, result = _parsed(equation, operands)
-    sizes = _sizes(labels, operands)
-    left = yield from _summed(operands[0], labels[0], {*result, *"".join(labels[1:])}, sizes)
+    labels, result = _parse_equation(equation, operands)
+    sizes = _match_sizes(labels, operands)
+    left = yield from _sum_out(operands[0], labels[0], {*result, *"".join(labels[1:])}, sizes)
     if len(operands) == 1:
         return (yield Call("permute", (left,), tuple([sizes[label] for label in result])))
-    right = yield from _summed(operands[1], labels[1], {*result, *labels[0]}, sizes)
-    return (yield from _product(left, right, labels, result, sizes, equation))
+    right = yield from _sum_out(operands[1], labels[1], {*result, *labels[0]}, sizes)
+    return (yield from _multiply(left, right, labels, result, sizes, equation))
 
 
-def _parsed(equation: str, operands: Sequence[TensorLike]) -> tuple[list[str], str]:
+def _parse_equation(equation: str, operands: Sequence[TensorLike]) -> tuple[list[str], str]:
     """The labels of every operand and of the result."""
     inputs, arrow, result = equation.replace(" ", "").partition("->")
     labels = inputs.split(",")
@@ -49,7 +49,7 @@ def _parsed(equation: str, operands: Sequence[TensorLike]) -> tuple[list[str], s
     return labels, result
 
 
-def _sizes(labels: Sequence[str], operands: Sequence[TensorLike]) -> dict[str, int]:
+def _match_sizes(labels: Sequence[str], operands: Sequence[TensorLike]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for each, tensor in zip(labels, operands, strict=True):
         for label, size in zip(each, tensor.shape, strict=True):
@@ -61,7 +61,7 @@ def _sizes(labels: Sequence[str], operands: Sequence[TensorLike]) -> dict[str, i
     return sizes
 
 
-def _summed(tensor: TensorLike, labels: str, kept: set[str], sizes: dict[str, int]) -> Steps:
+def _sum_out(tensor: TensorLike, labels: str, kept: set[str], sizes: dict[str, int]) -> Steps:
     """The operand without the labels that nothing else needs."""
     left = tuple([sizes[label] for label in labels if label in kept])
     if len(left) == len(labels):
@@ -69,7 +69,7 @@ def _summed(tensor: TensorLike, labels: str, kept: set[str], sizes: dict[str, in
     return (yield Call("sum", (tensor,), left))
 
 
-def _product(
+def _multiply(
     left: TensorLike,
     right: TensorLike,
     labels: Sequence[str],
@@ -104,20 +104,22 @@ def infer_tensordot(a: TensorLike, b: TensorLike, dims: Any = 2, out: TensorLike
     else:
         over = tuple([(each,) if isinstance(each, int) else tuple(each) for each in dims])
     folded = [
-        [dimension(place, len(shape)) for place in places]
+        [wrap_dimension(place, len(shape)) for place in places]
         for places, shape in zip(over, (left, right), strict=True)
     ]
     inner = prod([left[place] for place in folded[0]])
     if [left[place] for place in folded[0]] != [right[place] for place in folded[1]]:
         raise NotDescribed
-    rows, columns = (_without(shape, places) for shape, places in zip((left, right), folded, strict=True))
+    rows, columns = (
+        _drop_dimensions(shape, places) for shape, places in zip((left, right), folded, strict=True)
+    )
     a = yield Call("reshape", (a,), (prod(rows), inner))
     b = yield Call("reshape", (b,), (inner, prod(columns)))
     product = yield infer_matmul(a, b)
     return (yield Call("reshape", (product,), (*rows, *columns)))
 
 
-def _without(shape: Shape, places: Sequence[int]) -> Shape:
+def _drop_dimensions(shape: Shape, places: Sequence[int]) -> Shape:
     return tuple([size for place, size in enumerate(shape) if place not in places])
 
 

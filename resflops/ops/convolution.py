@@ -228,11 +228,11 @@ def convolution_factors(record: OpRecord, attributes: Convolution) -> Factors:
     weight = record.input_shapes[_WEIGHT]
     # The papers write H·W·D: spatial sizes first, then channels, and no batch of one.
     shape, spatial = record.output_shape, len(weight) - 2
-    points = (*_batch(shape[: len(shape) - spatial - 1]), *shape[-spatial:], shape[-spatial - 1])
+    points = (*_drop_ones(shape[: len(shape) - spatial - 1]), *shape[-spatial:], shape[-spatial - 1])
     return points, (*weight[2:], weight[1])
 
 
-def _batch(sizes: Shape) -> Shape:
+def _drop_ones(sizes: Shape) -> Shape:
     return tuple(size for size in sizes if size != 1)
 
 
@@ -259,7 +259,7 @@ def transposed_factors(record: OpRecord, attributes: Convolution) -> Factors:
     image, weight = record.input_shapes[:2]
     spatial = len(weight) - 2
     batch = image[: len(image) - spatial - 1]
-    return (*_batch(batch), *image[-spatial:], image[-spatial - 1]), (*weight[2:], weight[1])
+    return (*_drop_ones(batch), *image[-spatial:], image[-spatial - 1]), (*weight[2:], weight[1])
 
 
 def transposed_convolution(record: OpRecord, attributes: Convolution) -> Work:
@@ -285,7 +285,7 @@ def convolution_gradient(record: OpRecord, attributes: Convolution, operand: int
     way round. With groups and in a depthwise convolution it is the same count: the backward
     pass is twice the forward pass.
     """
-    return _of_product(record, operand, convolution(record, attributes))
+    return _product_gradient(record, operand, convolution(record, attributes))
 
 
 def transposed_convolution_gradient(record: OpRecord, attributes: Convolution, operand: int) -> Work:
@@ -293,16 +293,16 @@ def transposed_convolution_gradient(record: OpRecord, attributes: Convolution, o
 
     As those of a convolution, which is what the gradient of the input is here.
     """
-    return _of_product(record, operand, transposed_convolution(record, attributes))
+    return _product_gradient(record, operand, transposed_convolution(record, attributes))
 
 
-def _of_product(record: OpRecord, operand: int, forward: Work) -> Work:
+def _product_gradient(record: OpRecord, operand: int, forward: Work) -> Work:
     if operand in (_IMAGE, _WEIGHT):
         return Work(macs=forward.macs)
     return Work(arithmetic=prod(record.output_shape))
 
 
-def _plain_aten(spatial: int) -> dict[str, AtenBinding]:
+def _bind_aten(spatial: int) -> dict[str, AtenBinding]:
     """The aten ops that are read as a convolution; the one that serves all stands with two dimensions."""
     packed = _infer_packed(f"conv{spatial}d")
     return {
@@ -323,7 +323,7 @@ CONVOLUTIONS = tuple(
         family=FAMILY,
         attributes=Convolution,
         bindings=binding(infer, f"conv{spatial}d"),
-        aten=_plain_aten(spatial),
+        aten=_bind_aten(spatial),
         work=convolution,
         factors=convolution_factors,
         gradient=each_gradient(convolution_gradient),
@@ -373,10 +373,10 @@ def deformable_convolution(record: OpRecord, attributes: Deformable) -> Work:
     """
     work = convolution(record, attributes)
     each = _BETWEEN_PIXELS + attributes.mask
-    return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=each * _samples(record))
+    return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=each * _count_samples(record))
 
 
-def _samples(record: OpRecord) -> int:
+def _count_samples(record: OpRecord) -> int:
     """How many times an image is read between its pixels."""
     image, weight = record.input_shapes[:2]
     groups, out = image[1] // weight[1], record.output_shape
@@ -389,7 +389,7 @@ def deformable_gradient(record: OpRecord, attributes: Deformable, needed: Needed
     The samples' own gradient, as many MACs as forward, stands with the first of input and
     offsets, and takes one multiplication a sample with a mask.
     """
-    samples, macs = _samples(record), convolution(record, attributes).macs
+    samples, macs = _count_samples(record), convolution(record, attributes).macs
     own = {
         _IMAGE: Work(arithmetic=_TO_NEIGHBOURS * samples),
         _WEIGHT: Work(macs=macs),

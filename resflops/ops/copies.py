@@ -13,10 +13,10 @@ from resflops.ops._call import (
     Promoted,
     TensorLike,
     broadcast,
-    dimension,
     is_tensor,
     name_dtype,
     per_dimension,
+    wrap_dimension,
 )
 from resflops.ops._declaration import binding, each_gradient, moved_gradient, stopped_gradient
 from resflops.ops._free import ADDED_UP, COPY, LOOKED_UP, SPREAD_OUT, declare_free
@@ -46,7 +46,7 @@ def infer_cat(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
             if other is not None and tensor.dtype is not other.dtype:
                 raise NotDescribed
             other = tensor
-    place = dimension(dim, len(first))
+    place = wrap_dimension(dim, len(first))
     before, after = first[:place], first[place + 1 :]
     for shape in shapes:
         # What a growing block joins is many tensors: two comparisons of tuples for each.
@@ -110,7 +110,7 @@ def infer_to(input: TensorLike, *more: Any, dtype: Any = None, **named_more: Any
     return Call("to", (input,), tuple(input.shape), {}, dtype, dtype in (None, input.dtype))
 
 
-def _converting(dtype: str | None) -> Callable[..., Call]:
+def _infer_conversion(dtype: str | None) -> Callable[..., Call]:
     def infer_conversion(input: TensorLike, *more: Any, **named_more: Any) -> Call:
         """The element type that the function's name says."""
         del more, named_more
@@ -162,7 +162,7 @@ def infer_repeat_interleave(input: TensorLike, repeats: int, dim: int | None = N
     if dim is None:
         return Call("repeat_interleave", (input,), (input.numel() * repeats,))
     shape = list(input.shape)
-    shape[dimension(dim, len(shape))] *= repeats
+    shape[wrap_dimension(dim, len(shape))] *= repeats
     return Call("repeat_interleave", (input,), tuple(shape))
 
 
@@ -178,7 +178,7 @@ def infer_meshgrid(*tensors: Any, indexing: str | None = None) -> Call:
     return Call("meshgrid", tensors, shape, {}, others=others, pack=tuple)
 
 
-def _rearranging(op: str) -> Callable[..., Call]:
+def _infer_rearranged(op: str) -> Callable[..., Call]:
     def infer_rearranged(input: TensorLike, *more: Any, **named_more: Any) -> Call:
         """The elements in other places, the shape as it was."""
         return Call(op, (input,), tuple(input.shape))
@@ -288,7 +288,7 @@ _declare(
     bindings=(
         binding(infer_to, "Tensor.to", "Tensor.type_as", repeated=True),
         *(
-            binding(_converting(dtype), f"Tensor.{function}", repeated=True)
+            binding(_infer_conversion(dtype), f"Tensor.{function}", repeated=True)
             for function, dtype in _CONVERSIONS.items()
         ),
     ),
@@ -322,7 +322,7 @@ _declare("combinations", gradient=LOOKED_UP, saves=None)
 
 # Rearranged.
 for _op in ("flip", "tril", "triu", "channel_shuffle"):
-    _declare(_op, bindings=binding(_rearranging(_op), f"*.{_op}"), runs=True)
+    _declare(_op, bindings=binding(_infer_rearranged(_op), f"*.{_op}"), runs=True)
 _declare("roll", bindings=binding(infer_roll, "*.roll", repeated=True))
 _declare("pixel_shuffle", bindings=binding(infer_pixel_shuffle, "*.pixel_shuffle"), runs=True)
 _declare("pixel_unshuffle", bindings=binding(infer_pixel_unshuffle, "*.pixel_unshuffle"), runs=True)

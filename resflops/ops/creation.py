@@ -39,7 +39,7 @@ def _create(op: str, shape: Shape, dtype: Any, out: Any = None) -> Call:
 
 
 # Keywords such as `device` and `requires_grad` decide neither shape nor type.
-def _sized(op: str) -> Callable[..., Call]:
+def _infer_sized(op: str) -> Callable[..., Call]:
     def infer_sized(*sizes: Any, dtype: Any = None, out: Any = None, **more: Any) -> Call:
         """A tensor of the sizes given."""
         return _create(op, _read_sizes(sizes, more.get("size")), dtype, out)
@@ -47,7 +47,7 @@ def _sized(op: str) -> Callable[..., Call]:
     return infer_sized
 
 
-def _sized_like(op: str) -> Callable[..., Call]:
+def _infer_like(op: str) -> Callable[..., Call]:
     def infer_like(input: TensorLike, *value: Any, dtype: Any = None, **more: Any) -> Call:
         """A tensor of another's sizes and type."""
         return _create(op, tuple(input.shape), dtype or input.dtype)
@@ -55,7 +55,7 @@ def _sized_like(op: str) -> Callable[..., Call]:
     return infer_like
 
 
-def _sized_new(op: str) -> Callable[..., Call]:
+def _infer_new(op: str) -> Callable[..., Call]:
     def infer_new(input: TensorLike, *sizes: Any, dtype: Any = None, **more: Any) -> Call:
         """A tensor of another's type."""
         return _create(op, _read_sizes(sizes, more.get("size")), dtype or input.dtype)
@@ -96,7 +96,7 @@ def infer_linspace(
     return _create("linspace", (steps,), dtype, out)
 
 
-def _filling(op: str) -> Callable[..., Call]:
+def _infer_filled(op: str) -> Callable[..., Call]:
     def infer_filled(input: TensorLike, *value: Any, **named_value: Any) -> Call:
         """The tensor itself, with other values."""
         return Call(op, (input,), tuple(input.shape), in_place=True)
@@ -105,11 +105,11 @@ def _filling(op: str) -> Callable[..., Call]:
 
 
 for _op in ("zeros", "ones", "empty", "rand", "randn"):
-    _declare(_op, bindings=binding(_sized(_op), _op), factories=(f"*.{_op}",))
+    _declare(_op, bindings=binding(_infer_sized(_op), _op), factories=(f"*.{_op}",))
 for _op in ("zeros_like", "ones_like", "empty_like", "rand_like", "randn_like", "full_like"):
-    _declare(_op, bindings=binding(_sized_like(_op), _op), factories=(f"*.{_op}",))
+    _declare(_op, bindings=binding(_infer_like(_op), _op), factories=(f"*.{_op}",))
 for _op in ("new_zeros", "new_ones", "new_empty"):
-    _declare(_op, bindings=binding(_sized_new(_op), f"Tensor.{_op}"), factories=(f"Tensor.{_op}",))
+    _declare(_op, bindings=binding(_infer_new(_op), f"Tensor.{_op}"), factories=(f"Tensor.{_op}",))
 _declare("full", bindings=binding(infer_full, "full"), factories=("*.full",))
 _declare("new_full", bindings=binding(infer_new_full, "Tensor.new_full"), factories=("Tensor.new_full",))
 _declare("arange", bindings=binding(infer_arange, "arange"), factories=("*.arange",))
@@ -123,7 +123,9 @@ _declare(
 )  # fmt: skip
 
 for _op in ("zero", "fill", "normal", "uniform", "bernoulli"):
-    _declare(_op, bindings=binding(_filling(_op), f"Tensor.{_op}_"), gradient=_OVERWRITES, shares="sometimes")
+    _declare(
+        _op, bindings=binding(_infer_filled(_op), f"Tensor.{_op}_"), gradient=_OVERWRITES, shares="sometimes"
+    )
 _declare(
     "cauchy", "exponential", "geometric", "log_normal", "random", gradient=_OVERWRITES, shares="sometimes"
 )  # fmt: skip

@@ -16,7 +16,7 @@ class Transform(Attributes, frozen=True):
     """The dimensions that it is taken over."""
 
 
-def _transform(shape: Shape, attributes: Transform, *, per_stage: int) -> Work:
+def _count_transform(shape: Shape, attributes: Transform, *, per_stage: int) -> Work:
     """So many operations a point and stage, N·log₂ N of them, for every transform of N points."""
     points = prod(shape[place] for place in attributes.dim)
     transforms = prod(shape) // points if points else 0
@@ -35,17 +35,17 @@ def fft(record: OpRecord, attributes: Transform) -> Work:
     It is taken for any N, so that transforms compare; over several dimensions N is the
     product of their sizes.
     """
-    return _transform(record.input_shapes[0], attributes, per_stage=5)
+    return _count_transform(record.input_shapes[0], attributes, per_stage=5)
 
 
 def rfft(record: OpRecord, attributes: Transform) -> Work:
     """2.5·N·log₂ N per transform of N real points, rounded: half of a complex one; no MACs."""
-    return _halve(_transform(record.input_shapes[0], attributes, per_stage=5))
+    return _halve(_count_transform(record.input_shapes[0], attributes, per_stage=5))
 
 
 def irfft(record: OpRecord, attributes: Transform) -> Work:
     """2.5·N·log₂ N per transform to N real points, rounded: half of a complex one; no MACs."""
-    return _halve(_transform(record.output_shape, attributes, per_stage=5))
+    return _halve(_count_transform(record.output_shape, attributes, per_stage=5))
 
 
 _WORKS = {"fft": fft, "rfft": rfft, "irfft": irfft}

@@ -12,9 +12,9 @@ from resflops.ops._call import (
     Promoted,
     TensorLike,
     broadcast,
-    dimension,
     is_tensor,
     name_dtype,
+    wrap_dimension,
 )
 from resflops.ops._declaration import binding, each_gradient, moved_gradient, stopped_gradient
 from resflops.ops._free import COPY, LOOKED_UP, declare_free
@@ -35,14 +35,14 @@ _ANSWER = stopped_gradient(
 
 def infer_gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Call:
     """An element for every index along a dimension."""
-    dimension(dim, len(input.shape))
+    wrap_dimension(dim, len(input.shape))
     return Call("gather", (input, index), tuple(index.shape))
 
 
 def infer_index_select(input: TensorLike, dim: int, index: TensorLike) -> Call:
     """A slice for every index along a dimension."""
     shape = tuple(input.shape)
-    place = dimension(dim, len(shape))
+    place = wrap_dimension(dim, len(shape))
     return Call("index_select", (input, index), (*shape[:place], index.numel(), *shape[place + 1 :]))
 
 
@@ -82,7 +82,7 @@ def _infer_index_put(given: dict[str, Any]) -> Call:
     return Call("index_put", (tensor, *known, values), tuple(tensor.shape), attributes)
 
 
-def _masking(*, in_place: bool) -> Callable[..., Call]:
+def _infer_masked_fill(*, in_place: bool) -> Callable[..., Call]:
     def infer_masked_fill(input: TensorLike, mask: TensorLike, value: Any) -> Call:
         """One value where a mask says so."""
         shape = broadcast(tuple(input.shape), tuple(mask.shape))
@@ -162,8 +162,8 @@ _declare("index_fill", gradient=_FIRST, saves=("indices",))
 _declare(
     "masked_fill",
     bindings=(
-        binding(_masking(in_place=False), "*.masked_fill"),
-        binding(_masking(in_place=True), "*.masked_fill_"),
+        binding(_infer_masked_fill(in_place=False), "*.masked_fill"),
+        binding(_infer_masked_fill(in_place=True), "*.masked_fill_"),
     ),
     runs=True,
     gradient=_FIRST,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, per_dimension
 from resflops.ops._declaration import binding, each_gradient, op
-from resflops.ops.pooling import elements_of_adaptive_windows, gradient_of_adaptive_means
+from resflops.ops.pooling import adaptive_mean_gradient, count_adaptive_elements
 from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "interpolation"
@@ -108,19 +108,19 @@ def interpolate(record: OpRecord, attributes: Interpolation) -> Work:
     function is called: one operation per element of each window.
     """
     if attributes.antialias:
-        return _antialiased(record, reach=_REACHES[attributes.mode])
+        return _count_antialiased(record, reach=_REACHES[attributes.mode])
     if attributes.mode == "area":
-        return Work(arithmetic=elements_of_adaptive_windows(*_windows(record)))
+        return Work(arithmetic=count_adaptive_elements(*_read_shapes(record)))
     return Work(arithmetic=prod(record.output_shape) * max(2 * _TAPS[attributes.mode] - 1, 0))
 
 
-def _windows(record: OpRecord) -> tuple[Shape, Shape, int]:
+def _read_shapes(record: OpRecord) -> tuple[Shape, Shape, int]:
     """Shapes before and after, and how many of their dimensions are resized: all but batch and channels."""
     shape = record.input_shapes[0]
     return shape, record.output_shape, len(shape) - 2
 
 
-def _antialiased(record: OpRecord, *, reach: int) -> Work:
+def _count_antialiased(record: OpRecord, *, reach: int) -> Work:
     """One pass along the rows, one along the columns; what is shrunk n times takes n times the taps."""
     (*batch, height, width), (*_, rows, columns) = record.input_shapes[0], record.output_shape
     across, down = (-(-reach * max(size, out) // out) for size, out in ((width, columns), (height, rows)))
@@ -134,7 +134,7 @@ def interpolation_gradient(record: OpRecord, attributes: Interpolation, operand:
     """
     del operand
     if attributes.mode == "area" and not attributes.antialias:
-        return gradient_of_adaptive_means(*_windows(record))
+        return adaptive_mean_gradient(*_read_shapes(record))
     points = prod(record.output_shape)
     # t multiplications and t-1 additions in the forward pass, and none at all for nearest.
     return Work(arithmetic=interpolate(record, attributes).arithmetic + points)
@@ -189,11 +189,11 @@ def _infer_cudnn_grid_sampler(given: dict[str, Any]) -> Call:
 def grid_sample(record: OpRecord, attributes: GridSampling) -> Work:
     """Per output as interpolation (t multiplications, t-1 additions); per coordinate 3 to find its pixels."""
     grid = record.input_shapes[_GRID]
-    taps = _grid_taps(record, attributes)
+    taps = _count_grid_taps(record, attributes)
     return Work(arithmetic=prod(record.output_shape) * max(2 * taps - 1, 0) + 3 * prod(grid))
 
 
-def _grid_taps(record: OpRecord, attributes: GridSampling) -> int:
+def _count_grid_taps(record: OpRecord, attributes: GridSampling) -> int:
     """How many neighbours a sample is made of; none where it is its nearest pixel."""
     dimensions = record.input_shapes[_GRID][-1]
     taps: dict[str, int] = {"nearest": 0, "bilinear": 2**dimensions, "bicubic": 16}
@@ -206,7 +206,7 @@ def grid_sample_gradient(record: OpRecord, attributes: GridSampling, operand: in
     nearest = attributes.mode == "nearest"
     if operand == _GRID:
         return Work() if nearest else Work(arithmetic=_ALONG_COORDINATE * dimensions * points)
-    return Work(arithmetic=points if nearest else 2 * _grid_taps(record, attributes) * points)
+    return Work(arithmetic=points if nearest else 2 * _count_grid_taps(record, attributes) * points)
 
 
 GRID_SAMPLE = op(

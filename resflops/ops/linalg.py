@@ -43,18 +43,18 @@ class QR(Attributes, frozen=True):
     """``reduced``, ``complete``, or ``r`` for which no Q is formed."""
 
 
-def _sizes(record: OpRecord, operand: int = _MATRIX) -> tuple[int, int, int]:
+def _read_sizes(record: OpRecord, operand: int = _MATRIX) -> tuple[int, int, int]:
     """How many matrices, and their rows and columns."""
     shape = record.input_shapes[operand]
     return prod(shape[:-2]), shape[-2], shape[-1]
 
 
-def _sides(record: OpRecord, n: int) -> int:
+def _count_sides(record: OpRecord, n: int) -> int:
     """Right-hand sides of all systems together."""
     return prod(record.output_shape) // n if n else 0
 
 
-def _batch_and_size(record: OpRecord) -> tuple[int, int]:
+def _read_batch_and_size(record: OpRecord) -> tuple[int, int]:
     shape = record.input_shapes[0]
     return prod(shape[:-2]), shape[-1]
 
@@ -73,7 +73,7 @@ def lu_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...] | None:
     other, and P moves rows.
     """
     del needed
-    batch, m, n = _sizes(record)
+    batch, m, n = _read_sizes(record)
     if m != n:
         return None
     return (Work(macs=2 * batch * n**3, arithmetic=2 * batch * solve_triangular_work(n, sides=n)),)
@@ -92,13 +92,13 @@ for _name, _aten in (("linalg_lu_factor_ex", ("linalg_lu_factor",)), ("linalg_lu
 
 def log_determinant(record: OpRecord) -> Work:
     """A factorisation (GETRF), and a logarithm for each element of the diagonal."""
-    batch, n = _batch_and_size(record)
+    batch, n = _read_batch_and_size(record)
     return Work(arithmetic=lu(record).arithmetic, transcendental=batch * n)
 
 
 def determinant(record: OpRecord) -> Work:
     """A factorisation (GETRF), and n - 1 multiplications of its diagonal."""
-    batch, n = _batch_and_size(record)
+    batch, n = _read_batch_and_size(record)
     return Work(arithmetic=batch * (lu_work(n) + max(n - 1, 0)))
 
 
@@ -108,7 +108,7 @@ def determinant_gradient(record: OpRecord, operand: int) -> Work:
     ``A' = det'·det·A⁻ᵀ``; of the logarithm ``A' = log'·A⁻ᵀ``.
     """
     del operand
-    batch, n, _ = _sizes(record)
+    batch, n, _ = _read_sizes(record)
     scale = batch if record.op == "_linalg_det" else 0
     return Work(arithmetic=batch * solve_by_lu_work(n, sides=n) + scale)
 
@@ -132,14 +132,14 @@ LOG_DETERMINANT = op(
 
 def inverse(record: OpRecord) -> Work:
     """A factorisation (GETRF), and 4n³/3 - n² + 5n/3 operations to invert it (GETRI)."""
-    batch, n = _batch_and_size(record)
+    batch, n = _read_batch_and_size(record)
     return Work(arithmetic=batch * (lu_work(n) + (4 * n**3 - 3 * n**2 + 5 * n) // 3))
 
 
 def inverse_gradient(record: OpRecord, operand: int) -> Work:
     """2n³ MACs per matrix, and n² negations: ``A' = -Y·Y'·Y`` of the inverse Y, transposed."""
     del operand
-    batch, n, _ = _sizes(record)
+    batch, n, _ = _read_sizes(record)
     return Work(macs=2 * batch * n**3, arithmetic=batch * n**2)
 
 
@@ -153,7 +153,9 @@ INVERSE = op(
 )
 
 
-def _solved(needed: Needed, solved: int, of_matrix: Work, *, matrix: int = _MATRIX) -> tuple[Work, ...]:
+def _solution_gradients(
+    needed: Needed, solved: int, of_matrix: Work, *, matrix: int = _MATRIX
+) -> tuple[Work, ...]:
     """Both gradients need the one for the sides, which stands with the first of them."""
     works = []
     for place, operand in enumerate(needed):
@@ -165,7 +167,7 @@ def _solved(needed: Needed, solved: int, of_matrix: Work, *, matrix: int = _MATR
 
 def solve(record: OpRecord) -> Work:
     """A factorisation (GETRF), and 2n² - n operations for each right-hand side (GETRS)."""
-    batch, n = _batch_and_size(record)
+    batch, n = _read_batch_and_size(record)
     sides = prod(record.output_shape) // n if n else 0
     return Work(arithmetic=batch * lu_work(n) + solve_by_lu_work(n, sides=sides))
 
@@ -175,9 +177,11 @@ def solve_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
 
     ``X = A⁻¹·B`` gives ``B' = A⁻ᵀ·X'`` and ``A' = -B'·Xᵀ``. B' stands with the first that is needed.
     """
-    batch, n, _ = _sizes(record)
-    sides = _sides(record, n)
-    return _solved(needed, solve_by_lu_work(n, sides=sides), Work(macs=sides * n**2, arithmetic=batch * n**2))
+    batch, n, _ = _read_sizes(record)
+    sides = _count_sides(record, n)
+    return _solution_gradients(
+        needed, solve_by_lu_work(n, sides=sides), Work(macs=sides * n**2, arithmetic=batch * n**2)
+    )
 
 
 SOLVE = op(
@@ -191,31 +195,31 @@ SOLVE = op(
 
 def solve_by_lu(record: OpRecord) -> Work:
     """2n² - n arithmetic operations for each right-hand side (GETRS)."""
-    _, n = _batch_and_size(record)
+    _, n = _read_batch_and_size(record)
     return Work(arithmetic=solve_by_lu_work(n, sides=prod(record.output_shape) // n if n else 0))
 
 
 SOLVE_BY_LU = op("linalg_lu_solve", family=FAMILY, work=solve_by_lu)
 
 
-def triangle_of(record: OpRecord) -> int:
+def find_triangle(record: OpRecord) -> int:
     """Which input is the triangle: the older function takes the right-hand sides first."""
     return 1 if record.op == "triangular_solve" else 0
 
 
 def solve_triangular(record: OpRecord) -> Work:
     """n² operations for each right-hand side (TRTRS)."""
-    n = record.input_shapes[triangle_of(record)][-1]
+    n = record.input_shapes[find_triangle(record)][-1]
     return Work(arithmetic=solve_triangular_work(n, sides=prod(record.output_shape) // n if n else 0))
 
 
 def solve_triangular_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
     """As of any solution; what does not belong to the triangle is computed and dropped."""
-    matrix = triangle_of(record)
-    batch, n, _ = _sizes(record, matrix)
+    matrix = find_triangle(record)
+    batch, n, _ = _read_sizes(record, matrix)
     of_matrix = Work(macs=prod(record.output_shape) * n, arithmetic=batch * n**2)
-    solved = solve_triangular_work(n, sides=_sides(record, n))
-    return _solved(needed, solved, of_matrix, matrix=matrix)
+    solved = solve_triangular_work(n, sides=_count_sides(record, n))
+    return _solution_gradients(needed, solved, of_matrix, matrix=matrix)
 
 
 for _name in ("linalg_solve_triangular", "triangular_solve"):
@@ -230,7 +234,7 @@ for _name in ("linalg_solve_triangular", "triangular_solve"):
 
 def cholesky(record: OpRecord) -> Work:
     """n³/3 + n²/2 + n/6 arithmetic operations per matrix (POTRF), n of them roots."""
-    batch, n = _batch_and_size(record)
+    batch, n = _read_batch_and_size(record)
     return Work(arithmetic=batch * ((2 * n**3 + 3 * n**2 + n) // 6 - n), transcendental=batch * n)
 
 
@@ -241,7 +245,7 @@ def cholesky_gradient(record: OpRecord, operand: int) -> Work:
     adds none.
     """
     del operand
-    batch, n, _ = _sizes(record)
+    batch, n, _ = _read_sizes(record)
     return Work(macs=batch * n**3, arithmetic=batch * (2 * solve_triangular_work(n, sides=n) + n**2))
 
 
@@ -266,10 +270,10 @@ def cholesky_solve_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...
 
     ``X = (L·Lᵀ)⁻¹·B`` gives B' by the same solution of X', and ``L' = -(B'·Xᵀ + X·B'ᵀ)·L``.
     """
-    batch, n, _ = _sizes(record, 1)
-    sides = _sides(record, n)
+    batch, n, _ = _read_sizes(record, 1)
+    sides = _count_sides(record, n)
     of_factor = Work(macs=sides * n**2 + batch * n**3, arithmetic=2 * batch * n**2)
-    return _solved(needed, 2 * solve_triangular_work(n, sides=sides), of_factor, matrix=1)
+    return _solution_gradients(needed, 2 * solve_triangular_work(n, sides=sides), of_factor, matrix=1)
 
 
 SOLVE_BY_CHOLESKY = op(
@@ -283,14 +287,14 @@ SOLVE_BY_CHOLESKY = op(
 
 def inverse_by_cholesky(record: OpRecord) -> Work:
     """2n³/3 + n²/2 + 5n/6 arithmetic operations per matrix (POTRI)."""
-    batch, n = _batch_and_size(record)
+    batch, n = _read_batch_and_size(record)
     return Work(arithmetic=batch * (4 * n**3 + 3 * n**2 + 5 * n) // 6)
 
 
 def cholesky_inverse_gradient(record: OpRecord, operand: int) -> Work:
     """3n³ MACs per matrix, 2n² arithmetic: ``L' = -Y·(Y' + Y'ᵀ)·Y·L`` of the inverse Y."""
     del operand
-    batch, n, _ = _sizes(record)
+    batch, n, _ = _read_sizes(record)
     return Work(macs=3 * batch * n**3, arithmetic=2 * batch * n**2)
 
 
@@ -321,7 +325,7 @@ def qr_gradient(record: OpRecord, attributes: QR, needed: Needed) -> tuple[Work,
     difference and a sum of n², n halvings, a sum of mn, and m systems with a triangle solved.
     """
     del attributes, needed
-    batch, m, n = _sizes(record)
+    batch, m, n = _read_sizes(record)
     if m < n:
         return None
     arithmetic = 2 * n**2 + n + m * n + solve_triangular_work(n, sides=m)
@@ -344,7 +348,7 @@ def eigh_gradient(record: OpRecord, operand: int) -> Work:
     ``A' = V·(diag λ' + (Vᵀ·V')/E)·Vᵀ`` with ``E = λ_j - λ_i``: n² differences, n² divisions, n additions.
     """
     del operand
-    batch, n, _ = _sizes(record)
+    batch, n, _ = _read_sizes(record)
     return Work(macs=3 * batch * n**3, arithmetic=batch * (2 * n**2 + n))
 
 
@@ -367,7 +371,7 @@ def svd_gradient(record: OpRecord, operand: int) -> Work:
     span, ``(I - U·Uᵀ)·U'·S⁻¹``: two more products, a division, a sum and a difference.
     """
     del operand
-    batch, m, n = _sizes(record)
+    batch, m, n = _read_sizes(record)
     k, longer = min(m, n), max(m, n)
     outside = m != n
     around = 3 * longer * k**2 if outside else k**2 * n

@@ -164,10 +164,10 @@ def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
     left, right = record.input_shapes[:2]
     if len(left) < 3 or len(right) < 3:
         return Work(macs=forward)
-    return Work(macs=forward, arithmetic=_added_up(record.input_shapes[operand], record.output_shape))
+    return Work(macs=forward, arithmetic=_count_added_up(record.input_shapes[operand], record.output_shape))
 
 
-def _added_up(operand: Shape, output: Shape) -> int:
+def _count_added_up(operand: Shape, output: Shape) -> int:
     """Additions that fold the gradients of a whole batch into those of what was broadcast to it."""
     matrix = prod(operand[-2:])
     return (prod(output[:-2]) - prod(operand[:-2])) * matrix

@@ -24,7 +24,7 @@ class Windows(Kernel, frozen=True):
     padding: Shape
 
 
-def _sizes_after(
+def _slide_windows(
     tensor: TensorLike, spatial: int, windows: tuple[Shape, Shape, Shape, Shape], *, ceil_mode: bool
 ) -> Shape:
     """Shape after sliding windows: floor or ceil((n + 2p - d(k-1) - 1) / s) + 1."""
@@ -41,7 +41,7 @@ def _sizes_after(
     return (*shape[:-spatial], *sizes)
 
 
-def _strides(stride: Any, kernel: Shape) -> Shape:
+def _read_strides(stride: Any, kernel: Shape) -> Shape:
     """No stride means the kernel."""
     return kernel if stride is None or stride in ([], ()) else per_dimension(stride, len(kernel))
 
@@ -61,9 +61,9 @@ def _infer_max_pool(spatial: int) -> tuple[Callable[..., Call], Callable[..., Ca
     ) -> Call:
         """Take the largest of each window."""
         kernel = per_dimension(kernel_size, spatial)
-        strides = _strides(stride, kernel)
+        strides = _read_strides(stride, kernel)
         paddings, dilations = per_dimension(padding, spatial), per_dimension(dilation, spatial)
-        shape = _sizes_after(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
+        shape = _slide_windows(input, spatial, (kernel, strides, paddings, dilations), ceil_mode=ceil_mode)
         attributes: dict[str, Attribute] = {
             "kernel": kernel,
             "stride": strides,
@@ -90,7 +90,7 @@ def _infer_max_pool(spatial: int) -> tuple[Callable[..., Call], Callable[..., Ca
     return infer_max_pool, infer_max_pool_with_indices
 
 
-def _elements(record: OpRecord, attributes: Windows) -> int:
+def _count_window_elements(record: OpRecord, attributes: Windows) -> int:
     """Elements of a window; one that is larger than the input, as ceil mode allows, has no more than that."""
     kernel, padding = attributes.kernel, attributes.padding
     sizes = record.input_shapes[0][-len(kernel) :]
@@ -99,10 +99,10 @@ def _elements(record: OpRecord, attributes: Windows) -> int:
 
 def max_pool(record: OpRecord, attributes: Windows) -> Work:
     """A window of k elements takes k-1 comparisons per output."""
-    return Work(comparisons=prod(record.output_shape) * (_elements(record, attributes) - 1))
+    return Work(comparisons=prod(record.output_shape) * (_count_window_elements(record, attributes) - 1))
 
 
-def to_the_largest(record: OpRecord) -> Work:
+def winner_gradient(record: OpRecord) -> Work:
     """One addition per output, to the element that won its window."""
     return Work(arithmetic=prod(record.output_shape))
 
@@ -110,7 +110,7 @@ def to_the_largest(record: OpRecord) -> Work:
 def max_pool_gradient(record: OpRecord, attributes: Kernel, operand: int) -> Work:
     """One addition per output, to the element that won its window."""
     del attributes, operand
-    return to_the_largest(record)
+    return winner_gradient(record)
 
 
 def _declare_max_pool(spatial: int) -> None:
@@ -147,10 +147,10 @@ def _infer_avg_pool(spatial: int) -> Callable[..., Call]:
         """Take the mean of each window."""
         del count_include_pad, divisor_override
         kernel = per_dimension(kernel_size, spatial)
-        strides = _strides(stride, kernel)
+        strides = _read_strides(stride, kernel)
         paddings = per_dimension(padding, spatial)
         windows = kernel, strides, paddings, (1,) * spatial
-        shape = _sizes_after(input, spatial, windows, ceil_mode=ceil_mode)
+        shape = _slide_windows(input, spatial, windows, ceil_mode=ceil_mode)
         return Call(op, (input,), shape, {"kernel": kernel, "stride": strides, "padding": paddings})
 
     return infer_avg_pool
@@ -158,7 +158,7 @@ def _infer_avg_pool(spatial: int) -> Callable[..., Call]:
 
 def avg_pool(record: OpRecord, attributes: Windows) -> Work:
     """A window of k elements takes k-1 additions and one division per output."""
-    return Work(arithmetic=prod(record.output_shape) * _elements(record, attributes))
+    return Work(arithmetic=prod(record.output_shape) * _count_window_elements(record, attributes))
 
 
 def avg_pool_gradient(record: OpRecord, attributes: Windows, operand: int) -> Work:
@@ -196,10 +196,10 @@ def _infer_adaptive_pool(op: str, spatial: int) -> Callable[..., Call]:
     return infer_adaptive_pool
 
 
-def elements_of_adaptive_windows(shape: Shape, out: Shape, spatial: int) -> int:
+def count_adaptive_elements(shape: Shape, out: Shape, spatial: int) -> int:
     """Elements of all windows together, as torch cuts them: floor(i·n/m) to ceil((i+1)·n/m).
 
-    >>> elements_of_adaptive_windows((1, 5), (1, 3), 1)
+    >>> count_adaptive_elements((1, 5), (1, 3), 1)
     7
     """
     windows = prod(out[: len(out) - spatial])
@@ -208,31 +208,31 @@ def elements_of_adaptive_windows(shape: Shape, out: Shape, spatial: int) -> int:
     return windows
 
 
-def _spatial_dimensions(record: OpRecord) -> int:
+def _count_spatial_dimensions(record: OpRecord) -> int:
     # Nothing in the record but the op's name tells an image without a batch from a batch of rows.
     return int(record.op[-2])
 
 
-def _adaptive_elements(record: OpRecord) -> int:
-    return elements_of_adaptive_windows(
-        record.input_shapes[0], record.output_shape, _spatial_dimensions(record)
+def _count_all_windows(record: OpRecord) -> int:
+    return count_adaptive_elements(
+        record.input_shapes[0], record.output_shape, _count_spatial_dimensions(record)
     )
 
 
 def adaptive_max_pool(record: OpRecord) -> Work:
     """As max pooling, with torch's windows, which may differ in size and overlap."""
-    return Work(comparisons=_adaptive_elements(record) - prod(record.output_shape))
+    return Work(comparisons=_count_all_windows(record) - prod(record.output_shape))
 
 
 def adaptive_max_pool_gradient(record: OpRecord, operand: int) -> Work:
     """One addition per output, to the element that won its window."""
     del operand
-    return to_the_largest(record)
+    return winner_gradient(record)
 
 
 def adaptive_avg_pool(record: OpRecord) -> Work:
     """As average pooling, with torch's windows, which may differ in size and overlap."""
-    return Work(arithmetic=_adaptive_elements(record))
+    return Work(arithmetic=_count_all_windows(record))
 
 
 def adaptive_avg_pool_gradient(record: OpRecord, operand: int) -> Work:
@@ -242,20 +242,20 @@ def adaptive_avg_pool_gradient(record: OpRecord, operand: int) -> Work:
     every element the same quotient.
     """
     del operand
-    return gradient_of_adaptive_means(
-        record.input_shapes[0], record.output_shape, _spatial_dimensions(record)
+    return adaptive_mean_gradient(
+        record.input_shapes[0], record.output_shape, _count_spatial_dimensions(record)
     )
 
 
-def gradient_of_adaptive_means(shape: Shape, out: Shape, spatial: int) -> Work:
+def adaptive_mean_gradient(shape: Shape, out: Shape, spatial: int) -> Work:
     """What the gradient of the windows' means takes.
 
-    >>> gradient_of_adaptive_means((1, 5), (1, 3), 1).arithmetic
+    >>> adaptive_mean_gradient((1, 5), (1, 3), 1).arithmetic
     10
-    >>> gradient_of_adaptive_means((1, 5), (1, 1), 1).arithmetic
+    >>> adaptive_mean_gradient((1, 5), (1, 1), 1).arithmetic
     1
     """
-    added = 0 if prod(out[-spatial:]) == 1 else elements_of_adaptive_windows(shape, out, spatial)
+    added = 0 if prod(out[-spatial:]) == 1 else count_adaptive_elements(shape, out, spatial)
     return Work(arithmetic=prod(out) + added)
 
 

@@ -57,16 +57,16 @@ def _infer(
     )
 
 
-def _matrices(weights: Iterable[TensorLike]) -> list[TensorLike]:
+def _select_matrices(weights: Iterable[TensorLike]) -> list[TensorLike]:
     return [weight for weight in weights if weight.dim() == 2]
 
 
-def _states(given: Any) -> tuple[TensorLike, ...]:
+def _list_states(given: Any) -> tuple[TensorLike, ...]:
     """One state, or the two of an LSTM."""
     return (given,) if is_tensor(given) else tuple(given)
 
 
-def _network(
+def _infer_any_network(
     op: str,
     input: TensorLike,
     states: Any,
@@ -83,7 +83,7 @@ def _network(
         "bias": biases,
         "dropout": training and rate > 0,
     }
-    return _infer(op, input, _states(states), _matrices(weights), attributes)
+    return _infer(op, input, _list_states(states), _select_matrices(weights), attributes)
 
 
 def _infer_network(op: str) -> Callable[..., Call]:
@@ -92,7 +92,7 @@ def _infer_network(op: str) -> Callable[..., Call]:
         # A packed sequence comes with its batch sizes before the states, a padded one with
         # `batch_first` at the end. Neither changes the work of a row.
         packed = not isinstance(arguments[2], bool)
-        return _network(op, input, *(arguments[1:] if packed else arguments[:-1]))
+        return _infer_any_network(op, input, *(arguments[1:] if packed else arguments[:-1]))
 
     return infer_network
 
@@ -101,7 +101,7 @@ def _read_network(op: str) -> AtenBinding:
     """The function itself, of a padded or of a packed sequence, as inference mode leaves it whole."""
 
     def read(given: dict[str, Any]) -> Call:
-        return _network(
+        return _infer_any_network(
             op,
             given["input"] if "input" in given else given["data"],
             given["hx"],
@@ -123,12 +123,12 @@ _MODES = ("rnn_relu", "rnn_tanh", "lstm", "gru")
 def _read_cudnn(given: dict[str, Any]) -> Call:
     """All layers and directions, as cuDNN runs them."""
     weights = given["weight"]
-    return _network(
+    return _infer_any_network(
         _MODES[given["mode"]],
         given["input"],
         given["hx"],
         weights,
-        len(weights) > len(_matrices(weights)),
+        len(weights) > len(_select_matrices(weights)),
         given["num_layers"],
         given["dropout"],
         given["train"],
@@ -138,7 +138,7 @@ def _read_cudnn(given: dict[str, Any]) -> Call:
 
 def _read_mkldnn(given: dict[str, Any]) -> Call:
     """One layer and direction, as the CPU's own library runs it."""
-    return _network(
+    return _infer_any_network(
         _MODES[given["mode"]],
         given["input"],
         given["hx_"],
@@ -161,7 +161,7 @@ def _infer_cell(op: str) -> Callable[..., Call]:
         b_hh: TensorLike | None = None,
     ) -> Call:
         """One layer, direction and step, which gives the state alone."""
-        states = _states(hx)
+        states = _list_states(hx)
         attributes: dict[str, Attribute] = {
             "layers": 1,
             "directions": 1,
@@ -188,36 +188,36 @@ def recurrent_factors(record: OpRecord, attributes: Recurrence) -> Factors:
     """Every element of every sequence, times the elements of all weight matrices."""
     del attributes
     rows = tuple(size for size in record.input_shapes[0][:-1] if size != 1)
-    return rows or (1,), (_weights(record),)
+    return rows or (1,), (_count_weights(record),)
 
 
-def _weights(record: OpRecord) -> int:
+def _count_weights(record: OpRecord) -> int:
     return sum(prod(matrix) for matrix in record.input_shapes[1:])
 
 
-def _rows(record: OpRecord) -> int:
+def _count_rows(record: OpRecord) -> int:
     """Elements of all sequences; of packed ones only those that are there, padding not."""
     return prod(record.input_shapes[0][:-1])
 
 
-def _elements(record: OpRecord, attributes: Recurrence) -> int:
+def _count_elements(record: OpRecord, attributes: Recurrence) -> int:
     """Hidden elements of all layers, directions and steps."""
-    return _rows(record) * attributes.hidden * attributes.layers * attributes.directions
+    return _count_rows(record) * attributes.hidden * attributes.layers * attributes.directions
 
 
-def _bias_adds(record: OpRecord, attributes: Recurrence) -> int:
+def _count_bias_adds(record: OpRecord, attributes: Recurrence) -> int:
     """One bias on the input's product and one on the state's."""
-    return 2 * _GATES[record.op] * _elements(record, attributes) if attributes.bias else 0
+    return 2 * _GATES[record.op] * _count_elements(record, attributes) if attributes.bias else 0
 
 
 def _recurrent(record: OpRecord, attributes: Recurrence, each: Work) -> Work:
     """Work of a recurrent op, from what one hidden element takes in one step beside the products."""
-    elements = _elements(record, attributes)
-    between = _rows(record) * attributes.hidden * (attributes.layers - 1) * attributes.directions
+    elements = _count_elements(record, attributes)
+    between = _count_rows(record) * attributes.hidden * (attributes.layers - 1) * attributes.directions
     dropped = between if attributes.dropout else 0
     return Work(
-        macs=_rows(record) * _weights(record),
-        bias_adds=_bias_adds(record, attributes),
+        macs=_count_rows(record) * _count_weights(record),
+        bias_adds=_count_bias_adds(record, attributes),
         arithmetic=each.arithmetic * elements + dropped,
         comparisons=each.comparisons * elements + dropped,
         transcendental=each.transcendental * elements,
@@ -291,13 +291,13 @@ def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed)
     addition for each of its additions in the forward pass, and counts as trainable where a
     weight is. With all gradients needed the backward pass is twice the forward pass.
     """
-    rows, matrices = _rows(record), record.input_shapes[1:]
-    first = set(_first_layer_inputs(record, attributes))
+    rows, matrices = _count_rows(record), record.input_shapes[1:]
+    first = set(_find_first_layer_matrices(record, attributes))
     passed = sum(prod(shape) for place, shape in enumerate(matrices, 1) if place not in first)
     entered = sum(prod(matrices[place - 1]) for place in first) if _INPUT in needed else 0
-    each = _BACKWARD[record.op].times(_elements(record, attributes))
+    each = _BACKWARD[record.op].times(_count_elements(record, attributes))
     path = sum_of([Work(macs=rows * (passed + entered)), each])
-    biases = Work(arithmetic=_bias_adds(record, attributes))
+    biases = Work(arithmetic=_count_bias_adds(record, attributes))
     works = [
         Work() if operand == _INPUT else Work(macs=rows * prod(record.input_shapes[operand]))
         for operand in needed
@@ -308,7 +308,7 @@ def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed)
     return tuple(works)
 
 
-def _first_layer_inputs(record: OpRecord, attributes: Recurrence) -> list[int]:
+def _find_first_layer_matrices(record: OpRecord, attributes: Recurrence) -> list[int]:
     """The places of the matrices that take the input itself: the first of each direction."""
     each = (len(record.input_shapes) - 1) // (attributes.layers * attributes.directions)
     return [1 + direction * each for direction in range(attributes.directions)]

@@ -11,11 +11,11 @@ from resflops.ops._call import (
     Promoted,
     TensorLike,
     broadcast,
-    dimension,
     is_tensor,
+    wrap_dimension,
 )
 from resflops.ops._declaration import binding, each_gradient, moved_gradient, op, stopped_gradient
-from resflops.ops._rows import name_dimensions, reduced
+from resflops.ops._rows import name_dimensions, reduce_shape
 from resflops.records import Attribute, OpRecord, Work
 
 FAMILY = "reduction"
@@ -23,12 +23,12 @@ FAMILY = "reduction"
 _ANSWERS = "it answers a question, and its result does not change with small changes of the input"
 
 
-def _points(record: OpRecord) -> int:
+def _count_inputs(record: OpRecord) -> int:
     return prod(record.input_shapes[0])
 
 
-def _folds(record: OpRecord) -> int:
-    return max(_points(record) - prod(record.output_shape), 0)
+def _count_folds(record: OpRecord) -> int:
+    return max(_count_inputs(record) - prod(record.output_shape), 0)
 
 
 def _infer_total(name: str) -> Callable[..., Call]:
@@ -42,7 +42,7 @@ def _infer_total(name: str) -> Callable[..., Call]:
             if averages:
                 raise Mismatch("the mean of integers is not defined; convert them to floating point first")
             dtype = "int64"
-        shape = reduced(tuple(input.shape), axis if dim is None else dim, keepdim=keepdim)
+        shape = reduce_shape(tuple(input.shape), axis if dim is None else dim, keepdim=keepdim)
         return Call(name, (input,), shape, {}, dtype)
 
     return infer_total
@@ -53,13 +53,13 @@ infer_sum = _infer_total("sum")
 
 def total(record: OpRecord) -> Work:
     """Inputs less outputs: n-1 additions (or multiplications) to fold n elements into one."""
-    return Work(arithmetic=_folds(record))
+    return Work(arithmetic=_count_folds(record))
 
 
 def masked_gradient(record: OpRecord, operand: int) -> Work:
     """Per input element one comparison, which tells whether it has a part in the result."""
     del operand
-    return Work(comparisons=_points(record))
+    return Work(comparisons=_count_inputs(record))
 
 
 # A sum hands its gradient to every element.
@@ -89,7 +89,7 @@ NANSUM = op(
 def product_of_all_gradient(record: OpRecord, operand: int) -> Work:
     """Per input element 2 arithmetic (times the product, over the element)."""
     del operand
-    return Work(arithmetic=2 * _points(record))
+    return Work(arithmetic=2 * _count_inputs(record))
 
 
 PROD = op(
@@ -103,7 +103,7 @@ PROD = op(
 
 def mean(record: OpRecord) -> Work:
     """n-1 additions and one division to fold n elements into one."""
-    return Work(arithmetic=_folds(record) + prod(record.output_shape))
+    return Work(arithmetic=_count_folds(record) + prod(record.output_shape))
 
 
 def mean_gradient(record: OpRecord, operand: int) -> Work:
@@ -124,7 +124,7 @@ def nanmean(record: OpRecord) -> Work:
 def nanmean_gradient(record: OpRecord, operand: int) -> Work:
     """One division per output, one comparison per input element."""
     del operand
-    return Work(arithmetic=prod(record.output_shape), comparisons=_points(record))
+    return Work(arithmetic=prod(record.output_shape), comparisons=_count_inputs(record))
 
 
 MEAN = op(
@@ -162,7 +162,7 @@ def _infer_spread(name: str, *, pair: bool) -> Callable[..., Call]:
         """How far elements lie from their mean, and with some functions the mean beside it."""
         if isinstance(dim, bool):
             raise NotDescribed
-        shape = reduced(tuple(input.shape), dim, keepdim=keepdim)
+        shape = reduce_shape(tuple(input.shape), dim, keepdim=keepdim)
         attributes: dict[str, Attribute] = {"dim": name_dimensions(dim)}
         if pair:
             return Call(name, (input,), shape, attributes, others=((shape, None),), pack=tuple)
@@ -173,12 +173,12 @@ def _infer_spread(name: str, *, pair: bool) -> Callable[..., Call]:
 
 def variance(record: OpRecord) -> Work:
     """Per element: an addition for the mean; a subtraction, a product and an addition for the square."""
-    return Work(arithmetic=4 * _points(record))
+    return Work(arithmetic=4 * _count_inputs(record))
 
 
 def deviation(record: OpRecord) -> Work:
     """As the variance, and one root per output."""
-    return Work(arithmetic=4 * _points(record), transcendental=prod(record.output_shape))
+    return Work(arithmetic=4 * _count_inputs(record), transcendental=prod(record.output_shape))
 
 
 _SPREAD_GRADIENTS = {"var": (2, 1), "std": (2, 3), "var_mean": (3, 1), "std_mean": (3, 3)}
@@ -189,7 +189,7 @@ def variance_gradient(record: OpRecord, operand: int) -> Work:
     """Per input element 2 (subtract the mean, scale), 3 with a mean's; per output 1, 3 for a deviation."""
     del operand
     each, outputs = _SPREAD_GRADIENTS[record.op]
-    return Work(arithmetic=each * _points(record) + outputs * prod(record.output_shape))
+    return Work(arithmetic=each * _count_inputs(record) + outputs * prod(record.output_shape))
 
 
 for _name, _work, _saves in (
@@ -219,8 +219,8 @@ def _infer_extremum(name: str) -> Callable[..., Call]:
             return Call(name, (input,), ())
         if not isinstance(dim, int):
             raise NotDescribed
-        dimension(dim, max(len(shape), 1))
-        out = reduced(shape, dim, keepdim=keepdim)
+        wrap_dimension(dim, max(len(shape), 1))
+        out = reduce_shape(shape, dim, keepdim=keepdim)
         return Call(name, (input,), out, {"dim": dim}, others=((out, "int64"),), pack=name)
 
     return infer_extremum
@@ -238,7 +238,9 @@ def _read_extremum(infer: Callable[..., Call]) -> Callable[[dict[str, Any]], Cal
 def _infer_place(name: str) -> Callable[..., Call]:
     def infer_place(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Call:
         """Where the extremum stands."""
-        return Call(name, (input,), reduced(tuple(input.shape), dim, keepdim=keepdim), {"dim": dim}, "int64")
+        return Call(
+            name, (input,), reduce_shape(tuple(input.shape), dim, keepdim=keepdim), {"dim": dim}, "int64"
+        )
 
     return infer_place
 
@@ -246,7 +248,7 @@ def _infer_place(name: str) -> Callable[..., Call]:
 def _infer_fold(name: str, *, dtype: str | None = None) -> Callable[..., Call]:
     def infer_fold(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
         """Fold dimensions, by what the op is named after."""
-        shape = reduced(tuple(input.shape), dim, keepdim=keepdim)
+        shape = reduce_shape(tuple(input.shape), dim, keepdim=keepdim)
         return Call(name, (input,), shape, {"dim": name_dimensions(dim)}, dtype)
 
     return infer_fold
@@ -256,7 +258,7 @@ def extremum(record: OpRecord) -> Work:
     """n-1 comparisons to fold n elements into one; one per element when two tensors are compared."""
     if len(record.input_shapes) > 1:
         return Work(comparisons=prod(record.output_shape))
-    return Work(comparisons=_folds(record))
+    return Work(comparisons=_count_folds(record))
 
 
 def extremum_gradient(record: OpRecord, operand: int) -> Work:
@@ -267,7 +269,7 @@ def extremum_gradient(record: OpRecord, operand: int) -> Work:
     if len(record.input_shapes) > 1:
         points = prod(record.output_shape)
         return Work(comparisons=points, arithmetic=points - prod(record.input_shapes[operand]))
-    return Work() if len(record.output_shapes) > 1 else Work(comparisons=_points(record))
+    return Work() if len(record.output_shapes) > 1 else Work(comparisons=_count_inputs(record))
 
 
 for _name in ("max", "min"):
@@ -326,16 +328,18 @@ AMINMAX = op(
 
 def logsumexp(record: OpRecord) -> Work:
     """Per element: comparison, subtraction, exponential, addition; one logarithm and addition per output."""
-    points, out = _points(record), prod(record.output_shape)
+    points, out = _count_inputs(record), prod(record.output_shape)
     return Work(
-        comparisons=_folds(record), arithmetic=points + _folds(record) + out, transcendental=points + out
+        comparisons=_count_folds(record),
+        arithmetic=points + _count_folds(record) + out,
+        transcendental=points + out,
     )
 
 
 def logsumexp_gradient(record: OpRecord, operand: int) -> Work:
     """Per element: subtract the result, exponential, times the gradient."""
     del operand
-    return Work(arithmetic=2 * _points(record), transcendental=_points(record))
+    return Work(arithmetic=2 * _count_inputs(record), transcendental=_count_inputs(record))
 
 
 LOGSUMEXP = op(

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from resflops.ops._call import Call, NotDescribed, TensorLike, dimension, is_tensor, name_dtype
+from resflops.ops._call import Call, NotDescribed, TensorLike, is_tensor, name_dtype, wrap_dimension
 from resflops.ops._declaration import binding, each_gradient, moved_gradient
 from resflops.ops._free import LOOKED_UP, VIEW, declare_free
 from resflops.records import OpRecord, Shape, Work
@@ -22,15 +22,15 @@ _declare = partial(
 def infer_select(input: TensorLike, dim: int, index: int) -> Call:
     """One slice along a dimension, which goes."""
     shape = tuple(input.shape)
-    place = dimension(dim, len(shape))
-    dimension(index, shape[place])
+    place = wrap_dimension(dim, len(shape))
+    wrap_dimension(index, shape[place])
     return Call("select", (input,), (*shape[:place], *shape[place + 1 :]))
 
 
 def infer_narrow(input: TensorLike, dim: int, start: int, length: int) -> Call:
     """A stretch of a dimension."""
     shape = list(input.shape)
-    place = dimension(dim, len(shape))
+    place = wrap_dimension(dim, len(shape))
     if not isinstance(start, int) or not 0 <= length <= shape[place]:
         raise NotDescribed
     shape[place] = length
@@ -48,7 +48,7 @@ def infer_getitem(input: TensorLike, index: Any) -> Call:
         if each is None:
             out.append(1)
         elif each is Ellipsis:
-            skipped = len(shape) - place - _consumed(indices[number + 1 :])
+            skipped = len(shape) - place - _count_consumed(indices[number + 1 :])
             if skipped < 0 or any(other is Ellipsis for other in indices[:number]):
                 raise NotDescribed
             out += shape[place : place + skipped]
@@ -56,12 +56,12 @@ def infer_getitem(input: TensorLike, index: Any) -> Call:
         elif place >= len(shape):
             raise NotDescribed
         elif type(each) is slice:
-            out.append(_stretch(each, shape[place]))
+            out.append(_measure_slice(each, shape[place]))
             place += 1
         elif type(each) is int:
-            dimension(each, shape[place])
+            wrap_dimension(each, shape[place])
             place += 1
-        elif is_tensor(each) and len(inputs) == 1 and _selects(each) and _alone(indices):
+        elif is_tensor(each) and len(inputs) == 1 and _holds_indices(each) and _has_no_numbers(indices):
             inputs = (input, each)
             out += each.shape
             place += 1
@@ -70,7 +70,7 @@ def infer_getitem(input: TensorLike, index: Any) -> Call:
     return Call("getitem", inputs, (*out, *shape[place:]))
 
 
-def _stretch(cut: slice, size: int) -> int:
+def _measure_slice(cut: slice, size: int) -> int:
     if cut == _EVERYTHING:
         return size
     for bound in (cut.start, cut.stop, cut.step):
@@ -85,16 +85,16 @@ def _stretch(cut: slice, size: int) -> int:
 _EVERYTHING = slice(None)
 
 
-def _consumed(indices: Sequence[Any]) -> int:
+def _count_consumed(indices: Sequence[Any]) -> int:
     """How many dimensions indices stand for. A mask stands for several, and is not covered."""
     return sum(each is not None for each in indices)
 
 
-def _selects(index: TensorLike) -> bool:
+def _holds_indices(index: TensorLike) -> bool:
     return name_dtype(index.dtype) in {"int64", "int32"}
 
 
-def _alone(indices: Sequence[Any]) -> bool:
+def _has_no_numbers(indices: Sequence[Any]) -> bool:
     # A number beside a tensor of indices is one more tensor of indices.
     return not any(type(each) is int for each in indices)
 
@@ -108,7 +108,7 @@ def _give_several(op: str, tensor: TensorLike, shapes: list[Shape]) -> Call:
 def _cut(op: str, tensor: TensorLike, dim: int, lengths: Sequence[int]) -> Call:
     """The pieces of those lengths along a dimension."""
     shape = tuple(tensor.shape)
-    place = dimension(dim, len(shape))
+    place = wrap_dimension(dim, len(shape))
     if sum(lengths) != shape[place]:
         raise NotDescribed
     return _give_several(op, tensor, [(*shape[:place], length, *shape[place + 1 :]) for length in lengths])
@@ -128,7 +128,7 @@ def _equal_pieces(whole: int, length: int) -> list[int]:
 def infer_split(tensor: TensorLike, split_size: Any, dim: int = 0) -> Call:
     """Pieces of one length, or of those given."""
     if isinstance(split_size, int):
-        split_size = _equal_pieces(tensor.shape[dimension(dim, tensor.dim())], split_size)
+        split_size = _equal_pieces(tensor.shape[wrap_dimension(dim, tensor.dim())], split_size)
     return _cut("split", tensor, dim, split_size)
 
 
@@ -139,7 +139,7 @@ def infer_split_with_sizes(input: TensorLike, split_sizes: Sequence[int], dim: i
 
 def infer_chunk(input: TensorLike, chunks: int, dim: int = 0) -> Call:
     """At most so many pieces of one length."""
-    size = input.shape[dimension(dim, input.dim())]
+    size = input.shape[wrap_dimension(dim, input.dim())]
     return _cut("chunk", input, dim, _equal_pieces(size, -(-size // chunks)))
 
 
@@ -150,7 +150,7 @@ def infer_tensor_split(input: TensorLike, sections: Any = None, dim: int = 0, *,
     that is used several times.
     """
     given = sections if indices is None else indices
-    whole = input.shape[dimension(dim, input.dim())]
+    whole = input.shape[wrap_dimension(dim, input.dim())]
     if isinstance(given, int) and given > 0:
         length, longer = divmod(whole, given)
         return _cut("tensor_split", input, dim, [length + (piece < longer) for piece in range(given)])
@@ -162,7 +162,7 @@ def infer_tensor_split(input: TensorLike, sections: Any = None, dim: int = 0, *,
 def infer_unbind(input: TensorLike, dim: int = 0) -> Call:
     """Every slice along a dimension, which goes."""
     shape = tuple(input.shape)
-    place = dimension(dim, len(shape))
+    place = wrap_dimension(dim, len(shape))
     return _give_several("unbind", input, [(*shape[:place], *shape[place + 1 :])] * shape[place])
 
 

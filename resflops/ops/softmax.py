@@ -5,7 +5,7 @@ from typing import Any
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, TensorLike
 from resflops.ops._declaration import binding, each_gradient, op
-from resflops.ops._rows import rows_along
+from resflops.ops._rows import count_rows
 from resflops.records import OpRecord, Work
 
 FAMILY = "softmax"
@@ -53,14 +53,14 @@ def softmax_gradient_work(*, rows: int, length: int) -> Work:
 
 def softmax(record: OpRecord, attributes: Along) -> Work:
     """Per element: subtract, exponential, divide; per row of n: n-1 comparisons and n-1 additions."""
-    rows, length = rows_along(record, attributes.dim)
+    rows, length = count_rows(record, attributes.dim)
     return softmax_work(rows=rows, length=length)
 
 
 def softmax_gradient(record: OpRecord, attributes: Along, operand: int) -> Work:
     """Per element 3 arithmetic (two products and a difference); per row of n: n-1 additions."""
     del operand
-    rows, length = rows_along(record, attributes.dim)
+    rows, length = count_rows(record, attributes.dim)
     return softmax_gradient_work(rows=rows, length=length)
 
 
@@ -88,7 +88,7 @@ SOFTMIN = op(
 
 def log_softmax(record: OpRecord, attributes: Along) -> Work:
     """As softmax, with a subtraction in place of the division and one logarithm per row."""
-    rows, length = rows_along(record, attributes.dim)
+    rows, length = count_rows(record, attributes.dim)
     work = softmax_work(rows=rows, length=length)
     return Work(
         comparisons=work.comparisons, arithmetic=work.arithmetic, transcendental=work.transcendental + rows
@@ -98,7 +98,7 @@ def log_softmax(record: OpRecord, attributes: Along) -> Work:
 def log_softmax_gradient(record: OpRecord, attributes: Along, operand: int) -> Work:
     """Per element an exponential, a product and a difference; per row of n: n-1 additions."""
     del operand
-    rows, length = rows_along(record, attributes.dim)
+    rows, length = count_rows(record, attributes.dim)
     inside = rows * length
     return Work(arithmetic=2 * inside + rows * max(length - 1, 0), transcendental=inside)
 

@@ -4,9 +4,9 @@ from math import prod
 from typing import Any
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, dimension
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, wrap_dimension
 from resflops.ops._declaration import binding, moved_gradient, op, stopped_gradient
-from resflops.ops._rows import reduced, rows_along
+from resflops.ops._rows import count_rows, reduce_shape
 from resflops.records import OpRecord, Work
 
 FAMILY = "sorting"
@@ -32,7 +32,7 @@ class Largest(Attributes, frozen=True):
 def infer_topk(input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Call:
     """The largest elements along a dimension, and where they stand."""
     shape = list(input.shape)
-    place = dimension(dim, len(shape))
+    place = wrap_dimension(dim, len(shape))
     if not isinstance(k, int):
         raise NotDescribed
     if not 0 <= k <= shape[place]:
@@ -45,7 +45,7 @@ def infer_topk(input: TensorLike, k: int, dim: int = -1, largest: bool = True, s
 def infer_sort(input: TensorLike, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Call:
     """The elements in order along a dimension, and where they stood."""
     shape = tuple(input.shape)
-    dimension(dim, max(len(shape), 1))
+    wrap_dimension(dim, max(len(shape), 1))
     return Call("sort", (input,), shape, {"dim": dim}, others=((shape, "int64"),), pack="sort")
 
 
@@ -72,7 +72,7 @@ def sort(record: OpRecord, attributes: Ordered) -> Work:
     if attributes.dim is None:
         rows, length = 1, prod(record.input_shapes[0])
     else:
-        rows, length = rows_along(record, attributes.dim)
+        rows, length = count_rows(record, attributes.dim)
     return Work(comparisons=rows * length * max(length - 1, 0).bit_length())
 
 
@@ -94,7 +94,7 @@ def _read_median(name: str) -> Any:
         tensor, dim = given["self"], given.get("dim")
         if dim is None:
             return Call(name, (tensor,), (), {"dim": None})
-        shape = reduced(tuple(tensor.shape), dim, keepdim=given["keepdim"])
+        shape = reduce_shape(tuple(tensor.shape), dim, keepdim=given["keepdim"])
         return Call(name, (tensor,), shape, {"dim": dim}, others=((shape, "int64"),))
 
     return read
@@ -123,7 +123,7 @@ for _name in ("kthvalue", "mode"):
 
 def topk(record: OpRecord, attributes: Largest) -> Work:
     """n·⌈log₂(k + 1)⌉ comparisons a row of n: each element at most goes down a heap of k."""
-    rows, length = rows_along(record, attributes.dim)
+    rows, length = count_rows(record, attributes.dim)
     return Work(comparisons=rows * length * attributes.k.bit_length())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from resflops.ops._call import Call, NotDescribed, TensorLike, broadcast
 from resflops.ops._declaration import binding, composite, each_gradient, op
-from resflops.ops._rows import reduced
+from resflops.ops._rows import reduce_shape
 from resflops.records import OpRecord, Shape, Work
 
 FAMILY = "vector_norm"
@@ -26,7 +26,7 @@ def infer_norm(
     if out is not None or p not in (None, "fro", 2, 1) or ord not in (1, 2):
         raise NotDescribed
     order = ord if p in (None, "fro") else p
-    return _infer_length(input, order, reduced(tuple(input.shape), dim, keepdim=keepdim), dtype)
+    return _infer_length(input, order, reduce_shape(tuple(input.shape), dim, keepdim=keepdim), dtype)
 
 
 def _infer_length(tensor: TensorLike, order: float, shape: Shape, dtype: Any = None) -> Call:
@@ -36,7 +36,7 @@ def _infer_length(tensor: TensorLike, order: float, shape: Shape, dtype: Any = N
 def _read_norm(given: dict[str, Any]) -> Call:
     """The aten ops, of which torch's functions of any order are made."""
     order = given.get("ord", given.get("p"))
-    shape = reduced(tuple(given["self"].shape), given.get("dim"), keepdim=given.get("keepdim", False))
+    shape = reduce_shape(tuple(given["self"].shape), given.get("dim"), keepdim=given.get("keepdim", False))
     return _infer_length(given["self"], 2 if order is None else order, shape, given.get("dtype"))
 
 
@@ -79,7 +79,7 @@ def infer_normalize(
     """Vectors divided by their lengths, which a limit keeps from zero."""
     if out is not None or not isinstance(dim, int):
         raise NotDescribed
-    lengths = yield _infer_length(input, p, reduced(tuple(input.shape), dim, keepdim=True))
+    lengths = yield _infer_length(input, p, reduce_shape(tuple(input.shape), dim, keepdim=True))
     limited = yield Call("clamp", (lengths,), tuple(lengths.shape), {"min": eps, "max": None})
     spread = yield Call("expand", (limited,), tuple(input.shape))
     return (yield Call("div", (input, spread), tuple(input.shape)))
@@ -93,11 +93,11 @@ def infer_cosine_similarity(
     shape = broadcast(tuple(x1.shape), tuple(x2.shape))
     x1 = yield Call("expand", (x1,), shape)
     x2 = yield Call("expand", (x2,), shape)
-    folded = reduced(shape, dim, keepdim=True)
+    folded = reduce_shape(shape, dim, keepdim=True)
     units = []
     for vectors in (x1, x2):
         lengths = yield _infer_length(vectors, 2, folded)
         limited = yield Call("clamp", (lengths,), folded, {"min": eps, "max": None})
         units.append((yield Call("div", (vectors, limited), shape)))
     product = yield Call("mul", tuple(units), shape)
-    return (yield Call("sum", (product,), reduced(shape, dim, keepdim=False)))
+    return (yield Call("sum", (product,), reduce_shape(shape, dim, keepdim=False)))

@@ -9,7 +9,7 @@ from functools import partial
 from math import prod
 from typing import Any
 
-from resflops.ops._call import Call, NotDescribed, TensorLike, dimension
+from resflops.ops._call import Call, NotDescribed, TensorLike, wrap_dimension
 from resflops.ops._declaration import binding, moved_gradient, stopped_gradient
 from resflops.ops._free import ADDED_UP, SPREAD_OUT, VIEW, declare_free
 from resflops.records import Shape
@@ -52,7 +52,7 @@ def _fill_in(sizes: Shape, elements: int) -> Shape:
     return (*sizes[:place], elements // rest, *sizes[place + 1 :])
 
 
-def _reshaping(op: str) -> Callable[..., Call]:
+def _infer_reshape(op: str) -> Callable[..., Call]:
     def infer_reshape(input: TensorLike, *shape: Any) -> Call:
         """Other sizes, one of which may be left open."""
         return Call(op, (input,), _fill_in(read_sizes(shape), input.numel()))
@@ -60,7 +60,7 @@ def _reshaping(op: str) -> Callable[..., Call]:
     return infer_reshape
 
 
-def _reshaping_as(op: str) -> Callable[..., Call]:
+def _infer_reshape_as(op: str) -> Callable[..., Call]:
     def infer_reshape_as(input: TensorLike, other: TensorLike) -> Call:
         """The sizes of another tensor."""
         if input.numel() != other.numel():
@@ -70,8 +70,8 @@ def _reshaping_as(op: str) -> Callable[..., Call]:
     return infer_reshape_as
 
 
-infer_view, infer_reshape = _reshaping("view"), _reshaping("reshape")
-infer_view_as, infer_reshape_as = _reshaping_as("view_as"), _reshaping_as("reshape_as")
+infer_view, infer_reshape = _infer_reshape("view"), _infer_reshape("reshape")
+infer_view_as, infer_reshape_as = _infer_reshape_as("view_as"), _infer_reshape_as("reshape_as")
 
 
 def infer_flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Call:
@@ -79,7 +79,7 @@ def infer_flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> C
     shape = tuple(input.shape)
     if not shape:
         return Call("flatten", (input,), (1,))
-    first, last = dimension(start_dim, len(shape)), dimension(end_dim, len(shape))
+    first, last = wrap_dimension(start_dim, len(shape)), wrap_dimension(end_dim, len(shape))
     if first > last:
         raise NotDescribed
     return Call("flatten", (input,), (*shape[:first], prod(shape[first : last + 1]), *shape[last + 1 :]))
@@ -95,7 +95,7 @@ def infer_unflatten(input: TensorLike, dim: int, sizes: Sequence[int]) -> Call:
     if not isinstance(dim, int):
         raise NotDescribed
     shape = tuple(input.shape)
-    place = dimension(dim, len(shape))
+    place = wrap_dimension(dim, len(shape))
     inner = _fill_in(read_sizes((sizes,)), shape[place])
     return Call("unflatten", (input,), (*shape[:place], *inner, *shape[place + 1 :]))
 
@@ -103,7 +103,7 @@ def infer_unflatten(input: TensorLike, dim: int, sizes: Sequence[int]) -> Call:
 def infer_permute(input: TensorLike, *dims: Any) -> Call:
     """Dimensions in another order."""
     shape = tuple(input.shape)
-    order = [dimension(dim, len(shape)) for dim in read_sizes(dims)]
+    order = [wrap_dimension(dim, len(shape)) for dim in read_sizes(dims)]
     if len(order) != len(shape) or len(set(order)) != len(order):
         raise NotDescribed
     return Call("permute", (input,), tuple([shape[dim] for dim in order]))
@@ -113,7 +113,7 @@ def infer_movedim(input: TensorLike, source: Any, destination: Any) -> Call:
     """Dimensions put elsewhere, the others closing ranks."""
     shape = tuple(input.shape)
     sources, targets = (
-        [dimension(each, len(shape)) for each in ((given,) if isinstance(given, int) else given)]
+        [wrap_dimension(each, len(shape)) for each in ((given,) if isinstance(given, int) else given)]
         for given in (source, destination)
     )
     if len(sources) != len(targets):
@@ -127,7 +127,7 @@ def infer_movedim(input: TensorLike, source: Any, destination: Any) -> Call:
 def infer_transpose(input: TensorLike, dim0: int, dim1: int) -> Call:
     """Two dimensions exchanged."""
     shape = list(input.shape)
-    first, second = dimension(dim0, len(shape)), dimension(dim1, len(shape))
+    first, second = wrap_dimension(dim0, len(shape)), wrap_dimension(dim1, len(shape))
     shape[first], shape[second] = shape[second], shape[first]
     return Call("transpose", (input,), tuple(shape))
 
@@ -148,7 +148,7 @@ def infer_matrices_transpose(input: TensorLike) -> Call:
 def infer_unsqueeze(input: TensorLike, dim: int) -> Call:
     """A dimension of one put in."""
     shape = list(input.shape)
-    shape.insert(dimension(dim, len(shape) + 1), 1)
+    shape.insert(wrap_dimension(dim, len(shape) + 1), 1)
     return Call("unsqueeze", (input,), tuple(shape))
 
 
@@ -157,22 +157,22 @@ def infer_squeeze(input: TensorLike, dim: Any = None) -> Call:
     shape = tuple(input.shape)
     if dim is None:
         return Call("squeeze", (input,), tuple([size for size in shape if size != 1]))
-    named = {dimension(each, len(shape)) for each in ((dim,) if isinstance(dim, int) else dim)}
+    named = {wrap_dimension(each, len(shape)) for each in ((dim,) if isinstance(dim, int) else dim)}
     kept = [size for place, size in enumerate(shape) if size != 1 or place not in named]
     return Call("squeeze", (input,), tuple(kept))
 
 
 def infer_expand(input: TensorLike, *sizes: Any, implicit: bool = False) -> Call:
     """Dimensions of one seen as larger; -1 leaves one as it is."""
-    return Call("expand", (input,), _expand(tuple(input.shape), read_sizes(sizes)))
+    return Call("expand", (input,), _expand_shape(tuple(input.shape), read_sizes(sizes)))
 
 
 def infer_expand_as(input: TensorLike, other: TensorLike) -> Call:
     """Dimensions of one seen as another tensor's."""
-    return Call("expand", (input,), _expand(tuple(input.shape), tuple(other.shape)))
+    return Call("expand", (input,), _expand_shape(tuple(input.shape), tuple(other.shape)))
 
 
-def _expand(shape: Shape, asked: Shape) -> Shape:
+def _expand_shape(shape: Shape, asked: Shape) -> Shape:
     new = len(asked) - len(shape)
     if new < 0 or -1 in asked[:new]:
         raise NotDescribed
