@@ -28,6 +28,14 @@ def _infer(name: str) -> Callable[..., Call]:
     return infer
 
 
+def _infer_alpha(name: str) -> Callable[..., Call]:
+    def infer(input: TensorLike, p: float = 0.5, training: bool = False, inplace: bool = False) -> Call:
+        # Of torch's functions, these two alone drop nothing unless they are told to.
+        return _infer(name)(input, p, training, inplace)
+
+    return infer
+
+
 def dropout(record: OpRecord, attributes: Dropping) -> Work:
     """Nothing in eval mode; in training a comparison with a random number and a scaling per element."""
     if not attributes.training:
@@ -47,12 +55,13 @@ def _declare(
     *functions: str,
     aten: Mapping[str, AtenBinding] | tuple[str, ...] = (),
     more: tuple[Binding, ...] = (),
+    infer: Callable[..., Call] | None = None,
 ) -> Op:
     return op(
         name,
         family=FAMILY,
         attributes=Dropping,
-        bindings=(binding(_infer(name), *functions, repeated=True), *more),
+        bindings=(binding(infer or _infer(name), *functions, repeated=True), *more),
         aten=aten,
         work=dropout,
         gradient=each_gradient(dropout_gradient, takes=(0,)),
@@ -86,4 +95,4 @@ _declare(
 )
 _declare("dropout3d", "nn.functional.dropout3d")
 for _name in ("alpha_dropout", "feature_alpha_dropout"):
-    _declare(_name, f"*.{_name}", f"ops.aten.{_name}.default")
+    _declare(_name, f"*.{_name}", f"ops.aten.{_name}.default", infer=_infer_alpha(_name))

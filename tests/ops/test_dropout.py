@@ -15,6 +15,7 @@ CASES = {
     **{name: (partial(getattr(F, name), p=0.5, training=True), SHAPE) for name in NAMES},
     "dropout1d": (lambda x: F.dropout1d(x.flatten(2), 0.5, training=True), SHAPE),
     "dropout1d in eval mode": (lambda x: F.dropout1d(x.flatten(2), 0.5, training=False), SHAPE),
+    **{f"{name} as torch has it by default": (getattr(F, name), SHAPE) for name in NAMES},
     "dropout at rate zero": (lambda x: F.dropout(x, 0.0, training=True), SHAPE),
 }
 APART = {
@@ -25,9 +26,12 @@ APART = {
 scaled and shifted. An exported program has it whole."""
 
 
+BY_DEFAULT = {f"{name} as torch has it by default": name for name in ("dropout", "dropout2d", "dropout3d")}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_it_costs_the_same_in_every_style(name, style, compare_style):
-    apart = name in APART and style not in ("real", "exported")
+    apart = BY_DEFAULT.get(name, name) in APART and style not in ("real", "exported")
     assert compare_style(style, *CASES[name]) == ({"flops"} if apart else set())
 
 

@@ -25,6 +25,8 @@ DIFFERENT = {
     **dict.fromkeys(("dropout in eval mode", "dropout at rate zero", "dropout2d in eval mode"), UNUSED),
     **dict.fromkeys(("dropout3d in eval mode", "alpha_dropout in eval mode"), UNUSED),
     "feature_alpha_dropout in eval mode": UNUSED,
+    "alpha_dropout as torch has it by default": UNUSED,
+    "feature_alpha_dropout as torch has it by default": UNUSED,
     "broadcast batches": COPIED,
     **dict.fromkeys(("clamp by a tensor of one shape", "clamp by a tensor broadcast"), BOUND),
     **dict.fromkeys(("clamp by a tensor above of one shape", "clamp by a tensor above broadcast"), BOUND),
