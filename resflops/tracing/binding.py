@@ -1,7 +1,7 @@
-"""The declarations of ``resflops.ops`` bound to torch: its functions, and its aten ops.
+"""Binds the declarations of ``resflops.ops`` to torch's functions and to its aten ops.
 
-Both levels of tracing read a call by the same function of its arguments, ``infer``, so they cannot
-come to say different things of it.
+Both levels of tracing read a call by the same function of its arguments, the declaration's ``infer``, so
+they cannot disagree about it.
 """
 
 import inspect
@@ -27,20 +27,21 @@ from resflops.records import Attribute
 
 __all__ = ["Described", "bind_aten", "bind_functions", "bind_unchanged", "resolve"]
 
-# Before any function or aten op is bound, whichever of the two comes first.
+# Here, since everything that binds functions or aten ops imports this module first: an op of another
+# distribution must be declared before either is bound.
 load_more_ops()
 
 Described = tuple[str, tuple[Any, ...], dict[str, Attribute]]
-"""Op name, the tensors whose shapes decide its cost, and attributes, as a declaration's work expects them."""
+"""An op's name, the tensors whose shapes decide its cost, and its attributes, as its declaration expects."""
 
 _PLACES = (torch, torch.Tensor, functional, torch.special, torch._C._nn)
-"""Where torch offers functions; one function may stand in several."""
+"""Where torch offers functions; one function may be in several of these."""
 
 
 def resolve(name: str) -> Iterator[Callable[..., Any]]:
-    """The torch functions of a name: ``nn.functional.relu``, ``Tensor.add_``, or ``*.relu`` for all.
+    """Find the torch functions of a name: ``nn.functional.relu``, ``Tensor.add_``, or ``*.relu`` for all.
 
-    A property's getter is found by ``Tensor.T.__get__``. What this torch does not have is left out.
+    ``Tensor.T.__get__`` finds a property's getter. What the installed torch does not have is left out.
     """
     first, _, rest = name.partition(".")
     if first == "*":
@@ -55,37 +56,40 @@ def resolve(name: str) -> Iterator[Callable[..., Any]]:
 
 
 def bind_functions() -> tuple[dict[Callable[..., Any], Callable[..., Any]], set[Callable[..., Any]]]:
-    """Every torch function that a declaration names, with its ``infer``; and those that may be repeated.
+    """Bind every torch function that a declaration names to its ``infer``, and say which may be repeated.
 
     Raises:
         DuplicateError: two declarations name one function.
     """
     described: dict[Callable[..., Any], Callable[..., Any]] = {}
     repeated: set[Callable[..., Any]] = set()
-    for each in (*(binding for op in OPS.values() for binding in op.bindings), *COMPOSITES.values()):
-        for name in each.functions:
+    for binding in (*(binding for op in OPS.values() for binding in op.bindings), *COMPOSITES.values()):
+        for name in binding.functions:
             for function in resolve(name):
-                if described.get(function, each.infer) is not each.infer:
-                    raise DuplicateError(f"torch function {name} is declared twice; declare each once")
-                described[function] = each.infer
-                if each.repeated:
+                # Two names may be one function, as nn.functional.gelu and _C._nn.gelu are: no duplicate, as
+                # long as both are read in the same way.
+                if described.get(function, binding.infer) is not binding.infer:
+                    raise DuplicateError(f"torch function {name} is declared twice; declare it once")
+                described[function] = binding.infer
+                if binding.repeated:
                     repeated.add(function)
     return described, repeated
 
 
 def bind_unchanged(kind: Literal["whole", "factories"]) -> dict[Callable[..., Any], str]:
-    """The torch functions that run as they are, of one kind, and the op that each is recorded as."""
+    """Bind the torch functions of one kind that run unchanged to the op that each is recorded as."""
     return {
         function: op.name for op in OPS.values() for name in getattr(op, kind) for function in resolve(name)
     }
 
 
 Read = Callable[[dict[str, Any]], Described | None]
-"""From an aten op's arguments by their names in its schema, what it is; None if that is not described."""
+"""Reads an aten op from its arguments, by their names in its schema; gives None for a use that the
+declaration does not cover."""
 
 
 def bind_aten() -> tuple[dict[str, Read], dict[str, str]]:
-    """The aten ops of the declarations: how each is read, and what those are called that are only renamed.
+    """Bind the aten ops of the declarations: those read from their arguments, and those only renamed.
 
     Raises:
         DuplicateError: two declarations name one aten op.
@@ -95,7 +99,7 @@ def bind_aten() -> tuple[dict[str, Read], dict[str, str]]:
     for op in OPS.values():
         for name, how in op.aten.items():
             if name in read or name in renamed:
-                raise DuplicateError(f"aten op {name!r} is declared twice; declare each once")
+                raise DuplicateError(f"aten op {name!r} is declared twice; declare it once")
             if how is None:
                 renamed[name] = op.name
             else:
@@ -109,6 +113,7 @@ def _make_reader(op: Op, how: AtenBinding) -> Read:
     def read(given: dict[str, Any]) -> Described | None:
         try:
             call = infer(given)
+        # Shapes that do not fit are no error here: torch has run the op, so the declaration errs.
         except (Mismatch, NotDescribed):
             return None
         signature = call.signature if isinstance(call, SignedCall) else call
@@ -118,7 +123,12 @@ def _make_reader(op: Op, how: AtenBinding) -> Read:
 
 
 def _bind_by_names(op: Op, names: Mapping[str, str]) -> Callable[[dict[str, Any]], Call | SignedCall]:
-    """The op's ``infer``, given an aten op's arguments."""
+    """Make a reader that calls the op's ``infer`` with an aten op's arguments.
+
+    Args:
+        op: the op.
+        names: a parameter of ``infer`` to its name in the aten op's schema, where the two differ.
+    """
     infer = op.bindings[0].infer
     parameters = [(name, names.get(name, name)) for name in inspect.signature(infer).parameters]
 

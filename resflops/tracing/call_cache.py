@@ -1,8 +1,7 @@
-"""Signatures: what all calls of a function on the same shapes have in common, worked out once.
+"""A cache of call signatures: what all calls of a function on the same shapes have in common.
 
-A network repeats its blocks, and a search counts networks that repeat each other's. Where a
-description says that all it reads is shapes, types and plain arguments, the second call
-that looks the same needs no description.
+A network repeats its blocks, and a search counts networks that repeat each other's. Where a description
+reads nothing but shapes, types and plain arguments, a second call that looks the same needs no description.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,15 +17,17 @@ from resflops.ops import Call, CallSignature, Promoted, name_dtype, plain_shapes
 __all__ = ["Key", "find_signature", "keep_signature", "make_signature"]
 
 Key = tuple[Any, ...]
-"""A function and its arguments, a tensor being its shape and type."""
+"""A function and its arguments, with a shape and a type in place of each tensor."""
 
 _CAPACITY = 1 << 15
 """How many signatures are kept: more than all of torchvision has."""
 
-
+# All threads share it without a lock: a look-up and a write are atomic each, and two threads that learn the
+# signature of one key learn the same.
 _SIGNATURES: dict[Key, CallSignature] = {}
 
-# Numbers that are equal and not the same, such as 1, 1.0 and True, may make another call.
+# 1, 1.0 and True are equal as keys of a dict, yet may make different calls. So ints stand for themselves,
+# and bools and floats are marked.
 _PLAIN = frozenset((int, str, tuple, NoneType, EllipsisType, torch.dtype))
 _MARKED: dict[type, Callable[[Any], Any]] = {
     bool: ("no", "yes").__getitem__,
@@ -37,7 +38,7 @@ _MARKED: dict[type, Callable[[Any], Any]] = {
 def find_signature(
     func: Callable[..., Any], values: tuple[Any, ...], names: Iterable[str]
 ) -> tuple[Key | None, CallSignature | None]:
-    """The signature of a call, if it was learnt, and the key to learn it under, if it can be.
+    """Look up the key of a call, None if it cannot be cached, and its signature, None if it is not known yet.
 
     Args:
         func: the function.
@@ -50,6 +51,7 @@ def find_signature(
             *names,
             *[
                 (each.shape, each.dtype)
+                # No subclass: one may have behaviour of its own that its shape and type do not tell.
                 if (kind := type(each)) is Tensor or kind is Parameter
                 else each
                 if kind in _PLAIN
@@ -59,14 +61,16 @@ def find_signature(
         )
         return key, _SIGNATURES.get(key)
     except (KeyError, TypeError):
-        # An argument of another kind, or one that holds such a one.
+        # An argument of another type, or a tuple that holds something unhashable.
         return None, None
 
 
 def keep_signature(key: Key, call: Call, values: tuple[Any, ...]) -> CallSignature:
-    """The signature of a call, kept for others where its tensors can be told from their places."""
-    tensors = [(id(each), place) for place, each in enumerate(values) if isinstance(each, Tensor)]
+    """Make the signature of a call, and keep it if the places of its tensors can be told."""
+    tensors = [(id(value), place) for place, value in enumerate(values) if isinstance(value, Tensor)]
     places = dict(tensors)
+    # It is not kept where one tensor is two of the arguments, since its id does not tell which of the two is
+    # meant, nor where the call reads a tensor that is no argument itself.
     affine = [tensor for tensor in call.affine if tensor is not None]
     if len(places) < len(tensors) or any(id(tensor) not in places for tensor in (*call.inputs, *affine)):
         return make_signature(call)
@@ -75,6 +79,7 @@ def keep_signature(key: Key, call: Call, values: tuple[Any, ...]) -> CallSignatu
         tuple([places[id(tensor)] for tensor in call.inputs]),
         tuple([places[id(tensor)] for tensor in affine]),
     )
+    # All at once: keeping count of which was used last would cost every hit.
     if len(_SIGNATURES) >= _CAPACITY:
         _SIGNATURES.clear()
     _SIGNATURES[key] = signature
@@ -88,7 +93,7 @@ _NAMED = {
 
 
 def _resolve(dtype: Any, first: Any) -> Any:
-    """Torch's own element type, from what a call says of it and its first input's type."""
+    """Find torch's element type from what a call says of it and the type of its first input."""
     if dtype is None:
         return first
     if isinstance(dtype, torch.dtype):
@@ -99,11 +104,11 @@ def _resolve(dtype: Any, first: Any) -> Any:
 
 
 _PACKS = {name: getattr(torch.return_types, name) for name in ("max", "min", "sort", "topk")}
-"""Torch's own named pairs, of values and places."""
+"""Torch's named tuples of values and indices."""
 
 
 def make_signature(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> CallSignature:
-    """The signature of a call; of one that serves again, with the places of its tensors."""
+    """Make the signature of a call; with the places of its tensors, it serves for other calls."""
     first = call.inputs[0].dtype if call.inputs else None
     kind = _resolve(call.dtype, first)
     others = [(shape, _resolve(other, first)) for shape, other in call.others]

@@ -1,9 +1,9 @@
 """Hands a call of the user's model on to the function that was called, and does nothing else.
 
-Python lays a warning at the door of whoever called the function that warns. A recorder that
-stands between the model and torch would thus be blamed for what torch says of the model. All such
-calls go through here, so that a warning in the name of any other module of resflops is
-resflops' own fault: the tests let none of those pass.
+Python attributes a warning to whoever called the function that warns. The recorder stands between the
+model and torch, so what torch warns of in the model would be attributed to the recorder. All such calls
+go through this module. A warning in the name of any other module of resflops is then resflops' own fault,
+and the tests let none of those pass.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,5 +13,5 @@ __all__ = ["call_through"]
 
 
 def call_through(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """What the function returns, or raises."""
+    """Call a function; return or raise what it does."""
     return func(*args, **kwargs)

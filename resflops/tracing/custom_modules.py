@@ -1,8 +1,9 @@
-"""Calls that are one op each, since their class has a rule: of a module, or of an autograd Function.
+"""Calls that are one op each because their class has a rule: calls of a module, or of an autograd Function.
 
-While a trace runs, the ``forward`` of such a class is a wrapper that tells the recorder of the
-thread that it is called in; in any other thread it does nothing but call on. What runs
-inside is recorded as ever, for the shapes that come out of it, and taken out at the end.
+While a trace runs, the ``forward`` of such a class is a wrapper. It is patched on the class, for all threads,
+since an autograd Function has no instance to patch, and an attribute on a module would be visible to the
+user's code. In the thread of a trace the wrapper records one op; in any other thread it only calls on.
+What runs inside is recorded as usual, because its shapes are needed, and taken out at the end.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ Fact = TypeVar("Fact")
 
 
 class JoinedOps(Struct, frozen=True, kw_only=True):
-    """What is left of a recording when every such call is one op."""
+    """The ops of a recording in which every custom call is one op."""
 
     ops: tuple[OpRecord, ...]
     outputs: tuple[int, ...]
@@ -40,22 +41,22 @@ class JoinedOps(Struct, frozen=True, kw_only=True):
     """The numbers that the ops had before."""
 
     def renumber(self, facts: Mapping[int, Fact]) -> dict[int, Fact]:
-        """What is known of ops by their numbers before, by those that they have now."""
+        """Give facts about ops, known by the numbers that the ops had before, by their numbers now."""
         return {new: facts[old] for new, old in enumerate(self.kept) if old in facts}
 
 
 class CustomCalls(Struct, eq=False):
-    """The calls of one trace that are one op each."""
+    """The custom calls of one trace."""
 
     recorder: Recorder
     spans: list[tuple[int, int]] = []
-    """Of each call, in the order in which they end: its first op, and the op that is the whole."""
+    """For each call, in the order in which they end: its first op, and the op that stands for the call."""
 
     def record(self, op: str, forward: Forward, frame: FrameType, args: Any, kwargs: Any) -> Any:
-        """Make a call, and record it as one op."""
+        """Make a call and record it as one op."""
         recorder, first = self.recorder, len(self.recorder.ops)
         inputs, attributes = _read_arguments(forward, args, kwargs)
-        # Before the call, which may write into what it takes.
+        # Looked up before the call, which may write into its arguments and so become their producer.
         producers, slots = recorder.producers.find_origins(inputs)
         layer = recorder.find_running_layer(frame)
         out = forward(*args, **kwargs)
@@ -65,11 +66,12 @@ class CustomCalls(Struct, eq=False):
         return out
 
     def join(self, outputs: tuple[int, ...]) -> JoinedOps:
-        """All ops but those inside such a call, numbered anew, with the ops that made the outputs."""
+        """Leave out the ops inside custom calls, and renumber the others and the makers of the outputs."""
         ops = self.recorder.ops
         if not self.spans:
             return JoinedOps(ops=tuple(ops), outputs=outputs, kept=range(len(ops)))
         place = list(range(len(ops)))
+        # A call within a call ends first, so the outer one overwrites it.
         for first, whole in self.spans:
             place[first:whole] = [whole] * (whole - first)
         kept = sorted(set(place))
@@ -78,7 +80,7 @@ class CustomCalls(Struct, eq=False):
         def renumber_producer(producer: int) -> int:
             if producer < 0:
                 return producer
-            # What was made inside and came out by another way than as an output.
+            # A tensor may be made inside and come out by another way than as an output, such as an attribute.
             inside = place[producer] != producer
             return CONSTANT if inside and not ops[place[producer]].output_shapes else number[place[producer]]
 
@@ -106,7 +108,7 @@ class CustomCalls(Struct, eq=False):
 def _read_arguments(
     forward: Forward, args: Any, kwargs: Any
 ) -> tuple[tuple[Tensor, ...], dict[str, Attribute]]:
-    """What a call works on: tensors, then a module's parameters; and whatever else may decide its work."""
+    """Read the tensors that a call works on, a module's parameters last, and what may decide its work."""
     inputs, attributes = [*find_tensors((args, kwargs))], {}
     if args and isinstance(args[0], nn.Module):
         parameters = dict(args[0].named_parameters())
@@ -121,16 +123,17 @@ def _read_arguments(
 
 
 _thread = local()
-"""Of the thread: ``calls``, while a trace runs in it."""
+"""Has ``calls`` in a thread in which a trace runs."""
 _lock = Lock()
 _wrapped: dict[type, tuple[int, Any]] = {}
-"""How many traces have wrapped a class, and the ``forward`` that is its own, or None."""
+"""How many running traces have wrapped a class, and the class's own ``forward``; None if it inherits one."""
 
 
 @contextmanager
 def record_custom_calls(recorder: Recorder) -> Iterator[CustomCalls]:
-    """Let the recorder know of calls that are one op, as long as this lasts."""
+    """Record each call of a class with a rule as one op, as long as this lasts."""
     calls, before = CustomCalls(recorder, []), getattr(_thread, "calls", None)
+    # A copy: a rule that is registered meanwhile would otherwise be unwrapped without having been wrapped.
     classes = list(CLASSES)
     try:
         for cls in classes:
@@ -155,10 +158,12 @@ def _wrap(cls: type) -> None:
 def _unwrap(cls: type) -> None:
     with _lock:
         count, own = _wrapped.pop(cls, (0, None))
+        # Two traces may run in two threads; the one that ends last gives the class back.
         if count > 1:
             _wrapped[cls] = (count - 1, own)
         elif own is not None:
             cls.forward = own  # type: ignore[attr-defined]
+        # An inherited forward is not set but uncovered, so that the base class's may still change.
         elif count:
             del cls.forward  # type: ignore[attr-defined]
 
@@ -184,7 +189,7 @@ def _function_call(op: str, forward: Forward) -> Any:
 
 
 def _find_calls() -> CustomCalls | None:
-    # Inside vmap and its kin a tensor's shape lacks the dimensions that are mapped over: what
-    # runs inside is then recorded op by op.
+    # Inside vmap and similar transforms a tensor's shape lacks the dimensions that are mapped over. The
+    # call is then recorded op by op, by the dispatcher, which sees whole shapes.
     calls: CustomCalls | None = getattr(_thread, "calls", None)
     return calls if functorch_level() is None else None

@@ -60,7 +60,7 @@ def build_op_error(
 def build_exit_error(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
     """Build the error for a call that takes a tensor's elements out of torch."""
     return DataDependentError(
-        f"{_name_layer(layer)}: {name_function(func)} on {_format_shape(args[0].shape)} takes its elements"
+        f"{_name_layer(layer)}: {name_function(func)} on {_format_shape(args[0].shape)} reads its elements"
     )
 
 

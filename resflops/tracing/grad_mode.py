@@ -38,7 +38,6 @@ class GradMode:
         if method == "__exit__":
             self.on = self._before.pop(key, True)
             return
-        # set_grad_enabled sets the mode as it is made, before it is entered, and also when nobody enters it.
         # set_grad_enabled sets the mode as it is made, before anybody enters it.
         if method == "__init__":
             self._before[key] = self.on

@@ -76,6 +76,7 @@ def _check_memory(model: nn.Module) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     if memory is not None and needed > memory / 2:
         raise TraceError(
-            f"{type(model).__name__} has to run for real, since shapes do not tell its path, and its weights "
-            f"take {needed / 2**30:.0f} of this machine's {memory / 2**30:.0f} GiB; count a smaller one"
+            f"{type(model).__name__} has to run for real, since its path depends on values, "
+            f"and its weights take {needed / 2**30:.0f} of this machine's {memory / 2**30:.0f} GiB; "
+            "count a smaller model"
         )

@@ -1,10 +1,10 @@
-"""The recorder: sees every torch function that a model calls, and writes down what it is.
+"""The recorder sees every torch function that a model calls and records the ops that it is.
 
-It works on two levels. A function whose output shape follows from its arguments (the
-table in ``torch_functions.py``) is recorded before torch dispatches it, and in a meta trace no
-kernel runs at all. Whatever else reaches torch's dispatcher, be it another function or
-compiled code that calls no function that Python could see, runs on meta tensors and is
-recorded as the aten ops it turns into (``dispatcher.py``). Both write the same op names.
+It works on two levels. A function whose output shape follows from its arguments (the table in
+``torch_functions.py``) is recorded before torch dispatches it, and in a meta trace no kernel runs at all.
+Everything else that reaches torch's dispatcher, such as another function, or compiled code whose calls
+Python does not see, runs on meta tensors and is recorded as aten ops (``dispatcher.py``). Both levels write
+the same op names.
 """
 
 import sys
@@ -56,15 +56,15 @@ __all__ = ["Recorder"]
 
 
 class Recorder(TorchFunctionMode):
-    """Records the ops of what runs inside it; one recorder, one forward pass.
+    """Records the ops that run while it is entered; each forward pass needs a recorder of its own.
 
     Args:
         modules: the model's modules.
-        real: whether functions run for real; else shapes are worked out on meta.
-        described: whether to use the table of described functions. Without it every
-            function takes the fallback, which tests compare with.
-        observers: what else is to be learnt of the pass. They cost what they do, and a recorder
-            without any asks once an op whether there are some.
+        real: whether functions run for real; otherwise shapes are worked out on meta.
+        described: whether to use the table of described functions. Without it every function goes through
+            the dispatcher, with which tests compare.
+        observers: what else is to be learnt of the pass. A recorder without observers pays one test an op
+            for them.
     """
 
     def __init__(
@@ -84,26 +84,27 @@ class Recorder(TorchFunctionMode):
         self._whole = WHOLE if described else {}
         self._calling_layer = CallingLayer(modules.paths).find
         self.producers = Producers(modules.origins, real=real)
-        # Read and written with every op, so both are at hand. Why an id may stand for a tensor: producers.py.
+        # The dicts themselves, since every op reads and writes them and a method would cost a call. The head
+        # of producers.py says why an id may stand for a tensor.
         self._made, self._slots = self.producers.made, self.producers.slots
         self._grad_mode = GradMode()
         self.meta_pool = MetaPool()
         self._observers = tuple(observers)
         self._on_record = tuple([observer.on_record for observer in observers])
-        # Real tensors that the model holds, and their meta doubles; an original is held so that no other
-        # tensor takes its id and with it its double.
+        # Real tensors that the model holds, and their meta doubles. An original is held, too, so that no
+        # other tensor is given its id and with it its double.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
         # The layer of the function that is running through the dispatcher; None between functions.
         self._running: str | None = None
         self._dispatch_recorder = DispatchRecorder(self)
 
     def __enter__(self) -> Self:
-        # Torch asks the mode last that was entered first. With the dispatch mode under everything that the
-        # model enters, it sees what becomes of an op once the model's own modes are done with it,
-        # which is what would run; and what this recorder answers itself never gets there.
+        # Torch asks the mode last that was entered first. The dispatch mode lies under everything that the
+        # model enters, so it sees an op as the model's own modes leave it, which is what would run. What the
+        # recorder answers itself never gets there.
         self._dispatch_recorder.__enter__()  # type: ignore[no-untyped-call]
         super().__enter__()  # type: ignore[no-untyped-call]
-        # One that intercepts calls lies over the recorder, which needs no hook for it.
+        # After the recorder, so that an observer that intercepts calls sees them first.
         for observer in self._observers:
             observer.__enter__()
         return self
@@ -113,7 +114,7 @@ class Recorder(TorchFunctionMode):
             observer.__exit__(*exception)
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
         self._dispatch_recorder.__exit__(*exception)  # type: ignore[no-untyped-call]
-        # The two hold each other, and the tensors would wait for the garbage collector.
+        # The two hold each other, and the tensors would stay until the garbage collector runs.
         del self._dispatch_recorder
 
     def __torch_function__(
@@ -125,7 +126,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Record one call, and return what the model goes on with."""
         describe = self._described.get(func)
-        # Inside vmap and its kin a tensor's shape lacks the dimensions that are mapped over.
+        # Inside vmap and similar transforms a tensor's shape lacks the dimensions that are mapped over.
         if describe is None or functorch_level() is not None:
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
@@ -154,13 +155,14 @@ class Recorder(TorchFunctionMode):
         frame: FrameType,
         key: Key | None = None,
     ) -> Any:
-        """Record a call as its description says; with a key, learn its signature."""
+        """Record a call as its description says; if it has a key, keep its signature for calls like it."""
         try:
             call = describe(*args, **kwargs)
             if not isinstance(call, (Call, SignedCall)):
                 return self._record_steps(func, call, args, kwargs, frame)
         except (TypeError, NotDescribed):
-            # A use that the description does not cover; what is wrong with it, torch will say.
+            # The description does not cover this use, or has other parameters. If the call is wrong, torch
+            # says so when it runs.
             return self._record_undescribed(func, args, kwargs, frame)
         except Mismatch as error:
             raise build_mismatch_error(func, self._calling_layer(frame), error) from None
@@ -182,7 +184,7 @@ class Recorder(TorchFunctionMode):
     def _perform(
         self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
     ) -> Any:
-        """Record a described op, and make what it gives without running it."""
+        """Record a described op, and give its results without running it."""
         lend, blank = self.meta_pool.lend, signature.blank
         try:
             out = inputs[0] if blank is None else lend(blank)
@@ -190,10 +192,12 @@ class Recorder(TorchFunctionMode):
         except (RuntimeError, TypeError) as error:
             raise build_size_error(layer, signature.op, signature.output_shapes[0]) from error
         index = self._record(signature, inputs, affine, layer, outs)
-        # A blank is held by the pool until the pass is over, so its id needs nobody else to hold it.
+        # The pool holds a blank until the pass is over, so its id stays valid without a reference here. An op
+        # in place that autograd does not see leaves the tensor the producer that it had.
         if blank is not None or self._grad_mode.on:
             self._made[id(out)] = index
-        # Nobody was lent this blank before in this pass, so it has no number yet that could mislead.
+        # A single blank needs no number: nobody was lent it before in this pass, so it has no old one either.
+        # A tensor that is written in place may have one.
         if signature.others or (blank is None and self._slots):
             self.producers.number_outputs(outs, index)
         return out if signature.pack is None else signature.pack(outs)
@@ -206,7 +210,10 @@ class Recorder(TorchFunctionMode):
         kwargs: dict[str, Any],
         frame: FrameType,
     ) -> Any:
-        """Record a function that is several ops, one by one."""
+        """Record a function that is several ops, one by one.
+
+        In a real run, too, the single ops are shown with blanks: the function itself runs once, as a whole.
+        """
         before, layer, answer = len(self.ops), self._calling_layer(frame), None
         try:
             while True:
@@ -216,6 +223,7 @@ class Recorder(TorchFunctionMode):
         except StopIteration as end:
             out = end.value
         except BaseException:
+            # Whoever catches this may run the function in another way, which records its ops again.
             del self.ops[before:]
             raise
         if self.real:
@@ -235,8 +243,8 @@ class Recorder(TorchFunctionMode):
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
-        # Torch is about to see blanks: it may resize one, hold one in C++, or make a view of one, and
-        # the pool could not tell. So of this pass it takes none back.
+        # Torch is about to see blanks. It may resize one, hold one in C++ or make a view of one, and the pool
+        # could not tell. So the pool takes none of this pass back.
         self.meta_pool.touched = True
         layer = self._calling_layer(frame)
         if func in EXITS and self.producers.find_maker(args[0]) > CONSTANT:
@@ -259,11 +267,11 @@ class Recorder(TorchFunctionMode):
         self.producers.take_inputs(tensors)
 
     def find_makers(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
-        """The ops that made some tensors, each once, in order."""
+        """Look up the ops that made some tensors, each once, in order."""
         return self.producers.find_makers(tensors)
 
     def make_doubles(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
-        """The same containers with meta doubles of real tensors, which come from where those came from."""
+        """Rebuild the same containers with meta doubles, which have the producers of their originals."""
         return make_meta_doubles(value, doubles, on_double=self._enter_double)
 
     def _enter_double(self, tensor: Tensor, double: Tensor) -> None:
@@ -274,7 +282,7 @@ class Recorder(TorchFunctionMode):
     def _run_through_dispatcher(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
     ) -> Any:
-        """Run a function, and let the dispatcher tell what it turns into."""
+        """Run a function, and record the aten ops that it turns into."""
         before, outer = len(self.ops), self._running
         self._running = layer
         try:
@@ -286,7 +294,7 @@ class Recorder(TorchFunctionMode):
         return out
 
     def find_running_layer(self, frame: FrameType) -> str:
-        """The layer that an aten op belongs to, when the dispatcher is asked from a frame."""
+        """Find the layer that an aten op belongs to, if the dispatcher is called from a frame."""
         return self._running if self._running is not None else self._calling_layer(frame)
 
     def note(
@@ -314,7 +322,7 @@ class Recorder(TorchFunctionMode):
             outs,
         )
         if not self._grad_mode.on and outs and inputs and outs[0] is inputs[0]:
-            # What is written into a tensor here leaves its history as it was.
+            # Autograd does not see this write, so the tensor keeps the producer that it had.
             return
         for out in outs:
             self.producers.remember(out, index)
@@ -329,7 +337,12 @@ class Recorder(TorchFunctionMode):
         layer: str,
         outs: Sequence[Tensor],
     ) -> int:
-        """Write an op down; where its inputs come from is read here, before its outputs are entered."""
+        """Append an op to the record and return its index.
+
+        The producers of its inputs are read here, before the caller enters its outputs: an op in place would
+        otherwise be its own producer.
+        """
+        # Lists made into tuples, and no generators: these take longer for the few inputs of an op.
         made, slots, ops = self._made.get, self._slots, self.ops
         ops.append(
             OpRecord(

@@ -1,7 +1,7 @@
 """What the recorder does with a torch function, looked up by the function itself.
 
-The functions that are ops are declared in ``resflops.ops`` and bound here. What stands here besides are
-questions about tensors and ways out of torch, which are no ops.
+The functions that are ops are declared in ``resflops.ops`` and bound here. This module adds the functions
+that are no ops: queries about tensors and ways out of torch.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -32,14 +32,15 @@ __all__ = [
 SomeResult = TypeVar("SomeResult")
 
 Part = Generator[Call | SignedCall, Any, SomeResult]
-"""Some calls of a function that is several ops, and what they come to; each is answered with its result."""
+"""A generator over some calls of a function that is several ops. Each call is answered with its result, and
+the generator returns what the calls come to."""
 
 Steps = Part[Any]
-"""The calls of such a function, and what it gives."""
+"""All calls of such a function; returns the function's result."""
 
 Describe = Callable[..., Call | SignedCall | Steps]
-"""A pure function with the signature of the torch function that it stands for. It reads shapes and says what
-op the call is, on which tensors, and the shape that comes out. No kernel runs, not even a meta kernel."""
+"""A pure function with the signature of the torch function that it describes. It reads shapes and says which
+op the call is, on which tensors, and the shape of the result. No kernel runs, not even a meta kernel."""
 
 SomeDescribe = TypeVar("SomeDescribe", bound=Describe)
 
@@ -47,25 +48,26 @@ DESCRIBED: dict[Callable[..., Any], Describe]
 """Torch function to its description."""
 
 REPEATED: set[Callable[..., Any]]
-"""Those of them whose calls follow from shapes, types and plain arguments, and from nothing else:
-equal arguments make equal calls."""
+"""The functions among them whose calls follow from shapes, types and plain arguments alone, so that the calls
+of one may be cached by these."""
 
 DESCRIBED, REPEATED = bind_functions()
 
 OPERATORS: dict[str, Describe] = {}
-"""Higher-order operators by name: the modules that hold them take longer to import than a count."""
+"""Descriptions of higher-order operators, by name: importing the modules that hold them takes longer than a
+count."""
 
 
 def describe_operator(name: str) -> Callable[[SomeDescribe], SomeDescribe]:
     """Register a description for a higher-order operator.
 
     Raises:
-        DuplicateError: it has a description already.
+        DuplicateError: the operator has a description already.
     """
 
     def register(describe: SomeDescribe) -> SomeDescribe:
         if name in OPERATORS:
-            raise DuplicateError(f"operator {name!r} has a description already")
+            raise DuplicateError(f"operator {name!r} has a description already; describe each operator once")
         OPERATORS[name] = describe
         return describe
 
@@ -73,21 +75,21 @@ def describe_operator(name: str) -> Callable[[SomeDescribe], SomeDescribe]:
 
 
 def _find_everywhere(*names: str) -> Iterator[Callable[..., Any]]:
-    """Every function of those names, wherever torch offers one: torch, Tensor, torch.nn.functional."""
+    """Find every function of some names, wherever torch offers one: torch, Tensor, torch.nn.functional."""
     yield from dict.fromkeys(function for name in names for function in resolve(f"*.{name}"))
 
 
 def _find_getter(name: str) -> Callable[..., Any]:
-    """The function that torch calls for a property of a tensor."""
+    """Find the function that torch passes to a mode for a property of a tensor."""
     found: Callable[..., Any] = getattr(torch.Tensor, name).__get__
     return found
 
 
 WHOLE = bind_unchanged("whole")
-"""Views and copies that run as they are, with the op that each is recorded as."""
+"""Views and copies that run unchanged, with the op that each is recorded as."""
 
 FACTORIES = bind_unchanged("factories")
-"""Functions that make a tensor out of nothing; on meta it stays there."""
+"""Functions that make a tensor from no tensor, which a trace on shapes makes on meta."""
 
 _TENSOR_PROPERTIES = frozenset(("T", "H", "mT", "mH", "data", "grad", "real", "imag", "_grad", "_base"))
 
@@ -97,8 +99,9 @@ _PROPERTIES = [
     if isgetsetdescriptor(found) and name not in _TENSOR_PROPERTIES
 ]
 
+# Compared with == and not with is: every access to __get__ makes a new object.
 DEVICE = _find_getter("device")
-"""The one question whose answer the recorder may give itself."""
+"""The one query that the recorder may answer itself."""
 
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
@@ -111,9 +114,9 @@ QUERIES: frozenset[Callable[..., Any]] = frozenset(
         torch.get_default_dtype,
     ]
 )  # fmt: skip
-"""Questions about a tensor; nothing is recorded for them."""
+"""Queries about a tensor, for which nothing is recorded."""
 
 EXITS: dict[Callable[..., Any], str] = {
     getattr(torch.Tensor, name): name for name in ("numpy", "__array__", "__dlpack__", "data_ptr")
 }
-"""Ways out of torch, to numpy or to a kernel that torch does not run: what is done there, nothing sees."""
+"""Ways out of torch, to numpy or to a kernel that torch does not run; what happens there is not seen."""

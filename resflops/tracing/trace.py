@@ -1,4 +1,4 @@
-"""One forward pass, recorded."""
+"""Tracing: one forward pass of a model, recorded."""
 
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -29,30 +29,28 @@ def trace(
 ) -> Trace:
     """Record every op of one forward pass.
 
-    Nothing is computed: the pass runs on tensors that have shapes and no elements. The
-    model stays where it is and as it is, in eval or training mode as it stands; its
-    parameters, buffers, attributes, hooks and the random number generators are
-    untouched, also when its forward raises.
+    Nothing is computed: the pass runs on tensors that have shapes and no elements. The model stays where it
+    is, in eval or training mode as it is. Its parameters, buffers, attributes and hooks and the random number
+    generators are as before afterwards, also when its forward raises.
 
-    A model whose path depends on the values of its tensors (``.item()``, detection,
-    routing) cannot be traced on shapes. It is then run for real, on the CPU, and the
-    trace's ``execution`` and ``notes`` say so.
+    A model whose path depends on the values of its tensors (``.item()``, detection, routing) cannot be
+    traced on shapes. It then runs for real, on the CPU, and the trace's ``execution`` and ``notes`` say so.
 
     Args:
         model: any module, on any device.
-        inputs: what the model takes. A tuple of ints is the shape of a float32 tensor.
-        real: run every kernel from the start, on the model's device; a shape then stands
-            for a tensor of zeros.
-        nonzero: also count the zeros in the weights that each op is given, as ``weights``.
-        keyword_inputs: what the model takes by keyword.
+        inputs: the positional arguments of the model. A tuple of ints is the shape of a float32 tensor.
+        real: whether to run every kernel from the start, on the model's device. A shape then stands for a
+            tensor of zeros.
+        nonzero: whether to count the zeros in the weights of each op, too, as ``weights``.
+        keyword_inputs: the keyword arguments of the model.
 
     Returns:
-        The trace: plain data.
+        The trace, which is plain data and holds no tensors.
 
     Raises:
         InputError: a shape with a size below one, or too large for torch.
         TraceError: the forward pass failed; the message names the layer and the op.
-        UsageError: ``nonzero`` of a model on the meta device, whose weights have no values.
+        UsageError: ``nonzero`` was asked of a model on the meta device, whose weights have no values.
     """
     check_module(model)
     modules = Modules(model)
@@ -66,7 +64,8 @@ def trace(
     try:
         return _record_pass(modules, inputs, keyword_inputs, device=META, execution="meta", nonzero=nonzero)
     except DataDependentError:
-        # Most text models only look into their tokens and masks, whose values are at hand.
+        # Most text models only look into their tokens and masks, whose values the caller has given. Not the
+        # first attempt, since following values takes time that most models need not spend.
         pass
     try:
         return _record_pass(
@@ -83,15 +82,14 @@ def trace(
 
 
 def check_module(model: object) -> None:
-    """Refuse what is no module, such as a model's name.
+    """Refuse an object that is not a module, such as a model's name.
 
     Raises:
-        TraceError: it is none.
+        TraceError: the object is not a torch.nn.Module.
     """
     if not isinstance(model, nn.Module):
         raise TraceError(
-            f"what is counted is a torch.nn.Module, and {model!r:.80} is none; "
-            "resflops.load makes one of a model's name"
+            f"model must be a torch.nn.Module, got {model!r:.80}; resflops.load builds one by its name"
         )
 
 
@@ -122,7 +120,8 @@ def _record_pass(
     ):
         outputs = recorder.find_makers(find_tensors(_run_model(model, args, kwargs, recorder)))
     joined = custom_calls.join(outputs)
-    # Only now: until its producers were asked what made the outputs, an id had to stay a blank's own.
+    # Only now. Until the producers of the outputs had been looked up, no other trace could be lent a blank:
+    # its id would have stood for two tensors.
     recorder.meta_pool.take_back()
     return Trace(
         model=type(model).__name__,
@@ -142,9 +141,10 @@ def _record_pass(
 def _observe_input_values(
     inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> InputValues:
-    """An observer that knows the values of the whole-numbered inputs."""
+    """Make an observer that knows the values of the whole-numbered inputs."""
     known = InputValues()
     for name, item, made in _pair_arguments(inputs, keyword_inputs, args, kwargs):
+        # as_tensors keeps the order of tensors, so the three lists go in step.
         (values,) = as_tensors((item,), torch.device("cpu"))
         for tensor, value, given in zip(*map(find_tensors, (made, values, item)), strict=True):
             if not tensor.is_floating_point() and not tensor.is_complex():
@@ -156,7 +156,7 @@ def _observe_input_values(
 def _pair_arguments(
     inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Every argument but the shapes: its name, what the caller gave, and what the model takes."""
+    """Pair the arguments, but for shapes: each one's name, what the caller gave, and what the model takes."""
     given, taken = [*enumerate(inputs), *keyword_inputs.items()], [*args, *kwargs.values()]
     for (name, item), made in zip(given, taken, strict=True):
         if not is_shape(item):
@@ -164,13 +164,13 @@ def _pair_arguments(
 
 
 def _describe_assumptions(values: InputValues) -> tuple[str, ...]:
-    """What a trace on shapes takes for granted of inputs whose values were not given."""
+    """Say what a trace on shapes assumes about inputs whose values were not given."""
     names = sorted(values.relied_on)
     return (f"its path depends on the values of {_join_names(names)}: {_ZEROS}",) if names else ()
 
 
 def _describe_zeros(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> tuple[str, ...]:
-    """What a real run takes for granted of inputs whose values were not given."""
+    """Say what a real run assumes about inputs whose values were not given."""
     given = [*enumerate(inputs), *keyword_inputs.items()]
     names = [
         str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in find_tensors(item))
@@ -193,7 +193,7 @@ def _run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], 
         raise type(error)(f"{_describe_call(model, args, kwargs)}: {error}") from error.__cause__
     except ResflopsError:
         raise
-    # A forward pass may raise anything, and call exit().
+    # A forward pass may raise anything, and may call exit().
     except (Exception, SystemExit) as error:
         if needs_values(error):
             raise DataDependentError(
@@ -205,14 +205,17 @@ def _run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], 
 
 
 def _build_input_error(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
-    """What to say of a shape that was not given as one; a model may take such things, so it was tried."""
-    # Torch goes on with all the arguments that it would take.
+    """Build the error for inputs without a tensor, most likely a shape that was not given as a tuple.
+
+    It is raised only after the pass has failed, since a model may take such inputs.
+    """
+    # Torch's message then lists all signatures that it would accept.
     reason = in_words(error).partition(", but expected one of")[0]
     sizes = tuple(given[0]) if isinstance(given[0], list) else tuple(given)
     example = sizes if is_shape(sizes) else (1, 3, 224, 224)
     return InputError(
-        f"{type(model).__name__} was given {', '.join(reprlib.repr(item) for item in given)}, which is no "
-        f"tensor and no shape, and raised {reason}; a shape is a tuple of ints, as in {example}"
+        f"{type(model).__name__} was given {', '.join(reprlib.repr(item) for item in given)}, which is "
+        f"neither a tensor nor a shape, and raised {reason}; give a shape as a tuple of ints, as in {example}"
     )
 
 

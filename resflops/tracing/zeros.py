@@ -10,10 +10,10 @@ __all__ = ["zeros"]
 
 
 def zeros(shape: Shape, *, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """A tensor of zeros, which on meta takes no memory.
+    """Make a tensor of zeros, which on meta takes no memory.
 
     Raises:
-        InputError: it is larger than torch can address, or than memory.
+        InputError: the tensor would be larger than torch can address, or than memory.
     """
     try:
         return torch.zeros(shape, dtype=dtype, device=device)

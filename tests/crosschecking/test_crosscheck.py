@@ -163,7 +163,7 @@ def test_a_mistake_is_named_before_any_peer_runs(given, error, says):
 
 @pytest.mark.parametrize("ask", [resflops.count, resflops.crosscheck, resflops.benchmark])
 def test_a_name_in_place_of_a_model_is_told(ask):
-    with pytest.raises(TraceError, match="'resnet20' is none; "):
+    with pytest.raises(TraceError, match=r"must be a torch\.nn\.Module, got 'resnet20'; "):
         ask("resnet20", usual_input(LIGHT))
 
 

@@ -171,10 +171,10 @@ def test_a_boolean_mask_is_applied_for_real():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ([[7, 4]], "given [7, 4], which is no tensor and no shape, and raised TypeError: "),
-        ([[7, 4]], "; a shape is a tuple of ints, as in (7, 4)"),
-        ([7, 4], "given 7, 4, which is no tensor and no shape"),
-        (["7x4"], "given '7x4', which is no tensor and no shape"),
+        ([[7, 4]], "given [7, 4], which is neither a tensor nor a shape, and raised TypeError: "),
+        ([[7, 4]], "; give a shape as a tuple of ints, as in (7, 4)"),
+        ([7, 4], "given 7, 4, which is neither a tensor nor a shape"),
+        (["7x4"], "given '7x4', which is neither a tensor nor a shape"),
     ],
 )
 def test_what_was_meant_as_a_shape_is_told_to_be_none(given, says):

@@ -262,7 +262,7 @@ def test_a_trace_cannot_be_given_inputs_again():
 
 
 def test_only_modules_can_be_traced():
-    with pytest.raises(TraceError, match=r"is a torch\.nn\.Module, and .resnet34. is none"):
+    with pytest.raises(TraceError, match=r"must be a torch\.nn\.Module, got .resnet34.;"):
         resflops.trace("resnet34", (1, 3, 224, 224))
 
 

@@ -1,7 +1,6 @@
 """Observers: what is learnt of a forward pass besides its ops, each in a module of its own.
 
-A recorder is composed with as many of them as the trace asks for, and without any it is the
-same recorder at the same speed. What an observer may hear of is in ``observer.py``.
+A recorder takes as many of them as the trace asks for. ``observer.py`` has what an observer is told.
 """
 
 from resflops.tracing.observers.input_values import InputValues

@@ -1,7 +1,7 @@
-"""Input values: what was computed from whole-numbered inputs alone is known in a pass on meta.
+"""Input values: in a pass on meta, what is computed from whole-numbered inputs alone has values nevertheless.
 
-Text models look into their masks and tokens: whether a mask hides anything, whether a token
-is padding. That takes the values of these inputs and no weight's, so no kernel of the model.
+Text models look into their masks and tokens: whether a mask hides anything, whether a token is padding.
+That needs the values of these inputs and of no weight, so the model's own kernels need not run.
 """
 
 from collections.abc import Callable
@@ -22,29 +22,29 @@ __all__ = ["InputValues"]
 
 
 class InputValues(TorchFunctionMode, Observer):
-    """Works out, over a recorder on meta, the values of what follows from whole-numbered inputs alone.
+    """Works out the values of what follows from whole-numbered inputs alone, over a recorder on meta.
 
-    It calls every function again, which then reaches the recorder, but for questions that a
-    value answers: these end here.
+    It calls every function again, which then reaches the recorder. Only queries that a known value answers
+    end here.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # By tensor id; the tensors are kept, so that each id stays its tensor's own.
+        # By tensor id. The tensors are kept, so that no other tensor is given the id of one.
         self._known: dict[int, Tensor] = {}
         self._kept: list[Tensor] = []
-        # Of known tensors, the inputs that they were made from and whose values are an assumption.
+        # By id of a known tensor: the inputs that it was made from and whose values are assumed.
         self._assumed: dict[int, frozenset[str]] = {}
         self.relied_on: set[str] = set()
-        """Inputs that were given without values and that the model has looked into nevertheless."""
+        """Names of the inputs that were given without values and whose values the model has asked for."""
 
     def remember(self, tensor: Tensor, value: Tensor, *, assumed: frozenset[str] = frozenset()) -> None:
-        """Remember the values of an input, or of what follows from inputs.
+        """Remember the values of an input, or of a tensor that follows from inputs.
 
         Args:
-            tensor: what the model has.
-            value: its values.
-            assumed: the inputs among those it follows from that came without values.
+            tensor: the tensor that the model has, on meta.
+            value: its values, on the CPU.
+            assumed: names of the inputs that it follows from and that were given without values.
         """
         self._kept.append(tensor)
         self._known[id(tensor)] = value
@@ -58,11 +58,12 @@ class InputValues(TorchFunctionMode, Observer):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Hand one call on; where all its tensors are known, work out its values too."""
+        """Hand a call on; if the values of all its tensors are known, work out those of its result, too."""
         known, given = self._known, list(find_tensors((args, kwargs or {})))
         if any(id(tensor) not in known for tensor in given) or not (given or func in _FILLING):
             out = call_through(func, args, kwargs or {})
-            # Something unknown was written into it, or into what it is a view of.
+            # Something unknown was written into a known tensor. Others may be views of it, and nobody knows
+            # which: so none is known any more.
             written = args[:1] if func is torch.Tensor.__setitem__ else out
             if any(id(tensor) in known for tensor in find_tensors(written)):
                 known.clear()
@@ -82,20 +83,20 @@ class InputValues(TorchFunctionMode, Observer):
     def _compute_values(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, filled: bool
     ) -> Any:
-        """What a function gives for the known values."""
+        """Run a function on the known values."""
         args, kwargs = tree_map_only(Tensor, lambda tensor: self._known[id(tensor)], (args, kwargs))
-        # What goes to the model's device stays with the other values.
+        # A tensor that the model moves to its device stays on the CPU, with the other values.
         args, kwargs = tree_map_only(torch.device, lambda _: CPU, (args, kwargs))
         if filled:
             kwargs = {**kwargs, "device": CPU}
-        # The recorder lies under this, and must not hear of what is worked out beside the pass.
+        # The recorder lies under this mode and must not record what is computed beside the pass.
         with DisableTorchFunction(), unseen_by_dispatch_modes():
             return call_through(func, args, kwargs)
 
 
 CPU = torch.device("cpu")
 _FILLING = frozenset((torch.arange, torch.full, torch.ones, torch.zeros))
-"""Functions that make a tensor of known values from nothing, as a model does its own mask."""
+"""Functions that make a tensor of known values from no tensor, as a model makes its own mask."""
 _VALUE_QUERIES = frozenset(
     getattr(torch.Tensor, name)
     for name in ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__contains__")

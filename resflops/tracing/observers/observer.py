@@ -1,4 +1,4 @@
-"""What a recorder tells those that watch a forward pass with it."""
+"""The base class of observers: what a recorder tells them of a forward pass."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -11,12 +11,12 @@ __all__ = ["Observer"]
 
 
 class Observer:
-    """Hears of everything and does nothing; an observer overrides what it needs.
+    """Is told of everything and does nothing; an observer overrides the methods that it needs.
 
-    The recorder enters its observers after itself and leaves them first. One that is also a
-    ``TorchFunctionMode`` therefore lies over the recorder: it sees every call before, and may
-    answer it alone, or call the function again, which then reaches the recorder. That is how calls
-    are intercepted without the recorder having a hook for it.
+    The recorder enters its observers after itself and leaves them first. An observer that is also a
+    ``TorchFunctionMode`` therefore lies over the recorder: it sees every call first, and may answer it
+    alone or call the function again, which then reaches the recorder. So calls can be intercepted without
+    a hook in the recorder.
     """
 
     def __enter__(self) -> Self:
@@ -28,19 +28,18 @@ class Observer:
     def on_record(
         self, index: int, record: OpRecord, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
     ) -> None:
-        """An op was recorded.
+        """Learn of an op that was recorded.
 
         Args:
-            index: its number. One that was told before is given again where torch refused a
-                function after some of its ops: those are not in the trace.
-            record: what was recorded. Its ``producers`` and ``output_indices`` say where the inputs
-                come from, as it was before the op.
+            index: the op's number. A number may come twice: where torch refuses a function after some of
+                its ops were recorded, these leave the trace, and later ops get their numbers.
+            record: what was recorded. Its ``producers`` and ``output_indices`` say where the inputs come
+                from, as of before the op.
             inputs: the tensors of ``record.input_shapes``.
-            outputs: the tensors of ``record.output_shapes``; an op in place has its first input
-                there. All live until the end of the pass, but in a real one, where a tensor lives
-                as long as the model needs it, and where the single ops of a function that is several
-                are shown with blanks.
+            outputs: the tensors of ``record.output_shapes``; for an op in place, its first input. In a pass
+                on shapes all of them live until its end. In a real one a tensor lives as long as the model
+                needs it, and the single ops of a function that is several have blanks as outputs.
         """
 
     def on_double(self, tensor: Tensor, double: Tensor) -> None:
-        """A real tensor that the model holds was given a meta double, which functions take from here on."""
+        """Learn of the meta double of a real tensor that the model holds; functions now get the double."""
