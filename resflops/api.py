@@ -14,7 +14,7 @@ from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.errors import UsageError
 from resflops.records import Trace
 from resflops.sources import find
-from resflops.sources.building import built
+from resflops.sources.building import build_model
 from resflops.tracing import check_module, trace
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
         SpecError: the spec is malformed, or sets an option that the model lacks.
         ModelError: it could not be built, or the package that it comes from is missing.
     """
-    return built(find(spec), device=device)
+    return build_model(find(spec), device=device)
 
 
 def count(

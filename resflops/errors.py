@@ -42,8 +42,8 @@ __all__ = [
     "UnknownConventionError",
     "UnknownModelError",
     "UsageError",
-    "in_words",
-    "near",
+    "describe_error",
+    "suggest",
 ]
 
 
@@ -111,23 +111,23 @@ class UsageError(ResflopsError):
     """The command line asks for something that does not exist."""
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     r"""What another's exception says, in one line, to stand in a message of ours.
 
-    >>> in_words(ValueError("two\nlines")), in_words(RuntimeError())
+    >>> describe_error(ValueError("two\nlines")), describe_error(RuntimeError())
     ('ValueError: two lines', 'RuntimeError')
     """
     return ": ".join(part for part in (type(error).__name__, " ".join(str(error).split())) if part)
 
 
-def near(name: str, known: Iterable[str], *, most: int = 4) -> str:
+def suggest(name: str, known: Iterable[str], *, most: int = 4) -> str:
     """The known names nearest to a misspelt one, in whatever case, as the end of a message.
 
-    >>> near("resnet43", ["resnet34", "vgg19"])
+    >>> suggest("resnet43", ["resnet34", "vgg19"])
     '; closest: resnet34'
-    >>> near("THOP", ["thop"])
+    >>> suggest("THOP", ["thop"])
     '; closest: thop'
-    >>> near("xyzzy", ["resnet34"])
+    >>> suggest("xyzzy", ["resnet34"])
     ''
     """
     lowered = {each.lower(): each for each in known}

@@ -22,9 +22,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from resflops.errors import UsageError, in_words
+from resflops.errors import UsageError, describe_error
 
-__all__ = ["BROKEN", "GROUPS", "Broken", "Extension", "declaring", "load_extensions"]
+__all__ = ["BROKEN", "GROUPS", "Broken", "Extension", "find_origin", "load_extensions"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ _ORIGIN: ContextVar[str] = ContextVar("origin", default=OWN)
 
 
 @contextmanager
-def _from(distribution: str) -> Iterator[None]:
+def _set_origin(distribution: str) -> Iterator[None]:
     token = _ORIGIN.set(distribution)
     try:
         yield
@@ -72,7 +72,7 @@ def _from(distribution: str) -> Iterator[None]:
         _ORIGIN.reset(token)
 
 
-def declaring() -> str:
+def find_origin() -> str:
     """The distribution whose module is being loaded; resflops itself if none is."""
     return _ORIGIN.get()
 
@@ -98,13 +98,13 @@ def load_extensions(group: str, *tables: dict[Any, Any]) -> None:
     for extension in _find_extensions(group):
         before = [dict(table) for table in tables]
         try:
-            with _from(extension.distribution):
+            with _set_origin(extension.distribution):
                 import_module(extension.module)
         except Exception as error:  # noqa: BLE001 - whatever another's module raises is a result
             for table, kept in zip(tables, before, strict=True):
                 table.clear()
                 table.update(kept)
-            broken = Broken(extension=extension, reason=in_words(error))
+            broken = Broken(extension=extension, reason=describe_error(error))
             BROKEN.append(broken)
             logger.warning(
                 "%s: the extension %s of the distribution %s could not be loaded: %s",

@@ -31,7 +31,7 @@ __all__ = [
     "Trace",
     "Weights",
     "Work",
-    "sum_of",
+    "add_works",
 ]
 
 Shape = tuple[int, ...]
@@ -159,7 +159,7 @@ class Work(Struct, frozen=True, kw_only=True, gc=False):
         return Work(**{kind: count * each for kind, each in self.kinds()})
 
 
-def sum_of(works: Iterable[Work]) -> Work:
+def add_works(works: Iterable[Work]) -> Work:
     """Work added kind by kind."""
     totals = dict.fromkeys(Work.__struct_fields__, 0)
     for work in works:
@@ -209,17 +209,17 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     @cached_property
     def trainable(self) -> int:
         """Parameters that require a gradient; tied ones once."""
-        return sum(tensor.elements for tensor in self._own("parameters") if tensor.trainable)
+        return sum(tensor.elements for tensor in self._list_own("parameters") if tensor.trainable)
 
     @cached_property
     def frozen(self) -> int:
         """Parameters that require no gradient; tied ones once."""
-        return sum(tensor.elements for tensor in self._own("parameters") if not tensor.trainable)
+        return sum(tensor.elements for tensor in self._list_own("parameters") if not tensor.trainable)
 
     @cached_property
     def buffers(self) -> int:
         """Elements of the buffers, such as BatchNorm's running statistics; tied ones once."""
-        return sum(tensor.elements for tensor in self._own("buffers"))
+        return sum(tensor.elements for tensor in self._list_own("buffers"))
 
     @cached_property
     def module_at(self) -> dict[str, ModuleRecord]:
@@ -234,7 +234,7 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
             layer = layer.rpartition(".")[0]
         return ""
 
-    def _own(self, kind: Literal["parameters", "buffers"]) -> Iterator[TensorRecord]:
+    def _list_own(self, kind: Literal["parameters", "buffers"]) -> Iterator[TensorRecord]:
         for module in self.modules:
             for tensor in getattr(module, kind):
                 if not tensor.tied_to:

@@ -9,7 +9,7 @@ import msgspec
 
 from resflops.errors import FileError, SchemaError
 
-__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "kind_of", "write_bytes", "write_text"]
+__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "read_kind", "write_bytes", "write_text"]
 
 SCHEMA_VERSION = 1
 """The version of the JSON that traces and costs are written in."""
@@ -40,7 +40,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     target = Path(path)
     check_writable(target)
     try:
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_read_umask()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -74,7 +74,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         raise FileError(f"cannot write {os.fspath(path)}: permission denied; choose another place")
 
 
-def kind_of(path: str | os.PathLike[str]) -> str:
+def read_kind(path: str | os.PathLike[str]) -> str:
     """What kind of value a file holds, such as ``trace``; ``""`` if it is none of resflops' JSON files.
 
     Raises:
@@ -132,7 +132,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
             raise SchemaError(f"{name} is a damaged {kind} file: {error}; make it anew") from error
 
 
-def _umask() -> int:
+def _read_umask() -> int:
     # The only way to read the umask is to set it; it is set back at once.
     mask = os.umask(0)
     os.umask(mask)

@@ -209,7 +209,7 @@ def _check_input(model: FoundModel, shape: Shape | None) -> None:
             f"--input {'x'.join(map(str, shape))} has a batch in front; give one input's shape, "
             f"and the batch as --batch {shape[0]}"
         )
-    model.called_with(shape)
+    model.resolve_inputs(shape)
 
 
 def _load_so_far(args: argparse.Namespace) -> Measurements | None:

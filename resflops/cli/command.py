@@ -10,7 +10,7 @@ from rich_argparse import RichHelpFormatter
 
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.counters import CONVENTIONS
-from resflops.errors import UsageError, near
+from resflops.errors import UsageError, suggest
 from resflops.render import format_of, known_formats, rendering
 from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
@@ -60,7 +60,7 @@ class Parser(argparse.ArgumentParser):
             return UsageError(f"{argument!r} is one argument too many; see {self.prog} --help")
         name = argument.partition("=")[0]
         known = [option for action in self._actions for option in action.option_strings]
-        return UsageError(f"no option {name}{near(name, known)}; see {self.prog} --help")
+        return UsageError(f"no option {name}{suggest(name, known)}; see {self.prog} --help")
 
 
 class Command(Struct, frozen=True, kw_only=True):

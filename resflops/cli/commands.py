@@ -19,7 +19,7 @@ from resflops.cli import (
     table,
 )  # fmt: skip
 from resflops.cli.command import Command, Parser, add_no_progress, check_output
-from resflops.errors import UsageError, near
+from resflops.errors import UsageError, suggest
 
 __all__ = ["COMMANDS", "run"]
 
@@ -92,6 +92,6 @@ def _check_command(arguments: Sequence[str]) -> None:
         if not argument.startswith("-"):
             if argument not in known:
                 raise UsageError(
-                    f"no command {argument!r}{near(argument, known)}; there are: {', '.join(known)}"
+                    f"no command {argument!r}{suggest(argument, known)}; there are: {', '.join(known)}"
                 )
             return

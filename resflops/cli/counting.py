@@ -56,7 +56,7 @@ def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModel
     if args.training:
         check_prices_gradients(args.convention)
     with progress(shown=not args.no_progress) as say:
-        selected = select_models(specs, check=lambda model: model.called_with(args.input), say=say)
+        selected = select_models(specs, check=lambda model: model.resolve_inputs(args.input), say=say)
         results: list[Entry | Failed] = []
         try:
             for result in _count(selected, args, say):

@@ -56,7 +56,7 @@ def _run(args: argparse.Namespace) -> int:
     rows: list[Reconciliation] = []
     interrupted = False
     with progress(shown=not args.no_progress) as say:
-        selected = select_models(specs, check=lambda model: model.called_with(args.input), say=say)
+        selected = select_models(specs, check=lambda model: model.resolve_inputs(args.input), say=say)
         announce_torch(say)
         from resflops.crosschecking import describe_platform, select_peers
 
@@ -98,9 +98,9 @@ def _reconcile(
     spec: str, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None], *, device: str
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
-    from resflops.sources.building import open_found
+    from resflops.sources.building import open_found_model
 
-    opened = open_found(find(spec), input_shape=args.input, device=device)
+    opened = open_found_model(find(spec), input_shape=args.input, device=device)
     yield from reconcile_model(
         opened.module, opened.args, opened.kwargs, peers=peers, spec=spec, seconds=args.time_limit, say=say
     )

@@ -21,7 +21,7 @@ from resflops.gate.revisions import find_repository, name_commit, parse_revision
 from resflops.gate.snapshot import Snapshot, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.registry import SOURCES
-from resflops.storage import kind_of
+from resflops.storage import read_kind
 from resflops.tables import Figure, Note, diff_table
 
 __all__ = ["COMMAND"]
@@ -90,7 +90,7 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
         snapshot = snapshot_cost(count_model(thing, args))
         return {snapshot.model: snapshot}
-    kind = kind_of(thing)
+    kind = read_kind(thing)
     if kind in {"cost", "trace"}:
         cost = (
             Cost.load(thing).under(args.convention.name)

@@ -29,7 +29,7 @@ from resflops.cost.frames import make_frame
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
 from resflops.ops import OPS, Gradient
-from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, sum_of
+from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, add_works
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,17 +87,17 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def input_work(self) -> Work:
         """The work of the gradients for activations, kind by kind."""
-        return sum_of(gradient.inputs for gradient in self.gradients if gradient)
+        return add_works(gradient.inputs for gradient in self.gradients if gradient)
 
     @cached_property
     def weight_work(self) -> Work:
         """The work of the gradients for parameters, kind by kind."""
-        return sum_of(gradient.weights for gradient in self.gradients if gradient)
+        return add_works(gradient.weights for gradient in self.gradients if gradient)
 
     @property
     def work(self) -> Work:
         """The work of the whole pass, kind by kind."""
-        return sum_of((self.input_work, self.weight_work))
+        return add_works((self.input_work, self.weight_work))
 
     @property
     def input_macs(self) -> int:
@@ -168,8 +168,8 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
     def _make_row(
         self, layer: str, op: str, given: Shape, output: Shape, gradients: list[OpGradient | None]
     ) -> GradientRow:
-        inputs = sum_of(gradient.inputs for gradient in gradients if gradient)
-        weights = sum_of(gradient.weights for gradient in gradients if gradient)
+        inputs = add_works(gradient.inputs for gradient in gradients if gradient)
+        weights = add_works(gradient.weights for gradient in gradients if gradient)
         input_total, weight_total = _price(inputs, self.priced_by), _price(weights, self.priced_by)
         return GradientRow(
             name=layer,
@@ -272,7 +272,7 @@ class _Walk:
             operand = operands[place]
             part = parts[0] if self._is_activation(operand) else parts[1]
             part += [work, self._accumulate(operand)]
-        return OpGradient(inputs=sum_of(parts[0]), weights=sum_of(parts[1]))
+        return OpGradient(inputs=add_works(parts[0]), weights=add_works(parts[1]))
 
     def _needs(self, operand: _Operand) -> bool:
         if operand.producer < 0:

@@ -12,7 +12,7 @@ from functools import cache
 from msgspec import Struct
 
 from resflops.cost.quantities import QUANTITIES, Measure, Quantity
-from resflops.errors import DuplicateError, UnknownConventionError, near
+from resflops.errors import DuplicateError, UnknownConventionError, suggest
 from resflops.extensions import load_extensions
 from resflops.records import ModuleRecord, OpRecord, Trace, Work
 
@@ -119,7 +119,7 @@ def find_convention(name: str) -> Convention:
         found = _find(name)
     if found is None:
         raise UnknownConventionError(
-            f"no convention named {name!r}{near(name, [*CONVENTIONS, *_UNLISTED])}; "
+            f"no convention named {name!r}{suggest(name, [*CONVENTIONS, *_UNLISTED])}; "
             f"there are: {', '.join(CONVENTIONS)} (resflops conventions explains them)"
         )
     return found

@@ -19,7 +19,7 @@ from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
 from resflops.extensions import load_extensions
 from resflops.ops import OPS, is_free, load_more_ops
-from resflops.records import OpRecord, Trace, Work, sum_of
+from resflops.records import OpRecord, Trace, Work, add_works
 from resflops.storage import Stored
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     @cached_property
     def work(self) -> Work:
         """The work of all counted ops, kind by kind."""
-        return sum_of(work for work in self.works if work)
+        return add_works(work for work in self.works if work)
 
     @cached_property
     def uncounted(self) -> tuple[UncountedOp, ...]:

@@ -6,8 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.cost.convention import CONVENTIONS, Convention, register_convention
-from resflops.errors import DuplicateError, UsageError, near
-from resflops.extensions import declaring, load_extensions
+from resflops.errors import DuplicateError, UsageError, suggest
+from resflops.extensions import find_origin, load_extensions
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -162,7 +162,7 @@ def register_peer(new: Peer) -> Peer:
     for edition in new.editions:
         for each in edition.conventions:
             register_convention(each, listed=False)
-    PEERS[new.name] = replace(new, origin=declaring())
+    PEERS[new.name] = replace(new, origin=find_origin())
     return PEERS[new.name]
 
 
@@ -186,7 +186,7 @@ def find_peer(name: str) -> Peer:
     if found is not None:
         return found
     raise UsageError(
-        f"no peer named {name!r}{near(name, PEERS)}; there are: {', '.join(PEERS)} "
+        f"no peer named {name!r}{suggest(name, PEERS)}; there are: {', '.join(PEERS)} "
         "(resflops peers tells which are installed)"
     )
 

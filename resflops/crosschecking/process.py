@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from msgspec import Struct
 
-from resflops.errors import UsageError, in_words
+from resflops.errors import UsageError, describe_error
 
 __all__ = ["Failure", "can_fork", "run_in_process"]
 
@@ -110,7 +110,7 @@ def _compute_result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
     except ModuleNotFoundError as error:
         return Failure(reason=f"no module named {error.name!r}", missing=error.name or "")
     except BaseException as error:  # noqa: BLE001 - whatever a peer does to its process is a result
-        return Failure(reason=in_words(error)[:LAST_WORDS])
+        return Failure(reason=describe_error(error)[:LAST_WORDS])
 
 
 def _read_all(source: int, *, until: float) -> bytes | None:

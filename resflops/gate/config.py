@@ -22,7 +22,7 @@ from typing import Any
 from msgspec import Struct
 
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
-from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, near
+from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, suggest
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import METRICS, Metric
@@ -83,7 +83,7 @@ class Config(Struct, frozen=True, kw_only=True):
         for name in names:
             if name not in self.models:
                 raise UsageError(
-                    f"{shorten_path(self.path)} has no model {name!r}{near(name, self.models)}; "
+                    f"{shorten_path(self.path)} has no model {name!r}{suggest(name, self.models)}; "
                     f"it has {', '.join(self.models)}"
                 )
         return tuple(model for name, model in self.models.items() if not names or name in names)
@@ -244,7 +244,7 @@ class _Reader:
         for key in table:
             if key not in keys:
                 self.add_mistake(
-                    (*path, key), f"there is no such key{near(key, keys)}; there are {', '.join(keys)}"
+                    (*path, key), f"there is no such key{suggest(key, keys)}; there are {', '.join(keys)}"
                 )
 
     def add_mistake(self, path: KeyPath, said: str) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from resflops.errors import SchemaError, near
+from resflops.errors import SchemaError, suggest
 from resflops.gate.config import Budget, Config, ModelConfig
 from resflops.gate.diff import Diff, diff_snapshots
 from resflops.gate.limits import Tolerance
@@ -161,7 +161,7 @@ def check_lock_names(config: Config, lock: Lock, wanted: tuple[ModelConfig, ...]
         if name not in config.models:
             raise SchemaError(
                 f"{shorten_path(config.lock)} has the model {name!r}, and {shorten_path(config.path)} has not"
-                f"{near(name, config.models)}; name it there, or run `resflops lock` to drop it"
+                f"{suggest(name, config.models)}; name it there, or run `resflops lock` to drop it"
             )
     for model in wanted:
         if model.name not in lock.snapshots:

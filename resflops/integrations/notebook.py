@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from resflops.cost import Cost
 from resflops.cost.cost import DISPLAYS
-from resflops.errors import UsageError, near
+from resflops.errors import UsageError, suggest
 from resflops.render.formats import written
 from resflops.render.html import fragment
 from resflops.report.pictures import profile, stages
@@ -36,7 +36,7 @@ def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
     unit = cost_heading(cost.priced_by)
     if what not in {"profile", "stages"}:
         raise UsageError(
-            f"no picture {what!r}{near(what, ['profile', 'stages'])}; there are: profile, stages"
+            f"no picture {what!r}{suggest(what, ['profile', 'stages'])}; there are: profile, stages"
         )
     if not cost.total:
         raise UsageError(

@@ -8,7 +8,7 @@ import msgspec
 
 from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
-from resflops.errors import ResflopsError, SchemaError, UsageError, near
+from resflops.errors import ResflopsError, SchemaError, UsageError, suggest
 from resflops.gate.config import Budget
 from resflops.gate.limits import read_limit, read_tolerance
 from resflops.gate.lockfile import read_lock, renew_lock, write_lock
@@ -125,7 +125,7 @@ class CostGate:
         if now.model not in snapshots:
             raise SchemaError(
                 f"{now.model!r} is not locked in {shorten_path(self._path)}"
-                f"{near(now.model, snapshots)}; {again}"
+                f"{suggest(now.model, snapshots)}; {again}"
             )
         return snapshots[now.model]
 
@@ -169,5 +169,7 @@ def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metri
 def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
     for metric in given:
         if metric not in METRICS:
-            raise UsageError(f"no metric {metric!r}{near(metric, METRICS)}; there are {', '.join(METRICS)}")
+            raise UsageError(
+                f"no metric {metric!r}{suggest(metric, METRICS)}; there are {', '.join(METRICS)}"
+            )
     return {metric: read_tolerance(value) for metric, value in given.items()}

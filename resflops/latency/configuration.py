@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from resflops.errors import UsageError, near
+from resflops.errors import UsageError, suggest
 from resflops.records import Shape
 
 __all__ = [
@@ -104,7 +104,7 @@ def check_known(option: str, name: str, known: Iterable[str]) -> str:
     """
     known = tuple(known)
     if name not in known:
-        raise UsageError(f"{option} {name!r} is unknown{near(name, known)}; there are: {', '.join(known)}")
+        raise UsageError(f"{option} {name!r} is unknown{suggest(name, known)}; there are: {', '.join(known)}")
     return name
 
 

@@ -24,7 +24,7 @@ from resflops.latency.session import Device
 from resflops.latency.workload import workload_of
 from resflops.records import Shape
 from resflops.sources import FoundModel
-from resflops.sources.building import open_found
+from resflops.sources.building import open_found_model
 from resflops.sources.counting import count_model
 from resflops.tracing import trace
 from resflops.tracing.generators import preserve_generators
@@ -98,7 +98,7 @@ class OfSpec:
         if known is not None:
             return known, True
         with preserve_generators():
-            opened = open_found(
+            opened = open_found_model(
                 self._found, input_shape=self._input_shape(configuration), device=configuration.device
             )
         module = adapted(opened.module, configuration)
@@ -107,7 +107,7 @@ class OfSpec:
 
     def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Its usual ones, for the batch."""
-        opened = open_found(self._found, input_shape=self._input_shape(configuration))
+        opened = open_found_model(self._found, input_shape=self._input_shape(configuration))
         return as_tensors(opened.args, _CPU), as_tensors(opened.kwargs, _CPU)
 
     def workload(self, configuration: Configuration) -> Workload:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from resflops.errors import SpecError, near
+from resflops.errors import SpecError, suggest
 from resflops.models.catalog import CHOICES, NETWORKS, Network, Option
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def build(network: Network, **options: Option) -> "nn.Module":
     for name, value in options.items():
         _check_name(network, name)
         if not _is_allowed(name, value):
-            raise _unfit(network, name, value)
+            raise _make_option_error(network, name, value)
     module, _, factory = network.builder.partition(":")
     make = getattr(import_module(f"{__name__}.{module}"), factory)
     built: nn.Module = make(**network.arguments, **{**network.options, **options})
@@ -45,7 +45,7 @@ def parse_options(network: Network, given: Mapping[str, str]) -> dict[str, Optio
         number = text.isascii() and text.isdigit() and len(text) <= 2 * len(str(MOST))
         values[name] = int(text) if number and name not in CHOICES else text
         if not _is_allowed(name, values[name]):
-            raise _unfit(network, name, text)
+            raise _make_option_error(network, name, text)
     return values
 
 
@@ -53,7 +53,7 @@ def _check_name(network: Network, name: str) -> None:
     if name not in network.options:
         raise SpecError(
             f"{network.name} has no option {name!r}; it has {', '.join(network.options)}"
-            f"{near(name, network.options)}"
+            f"{suggest(name, network.options)}"
         )
 
 
@@ -63,7 +63,7 @@ def _is_allowed(name: str, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST
 
 
-def _unfit(network: Network, name: str, value: object) -> SpecError:
+def _make_option_error(network: Network, name: str, value: object) -> SpecError:
     allowed = (
         f"one of {', '.join(CHOICES[name])}" if name in CHOICES else f"a whole number from 1 to {MOST:,}"
     )

@@ -22,12 +22,12 @@ __all__ = [
     "Strided",
     "Unit",
     "ZeroPaddedIdentity",
-    "block_maker",
+    "build_stages",
     "conv1x1",
     "conv3x3",
     "initialise",
-    "stages",
-    "strided_first",
+    "list_strides",
+    "make_block_maker",
 ]
 
 BlockName = Literal["basic", "bottleneck"]
@@ -139,7 +139,7 @@ class BasicBlock(Block):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = conv3x3(width, width)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = _shortcut(shortcut, in_channels, width, stride=stride)
+        self.downsample = _build_shortcut(shortcut, in_channels, width, stride=stride)
 
     def residual(self, x: Tensor) -> Tensor:
         """3×3, 3×3."""
@@ -179,7 +179,7 @@ class Bottleneck(Block):
         self.conv3 = conv1x1(inner, outer, bias=bias)
         self.bn3 = nn.BatchNorm2d(outer)
         self.relu = nn.ReLU(inplace=True)
-        self.downsample = _shortcut(shortcut, in_channels, outer, stride=stride, bias=bias)
+        self.downsample = _build_shortcut(shortcut, in_channels, outer, stride=stride, bias=bias)
 
     def residual(self, x: Tensor) -> Tensor:
         """1×1, 3×3, 1×1."""
@@ -189,7 +189,7 @@ class Bottleneck(Block):
         return out
 
 
-def _shortcut(
+def _build_shortcut(
     name: ShortcutName, in_channels: int, out_channels: int, *, stride: int, bias: bool = False
 ) -> nn.Module | None:
     """What the input goes through before it is added."""
@@ -202,7 +202,7 @@ def _shortcut(
     return ZeroPaddedIdentity(out_channels - in_channels, stride=stride) if changes else nn.Identity()
 
 
-def block_maker(
+def make_block_maker(
     block: BlockName,
     *,
     shortcut: ShortcutName,
@@ -224,16 +224,16 @@ def block_maker(
     )
 
 
-def strided_first(depths: Sequence[int]) -> list[list[int]]:
+def list_strides(depths: Sequence[int]) -> list[list[int]]:
     """The stride of every unit where a stage, but for the first, halves the image as it begins.
 
-    >>> strided_first((2, 3))
+    >>> list_strides((2, 3))
     [[1, 1], [2, 1, 1]]
     """
     return [[1 if stage == 0 else 2] + [1] * (depth - 1) for stage, depth in enumerate(depths)]
 
 
-def stages(
+def build_stages(
     make: MakeUnit, in_channels: int, widths: Sequence[int], strides: Sequence[Sequence[int]]
 ) -> tuple[list[nn.Sequential], int]:
     """The stages of units, one for each width, and how many channels the last one gives."""

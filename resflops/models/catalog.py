@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from resflops.errors import DuplicateError
 from resflops.records import Shape
 
-__all__ = ["CHOICES", "NETWORKS", "Network", "Option", "by_name"]
+__all__ = ["CHOICES", "NETWORKS", "Network", "Option", "index_by_name"]
 
 Option = int | str
 """The value of an option."""
@@ -61,12 +61,12 @@ DEPTHS = {
 """Units in each stage of the ImageNet networks, by their number of layers."""
 
 
-def _block(layers: int) -> str:
+def _choose_block(layers: int) -> str:
     """On ImageNet, networks of fifty layers and more have bottlenecks."""
     return "basic" if layers < 50 else "bottleneck"
 
 
-def _resnets() -> Iterator[Network]:
+def _list_resnets() -> Iterator[Network]:
     """He et al. 2015 on ImageNet, and the v1.5 that most people run."""
     for layers in (18, 34, 50, 101, 152):
         name = f"resnet{layers}"
@@ -76,7 +76,7 @@ def _resnets() -> Iterator[Network]:
             summary=f"ResNet-{layers} on ImageNet (He et al. 2015, arXiv 1512.03385)",
             variant=V1.format(name=name) if layers >= 50 else "",
             builder="resnet:ResNet",
-            arguments={"block": _block(layers), "depths": DEPTHS[layers]},
+            arguments={"block": _choose_block(layers), "depths": DEPTHS[layers]},
             options={"shortcut": "B", **IMAGENET_OPTIONS},
             input_shape=IMAGENET,
         )
@@ -91,7 +91,7 @@ def _resnets() -> Iterator[Network]:
             )
 
 
-def _plain() -> Iterator[Network]:
+def _list_plain() -> Iterator[Network]:
     """He et al. 2015: the same networks without shortcuts."""
     for layers in (18, 34):
         yield Network(
@@ -105,7 +105,7 @@ def _plain() -> Iterator[Network]:
         )
 
 
-def _cifar_resnets() -> Iterator[Network]:
+def _list_cifar_resnets() -> Iterator[Network]:
     """He et al. 2015, section 4.2: 6n + 2 layers."""
     for layers in (20, 32, 44, 56, 110, 1202):
         yield Network(
@@ -119,7 +119,7 @@ def _cifar_resnets() -> Iterator[Network]:
         )
 
 
-def _preact_resnets() -> Iterator[Network]:
+def _list_preact_resnets() -> Iterator[Network]:
     """He et al. 2016: on CIFAR 6n + 2 layers of basic blocks, or 9n + 2 of bottlenecks."""
     for layers, block, units in ((110, "basic", 18), (164, "bottleneck", 18), (1001, "bottleneck", 111)):
         yield Network(
@@ -143,13 +143,13 @@ def _preact_resnets() -> Iterator[Network]:
             summary=f"Pre-activation ResNet-{layers} on ImageNet (He et al. 2016, arXiv 1603.05027)",
             variant="a bottleneck has its stride in the 3×3" if layers >= 50 else "",
             builder="preact:PreActResNet",
-            arguments={"block": _block(layers), "depths": depths},
+            arguments={"block": _choose_block(layers), "depths": depths},
             options=IMAGENET_OPTIONS,
             input_shape=IMAGENET,
         )
 
 
-def _wide_resnets() -> Iterator[Network]:
+def _list_wide_resnets() -> Iterator[Network]:
     """Zagoruyko & Komodakis 2016: 6n + 4 layers, k times as wide."""
     for layers, widen in ((16, 4), (16, 8), (40, 4), (28, 10)):
         yield Network(
@@ -178,7 +178,7 @@ def _wide_resnets() -> Iterator[Network]:
     )
 
 
-def _resnexts() -> Iterator[Network]:
+def _list_resnexts() -> Iterator[Network]:
     """Xie et al. 2016: cardinality × width of one group."""
     for layers, groups, width in ((50, 32, 4), (101, 32, 4), (101, 64, 4)):
         yield Network(
@@ -210,7 +210,7 @@ def _resnexts() -> Iterator[Network]:
         )
 
 
-def _keras_resnets() -> Iterator[Network]:
+def _list_keras_resnets() -> Iterator[Network]:
     """Keras Applications, both versions, and the ResNet-18 that TensorFlow users put on CIFAR."""
     for layers in (50, 101, 152):
         for version, name, variant in (
@@ -239,7 +239,7 @@ def _keras_resnets() -> Iterator[Network]:
     )
 
 
-def _vggs() -> Iterator[Network]:
+def _list_vggs() -> Iterator[Network]:
     """Simonyan & Zisserman 2014, Table 1, each also with BatchNorm after every convolution."""
     for name, letter, arguments in (
         ("vgg11", "A", {"depths": (1, 1, 2, 2, 2)}),
@@ -268,7 +268,7 @@ def _vggs() -> Iterator[Network]:
         )
 
 
-def by_name(networks: Iterable[Network]) -> dict[str, Network]:
+def index_by_name(networks: Iterable[Network]) -> dict[str, Network]:
     """The networks by their names, of which no two may be equal."""
     named: dict[str, Network] = {}
     for network in networks:
@@ -280,16 +280,16 @@ def by_name(networks: Iterable[Network]) -> dict[str, Network]:
     return named
 
 
-NETWORKS: Mapping[str, Network] = by_name(
+NETWORKS: Mapping[str, Network] = index_by_name(
     (
-        *_resnets(),
-        *_plain(),
-        *_cifar_resnets(),
-        *_preact_resnets(),
-        *_wide_resnets(),
-        *_resnexts(),
-        *_keras_resnets(),
-        *_vggs(),
+        *_list_resnets(),
+        *_list_plain(),
+        *_list_cifar_resnets(),
+        *_list_preact_resnets(),
+        *_list_wide_resnets(),
+        *_list_resnexts(),
+        *_list_keras_resnets(),
+        *_list_vggs(),
     )
 )
 """Every built-in network by its name, in the order of the papers."""

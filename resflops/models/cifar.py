@@ -9,11 +9,11 @@ from resflops.models.blocks import (
     CIFAR_STAGES,
     BlockName,
     ShortcutName,
-    block_maker,
+    build_stages,
     conv3x3,
     initialise,
-    stages,
-    strided_first,
+    list_strides,
+    make_block_maker,
 )
 
 __all__ = ["CifarResNet"]
@@ -39,8 +39,8 @@ class CifarResNet(nn.Module):
         self.conv1 = conv3x3(in_channels, width)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        make = block_maker(block, shortcut=shortcut, strided="conv2", groups=groups)
-        layers, channels = stages(make, width, (width, 2 * width, 4 * width), strided_first(depths))
+        make = make_block_maker(block, shortcut=shortcut, strided="conv2", groups=groups)
+        layers, channels = build_stages(make, width, (width, 2 * width, 4 * width), list_strides(depths))
         self.layer1, self.layer2, self.layer3 = layers
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(channels, num_classes)

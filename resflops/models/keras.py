@@ -10,14 +10,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from resflops.models.blocks import IMAGENET_STAGES, initialise, stages
+from resflops.models.blocks import IMAGENET_STAGES, build_stages, initialise
 from resflops.models.preact import PreActBottleneck
 from resflops.models.resnet import ResNet
 
-__all__ = ["KerasResNet", "KerasResNetV2", "as_keras_norms"]
+__all__ = ["KerasResNet", "KerasResNetV2", "use_keras_norms"]
 
 
-def as_keras_norms(model: nn.Module, *, eps: float) -> None:
+def use_keras_norms(model: nn.Module, *, eps: float) -> None:
     """Give every BatchNorm Keras's settings: momentum 0.99 in its own sense, and no counter."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -26,7 +26,7 @@ def as_keras_norms(model: nn.Module, *, eps: float) -> None:
             module.num_batches_tracked = None
 
 
-def _zero_padded_pool() -> nn.Sequential:
+def _build_zero_padded_pool() -> nn.Sequential:
     """Keras pads with zeros where PyTorch pads with minus infinity, which differs without a ReLU before."""
     return nn.Sequential(nn.ZeroPad2d(1), nn.MaxPool2d(3, stride=2))
 
@@ -38,8 +38,8 @@ class KerasResNet(ResNet):
         super().__init__(
             block="bottleneck", depths=depths, bias=True, in_channels=in_channels, num_classes=num_classes
         )
-        self.maxpool = _zero_padded_pool()
-        as_keras_norms(self, eps=1.001e-5)
+        self.maxpool = _build_zero_padded_pool()
+        use_keras_norms(self, eps=1.001e-5)
 
 
 class KerasResNetV2(nn.Module):
@@ -53,16 +53,18 @@ class KerasResNetV2(nn.Module):
     def __init__(self, *, depths: tuple[int, ...], in_channels: int = 3, num_classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3)
-        self.maxpool = _zero_padded_pool()
+        self.maxpool = _build_zero_padded_pool()
         strides = [[1] * (depth - 1) + [2] for depth in depths[:-1]] + [[1] * depths[-1]]
-        layers, channels = stages(partial(PreActBottleneck, bias=True), 64, (64, 128, 256, 512), strides)
+        layers, channels = build_stages(
+            partial(PreActBottleneck, bias=True), 64, (64, 128, 256, 512), strides
+        )
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.final_bn = nn.BatchNorm2d(channels)
         self.final_relu = nn.ReLU(inplace=True)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(channels, num_classes)
         initialise(self)
-        as_keras_norms(self, eps=1.001e-5)
+        use_keras_norms(self, eps=1.001e-5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""

@@ -19,11 +19,11 @@ from resflops.models.blocks import (
     Strided,
     Unit,
     ZeroPaddedIdentity,
+    build_stages,
     conv1x1,
     conv3x3,
     initialise,
-    stages,
-    strided_first,
+    list_strides,
 )
 
 __all__ = ["CifarPreActResNet", "PreActBottleneck", "PreActResNet"]
@@ -121,7 +121,7 @@ class PreActResNet(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         make: MakeUnit = PreActBasicBlock if block == "basic" else PreActBottleneck
-        layers, channels = stages(make, 64, (64, 128, 256, 512), strided_first(depths))
+        layers, channels = build_stages(make, 64, (64, 128, 256, 512), list_strides(depths))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.final_bn = nn.BatchNorm2d(channels)
         self.final_relu = nn.ReLU(inplace=True)
@@ -165,7 +165,7 @@ class CifarPreActResNet(nn.Module):
         if block == "basic":
             make = partial(PreActBasicBlock, projection=projection)
         widths = (16 * widen, 32 * widen, 64 * widen)
-        layers, channels = stages(make, 16, widths, strided_first(depths))
+        layers, channels = build_stages(make, 16, widths, list_strides(depths))
         self.layer1, self.layer2, self.layer3 = layers
         self.final_bn = nn.BatchNorm2d(channels)
         self.final_relu = nn.ReLU(inplace=True)

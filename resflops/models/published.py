@@ -16,7 +16,14 @@ from msgspec import DecodeError, Struct, json
 
 from resflops.errors import SchemaError
 
-__all__ = ["Agreement", "PublishedFigure", "Quantity", "agreement", "figures_of", "published_figures"]
+__all__ = [
+    "Agreement",
+    "PublishedFigure",
+    "Quantity",
+    "judge_agreement",
+    "load_figures",
+    "select_figures",
+]
 
 Quantity = Literal["macs", "params", "params+buffers"]
 """What was counted: multiply-accumulates, trainable parameters, or those and all buffers."""
@@ -98,7 +105,7 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 @cache
-def published_figures() -> tuple[PublishedFigure, ...]:
+def load_figures() -> tuple[PublishedFigure, ...]:
     """Every figure there is to reproduce, by paper."""
     text = files("resflops.models").joinpath("published.json").read_bytes()
     try:
@@ -107,29 +114,30 @@ def published_figures() -> tuple[PublishedFigure, ...]:
         raise SchemaError(f"published.json is not as it should be: {error}; reinstall resflops") from error
 
 
-def figures_of(model: str) -> tuple[PublishedFigure, ...]:
+def select_figures(model: str) -> tuple[PublishedFigure, ...]:
     """The figures printed for one model.
 
-    >>> [figure.printed for figure in figures_of("resnet34")]
+    >>> [figure.printed for figure in select_figures("resnet34")]
     ['3.6×10⁹', '18%']
     """
-    return tuple(figure for figure in published_figures() if figure.model == model)
+    return tuple(figure for figure in load_figures() if figure.model == model)
 
 
-def agreement(figure: PublishedFigure, exact: int | Fraction) -> Agreement:
+def judge_agreement(figure: PublishedFigure, exact: int | Fraction) -> Agreement:
     """Whether the exact count gives the figure as printed, and how.
 
     The paper cuts 3,663,761,408 to 3.6×10⁹ where 3.7×10⁹ is nearer:
 
-    >>> printed, share = figures_of("resnet34")
-    >>> agreement(printed, 3_663_761_408)
+    >>> printed, share = select_figures("resnet34")
+    >>> judge_agreement(printed, 3_663_761_408)
     'truncated'
-    >>> agreement(share, Fraction(3_663_761_408, 19_632_062_464))
+    >>> judge_agreement(share, Fraction(3_663_761_408, 19_632_062_464))
     'truncated'
 
     "Exact" is only what was printed to the last digit:
 
-    >>> [agreement(figure, 143_667_240) for figure in figures_of("vgg19") if figure.quantity == "params"]
+    >>> printed = [figure for figure in select_figures("vgg19") if figure.quantity == "params"]
+    >>> [judge_agreement(figure, 143_667_240) for figure in printed]
     ['rounded', 'exact']
     """
     value, place = Fraction(figure.value), Fraction(figure.place)

@@ -14,10 +14,10 @@ from resflops.models.blocks import (
     BlockName,
     ShortcutName,
     Strided,
-    block_maker,
+    build_stages,
     initialise,
-    stages,
-    strided_first,
+    list_strides,
+    make_block_maker,
 )
 
 __all__ = ["ResNet"]
@@ -49,7 +49,7 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
-        make = block_maker(
+        make = make_block_maker(
             block,
             shortcut=shortcut,
             strided=strided,
@@ -57,7 +57,7 @@ class ResNet(nn.Module):
             width_per_group=width_per_group,
             bias=bias,
         )
-        layers, channels = stages(make, 64, (64, 128, 256, 512), strided_first(depths))
+        layers, channels = build_stages(make, 64, (64, 128, 256, 512), list_strides(depths))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(channels, num_classes)

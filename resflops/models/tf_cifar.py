@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from resflops.models.blocks import IMAGENET_STAGES, Block, initialise, stages, strided_first
-from resflops.models.keras import as_keras_norms
+from resflops.models.blocks import IMAGENET_STAGES, Block, build_stages, initialise, list_strides
+from resflops.models.keras import use_keras_norms
 
 __all__ = ["SamePadding", "TensorFlowCifarResNet"]
 
@@ -22,16 +22,16 @@ class SamePadding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pad height and width."""
-        top, bottom = self.padding(x.shape[2])
-        left, right = self.padding(x.shape[3])
+        top, bottom = self.compute_padding(x.shape[2])
+        left, right = self.compute_padding(x.shape[3])
         return functional.pad(x, (left, right, top, bottom))
 
-    def padding(self, size: int) -> tuple[int, int]:
+    def compute_padding(self, size: int) -> tuple[int, int]:
         """How many zeros go before and after.
 
-        >>> SamePadding(3, stride=2).padding(8)
+        >>> SamePadding(3, stride=2).compute_padding(8)
         (0, 1)
-        >>> SamePadding(3, stride=2).padding(15)
+        >>> SamePadding(3, stride=2).compute_padding(15)
         (1, 1)
         """
         outputs = -(-size // self.stride)
@@ -75,12 +75,12 @@ class TensorFlowCifarResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(2, stride=1)
-        layers, channels = stages(SameBlock, 64, (64, 128, 256, 512), strided_first(depths))
+        layers, channels = build_stages(SameBlock, 64, (64, 128, 256, 512), list_strides(depths))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(channels, num_classes)
         initialise(self)
-        as_keras_norms(self, eps=1e-3)
+        use_keras_norms(self, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""

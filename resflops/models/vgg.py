@@ -46,7 +46,7 @@ class VGG(nn.Module):
             start = len(features)
             for index in range(depth):
                 kernel = 1 if pointwise_third and index == 2 else 3
-                features += _convolution(in_channels, width, kernel=kernel, batch_norm=batch_norm)
+                features += _build_convolution(in_channels, width, kernel=kernel, batch_norm=batch_norm)
                 in_channels = width
             if local_response_norm and block == 1:
                 # AlexNet's alpha is 1e-4 for each neighbour; torch divides its own by their number.
@@ -75,7 +75,7 @@ class VGG(nn.Module):
         return logits
 
 
-def _convolution(in_channels: int, width: int, *, kernel: int, batch_norm: bool) -> list[nn.Module]:
+def _build_convolution(in_channels: int, width: int, *, kernel: int, batch_norm: bool) -> list[nn.Module]:
     """A convolution that keeps the image's size, and its activation."""
     convolution = nn.Conv2d(in_channels, width, kernel, padding=kernel // 2)
     norm = [nn.BatchNorm2d(width)] if batch_norm else []

@@ -26,7 +26,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.errors import DuplicateError, UsageError
-from resflops.extensions import declaring
+from resflops.extensions import find_origin
 from resflops.ops._attributes import Attributes, find_cache, read_attributes
 from resflops.ops._call import Call, SignedCall
 from resflops.records import OpRecord, Shape, Work
@@ -218,7 +218,7 @@ def op(
     declared = Op(
         name=name,
         family=family,
-        origin=declaring(),
+        origin=find_origin(),
         attributes=attributes,
         bindings=(bindings,) if isinstance(bindings, Binding) else bindings,
         whole=whole,

@@ -11,7 +11,7 @@ from resflops.ops._steps import Part, Steps
 from resflops.ops.matmul import infer_linear, infer_matmul
 from resflops.ops.slicing import infer_chunk, infer_split
 from resflops.ops.softmax import infer_softmax, softmax_gradient_work, softmax_work
-from resflops.records import OpRecord, Shape, Work, sum_of
+from resflops.records import OpRecord, Shape, Work, add_works
 
 FAMILY = "attention"
 
@@ -138,9 +138,9 @@ def attention_gradient(record: OpRecord, attributes: Scores, needed: Needed) -> 
         _VALUE: Work(macs=pairs * value[-1], arithmetic=heads * prod(value[-2:]) - prod(value)),
     }
     softmax = softmax_gradient_work(rows=rows, length=length)
-    scores = sum_of([Work(macs=pairs * value[-1], arithmetic=pairs), softmax])
+    scores = add_works([Work(macs=pairs * value[-1], arithmetic=pairs), softmax])
     return tuple(
-        sum_of([products[operand], scores]) if place == 0 and operand != _VALUE else products[operand]
+        add_works([products[operand], scores]) if place == 0 and operand != _VALUE else products[operand]
         for place, operand in enumerate(needed)
     )
 

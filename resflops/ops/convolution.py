@@ -17,7 +17,7 @@ from resflops.ops._declaration import (
     op,
     stopped_gradient,
 )
-from resflops.records import Attribute, OpRecord, Shape, Work, sum_of
+from resflops.records import Attribute, OpRecord, Shape, Work, add_works
 
 FAMILY = "convolution"
 
@@ -398,7 +398,7 @@ def deformable_gradient(record: OpRecord, attributes: Deformable, needed: Needed
     }
     first = next((operand for operand in needed if operand in (_IMAGE, _OFFSET)), None)
     shared = Work(macs=macs, arithmetic=samples if attributes.mask else 0)
-    return tuple(sum_of([own[each], shared]) if each == first else own[each] for each in needed)
+    return tuple(add_works([own[each], shared]) if each == first else own[each] for each in needed)
 
 
 DEFORM_CONV2D = op(

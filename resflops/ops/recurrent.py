@@ -14,7 +14,7 @@ from typing import Any
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, Mismatch, TensorLike, is_tensor
 from resflops.ops._declaration import AtenBinding, Factors, Needed, binding, joint_gradient, op
-from resflops.records import Attribute, OpRecord, Work, sum_of
+from resflops.records import Attribute, OpRecord, Work, add_works
 
 FAMILY = "recurrent"
 
@@ -296,15 +296,15 @@ def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed)
     passed = sum(prod(shape) for place, shape in enumerate(matrices, 1) if place not in first)
     entered = sum(prod(matrices[place - 1]) for place in first) if _INPUT in needed else 0
     each = _BACKWARD[record.op].times(_count_elements(record, attributes))
-    path = sum_of([Work(macs=rows * (passed + entered)), each])
+    path = add_works([Work(macs=rows * (passed + entered)), each])
     biases = Work(arithmetic=_count_bias_adds(record, attributes))
     works = [
         Work() if operand == _INPUT else Work(macs=rows * prod(record.input_shapes[operand]))
         for operand in needed
     ]
-    works[0] = sum_of([works[0], path])
+    works[0] = add_works([works[0], path])
     if needed[-1] != _INPUT:
-        works[-1] = sum_of([works[-1], biases])
+        works[-1] = add_works([works[-1], biases])
     return tuple(works)
 
 

@@ -5,8 +5,8 @@ from pathlib import PurePath
 
 from msgspec import Struct
 
-from resflops.errors import DuplicateError, UsageError, near
-from resflops.extensions import declaring, load_extensions
+from resflops.errors import DuplicateError, UsageError, suggest
+from resflops.extensions import find_origin, load_extensions
 from resflops.tables import Table
 
 __all__ = [
@@ -77,7 +77,7 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
             if claimed in known or claimed in taken:
                 raise DuplicateError(f"a format named {claimed!r} exists already; choose another name")
         (CHECK_RENDERERS if of_checks else RENDERERS)[name] = Renderer(
-            name=name, suffixes=suffixes, function=function, origin=declaring()
+            name=name, suffixes=suffixes, function=function, origin=find_origin()
         )
         return function
 
@@ -106,7 +106,7 @@ def rendering(name: str, *, of_checks: bool = False) -> Renderer:
         return known[name]
     except KeyError:
         raise UsageError(
-            f"no format named {name!r}{near(name, known)}; there are: {', '.join(known)}"
+            f"no format named {name!r}{suggest(name, known)}; there are: {', '.join(known)}"
         ) from None
 
 

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from resflops.errors import InputError, ModelError, ResflopsError, in_words
+from resflops.errors import InputError, ModelError, ResflopsError, describe_error
 from resflops.records import Shape
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import find
@@ -19,7 +19,7 @@ from resflops.tracing.call_through import call_through
 from resflops.tracing.generators import preserve_generators
 from resflops.tracing.zeros import zeros
 
-__all__ = ["OpenModel", "built", "open_found", "open_model"]
+__all__ = ["OpenModel", "build_model", "open_found_model", "open_model"]
 
 META = torch.device("meta")
 
@@ -51,15 +51,15 @@ def open_model(
         ModelError: it could not be built, or its package is missing.
         InputError: its input has another number of dimensions.
     """
-    return open_found(find(spec), input_shape=input_shape, device=device)
+    return open_found_model(find(spec), input_shape=input_shape, device=device)
 
 
-def open_found(
+def open_found_model(
     found: FoundModel, *, input_shape: Shape | None = None, device: str | torch.device = "meta"
 ) -> OpenModel:
     """The same for a model that a spec has found already."""
     # Its inputs first: a shape that does not fit is known before anything is built.
-    inputs = found.called_with(input_shape)
+    inputs = found.resolve_inputs(input_shape)
     module, given, notes = _build(found, torch.device(device))
     inputs = inputs or given
     if inputs is None:
@@ -67,11 +67,11 @@ def open_found(
             f"nothing is known of what {found.spec} takes; give the shape of its input, "
             "or let a factory return (module, inputs)"
         )
-    args, kwargs = _tensors((inputs.args, inputs.kwargs), torch.device(device))
+    args, kwargs = _make_tensors((inputs.args, inputs.kwargs), torch.device(device))
     return OpenModel(found=found, module=module, args=args, kwargs=kwargs, notes=(*found.notes, *notes))
 
 
-def built(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Module:
+def build_model(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Module:
     """Build a model, in eval mode.
 
     Args:
@@ -88,39 +88,39 @@ def built(found: FoundModel, *, device: str | torch.device = "meta") -> nn.Modul
 
 def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
     if target != META:
-        return *_made_on(found, target), ()
+        return *_build_on(found, target), ()
     with preserve_generators():
         try:
             with _WithoutValues():
-                made = _checked(found, found.make())
+                made = _check_module(found, found.make())
         except ResflopsError:
             raise
         # It may raise anything, and values may cure it; but one that exits has meant to.
         except Exception as error:  # noqa: BLE001
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             note = f"built for real, on the CPU: its constructor needs values ({reason})"
-            return *_made_on(found, torch.device("cpu")), (note,)
+            return *_build_on(found, torch.device("cpu")), (note,)
         except SystemExit as error:
-            raise _not_built(found, error) from error
-    _all_on_meta(made[0])
+            raise _make_build_error(found, error) from error
+    _move_to_meta(made[0])
     return *made, ()
 
 
-def _made_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None]:
+def _build_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None]:
     try:
         with target:
-            return _checked(found, found.make())
+            return _check_module(found, found.make())
     except ResflopsError:
         raise
     except (Exception, SystemExit) as error:
-        raise _not_built(found, error) from error
+        raise _make_build_error(found, error) from error
 
 
-def _not_built(found: FoundModel, error: BaseException) -> ModelError:
-    return ModelError(f"{found.spec} could not be built: {in_words(error)}")
+def _make_build_error(found: FoundModel, error: BaseException) -> ModelError:
+    return ModelError(f"{found.spec} could not be built: {describe_error(error)}")
 
 
-def _checked(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | None]:
+def _check_module(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | None]:
     module, inputs = (made.module, made.inputs) if isinstance(made, WithInputs) else (made, None)
     if not isinstance(module, nn.Module):
         raise ModelError(
@@ -170,13 +170,13 @@ class _WithoutValues(TorchFunctionMode):
         try:
             return call_through(func, args, kwargs)
         except RuntimeError:
-            if not _mixed(func, (args, kwargs)):
+            if not _mixes_devices(func, (args, kwargs)):
                 raise
-            args, kwargs = tree_map_only(Tensor, _double, (args, kwargs))
+            args, kwargs = tree_map_only(Tensor, _make_double, (args, kwargs))
             return call_through(func, args, kwargs)
 
 
-def _mixed(func: Callable[..., Any], arguments: object) -> bool:
+def _mixes_devices(func: Callable[..., Any], arguments: object) -> bool:
     """Whether a function may have failed because some tensors are on meta and some are not.
 
     One that writes into its tensor is no such case: what it would have written is lost.
@@ -185,20 +185,20 @@ def _mixed(func: Callable[..., Any], arguments: object) -> bool:
     return META in devices and len(devices) > 1 and not func.__name__.endswith("_")
 
 
-def _double(tensor: Tensor) -> Tensor:
+def _make_double(tensor: Tensor) -> Tensor:
     return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
 
 
-def _all_on_meta(module: nn.Module) -> None:
+def _move_to_meta(module: nn.Module) -> None:
     """Move the few parameters and buffers that were made from values, such as positions."""
     tensors = [*module.parameters(), *module.buffers()]
     # A module without any tensor on meta was not made just now: it is someone else's.
     if not any(tensor.device == META for tensor in tensors):
         return
     doubles = {
-        id(tensor): nn.Parameter(_double(tensor), tensor.requires_grad)
+        id(tensor): nn.Parameter(_make_double(tensor), tensor.requires_grad)
         if isinstance(tensor, nn.Parameter)
-        else _double(tensor)
+        else _make_double(tensor)
         for tensor in tensors
         if tensor.device != META
     }
@@ -213,12 +213,12 @@ def _all_on_meta(module: nn.Module) -> None:
                 setattr(owner, name, doubles[id(tensor)])
 
 
-def _tensors(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - any nesting of containers
+def _make_tensors(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - any nesting of containers
     """The same containers with a tensor for every TensorSpec."""
     if isinstance(value, TensorSpec):
         return zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
     if isinstance(value, dict):
-        return {name: _tensors(each, device) for name, each in value.items()}
+        return {name: _make_tensors(each, device) for name, each in value.items()}
     if type(value) in (tuple, list):
-        return type(value)(_tensors(each, device) for each in value)
+        return type(value)(_make_tensors(each, device) for each in value)
     return value

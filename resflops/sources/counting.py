@@ -14,7 +14,7 @@ from resflops.cost import Cost, price
 from resflops.cost.convention import Convention
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError
 from resflops.records import Shape, Trace
-from resflops.sources.building import OpenModel, open_found
+from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found import FoundModel
 from resflops.sources.lookup import find
 from resflops.tracing import trace
@@ -122,7 +122,7 @@ def count_model(
 
 def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool) -> Trace:
     device = "cpu" if nonzero else "meta"
-    opened = _cast(open_found(found, input_shape=input_shape, device=device), dtype)
+    opened = _cast(open_found_model(found, input_shape=input_shape, device=device), dtype)
     try:
         traced = trace(opened.module, *opened.args, nonzero=nonzero, **opened.kwargs)
     except DataDependentError:
@@ -130,7 +130,7 @@ def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None
             raise
         # It holds tensors that are neither parameters nor buffers, so no copy of it can run for
         # real; one that is built for real can.
-        opened = _cast(open_found(found, input_shape=input_shape, device="cpu"), dtype)
+        opened = _cast(open_found_model(found, input_shape=input_shape, device="cpu"), dtype)
         traced = trace(opened.module, *opened.args, **opened.kwargs)
     return replace(traced, notes=(*opened.notes, *traced.notes))
 

@@ -11,7 +11,7 @@ from resflops.records import Shape
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FoundModel", "Inputs", "TensorSpec", "WithInputs", "one_tensor"]
+__all__ = ["FoundModel", "Inputs", "TensorSpec", "WithInputs", "take_one_tensor"]
 
 
 class TensorSpec(Struct, frozen=True):
@@ -38,7 +38,7 @@ class WithInputs(Struct, frozen=True):
     inputs: Inputs
 
 
-def one_tensor(shape: Shape) -> Inputs:
+def take_one_tensor(shape: Shape) -> Inputs:
     """The inputs of a model that takes one float32 tensor."""
     return Inputs((TensorSpec(shape),))
 
@@ -58,14 +58,14 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     input_shape: Shape = ()
     """Sizes of its usual input without the batch, such as channels, height and width, or the
     length of a text; ``()`` where only its factory knows."""
-    inputs: Callable[[Shape], Inputs] = one_tensor
+    inputs: Callable[[Shape], Inputs] = take_one_tensor
     """What it is called with, when its usual input has this shape, the batch in front."""
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know."""
     make: "Callable[[], nn.Module | WithInputs]"
     """Builds it, on whatever device is the default one."""
 
-    def called_with(self, shape: Shape | None = None) -> Inputs | None:
+    def resolve_inputs(self, shape: Shape | None = None) -> Inputs | None:
         """What it is called with; None where only the built model knows.
 
         Args:
@@ -77,18 +77,18 @@ class FoundModel(Struct, frozen=True, kw_only=True):
         """
         usual = self.input_shape
         if shape is not None and min(shape, default=0) < 1:
-            raise InputError(f"input shape {_text(shape)}: every size must be at least 1")
+            raise InputError(f"input shape {_format_shape(shape)}: every size must be at least 1")
         if not usual:
-            return None if shape is None else one_tensor(shape)
+            return None if shape is None else take_one_tensor(shape)
         if shape is None or len(shape) == len(usual):
             return self.inputs((1, *(shape or usual)))
         if len(shape) == len(usual) + 1:
             return self.inputs(shape)
         raise InputError(
-            f"input shape {_text(shape)} has {len(shape)} sizes, and {self.spec} takes {len(usual)}, "
-            f"as in {_text(usual)}, or with a batch {len(usual) + 1}, as in 4x{_text(usual)}"
+            f"input shape {_format_shape(shape)} has {len(shape)} sizes, and {self.spec} takes {len(usual)}, "
+            f"as in {_format_shape(usual)}, or with a batch {len(usual) + 1}, as in 4x{_format_shape(usual)}"
         )
 
 
-def _text(shape: Shape) -> str:
+def _format_shape(shape: Shape) -> str:
     return "x".join(map(str, shape))

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 
 import resflops.sources.origins  # noqa: F401 - registers the sources
-from resflops.errors import SpecError, UnknownModelError, near
+from resflops.errors import SpecError, UnknownModelError, suggest
 from resflops.sources.found import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
 from resflops.sources.spec import parse_spec
@@ -20,7 +20,7 @@ def find(text: str) -> FoundModel:
         ModelError: the package that it comes from is missing or broken.
     """
     spec = parse_spec(text)
-    source, name = _source_of(spec.name)
+    source, name = _find_source(spec.name)
     return source.find(name, spec)
 
 
@@ -42,7 +42,7 @@ def expand(text: str) -> list[str]:
     spec = parse_spec(text)
     if not any(mark in spec.name for mark in "*?["):
         return [text]
-    source, pattern = _source_of(spec.name)
+    source, pattern = _find_source(spec.name)
     if source.prefix == FACTORY:
         raise SpecError(
             f"{spec.name!r} is a pattern, and factories are named one by one, as in nets.py:small"
@@ -52,11 +52,11 @@ def expand(text: str) -> list[str]:
     if not matching:
         plain = pattern.translate({ord(mark): None for mark in "*?[]"})
         raise UnknownModelError(
-            f"no model matches {spec.name!r}{near(plain, known)}; "
-            f"the pattern {_join(source, '*')!r} matches all"
+            f"no model matches {spec.name!r}{suggest(plain, known)}; "
+            f"the pattern {_join_spec(source, '*')!r} matches all"
         )
     options = "".join(f",{name}={value}" for name, value in spec.options.items())
-    return [_join(source, name) + options for name in matching]
+    return [_join_spec(source, name) + options for name in matching]
 
 
 def names(prefix: str = BUILTIN) -> list[str]:
@@ -70,11 +70,11 @@ def names(prefix: str = BUILTIN) -> list[str]:
         load_more_sources()
     source = SOURCES.get(prefix)
     if source is None:
-        raise _unknown_source(f"{prefix}/", prefix)
-    return [_join(source, name) for name in source.names()]
+        raise _make_unknown_source_error(f"{prefix}/", prefix)
+    return [_join_spec(source, name) for name in source.names()]
 
 
-def _source_of(name: str) -> tuple[Source, str]:
+def _find_source(name: str) -> tuple[Source, str]:
     prefix, slash, rest = name.partition("/")
     if slash and prefix not in SOURCES:
         load_more_sources()
@@ -84,18 +84,18 @@ def _source_of(name: str) -> tuple[Source, str]:
     if ":" in name:
         return SOURCES[FACTORY], name
     if slash:
-        raise _unknown_source(name, prefix)
+        raise _make_unknown_source_error(name, prefix)
     return SOURCES[BUILTIN], name
 
 
-def _unknown_source(name: str, prefix: str) -> UnknownModelError:
+def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
     known = [each for each in SOURCES if each not in (BUILTIN, FACTORY)]
     return UnknownModelError(
-        f"{name!r}: there is no source {prefix!r}{near(prefix, known)}; "
+        f"{name!r}: there is no source {prefix!r}{suggest(prefix, known)}; "
         f"a model's name stands alone or behind {', '.join(f'{each}/' for each in known)}, "
         "and a factory behind its module, as in package.module:factory"
     )
 
 
-def _join(source: Source, name: str) -> str:
+def _join_spec(source: Source, name: str) -> str:
     return name if source.prefix == BUILTIN else f"{source.prefix}/{name}"

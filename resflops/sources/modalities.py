@@ -52,8 +52,8 @@ def describe_inputs(config: Config, kind: type, length: int | None) -> UsualInpu
         kind: its class.
         length: of its texts, if the usual one is not wanted.
     """
-    names, notes = _names(config, kind)
-    length = length or _usual_length(config)
+    names, notes = _select_parameters(config, kind)
+    length = length or _find_usual_length(config)
     usual = {name: _SHAPES[name](config, length) for name in names}
     # The one whose size is the first thing to ask for: an image's rather than its caption's.
     main = next((name for name in _SHAPES if name in names), "")
@@ -71,28 +71,28 @@ def describe_inputs(config: Config, kind: type, length: int | None) -> UsualInpu
     return UsualInputs(family=_FAMILIES.get(main, ""), shape=usual.get(main, ()), inputs=inputs, notes=notes)
 
 
-def _names(config: Config, kind: type) -> tuple[list[str], tuple[str, ...]]:
+def _select_parameters(config: Config, kind: type) -> tuple[list[str], tuple[str, ...]]:
     """The parameters of its forward that a model must be given."""
     accepted = signature(kind.forward).parameters  # type: ignore[attr-defined]
     main = str(getattr(kind, "main_input_name", "input_ids"))
     notes: tuple[str, ...] = ()
-    wanted = {main}
+    required = {main}
     modalities = getattr(kind, "input_modalities", "text")
     modalities = {modalities} if isinstance(modalities, str) else set(modalities)
     if "input_ids" in accepted and any(
         "_token_i" in name and name.split("_")[0] in _MEDIA for name in vars(config)
     ):
-        wanted = {"input_ids"}
+        required = {"input_ids"}
         notes = (TEXT_ALONE,)
     else:
         for modality, names in _OF_MODALITY.items():
             if modality in modalities:
-                wanted.update(names)
+                required.update(names)
     if getattr(config, "is_encoder_decoder", False):
-        wanted.add("decoder_input_ids")
+        required.add("decoder_input_ids")
     # What its forward cannot do without, whatever the model calls its own.
-    wanted.update(name for name, parameter in accepted.items() if parameter.default is Parameter.empty)
-    return [name for name in _SHAPES if name in wanted and name in accepted], notes
+    required.update(name for name, parameter in accepted.items() if parameter.default is Parameter.empty)
+    return [name for name in _SHAPES if name in required and name in accepted], notes
 
 
 _MEDIA = ("image", "audio", "video", "vision")
@@ -103,36 +103,38 @@ _OF_MODALITY = {
 }
 
 
-def _usual_length(config: Config) -> int:
-    limits = _first(_parts(config), "max_position_embeddings", "n_positions", "max_target_positions")
+def _find_usual_length(config: Config) -> int:
+    limits = _find_first(
+        _list_parts(config), "max_position_embeddings", "n_positions", "max_target_positions"
+    )
     return min(LENGTH, limits) if isinstance(limits, int) and limits > 0 else LENGTH
 
 
-def _image(config: Config, _: int) -> Shape:
-    parts = _parts(config, "vision_config")
-    size = _first(parts, "image_size", "crop_size", "img_size") or IMAGE
+def _size_image(config: Config, _: int) -> Shape:
+    parts = _list_parts(config, "vision_config")
+    size = _find_first(parts, "image_size", "crop_size", "img_size") or IMAGE
     if isinstance(size, dict):
         size = tuple(size.values())
     height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
-    channels = _first(parts, "num_channels", "in_channels", "in_chans") or 3
-    frames = _first(parts, "num_frames", "frames_per_clip")
+    channels = _find_first(parts, "num_channels", "in_channels", "in_chans") or 3
+    frames = _find_first(parts, "num_frames", "frames_per_clip")
     return (*((frames,) if frames else ()), channels, height, width)
 
 
-def _video(config: Config, length: int) -> Shape:
-    image = _image(config, length)
+def _size_video(config: Config, length: int) -> Shape:
+    image = _size_image(config, length)
     return image if len(image) == _VIDEO_DIMENSIONS else (FRAMES, *image)
 
 
-def _spectrogram(config: Config, _: int) -> Shape:
-    parts = _parts(config, "audio_config", "encoder_config")
-    bins = _first(parts, "num_mel_bins", "feature_projection_input_dim", "input_feat_per_channel") or 80
-    positions = _first(parts, "max_source_positions")
+def _size_spectrogram(config: Config, _: int) -> Shape:
+    parts = _list_parts(config, "audio_config", "encoder_config")
+    bins = _find_first(parts, "num_mel_bins", "feature_projection_input_dim", "input_feat_per_channel") or 80
+    positions = _find_first(parts, "max_source_positions")
     # Whisper's kind halves the frames, and has one position for each that is left.
     return (bins, 2 * positions) if positions and hasattr(config, "num_mel_bins") else (MEL_FRAMES, bins)
 
 
-def _sound(config: Config, _: int) -> Shape:
+def _size_sound(config: Config, _: int) -> Shape:
     frames, bins = getattr(config, "max_length", None), getattr(config, "num_mel_bins", None)
     if frames and bins:
         return frames, bins
@@ -141,24 +143,24 @@ def _sound(config: Config, _: int) -> Shape:
     return (channels, SAMPLES) if channels else (SAMPLES,)
 
 
-def _series(config: Config, _: int) -> Shape:
+def _size_series(config: Config, _: int) -> Shape:
     channels = getattr(config, "num_input_channels", None)
     return (config.context_length, channels) if channels else (config.context_length,)
 
 
-def _text(_: Config, length: int) -> Shape:
+def _size_text(_: Config, length: int) -> Shape:
     return (length,)
 
 
 _SHAPES: dict[str, Callable[[Config, int], Shape]] = {
-    "pixel_values": _image,
-    "pixel_values_videos": _video,
-    "input_features": _spectrogram,
-    "input_values": _sound,
-    "input_ids": _text,
-    "decoder_input_ids": _text,
-    "qformer_input_ids": _text,
-    "past_values": _series,
+    "pixel_values": _size_image,
+    "pixel_values_videos": _size_video,
+    "input_features": _size_spectrogram,
+    "input_values": _size_sound,
+    "input_ids": _size_text,
+    "decoder_input_ids": _size_text,
+    "qformer_input_ids": _size_text,
+    "past_values": _size_series,
 }
 """What is known, the main input before the others."""
 
@@ -173,13 +175,13 @@ _FAMILIES = {
 }
 
 
-def _parts(config: Config, *names: str) -> list[Config]:
+def _list_parts(config: Config, *names: str) -> list[Config]:
     """Configs to look into: of the part that takes such an input, then the whole."""
     parts = [getattr(config, name, None) for name in (*names, "text_config")]
     return [part for part in (*parts, config) if part is not None]
 
 
-def _first(parts: Iterable[Config], *names: str) -> Any:  # noqa: ANN401 - whatever the config holds
+def _find_first(parts: Iterable[Config], *names: str) -> Any:  # noqa: ANN401 - whatever the config holds
     for part in parts:
         for name in names:
             value = getattr(part, name, None)

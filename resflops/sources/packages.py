@@ -3,12 +3,12 @@
 from importlib import import_module
 from types import ModuleType
 
-from resflops.errors import ModelError, in_words
+from resflops.errors import ModelError, describe_error
 
-__all__ = ["needed"]
+__all__ = ["import_optional"]
 
 
-def needed(package: str, *, extra: str) -> ModuleType:
+def import_optional(package: str, *, extra: str) -> ModuleType:
     """Import a package that an extra of resflops brings.
 
     Raises:
@@ -21,14 +21,14 @@ def needed(package: str, *, extra: str) -> ModuleType:
             raise ModelError(
                 f"{extra}/… models need {package}, which is not installed; pip install 'resflops[{extra}]'"
             ) from error
-        raise _broken(package, extra, error) from error
+        raise _make_broken_error(package, extra, error) from error
     # A package that does not fit the installed torch fails in its own ways, none of them an ImportError.
     except Exception as error:
-        raise _broken(package, extra, error) from error
+        raise _make_broken_error(package, extra, error) from error
 
 
-def _broken(package: str, extra: str, error: Exception) -> ModelError:
+def _make_broken_error(package: str, extra: str, error: Exception) -> ModelError:
     return ModelError(
-        f"{package} is installed but cannot be imported: {in_words(error)}; "
+        f"{package} is installed but cannot be imported: {describe_error(error)}; "
         f"reinstall it: pip install --force-reinstall 'resflops[{extra}]'"
     )

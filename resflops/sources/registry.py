@@ -5,12 +5,20 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from resflops.errors import DuplicateError, UnknownModelError, near
-from resflops.extensions import declaring, load_extensions
+from resflops.errors import DuplicateError, UnknownModelError, suggest
+from resflops.extensions import find_origin, load_extensions
 from resflops.sources.found import FoundModel
 from resflops.sources.spec import Spec
 
-__all__ = ["BUILTIN", "FACTORY", "SOURCES", "Source", "load_more_sources", "register", "unknown_model"]
+__all__ = [
+    "BUILTIN",
+    "FACTORY",
+    "SOURCES",
+    "Source",
+    "load_more_sources",
+    "make_unknown_model_error",
+    "register",
+]
 
 BUILTIN = ""
 """The prefix of the built-in networks, which are named without one."""
@@ -45,7 +53,7 @@ def register(source: Source) -> Source:
     """
     if source.prefix in SOURCES:
         raise DuplicateError(f"a source with the prefix {source.prefix!r} exists already; choose another one")
-    SOURCES[source.prefix] = replace(source, origin=declaring())
+    SOURCES[source.prefix] = replace(source, origin=find_origin())
     return SOURCES[source.prefix]
 
 
@@ -54,9 +62,9 @@ def load_more_sources() -> None:
     load_extensions("resflops.sources", SOURCES)
 
 
-def unknown_model(prefix: str, name: str, known: list[str]) -> UnknownModelError:
+def make_unknown_model_error(prefix: str, name: str, known: list[str]) -> UnknownModelError:
     """The error for a name that a source does not have."""
     return UnknownModelError(
-        f"no model named {name!r} in {prefix}{near(name.lower(), known)}; "
+        f"no model named {name!r} in {prefix}{suggest(name.lower(), known)}; "
         f"'{prefix}/*' stands for all that it has"
     )

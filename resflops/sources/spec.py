@@ -38,7 +38,7 @@ def parse_spec(text: str) -> Spec:
     Raises:
         SpecError: no name, an option without a value, or one that is given twice.
     """
-    name, *rest = (part.strip() for part in _parts(text))
+    name, *rest = (part.strip() for part in _split(text))
     if not name or "=" in name:
         raise SpecError(
             f"{text!r} is no model spec: it must begin with a model's name, as in resnet34,shortcut=A"
@@ -54,7 +54,7 @@ def parse_spec(text: str) -> Spec:
     return Spec(text=text, name=name, options=options)
 
 
-def _parts(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     """Split at commas; one between brackets belongs to a value, as in depths=[2,2,6]."""
     parts, depth = [""], 0
     for character in text:

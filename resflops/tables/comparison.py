@@ -6,7 +6,7 @@ from fractions import Fraction
 from msgspec import Struct, to_builtins
 
 from resflops.cost import Cost
-from resflops.models.published import Agreement, PublishedFigure, agreement, figures_of
+from resflops.models.published import Agreement, PublishedFigure, judge_agreement, select_figures
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.tables.sparsity import nonzero_column, nonzero_notes
@@ -61,7 +61,7 @@ def entry(found: FoundModel, cost: Cost) -> Entry:
     Multiply-accumulates depend on the input, so theirs hold for the usual one alone.
     """
     usual = _shapes(cost) == ((1, *found.input_shape),)
-    figures = tuple(figure for figure in figures_of(found.name) if usual or figure.quantity != "macs")
+    figures = tuple(figure for figure in select_figures(found.name) if usual or figure.quantity != "macs")
     return Entry(cost=cost, variant=found.variant, figures=figures)
 
 
@@ -121,7 +121,7 @@ def verdicts(one: Entry, *, among: Mapping[str, Cost]) -> tuple[Verdict, ...]:
             if other is None or _shapes(other) != _shapes(one.cost):
                 continue
             exact = Fraction(exact, _exact(other, figure))
-        judged.append(Verdict(figure=figure, exact=exact, agreement=agreement(figure, exact)))
+        judged.append(Verdict(figure=figure, exact=exact, agreement=judge_agreement(figure, exact)))
     return tuple(judged)
 
 

@@ -10,10 +10,10 @@ from resflops.records import Shape
 from resflops.tracing.meta import find_tensors
 
 __all__ = [
-    "build_exit_error",
-    "build_mismatch_error",
-    "build_op_error",
-    "build_size_error",
+    "make_exit_error",
+    "make_mismatch_error",
+    "make_op_error",
+    "make_size_error",
     "name_function",
     "needs_values",
 ]
@@ -41,12 +41,12 @@ def _format_shape(shape: Iterable[int]) -> str:
     return "×".join(map(str, shape)) or "a scalar"
 
 
-def build_mismatch_error(func: Callable[..., Any], layer: str, error: Exception) -> ShapeError:
+def make_mismatch_error(func: Callable[..., Any], layer: str, error: Exception) -> ShapeError:
     """Build the error for shapes that a function does not take, according to its description."""
     return ShapeError(f"{_name_layer(layer)}: {name_function(func)}: {error}")
 
 
-def build_op_error(
+def make_op_error(
     func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception
 ) -> TraceError:
     """Build the error for a call that torch itself refused."""
@@ -57,7 +57,7 @@ def build_op_error(
     return kind(f"{_name_layer(layer)}: {name_function(func)} on {shapes or 'no tensor'}: {reason}")
 
 
-def build_exit_error(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
+def make_exit_error(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
     """Build the error for a call that takes a tensor's elements out of torch."""
     return DataDependentError(
         f"{_name_layer(layer)}: {name_function(func)} on {_format_shape(args[0].shape)} reads its elements"
@@ -72,7 +72,7 @@ def needs_values(error: BaseException) -> bool:
     return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
 
 
-def build_size_error(layer: str, op: str, shape: Shape) -> ShapeError:
+def make_size_error(layer: str, op: str, shape: Shape) -> ShapeError:
     """Build the error for an output that is larger than torch can address."""
     return ShapeError(
         f"{_name_layer(layer)}: {op} would make a tensor of {_format_shape(shape)}, "

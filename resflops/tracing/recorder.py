@@ -26,10 +26,10 @@ from resflops.tracing.call_through import call_through
 from resflops.tracing.caller import CallingLayer, find_asking_frame
 from resflops.tracing.dispatcher import DispatchRecorder
 from resflops.tracing.failures import (
-    build_exit_error,
-    build_mismatch_error,
-    build_op_error,
-    build_size_error,
+    make_exit_error,
+    make_mismatch_error,
+    make_op_error,
+    make_size_error,
     name_function,
 )
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
@@ -165,7 +165,7 @@ class Recorder(TorchFunctionMode):
             # says so when it runs.
             return self._record_undescribed(func, args, kwargs, frame)
         except Mismatch as error:
-            raise build_mismatch_error(func, self._calling_layer(frame), error) from None
+            raise make_mismatch_error(func, self._calling_layer(frame), error) from None
         if isinstance(call, SignedCall):
             signature = call.signature
         elif key is None or call.once:
@@ -190,7 +190,7 @@ class Recorder(TorchFunctionMode):
             out = inputs[0] if blank is None else lend(blank)
             outs = (out, *[lend(each) for each in signature.others]) if signature.others else (out,)
         except (RuntimeError, TypeError) as error:
-            raise build_size_error(layer, signature.op, signature.output_shapes[0]) from error
+            raise make_size_error(layer, signature.op, signature.output_shapes[0]) from error
         index = self._record(signature, inputs, affine, layer, outs)
         # The pool holds a blank until the pass is over, so its id stays valid without a reference here. An op
         # in place that autograd does not see leaves the tensor the producer that it had.
@@ -249,7 +249,7 @@ class Recorder(TorchFunctionMode):
         layer = self._calling_layer(frame)
         if func in EXITS and self.producers.find_maker(args[0]) > CONSTANT:
             if not self.real:
-                raise build_exit_error(func, layer, args)
+                raise make_exit_error(func, layer, args)
             self.note(EXITS[func], layer, args[:1], (), {})
         if not self.real:
             with unseen_by_dispatch_modes():
@@ -260,7 +260,7 @@ class Recorder(TorchFunctionMode):
                     return run_unchanged(self, func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
         except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
-            raise build_op_error(func, layer, args, error) from error
+            raise make_op_error(func, layer, args, error) from error
 
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""

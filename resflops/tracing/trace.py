@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
-from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, in_words
+from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, describe_error
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.failures import needs_values
@@ -197,20 +197,20 @@ def _run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], 
     except (Exception, SystemExit) as error:
         if needs_values(error):
             raise DataDependentError(
-                f"{_describe_call(model, args, kwargs)} raised {in_words(error)}"
+                f"{_describe_call(model, args, kwargs)} raised {describe_error(error)}"
             ) from error
         if (args or kwargs) and next(find_tensors((args, kwargs)), None) is None:
-            raise _build_input_error(model, [*args, *kwargs.values()], error) from error
-        raise TraceError(f"{_describe_call(model, args, kwargs)} raised {in_words(error)}") from error
+            raise _make_input_error(model, [*args, *kwargs.values()], error) from error
+        raise TraceError(f"{_describe_call(model, args, kwargs)} raised {describe_error(error)}") from error
 
 
-def _build_input_error(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
+def _make_input_error(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
     """Build the error for inputs without a tensor, most likely a shape that was not given as a tuple.
 
     It is raised only after the pass has failed, since a model may take such inputs.
     """
     # Torch's message then lists all signatures that it would accept.
-    reason = in_words(error).partition(", but expected one of")[0]
+    reason = describe_error(error).partition(", but expected one of")[0]
     sizes = tuple(given[0]) if isinstance(given[0], list) else tuple(given)
     example = sizes if is_shape(sizes) else (1, 3, 224, 224)
     return InputError(

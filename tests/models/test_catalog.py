@@ -8,7 +8,7 @@ import torch
 
 from resflops.errors import DuplicateError, SpecError
 from resflops.models import NETWORKS, build, parse_options
-from resflops.models.catalog import CHOICES, by_name
+from resflops.models.catalog import CHOICES, index_by_name
 
 NAMES = (
     "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50_v1_5", "resnet101_v1_5",
@@ -36,7 +36,7 @@ def test_the_catalog_loads_without_torch() -> None:
 def test_a_name_is_taken_once() -> None:
     twice = NETWORKS["vgg16"]
     with pytest.raises(DuplicateError, match="two networks are named 'vgg16'"):
-        by_name([twice, twice])
+        index_by_name([twice, twice])
 
 
 def test_a_network_says_which_one_it_is_where_the_name_is_ambiguous() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from resflops.errors import SchemaError
 from resflops.models import NETWORKS, build
-from resflops.models.published import PublishedFigure, agreement, figures_of, published_figures
+from resflops.models.published import PublishedFigure, judge_agreement, load_figures, select_figures
 
 
 def printed(text: str, unit: str = "") -> PublishedFigure:
@@ -83,27 +83,27 @@ def test_a_figure_that_is_no_number_is_an_error(text: str) -> None:
 def test_agreement_is_the_closest_relation_that_holds(
     text: str, exact: int | Fraction, expected: str
 ) -> None:
-    assert agreement(printed(text), exact) == expected
+    assert judge_agreement(printed(text), exact) == expected
 
 
 def test_every_figure_is_about_a_network_of_the_catalog() -> None:
-    for figure in published_figures():
+    for figure in load_figures():
         assert figure.model in NETWORKS
         assert figure.relative_to in {"", *NETWORKS}
         assert figure.value > 0
 
 
 def test_no_figure_is_recorded_twice() -> None:
-    keys = [(f.model, f.quantity, f.printed, f.reference, f.relative_to) for f in published_figures()]
+    keys = [(f.model, f.quantity, f.printed, f.reference, f.relative_to) for f in load_figures()]
     assert len(set(keys)) == len(keys)
 
 
-PARAMETERS = [figure for figure in published_figures() if figure.quantity != "macs"]
+PARAMETERS = [figure for figure in load_figures() if figure.quantity != "macs"]
 
 
 @pytest.mark.parametrize("figure", PARAMETERS, ids=lambda figure: f"{figure.model}={figure.printed}")
 def test_every_published_parameter_count_is_met_or_the_record_says_why_not(figure: PublishedFigure) -> None:
-    assert (agreement(figure, count(figure)) == "differs") == bool(figure.reason)
+    assert (judge_agreement(figure, count(figure)) == "differs") == bool(figure.reason)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,8 @@ def test_keras_totals_are_parameters_and_moving_statistics(name: str, trainable:
     assert sum(parameter.numel() for parameter in model.parameters()) == trainable
     assert trainable + sum(buffer.numel() for buffer in model.buffers()) == total
     assert {
-        agreement(f, {"params": trainable, "params+buffers": total}[f.quantity]) for f in figures_of(name)
+        judge_agreement(f, {"params": trainable, "params+buffers": total}[f.quantity])
+        for f in select_figures(name)
     } == {"exact"}
 
 
@@ -130,8 +131,8 @@ def test_the_resnext_template_has_seventy_thousand_weights_without_its_batch_nor
     for name, weights in (("resnet50_v1_5", 69_632), ("resnext50_32x4d", 70_144)):
         block = on_meta(name).get_submodule("layer1.1")
         assert sum(weight.numel() for weight in block.parameters() if weight.dim() == 4) == weights
-        assert agreement(printed("~70k"), weights) == "rounded"
-        assert agreement(printed("~0.22 billion"), weights * 56 * 56) == "rounded"
+        assert judge_agreement(printed("~70k"), weights) == "rounded"
+        assert judge_agreement(printed("~0.22 billion"), weights * 56 * 56) == "rounded"
 
 
 def test_the_reasons_given_hold() -> None:
@@ -140,5 +141,5 @@ def test_the_reasons_given_hold() -> None:
     assert norms == 149_216
     assert sum(value.numel() for value in parameters.values()) - norms == 10_178_490
     for name, third_party in (("resnext29_8x64d", 34_426_634), ("resnext29_16x64d", 68_155_146)):
-        (figure,) = (figure for figure in figures_of(name) if figure.reason)
+        (figure,) = (figure for figure in select_figures(name) if figure.reason)
         assert figure.value == third_party == count(figure) - 128 + 64

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resflops.errors import DuplicateError
 from resflops.ops import OPS, gradient_rule, joint_gradient_rule, moved_gradient
-from resflops.records import OpRecord, Work, sum_of
+from resflops.records import OpRecord, Work, add_works
 
 
 def record(op, inputs, output, **attributes):
@@ -282,16 +282,16 @@ def test_a_recurrent_network_takes_twice_its_forward_macs():
 def test_the_way_back_through_time_is_taken_also_where_the_input_needs_no_gradient():
     forward = 10 * sum(rows * columns for rows, columns in MATRICES)
     works = gradients("lstm", [(5, 2, 3), *MATRICES], (5, 2, 4), (1, 2, 3, 4), **LSTM)
-    assert sum_of(works).macs == 2 * forward - 10 * 48
+    assert add_works(works).macs == 2 * forward - 10 * 48
 
 
 def test_both_directions_of_the_first_layer_take_the_input():
     shapes = [(5, 2, 3), (4, 3), (4, 4), (4, 3), (4, 4)]
     given = {"hidden": 4, "layers": 1, "directions": 2, "bias": True, "dropout": False}
     works = gradients("rnn_tanh", shapes, (5, 2, 8), (1, 2, 3, 4), **given)
-    assert sum_of(works).macs == 10 * (12 + 16) * 2 + 10 * 16 * 2
+    assert add_works(works).macs == 10 * (12 + 16) * 2 + 10 * 16 * 2
     # 4 an element of both directions, and two biases each.
-    assert sum_of(works).arithmetic == 4 * 10 * 8 + 2 * 10 * 8
+    assert add_works(works).arithmetic == 4 * 10 * 8 + 2 * 10 * 8
 
 
 @pytest.mark.parametrize(
@@ -310,5 +310,5 @@ def test_macs_are_those_that_torch_runs(op, shapes, output, call):
     with FlopCounterMode(display=False) as counter:
         call(*tensors).sum().backward()
     forward = OPS[op].work(record(op, shapes, output, bias=False)).macs
-    backward = sum_of(gradients(op, shapes, output, (0, 1), bias=False)).macs
+    backward = add_works(gradients(op, shapes, output, (0, 1), bias=False)).macs
     assert counter.get_total_flops() == 2 * (forward + backward)

@@ -10,7 +10,7 @@ from torch import nn
 
 from resflops.errors import InputError, ModelError
 from resflops.sources import FoundModel, TensorSpec, WithInputs
-from resflops.sources.building import built, open_found
+from resflops.sources.building import build_model, open_found_model
 from resflops.sources.found import Inputs
 
 META = torch.device("meta")
@@ -66,11 +66,11 @@ def devices(module):
     ],
 )
 def test_a_model_is_built_on_meta(make):
-    assert devices(built(found(make))) == {META}
+    assert devices(build_model(found(make))) == {META}
 
 
 def test_what_a_constructor_reads_numbers_from_has_values():
-    assert built(found(DropRates)).rates == [0, 0.25, 0.5]
+    assert build_model(found(DropRates)).rates == [0, 0.25, 0.5]
 
 
 def test_a_parameter_moved_to_meta_stays_a_parameter_and_stays_tied():
@@ -80,14 +80,14 @@ def test_a_parameter_moved_to_meta_stays_a_parameter_and_stays_tied():
         module.c = nn.Linear(2, 2)
         return module
 
-    module = built(found(make))
+    module = build_model(found(make))
     assert module.a is module.b
     assert not module.a.requires_grad
     assert list(dict(module.named_parameters())) == ["a", "c.weight", "c.bias"]
 
 
 def test_a_model_whose_constructor_needs_values_is_built_for_real_and_says_so():
-    opened = open_found(found(NeedsValues, input_shape=(2,)))
+    opened = open_found_model(found(NeedsValues, input_shape=(2,)))
     assert devices(opened.module) == {torch.device("cpu")}
     assert len(opened.module.layers) == 4
     (note,) = opened.notes
@@ -97,7 +97,7 @@ def test_a_model_whose_constructor_needs_values_is_built_for_real_and_says_so():
 @pytest.mark.parametrize("make", [NeedsValues, partial(nn.Linear, 3, 3)])
 def test_the_random_number_generators_are_as_before(make):
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()
-    built(found(make))
+    build_model(found(make))
     after = torch.get_rng_state(), random.getstate(), np.random.get_state()
     assert torch.equal(before[0], after[0])
     assert before[1] == after[1]
@@ -108,17 +108,17 @@ def test_on_the_cpu_weights_are_drawn_as_torch_draws_them():
     torch.manual_seed(0)
     expected = nn.Linear(3, 3).weight
     torch.manual_seed(0)
-    assert torch.equal(built(found(partial(nn.Linear, 3, 3)), device="cpu").weight, expected)
+    assert torch.equal(build_model(found(partial(nn.Linear, 3, 3)), device="cpu").weight, expected)
 
 
 def test_a_module_that_existed_before_keeps_its_tensors():
     own = nn.Linear(2, 2)
     weight = own.weight
-    assert built(found(lambda: own)).weight is weight
+    assert build_model(found(lambda: own)).weight is weight
 
 
 def test_a_built_model_is_in_eval_mode():
-    assert not built(found(DropRates)).training
+    assert not build_model(found(DropRates)).training
 
 
 def test_a_constructor_that_fails_is_an_error_with_its_own_reason():
@@ -126,13 +126,13 @@ def test_a_constructor_that_fails_is_an_error_with_its_own_reason():
         raise KeyError("width")
 
     with pytest.raises(ModelError, match="test could not be built: KeyError: 'width'"):
-        built(found(make))
+        build_model(found(make))
 
 
 @pytest.mark.parametrize("made", [None, 3, nn.Linear, WithInputs(3, Inputs())])
 def test_what_is_no_module_is_an_error(made):
     with pytest.raises(ModelError, match=r"must give a torch\.nn\.Module"):
-        built(found(lambda: made))
+        build_model(found(lambda: made))
 
 
 IMAGE = partial(found, partial(nn.Conv2d, 3, 8, 3), input_shape=(3, 8, 8))
@@ -143,7 +143,7 @@ IMAGE = partial(found, partial(nn.Conv2d, 3, 8, 3), input_shape=(3, 8, 8))
     [(None, (1, 3, 8, 8)), ((3, 16, 16), (1, 3, 16, 16)), ((4, 3, 16, 16), (4, 3, 16, 16))],
 )
 def test_the_input_is_the_usual_one_or_the_one_given(given, taken):
-    (image,) = open_found(IMAGE(), input_shape=given).args
+    (image,) = open_found_model(IMAGE(), input_shape=given).args
     assert tuple(image.shape) == taken
     assert image.device == META
 
@@ -151,12 +151,12 @@ def test_the_input_is_the_usual_one_or_the_one_given(given, taken):
 @pytest.mark.parametrize("given", [(8, 8), (1, 1, 3, 8, 8), (3, 0, 8), (2**40, 2**40, 8), ()])
 def test_a_shape_that_it_cannot_take_is_an_error(given):
     with pytest.raises(InputError):
-        open_found(IMAGE(), input_shape=given)
+        open_found_model(IMAGE(), input_shape=given)
 
 
 def test_inputs_may_be_nested_and_named():
     inputs = Inputs(([TensorSpec((2,))],), {"mask": TensorSpec((3,), "bool"), "scale": 2})
-    opened = open_found(found(nn.Identity, input_shape=(2,), inputs=lambda shape: inputs), device="cpu")
+    opened = open_found_model(found(nn.Identity, input_shape=(2,), inputs=lambda shape: inputs), device="cpu")
     assert opened.args[0][0].shape == (2,)
     assert opened.kwargs["mask"].dtype is torch.bool
     assert opened.kwargs["scale"] == 2

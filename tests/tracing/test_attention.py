@@ -8,7 +8,7 @@ from torch import nn
 import resflops
 from resflops.errors import ShapeError
 from resflops.ops import OPS
-from resflops.records import sum_of
+from resflops.records import add_works
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -21,7 +21,7 @@ def run(model, *inputs, described=True, **keywords):
     with torch.no_grad(), recorder:
         out = model(*inputs, **keywords)
     assert {op.op for op in recorder.ops if op.op not in OPS or not OPS[op.op].counted} == set()
-    return out, sum_of(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work), recorder
+    return out, add_works(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work), recorder
 
 
 def projections(queries, keys, width=E, key_width=E, value_width=E):

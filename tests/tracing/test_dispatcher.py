@@ -7,7 +7,7 @@ from torch import nn
 
 import resflops
 from resflops.ops import OPS
-from resflops.records import sum_of
+from resflops.records import add_works
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -18,7 +18,7 @@ def work(model, *inputs, described):
         model(*inputs)
     unknown = {op.op for op in recorder.ops if op.op not in OPS or not OPS[op.op].counted}
     assert unknown == set()
-    return sum_of(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work), recorder
+    return add_works(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work), recorder
 
 
 class Call(nn.Module):

@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map
 import resflops
 from resflops.errors import ShapeError
 from resflops.ops import OPS
-from resflops.records import sum_of
+from resflops.records import add_works
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -23,7 +23,7 @@ def run(model, *inputs, described):
     with torch.no_grad(), recorder:
         out = model(*inputs)
     assert {op.op for op in recorder.ops if op.op not in OPS or not OPS[op.op].counted} == set()
-    work = sum_of(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work)
+    work = add_works(OPS[op.op].work(op) for op in recorder.ops if OPS[op.op].work)
     return tree_map(lambda tensor: (tuple(tensor.shape), tensor.dtype), out), work, recorder
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from fractions import Fraction
 from itertools import groupby
 
-from resflops.models.published import PublishedFigure, published_figures
+from resflops.models.published import PublishedFigure, load_figures
 from resflops.render.formats import share
 from resflops.report.context import Context
 from resflops.report.reproduction.wording import AGREES, find_verdicts, round_to_place, with_unit
@@ -39,14 +39,14 @@ def agreement_table(context: Context) -> Table:
 def _all_judged(context: Context) -> list[Verdict]:
     by_figure = {
         verdict.figure: verdict
-        for model in dict.fromkeys(figure.model for figure in published_figures())
+        for model in dict.fromkeys(figure.model for figure in load_figures())
         for verdict in find_verdicts(context, model)
     }
-    ordered = sorted(published_figures(), key=lambda figure: SOURCES.index(figure.source))
+    ordered = sorted(load_figures(), key=lambda figure: SOURCES.index(figure.source))
     return [by_figure[figure] for figure in ordered]
 
 
-SOURCES = list(dict.fromkeys(figure.source for figure in published_figures()))
+SOURCES = list(dict.fromkeys(figure.source for figure in load_figures()))
 
 
 def _figure_table(source: str, judged: list[Verdict], context: Context) -> Table:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from resflops.models.published import agreement, published_figures
+from resflops.models.published import judge_agreement, load_figures
 from resflops.report.context import Context
 from resflops.report.reproduction.wording import (
     AGREES,
@@ -81,7 +81,7 @@ def count_rounding_fits(context: Context) -> RoundingFits:
 
 
 def _table_one(context: Context) -> list[Verdict]:
-    printed = [figure for figure in published_figures() if figure.reference.endswith("1512.03385, Table 1")]
+    printed = [figure for figure in load_figures() if figure.reference.endswith("1512.03385, Table 1")]
     return [
         verdict
         for figure in printed
@@ -162,8 +162,8 @@ def fully_connected_table(context: Context) -> Table:
                 "connected": cost.macs - convolutions,
                 "total": cost.macs,
                 "printed": figure.printed,
-                "without": AGREES[agreement(figure, convolutions)],
-                "with": AGREES[agreement(figure, cost.macs)],
+                "without": AGREES[judge_agreement(figure, convolutions)],
+                "with": AGREES[judge_agreement(figure, cost.macs)],
             }
         )
     return Table(
@@ -184,7 +184,7 @@ def fully_connected_table(context: Context) -> Table:
 def keras_table(context: Context) -> Table:
     """What Keras prints as total parameters, taken apart."""
     rows = []
-    for figure in published_figures():
+    for figure in load_figures():
         cost = context.cost(figure.model)
         if figure.quantity == "params+buffers" and cost.buffers:
             exact = cost.params + cost.buffers
@@ -195,7 +195,7 @@ def keras_table(context: Context) -> Table:
                     "buffers": cost.buffers,
                     "sum": exact,
                     "printed": figure.printed,
-                    "agrees": AGREES[agreement(figure, exact)],
+                    "agrees": AGREES[judge_agreement(figure, exact)],
                 }
             )
     return Table(
@@ -233,7 +233,7 @@ def shortcut_table(context: Context) -> Table:
                 "macs": cost.macs,
                 "more": cost.macs - costs["A"].macs,
                 "params": cost.params,
-                "agrees": AGREES[agreement(figure, cost.macs)],
+                "agrees": AGREES[judge_agreement(figure, cost.macs)],
             }
             for option, cost in costs.items()
         ),

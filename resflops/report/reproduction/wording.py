@@ -3,7 +3,7 @@
 from fractions import Fraction
 from math import floor
 
-from resflops.models.published import Agreement, PublishedFigure, figures_of
+from resflops.models.published import Agreement, PublishedFigure, select_figures
 from resflops.report.context import Context
 from resflops.tables import Figure, Verdict, verdicts
 
@@ -34,7 +34,7 @@ AGREES: dict[Agreement, str] = {
 
 def find_verdicts(context: Context, model: str) -> tuple[Verdict, ...]:
     """All that was printed of a model, beside ours."""
-    others = {figure.relative_to for figure in figures_of(model)} - {""}
+    others = {figure.relative_to for figure in select_figures(model)} - {""}
     return verdicts(context.entry(model), among={other: context.cost(other) for other in others})
 
 
@@ -42,7 +42,7 @@ def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPE
     """The one figure that a source prints of a model's MACs, or of their ratio to another's."""
     (figure,) = (
         figure
-        for figure in figures_of(model)
+        for figure in select_figures(model)
         if (figure.source, figure.quantity) == (source, "macs")
         and (figure.relative_to, figure.scope in {"", "convolutions"}) == (relative_to, True)
     )

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from resflops.errors import UnknownModelError, near
+from resflops.errors import UnknownModelError, suggest
 from resflops.models import NETWORKS, build, parse_options
 from resflops.models.catalog import Option
 from resflops.sources.found import FoundModel
@@ -12,7 +12,7 @@ from resflops.sources.spec import Spec
 __all__: list[str] = []
 
 
-def _names() -> list[str]:
+def _list_names() -> list[str]:
     return list(NETWORKS)
 
 
@@ -22,7 +22,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         raise UnknownModelError(f"{name!r} is a file; name what makes the model in it, as in {name}:factory")
     if network is None:
         raise UnknownModelError(
-            f"no model named {name!r}{near(name.lower(), NETWORKS)}; resflops models lists the built-in "
+            f"no model named {name!r}{suggest(name.lower(), NETWORKS)}; resflops models lists the built-in "
             "ones, and others are named behind their source, as in torchvision/resnet50 or timm/resnet50d"
         )
     options = parse_options(network, spec.options)
@@ -30,7 +30,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
     channels = options.get("in_channels", network.input_shape[0])
     return FoundModel(
         spec=spec.text,
-        name=_published_name(network.name, changed),
+        name=_make_published_name(network.name, changed),
         summary=network.summary,
         variant=network.variant,
         family=network.family,
@@ -39,7 +39,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
     )
 
 
-def _published_name(name: str, changed: dict[str, Option]) -> str:
+def _make_published_name(name: str, changed: dict[str, Option]) -> str:
     """The name under which papers print figures for it, if it is still their network.
 
     A spec that spells the defaults out names the same network; any other option makes
@@ -48,4 +48,4 @@ def _published_name(name: str, changed: dict[str, Option]) -> str:
     return ",".join([name, *(f"{option}={value}" for option, value in sorted(changed.items()))])
 
 
-register(Source(prefix=BUILTIN, summary="resnet34: the built-in networks", find=_find, names=_names))
+register(Source(prefix=BUILTIN, summary="resnet34: the built-in networks", find=_find, names=_list_names))

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from resflops.errors import ModelError, SpecError, UnknownModelError, in_words, near
+from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
 from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.registry import FACTORY, Source, register
 from resflops.sources.spec import Spec
@@ -28,7 +28,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         raise SpecError(
             f"{spec.text!r} is no factory: write package.module:factory or path/to/file.py:factory"
         )
-    factory = _factory(place, attribute, spec)
+    factory = _find_factory(place, attribute, spec)
     options = spec.values()
     try:
         signature(factory).bind(**options)
@@ -43,19 +43,19 @@ def _find(name: str, spec: Spec) -> FoundModel:
         spec=spec.text,
         summary=f"what {attribute} of {place} makes",
         family="yours",
-        make=partial(_make, factory, options, _folder(place), spec),
+        make=partial(_make, factory, options, _find_folder(place), spec),
     )
 
 
-def _folder(place: str) -> Path:
+def _find_folder(place: str) -> Path:
     """Where a module's own imports look first."""
     return Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
 
 
-def _module(place: str, spec: Spec) -> ModuleType:
+def _import_module(place: str, spec: Spec) -> ModuleType:
     try:
-        with _importable(_folder(place)):
-            return _from_file(Path(place), spec) if place.endswith(".py") else import_module(place)
+        with _importable(_find_folder(place)):
+            return _import_file(Path(place), spec) if place.endswith(".py") else import_module(place)
     except ModelError:
         raise
     except ModuleNotFoundError as error:
@@ -63,17 +63,17 @@ def _module(place: str, spec: Spec) -> ModuleType:
             raise UnknownModelError(
                 f"{spec.text!r}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}"
             ) from error
-        raise _failed(place, spec, error) from error
+        raise _make_import_error(place, spec, error) from error
     # A module may raise anything while it is imported, and call exit().
     except (Exception, SystemExit) as error:
-        raise _failed(place, spec, error) from error
+        raise _make_import_error(place, spec, error) from error
 
 
-def _failed(place: str, spec: Spec, error: BaseException) -> ModelError:
-    return ModelError(f"{spec.text!r}: importing {place} raised {in_words(error)}")
+def _make_import_error(place: str, spec: Spec, error: BaseException) -> ModelError:
+    return ModelError(f"{spec.text!r}: importing {place} raised {describe_error(error)}")
 
 
-def _from_file(path: Path, spec: Spec) -> ModuleType:
+def _import_file(path: Path, spec: Spec) -> ModuleType:
     if not path.is_file():
         raise UnknownModelError(f"{spec.text!r}: there is no file {str(path)!r} in {Path.cwd()}")
     # Two files of one name must not be taken for each other, nor for an installed module.
@@ -90,14 +90,14 @@ def _from_file(path: Path, spec: Spec) -> ModuleType:
     return module
 
 
-def _factory(place: str, attribute: str, spec: Spec) -> Callable[..., Any]:
-    module = _module(place, spec)
+def _find_factory(place: str, attribute: str, spec: Spec) -> Callable[..., Any]:
+    module = _import_module(place, spec)
     try:
         factory = attrgetter(attribute)(module)
     except AttributeError:
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise UnknownModelError(
-            f"{spec.text!r}: {place} has no {attribute!r}{near(attribute, known)}"
+            f"{spec.text!r}: {place} has no {attribute!r}{suggest(attribute, known)}"
         ) from None
     from torch import nn
 
@@ -115,30 +115,30 @@ def _make(factory: Callable[..., Any], options: dict[str, Any], folder: Path, sp
     if not isinstance(made, tuple):
         return made
     if len(made) == 2:
-        return WithInputs(made[0], _inputs(made[1], spec))
+        return WithInputs(made[0], _read_inputs(made[1], spec))
     raise ModelError(
         f"{spec.text!r} gives a tuple of {len(made)}; it must give a torch.nn.Module or (module, inputs)"
     )
 
 
-def _inputs(given: object, spec: Spec) -> Inputs:
+def _read_inputs(given: object, spec: Spec) -> Inputs:
     """What a factory says its module is called with.
 
     A dict is arguments by keyword, a tuple or list arguments in order, and a tuple of ints a
     shape; anything else is the one argument.
     """
     if _is_shape(given):
-        return Inputs((_specified(given),))
+        return Inputs((_make_tensor_spec(given),))
     if isinstance(given, dict):
         if not all(isinstance(name, str) for name in given):
             raise ModelError(f"{spec.text!r}: inputs given as a dict are named by the model's parameters")
-        return Inputs(kwargs={name: _specified(value) for name, value in given.items()})
+        return Inputs(kwargs={name: _make_tensor_spec(value) for name, value in given.items()})
     if isinstance(given, tuple | list):
-        return Inputs(tuple(_specified(value) for value in given))
+        return Inputs(tuple(_make_tensor_spec(value) for value in given))
     return Inputs((given,))
 
 
-def _specified(value: object) -> object:
+def _make_tensor_spec(value: object) -> object:
     return TensorSpec(value) if _is_shape(value) else value  # type: ignore[arg-type]
 
 

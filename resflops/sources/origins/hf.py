@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from resflops.errors import ModelError, SpecError, UnknownModelError, in_words, near
+from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
 from resflops.sources.found import FoundModel
 from resflops.sources.modalities import describe_inputs
-from resflops.sources.packages import needed
-from resflops.sources.registry import Source, register, unknown_model
+from resflops.sources.packages import import_optional
+from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec, Value
 
 if TYPE_CHECKING:
@@ -31,25 +31,25 @@ PREFIX = "hf"
 CONFIG_FILE = "config.json"
 
 
-def _transformers() -> ModuleType:
-    return needed("transformers", extra="hf")
+def _import_transformers() -> ModuleType:
+    return import_optional("transformers", extra="hf")
 
 
-def _names() -> list[str]:
+def _list_names() -> list[str]:
     """The types that AutoModel knows; the configs of parts, such as clip_text_model, are among them."""
-    _transformers()
-    mapping = needed("transformers.models.auto.modeling_auto", extra="hf").MODEL_MAPPING_NAMES
+    _import_transformers()
+    mapping = import_optional("transformers.models.auto.modeling_auto", extra="hf").MODEL_MAPPING_NAMES
     return sorted(mapping)
 
 
 def _find(name: str, spec: Spec) -> FoundModel:
-    transformers = _transformers()
+    transformers = _import_transformers()
     options = spec.values()
-    length = _length(options.pop("seq", None), spec)
+    length = _read_length(options.pop("seq", None), spec)
     asked = options.pop("architecture", None)
     with _offline():
-        config = _config(transformers, name, spec, options)
-        kind = _architecture(transformers, config, asked, spec)
+        config = _make_config(transformers, name, spec, options)
+        kind = _find_architecture(transformers, config, asked, spec)
     usual = describe_inputs(config, kind, length)
     return FoundModel(
         spec=spec.text,
@@ -63,7 +63,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
     )
 
 
-def _length(value: Value, spec: Spec) -> int | None:
+def _read_length(value: Value, spec: Spec) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -71,15 +71,16 @@ def _length(value: Value, spec: Spec) -> int | None:
     return value
 
 
-def _config(transformers: ModuleType, name: str, spec: Spec, options: dict[str, Value]) -> Any:  # noqa: ANN401
+def _make_config(transformers: ModuleType, name: str, spec: Spec, options: dict[str, Value]) -> Any:  # noqa: ANN401
     """The config of a model type, or of a file, with the spec's options in it."""
-    stored = {} if name in transformers.CONFIG_MAPPING else _stored_config(name, spec)
+    stored = {} if name in transformers.CONFIG_MAPPING else _read_config_file(name, spec)
     model_type = stored.pop("model_type", name)
     if model_type not in transformers.CONFIG_MAPPING:
         known = list(transformers.CONFIG_MAPPING)
         raise UnknownModelError(
-            f"{spec.text!r}: transformers {transformers.__version__} knows no model type {model_type!r}"
-            f"{near(str(model_type), known)}; a newer one may, and code from a config's auto_map is never run"
+            f"{spec.text!r}: transformers {transformers.__version__} has no model type {model_type!r}"
+            f"{suggest(str(model_type), known)}; a newer version may have it, "
+            "and code that a config's auto_map names is never run"
         )
     kind = transformers.CONFIG_MAPPING[model_type]
     try:
@@ -91,14 +92,14 @@ def _config(transformers: ModuleType, name: str, spec: Spec, options: dict[str, 
         raise
     # A config checks itself as it is made, each type in its own way.
     except Exception as error:
-        raise ModelError(f"{spec.text!r} is no config of {model_type}: {in_words(error)}") from error
+        raise ModelError(f"{spec.text!r} is no config of {model_type}: {describe_error(error)}") from error
     # Else a config with a timm backbone asks for the backbone's weights.
     if getattr(config, "use_pretrained_backbone", False):
         config.use_pretrained_backbone = False
     return config
 
 
-def _stored_config(name: str, spec: Spec) -> dict[str, Any]:
+def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
     path = Path(name).expanduser()
     if path.is_dir():
         path /= CONFIG_FILE
@@ -109,7 +110,7 @@ def _stored_config(name: str, spec: Spec) -> dict[str, Any]:
                 f"{spec.text!r}: there is no file {str(path)!r}, and nothing is downloaded; "
                 "give a model type as in hf/bert, or a local config.json or its folder"
             )
-        raise unknown_model(PREFIX, name, _names())
+        raise make_unknown_model_error(PREFIX, name, _list_names())
     try:
         stored = json.loads(path.read_bytes())
     except (ValueError, OSError, RecursionError) as error:
@@ -128,13 +129,13 @@ def _set(stored: dict[str, Any], option: str, value: Value, usual: object, spec:
     if usual is None or last.startswith("_") or not hasattr(usual, last):
         known = [name for name in vars(usual) if not name.startswith("_")] if usual is not None else []
         raise SpecError(
-            f"{spec.text!r}: the config has no option {option!r}{near(last, known)}; "
+            f"{spec.text!r}: the config has no option {option!r}{suggest(last, known)}; "
             "its own options are set by their names, as in hf/gpt2,n_layer=2, a text's length by seq"
         )
     stored[last] = value
 
 
-def _architecture(transformers: ModuleType, config: Any, asked: Value, spec: Spec) -> Any:  # noqa: ANN401
+def _find_architecture(transformers: ModuleType, config: Any, asked: Value, spec: Spec) -> Any:  # noqa: ANN401
     """The class to build: the one asked for, else the config's own, else AutoModel's."""
     named = asked or next(iter(config.architectures or ()), None)
     # A class of remote code has no namesake here; what AutoModel makes is then the nearest.
@@ -163,7 +164,7 @@ def _make(kind: Any, config: Any) -> "nn.Module":  # noqa: ANN401
 @contextmanager
 def _offline() -> Iterator[None]:
     """Let nothing be asked of the network, whatever a constructor wants to fetch."""
-    constants: Any = needed("huggingface_hub.constants", extra="hf")
+    constants: Any = import_optional("huggingface_hub.constants", extra="hf")
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     try:
@@ -177,6 +178,6 @@ register(
         prefix=PREFIX,
         summary="hf/bert, hf/path/to/config.json: a Hugging Face config, nothing is downloaded",
         find=_find,
-        names=_names,
+        names=_list_names,
     )
 )

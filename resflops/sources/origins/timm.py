@@ -7,8 +7,8 @@ from typing import Any
 from resflops.errors import SpecError
 from resflops.records import Shape
 from resflops.sources.found import FoundModel
-from resflops.sources.packages import needed
-from resflops.sources.registry import Source, register, unknown_model
+from resflops.sources.packages import import_optional
+from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec
 
 __all__: list[str] = []
@@ -16,25 +16,25 @@ __all__: list[str] = []
 PREFIX = "timm"
 
 
-def _timm() -> ModuleType:
-    return needed("timm", extra="timm")
+def _import_timm() -> ModuleType:
+    return import_optional("timm", extra="timm")
 
 
-def _names() -> list[str]:
-    listed: list[str] = _timm().list_models()
+def _list_names() -> list[str]:
+    listed: list[str] = _import_timm().list_models()
     return listed
 
 
 def _find(name: str, spec: Spec) -> FoundModel:
-    timm = _timm()
+    timm = _import_timm()
     # A name may end in the tag of a weight, which has an input size and classes of its own.
     base = name.partition(".")[0]
     if not timm.is_model(base):
-        raise unknown_model(PREFIX, name, timm.list_models())
+        raise make_unknown_model_error(PREFIX, name, timm.list_models())
     if tagged := base != name:
         known = timm.list_pretrained(base)
         if name not in known:
-            raise unknown_model(PREFIX, name, known)
+            raise make_unknown_model_error(PREFIX, name, known)
     options: dict[str, Any] = dict(spec.values())
     if options.pop("pretrained", False):
         raise SpecError(
@@ -44,12 +44,12 @@ def _find(name: str, spec: Spec) -> FoundModel:
         spec=spec.text,
         summary=f"timm's {name}",
         family="classification",
-        input_shape=_usual_shape(timm, name if tagged else base, spec, options),
+        input_shape=_find_usual_shape(timm, name if tagged else base, spec, options),
         make=partial(timm.create_model, name, pretrained=False, **options),
     )
 
 
-def _usual_shape(timm: ModuleType, name: str, spec: Spec, options: dict[str, Any]) -> Shape:
+def _find_usual_shape(timm: ModuleType, name: str, spec: Spec, options: dict[str, Any]) -> Shape:
     configuration = timm.get_pretrained_cfg(name)
     channels, height, width = configuration.input_size if configuration else (3, 224, 224)
     size = options.get("img_size", (height, width))
@@ -60,4 +60,6 @@ def _usual_shape(timm: ModuleType, name: str, spec: Spec, options: dict[str, Any
     return shape
 
 
-register(Source(prefix=PREFIX, summary="timm/vit_base_patch16_224: all of timm", find=_find, names=_names))
+register(
+    Source(prefix=PREFIX, summary="timm/vit_base_patch16_224: all of timm", find=_find, names=_list_names)
+)

@@ -8,9 +8,9 @@ from typing import Any
 
 from resflops.errors import SpecError
 from resflops.records import Shape
-from resflops.sources.found import FoundModel, Inputs, TensorSpec, one_tensor
-from resflops.sources.packages import needed
-from resflops.sources.registry import Source, register, unknown_model
+from resflops.sources.found import FoundModel, Inputs, TensorSpec, take_one_tensor
+from resflops.sources.packages import import_optional
+from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec
 
 __all__: list[str] = []
@@ -35,24 +35,24 @@ FRAMES = 16
 """Of a clip; the video transforms leave it to the loader, and torchvision's loaders take 16."""
 
 
-def _models() -> ModuleType:
-    return needed("torchvision.models", extra="torchvision")
+def _import_models() -> ModuleType:
+    return import_optional("torchvision.models", extra="torchvision")
 
 
-def _names() -> list[str]:
-    listed: list[str] = _models().list_models()
+def _list_names() -> list[str]:
+    listed: list[str] = _import_models().list_models()
     return listed
 
 
 def _find(name: str, spec: Spec) -> FoundModel:
-    models = _models()
+    models = _import_models()
     known = models.list_models()
     if name not in known:
-        raise unknown_model(PREFIX, name, known)
+        raise make_unknown_model_error(PREFIX, name, known)
     builder = models.get_model_builder(name)
-    options = _options(builder, spec)
-    family = _family(builder)
-    shape = _usual_shape(models, name, family)
+    options = _read_options(builder, spec)
+    family = _find_family(builder)
+    shape = _find_usual_shape(models, name, family)
     if "image_size" in options:
         size = options["image_size"]
         if not isinstance(size, int) or isinstance(size, bool):
@@ -66,12 +66,12 @@ def _find(name: str, spec: Spec) -> FoundModel:
         summary=f"torchvision's {name}",
         family=family,
         input_shape=shape,
-        inputs=_INPUTS.get(family, one_tensor),
-        make=partial(builder, **_without_downloads(builder), **options),
+        inputs=_INPUTS.get(family, take_one_tensor),
+        make=partial(builder, **_refuse_downloads(builder), **options),
     )
 
 
-def _options(builder: Callable[..., Any], spec: Spec) -> dict[str, Any]:
+def _read_options(builder: Callable[..., Any], spec: Spec) -> dict[str, Any]:
     options: dict[str, Any] = dict(spec.values())
     for name in options:
         if name.startswith("weights"):
@@ -88,7 +88,7 @@ def _options(builder: Callable[..., Any], spec: Spec) -> dict[str, Any]:
     return options
 
 
-def _without_downloads(builder: Callable[..., Any]) -> dict[str, Any]:
+def _refuse_downloads(builder: Callable[..., Any]) -> dict[str, Any]:
     """Arguments that keep a builder from loading weights, which some do by default."""
     names = [name for name in signature(builder).parameters if name.startswith("weights")]
     arguments: dict[str, Any] = dict.fromkeys(names)
@@ -98,12 +98,12 @@ def _without_downloads(builder: Callable[..., Any]) -> dict[str, Any]:
     return arguments
 
 
-def _family(builder: Callable[..., Any]) -> str:
+def _find_family(builder: Callable[..., Any]) -> str:
     parts = builder.__module__.split(".")
     return next((family for family in FAMILIES if family in parts), "classification")
 
 
-def _usual_shape(models: ModuleType, name: str, family: str) -> Shape:
+def _find_usual_shape(models: ModuleType, name: str, family: str) -> Shape:
     if shape := USUAL_SHAPES.get(name, FAMILY_SHAPES.get(family)):
         return shape
     weights = list(models.get_model_weights(name))
@@ -114,16 +114,21 @@ def _usual_shape(models: ModuleType, name: str, family: str) -> Shape:
     return (3, FRAMES, height, width) if family == "video" else (3, height, width)
 
 
-def _image_pair(shape: Shape) -> Inputs:
+def _take_image_pair(shape: Shape) -> Inputs:
     return Inputs((TensorSpec(shape), TensorSpec(shape)))
 
 
-def _image_list(shape: Shape) -> Inputs:
+def _take_image_list(shape: Shape) -> Inputs:
     return Inputs(([TensorSpec(shape[1:]) for _ in range(shape[0])],))
 
 
-_INPUTS = {"optical_flow": _image_pair, "detection": _image_list}
+_INPUTS = {"optical_flow": _take_image_pair, "detection": _take_image_list}
 
 register(
-    Source(prefix=PREFIX, summary="torchvision/resnet50: all of torchvision.models", find=_find, names=_names)
+    Source(
+        prefix=PREFIX,
+        summary="torchvision/resnet50: all of torchvision.models",
+        find=_find,
+        names=_list_names,
+    )
 )
