@@ -1,9 +1,9 @@
 """The peers: other counters, each with its convention as data. None of them is imported or run here.
 
-One module a peer. It states what the peer charges for which ops, what it looks at and so
-does not see, which parameters it counts, its known defects, and the versions that all this
-has been verified with. Where a peer counts differently from one version to the next, each way is
-an edition. ``resflops.crosscheck`` runs the peers and holds them to it.
+There is one module for each peer. It states what the peer charges for which ops, what the peer looks at
+and what it therefore misses, which parameters it counts, its known defects, and the versions that all of
+this has been verified with. Where a peer counts differently from one version to the next, each way of
+counting is an edition. ``resflops.crosscheck`` runs the peers and holds them to these statements.
 """
 
 from resflops.cost.convention import CONVENTIONS

@@ -1,6 +1,6 @@
-"""calflops: patched functions of torch.nn.functional and of torch.
+"""calflops, which patches functions of torch.nn.functional and of torch.
 
-Read in ``calflops/pytorch_ops.py``.
+The charges are those of ``calflops/pytorch_ops.py``.
 """
 
 from resflops.cost.convention import Convention, View
@@ -28,10 +28,10 @@ CALFLOPS = register_peer(
             Convention(
                 name="calflops-flops",
                 counts=(
-                    "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per "
-                    "LayerNorm element, "
-                    "elements of activations, pools and softmax; biases of linear layers and fused "
-                    "attention not"
+                    "2 per multiply-accumulate, biases of convolutions, "
+                    "2 per BatchNorm and 5 per LayerNorm element, "
+                    "elements of activations, pools and softmax; "
+                    "biases of linear layers and fused attention not"
                 ),
                 source="calflops.calculate_flops(model), the first of its figures: FLOPs",
                 per_mac=2,
@@ -41,6 +41,7 @@ CALFLOPS = register_peer(
                         charges={
                             **FLOPS,
                             **TRANSPOSED_FLOPS,
+                            # DeepSpeed charges the output of the same call.
                             "interpolate": {"input_elements": 1},
                         },
                     ),

@@ -1,6 +1,6 @@
-"""DeepSpeed's FLOPs profiler: patched functions of torch.nn.functional and of torch.
+"""DeepSpeed's FLOPs profiler, which patches functions of torch.nn.functional and of torch.
 
-Read in ``deepspeed/profiling/flops_profiler/profiler.py``.
+The charges are those of ``deepspeed/profiling/flops_profiler/profiler.py``.
 """
 
 from resflops.cost.convention import Convention, Prices, View
@@ -12,13 +12,19 @@ __all__ = ["DEEPSPEED"]
 
 SEES = "calls of patched functions: torch.nn.functional, torch.matmul, torch.add, torch.mul and their like"
 MORE = ("mm", "bmm", "scaled_dot_product_attention")
-"""What it patches and calflops does not."""
+"""Functions that DeepSpeed patches and calflops does not."""
 
 
 def _build_conventions(
     edition: str, macs: dict[str, Prices], flops: dict[str, Prices]
 ) -> tuple[Convention, Convention]:
-    """How a version counts, by what it charges for transposed convolutions in each of its figures."""
+    """Build the two conventions of a version.
+
+    Args:
+        edition: the end of their names.
+        macs: what the version charges for transposed convolutions in its MACs.
+        flops: what it charges for them in its FLOPs.
+    """
     return (
         Convention(
             name=f"DeepSpeed{edition}",
@@ -57,6 +63,7 @@ DEEPSPEED = register_peer(
         since="0.19.7",
         repository="deepspeedai/DeepSpeed",
         counts_parameters=CountsParameters(which="all"),
+        # Since 0.19.7 a transposed convolution costs what MACS and FLOPS say, so nothing replaces it.
         conventions=_build_conventions("", {}, {}),
         editions=(
             Edition(

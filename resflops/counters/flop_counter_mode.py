@@ -1,7 +1,8 @@
-"""FlopCounterMode, torch's own: the aten ops that reach the dispatcher.
+"""FlopCounterMode, torch's own counter of the aten ops that reach the dispatcher.
 
-Read in ``torch/utils/flop_counter.py``. It has counted the same aten ops since torch 2.6, but for
-one: since 2.15 the fused attention of the CPU. Which attention is fused there changed as well.
+The charges are those of ``torch/utils/flop_counter.py``. It has counted the same aten ops since torch 2.6,
+with one exception: since 2.15 it also counts the fused attention of the CPU. Which attention torch fuses
+there has changed as well.
 """
 
 from resflops.cost.convention import Convention, View
@@ -10,6 +11,8 @@ from resflops.counters.registry import Defect, Edition, Peer, register_peer
 
 __all__ = ["FLOP_COUNTER_MODE"]
 
+# A GRU and a plain RNN reach the dispatcher as their matrix products. An LSTM is one fused op on the CPU,
+# so it is missing here.
 PRODUCTS = charge_ops(
     (
         *CONVOLUTIONS,
@@ -26,7 +29,7 @@ PRODUCTS = charge_ops(
 
 
 def _build_convention(name: str, counts: str, attention: dict[str, int]) -> Convention:
-    """How a version counts, by what it charges for attention."""
+    """Build the convention of a version, which differs from others by what it charges for attention."""
     return Convention(
         name=name,
         counts=counts,

@@ -1,7 +1,7 @@
-"""fvcore: the aten ops of a ``torch.jit`` trace, those that it has a handle for.
+"""fvcore, which counts those aten ops of a ``torch.jit`` trace that it has a handle for.
 
-Read in ``fvcore/nn/flop_count.py`` and ``jit_handles.py``. "Flops" are multiply-adds there,
-to which it adds estimates for normalisation, and elements of pools and upsamplings.
+The charges are those of ``fvcore/nn/flop_count.py`` and ``jit_handles.py``. Its "flops" are
+multiply-adds, to which it adds estimates for normalisations, and elements of pools and upsamplings.
 """
 
 from resflops.cost.convention import Convention, View
@@ -21,11 +21,9 @@ FVCORE = register_peer(
             Convention(
                 name="fvcore",
                 counts=(
-                    "multiply-accumulates, 2 per BatchNorm element, 5 per LayerNorm or GroupNorm "
-                    "element, the "
-                    "inputs of adaptive average pools, the outputs of upsamplings; biases, "
-                    "activations, other "
-                    "pools and fused attention not"
+                    "multiply-accumulates, 2 per BatchNorm element, 5 per LayerNorm or GroupNorm element, "
+                    "the inputs of adaptive average pools, the outputs of upsamplings; "
+                    "biases, activations, other pools and fused attention not"
                 ),
                 source="fvcore.nn.FlopCountAnalysis(model, inputs).total()",
                 views=(
@@ -44,7 +42,10 @@ FVCORE = register_peer(
                                 ),
                                 macs=1,
                             ),
+                            # fvcore parses what numpy.einsum_path prints, which has four digits.
                             "einsum": {"rounded_einsum_macs": 1},
+                            # In training mode fvcore charges a BatchNorm like any other normalisation,
+                            # 5 per element: "just a rough estimate", says its source.
                             "batch_norm": {
                                 "input_elements": 1,
                                 "affine_input_elements": 1,

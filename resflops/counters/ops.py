@@ -21,23 +21,23 @@ RECURRENT = ("RNN", "GRU", "LSTM")
 
 
 def charge_recurrent(per_mac: int, *, lstm: int, gru: int, rnn: int) -> dict[str, dict[str, int]]:
-    """The charges for recurrent layers of one that counts products, biases, and more per element.
+    """Make the charges for recurrent layers of a peer that counts products, biases and the gates' arithmetic.
 
     Args:
-        per_mac: for a multiply-accumulate.
-        lstm: per element of an LSTM's state, as the next two of a GRU's and an RNN's.
-        gru: of a GRU's.
-        rnn: of an RNN's.
+        per_mac: the charge for a multiply-accumulate.
+        lstm: the charge for an element of an LSTM's state.
+        gru: the charge for an element of a GRU's state.
+        rnn: the charge for an element of a plain RNN's state.
 
     >>> charge_recurrent(1, lstm=8, gru=7, rnn=1)["gru"]
     {'macs': 1, 'bias_adds': 1, 'state_elements': 7}
     """
     elements = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn, "rnn_relu": rnn}
-    return {op: {"macs": per_mac, "bias_adds": 1, "state_elements": each} for op, each in elements.items()}
+    return {op: {"macs": per_mac, "bias_adds": 1, "state_elements": price} for op, price in elements.items()}
 
 
 def list_dimensions(name: str) -> tuple[str, ...]:
-    """The three of a family: in one, two and three dimensions.
+    """List the three names of a family: in one, two and three dimensions.
 
     >>> list_dimensions("conv{}d")
     ('conv1d', 'conv2d', 'conv3d')
@@ -62,7 +62,7 @@ INSTANCE_NORMS = list_dimensions("InstanceNorm{}d")
 
 
 def charge_ops(ops: Iterable[str], **prices: int) -> dict[str, dict[str, int]]:
-    """The same prices for several ops.
+    """Charge the same prices for several ops.
 
     >>> charge_ops(["mm", "bmm"], macs=1)
     {'mm': {'macs': 1}, 'bmm': {'macs': 1}}

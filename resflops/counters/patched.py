@@ -1,6 +1,6 @@
 """What calflops and DeepSpeed share: they patch the functions of torch.nn.functional and of torch.
 
-calflops was made from DeepSpeed's profiler. Both give two figures: MACs, of convolutions
+calflops was made from DeepSpeed's profiler. Both give two figures: MACs, which are those of convolutions
 and matrix products alone, and FLOPs, which add an estimate of nearly everything else.
 """
 
@@ -15,7 +15,7 @@ TRANSPOSED_MACS: dict[str, Prices] = charge_ops(TRANSPOSED_CONVOLUTIONS, twice_g
 TRANSPOSED_FLOPS: dict[str, Prices] = charge_ops(
     TRANSPOSED_CONVOLUTIONS, twice_grouped_macs=2, shrunk_bias_adds=1
 )
-"""Transposed convolutions divided by their groups once too often, which DeepSpeed mended in 0.19.7."""
+"""Transposed convolutions divided by their groups once too often; DeepSpeed fixed this in 0.19.7."""
 
 MACS: dict[str, Prices] = charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS, *PRODUCTS), macs=1)
 
@@ -26,6 +26,8 @@ FLOPS: dict[str, Prices] = {
     **charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), macs=2, bias_adds=1),
     **charge_ops(("linear", "matmul"), macs=2),
     **LOCAL_RESPONSE,
+    # Both subtract one addition per gate and weight matrix (a sum of n products takes n - 1), so an LSTM's
+    # 10 per element becomes 2, a GRU's 7 becomes 1, and an RNN's 1 becomes -1.
     **charge_recurrent(2, lstm=2, gru=1, rnn=-1),
     "einsum": {"rounded_einsum_flops": 1},
     **charge_ops(("addmm", "baddbmm"), macs=2, bias_adds=1),

@@ -1,8 +1,8 @@
-"""ptflops: hooks on modules and patched functions together, or aten ops; its two backends.
+"""ptflops, with its two backends: hooks on modules together with patched functions, or aten ops.
 
-Read in ``ptflops/pytorch_ops.py``, ``pytorch_engine.py`` and ``aten_ops.py``. The pytorch
-backend, the default, adds up what its hooks see and what its patched functions see: a
-module whose forward calls a patched function is charged twice.
+The charges are those of ``ptflops/pytorch_ops.py``, ``pytorch_engine.py`` and ``aten_ops.py``. The pytorch
+backend, the default, adds up what its hooks see and what its patched functions see: a module whose
+forward calls a patched function is charged twice.
 """
 
 from msgspec.structs import replace
@@ -31,6 +31,7 @@ POOL_MODULES = tuple(
     for n in (1, 2, 3)
 )
 ACTIVATIONS = ("relu", "prelu", "elu", "leaky_relu", "hardtanh", "relu6", "gelu", "gelu_tanh")
+# SiLU and softmax are patched as functions and have no hook; LeakyReLU has a hook and no patch.
 PATCHED_ACTIVATIONS = ("relu", "prelu", "elu", "relu6", "gelu", "gelu_tanh", "silu")
 TWICE = {
     "ReLU": "relu",
@@ -53,8 +54,10 @@ _BY_MODULES = View(
         **charge_ops(
             ("batch_norm", "instance_norm", "group_norm"), input_elements=1, affine_input_elements=1
         ),
+        # The hook doubles for an attribute named affine; a LayerNorm's is named elementwise_affine.
         "layer_norm": {"input_elements": 1},
         **charge_recurrent(1, lstm=10, gru=7, rnn=1),
+        # Its hook takes output[0] for the output of a module that may return several: it is the first sample.
         "interpolate": {"first_output_elements": 1},
     },
 )  # fmt: skip
@@ -101,7 +104,7 @@ def _register_backend(
     limits: tuple[str, ...],
     defects: tuple[Defect, ...],
 ) -> Peer:
-    """One of the two: a peer of its own, named as its convention is."""
+    """Register one of the two backends as a peer of its own, with the name of its convention."""
     return register_peer(
         Peer(
             name=convention.name,
@@ -120,7 +123,7 @@ def _register_backend(
 
 
 def _build_hooks_convention(name: str, modules: View) -> Convention:
-    """How a version of the pytorch backend counts, by what its hooks on modules charge."""
+    """Build the convention of a version of the pytorch backend, given what its hooks on modules charge."""
     return Convention(
         name=name,
         counts=(
@@ -175,7 +178,7 @@ PTFLOPS = _register_backend(
 
 
 def _build_aten_convention(name: str, attention: str) -> Convention:
-    """How the aten backend counts, by the quantity that says which attention torch splits up."""
+    """Build the convention of the aten backend, given the quantity of the attention that torch splits up."""
     return Convention(
         name=name,
         counts="multiply-accumulates and the biases of convolutions and linear layers; nothing else",
@@ -201,6 +204,7 @@ def _build_aten_convention(name: str, attention: str) -> Convention:
 PTFLOPS_ATEN = _register_backend(
     _build_aten_convention("ptflops-aten", "unfused_macs"),
     versions=("0.7.3", "0.7.4", "0.7.5"),
+    # Which aten ops a model calls is decided by torch: it fused attention in other cases in 2.9 and 2.14.
     decided_by="torch",
     since="2.14",
     editions=(

@@ -1,4 +1,4 @@
-"""What a peer is, and where peers are registered."""
+"""Define what a peer is, and register peers."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -27,42 +27,44 @@ __all__ = [
 
 
 TIME_LIMIT = 300
-"""Seconds that a peer may take for one model, if nothing else is said."""
+"""How many seconds a peer may take for one model, unless the caller gives another limit."""
 
 
 class Defect(Struct, frozen=True, kw_only=True):
-    """Something that a peer gets wrong, by what it says of itself."""
+    """Something that a peer gets wrong, measured by its own documentation."""
 
     what: str
     issue: str = ""
-    """Where it is known: ``owner/repository#number``; ``""`` where no report is known here."""
+    """The issue that reports it, as ``owner/repository#number``; ``""`` where we know of none."""
 
 
 class CountsParameters(Struct, frozen=True, kw_only=True):
     """Which parameters a peer counts."""
 
     which: Literal["all", "trainable", "modules"]
-    """All, those that require a gradient, or those of the modules that it has a rule for."""
+    """All parameters, those that require a gradient, or those of the modules that it has a rule for."""
     modules: tuple[str, ...] = ()
-    """The classes of ``torch.nn`` whose parameters it counts, where it goes by modules."""
+    """The classes of ``torch.nn`` whose parameters it counts, if ``which`` is ``"modules"``."""
     tied_each_time: bool = False
     """Whether a tied parameter counts in every module that holds it."""
 
 
 Verification = Literal["verified", "newer", "older", "unknown"]
-"""How a version stands to those that a peer's conventions were verified with: one of them or between
-two of them, after the last, before the first, or no version at all."""
+"""How a version relates to those that a peer's conventions were verified with.
+
+It is one of them or lies between two of them, it is newer than the last, older than the first, or it cannot
+be read as a version."""
 
 
 class Edition(Struct, frozen=True, kw_only=True):
-    """How a peer counted from one version to the next that counts differently."""
+    """How a peer counted in a range of older versions."""
 
     since: str
-    """The first version that counts so."""
+    """The first version that counts in this way."""
     versions: tuple[str, ...]
-    """Those of the edition that its conventions have been verified with, the oldest first."""
+    """The versions that the conventions have been verified with, the oldest first."""
     conventions: tuple[Convention, ...]
-    """One for each figure of the peer, in the order of the peer's own ``conventions``."""
+    """One convention for each figure of the peer, in the order of the peer's own ``conventions``."""
 
 
 class Peer(Struct, frozen=True, kw_only=True):
@@ -70,37 +72,41 @@ class Peer(Struct, frozen=True, kw_only=True):
 
     name: str
     distribution: str
-    """The package that it is installed with."""
+    """The distribution that installs it."""
     versions: tuple[str, ...]
-    """Those that the conventions have been verified with, the oldest first."""
+    """The versions that ``conventions`` have been verified with, the oldest first."""
     conventions: tuple[Convention, ...]
-    """How it counts today: one for each figure that it gives, its main one first."""
+    """How it counts today: one convention for each figure that it gives, the main figure first."""
     since: str = ""
-    """The first version that counts so; ``""`` where no other way is known."""
+    """The first version that counts in this way; ``""`` where it has never counted in another."""
     editions: tuple[Edition, ...] = ()
-    """How it counted before that, the oldest first."""
+    """How it counted before ``since``, the oldest edition first."""
     ask: str = ""
-    """The function that asks it, as ``package.module:function``; ``""`` where its name is registered with
-    ``resflops.crosschecking.adapters``. It is imported only to run the peer."""
+    """The function that asks it for its figures, as ``package.module:function``.
+
+    It is imported only to run the peer. ``""`` where ``resflops.crosschecking.adapters`` has a function for
+    the peer's name."""
     decided_by: str = ""
-    """The package whose versions the editions go by, where that is not its own: how torch splits
-    an op is torch's doing, also where another counter looks on."""
+    """The package whose versions decide about the edition, where that is not the peer's own.
+
+    How torch splits an op into others depends on torch alone, whichever counter watches."""
     counts_parameters: CountsParameters | None = None
-    """None where it says nothing of parameters."""
+    """Which parameters it counts; None if it gives no number of parameters."""
     repository: str
+    """Its repository on GitHub, as ``owner/repository``."""
     origin: str = ""
-    """The distribution that describes it, filled in where it is registered."""
+    """The distribution that describes this peer; ``register_peer`` fills it in."""
     limits: tuple[str, ...] = ()
-    """What its conventions cannot know of a trace, so that a remainder is left."""
+    """What a trace does not tell and the peer reacts to, so that a part of a figure stays unexplained."""
     defects: tuple[Defect, ...] = ()
 
     @property
     def convention(self) -> Convention:
-        """The convention of its main figure."""
+        """The convention of the main figure."""
         return self.conventions[0]
 
     def verification(self, version: str) -> Verification:
-        """How a version stands to the verified ones; what it was built for makes no difference."""
+        """Compare a version with the verified ones; a local part such as ``+cu132`` makes no difference."""
         given = _parse_version(version)
         if given is None:
             return "unknown"
@@ -110,18 +116,24 @@ class Peer(Struct, frozen=True, kw_only=True):
         return "older" if given < min(verified) else "verified"
 
     def is_verified_with(self, version: str) -> bool:
-        """Whether the conventions have been verified with a version, or with one before and one after."""
+        """Whether the conventions have been verified with a version, or with an older and a newer one."""
         return self.verification(version) == "verified"
 
     @property
     def verified_versions(self) -> tuple[str, ...]:
-        """All of its versions that a convention has been verified with, the oldest first."""
+        """All versions of the peer that a convention has been verified with, the oldest first."""
+        # The editions then hold versions of another package, which are not comparable with the peer's.
         if self.decided_by:
             return self.versions
         return (*(version for edition in self.editions for version in edition.versions), *self.versions)
 
     def find_conventions(self, version: str) -> tuple[Convention, ...]:
-        """How a version counts, of the package that decides it; what is no version is taken as the newest."""
+        """Find how a version counts.
+
+        Args:
+            version: of the package that decides about the edition. What cannot be read as a version is
+                taken for the newest, and anything older than the first edition for that one.
+        """
         given = _parse_version(version)
         if given is None or not self.editions or given >= _find_begin(self.since):
             return self.conventions
@@ -139,7 +151,8 @@ def _parse_version(version: str) -> "Version | None":
 
 
 def _find_begin(version: str) -> "Version":
-    """Where a version begins, its own pre-releases with it: 2.15.0a0 counts as 2.15 does."""
+    """Find the earliest version that counts as this one: 2.15.0a0 counts as 2.15 does."""
+    # .dev0 sorts before every other pre-release of the same version (PEP 440).
     from packaging.version import Version
 
     return Version(f"{version}.dev0")
@@ -149,47 +162,52 @@ PEERS: dict[str, Peer] = {}
 
 
 def register_peer(new: Peer) -> Peer:
-    """Make a peer known by its name, and its conventions by theirs.
+    """Register a peer under its name, and its conventions under theirs.
+
+    Returns:
+        The peer, with the distribution that describes it as its origin.
 
     Raises:
-        DuplicateError: the name, or the name of a convention, is taken.
+        DuplicateError: the name of the peer or of a convention is taken.
     """
     if new.name in PEERS:
         raise DuplicateError(f"a peer named {new.name!r} exists already; choose another name")
-    for each in new.conventions:
-        if CONVENTIONS.get(each.name) is not each:
-            register_convention(each)
+    for convention in new.conventions:
+        # The caller may have registered this very convention before; another one of that name is an error.
+        if CONVENTIONS.get(convention.name) is not convention:
+            register_convention(convention)
     for edition in new.editions:
-        for each in edition.conventions:
-            register_convention(each, listed=False)
+        for convention in edition.conventions:
+            register_convention(convention, listed=False)
     PEERS[new.name] = replace(new, origin=find_origin())
     return PEERS[new.name]
 
 
 def load_more_peers() -> None:
-    """Have the peers that other distributions describe: for a name that is not found, or a list."""
+    """Load the peers that other distributions describe."""
     load_extensions("resflops.counters", PEERS, CONVENTIONS)
 
 
 def find_peer(name: str) -> Peer:
-    """The peer of that name, in whatever case it is written.
+    """Find a peer by its name, in upper or lower case.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no peer of that name.
     """
     if not isinstance(name, str):
-        raise UsageError(f"a peer is named by a text, such as 'fvcore', and {name!r:.80} is none")
+        raise UsageError(f"the name of a peer must be a text such as 'fvcore', got {name!r:.80}")
     found = _match_peer(name)
     if found is None:
+        # Only now: reading the metadata of everything that is installed takes some ten milliseconds.
         load_more_peers()
         found = _match_peer(name)
     if found is not None:
         return found
     raise UsageError(
         f"no peer named {name!r}{suggest(name, PEERS)}; there are: {', '.join(PEERS)} "
-        "(resflops peers tells which are installed)"
+        "(resflops peers shows which of them are installed)"
     )
 
 
 def _match_peer(name: str) -> Peer | None:
-    return next((each for each in PEERS.values() if each.name.lower() == name.lower()), None)
+    return next((peer for peer in PEERS.values() if peer.name.lower() == name.lower()), None)

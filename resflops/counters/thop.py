@@ -1,6 +1,6 @@
-"""thop: a hook on every module whose class is exactly one that it has a rule for.
+"""thop, which hooks every module whose class is exactly one that it has a rule for.
 
-Read in ``thop/profile.py`` and ``vision/basic_hooks.py``.
+The charges are those of ``thop/profile.py``, ``vision/basic_hooks.py`` and ``rnn_hooks.py``.
 """
 
 from resflops.cost.convention import Convention, View
@@ -26,7 +26,9 @@ COUNTED = (
     "Linear", "Upsample", "UpsamplingBilinear2d", "UpsamplingNearest2d",
     "RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell",
 )  # fmt: skip
-"""The classes that it charges something for. It has rules of nothing for others, which hold no parameters."""
+"""The classes that thop charges something for.
+
+Others have a rule that charges nothing; these hold no parameters."""
 
 THOP = register_peer(
     Peer(
@@ -39,11 +41,9 @@ THOP = register_peer(
             Convention(
                 name="thop",
                 counts=(
-                    "multiply-accumulates, 4 per element of a normalisation with a weight (2 "
-                    "without), average "
-                    "pools, softmax and upsamplings, all in modules of torch.nn alone; biases, "
-                    "activations and "
-                    "maximum pools not"
+                    "multiply-accumulates, 4 per element of a normalisation with a weight (2 without), "
+                    "average pools, softmax and upsamplings, all in modules of torch.nn alone; "
+                    "biases, activations and maximum pools not"
                 ),
                 source="thop.profile(model, inputs)",
                 views=(
@@ -58,8 +58,11 @@ THOP = register_peer(
                                 input_elements=2,
                                 affine_input_elements=2,
                             ),
+                            # One activation a gate and the arithmetic between the gates: 4 + 3 + 1
+                            # for an LSTM, 3 + 1 + 3 for a GRU.
                             **charge_recurrent(1, lstm=8, gru=7, rnn=1),
                             "prelu": {"input_elements": 1},
+                            # n exponentials, n - 1 additions and n divisions for a vector of n.
                             "softmax": {"input_elements": 3, "softmax_rows": -1},
                             **charge_ops(AVG_POOLS, output_elements=1),
                             **charge_ops(ADAPTIVE_AVG_POOLS, adaptive_window_elements=1),

@@ -1,8 +1,8 @@
-"""torchinfo: every module without modules inside, by its parameters and the size of its output.
+"""torchinfo, which counts every module without modules inside by its parameters and the size of its output.
 
-Read in ``torchinfo/layer_info.py``: a weight or bias of a convolution is used once per output
-position, any other once per sample. So a linear layer on a sequence counts one position, and
-a normalisation its parameters.
+By ``torchinfo/layer_info.py``, a weight or bias of a convolution is used once per output position, and any
+other once per sample. So a linear layer on a sequence counts one position, and a normalisation counts its
+parameters.
 """
 
 from resflops.cost.convention import Convention, View
@@ -49,6 +49,7 @@ TORCHINFO = register_peer(
                                 weight_uses=1,
                                 bias_uses=1,
                             ),
+                            # Weights that are called weight_ih_l0 and the like are used once per position.
                             **charge_ops(("lstm", "gru", "rnn_tanh", "rnn_relu"), macs=1, bias_adds=1),
                         },
                     ),

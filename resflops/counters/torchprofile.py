@@ -1,6 +1,6 @@
-"""torchprofile: the aten ops of a ``torch.jit`` trace, those that it has a handler for.
+"""torchprofile, which counts those aten ops of a ``torch.jit`` trace that it has a handler for.
 
-Read in ``torchprofile/handlers.py``.
+The charges are those of ``torchprofile/handlers.py``.
 """
 
 from resflops.cost.convention import Convention, View
@@ -18,7 +18,7 @@ __all__ = ["TORCHPROFILE"]
 
 
 def _build_convention(name: str, counts: str, products: tuple[str, ...]) -> Convention:
-    """How a version counts, by the products that it has a handler for beside plain ones."""
+    """Build the convention of a version, given the products that it has a handler for besides plain ones."""
     return Convention(
         name=name,
         counts=counts,
@@ -37,7 +37,7 @@ def _build_convention(name: str, counts: str, products: tuple[str, ...]) -> Conv
                         (*AVG_POOLS, *ADAPTIVE_AVG_POOLS, "mean", "mul", "leaky_relu"),
                         output_elements=1,
                     ),
-                    # It is two products and a pooling, as torch writes it.
+                    # As torch writes it, it is two products and an average pool.
                     "local_response_norm": {"output_elements": 3},
                     "interpolate": {"bilinear_elements": 4},
                     "grid_sample": {"output_elements": 4},

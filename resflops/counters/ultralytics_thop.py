@@ -1,7 +1,7 @@
-"""ultralytics-thop: thop's hooks, on derived classes as well, and a function mode for products.
+"""ultralytics-thop, a fork of thop: its hooks, on derived classes as well, and a function mode for products.
 
-Read in ``thop/profile.py`` and ``vision/basic_hooks.py`` of that distribution, which shares
-its import name with thop.
+The charges are those of ``thop/profile.py`` and ``vision/basic_hooks.py`` of that distribution, which
+shares its import name with thop.
 """
 
 from resflops.cost.convention import Convention, View
@@ -22,8 +22,7 @@ COUNTED = (
     *COUNTED_BY_THOP, "GroupNorm", "RMSNorm", "LogSoftmax", "Softmin", "Softmax2d",
     "NonDynamicallyQuantizableLinear", "Bilinear",
 )  # fmt: skip
-"""The classes that it charges something for, beside MultiheadAttention: it is a fork of thop."""
-
+"""The classes that the fork charges something for, besides MultiheadAttention."""
 
 MODULES = (
     View(
@@ -68,7 +67,8 @@ COUNTS = (
 
 
 def _build_convention(edition: str, functions: tuple[str, ...]) -> Convention:
-    """How a version counts, by the functions that it sees."""
+    """Build the convention of a version, given the functions that it sees."""
+    # Inside a module with a rule, a product is in that module's own figure already.
     called = View(
         sees="matrix products called as functions, outside of modules with a rule",
         outside=(*COUNTED, "MultiheadAttention"),

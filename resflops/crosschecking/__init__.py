@@ -1,9 +1,8 @@
-"""The referee: counters run for real, and every difference explained.
+"""The cross-check: it runs other counters on a model, and explains every difference to our figures.
 
-``adapters.py`` asks the counters, ``process.py`` keeps each in a process of its own,
-``running.py`` puts the two together. What the figures mean is in ``resflops.counters`` and
-``reconciliation.py``, which need neither the counters nor torch; so what needs torch is loaded when
-it is asked for.
+``adapters.py`` asks the counters, ``process.py`` keeps each of them in a process of its own, and
+``running.py`` puts the two together. What the figures mean is in ``resflops.counters`` and in
+``reconciliation.py``, which need neither the counters nor torch.
 """
 
 from importlib import import_module
@@ -13,6 +12,7 @@ from resflops.crosschecking.process import Failure, run_in_process
 
 __all__ = ["Failure", "describe_platform", "reconcile_model", "run_in_process", "select_peers"]
 
+# Loaded when first used: a stored cross-check is read, shown and explained where torch is not installed.
 _WITH_TORCH = ("describe_platform", "select_peers", "reconcile_model")
 
 

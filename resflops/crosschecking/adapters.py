@@ -1,9 +1,8 @@
 # mypy: disable-error-code="import-untyped,import-not-found,no-untyped-call"
-"""How each peer is asked for its figures, the way its documentation tells its users to.
+"""Ask each peer for its figures, in the way that its documentation tells its users to.
 
-An adapter runs in a process of its own, on a model that it may spoil and that is in eval
-mode. It returns the figure of each of the peer's conventions and, where the peer counts
-them, the parameters.
+An adapter runs in a process of its own, on a model in eval mode that it may change as it likes. It
+returns the figure of each of the peer's conventions and, where the peer counts them, the parameters.
 """
 
 import contextlib
@@ -24,13 +23,14 @@ __all__ = ["ADAPTERS", "Adapter", "Answer", "adapter", "find_adapter"]
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What a peer says of a model."""
+    """The figures that a peer gives for one model."""
 
     figures: dict[str, int]
-    """Name of a convention to the figure under it."""
+    """The figure under each convention, by the convention's name."""
     params: int | None = None
+    """The number of parameters; None if the peer counts none."""
     non_op_charges: dict[str, int] = {}
-    """What the peer's own account charges for what is no op of the model: cause to amount."""
+    """What the peer charged for things that are no op of the model, by cause."""
 
 
 Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Answer]
@@ -39,7 +39,10 @@ ADAPTERS: dict[str, Adapter] = {}
 
 
 def adapter(peer: str) -> Callable[[Adapter], Adapter]:
-    """Register a function as the way to ask a peer.
+    """Register a function as the one that asks a peer.
+
+    Args:
+        peer: the name of the peer.
 
     Raises:
         DuplicateError: the peer has an adapter already.
@@ -55,52 +58,60 @@ def adapter(peer: str) -> Callable[[Adapter], Adapter]:
 
 
 def find_adapter(peer: Peer) -> Adapter:
-    """The function that asks a peer: the registered one, or else the one that the peer names.
+    """Find the function that asks a peer: the registered one, or else the one that the peer names.
 
     Raises:
-        UsageError: it has neither.
+        UsageError: there is neither.
     """
-    known = ADAPTERS.get(peer.name)
-    if known is not None:
-        return known
+    registered = ADAPTERS.get(peer.name)
+    if registered is not None:
+        return registered
     module, colon, function = peer.ask.partition(":")
     if not colon:
         raise UsageError(
-            f"nothing is known of how to ask the peer {peer.name!r}, which {peer.origin} describes; it needs "
-            "an adapter, or ask='package.module:function'"
+            f"the peer {peer.name!r} of the distribution {peer.origin} cannot be asked: it has no adapter; "
+            "register one, or give the peer ask='package.module:function'"
         )
-    found: Adapter = getattr(import_module(module), function)
-    return found
+    asking: Adapter = getattr(import_module(module), function)
+    return asking
 
 
 def _bind_positionally(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """All inputs in the order of the signature, for a peer that takes no keywords."""
+    """Put all inputs into the order of the signature, for a peer that takes no keyword inputs.
+
+    Raises:
+        ValueError: an input can only be given by keyword.
+    """
     if not kwargs:
         return args
     bound = inspect.signature(model.forward).bind(*args, **kwargs)
     if bound.kwargs:
         given, bound.arguments = dict(bound.arguments), {}
-        # Defaults fill the places before the last input that is given, and no others: a forward
-        # that is wrapped may pass its own.
+        # Defaults fill the places before the last input that was given, and no others: a wrapped
+        # forward may pass defaults of its own for the rest.
         last = max(place for place, name in enumerate(bound.signature.parameters) if name in given)
         for place, (name, parameter) in enumerate(bound.signature.parameters.items()):
             if place <= last:
                 bound.arguments[name] = given.get(name, parameter.default)
     if bound.kwargs:
-        raise ValueError(f"it takes no keyword inputs, and {', '.join(bound.kwargs)} has to be one")
+        raise ValueError(f"the peer takes no keyword inputs, and {', '.join(bound.kwargs)} must be one")
     return bound.args
 
 
 def _to_integer(figure: float) -> int:
-    """A figure that a peer gives as a float, exactly."""
+    """Convert a figure that a peer gives as a float, without rounding it.
+
+    Raises:
+        ValueError: it has a fraction.
+    """
     if figure != int(figure):
-        raise ValueError(f"the figure {figure!r} is no whole number")
+        raise ValueError(f"the figure {figure!r} is not a whole number")
     return int(figure)
 
 
 @adapter("fvcore")
-def fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """A torch.jit trace, and handles for its ops."""
+def ask_fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask fvcore, which traces the model with torch.jit and has handles for its ops."""
     from fvcore.nn import FlopCountAnalysis, parameter_count
 
     analysis = FlopCountAnalysis(model, _bind_positionally(model, args, kwargs))
@@ -109,8 +120,8 @@ def fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
 
 
 @adapter("thop")
-def thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """Hooks on modules."""
+def ask_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask thop, which hooks modules."""
     import thop as package
 
     macs, params = package.profile(model, _bind_positionally(model, args, kwargs), verbose=False)
@@ -118,8 +129,9 @@ def thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ans
 
 
 @adapter("ultralytics-thop")
-def ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """Hooks on modules, and a function mode."""
+def ask_ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask ultralytics-thop, which hooks modules and enters a function mode."""
+    # thop and its fork share this import name: find_installed_version tells which of the two it is.
     import thop as package
 
     macs, params = package.profile(model, _bind_positionally(model, args, kwargs), verbose=False)
@@ -127,18 +139,18 @@ def ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, 
 
 
 @adapter("ptflops")
-def ptflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """Hooks on modules and patched functions: the backend pytorch, the default."""
-    return _ptflops(model, args, kwargs, name="ptflops", backend="pytorch")
+def ask_ptflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask ptflops by its default backend, pytorch, which hooks modules and patches functions."""
+    return _ask_ptflops_backend(model, args, kwargs, name="ptflops", backend="pytorch")
 
 
 @adapter("ptflops-aten")
-def ptflops_aten(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """A dispatch mode: the backend aten."""
-    return _ptflops(model, args, kwargs, name="ptflops-aten", backend="aten")
+def ask_ptflops_aten(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask ptflops by its backend aten, which is a dispatch mode."""
+    return _ask_ptflops_backend(model, args, kwargs, name="ptflops-aten", backend="aten")
 
 
-def _ptflops(
+def _ask_ptflops_backend(
     model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, name: str, backend: str
 ) -> Answer:
     from ptflops import get_model_complexity_info
@@ -149,30 +161,31 @@ def _ptflops(
         if len(args) == 1 and not kwargs and isinstance(args[0], Tensor) and args[0].shape[0] == 1:
             macs, params = get_model_complexity_info(model, tuple(args[0].shape[1:]), **settings)
         else:
-            # Any other inputs it takes as keywords, and then it does not divide by the batch size.
+            # ptflops makes an input of batch size 1 from a shape; any other it takes as keywords from a
+            # function, and then it does not divide by the batch size.
             named = dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
             macs, params = get_model_complexity_info(
                 model, (1,), input_constructor=lambda _: named, **settings
             )
     if macs is None:
-        # It catches every exception, prints it, and goes on.
+        # ptflops catches every exception, prints it, and returns None.
         _, _, words = printed.getvalue().partition("following exception:")
-        raise RuntimeError(" ".join(words.split()) or "it gave no figure")
+        raise RuntimeError(" ".join(words.split()) or "ptflops gave no figure")
     return Answer(figures={name: int(macs)}, params=params)
 
 
 @adapter("torchinfo")
-def torchinfo(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """Hooks on modules."""
+def ask_torchinfo(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask torchinfo, which hooks modules."""
     import torchinfo as package
 
-    found = package.summary(model, input_data=args, verbose=0, **kwargs)
-    return Answer(figures={"torchinfo": int(found.total_mult_adds)}, params=int(found.total_params))
+    summary = package.summary(model, input_data=args, verbose=0, **kwargs)
+    return Answer(figures={"torchinfo": int(summary.total_mult_adds)}, params=int(summary.total_params))
 
 
 @adapter("calflops")
-def calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """Patched functions."""
+def ask_calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask calflops, which patches functions."""
     from calflops import calculate_flops
 
     flops, macs, params = calculate_flops(
@@ -182,11 +195,11 @@ def calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 @adapter("DeepSpeed")
-def deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """Patched functions."""
+def ask_deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask DeepSpeed's profiler, which patches functions."""
     from deepspeed.profiling.flops_profiler import get_model_profile
 
-    # Warming up is for its timings.
+    # DeepSpeed warms up for its timings, which are not used here.
     flops, macs, params = get_model_profile(
         model, args=list(args), kwargs=dict(kwargs), print_profile=False, as_string=False, warm_up=0
     )
@@ -194,13 +207,14 @@ def deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -
 
 
 @adapter("torchprofile")
-def torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """A torch.jit trace, and handlers for its ops."""
+def ask_torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask torchprofile, which traces the model with torch.jit and has handlers for its ops."""
     from torchprofile import profile_macs
 
     charged = profile_macs(model, _bind_positionally(model, args, kwargs), reduction=None)
     assert isinstance(charged, dict)  # noqa: S101 - what it says it returns without a reduction
-    # A jit trace records the arithmetic that a model does on the sizes of its tensors.
+    # A jit trace also records the arithmetic that a model does on the sizes of its tensors, and torchprofile
+    # charges its multiplications like those of the model. No op of ours stands for them.
     sizes = [
         macs for node, macs in charged.items()
         if node.operator == "aten::mul" and node.outputs[0].shape == [] and node.outputs[0].dtype == "long"
@@ -212,8 +226,8 @@ def torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 @adapter("FlopCounterMode")
-def flop_counter_mode(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
-    """A dispatch mode."""
+def ask_flop_counter_mode(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
+    """Ask FlopCounterMode, torch's own dispatch mode."""
     from torch.utils.flop_counter import FlopCounterMode
 
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)

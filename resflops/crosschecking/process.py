@@ -1,9 +1,7 @@
-"""A function run in a process of its own, with a time limit, whatever becomes of it.
+"""Run a function in a process of its own, with a time limit.
 
-The process is forked: it has the caller's model as it stands, every page of it copied as soon
-as one of the two writes, so nothing that happens there reaches the caller. In it torch
-computes on one thread, as in torch's own data loaders: the threads of the parent are not there
-any more.
+The process is forked: it begins with the caller's model as it is, and memory that either of the two
+writes to is copied first, so that nothing that happens in the child reaches the caller.
 """
 
 import os
@@ -24,40 +22,45 @@ from resflops.errors import UsageError, describe_error
 __all__ = ["Failure", "can_fork", "run_in_process"]
 
 LAST_WORDS = 300
-"""Characters of an error message that are kept."""
+"""The number of characters of an error message that are kept."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Why there is no result."""
+    """The outcome of a function that gave no result."""
 
     reason: str
-    """In one line."""
+    """Why there is none, in one line."""
     missing: str = ""
     """The name of the module that could not be imported, if that is what happened."""
 
 
 def can_fork() -> bool:
-    """Whether this system has processes that begin as a copy of another."""
+    """Whether this system can fork a process, as Windows cannot."""
     return hasattr(os, "fork")
 
 
 def run_in_process(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: ANN401 - what it returns
-    """What a function returns when it is run in a process of its own, or a Failure.
+    """Run a function in a process of its own.
 
     Args:
         function: takes nothing, and returns what can be pickled. It may raise, crash or hang.
         seconds: how long it may take; its process group is killed after that.
+
+    Returns:
+        What the function returned, or a ``Failure``.
 
     Raises:
         UsageError: this system cannot fork.
     """
     if not can_fork():
         raise UsageError(
-            f"peers are run in forked processes, which {sys.platform} does not have; use a Unix system"
+            f"peers run in forked processes, and {sys.platform} cannot fork; run them on a Unix system"
         )
     read_end, write_end = os.pipe()
+    # A file and not a pipe for what the child prints: nobody reads it before the child has ended, and
+    # a full pipe would stop the child.
     with tempfile.TemporaryFile() as output:
-        # What is still in a buffer here would be written by both.
+        # Text that is still in a buffer would be written by both processes.
         sys.stdout.flush()
         sys.stderr.flush()
         with warnings.catch_warnings():
@@ -67,6 +70,7 @@ def run_in_process(function: Callable[[], Any], *, seconds: float) -> Any:  # no
         if child == 0:
             os.close(read_end)
             _run_child(function, write_end, output)
+        # The read below ends when every copy of the write end is closed, this one first.
         os.close(write_end)
         try:
             data = _read_all(read_end, until=time.monotonic() + seconds)
@@ -83,9 +87,11 @@ def run_in_process(function: Callable[[], Any], *, seconds: float) -> Any:  # no
 
 
 def _run_child(function: Callable[[], Any], write_end: int, output: IO[bytes]) -> None:
-    """Run the function, send its result, and be gone without any of the parent's farewells."""
+    """Run the function, send its result, and exit without the exit handlers of the parent."""
     try:
+        # A process group of its own, so that processes that the function starts are killed with it.
         os.setpgid(0, 0)
+        # The descriptors too, because C code prints past sys.stdout.
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
         sys.stdout = sys.stderr = open(output.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115
@@ -95,6 +101,8 @@ def _run_child(function: Callable[[], Any], write_end: int, output: IO[bytes]) -
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
+        # Neither sys.exit nor return: the stack above is the caller's, with its finally clauses, and
+        # the exit handlers belong to the parent.
         os._exit(0)
 
 
@@ -105,16 +113,18 @@ def _compute_result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
         if "torch" in sys.modules:
             import torch
 
+            # Threads do not survive a fork: an op that waited for the parent's pool would hang. torch's
+            # own data loaders do the same in their workers.
             torch.set_num_threads(1)
         return function()
     except ModuleNotFoundError as error:
         return Failure(reason=f"no module named {error.name!r}", missing=error.name or "")
-    except BaseException as error:  # noqa: BLE001 - whatever a peer does to its process is a result
+    except BaseException as error:  # noqa: BLE001 - an exit or an interrupt of a peer is a result, too
         return Failure(reason=describe_error(error)[:LAST_WORDS])
 
 
 def _read_all(source: int, *, until: float) -> bytes | None:
-    """All that is sent until the other end is closed; None if that takes too long."""
+    """Read until the other end is closed; None if that takes too long."""
     parts: list[bytes] = []
     while (left := until - time.monotonic()) > 0:
         ready, _, _ = select.select([source], [], [], left)
@@ -127,7 +137,9 @@ def _read_all(source: int, *, until: float) -> bytes | None:
 
 
 def _reap(child: int, *, patience: float = 1.0) -> int | None:
-    """The exit status of a child that is about to end, or None if it does not."""
+    """Wait a moment for a child that is about to end; its exit status, or None if it goes on."""
+    # A child that has sent its result still has to flush and exit. The status that it would leave by
+    # itself is worth the wait: _describe_exit tells the user about it.
     until = time.monotonic() + patience
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -141,6 +153,7 @@ def _reap(child: int, *, patience: float = 1.0) -> int | None:
 def _kill(child: int) -> None:
     try:
         os.killpg(child, signal.SIGKILL)
+    # The child may be killed before it has got as far as to make its own group.
     except ProcessLookupError:
         os.kill(child, signal.SIGKILL)
 
@@ -150,7 +163,7 @@ def _describe_exit(status: int, output: IO[bytes]) -> str:
     words = output.read().decode(errors="replace").strip().rpartition("\n")[2][-LAST_WORDS:]
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        what = f"was ended by signal {number} ({signal.Signals(number).name})"
+        what = f"was killed by signal {number} ({signal.Signals(number).name})"
     else:
         what = f"ended without a result, with exit status {os.waitstatus_to_exitcode(status)}"
     return f"{what}: {words}" if words else what

@@ -141,6 +141,8 @@ def reconcile(
     cost = price(trace, MACS)
     causes = (
         *_find_causes(trace, convention, cost.works),
+        # ops=0 marks these: tests/benchmarks/crosscheck_matrix.py takes them over from stored rows,
+        # because they cannot be computed from the trace again.
         *(
             Cause(name=name, amount=amount, ops=0, layers=0, where=())
             for name, amount in (non_op_charges or {}).items()
@@ -148,7 +150,8 @@ def reconcile(
         ),
     )
     params = find_parameter_causes(trace, peer)
-    priced = convention.per_mac * cost.macs + sum(cause.amount for cause in causes)
+    # Summed from the causes and not from the charges: a charge that no cause took up must stay visible.
+    explained = convention.per_mac * cost.macs + sum(cause.amount for cause in causes)
     return Reconciliation(
         model=trace.model,
         inputs=tuple(given.shape for given in trace.inputs),
@@ -160,22 +163,23 @@ def reconcile(
         macs=cost.macs,
         figure=figure,
         causes=causes,
-        unexplained=figure - priced,
+        unexplained=figure - explained,
         params=trace.params,
         peer_params=peer_params,
         parameter_causes=params if peer_params is not None else (),
         unexplained_params=(
             0 if peer_params is None else peer_params - trace.params - sum(cause.amount for cause in params)
         ),
-        uncounted=tuple(lacking.op for lacking in cost.uncounted),
+        uncounted=tuple(uncounted.op for uncounted in cost.uncounted),
     )
 
 
 def _find_causes(trace: Trace, convention: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
     charges = make_charger(convention, trace)
     amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
-    for record, known in zip(trace.ops, works, strict=True):
-        work = known or Work()
+    for record, counted_work in zip(trace.ops, works, strict=True):
+        # An op that has no rule here may still be charged by the peer, and then all of that is a difference.
+        work = counted_work or Work()
         family = _name_cause(record, trace.module_at.get(record.layer))
         for name, amount in _split_difference(work, tuple(charges(record, work)), family, convention.per_mac):
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
@@ -186,13 +190,13 @@ def _find_causes(trace: Trace, convention: Convention, works: tuple[Work | None,
 def _build_cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
     return Cause(
         name=name,
-        amount=sum(sum(each) for each in places.values()),
-        ops=sum(len(each) for each in places.values()),
+        amount=sum(sum(amounts) for amounts in places.values()),
+        ops=sum(len(amounts) for amounts in places.values()),
         layers=len({layer for layer, _ in places}),
         where=fold_paths(layer for layer, _ in places),
         places=tuple(
-            Place(layer=layer, op=op, calls=len(each), amount=sum(each))
-            for (layer, op), each in places.items()
+            Place(layer=layer, op=op, calls=len(amounts), amount=sum(amounts))
+            for (layer, op), amounts in places.items()
         ),
     )
 
@@ -200,7 +204,8 @@ def _build_cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
 def _split_difference(
     work: Work, charges: tuple[Charge, ...], family: str, per_mac: int
 ) -> Iterator[tuple[str, int]]:
-    """The reasons for which one op counts something else there than here, with how much each makes."""
+    """Yield why the peer counts something else for one op than we do: causes with their amounts."""
+    # A second charge for the same work would otherwise hide in the difference of the first one.
     again = sum(charge.amount for charge in charges if charge.again)
     charged = {"macs": 0, "bias": 0, "other": 0}
     for charge in charges:
@@ -208,13 +213,15 @@ def _split_difference(
             charged[charge.quantity.stands_for] += charge.amount
     products = charged["macs"] - per_mac * work.macs
     if not work.macs:
-        # A layer that multiplies no matrices: whatever is charged there is charged for what it does.
+        # A layer that multiplies no matrices: whatever is charged, it is charged for what the layer does.
         yield from _skip_zero(family, products + charged["bias"] + charged["other"])
     else:
         yield from _skip_zero(_name_product_cause(family, charged["macs"], per_mac * work.macs), products)
         yield from _skip_zero("bias", charged["bias"])
-        beside = "softmax and scaling in attention" if family == "attention" else f"other work of {family}"
-        yield from _skip_zero(beside, charged["other"])
+        other_work = (
+            "softmax and scaling in attention" if family == "attention" else f"other work of {family}"
+        )
+        yield from _skip_zero(other_work, charged["other"])
     yield from _skip_zero(f"{family} counted a second time", again)
 
 
@@ -226,6 +233,7 @@ def _skip_zero(name: str, amount: int) -> Iterator[tuple[str, int]]:
 def _name_product_cause(family: str, theirs: int, ours: int) -> str:
     if not theirs:
         return f"{family} not seen"
+    # A peer that charges a weight once per sample, as torchinfo does, ignores the length of a sequence.
     if theirs < ours:
         return f"{family} on a sequence, of which one position is counted"
     return f"{family} counted by the output"
@@ -243,71 +251,78 @@ FAMILIES = {
     "arithmetic": "arithmetic on single elements",
     "elementwise": "arithmetic on single elements",
 }
-"""What a cause is called by the family of its op; the ops of any other are called by their own names."""
+"""The name of a cause by the family of the op; an op of any other family gives the cause its own name.
+
+These names are stored in files and printed in the reports: a changed one splits a cause in two there."""
 
 
 def _name_cause(record: OpRecord, module: ModuleRecord | None) -> str:
-    """The kind of work that an op is, as a cause is named after it."""
-    known = OPS.get(record.op)
-    family = known.family if known else ""
+    """Name the kind of work that an op does, as the causes are named after it."""
+    declaration = OPS.get(record.op)
+    family = declaration.family if declaration else ""
     in_attention = _is_attention(module)
     if family == "attention" or (family == "matmul" and record.op != "linear" and in_attention):
         return "attention"
     if record.op == "linear":
         if in_attention:
             return "projections called as functions in attention"
-        called = module is None or "Linear" not in f"{module.cls} {module.base}"
-        return "linear layers called as functions" if called else "linear layers"
+        # Peers that hook modules miss F.linear in a forward of the user's own, but not nn.Linear.
+        is_function = module is None or "Linear" not in f"{module.cls} {module.base}"
+        return "linear layers called as functions" if is_function else "linear layers"
     if family == "matmul":
         return "matrix products"
-    return FAMILIES.get(known.cause or family, record.op) if known else record.op
+    return FAMILIES.get(declaration.cause or family, record.op) if declaration else record.op
 
 
 def _is_attention(module: ModuleRecord | None) -> bool:
-    # By its name: attention that is written by hand has no base in torch.nn.
+    # By its name: attention that a user writes has no base class in torch.nn to go by.
     return module is not None and "attention" in f"{module.cls} {module.base}".lower()
 
 
 def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
-    """The reasons for which a peer counts another number of parameters; buffers neither counts."""
+    """List why a peer counts another number of parameters than we do; neither counts buffers."""
     counts = peer.counts_parameters
     if counts is None:
         return ()
     called = {record.layer for record in trace.ops}
-    found: dict[str, list[tuple[str, int]]] = {}
+    places_by_cause: dict[str, list[tuple[str, int]]] = {}
     for module in trace.modules:
-        # What goes by modules asks the model for its children: it never asks the model itself.
-        seen = counts.which != "modules" or (
+        # A peer that goes by modules asks the model for its children, and never looks at the model itself.
+        is_counted = counts.which != "modules" or (
             bool(module.path)
             and module.base in counts.modules
             and module.cls == module.base
             and module.path in called
         )
         for tensor in module.parameters:
-            if not seen:
+            if not is_counted:
+                # A tied tensor is in our own number once, at the first module that holds it.
                 if not tensor.tied_to:
                     name = _name_missed(module, trace, called=module.path in called)
-                    found.setdefault(name, []).append((module.path, -tensor.elements))
+                    places_by_cause.setdefault(name, []).append((module.path, -tensor.elements))
             elif tensor.tied_to:
                 if counts.tied_each_time:
-                    found.setdefault("tied parameters, counted each time", []).append(
+                    places_by_cause.setdefault("tied parameters, counted each time", []).append(
                         (module.path, tensor.elements)
                     )
             elif counts.which == "trainable" and not tensor.trainable:
-                found.setdefault("frozen parameters left out", []).append((module.path, -tensor.elements))
+                places_by_cause.setdefault("frozen parameters left out", []).append(
+                    (module.path, -tensor.elements)
+                )
     return tuple(
         ParameterCause(
             name=name,
             amount=sum(amount for _, amount in places),
             modules=fold_paths(path for path, _ in places),
         )
-        for name, places in found.items()
+        for name, places in places_by_cause.items()
     )
 
 
 def _name_missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
     parent = trace.module_at.get(module.path.rpartition(".")[0])
-    if any(_is_attention(each) for each in (module, parent)):
+    # MultiheadAttention keeps the weights of its output projection in a child of its own.
+    if _is_attention(module) or _is_attention(parent):
         return "attention weights missed"
     if not called and module.leaf:
         return "parameters of modules that are never called"
@@ -315,20 +330,19 @@ def _name_missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
 
 
 def fold_paths(paths: Iterable[str]) -> tuple[str, ...]:
-    """Paths with their numbers folded into ``*``, each once, in the order of their first.
+    """Fold paths that differ only in numbers into one with ``*``, in the order of the first of each.
 
     >>> fold_paths(["layer1.0.bn1", "layer1.1.bn1", "layer2.0.bn1", "fc"])
     ('layer*.*.bn1', 'fc')
     """
-    kept = dict.fromkeys(paths)
-    by_shape: dict[str, list[str]] = {}
-    for path in kept:
-        by_shape.setdefault(re.sub(r"\d+", "*", path), []).append(path)
-    return tuple(_merge_paths(alike) for alike in by_shape.values())
+    by_pattern: dict[str, list[str]] = {}
+    for path in dict.fromkeys(paths):
+        by_pattern.setdefault(re.sub(r"\d+", "*", path), []).append(path)
+    return tuple(_merge_paths(similar) for similar in by_pattern.values())
 
 
 def _merge_paths(paths: list[str]) -> str:
-    """One path for several that differ in numbers alone: those that differ become ``*``."""
+    """Merge paths that differ only in numbers: a number that is the same in all of them stays."""
     split = [re.split(r"(\d+)", path) for path in paths]
     return "".join(
         parts[0] if Counter(parts)[parts[0]] == len(parts) else "*" for parts in zip(*split, strict=True)

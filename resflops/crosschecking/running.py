@@ -1,4 +1,4 @@
-"""The peers run on a model, one after the other, each in a process of its own."""
+"""Run the peers on a model, one after the other, each in a process of its own."""
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -26,15 +26,18 @@ CPU = torch.device("cpu")
 
 
 def select_peers(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
-    """The peers of those names, or of a single one, each once; all that are installed if none are named.
+    """Return the peers of these names, each once, or all that are installed.
+
+    Args:
+        names: the names of several peers or of a single one, in any case; None for all that are installed.
 
     Raises:
-        UsageError: there is no peer of a name.
+        UsageError: there is no peer of one of these names.
     """
     if names is None:
         load_more_peers()
         return tuple(peer for peer in PEERS.values() if find_installed_version(peer) is not None)
-    # A text is a sequence too, of its letters.
+    # A single name has to be caught: a text is a sequence of its letters, too.
     requested = [names] if isinstance(names, str) else names
     return tuple({peer.name: peer for peer in map(find_peer, requested)}.values())
 
@@ -55,22 +58,22 @@ def reconcile_model(
     it was. A peer gets a copy on the CPU: of a model on meta, one with made-up weights.
 
     Args:
-        model: on any device.
+        model: a module on any device.
         args: its positional inputs; a tuple of ints is a shape.
         kwargs: its keyword inputs.
-        peers: which to run; one that is not installed gives a row that says so.
-        spec: what to call the model; the name of its class if not given.
-        seconds: how long a peer may take.
-        say: is told what is going on.
+        peers: the peers to run; one that is not installed gives a row that says so.
+        spec: the name of the model in the rows; the name of its class if not given.
+        seconds: the time limit for each peer.
+        say: is called with a text about what is being done.
 
     Raises:
-        InputError: a shape that no tensor can have.
-        TraceError: it is no module, or does not take these inputs.
-        UsageError: a peer may take no time at all.
+        InputError: no tensor can have one of the shapes.
+        TraceError: ``model`` is no module, or does not take these inputs.
+        UsageError: ``seconds`` is not above 0.
     """
     check_module(model)
     if not seconds > 0:
-        raise UsageError(f"a peer may take {seconds!r} seconds, in which none can run; give more than 0")
+        raise UsageError(f"seconds must be more than 0, got {seconds!r}; it is how long a peer may take")
     with _eval_mode(model):
         traced = trace(model, *args, **kwargs)
         if spec:
@@ -83,6 +86,7 @@ def reconcile_model(
                 continue
             say(f"running {peer.name} on {traced.model}")
             if runnable is None:
+                # One copy for all peers is enough: each works on it in a forked process.
                 try:
                     runnable = ensure_on_cpu(model)
                 except TraceError as error:
@@ -119,7 +123,7 @@ def _reconcile_one(
             version=version,
             figure=outcome.figures[figure],
             non_op_charges=outcome.non_op_charges if main else {},
-            # Said once: with the main figure.
+            # Parameters are compared once, in the row of the main figure.
             peer_params=outcome.params if main else None,
         )
 
@@ -147,9 +151,10 @@ def _explain_missing(peer: Peer) -> str:
 
 @contextmanager
 def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode, and every module as it was afterwards."""
+    """Put the model into eval mode, and give every module its own mode back afterwards."""
     modes = {module: module.training for module in model.modules()}
     try:
+        # Set here and not by model.eval(), which calls a train() that a module of the user's may override.
         for module in modes:
             module.training = False
         yield
@@ -159,7 +164,7 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def describe_platform() -> dict[str, str]:
-    """What figures may depend on besides the peers' versions."""
+    """Describe what figures may depend on besides the peers' versions: Python, torch, the machine."""
     return {
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -1,4 +1,4 @@
-"""The cost gate: what a model may cost, what it costs now, and which layers are to blame.
+"""The cost gate: what a model may cost, what it costs now, and which layers make the difference.
 
 ::
 
@@ -6,5 +6,5 @@
     resflops.lock ──lockfile──▶ Lock ──┼─verdict──▶ Verdict (with its Diff) ──▶ tables
     model ──counting──▶ Cost ──snapshot──▶ Snapshot ─┘
 
-Nothing here but ``counting``, and ``at_revision`` that calls it, imports torch.
+Only ``counting``, and ``at_revision``, which calls it, import torch.
 """

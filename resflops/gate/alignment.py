@@ -1,10 +1,9 @@
-"""Which line of one snapshot is which line of another: the alignment that a diff rests on.
+"""Find which line of one snapshot corresponds to which line of another, as the basis of a diff.
 
-A name alone does not tell: a block put into a Sequential shifts the number of every later
-one. Nor does content alone: most networks repeat theirs. So the lines that kept their order are
-those of the best alignment, in which a pair counts most where both agree, less where
-only the content does, and least where only the name does. What is still alone afterwards is
-paired in any order.
+A name alone does not tell: a block inserted into a Sequential shifts the number of every later one. Nor
+does the content alone: most networks repeat theirs. So the lines that kept their order are those of the
+best alignment, in which a pair scores highest if name and content agree, lower if only the content does,
+and lowest if only the name does. Lines that are still unpaired afterwards are paired in any order.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -17,28 +16,33 @@ __all__ = ["align", "split_renaming"]
 
 Key = Callable[[SnapshotLine], Hashable]
 Pairs = list[tuple[int, int]]
-"""Places in the snapshot before and in the snapshot after."""
+"""Pairs of a place in the snapshot before and a place in the snapshot after."""
 
 LARGEST_TABLE = 500_000
-"""Cells of the table of scores; the time grows with it, and this many take a quarter of a second."""
+"""The most cells that the table of scores may have; this many take a quarter of a second."""
 
 
 def align(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> tuple[Pairs, Pairs]:
-    """The lines that correspond: those that kept their order, and those that did not.
+    """Pair the lines that correspond.
 
-    Every line is in one pair at most; a line in none was removed or added.
+    Returns:
+        The pairs that kept their order, and those that did not. Every line is in one pair at most; a line
+        in none was removed or added.
     """
     ordered = _align_in_order(before, after)
     reordered: Pairs = []
+    # The surest sign first: a line that one key has paired is not available to the next.
     for key in (_read_name_and_content, _read_name_and_op, _read_content, _read_name):
         reordered += _pair_in_any_order([*ordered, *reordered], before, after, key)
+        # Before the content decides: in a renamed block, a line may look like one of another block.
         if key is _read_name_and_content:
             reordered += _pair_renamed(ordered, before, after, reordered)
     return ordered, reordered
 
 
 def _align_in_order(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> Pairs:
-    """The best alignment. Almost always most of it is one equal beginning and one equal end."""
+    """Find the best alignment of lines that keep their order."""
+    # Almost always most of both lists is one equal beginning and one equal end, which need no table.
     shorter = min(len(before), len(after))
     head = next((place for place in range(shorter) if before[place] != after[place]), shorter)
     rest = shorter - head
@@ -53,7 +57,7 @@ def _align_in_order(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine
 
 
 def _align_best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
-    """The alignment with the highest score, by dynamic programming (Needleman and Wunsch 1970)."""
+    """Find the alignment with the highest score, by dynamic programming (Needleman and Wunsch 1970)."""
     scores = _score_pairs(old, new)
     best = [[0] * (len(new) + 1)]
     for row in scores:
@@ -65,6 +69,7 @@ def _align_best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pai
     left, right = len(old), len(new)
     while left and right:
         score = scores[left - 1][right - 1]
+        # Lines that agree in nothing score 0 and are not paired, although a pair would cost nothing.
         if score and best[left][right] == best[left - 1][right - 1] + score:
             left, right = left - 1, right - 1
             pairs.append((left, right))
@@ -76,7 +81,7 @@ def _align_best(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pai
 
 
 SAME, SAME_CONTENT, SAME_NAME = 4, 3, 2
-"""Two layers that only changed are worth more than one that only looks like another."""
+"""The scores of a pair. Two pairs that agree by name outweigh one that agrees by content."""
 
 
 def _score_pairs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> list[list[int]]:
@@ -96,7 +101,7 @@ def _score_pairs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> li
 
 
 def _align_by_signs(old: Sequence[SnapshotLine], new: Sequence[SnapshotLine]) -> Pairs:
-    """An alignment of snapshots too long for the best one: by one sign of likeness after the other."""
+    """Align snapshots that are too long for the table of scores, by one key after the other."""
     pairs: Pairs = []
     for key in (_read_name_and_content, _read_content, _read_name_and_op):
         pairs = _pair_between(pairs, old, new, key)
@@ -122,13 +127,14 @@ def _read_name(line: SnapshotLine) -> Hashable:
 def _pair_between(
     pairs: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
 ) -> Pairs:
-    """The pairs, and those that the key finds in the stretches between them."""
+    """Add the pairs that a key finds in the stretches between the given ones."""
     found = list(pairs)
     for (left, right), (next_left, next_right) in pairwise([(-1, -1), *pairs, (len(before), len(after))]):
         if next_left - left == 1 or next_right - right == 1:
             continue
         old = [key(line) for line in before[left + 1 : next_left]]
         new = [key(line) for line in after[right + 1 : next_right]]
+        # autojunk would ignore lines that repeat often in long lists, and networks are made of those.
         for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
             found += [(left + 1 + block.a + step, right + 1 + block.b + step) for step in range(block.size)]
     return sorted(found)
@@ -137,37 +143,39 @@ def _pair_between(
 def _pair_in_any_order(
     taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
 ) -> Pairs:
-    old, new = _list_free(taken, before, after)
-    unpaired: dict[Hashable, list[int]] = {}
+    old, new = _list_unpaired(taken, before, after)
+    candidates: dict[Hashable, list[int]] = {}
+    # Reversed, so that pop() takes the first place that is left.
     for place in reversed(new):
-        unpaired.setdefault(key(after[place]), []).append(place)
-    return [(place, unpaired[same].pop()) for place in old if unpaired.get(same := key(before[place]))]
+        candidates.setdefault(key(after[place]), []).append(place)
+    return [(place, candidates[same].pop()) for place in old if candidates.get(same := key(before[place]))]
 
 
 def _pair_renamed(
     ordered: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], reordered: Pairs
 ) -> Pairs:
-    """Lines that changed inside a block that was renamed: the block's other lines tell its new name."""
+    """Pair lines that changed inside a renamed block, whose other lines tell its new name."""
     stems = dict(split_renaming(before[old].layer, after[new].layer) for old, new in ordered)
-    changed = {old: new for old, new in stems.items() if old != new}
-    if not changed:
+    renamed = {old: new for old, new in stems.items() if old != new}
+    if not renamed:
         return []
-    old, new = _list_free([*ordered, *reordered], before, after)
-    unpaired = {(after[place].layer, after[place].op): place for place in reversed(new)}
+    old, new = _list_unpaired([*ordered, *reordered], before, after)
+    candidates = {(after[place].layer, after[place].op): place for place in reversed(new)}
     found = []
     for place in old:
         line = before[place]
-        for stem, other in changed.items():
+        for stem, new_stem in renamed.items():
+            # An empty stem is a model that became a block of another.
             if line.layer == stem or line.layer.startswith(f"{stem}.") or not stem:
-                name = f"{other}{line.layer[len(stem) :]}" if stem else f"{other}.{line.layer}"
-                partner = unpaired.pop((name, line.op), None)
+                name = f"{new_stem}{line.layer[len(stem) :]}" if stem else f"{new_stem}.{line.layer}"
+                partner = candidates.pop((name, line.op), None)
                 if partner is not None:
                     found.append((place, partner))
                     break
     return found
 
 
-def _list_free(
+def _list_unpaired(
     taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]
 ) -> tuple[list[int], list[int]]:
     olds, news = {old for old, _ in taken}, {new for _, new in taken}
@@ -178,7 +186,7 @@ def _list_free(
 
 
 def split_renaming(before: str, after: str) -> tuple[str, str]:
-    """Two paths without the end that they share: the block that got another name.
+    """Strip the end that two paths share, which leaves the block that got another name.
 
     >>> split_renaming("layer3.0.conv1", "stage3.0.conv1")
     ('layer3', 'stage3')

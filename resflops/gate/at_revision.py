@@ -1,4 +1,4 @@
-"""The process that counts the models of one git revision, for ``revisions``."""
+"""The program of the process that counts the models of one git revision, for ``revisions``."""
 
 import sys
 from pathlib import Path
@@ -15,12 +15,13 @@ __all__ = ["main"]
 
 
 def main() -> int:
-    """Count the models that the request on the standard input names, and write them as a lock file.
+    """Count the models that the request on standard input names, and write them as a lock file.
 
     Returns:
-        The exit status: 0 done, 2 could not, with a message on the standard error.
+        The exit status: 0 if it is done, 2 if it could not be, with a message on standard error.
     """
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=Request)
+    # Before whatever is installed, so that the models are those of the revision. resflops itself is loaded.
     sys.path[:0] = request.sources
     config = Path(request.config)
     root = config.parent if config.parent.is_dir() else Path.cwd()
@@ -38,10 +39,11 @@ def main() -> int:
 
 
 def _select_models(request: Request, config: Path) -> list[ModelConfig]:
-    known = read_config(config).models if config.is_file() else {}
-    if not request.models and not known:
-        raise ConfigError(f"there is no {config.name} that names models; name a model's spec")
-    return [known.get(name) or _configure_spec(name, request) for name in request.models or known]
+    # The revision may be older than the configuration: then the models must be given by their specs.
+    configured = read_config(config).models if config.is_file() else {}
+    if not request.models and not configured:
+        raise ConfigError(f"there is no {config.name} that names models; give the models by their specs")
+    return [configured.get(name) or _configure_spec(name, request) for name in request.models or configured]
 
 
 def _configure_spec(spec: str, request: Request) -> ModelConfig:

@@ -1,4 +1,4 @@
-"""What a project says about its models: ``[tool.resflops]`` of pyproject.toml, or resflops.toml.
+"""Read what a project configures for its models: ``[tool.resflops]`` of pyproject.toml, or resflops.toml.
 
 ::
 
@@ -39,15 +39,16 @@ DEFAULT_LOCK = "resflops.lock"
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """The most that a metric may be, and where that is written."""
+    """The limit of a metric, and where it is written."""
 
     limit: int
     text: str
+    """The limit as it is written, such as ``"4.2G"``."""
     line: int
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True):
-    """One model that the gate watches."""
+    """The configuration of one model that the gate checks."""
 
     name: str
     spec: str
@@ -57,13 +58,13 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     budgets: Mapping[Metric, Budget] = {}
     tolerances: Mapping[Metric, Tolerance] = {}
     allowed: frozenset[str] = frozenset()
-    """Ops that may stay uncounted."""
+    """The ops that may stay uncounted."""
     line: int = 1
-    """Of the file, where it is named."""
+    """The line of the file that names the model."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """What a file says, checked."""
+    """The configuration of a project, checked."""
 
     path: Path
     lock: Path
@@ -71,14 +72,14 @@ class Config(Struct, frozen=True, kw_only=True):
 
     @property
     def root(self) -> Path:
-        """The folder that paths and packages in specs start from."""
+        """The folder that the paths and packages in specs are relative to."""
         return self.path.parent
 
     def choose(self, names: list[str]) -> tuple[ModelConfig, ...]:
-        """The models of these names, or all of them.
+        """Return the models of these names, or all of them if no name is given.
 
         Raises:
-            UsageError: one of them is not in the file.
+            UsageError: the file does not name one of them.
         """
         for name in names:
             if name not in self.models:
@@ -90,23 +91,24 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 def find_config(start: Path) -> Path:
-    """The nearest file that configures resflops, in a folder or in those above it.
+    """Find the nearest file that configures resflops, in a folder or in the folders above it.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such file.
     """
     for folder in (start, *start.parents):
         own, pyproject = folder / OWN_FILE, folder / PYPROJECT
         if own.is_file():
             return own
+        # A pyproject.toml without our table belongs to an inner package: the search goes on above it.
         if pyproject.is_file() and "resflops" in _find_table(
             _parse_toml(_read_file(pyproject), pyproject), "tool"
         ):
             return pyproject
     raise ConfigError(
-        f"nothing here says which models to watch: neither {OWN_FILE} nor [tool.resflops] in {PYPROJECT}, in "
-        f"{start} or above; write for example\n\n    [tool.resflops.models]\n    resnet50 = "
-        '"torchvision/resnet50"'
+        f"no models are configured: there is neither {OWN_FILE} nor [tool.resflops] in {PYPROJECT}, "
+        f"in {start} or above; write for example\n\n"
+        '    [tool.resflops.models]\n    resnet50 = "torchvision/resnet50"'
     )
 
 
@@ -114,8 +116,9 @@ def read_config(path: Path) -> Config:
     """Read and check a configuration.
 
     Raises:
-        FileError: it cannot be read.
-        ConfigError: it is no TOML, or has mistakes: all of them, each with its line and key.
+        FileError: the file cannot be read.
+        ConfigError: the file is not TOML, or has mistakes; the message has all of them, each with its line
+            and key.
     """
     text = _read_file(path)
     document = _parse_toml(text, path)
@@ -127,7 +130,7 @@ def read_config(path: Path) -> Config:
     if reader.mistakes:
         found = sorted(reader.mistakes)
         count = "a mistake" if len(found) == 1 else f"{len(found)} mistakes"
-        listed = "".join(f"\n  {shorten_path(path)}:{line}: {said}" for line, said in found)
+        listed = "".join(f"\n  {shorten_path(path)}:{line}: {message}" for line, message in found)
         raise ConfigError(f"{shorten_path(path)} has {count}:{listed}")
     return config
 
@@ -138,14 +141,14 @@ def _read_file(path: Path) -> str:
     except OSError as error:
         raise FileError(f"could not read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is no UTF-8 text: {error}") from error
+        raise ConfigError(f"{path} is not UTF-8 text: {error}") from error
 
 
 def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is no TOML: {error}") from error
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 
 def _find_table(document: dict[str, Any], key: str) -> dict[str, Any]:
@@ -154,11 +157,11 @@ def _find_table(document: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 SETTINGS = ("convention", "dtype", "tolerance", "allow-uncounted")
-"""What may be set for all models at once, and for each."""
+"""The keys that may be set for all models at once, and for each model."""
 
 
 class _Reader:
-    """Reads one file to its end, and keeps every mistake that it meets."""
+    """Reads a whole file, and collects every mistake in it."""
 
     def __init__(self, path: Path, lines: TomlLines, prefix: KeyPath) -> None:
         self.path = path
@@ -167,11 +170,12 @@ class _Reader:
         self.mistakes: list[tuple[int, str]] = []
 
     def read_all(self, table: dict[str, Any]) -> Config:
-        """The whole file."""
+        """Read the whole file."""
         self.check_keys((), table, ("lock", "models", *SETTINGS))
         lock = self.read_value(("lock",), table, _read_text) or DEFAULT_LOCK
         common = self.read_settings((), table)
         models = self.read_value(("models",), table, _read_table) or {}
+        # An empty file; but where a mistake spoilt the models, it alone should be reported.
         if not models and not self.mistakes:
             self.add_mistake(
                 ("models",), 'names no model; write for example resnet50 = "torchvision/resnet50"'
@@ -183,12 +187,13 @@ class _Reader:
         )
 
     def read_model(self, name: str, given: object, common: dict[str, Any]) -> ModelConfig:
-        """One model: a table, or only its spec."""
+        """Read one model, which is a table or only a spec."""
         path = ("models", name)
         if isinstance(given, str):
             given = {"spec": given}
         if not isinstance(given, dict):
-            self.add_mistake(path, f"must be a spec or a table, and is {given!r}")
+            self.add_mistake(path, f"must be a spec or a table, got {given!r}")
+            # It only keeps the reading going: a file with a mistake gives no configuration.
             return ModelConfig(name=name, spec=name)
         self.check_keys(path, given, ("spec", "input", "budget", *SETTINGS))
         own = self.read_settings(path, given)
@@ -202,7 +207,7 @@ class _Reader:
         )
 
     def read_settings(self, path: KeyPath, table: dict[str, Any]) -> dict[str, Any]:
-        """What may be set for all and for each; only what is set."""
+        """Read the settings that are set, for all models or for one."""
         read: dict[str, Any] = {
             "convention": self.read_value((*path, "convention"), table, _read_convention),
             "dtype": self.read_value((*path, "dtype"), table, _read_dtype),
@@ -216,7 +221,7 @@ class _Reader:
     def read_metrics(
         self, path: KeyPath, table: dict[str, Any], read: Callable[[KeyPath, object], Any]
     ) -> dict[Metric, Any]:
-        """A table with a value for each of some metrics."""
+        """Read a table that has a value for some of the metrics."""
         given = self.read_value(path, table, _read_table) or {}
         self.check_keys(path, given, METRICS)
         values = {
@@ -226,11 +231,11 @@ class _Reader:
         return {metric: value for metric, value in values.items() if value is not None}
 
     def read_budget(self, path: KeyPath, value: object) -> Budget:
-        """One limit."""
+        """Read the limit of one metric."""
         return Budget(limit=read_count(value), text=str(value), line=self.find_line(path))
 
     def read_value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
-        """What stands under the last key of a path; None if nothing does, or nothing sensible."""
+        """Read the value under the last key of a path; None if there is none, or one with a mistake."""
         if path[-1] not in table:
             return None
         try:
@@ -240,31 +245,31 @@ class _Reader:
             return None
 
     def check_keys(self, path: KeyPath, table: dict[str, Any], keys: tuple[str, ...]) -> None:
-        """Note the keys that mean nothing."""
+        """Add a mistake for each key that has no meaning here."""
         for key in table:
             if key not in keys:
                 self.add_mistake(
-                    (*path, key), f"there is no such key{suggest(key, keys)}; there are {', '.join(keys)}"
+                    (*path, key), f"there is no such key{suggest(key, keys)}; there are: {', '.join(keys)}"
                 )
 
-    def add_mistake(self, path: KeyPath, said: str) -> None:
-        """Note one mistake."""
-        self.mistakes.append((self.find_line(path), f"{'.'.join((*self.prefix, *path))}: {said}"))
+    def add_mistake(self, path: KeyPath, message: str) -> None:
+        """Add one mistake, with the line and the full name of its key."""
+        self.mistakes.append((self.find_line(path), f"{'.'.join((*self.prefix, *path))}: {message}"))
 
     def find_line(self, path: KeyPath) -> int:
-        """The line of a key."""
+        """Find the line of a key."""
         return self.lines.find(*self.prefix, *path)
 
 
 def _read_text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"must be a text, and is {value!r}")
+        raise UsageError(f"must be a non-empty text, got {value!r}")
     return value
 
 
 def _read_table(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"must be a table, and is {value!r}")
+        raise UsageError(f"must be a table, got {value!r}")
     return value
 
 
@@ -286,5 +291,5 @@ def _read_dtype(value: object) -> str:
 
 def _read_names(value: object) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UsageError(f"must be a list of op names, and is {value!r}")
+        raise UsageError(f"must be a list of op names, got {value!r}")
     return frozenset(value)

@@ -1,4 +1,4 @@
-"""From the configuration of models to their snapshots: the one part of the gate that needs torch."""
+"""Count the configured models: the one part of the gate that needs torch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,14 +21,14 @@ def snapshot_models(
     """Build models and count them, one after the other.
 
     Args:
-        models: which, and on what input.
-        root: the folder that paths and packages in their specs start from.
-        say: is told which model is being counted.
+        models: the configurations of the models.
+        root: the folder that the paths and packages in their specs are relative to.
+        say: is called with a text about which model is being counted.
 
     Yields:
-        The snapshot of each model; of one that cannot be found, built or traced the error, which names it.
+        The snapshot of each model, or an error that names it if it cannot be found, built or traced.
     """
-    outcomes = count_models([_request(model, root) for model in models], say=say)
+    outcomes = count_models([_build_request(model, root) for model in models], say=say)
     for model, outcome in zip(models, outcomes, strict=True):
         if isinstance(outcome, ResflopsError):
             error = ModelError(f"model {model.name!r}: {outcome}")
@@ -38,7 +38,7 @@ def snapshot_models(
             yield snapshot_cost(outcome.cost, model=model.name)
 
 
-def _request(model: ModelConfig, root: Path) -> CountRequest:
+def _build_request(model: ModelConfig, root: Path) -> CountRequest:
     return CountRequest(
         spec=model.spec,
         name=model.name,
@@ -50,5 +50,6 @@ def _request(model: ModelConfig, root: Path) -> CountRequest:
 
 
 def name_versions() -> str:
-    """What a lock that is made now is made by."""
+    """Name the versions that a lock is made by: those of resflops and torch."""
+    # Without torch's local part: +cpu and +cu130 count the same, and would change the lock file.
     return f"resflops {__version__}, torch {str(torch.__version__).partition('+')[0]}"

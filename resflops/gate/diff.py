@@ -1,4 +1,4 @@
-"""Which layers made the difference between two snapshots, to the last operation."""
+"""Find which layers make the difference between two snapshots, to the last operation."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,17 +18,17 @@ ChangeKind = Literal["added", "removed", "changed", "moved", "renamed"]
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What became of one layer, or of a block that only moved or got another name."""
+    """What happened to one layer, or to a block that only moved or was renamed."""
 
     kind: ChangeKind
     name: str
-    """Its path before; an added layer's is its path now."""
+    """The path before; for an added layer, the path now."""
     new_name: str = ""
-    """Its path now, where it is another one."""
+    """The path now, if it is a different one."""
     before: SnapshotLine | None = None
     after: SnapshotLine | None = None
     layers: int = 1
-    """How many lines of the snapshot it stands for."""
+    """How many lines of the snapshot this change stands for."""
 
     def of(self, metric: Metric) -> int:
         """How much more of a metric there is now."""
@@ -61,7 +61,7 @@ class Diff(Struct, frozen=True, kw_only=True):
     before: Snapshot
     after: Snapshot
     changes: tuple[Change, ...]
-    """Those that cost most first: by cost, then by parameters; what went down the same."""
+    """The largest change first, up or down: by cost under the convention, then MACs, then parameters."""
 
     def of(self, metric: Metric) -> int:
         """How much more of a metric there is now."""
@@ -72,12 +72,12 @@ def diff_snapshots(before: Snapshot, after: Snapshot) -> Diff:
     """Compare two snapshots of one convention, line by line.
 
     Raises:
-        UsageError: they are under different conventions, so that their figures do not compare.
+        UsageError: the snapshots are under different conventions, so their figures cannot be compared.
     """
     if before.convention != after.convention:
         raise UsageError(
             f"{before.model} is under the convention {before.convention} and {after.model} under "
-            f"{after.convention}; figures under different conventions do not compare"
+            f"{after.convention}; count both under the same convention to compare them"
         )
     return Diff(before=before, after=after, changes=tuple(_list_changes(before.lines, after.lines)))
 
@@ -86,6 +86,8 @@ def _list_changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine])
     ordered, reordered = align(before, after)
     pairs = [*ordered, *reordered]
     olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
+    # What costs something is one change for each line, so that the changes add up to the difference.
+    # Lines of equal content add nothing, and may be grouped.
     single = [
         *(Change(kind="removed", name=line.layer, before=line)
           for place, line in enumerate(before) if place not in olds),
@@ -114,7 +116,7 @@ def _describe_change(old: SnapshotLine, new: SnapshotLine) -> Change:
 
 
 def _group_blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> Iterable[Change]:
-    """Lines with the same content at another place or under another name, block by block."""
+    """Group lines of the same content that moved or were renamed, block by block."""
     groups: dict[tuple[str, str, bool], list[tuple[SnapshotLine, SnapshotLine]]] = {}
     for old, new, reordered in stayed:
         if old.layer != new.layer:
@@ -136,7 +138,7 @@ def _group_blocks(stayed: Iterable[tuple[SnapshotLine, SnapshotLine, bool]]) -> 
 
 
 def _is_renumbered(name: str, new_name: str) -> bool:
-    """Whether only the numbers differ, as when a block was put in before it."""
+    """Whether only the numbers differ, as when a block was inserted before this one."""
     return re.sub(r"\d+", "0", name) == re.sub(r"\d+", "0", new_name)
 
 
@@ -149,19 +151,19 @@ def _read_metric(line: SnapshotLine | None, metric: Metric) -> int:
 
 
 class Form(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The telling parts of a layer; what tells nothing is left empty."""
+    """The parts of a layer that a diff shows; the others are left empty."""
 
     op: str = ""
     kernel: Shape = ()
     features: tuple[int, int] | None = None
-    """Channels or features that go in and come out."""
+    """The channels or features of the input and of the output."""
     shapes: tuple[Shape, ...] = ()
-    """Of the input and the output, where there are no features; once if they are the same."""
+    """The shapes of the input and the output of a layer without features; one if they are the same."""
     stride: Shape = ()
     padding: Shape = ()
     groups: int = 1
     size: Shape = ()
-    """Of the output, without its features."""
+    """The size of the output, without its features."""
     calls: int = 1
     params: int | None = None
 
@@ -169,9 +171,9 @@ class Form(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def summarize_change(
     before: SnapshotLine | None, after: SnapshotLine | None
 ) -> tuple[Form | None, Form | None]:
-    """What a layer was and what it is: its kernel and features, and else what differs.
+    """Summarize what a layer was and what it is now: its kernel and features, and whatever else differs.
 
-    A layer that was added or removed shows all that tells it from others.
+    A layer that was added or removed shows everything that characterizes it.
     """
     return _summarize(before, after), _summarize(after, before)
 
@@ -192,7 +194,7 @@ def _summarize(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | 
         features=features,
         shapes=shapes,
         stride=line.stride if differs("stride") else (),
-        # A kernel that grows takes its padding along, which tells nothing more.
+        # A larger kernel usually takes a larger padding along, which is no news of its own.
         padding=line.padding if other is not None and differs("padding") and not differs("kernel") else (),
         groups=line.groups,
         size=size if other is None or size != _find_features(other)[1] else (),
@@ -202,7 +204,8 @@ def _summarize(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | 
 
 
 def _find_features(line: SnapshotLine) -> tuple[tuple[int, int] | None, Shape]:
-    """What goes in and comes out of a layer that turns features into others, and the rest of its output."""
+    """Find the features that a layer takes and gives, if it maps features, and the size of its output."""
+    # Channels come before the dimensions of the kernel, with or without a batch in front.
     if (
         is_of_family(line.op, "convolution")
         and line.kernel

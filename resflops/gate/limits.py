@@ -1,4 +1,4 @@
-"""Counts and tolerances as people write them: ``4.2G``, ``+1%``, ``<=26M``. All of them are exact."""
+"""Read counts, limits and tolerances as people write them: ``4.2G``, ``<=26M``, ``+1%``. All are exact."""
 
 import re
 from fractions import Fraction
@@ -12,18 +12,19 @@ __all__ = ["Tolerance", "read_count", "read_limit", "read_tolerance"]
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 COUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([a-zA-Z]*)")
 LONGEST = 30
-"""Characters: more than any count takes, and few enough to be read in no time."""
+"""The most characters of a count: more than any count needs, and few enough to be read at once."""
 
 
 class Tolerance(Struct, frozen=True):
-    """How much more than the locked figure is let through."""
+    """How far above the locked figure is still allowed."""
 
     part: Fraction = Fraction(0)
-    """Of the locked figure."""
+    """As a part of the locked figure."""
     count: int = 0
+    """As a count, in addition to the part."""
 
     def compute_limit(self, locked: int) -> int:
-        """The highest figure that passes.
+        """Compute the highest figure that passes.
 
         >>> Tolerance(part=Fraction(1, 100)).compute_limit(150), Tolerance(count=5).compute_limit(150)
         (151, 155)
@@ -32,38 +33,42 @@ class Tolerance(Struct, frozen=True):
 
 
 def read_count(given: object) -> int:
-    """A count in plain numbers or with k, M, G or T.
+    """Read a count, which may end in k, M, G or T.
 
     >>> read_count("4.2G"), read_count(26_000_000), read_count("1,815k"), read_count(4.2e9)
     (4200000000, 26000000, 1815000, 4200000000)
 
     Raises:
-        UsageError: it is none, or no whole number.
+        UsageError: it is not a count, or not a whole number.
     """
+    # True is an int to Python.
     if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
         return given
     if isinstance(given, float) and given.is_integer() and given >= 0:
         return int(given)
     match = COUNT.fullmatch(given.strip()) if isinstance(given, str) and len(given) <= LONGEST else None
     if match is None:
-        raise UsageError(f"{given!r} is no count; write a whole number, or one with k, M, G or T as in 4.2G")
+        raise UsageError(
+            f"{given!r} is not a count; write a whole number, or a number with k, M, G or T, as in 4.2G"
+        )
     number, unit = match.groups()
     if unit not in UNITS:
-        raise UsageError(f"{given!r}: there is no unit {unit!r}; there are k, M, G and T")
+        raise UsageError(f"{given!r}: unknown unit {unit!r}; the units are k, M, G and T")
+    # A Fraction and not a float, in which 0.000000001G would not be exactly 1.
     count = Fraction(re.sub("[_,]", "", number)) * UNITS[unit]
     if count.denominator != 1:
-        raise UsageError(f"{given!r} is no whole number, and nothing costs a part of an operation")
+        raise UsageError(f"{given!r} is not a whole number of operations; write a whole number")
     return int(count)
 
 
 def read_limit(given: object) -> int:
-    """The highest figure that a limit lets through: ``"<=4.2G"``, ``"<4.2G"`` or a count.
+    """Read the highest figure that a limit allows: ``"<=4.2G"``, ``"<4.2G"`` or a count.
 
     >>> read_limit("<=4.2G"), read_limit("< 100"), read_limit(512)
     (4200000000, 99, 512)
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not an upper limit.
     """
     if not isinstance(given, str):
         return read_count(given)
@@ -71,21 +76,21 @@ def read_limit(given: object) -> int:
     assert match is not None  # noqa: S101 - every part of the pattern may be empty
     sign, text = match.groups()
     if text.startswith(("=", ">", "!")):
-        raise UsageError(f"{given!r} is no limit; a limit is the most that may be, as in <=4.2G")
+        raise UsageError(f"{given!r} is not an upper limit; write one as in <=4.2G")
     limit = read_count(text) - (sign == "<")
     if limit < 0:
-        raise UsageError(f"{given!r} lets nothing through, not even 0")
+        raise UsageError(f"{given!r} allows nothing, not even 0; write a higher limit")
     return limit
 
 
 def read_tolerance(given: object) -> Tolerance:
-    """How much more than the locked figure is let through: ``"+1%"``, ``"+5M"`` or a number.
+    """Read how far above the locked figure is still allowed: ``"+1%"``, ``"+5M"`` or a number.
 
     >>> read_tolerance("+0.5%"), read_tolerance("+5M")
     (Tolerance(part=Fraction(1, 200), count=0), Tolerance(part=Fraction(0, 1), count=5000000))
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a tolerance.
     """
     if not isinstance(given, str):
         return Tolerance(count=read_count(given))
@@ -97,5 +102,5 @@ def read_tolerance(given: object) -> Tolerance:
         return Tolerance(count=read_count(text))
     except UsageError:
         raise UsageError(
-            f"{given!r} is no tolerance; write a share as in +1%, or a count as in +5M"
+            f"{given!r} is not a tolerance; write a percentage as in +1%, or a count as in +5M"
         ) from None

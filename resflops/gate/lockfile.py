@@ -1,8 +1,8 @@
-"""The lock file: what every model cost when someone last agreed to it.
+"""The lock file: what every model cost when it was last locked.
 
-It is TOML, one line a layer, so that a git diff shows which layers changed. Every model has
-a digest of its own: an edit by hand is noticed, and two branches that change different
-models merge without a conflict.
+It is TOML with one line for each layer, so that a git diff shows which layers changed. Every model has a
+digest of its own, so that a manual edit is noticed, and two branches that change different models merge
+without a conflict.
 """
 
 import json
@@ -36,25 +36,27 @@ __all__ = [
 
 LOCK_VERSION = 1
 
+# Users have committed files with this heading, and is_lock goes by its first line: a changed word would put
+# every lock file out of date.
 HEADING = (
     "# What the models cost, layer by layer. Do not edit: `resflops lock`, or for models of tests\n"
     "# `pytest --resflops-lock`, writes it anew.\n"
 )
 
-REPAIR = "restore it from git, or delete it and lock anew"
+REPAIR = "restore it from git, or delete it and lock the models again"
 
 
 class Lock(Struct, frozen=True, kw_only=True):
-    """What a lock file holds."""
+    """The content of a lock file."""
 
     snapshots: Mapping[str, Snapshot]
-    """By the model's name."""
+    """What each model costs, by its name."""
     made_by: str = ""
-    """The versions under which a figure last changed."""
+    """The versions of resflops and torch that last changed a figure."""
 
 
 class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One layer, as it is written."""
+    """One layer, in the form that the file has."""
 
     layer: str
     op: str
@@ -69,12 +71,12 @@ class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     buffers: int = 0
     macs: int = 0
     total: int | None = None
-    """Left out where it is the MACs."""
+    """None, and left out of the file, where it equals the MACs."""
     counted: bool = True
 
 
 class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model, as it is written."""
+    """One model, in the form that the file has."""
 
     spec: str
     inputs: list[str]
@@ -94,33 +96,39 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class _Header(Struct):
-    """What is read first, to say clearly what a file is before reading the rest."""
+    """The part that is read first, to tell a newer or a foreign file from a damaged one."""
 
     schema_version: int | None = None
 
 
 def format_lock(lock: Lock) -> str:
-    """The file's text: the same for the same snapshots, in whatever order they come."""
+    """Write the text of the file, which does not depend on the order of the snapshots."""
+    # Sorted, so that a model that was moved in the configuration makes no difference in git.
     models = (_format_model(lock.snapshots[name]) for name in sorted(lock.snapshots))
     head = f"{HEADING}schema_version = {LOCK_VERSION}\nmade_by = {_quote(lock.made_by)}\n"
     return "\n".join([head, *models])
 
 
 def renew_lock(snapshots: Iterable[Snapshot], *, old: Lock | None, made_by: str) -> Lock:
-    """A lock of these snapshots. What made it stays as it was where no figure changed.
+    """Make a lock of these snapshots.
 
-    So neither a newer torch nor a newer resflops changes the file as long as they agree.
+    If no figure changed, ``made_by`` stays that of the old lock, so that a newer torch or resflops that
+    counts the same does not change the file.
     """
     named = {snapshot.model: snapshot for snapshot in snapshots}
     return Lock(snapshots=named, made_by=old.made_by if old and old.snapshots == named else made_by)
 
 
 def write_lock(path: str | os.PathLike[str], lock: Lock) -> bool:
-    """Write a lock, whole or not at all; tells whether the file is another one now.
+    """Write a lock, whole or not at all.
+
+    Returns:
+        Whether the file changed.
 
     Raises:
-        FileError: it cannot be written.
+        FileError: the file cannot be written.
     """
+    # A file that differs only by the line endings that git gave it is not rewritten for them.
     if is_up_to_date(path, lock):
         return False
     write_text(path, format_lock(lock))
@@ -128,17 +136,18 @@ def write_lock(path: str | os.PathLike[str], lock: Lock) -> bool:
 
 
 def is_up_to_date(path: str | os.PathLike[str], lock: Lock) -> bool:
-    """Whether a file is what would be written, but for the line endings that git may have given it."""
+    """Whether a file is what would be written, apart from the line endings that git may have given it."""
     file = Path(path)
     return file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == format_lock(lock).encode()
 
 
 def is_lock(path: str | os.PathLike[str]) -> bool:
-    """Whether a file was a lock file once, be it sound or damaged: its head says so.
+    """Whether a file is a lock file, damaged or not.
 
     Raises:
-        FileError: it cannot be read.
+        FileError: the file cannot be read.
     """
+    # By a part of its head: whatever else is damaged, the user is then told how to repair a lock file.
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -147,19 +156,19 @@ def is_lock(path: str | os.PathLike[str]) -> bool:
 
 
 def read_lock(path: str | os.PathLike[str]) -> Lock:
-    """Read what ``write_lock`` wrote.
+    """Read a lock file.
 
     Raises:
         FileError: there is no such file, or it cannot be read.
-        SchemaError: it is cut off, edited by hand, in the middle of a merge, of a newer
-            version, or no lock at all.
+        SchemaError: the file is cut off, was edited manually, is in the middle of a merge, has a newer
+            schema version, or is not a lock file.
     """
     name = shorten_path(path)
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
         raise FileError(
-            f"there is no lock file {name}; lock the models with `resflops lock` and commit it"
+            f"there is no lock file {name}; lock the models with `resflops lock` and commit the file"
         ) from None
     except OSError as error:
         raise FileError(f"could not read {name}: {error.strerror}") from error
@@ -168,7 +177,7 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
     try:
         file = msgspec.convert(document, _File)
     except msgspec.ValidationError as error:
-        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {REPAIR}") from error
+        raise SchemaError(f"{name} is damaged or was edited manually: {error}; {REPAIR}") from error
     return Lock(
         snapshots={model: _check_model(name, model, stored) for model, stored in file.models.items()},
         made_by=file.made_by,
@@ -180,30 +189,30 @@ def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
         text = data.decode()
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise SchemaError(f"{name} is no text file: {error}; {REPAIR}") from error
+        raise SchemaError(f"{name} is not a text file: {error}; {REPAIR}") from error
     except tomllib.TOMLDecodeError as error:
+        # Git's markers are no TOML, so a file in the middle of a merge always ends here.
         marker = re.search(r"^(<{7}|={7}|>{7})( |\r?$)", text, re.MULTILINE)
         if marker:
             line = text.count("\n", 0, marker.start()) + 1
             raise SchemaError(
                 f"{name} is in the middle of a merge ({marker[1]} in line {line}); take either side, as in "
-                f"`git checkout --ours {name}`, then lock anew"
+                f"`git checkout --ours {name}`, then lock the models again"
             ) from None
-        raise SchemaError(f"{name} is cut off or was edited by hand: {error}; {REPAIR}") from error
+        raise SchemaError(f"{name} is cut off or was edited manually: {error}; {REPAIR}") from error
 
 
 def _check_version(name: str, document: dict[str, Any]) -> None:
     try:
         version = msgspec.convert(document, _Header).schema_version
     except msgspec.ValidationError as error:
-        raise SchemaError(f"{name} is damaged or was edited by hand: {error}; {REPAIR}") from error
+        raise SchemaError(f"{name} is damaged or was edited manually: {error}; {REPAIR}") from error
     if version is None:
-        raise SchemaError(f"{name} is no lock file: it has no schema_version; {REPAIR}")
+        raise SchemaError(f"{name} is not a lock file: it has no schema_version; {REPAIR}")
     if version != LOCK_VERSION:
         newer = "upgrade resflops" if version > LOCK_VERSION else REPAIR
         raise SchemaError(
-            f"{name} is a lock file of schema version {version}, and this resflops reads {LOCK_VERSION}; "
-            f"{newer}"
+            f"{name} has schema version {version}, and this resflops reads version {LOCK_VERSION}; {newer}"
         )
 
 
@@ -211,26 +220,27 @@ def _check_model(name: str, model: str, stored: _Model) -> Snapshot:
     try:
         snapshot = _read_model(model, stored)
     except ValueError as error:
-        raise SchemaError(f"{name} was edited by hand: {model}: {error}; {REPAIR}") from error
+        raise SchemaError(f"{name} was edited manually: {model}: {error}; {REPAIR}") from error
+    # The digest would notice this too, but could not say what is wrong.
     for metric in METRICS:
         written, added = getattr(stored, metric), snapshot.metric(metric)
         if written != added:
             raise SchemaError(
-                f"{name} was edited by hand or merged badly: {model} has {metric} = {written:,}, and its "
+                f"{name} was edited manually or merged wrongly: {model} has {metric} = {written:,}, but its "
                 f"layers add up to {added:,}; {REPAIR}"
             )
     if stored.digest != _compute_digest(snapshot):
         raise SchemaError(
-            f"{name} was edited by hand or merged badly: {model} does not match its digest; {REPAIR}"
+            f"{name} was edited manually or merged wrongly: {model} does not match its digest; {REPAIR}"
         )
     return snapshot
 
 
 def _read_model(model: str, stored: _Model) -> Snapshot:
-    """The snapshot that was written, be its sums and its digest right or not.
+    """Read the snapshot of a model, without checking its sums and its digest.
 
     Raises:
-        ValueError: a size in it is no number.
+        ValueError: a size in it is not a number.
     """
     return Snapshot(
         model=model,
@@ -242,14 +252,14 @@ def _read_model(model: str, stored: _Model) -> Snapshot:
 
 
 def _format_model(snapshot: Snapshot) -> str:
-    """The model's part of the file."""
+    """Write the part of the file for one model."""
     head, lines = _format_body(snapshot)
     digest = _quote(_hash((head, lines)))
     return f"[models.{_format_key(snapshot.model)}]\n{head}digest = {digest}\nlayers = [\n{lines}]\n"
 
 
 def _format_body(snapshot: Snapshot) -> tuple[str, str]:
-    """The keys above the digest and the lines under it: what the digest is of."""
+    """Write the keys above the digest and the lines below it, which together are what it is a digest of."""
     inputs = ", ".join(
         _quote(f"{_format_shape(given.shape)} {given.dtype}".strip()) for given in snapshot.inputs
     )
@@ -265,11 +275,13 @@ def _format_body(snapshot: Snapshot) -> tuple[str, str]:
 
 
 def _compute_digest(snapshot: Snapshot) -> str:
-    """What tells that a line was edited by hand."""
+    """Compute the digest that shows whether a line was edited manually."""
+    # Of the text as we would write it, and not of the file: comments and line endings are no edits.
     return _hash(_format_body(snapshot))
 
 
 def _hash(parts: tuple[str, str]) -> str:
+    # Against mistakes and not against attacks, for which 64 bits are enough.
     return sha256("".join(parts).encode()).hexdigest()[:16]
 
 
@@ -278,7 +290,7 @@ _NAMES = {info.name: info.encode_name for info in msgspec.structs.fields(_Line)}
 
 
 def _format_line(line: SnapshotLine) -> str:
-    """A layer's keys and values; those that say nothing are left out."""
+    """Write the keys and values of a layer; those that have their default are left out."""
     values = {name: getattr(line, name) for name in SnapshotLine.__struct_fields__}
     if line.total == line.macs:
         values["total"] = None
@@ -323,5 +335,6 @@ def _format_key(name: str) -> str:
 
 
 def _quote(value: str) -> str:
-    """A text as TOML writes it: as JSON does, but for one control character."""
+    """Write a text as TOML does."""
+    # TOML's basic strings are JSON's, except that TOML also wants the control character DEL escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""How a path is named to people."""
+"""Write paths for messages."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ __all__ = ["shorten_path"]
 
 
 def shorten_path(path: str | os.PathLike[str]) -> str:
-    """A path as short as it can be said from here."""
+    """Shorten a path below the current folder to the part below it; any other stays as it is."""
     try:
         return str(Path(path).resolve().relative_to(Path.cwd()))
     except ValueError:

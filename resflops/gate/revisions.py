@@ -1,4 +1,4 @@
-"""What models cost at another git revision: in a clean worktree, in a process of its own."""
+"""Count models at other git revisions, each in a clean worktree and in a process of its own."""
 
 import os
 import subprocess
@@ -21,49 +21,52 @@ __all__ = ["Request", "find_repository", "name_commit", "parse_revisions", "snap
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What the process of one revision is asked."""
+    """The request to the process that counts the models of one revision."""
 
     config: str
-    """Path of the configuration, if there is one at that revision."""
+    """The path of the configuration, which the revision may not have."""
     result: str
-    """Path of the lock file to write."""
+    """The path of the lock file to write."""
     sources: tuple[str, ...]
-    """Folders to import the project's code from, before any installed."""
+    """The folders to import the project's code from, before anything that is installed."""
     models: tuple[str, ...]
-    """Names in that configuration, or specs; all that it names if empty."""
+    """Names in that configuration, or specs; if empty, all models of the configuration."""
     input: Shape | None
-    """Of the models named by specs; their usual ones if None."""
+    """The shape of the input of models that are given by their specs; their usual one if None."""
     convention: str
-    """Of the models named by specs."""
+    """The convention of models that are given by their specs."""
 
 
 def parse_revisions(text: str, repository: Path) -> tuple[str, str]:
-    """The two commits of ``A..B``, or of ``A...B``, which is from where B left A.
+    """Find the two commits of ``A..B``, or of ``A...B``, which begins where B branched off from A.
 
     Raises:
-        RevisionError: it is no such pair, or git knows no such commit.
+        RevisionError: ``text`` does not name two revisions, or git does not know one of them.
     """
-    three = "..." in text
-    first, dots, second = text.partition("..." if three else "..")
+    from_merge_base = "..." in text
+    first, dots, second = text.partition("..." if from_merge_base else "..")
     if not text.strip():
         raise RevisionError(f"--rev {text!r} names no revision; give the two to compare, as in main..HEAD")
     if not dots:
-        raise RevisionError(f"--rev {text!r} names one revision, and two are compared, as in main..HEAD")
+        raise RevisionError(f"--rev {text!r} names only one revision; give two to compare, as in main..HEAD")
+    # As in git's own ranges, a missing name is HEAD.
     old, new = (_resolve_commit(name or "HEAD", repository) for name in (first, second))
-    if three:
+    if from_merge_base:
         old = _run_git(
-            repository, "merge-base", old, new, says=f"{first} and {second} have nothing in common"
+            repository, "merge-base", old, new, failure=f"{first} and {second} have no commit in common"
         )
     return old, new
 
 
 def find_repository(folder: Path) -> Path:
-    """The top folder of the git repository that a folder lies in.
+    """Find the top folder of the git repository that a folder lies in.
 
     Raises:
-        RevisionError: it lies in none, or there is no git.
+        RevisionError: the folder is in no git repository, or git cannot be run.
     """
-    return Path(_run_git(folder, "rev-parse", "--show-toplevel", says=f"{folder} is in no git repository"))
+    return Path(
+        _run_git(folder, "rev-parse", "--show-toplevel", failure=f"{folder} is not in a git repository")
+    )
 
 
 def snapshot_revision(
@@ -75,15 +78,15 @@ def snapshot_revision(
     input_shape: Shape | None = None,
     convention: str = DEFAULT_CONVENTION,
 ) -> dict[str, Snapshot]:
-    """What models cost at a commit.
+    """Count models at a commit.
 
     Args:
-        commit: a full hash, or anything that git resolves.
-        repository: its top folder.
-        config: path of the configuration, in the repository; the one at that commit is read.
-        models: names in that configuration, or specs; all that it names if empty.
-        input_shape: of the models named by specs; their usual ones if None.
-        convention: of the models named by specs.
+        commit: a full hash, or any other name that git resolves.
+        repository: the top folder of the repository.
+        config: the path of the configuration in the repository; it is read as it is at that commit.
+        models: names in that configuration, or specs; if empty, all models of the configuration.
+        input_shape: the shape of the input of models given by their specs; their usual one if None.
+        convention: the convention of models given by their specs.
 
     Raises:
         RevisionError: the commit cannot be checked out, or its models cannot be counted.
@@ -97,22 +100,25 @@ def snapshot_revision(
             input=input_shape,
             convention=convention,
         )
-        done = _count_in_process(request, folder)
-        if done.returncode:
+        process = _count_in_process(request, folder)
+        if process.returncode:
             name = name_commit(commit, repository)
-            said = done.stderr.strip().replace(str(folder), name)
-            raise RevisionError(f"at {name}: {said.removeprefix('resflops: ')}")
+            # The path of the worktree means nothing to the user, and is gone by now.
+            message = process.stderr.strip().replace(str(folder), name)
+            raise RevisionError(f"at {name}: {message.removeprefix('resflops: ')}")
         return dict(read_lock(request.result).snapshots)
 
 
 def _count_in_process(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run this very resflops on the code in a folder."""
+    """Run this installation of resflops on the code in a folder."""
+    # The revision may contain a resflops of its own. This one is put first, imported, and taken out again,
+    # so that the project's imports find what they would find without it.
     home = str(Path(__file__).parents[2])
     command = (
         "import sys; sys.path.insert(0, sys.argv[1]); import resflops.gate.at_revision as at; "
         "del sys.path[0]; sys.exit(at.main())"
     )
-    # -P: what lies in the worktree must not be taken for resflops itself or for the standard library.
+    # -P: without it, Python would look for resflops and for the standard library in the worktree first.
     return subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-P", "-c", command, home],
         input=msgspec.json.encode(request).decode(),
@@ -141,12 +147,17 @@ def _check_out(repository: Path, commit: str) -> Iterator[Path]:
             str(folder),
             commit,
         )
-        _run_git(repository, *add, says=f"{name_commit(commit, repository)} could not be checked out")
+        _run_git(repository, *add, failure=f"{name_commit(commit, repository)} could not be checked out")
         try:
             yield folder
         finally:
             _run_git(
-                repository, "worktree", "remove", "--force", str(folder), says="a worktree stayed behind"
+                repository,
+                "worktree",
+                "remove",
+                "--force",
+                str(folder),
+                failure="a worktree could not be removed",
             )
 
 
@@ -154,31 +165,44 @@ def _resolve_commit(name: str, repository: Path) -> str:
     return _run_git(
         repository,
         "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
-        says=f"git knows no revision {name!r} here; in a shallow clone fetch it first, as with "
-        "fetch-depth: 0 of actions/checkout",
+        failure=f"git does not know the revision {name!r} here; "
+        "in a shallow clone fetch it first, as with fetch-depth: 0 of actions/checkout",
     )  # fmt: skip
 
 
 def name_commit(commit: str, repository: Path) -> str:
-    """A commit as people know it: ``c4495ea (its subject)``."""
-    return _run_git(repository, "log", "-1", "--format=%h (%s)", commit, says=f"git knows no commit {commit}")
+    """Name a commit as people know it: ``c4495ea (its subject)``."""
+    return _run_git(
+        repository, "log", "-1", "--format=%h (%s)", commit, failure=f"git does not know the commit {commit}"
+    )
 
 
-def _run_git(folder: Path, *arguments: str, says: str) -> str:
+def _run_git(folder: Path, *arguments: str, failure: str) -> str:
+    """Run git and return what it prints.
+
+    Args:
+        folder: the folder to run it in.
+        arguments: the arguments of the command.
+        failure: the message if it fails, to which git's own reason is added.
+
+    Raises:
+        RevisionError: git failed, or cannot be run.
+    """
     try:
-        done = subprocess.run(  # noqa: S603
+        process = subprocess.run(  # noqa: S603
             ["git", "-C", str(folder), *arguments],  # noqa: S607 - whatever git the user has
             capture_output=True,
             text=True,
             encoding="utf-8",
             check=False,
-            # In English, so that what it says twice is known.
+            # In English, because the reason is compared below.
             env={**os.environ, "LC_ALL": "C"},
         )
     except OSError as error:
-        raise RevisionError(f"git could not be run: {error.strerror}; --rev needs it") from error
-    if done.returncode:
-        reason = done.stderr.strip().rpartition("\n")[2]
-        said = not reason or ("no git repository" in says and "not a git repository" in reason)
-        raise RevisionError(says if said else f"{says}: {reason}")
-    return done.stdout.strip()
+        raise RevisionError(f"git could not be run: {error.strerror}; install it to use --rev") from error
+    if process.returncode:
+        reason = process.stderr.strip().rpartition("\n")[2]
+        # Git's reason is left out where the message says the same already.
+        is_said = not reason or ("not in a git repository" in failure and "not a git repository" in reason)
+        raise RevisionError(failure if is_said else f"{failure}: {reason}")
+    return process.stdout.strip()

@@ -1,4 +1,4 @@
-"""What a model costs, line by line: as much of a ``Cost`` as the gate keeps and compares."""
+"""The snapshot of a model's cost: as much of a ``Cost`` as the gate keeps and compares, line by line."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -14,36 +14,36 @@ __all__ = ["METRICS", "Metric", "Snapshot", "SnapshotInput", "SnapshotLine", "sn
 
 Metric = Literal["macs", "params", "buffers", "total"]
 METRICS: tuple[Metric, ...] = ("macs", "params", "buffers", "total")
-"""What can be limited; ``total`` is under the model's convention."""
+"""The metrics that can be limited; ``total`` is the cost under the model's convention."""
 
 
 class SnapshotLine(Struct, frozen=True, kw_only=True, gc=False):
-    """What one layer does with one op. Sizes that are the usual ones are left empty."""
+    """The calls of one op in one layer. Sizes that have their usual value are left empty."""
 
     layer: str
-    """Dotted path; ``""`` is the model itself."""
+    """The dotted path of the module; ``""`` is the model itself."""
     op: str
-    """``""`` for parameters of a module that no op ran in."""
+    """The name of the op; ``""`` for the parameters of a module in which no op ran."""
     calls: int = 1
     input: Shape = ()
     output: Shape = ()
     kernel: Shape = ()
     stride: Shape = ()
-    """Where it is not 1 in every dimension."""
+    """The stride, if it is not 1 in every dimension."""
     padding: Shape = ()
-    """Where it is not 0 in every dimension."""
+    """The padding, if it is not 0 in every dimension."""
     groups: int = 1
     params: int = 0
     buffers: int = 0
     macs: int = 0
     total: int = 0
-    """Under the snapshot's convention."""
+    """The cost under the snapshot's convention."""
     counted: bool = True
-    """False where the op did work and has no rule."""
+    """False if the op did work and has no rule."""
 
     @property
     def content(self) -> tuple[object, ...]:
-        """All but the name: layers of one content are the same layer under two names."""
+        """Everything but the name: two lines of the same content are one layer under two names."""
         return tuple(getattr(self, field) for field in _CONTENT)
 
 
@@ -51,7 +51,7 @@ _CONTENT = tuple(field for field in SnapshotLine.__struct_fields__ if field != "
 
 
 class SnapshotInput(Struct, frozen=True):
-    """A tensor that the model was given."""
+    """One tensor among the inputs of the model."""
 
     shape: Shape
     dtype: str
@@ -61,12 +61,12 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     """What one model costs. Its figures are the sums over its lines."""
 
     model: str
-    """Its name in the configuration, or the spec."""
+    """The name of the model in the configuration, or its spec."""
     spec: str
     inputs: tuple[SnapshotInput, ...]
     convention: str
     lines: tuple[SnapshotLine, ...]
-    """In the order of the first calls; those that cost, hold and lack nothing are left out."""
+    """The lines in the order of their first calls, without those that cost nothing and hold nothing."""
 
     @cached_property
     def macs(self) -> int:
@@ -75,7 +75,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def params(self) -> int:
-        """Parameters, tied ones once."""
+        """Parameters; tied ones count once."""
         return self._sum("params")
 
     @cached_property
@@ -85,21 +85,21 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def total(self) -> int:
-        """Cost under the convention."""
+        """The cost under the convention."""
         return self._sum("total")
 
     @property
     def uncounted(self) -> tuple[SnapshotLine, ...]:
-        """Lines of ops that did work and have no rule."""
+        """The lines of ops that did work and have no rule."""
         return tuple(line for line in self.lines if not line.counted)
 
     def metric(self, name: Metric) -> int:
-        """The figure of that name."""
+        """Return the figure of a metric."""
         return int(getattr(self, name))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """Those that say different things: under ``macs`` the total is the MACs."""
+        """The metrics that differ from each other: under the convention ``macs``, the total is the MACs."""
         return METRICS[:-1] if self.convention == "macs" else METRICS
 
     def _sum(self, field: str) -> int:
@@ -107,7 +107,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
 
 
 def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
-    """The snapshot of a cost, under the model's own name or another."""
+    """Make the snapshot of a cost, under the model's own name or another."""
     return Snapshot(
         model=model or cost.model,
         spec=cost.model,
@@ -119,6 +119,7 @@ def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
 
 def _list_lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
     for row in rows:
+        # An uncounted row stays although its figures are 0: it is what makes a check fail.
         if row.counted and not (row.params or row.buffers or row.macs or row.total):
             continue
         yield SnapshotLine(

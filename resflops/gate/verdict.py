@@ -1,4 +1,4 @@
-"""Whether a model stays within its limits, and what is to blame if not."""
+"""Judge whether a model stays within its limits, and what has changed if it does not."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -25,28 +25,28 @@ Standing = Literal[
     "over budget",
     "over lock and budget",
 ]
-"""Where a figure stands; those that are over a limit fail."""
+"""How a figure compares with its limits; whatever is over a limit fails."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One metric of one model."""
+    """One metric of one model, compared with its limits."""
 
     metric: Metric
     now: int
     locked: int | None = None
-    """None where the model is held to budgets alone."""
+    """The locked figure; None if the model is checked against budgets alone."""
     allowed: int | None = None
-    """The locked figure and its tolerance."""
+    """The locked figure plus its tolerance; None as above."""
     budget: Budget | None = None
 
     @property
     def over_lock(self) -> bool:
-        """Whether it is more than the lock lets through."""
+        """Whether it is more than the lock allows."""
         return self.allowed is not None and self.now > self.allowed
 
     @property
     def over_budget(self) -> bool:
-        """Whether it is more than the budget."""
+        """Whether it is more than the budget allows."""
         return self.budget is not None and self.now > self.budget.limit
 
     @property
@@ -56,12 +56,12 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def change(self) -> int | None:
-        """How much more than locked."""
+        """How much more it is than locked; None without a lock."""
         return None if self.locked is None else self.now - self.locked
 
     @property
     def share(self) -> Fraction | None:
-        """The change as a part of the locked figure."""
+        """The change as a part of the locked figure; None without a lock or if 0 was locked."""
         return Fraction(self.now - self.locked, self.locked) if self.locked else None
 
     @property
@@ -79,31 +79,31 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What the gate says of one model."""
+    """What the gate finds out about one model."""
 
     model: str
     now: Snapshot
     findings: tuple[Finding, ...]
     diff: Diff | None = None
-    """The difference to the lock; None where the model is held to budgets alone."""
+    """The difference to the lock; None if the model is checked against budgets alone."""
     uncounted: tuple[SnapshotLine, ...] = ()
-    """What did work, has no rule and is not allowed to stay uncounted."""
+    """Lines of ops that did work, have no rule, and are not allowed to stay uncounted."""
     line: int = 1
-    """Of the configuration, where the model is named."""
+    """The line of the configuration that names the model."""
 
     @property
     def passed(self) -> bool:
-        """Whether no limit is broken and nothing that matters is uncounted."""
+        """Whether no limit is broken, and no op is uncounted that must not be."""
         return not self.uncounted and all(finding.passed for finding in self.findings)
 
     @property
     def cheaper(self) -> bool:
-        """Whether a figure has gone down and none is too high."""
+        """Whether a figure went down and none is too high."""
         return self.passed and any(finding.standing == "cheaper" for finding in self.findings)
 
     @property
     def as_locked(self) -> bool:
-        """Whether the lock would stay as it is."""
+        """Whether locking the model again would leave the lock as it is."""
         return self.diff is None or self.diff.before == self.diff.after
 
 
@@ -116,19 +116,20 @@ def judge(
     allowed: frozenset[str] = frozenset(),
     line: int = 1,
 ) -> Verdict:
-    """Hold a snapshot against what was locked, and against budgets.
+    """Compare a snapshot with what was locked, and with budgets.
 
     Args:
         now: what the model costs.
-        locked: what it cost when it was locked; None to hold it to the budgets alone.
-        budgets: the most that a metric may be.
-        tolerances: how much more than locked is let through; nothing where none is given.
+        locked: what it cost when it was locked; None to check it against the budgets alone.
+        budgets: the limits of metrics.
+        tolerances: how far above the locked figures is still allowed; nothing for a metric without one.
         allowed: ops that may stay uncounted.
-        line: of the configuration, where the model is named.
+        line: the line of the configuration that names the model.
 
     Raises:
         UsageError: the lock is under another convention.
     """
+    # A dict for a set in order: the metrics of the lock first, then those that have only a budget.
     metrics = dict.fromkeys([*(now.metrics if locked else ()), *budgets])
     return Verdict(
         model=now.model,
@@ -146,24 +147,30 @@ def judge(
             for metric in metrics
         ),
         diff=diff_snapshots(locked, now) if locked else None,
-        uncounted=tuple(lacking for lacking in now.uncounted if lacking.op not in allowed),
+        uncounted=tuple(uncounted for uncounted in now.uncounted if uncounted.op not in allowed),
         line=line,
     )
 
 
-def check_lock_names(config: Config, lock: Lock, wanted: tuple[ModelConfig, ...]) -> None:
-    """See that lock and configuration are about the same models, under the same conventions.
+def check_lock_names(config: Config, lock: Lock, models: tuple[ModelConfig, ...]) -> None:
+    """Check that the lock and the configuration have the same models, under the same conventions.
+
+    Args:
+        config: the configuration, all of whose models the lock may have.
+        lock: the lock.
+        models: the models that are going to be compared, which the lock must have.
 
     Raises:
-        SchemaError: the lock lacks a model, has one that is not configured, or another convention.
+        SchemaError: the lock lacks a model, has one that is not configured, or has another convention.
     """
     for name in lock.snapshots:
         if name not in config.models:
             raise SchemaError(
-                f"{shorten_path(config.lock)} has the model {name!r}, and {shorten_path(config.path)} has not"
-                f"{suggest(name, config.models)}; name it there, or run `resflops lock` to drop it"
+                f"{shorten_path(config.lock)} has the model {name!r}, "
+                f"but {shorten_path(config.path)} does not{suggest(name, config.models)}; "
+                "add it there, or run `resflops lock` to drop it"
             )
-    for model in wanted:
+    for model in models:
         if model.name not in lock.snapshots:
             raise SchemaError(
                 f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} is not locked yet; "
@@ -172,7 +179,7 @@ def check_lock_names(config: Config, lock: Lock, wanted: tuple[ModelConfig, ...]
         locked = lock.snapshots[model.name].convention
         if locked != model.convention:
             raise SchemaError(
-                f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} is to be counted under "
-                f"{model.convention}, and {shorten_path(config.lock)} has it under {locked}; "
-                "run `resflops lock` if that is meant"
+                f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} has the convention "
+                f"{model.convention}, but {shorten_path(config.lock)} has it under {locked}; "
+                "if the change is intended, run `resflops lock`"
             )

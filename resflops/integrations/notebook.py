@@ -1,6 +1,6 @@
-"""How a cost shows itself in a notebook: as a table, and drawn.
+"""Show a cost in a notebook, as a table or as a picture.
 
-A value knows no renderer: this registers itself with the cost, which loads it when it is to be shown.
+A cost knows no renderer. This module registers itself with the cost, which loads it when it is to be shown.
 """
 
 from matplotlib.figure import Figure
@@ -18,29 +18,35 @@ from resflops.tables.table import cost_heading
 __all__ = ["DRAWINGS", "draw_cost", "render_cost"]
 
 DRAWINGS = ("profile", "stages")
-"""``profile``: layer by layer along the depth; ``stages``: by the size of the feature maps."""
+"""The pictures of a cost: ``profile`` goes layer by layer along the depth, ``stages`` by the size of the
+feature maps."""
 
 
 def render_cost(cost: Cost) -> str:
-    """The model's own modules and, where it names any, its stages."""
+    """Render a cost as HTML: the model's own modules and, where it names any, its stages."""
     return fragment(breakdown(cost, depth=1))
 
 
 def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
-    """A picture of a cost.
+    """Draw a picture of a cost.
+
+    Args:
+        cost: the cost of a model.
+        what: one of ``DRAWINGS``.
+        dark: draw in light colours on a dark ground.
 
     Raises:
-        UsageError: there is no such picture, or nothing to draw.
+        UsageError: there is no such picture, or the cost is zero.
     """
     theme = DARK if dark else LIGHT
     unit = cost_heading(cost.priced_by)
-    if what not in {"profile", "stages"}:
-        raise UsageError(
-            f"no picture {what!r}{suggest(what, ['profile', 'stages'])}; there are: profile, stages"
-        )
+    if what not in DRAWINGS:
+        known = ", ".join(DRAWINGS)
+        raise UsageError(f"no picture named {what!r}{suggest(what, DRAWINGS)}; there are: {known}")
     if not cost.total:
         raise UsageError(
-            f"{cost.model} costs nothing under the convention {cost.convention}: there is nothing to draw"
+            f"{cost.model} costs nothing under the convention {cost.convention}: there is nothing to draw; "
+            "choose another convention with cost.under(name)"
         )
     if what == "stages":
         return stages.draw(stages.stages_of([cost], unit=unit), theme)

@@ -1,4 +1,4 @@
-"""The function behind pytest's fixture ``cost_gate``; ``pytest_plugin`` hands it to the tests."""
+"""The function behind the pytest fixture ``cost_gate``, which ``pytest_plugin`` gives to the tests."""
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
@@ -27,13 +27,12 @@ Limit = int | float | str | None
 
 
 class CostGate:
-    """Fails a test if a model costs more than it may, and names the layers to blame.
+    """A function that fails a test if a model costs more than it may, and names the layers responsible.
 
     Args:
         path: the lock file of the models that tests lock.
-        updates: where to put what they cost now, by name, to be locked; None to hold them to
-            what is locked.
-        fail: ends the test with a message.
+        updates: collects the snapshots to be locked, by name; None to check models against the lock file.
+        fail: is called with a message, and ends the test.
     """
 
     def __init__(
@@ -57,30 +56,30 @@ class CostGate:
         convention: str = DEFAULT_CONVENTION,
         allow_uncounted: Iterable[str] = (),
     ) -> Cost:
-        """Hold a model to limits, to what was locked under a name, or to both.
+        """Check the cost of a model against limits, against what was locked under a name, or against both.
 
         Args:
             model: any module on any device; it is left as it is.
-            inputs: what it takes; a tuple of ints is the shape of a float32 tensor.
-            keyword_inputs: what it takes by keyword.
-            macs: the most multiply-accumulates, such as ``"<=4.2G"``.
-            params: the most parameters.
-            buffers: the most elements of buffers.
-            total: the most it may cost under the convention.
-            lock: the name that it is locked under; ``pytest --resflops-lock`` locks it.
-            tolerance: how much more than locked is let through, such as ``{"macs": "+1%"}``.
+            inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
+            keyword_inputs: what the model takes by keyword.
+            macs: the limit for multiply-accumulates, such as ``"<=4.2G"``.
+            params: the limit for parameters.
+            buffers: the limit for the elements of buffers.
+            total: the limit for the cost under the convention.
+            lock: the name that the model is locked under; ``pytest --resflops-lock`` locks it.
+            tolerance: how far above the locked figures is still allowed, such as ``{"macs": "+1%"}``.
             convention: what ``total`` counts.
-            allow_uncounted: ops that may stay uncounted; any other fails the test.
+            allow_uncounted: ops that may stay uncounted; any other uncounted op fails the test.
 
         Returns:
-            The cost.
+            The cost of the model.
         """
         limits: dict[Metric, Limit] = {"macs": macs, "params": params, "buffers": buffers, "total": total}
         message = ""
         try:
             cost = self._count(model, inputs, dict(keyword_inputs or {}), convention)
             now = snapshot_cost(cost, model=lock)
-            found = judge(
+            verdict = judge(
                 now,
                 locked=self._find_locked(now) if lock else None,
                 budgets=_read_budgets(limits, needed=not lock),
@@ -90,10 +89,10 @@ class CostGate:
         except ResflopsError as error:
             message = f"cost_gate: {error}"
         if message:
-            # Not above, where pytest would show the error once more as its cause.
+            # Outside of the except clause, where pytest would show the error once more as its cause.
             self._fail(message)
-        elif not found.passed:
-            self._fail(self._explain(found))
+        elif not verdict.passed:
+            self._fail(self._explain(verdict))
         elif lock and self._updates is not None:
             self._updates[lock] = msgspec.json.encode(now).decode()
         return cost
@@ -109,41 +108,52 @@ class CostGate:
         return price(trace(model, *inputs, **keyword_inputs), find_convention(convention))
 
     def _find_locked(self, now: Snapshot) -> Snapshot:
-        """What was locked; what it costs now, if that is to be locked."""
+        """Find the snapshot to compare with: the locked one or, while locking, the present one itself.
+
+        Raises:
+            SchemaError: the model is not locked.
+            UsageError: another model has been locked under the name.
+        """
         if self._updates is not None:
             if self._path.exists():
-                # What is wrong with it is said at once, and not after all tests have run.
+                # Read for its errors alone, which are reported here and not after all tests have run.
                 read_lock(self._path)
-            written = self._updates.get(now.model)
-            if written is not None and msgspec.json.decode(written, type=Snapshot) != now:
+            earlier = self._updates.get(now.model)
+            # The same model may be locked by several tests, as by the cases of one that is parametrized.
+            if earlier is not None and msgspec.json.decode(earlier, type=Snapshot) != now:
                 raise UsageError(f"two models are locked as {now.model!r}; give each a name of its own")
             return now
-        again = "run `pytest --resflops-lock` and commit it"
+        remedy = "run `pytest --resflops-lock` and commit the file"
         if not self._path.exists():
-            raise SchemaError(f"{now.model!r} is not locked: there is no {shorten_path(self._path)}; {again}")
+            raise SchemaError(
+                f"{now.model!r} is not locked: there is no {shorten_path(self._path)}; {remedy}"
+            )
         snapshots = read_lock(self._path).snapshots
         if now.model not in snapshots:
             raise SchemaError(
                 f"{now.model!r} is not locked in {shorten_path(self._path)}"
-                f"{suggest(now.model, snapshots)}; {again}"
+                f"{suggest(now.model, snapshots)}; {remedy}"
             )
         return snapshots[now.model]
 
-    def _explain(self, found: Verdict) -> str:
-        lines = list(map(sentence, verdict_notes(found)))
-        if found.diff is not None and any(finding.over_lock for finding in found.findings):
+    def _explain(self, verdict: Verdict) -> str:
+        lines = list(map(sentence, verdict_notes(verdict)))
+        if verdict.diff is not None and any(finding.over_lock for finding in verdict.findings):
             lines.append(
-                f"if it is to cost that: pytest --resflops-lock, and commit {shorten_path(self._path)}"
+                f"to accept the new cost, run `pytest --resflops-lock` and commit {shorten_path(self._path)}"
             )
         return "\n".join(lines)
 
 
 def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
-    """Put what tests locked into their lock file, beside what it holds; tells whether it changed.
+    """Add the snapshots that tests locked to their lock file, which keeps all others.
+
+    Returns:
+        Whether the file changed.
 
     Raises:
-        FileError: it cannot be written.
-        SchemaError: what is there is no sound lock file; it is left as it is.
+        FileError: the file cannot be written.
+        SchemaError: the file is damaged; it is left as it is.
     """
     from resflops.gate.counting import name_versions
 
@@ -154,22 +164,22 @@ def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
 
 
 def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
-    found = {
+    budgets = {
         metric: Budget(limit=read_limit(limit), text=str(limit), line=1)
         for metric, limit in limits.items()
         if limit is not None
     }
-    if needed and not found:
+    if needed and not budgets:
         raise UsageError(
             'no limit is given; give one, as in macs="<=4.2G", or a name to lock, as in lock="net"'
         )
-    return found
+    return budgets
 
 
 def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
     for metric in given:
         if metric not in METRICS:
             raise UsageError(
-                f"no metric {metric!r}{suggest(metric, METRICS)}; there are {', '.join(METRICS)}"
+                f"no metric named {metric!r}{suggest(metric, METRICS)}; there are: {', '.join(METRICS)}"
             )
     return {metric: read_tolerance(value) for metric, value in given.items()}

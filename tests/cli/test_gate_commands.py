@@ -76,7 +76,7 @@ def test_a_model_that_config_dropped_is_dropped_by_lock(
 ) -> None:
     edit(locked / "resflops.toml", "models.net", "models.other")
     assert main(["check"]) == 2
-    assert "has the model 'net', and resflops.toml has not" in capsys.readouterr().err
+    assert "has the model 'net', but resflops.toml does not" in capsys.readouterr().err
     assert main(["lock"]) == 0
     assert "net: dropped, since resflops.toml no longer names it" in capsys.readouterr().out
 
@@ -97,13 +97,13 @@ def test_help_shows_brackets_as_they_are(capsys: pytest.CaptureFixture[str]) -> 
 
 
 BAD = {
-    "no-config": (lambda folder: (folder / "resflops.toml").unlink(), "nothing here says which models to watch"),
-    "no-toml": (lambda folder: edit(folder / "resflops.toml", "[", "[["), "is no TOML"),
+    "no-config": (lambda folder: (folder / "resflops.toml").unlink(), "no models are configured"),
+    "no-toml": (lambda folder: edit(folder / "resflops.toml", "[", "[["), "is not valid TOML"),
     "mistakes": (lambda folder: edit(folder / "resflops.toml", "input", "inptu"), "models.net.inptu: there is no such key"),
     "no-lock": (lambda folder: (folder / "resflops.lock").unlink(), "there is no lock file resflops.lock"),
     "truncated": (
         lambda folder: (folder / "resflops.lock").write_text((folder / "resflops.lock").read_text()[:300]),
-        "resflops.lock is cut off or was edited by hand",
+        "resflops.lock is cut off or was edited manually",
     ),
     "edited": (lambda folder: edit(folder / "resflops.lock", "params = 260", "params = 261"), "layers add up to 260"),
     "merging": (
@@ -112,7 +112,7 @@ BAD = {
     ),
     "newer": (
         lambda folder: edit(folder / "resflops.lock", "schema_version = 1", "schema_version = 2"),
-        "schema version 2, and this resflops reads 1; upgrade resflops",
+        "schema version 2, and this resflops reads version 1; upgrade resflops",
     ),
     "no-longer-builds": (lambda folder: edit(folder / "net.py", "nn.Linear", "nn.Liner"), "model 'net': net.py:net could not be built"),
     "no-longer-imports": (lambda folder: edit(folder / "net.py", "import torch", "import trch"), "importing net.py raised ModuleNotFoundError"),
@@ -166,8 +166,8 @@ def test_bad_input_is_told_once_and_the_lock_is_left_alone(
         ("diff resnet18 net.py", "net.py is no lock file, no saved trace and no saved cost; a model in"),
         ("diff resnet18 none.json", "there is no file none.json"),
         ("check --out x.docx", "--out x.docx: its ending names no format; end it in one of "),
-        ("diff --rev HEAD", "is in no git repository\n"),
-        ("diff --rev main..", "is in no git repository"),
+        ("diff --rev HEAD", "is not in a git repository\n"),
+        ("diff --rev main..", "is not in a git repository"),
     ],
 )
 def test_a_mistaken_argument_is_named(

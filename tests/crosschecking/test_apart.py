@@ -56,7 +56,7 @@ def gives_what_cannot_be_sent():
         (raises, "ValueError: no such layer in this model"),
         (hangs, "did not finish within 0.3 s, and was stopped"),
         (hangs_with_a_child, "did not finish within 0.3 s, and was stopped"),
-        (crashes, "was ended by signal 9 (SIGKILL)"),
+        (crashes, "was killed by signal 9 (SIGKILL)"),
         (leaves, "ended without a result, with exit status 7: out of luck"),
         (imports_what_is_not_there, "no module named 'no_such_package'"),
         (exits, "SystemExit: 3"),

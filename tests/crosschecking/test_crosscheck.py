@@ -142,7 +142,7 @@ def test_a_model_called_with_keywords_is_given_to_peers_with_them():
 
     check = resflops.crosscheck(Two(), (3, 4), scale=2.0, peers=["FlopCounterMode", "fvcore"])
     assert check.rows[0].explained
-    assert "takes no keyword inputs, and scale has to be one" in check.rows[1].failure
+    assert "the peer takes no keyword inputs, and scale must be one" in check.rows[1].failure
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_a_model_called_with_keywords_is_given_to_peers_with_them():
     [
         ({"peers": ["thp"]}, UsageError, "no peer named 'thp'; closest: thop"),
         ({"peers": "thp"}, UsageError, "no peer named 'thp'; closest: thop"),
-        ({"peers": [None]}, UsageError, "a peer is named by a text, such as 'fvcore', and None is none"),
-        ({"peers": "thop", "seconds": 0}, UsageError, "give more than 0"),
+        ({"peers": [None]}, UsageError, "the name of a peer must be a text such as 'fvcore', got None"),
+        ({"peers": "thop", "seconds": 0}, UsageError, "seconds must be more than 0, got 0;"),
         ({"peers": ["thop"], "shape": (1, 4, 32, 32)}, TraceError, "conv1"),
     ],
 )

@@ -165,7 +165,7 @@ def test_a_form_shows_only_what_differs() -> None:
 
 
 def test_bills_of_different_conventions_do_not_compare() -> None:
-    with pytest.raises(UsageError, match="under different conventions do not compare"):
+    with pytest.raises(UsageError, match="count both under the same convention to compare them"):
         diff_snapshots(snapshot(stack(8)), snapshot(stack(8), convention="flops"))
 
 

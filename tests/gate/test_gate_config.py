@@ -91,13 +91,13 @@ def test_mistakes_are_told_together_with_line_key_and_nearest_name(tmp_path: Pat
         [
             ":1: lok: there is no such key; closest: lock;",
             ":2: convention: no convention named 'flop'; closest: flops",
-            ":4: models.number: must be a spec or a table, and is 3",
+            ":4: models.number: must be a spec or a table, got 3",
             ":6: models.net.spec: 'resnet18,': '' is no option",
             ":7: models.net.input: input '3x0x4': a size is 0",
             ":8: models.net.budget.mac: there is no such key; closest: macs",
-            ":8: models.net.budget.params: '4.2Q': there is no unit 'Q'",
+            ":8: models.net.budget.params: '4.2Q': unknown unit 'Q'",
             ":9: models.net.dtype: dtype 'floot16' is unknown; closest: float16",
-            ":10: models.net.tolerance.total: '-1%' is no tolerance",
+            ":10: models.net.tolerance.total: '-1%' is not a tolerance",
             ":11: models.net.budgets: there is no such key; closest: budget",
         ],
         strict=True,
@@ -111,11 +111,11 @@ def test_mistakes_are_told_together_with_line_key_and_nearest_name(tmp_path: Pat
         ("", "models: names no model"),
         ("models = 3", "models: must be a table"),
         ("[models]", "models: names no model"),
-        ('lock = ""\n[models]\na = "vgg19"', "lock: must be a text, and is ''"),
-        ('[models]\na = ""', "models.a.spec: must be a text"),
+        ('lock = ""\n[models]\na = "vgg19"', "lock: must be a non-empty text, got ''"),
+        ('[models]\na = ""', "models.a.spec: must be a non-empty text"),
         ('[models.a]\nallow-uncounted = "x"', "must be a list of op names"),
         ('[models.a]\nbudget = "4G"', "models.a.budget: must be a table"),
-        ("[models", "is no TOML"),
+        ("[models", "is not valid TOML"),
     ],
 )
 def test_one_mistake_is_told_alone(tmp_path: Path, text: str, says: str) -> None:
@@ -143,7 +143,7 @@ def test_the_nearest_configuration_is_found_and_its_own_file_comes_first(tmp_pat
 
 
 def test_what_is_missing_is_told_with_an_example(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"(?s)nothing here says which models.*tool\.resflops\.models"):
+    with pytest.raises(ConfigError, match=r"(?s)no models are configured.*tool\.resflops\.models"):
         find_config(tmp_path)
     with pytest.raises(FileError, match="No such file"):
         read_config(tmp_path / "none.toml")

@@ -120,20 +120,20 @@ def damaged(path: Path, edit) -> str:
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        pytest.param(lambda text: text[: len(text) // 2], "is cut off or was edited by hand", id="truncated"),
-        pytest.param(lambda text: text[: text.index("]\n\n")], "is cut off or was edited by hand", id="in-a-list"),
-        pytest.param(lambda _: "", "no lock file: it has no schema_version", id="empty"),
-        pytest.param(lambda _: "a = 1", "no lock file", id="other-toml"),
+        pytest.param(lambda text: text[: len(text) // 2], "is cut off or was edited manually", id="truncated"),
+        pytest.param(lambda text: text[: text.index("]\n\n")], "is cut off or was edited manually", id="in-a-list"),
+        pytest.param(lambda _: "", "is not a lock file: it has no schema_version", id="empty"),
+        pytest.param(lambda _: "a = 1", "is not a lock file", id="other-toml"),
         pytest.param(lambda text: text.replace("macs = 6_912,", "macs = 6_911,"), "layers add up to 6,911", id="macs"),
         pytest.param(lambda text: text.replace("params = 108\n", "params = 107\n"), "params = 107", id="sum"),
         pytest.param(lambda text: text.replace("stem.conv", "stem.konv"), "does not match its digest", id="name"),
         pytest.param(lambda text: text.replace('kernel = "3x3", ', ""), "does not match its digest", id="left-out"),
-        pytest.param(lambda text: text.replace('"1x3x8x8"', '"1xtwo"'), "edited by hand: net:", id="no-shape"),
+        pytest.param(lambda text: text.replace('"1x3x8x8"', '"1xtwo"'), "edited manually: net:", id="no-shape"),
         pytest.param(lambda text: text.replace("kernel =", "kernal ="), "unknown field `kernal`", id="key"),
         pytest.param(lambda text: text.replace("6_912,", '"6912",'), "Expected `int`, got `str`", id="type"),
         pytest.param(
             lambda text: re.sub("schema_version = 1", "schema_version = 2", text),
-            "of schema version 2, and this resflops reads 1; upgrade resflops", id="newer",
+            "has schema version 2, and this resflops reads version 1; upgrade resflops", id="newer",
         ),
         pytest.param(
             lambda text: text.replace("schema_version = 1", 'schema_version = "x"'), "damaged", id="no-version"
@@ -153,7 +153,7 @@ def test_a_damaged_file_is_told_from_a_sound_one_and_left_alone(path: Path, edit
 
 def test_a_file_that_is_no_text_is_refused(path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SchemaError, match="is no text file"):
+    with pytest.raises(SchemaError, match="is not a text file"):
         read_lock(path)
 
 

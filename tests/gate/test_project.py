@@ -231,10 +231,10 @@ def test_diff_of_two_revisions_blames_the_same_layers(here: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("revisions", "says"),
     [
-        ("HEAD", "'HEAD' names one revision, and two are compared"),
+        ("HEAD", "'HEAD' names only one revision; give two to compare"),
         ("", "--rev '' names no revision; give the two to compare"),
-        ("nope..HEAD", "git knows no revision 'nope' here; in a shallow clone fetch it first"),
-        ("--output=x..HEAD", "git knows no revision '--output=x' here"),
+        ("nope..HEAD", "git does not know the revision 'nope' here; in a shallow clone fetch it first"),
+        ("--output=x..HEAD", "git does not know the revision '--output=x' here"),
     ],
 )
 def test_a_revision_that_is_none_is_told(
@@ -261,7 +261,9 @@ def test_the_plugin_fails_the_same_models_and_names_the_layers(project: Path) ->
     assert f"stage.2.conv1 added: 3×3×16→16 at 32×32, +{CONV:,} MACs" in done.stdout
     assert "larger: its input 1×3×32×32 became 1×3×48×48" in done.stdout
     assert f"MACs went from {BASE:,} to {BASE + 2 * CONV:,} (+{2 * CONV:,}" in done.stdout
-    assert "if it is to cost that: pytest --resflops-lock, and commit resflops-tests.lock" in done.stdout
+    assert (
+        "to accept the new cost, run `pytest --resflops-lock` and commit resflops-tests.lock" in done.stdout
+    )
 
 
 def test_the_steps_of_the_action_run_as_written(project: Path, tmp_path: Path) -> None:

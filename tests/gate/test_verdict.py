@@ -82,9 +82,9 @@ def test_an_uncounted_op_fails_unless_it_is_allowed_by_name() -> None:
 @pytest.mark.parametrize(
     ("locked", "says"),
     [
-        ({"net": snapshot(1), "nut": snapshot(1)}, "has the model 'nut', and .* has not; closest: net"),
+        ({"net": snapshot(1), "nut": snapshot(1)}, "has the model 'nut', but .* does not; closest: net"),
         ({}, "p.toml:7: the model 'net' is not locked yet"),
-        ({"net": snapshot(1, convention="flops")}, "counted under macs, and .* has it under flops"),
+        ({"net": snapshot(1, convention="flops")}, "has the convention macs, but .* has it under flops"),
     ],
 )
 def test_lock_and_configuration_are_about_the_same(locked, says) -> None:

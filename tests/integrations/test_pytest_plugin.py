@@ -49,11 +49,14 @@ def test_a_limit_is_the_most_that_passes(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         ({}, "no limit is given"),
-        ({"macs": "4.2Q"}, "no unit 'Q'"),
-        ({"macs": ">=1"}, "no limit"),
-        ({"lock": "net"}, "'net' is not locked: there is no .*none.lock; run `pytest --resflops-lock`"),
+        ({"macs": "4.2Q"}, "unknown unit 'Q'"),
+        ({"macs": ">=1"}, "not an upper limit"),
+        (
+            {"lock": "net"},
+            "'net' is not locked: there is no .*none.lock; run `pytest --resflops-lock` and commit the file",
+        ),
         ({"macs": 1, "convention": "flop"}, "closest: flops"),
-        ({"macs": 1, "tolerance": {"mac": 1}}, "no metric 'mac'; closest: macs"),
+        ({"macs": 1, "tolerance": {"mac": 1}}, "no metric named 'mac'; closest: macs"),
     ],
 )
 def test_a_mistake_fails_the_test_with_one_message(tmp_path: Path, arguments: dict, says: str) -> None:
