@@ -1,7 +1,7 @@
-"""The work of every case, forward and for each gradient, as it is stored: no formula changes unnoticed.
+"""The work of every case, forward and for each gradient, and its records, as they are stored.
 
-A formula that is meant to change changes its line in ``stored.json``, which
-``RESFLOPS_STORE=1 python -m pytest tests/ops/test_stored_work.py`` writes anew.
+So no formula and no shape changes unnoticed. What is meant to change changes its line in ``stored.json`` or
+``stored_records.json``, which ``RESFLOPS_STORE=1 python -m pytest tests/ops/test_stored_work.py`` rewrites.
 """
 
 import json
@@ -16,6 +16,7 @@ from resflops.cost.convention import FLOPS
 
 HERE = Path(__file__).parent
 STORED = HERE / "stored.json"
+STORED_RECORDS = HERE / "stored_records.json"
 TABLES = sorted(path.stem for path in HERE.glob("test_*.py") if "\nCASES = {" in path.read_text())
 
 
@@ -24,20 +25,35 @@ def write(work):
     return ", ".join(f"{count} {kind}" for kind, count in work.kinds() if count) or "none"
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_every_case_does_the_work_that_is_stored(table, trace_style):
-    found = {}
-    for name, case in runpy.run_path(str(HERE / f"{table}.py"))["CASES"].items():
-        cost = price(trace_style("eager", *case), FLOPS, backward=True)
-        forward, *backward = map(write, (cost.work, cost.backward.input_work, cost.backward.weight_work))
-        found[name] = f"{forward}; for inputs {backward[0]}; for weights {backward[1]}"
-    stored = json.loads(STORED.read_text())
+def write_record(op):
+    """An op's shapes and attributes, and where its inputs come from."""
+    inputs = [f"{'×'.join(map(str, shape))} from {producer}"
+              for shape, producer in zip(op.input_shapes, op.producers, strict=True)]  # fmt: skip
+    outputs = ["×".join(map(str, shape)) for shape in op.output_shapes]
+    attributes = [f"{name}={value}" for name, value in sorted(op.attributes.items())]
+    return f"{op.op} {op.dtype} of {', '.join(inputs)} -> {', '.join(outputs)} {' '.join(attributes)}".strip()
+
+
+def compare_with_stored(path, table, found):
+    """That a table is as stored; or store it, where the environment says so."""
+    stored = json.loads(path.read_text()) if path.exists() else {}
     if os.environ.get("RESFLOPS_STORE"):
-        STORED.write_text(json.dumps(dict(sorted({**stored, table: found}.items())), indent=1) + "\n")
+        path.write_text(
+            json.dumps(dict(sorted({**stored, table: found}.items())), indent=1, ensure_ascii=False) + "\n"
+        )
     else:
         # A case may need a package or a version of torch that is not here.
-        assert {name: work for name, work in stored[table].items() if name in found} == found
+        assert {name: kept for name, kept in stored[table].items() if name in found} == found
 
 
-def test_every_table_is_stored():
-    assert sorted(json.loads(STORED.read_text())) == TABLES
+@pytest.mark.parametrize("table", TABLES)
+def test_every_case_does_the_work_that_is_stored(table, trace_style):
+    works, records = {}, {}
+    for name, case in runpy.run_path(str(HERE / f"{table}.py"))["CASES"].items():
+        trace = trace_style("eager", *case)
+        cost = price(trace, FLOPS, backward=True)
+        forward, *backward = map(write, (cost.work, cost.backward.input_work, cost.backward.weight_work))
+        works[name] = f"{forward}; for inputs {backward[0]}; for weights {backward[1]}"
+        records[name] = [write_record(op) for op in trace.ops]
+    compare_with_stored(STORED, table, works)
+    compare_with_stored(STORED_RECORDS, table, records)
