@@ -198,16 +198,16 @@ def benchmark(
     """
     from resflops.latency.bench import measure
     from resflops.latency.configuration import grid
-    from resflops.latency.devices import chosen_device
-    from resflops.latency.models import OfModule, batch_of
+    from resflops.latency.devices import choose_device
+    from resflops.latency.models import MeasurableModule, find_batch_size
     from resflops.latency.schedule import Effort
 
     check_module(model)
     name = type(model).__name__
     configurations = grid(
         [(name, ())],
-        device=chosen_device(device),
-        batches=[batch_of(inputs, keyword_inputs)],
+        device=choose_device(device),
+        batches=[find_batch_size(inputs, keyword_inputs)],
         dtypes=[dtype],
         memory_formats=[memory_format],
         modes=[mode],
@@ -216,7 +216,7 @@ def benchmark(
         training=training,
     )
     measured = measure(
-        {name: OfModule(model, inputs, keyword_inputs)},
+        {name: MeasurableModule(model, inputs, keyword_inputs)},
         configurations,
         effort=Effort(rounds=rounds, seconds=seconds, warm_up=warm_up),
         command="resflops.benchmark()",

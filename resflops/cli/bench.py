@@ -23,7 +23,7 @@ from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
 from resflops.sources import FoundModel, find, select_models
-from resflops.tables import latency_table
+from resflops.tables import build_latency_table
 
 __all__ = ["COMMAND"]
 
@@ -113,10 +113,10 @@ def _add_effort(parser: Parser) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.show:
         _check_nothing_measured(args)
-        write(latency_table(args.show), args)
+        write(build_latency_table(args.show), args)
         return DONE
     measured = _measure(args)
-    write(latency_table([measured]), args)
+    write(build_latency_table([measured]), args)
     _check_some(measured)
     return DONE if measured.runs[-1].finished else INTERRUPTED
 
@@ -140,10 +140,10 @@ def _check_some(measured: Measurements) -> None:
     failed = [row for row in measured.rows if row.series.failure and not row.series.rounds]
     if failed and len(failed) == len(measured.rows):
         first = failed[0]
-        reason = first.series.failure.words() if first.series.failure else ""
+        reason = first.series.failure.describe() if first.series.failure else ""
         raise ModelError(
             f"none of {len(failed)} configurations could be measured; the first, "
-            f"{first.configuration.words()}: {reason}"
+            f"{first.configuration.describe()}: {reason}"
         )
 
 
@@ -153,15 +153,15 @@ def _measure(args: argparse.Namespace) -> Measurements:
         found = _find_models(args, say)
         say("loading torch")
         from resflops.latency.bench import measure
-        from resflops.latency.devices import chosen_device
-        from resflops.latency.models import OfSpec, UnbuildableModel
+        from resflops.latency.devices import choose_device
+        from resflops.latency.models import MeasurableSpec, UnbuildableModel
 
         return measure(
             {
-                spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else OfSpec(model)
+                spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else MeasurableSpec(model)
                 for spec, model in found.items()
             },
-            _list_configurations(args, found, chosen_device(args.device)),
+            _list_configurations(args, found, choose_device(args.device)),
             effort=Effort(
                 rounds=args.rounds,
                 warm_up=args.warm_up,

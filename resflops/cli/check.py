@@ -12,9 +12,9 @@ from resflops.errors import UsageError
 from resflops.gate.lockfile import read_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.verdict import check_lock_names, judge
-from resflops.render import format_of, rendering
+from resflops.render import find_format, find_renderer
 from resflops.storage import write_text
-from resflops.tables import check_table
+from resflops.tables import build_check_table
 
 __all__ = ["COMMAND"]
 
@@ -35,7 +35,7 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _check_report_path(path: str) -> str:
-    if format_of(path, of_checks=True) is None:
+    if find_format(path, of_checks=True) is None:
         raise UsageError(f"--report {path}: its ending names no format; end it in .md, .json, .csv or .xml")
     return require_writable(path)
 
@@ -57,15 +57,15 @@ def _run(args: argparse.Namespace) -> int:
         )
         for model, snapshot in zip(models, snapshots, strict=True)
     ]
-    table = check_table(
+    table = build_check_table(
         verdicts,
         config=_path_for_annotations(config.path),
         lock=shorten_path(config.lock),
         everything=args.all,
     )
     for path in args.report:
-        name = format_of(path, of_checks=True) or "markdown"
-        write_text(path, rendering(name, of_checks=True).render(table))
+        name = find_format(path, of_checks=True) or "markdown"
+        write_text(path, find_renderer(name, of_checks=True).render(table))
     write(table, args, of_checks=True)
     return DONE if all(each.passed for each in verdicts) else CHECK_FAILED
 

@@ -11,7 +11,7 @@ from rich_argparse import RichHelpFormatter
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError, suggest
-from resflops.render import format_of, known_formats, rendering
+from resflops.render import find_format, find_renderer, list_formats
 from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.storage import check_writable
 
@@ -135,8 +135,8 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
     parser.add_argument(
         "--format",
         metavar="NAME",
-        type=lambda name: rendering(name, of_checks=of_checks).name,
-        help=f"one of {', '.join(known_formats(of_checks=of_checks))}; by default what the ending of FILE "
+        type=lambda name: find_renderer(name, of_checks=of_checks).name,
+        help=f"one of {', '.join(list_formats(of_checks=of_checks))}; by default what the ending of FILE "
         "says, and terminal without one",
     )
     parser.add_argument(
@@ -155,8 +155,8 @@ def check_output(args: argparse.Namespace) -> None:
         UsageError: it does, and no format is given besides.
     """
     out = getattr(args, "out", None)
-    if out and not args.format and PurePath(out).suffix and not format_of(out, of_checks=args.of_checks):
-        known = known_formats(of_checks=args.of_checks).values()
+    if out and not args.format and PurePath(out).suffix and not find_format(out, of_checks=args.of_checks):
+        known = list_formats(of_checks=args.of_checks).values()
         endings = ", ".join(suffix for each in known for suffix in each.suffixes)
         raise UsageError(
             f"--out {out}: its ending names no format; end it in one of {endings}, or name one with --format"

@@ -6,7 +6,7 @@ from resflops.cli.command import Command, Parser, add_output
 from resflops.cli.output import write
 from resflops.cli.status import DONE
 from resflops.cost.convention import find_convention
-from resflops.tables import convention_table, conventions_table
+from resflops.tables import build_convention_list, build_convention_table
 
 __all__ = ["COMMAND"]
 
@@ -23,7 +23,7 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    write(convention_table(args.name) if args.name else conventions_table(), args)
+    write(build_convention_table(args.name) if args.name else build_convention_list(), args)
     return DONE
 
 

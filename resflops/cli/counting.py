@@ -11,7 +11,7 @@ from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, expand, select_models
-from resflops.tables import Entry, Failed, entry
+from resflops.tables import Entry, Failed, build_entry
 
 __all__ = ["CountedModels", "choose_status", "count_model", "count_models"]
 
@@ -105,7 +105,7 @@ def _count(
     ]
     for one, outcome in zip(selected, counting.count_models(requests, say=say), strict=True):
         if not isinstance(outcome, ResflopsError):
-            yield entry(outcome.found, outcome.cost)
+            yield build_entry(outcome.found, outcome.cost)
         elif one.by_pattern:
             yield Failed(model=one.spec, reason=str(outcome))
         else:

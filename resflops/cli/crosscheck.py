@@ -13,7 +13,7 @@ from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
-from resflops.tables import crosscheck_table
+from resflops.tables import build_crosscheck_table
 from resflops.tables.table import Note
 
 __all__ = ["COMMAND"]
@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     _check_some(rows)
     notes = [Note(text="Interrupted: not every peer has run.")] if interrupted else []
     check = CrossCheck(rows=tuple(rows), environment=describe_platform())
-    write(crosscheck_table(check, layers=args.layers, notes=notes), args)
+    write(build_crosscheck_table(check, layers=args.layers, notes=notes), args)
     if interrupted:
         return INTERRUPTED
     return _choose_status(rows, args)

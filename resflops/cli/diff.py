@@ -22,7 +22,7 @@ from resflops.gate.snapshot import Snapshot, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.registry import SOURCES
 from resflops.storage import read_kind
-from resflops.tables import Figure, Note, diff_table
+from resflops.tables import Figure, Note, build_diff_table
 
 __all__ = ["COMMAND"]
 
@@ -49,7 +49,7 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     diffs, notes = _diff_revisions(args) if args.rev is not None else (_diff_two(args), [])
-    write(diff_table(diffs, notes=notes, everything=args.all), args)
+    write(build_diff_table(diffs, notes=notes, everything=args.all), args)
     return DONE
 
 

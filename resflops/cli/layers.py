@@ -14,7 +14,7 @@ from resflops.cli.command import (
 )
 from resflops.cli.counting import choose_status, count_model
 from resflops.cli.output import write
-from resflops.tables import breakdown
+from resflops.tables import build_breakdown
 
 __all__ = ["COMMAND"]
 
@@ -41,7 +41,7 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     cost = count_model(args.model, args)
-    write(breakdown(cost, depth=args.depth, everything=args.all), args)
+    write(build_breakdown(cost, depth=args.depth, everything=args.all), args)
     return choose_status([cost], args)
 
 

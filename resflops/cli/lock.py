@@ -11,9 +11,9 @@ from resflops.gate.config import Config
 from resflops.gate.lockfile import Lock, is_up_to_date, read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
-from resflops.render.formats import sentence
+from resflops.render.formats import format_note
 from resflops.storage import check_writable
-from resflops.tables import locked_note
+from resflops.tables import note_locked
 
 __all__ = ["COMMAND"]
 
@@ -72,7 +72,7 @@ def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> No
     before = old.snapshots if old else {}
     for name, snapshot in new.snapshots.items():
         if before.get(name) != snapshot:
-            say(sentence(locked_note(snapshot, before.get(name))))
+            say(format_note(note_locked(snapshot, before.get(name))))
             for op in dict.fromkeys(line.op for line in snapshot.uncounted):
                 sys.stderr.write(f"resflops: {name}: {op} is not counted; resflops check fails until it is\n")
     for name in before:

@@ -5,13 +5,13 @@ import argparse
 from resflops.cli.command import Command, add_output
 from resflops.cli.output import write
 from resflops.cli.status import DONE
-from resflops.tables import networks_table
+from resflops.tables import build_network_table
 
 __all__ = ["COMMAND"]
 
 
 def _run(args: argparse.Namespace) -> int:
-    write(networks_table(), args)
+    write(build_network_table(), args)
     return DONE
 
 

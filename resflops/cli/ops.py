@@ -5,13 +5,13 @@ import argparse
 from resflops.cli.command import Command, add_output
 from resflops.cli.output import write
 from resflops.cli.status import DONE
-from resflops.tables import ops_table
+from resflops.tables import build_op_table
 
 __all__ = ["COMMAND"]
 
 
 def _run(args: argparse.Namespace) -> int:
-    write(ops_table(), args)
+    write(build_op_table(), args)
     return DONE
 
 

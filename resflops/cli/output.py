@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from resflops.render import PAPER, Screen, format_of, rendering
+from resflops.render import PAPER, Screen, find_format, find_renderer
 from resflops.storage import write_text
 from resflops.tables import Table
 
@@ -14,8 +14,8 @@ __all__ = ["say", "write"]
 
 def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) -> None:
     """Render a table as the arguments ask and write it where they say."""
-    name = args.format or (format_of(args.out, of_checks=of_checks) if args.out else None)
-    chosen = rendering(name or "terminal", of_checks=of_checks)
+    name = args.format or (find_format(args.out, of_checks=of_checks) if args.out else None)
+    chosen = find_renderer(name or "terminal", of_checks=of_checks)
     if args.out:
         write_text(args.out, chosen.render(table, on=PAPER))
     elif sys.stdout is not None:

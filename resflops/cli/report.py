@@ -67,10 +67,10 @@ def _write_page(args: argparse.Namespace) -> int:
     check_writable(args.html)
     done = count_models(args.models, args)
     # jinja2 is not needed before there is something to show.
-    from resflops.report.explorer import explorer
+    from resflops.report.explorer import render_explorer
 
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
-    write_text(args.html, explorer(costs))
+    write_text(args.html, render_explorer(costs))
     for result in done.results:
         if not isinstance(result, Entry):
             sys.stderr.write(f"resflops: {result.model} is not on the page: {result.reason}\n")
@@ -80,10 +80,10 @@ def _write_page(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from resflops.report.build import differences
+    from resflops.report.build import find_differences
 
     with progress(shown=not args.no_progress) as say:
-        found = differences(args.folder, say=say)
+        found = find_differences(args.folder, say=say)
     for difference in found:
         sys.stdout.write(f"{difference.state}: {args.folder / difference.path}\n")
     if found:

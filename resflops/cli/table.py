@@ -16,7 +16,7 @@ from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.status import INTERRUPTED
 from resflops.latency.measurements import Measurements
-from resflops.tables import Entry, comparison, cost_and_latency, left_note
+from resflops.tables import Entry, build_comparison, build_cost_and_latency, note_interrupt
 
 __all__ = ["COMMAND"]
 
@@ -44,9 +44,9 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     done = count_models(require_models(args, purpose="to compare"), args)
-    table = comparison(done.results, notes=[left_note(done.left)] if done.left else [])
+    table = build_comparison(done.results, notes=[note_interrupt(done.left)] if done.left else [])
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
-    write(cost_and_latency(costs, args.latency, below=table) if args.latency else table, args)
+    write(build_cost_and_latency(costs, args.latency, below=table) if args.latency else table, args)
     if done.left:
         return INTERRUPTED
     return choose_status(costs, args)

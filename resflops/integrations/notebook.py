@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from resflops.cost import Cost
 from resflops.cost.cost import DISPLAYS
 from resflops.errors import UsageError, suggest
-from resflops.render.formats import written
-from resflops.render.html import fragment
+from resflops.render.formats import format_value
+from resflops.render.html import render_fragment
 from resflops.report.pictures import profile, stages
 from resflops.report.style import DARK, LIGHT
-from resflops.tables import breakdown
-from resflops.tables.table import cost_heading
+from resflops.tables import build_breakdown
+from resflops.tables.table import format_cost_heading
 
 __all__ = ["DRAWINGS", "draw_cost", "render_cost"]
 
@@ -24,7 +24,7 @@ feature maps."""
 
 def render_cost(cost: Cost) -> str:
     """Render a cost as HTML: the model's own modules and, where it names any, its stages."""
-    return fragment(breakdown(cost, depth=1))
+    return render_fragment(build_breakdown(cost, depth=1))
 
 
 def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
@@ -39,7 +39,7 @@ def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
         UsageError: there is no such picture, or the cost is zero.
     """
     theme = DARK if dark else LIGHT
-    unit = cost_heading(cost.priced_by)
+    unit = format_cost_heading(cost.priced_by)
     if what not in DRAWINGS:
         known = ", ".join(DRAWINGS)
         raise UsageError(f"no picture named {what!r}{suggest(what, DRAWINGS)}; there are: {known}")
@@ -50,7 +50,7 @@ def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
         )
     if what == "stages":
         return stages.draw(stages.stages_of([cost], unit=unit), theme)
-    given = written("shapes", tuple(given.shape for given in cost.trace.inputs))
+    given = format_value("shapes", tuple(given.shape for given in cost.trace.inputs))
     return profile.draw(profile.profile_of(cost, unit=unit, given=given), theme)
 
 

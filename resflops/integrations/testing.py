@@ -15,8 +15,8 @@ from resflops.gate.lockfile import read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import METRICS, Metric, Snapshot, snapshot_cost
 from resflops.gate.verdict import Verdict, judge
-from resflops.render.formats import sentence
-from resflops.tables import verdict_notes
+from resflops.render.formats import format_note
+from resflops.tables import note_verdict
 
 if TYPE_CHECKING:
     from torch import nn
@@ -137,7 +137,7 @@ class CostGate:
         return snapshots[now.model]
 
     def _explain(self, verdict: Verdict) -> str:
-        lines = list(map(sentence, verdict_notes(verdict)))
+        lines = list(map(format_note, note_verdict(verdict)))
         if verdict.diff is not None and any(finding.over_lock for finding in verdict.findings):
             lines.append(
                 f"to accept the new cost, run `pytest --resflops-lock` and commit {shorten_path(self._path)}"

@@ -8,8 +8,8 @@ that touch a device (``bench``, ``attribution``, ``cpu``, ``cuda``, ``environmen
 from resflops.latency.configuration import Configuration, grid
 from resflops.latency.measurements import Environment, Measurements, Round, Row, Series
 from resflops.latency.schedule import Effort
-from resflops.latency.stability import Verdict, verdict
-from resflops.latency.statistics import Summary, ratio, summary
+from resflops.latency.stability import Stability, judge_stability
+from resflops.latency.statistics import Summary, ratio, summarize
 
 __all__ = [
     "Configuration",
@@ -19,10 +19,10 @@ __all__ = [
     "Round",
     "Row",
     "Series",
+    "Stability",
     "Summary",
-    "Verdict",
     "grid",
+    "judge_stability",
     "ratio",
-    "summary",
-    "verdict",
+    "summarize",
 ]

@@ -17,7 +17,7 @@ from torch import nn
 from resflops.latency.measurements import Attribution, LayerTime
 from resflops.latency.statistics import median
 
-__all__ = ["attributed"]
+__all__ = ["attribute_time"]
 
 
 class Marks(Protocol):
@@ -26,7 +26,7 @@ class Marks(Protocol):
     def mark(self) -> None:
         """Note this moment."""
 
-    def gaps(self) -> list[float]:
+    def read_gaps(self) -> list[float]:
         """Seconds from each mark to the next."""
 
 
@@ -40,7 +40,7 @@ class ClockMarks:
         """Note the clock."""
         self._moments.append(perf_counter())
 
-    def gaps(self) -> list[float]:
+    def read_gaps(self) -> list[float]:
         """Seconds from each mark to the next."""
         moments = self._moments
         return [after - before for before, after in pairwise(moments)]
@@ -58,13 +58,13 @@ class EventMarks:
         event.record()
         self._events.append(event)
 
-    def gaps(self) -> list[float]:
+    def read_gaps(self) -> list[float]:
         """Seconds from each mark to the next, once the device is done."""
         torch.cuda.synchronize()
         return [before.elapsed_time(after) / 1e3 for before, after in pairwise(self._events)]
 
 
-def attributed(
+def attribute_time(
     module: nn.Module, call: Callable[[], object], device: torch.device, *, repetitions: int
 ) -> Attribution:
     """Time every module of a model, without what runs in the modules inside it.
@@ -75,15 +75,15 @@ def attributed(
         device: where it lies.
         repetitions: the median of so many is taken.
     """
-    kind = EventMarks if device.type == "cuda" else ClockMarks
+    new_marks = EventMarks if device.type == "cuda" else ClockMarks
     runs: list[dict[str, float]] = []
-    plain: list[float] = []
+    unmarked: list[float] = []
     call()
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         for _ in range(repetitions):
             # In turns, so that a drift of the machine does not pass for the marks' own time.
-            plain.append(_whole(call, kind()))
-            runs.append(_by_module(module, call, _Gathering(kind)))
+            unmarked.append(_time_whole_step(call, new_marks()))
+            runs.append(_time_modules(module, call, _ModuleMarks(new_marks)))
     names = dict.fromkeys(name for run in runs for name in run)
     return Attribution(
         layers=tuple(
@@ -91,40 +91,40 @@ def attributed(
             for name in names
         ),
         seconds=round(median([sum(run.values()) for run in runs]), 9),
-        plain_seconds=round(median(plain), 9),
+        plain_seconds=round(median(unmarked), 9),
         repetitions=repetitions,
     )
 
 
-def _whole(call: Callable[[], object], marks: Marks) -> float:
+def _time_whole_step(call: Callable[[], object], marks: Marks) -> float:
     marks.mark()
     call()
     marks.mark()
-    return sum(marks.gaps())
+    return sum(marks.read_gaps())
 
 
-def _by_module(module: nn.Module, call: Callable[[], object], gathering: "_Gathering") -> dict[str, float]:
+def _time_modules(module: nn.Module, call: Callable[[], object], marks: "_ModuleMarks") -> dict[str, float]:
     handles = []
     try:
-        for name, each in module.named_modules():
-            handles.append(each.register_forward_pre_hook(gathering.enter(name)))
-            handles.append(each.register_forward_hook(gathering.leave(), always_call=True))
+        for name, submodule in module.named_modules():
+            handles.append(submodule.register_forward_pre_hook(marks.make_enter_hook(name)))
+            handles.append(submodule.register_forward_hook(marks.make_leave_hook(), always_call=True))
         call()
     finally:
         for handle in handles:
             handle.remove()
-    return gathering.seconds()
+    return marks.add_up_by_module()
 
 
-class _Gathering:
+class _ModuleMarks:
     """The marks of one forward pass, and which module each gap belongs to."""
 
-    def __init__(self, kind: Callable[[], Marks]) -> None:
-        self._marks = kind()
+    def __init__(self, new_marks: Callable[[], Marks]) -> None:
+        self._marks = new_marks()
         self._open: list[str] = []
         self._owners: list[str] = []
 
-    def enter(self, name: str) -> Callable[..., None]:
+    def make_enter_hook(self, name: str) -> Callable[..., None]:
         """The hook before a module."""
 
         def hook(*_: Any) -> None:  # noqa: ANN401 - torch's
@@ -133,7 +133,7 @@ class _Gathering:
 
         return hook
 
-    def leave(self) -> Callable[..., None]:
+    def make_leave_hook(self) -> Callable[..., None]:
         """The hook after a module."""
 
         def hook(*_: Any) -> None:  # noqa: ANN401 - torch's
@@ -142,13 +142,13 @@ class _Gathering:
 
         return hook
 
-    def seconds(self) -> dict[str, float]:
+    def add_up_by_module(self) -> dict[str, float]:
         """By module, in the order of their calls."""
-        found: dict[str, float] = {}
+        seconds: dict[str, float] = {}
         # After the last mark nothing is open, and nothing follows it.
-        for owner, gap in zip(self._owners, self._marks.gaps(), strict=False):
-            found[owner] = found.get(owner, 0.0) + gap
-        return found
+        for owner, gap in zip(self._owners, self._marks.read_gaps(), strict=False):
+            seconds[owner] = seconds.get(owner, 0.0) + gap
+        return seconds
 
     def _note(self) -> None:
         self._marks.mark()

@@ -10,14 +10,14 @@ import torch
 from msgspec.structs import replace
 
 from resflops.errors import ResflopsError, UsageError
-from resflops.latency.attribution import attributed
+from resflops.latency.attribution import attribute_time
 from resflops.latency.configuration import Configuration
 from resflops.latency.cuda import Cuda
-from resflops.latency.devices import opened
-from resflops.latency.failures import failure_of
+from resflops.latency.devices import open_device
+from resflops.latency.failures import classify_failure
 from resflops.latency.measurements import Attribution, Energy, Measurements, Peak, Probe, Row, Run, Workload
-from resflops.latency.models import Measurable, made_ready
-from resflops.latency.probes import probe_ready, probes_for
+from resflops.latency.models import Measurable, prepare_measurable
+from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
 from resflops.latency.session import Session
 
@@ -69,16 +69,16 @@ def measure(
     try:
         bench.count(say)
         bench.time(say, keep)
-        keep(bench.known())
+        keep(bench.collect())
         bench.measure_energy(say)
         if layers:
             bench.attribute(say)
     except KeyboardInterrupt:
-        keep(bench.known())
-        return bench.known()
+        keep(bench.collect())
+        return bench.collect()
     bench.finished = True
-    keep(bench.known())
-    return bench.known()
+    keep(bench.collect())
+    return bench.collect()
 
 
 class _Bench:
@@ -93,7 +93,7 @@ class _Bench:
         so_far: Measurements | None,
     ) -> None:
         name = configurations[0].device
-        self._device, self._environment = opened(name)
+        self._device, self._environment = open_device(name)
         self._so_far = so_far or Measurements(environment=self._environment, effort=effort)
         self._check_alike()
         self._configurations = configurations
@@ -106,21 +106,21 @@ class _Bench:
         self._rows = {each: earlier.get(each, Row(configuration=each)) for each in configurations}
         # What an earlier run measured and this one does not ask for stays as it is.
         self._others = [row for row in self._so_far.rows if row.configuration not in self._rows]
-        self._session = self._begun(torch.device(name))
+        self._session = self._open_session(torch.device(name))
 
-    def _begun(self, device: torch.device) -> Session[Key, Any]:
+    def _open_session(self, device: torch.device) -> Session[Key, Any]:
         subjects: dict[Key, Callable[[], Any]] = {}
         earlier = (peak.probe for peak in self._so_far.peaks)
-        for probe in probes_for(device, (each.dtype for each in self._configurations), known=earlier):
-            subjects[probe] = probe_ready(probe, device)
+        for probe in choose_probes(device, (each.dtype for each in self._configurations), known=earlier):
+            subjects[probe] = prepare_probe(probe, device)
         for each in self._configurations:
-            subjects[each] = partial(made_ready, self._models[each.model], each, self._device)
+            subjects[each] = partial(prepare_measurable, self._models[each.model], each, self._device)
         known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
         known |= {row.configuration: row.series for row in self._so_far.rows}
         return Session(subjects, self._device, self._effort, series=known, run=len(self._so_far.runs))
 
     def _check_alike(self) -> None:
-        differences = self._environment.differences(self._so_far.environment)
+        differences = self._environment.find_differences(self._so_far.environment)
         if differences:
             raise UsageError(
                 "the earlier measurements cannot be gone on with, since this machine or its settings "
@@ -135,23 +135,23 @@ class _Bench:
                 like = (configuration.model, configuration.batch, configuration.training)
                 if like not in workloads:
                     say(f"counting {configuration.model}, batch {configuration.batch}")
-                    workloads[like] = self._counted(configuration)
+                    workloads[like] = self._count_workload(configuration)
                 self._rows[configuration] = replace(row, workload=workloads[like])
 
-    def _counted(self, configuration: Configuration) -> Workload | None:
+    def _count_workload(self, configuration: Configuration) -> Workload | None:
         try:
-            return self._models[configuration.model].workload(configuration)
+            return self._models[configuration.model].count_workload(configuration)
         except ResflopsError:
             return None
 
     def time(self, say: Say, keep: Keep) -> None:
         """Visit everything in rounds."""
-        visits = len(self._session.missing())
+        visits = len(self._session.list_missing())
         saved = monotonic()
-        for place, (number, key) in enumerate(self._session.rounds(), start=1):
-            say(f"round {number + 1} of {self._effort.rounds}: {key.words()} ({place} of {visits})")
+        for place, (number, key) in enumerate(self._session.run_rounds(), start=1):
+            say(f"round {number + 1} of {self._effort.rounds}: {key.describe()} ({place} of {visits})")
             if monotonic() - saved > BETWEEN_SAVES:
-                keep(self.known())
+                keep(self.collect())
                 saved = monotonic()
 
     def measure_energy(self, say: Say) -> None:
@@ -162,12 +162,14 @@ class _Bench:
 
         def weighed(configuration: Configuration) -> Energy | None:
             seconds = self._effort.energy_seconds
-            return self._session.with_ready(configuration, lambda made: device.energy(made.step, seconds))
+            return self._session.use_prepared(
+                configuration, lambda made: device.measure_energy(made.step, seconds)
+            )
 
-        for configuration in self._timed():
+        for configuration in self._list_timed():
             if self._rows[configuration].energy is None:
-                say(f"energy: {configuration.words()}")
-                energy = self._tried(configuration, "energy", weighed)
+                say(f"energy: {configuration.describe()}")
+                energy = self._try_measuring(configuration, "energy", weighed)
                 self._rows[configuration] = replace(self._rows[configuration], energy=energy)
 
     def attribute(self, say: Say) -> None:
@@ -178,21 +180,21 @@ class _Bench:
             time = self._session.series[configuration].time
             often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
             device = torch.device(configuration.device)
-            return self._session.with_ready(
-                configuration, lambda made: attributed(made.module, made.call, device, repetitions=often)
+            return self._session.use_prepared(
+                configuration, lambda made: attribute_time(made.module, made.call, device, repetitions=often)
             )
 
-        for configuration in self._timed():
+        for configuration in self._list_timed():
             if (
                 configuration.mode == "eager"
                 and not configuration.training
                 and self._rows[configuration].attribution is None
             ):
-                say(f"layers: {configuration.words()}")
-                attribution = self._tried(configuration, "layers", found)
+                say(f"layers: {configuration.describe()}")
+                attribution = self._try_measuring(configuration, "layers", found)
                 self._rows[configuration] = replace(self._rows[configuration], attribution=attribution)
 
-    def known(self) -> Measurements:
+    def collect(self) -> Measurements:
         """All that is known at this moment."""
         series = self._session.series
         others = [peak for peak in self._so_far.peaks if peak.probe not in series]
@@ -207,18 +209,20 @@ class _Bench:
             ),
         )
 
-    def _timed(self) -> Iterable[Configuration]:
+    def _list_timed(self) -> Iterable[Configuration]:
         for configuration in self._configurations:
             series = self._session.series[configuration]
             if series.rounds and not series.failure:
                 yield configuration
 
-    def _tried(self, configuration: Configuration, what: str, do: Callable[[Configuration], Any]) -> Any:  # noqa: ANN401
+    def _try_measuring(
+        self, configuration: Configuration, what: str, do: Callable[[Configuration], Any]
+    ) -> Any:  # noqa: ANN401
         """What a function gives, or None and a note: the times stand whatever becomes of the rest."""
         try:
             return do(configuration)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises
             series = self._session.series[configuration]
-            note = f"{what} not measured: {failure_of(error).message}"
+            note = f"{what} not measured: {classify_failure(error).message}"
             self._session.series[configuration] = replace(series, notes=(*series.notes, note))
             return None

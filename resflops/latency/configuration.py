@@ -47,11 +47,11 @@ class Setting(Struct, frozen=True, kw_only=True):
     cold_l2: bool
     training: bool
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The setting in words, what is usual left out.
 
         >>> Setting(device="cuda", batch=8, dtype="float16", autocast=True, memory_format="channels_last",
-        ...         mode="cuda-graph", cold_l2=True, training=False).words()
+        ...         mode="cuda-graph", cold_l2=True, training=False).describe()
         'batch 8, float16 by autocast, channels_last, cuda-graph, cold L2'
         """
         said = [f"batch {self.batch}", f"{self.dtype} by autocast" if self.autocast else self.dtype]
@@ -86,9 +86,9 @@ class Configuration(Struct, frozen=True, kw_only=True):
         """All of it but the model and its input."""
         return Setting(**{name: getattr(self, name) for name in Setting.__struct_fields__})
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The model and the setting."""
-        return f"{self.model}, {self.setting.words()}"
+        return f"{self.model}, {self.setting.describe()}"
 
 
 def itemsize(dtype: str) -> int:

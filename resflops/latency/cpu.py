@@ -7,7 +7,7 @@ from time import perf_counter
 from resflops.latency.measurements import Reading, Round
 from resflops.latency.session import Step
 
-__all__ = ["Cpu", "load"]
+__all__ = ["Cpu", "read_load"]
 
 
 class Cpu:
@@ -16,25 +16,25 @@ class Cpu:
     def wait(self) -> None:
         """Nothing runs behind a call's back."""
 
-    def timed(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
+    def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
         """The clock around every repetition; there is no cold L2 on the CPU, and none is asked for."""
         del cold_l2
-        before, wall = load(), []
+        before, wall = read_load(), []
         for _ in range(repetitions):
             start = perf_counter()
             step()
             wall.append(perf_counter() - start)
-        return Round(wall=tuple(round(each, 9) for each in wall), before=before, during=load())
+        return Round(wall=tuple(round(each, 9) for each in wall), before=before, during=read_load())
 
-    def allocated(self) -> int | None:
+    def read_allocated_bytes(self) -> int | None:
         """Unknown: torch keeps no count of the host's memory."""
         return None
 
-    def peak_since(self, before: int | None) -> int | None:
+    def read_peak_since(self, before: int | None) -> int | None:
         """Unknown too."""
         return before
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         """There is none."""
 
     def release(self) -> None:
@@ -42,7 +42,7 @@ class Cpu:
         gc.collect()
 
 
-def load() -> Reading:
+def read_load() -> Reading:
     """How busy the machine is: what else runs takes its share of every sample."""
     try:
         return Reading(load=round(os.getloadavg()[0], 2))

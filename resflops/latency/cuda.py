@@ -26,7 +26,7 @@ class Cuda:
         """Until every kernel on the device is done."""
         torch.cuda.synchronize(self.device)
 
-    def timed(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
+    def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
         """Each repetition twice: first for the GPU's time, then for the clock's.
 
         For the GPU's time all repetitions are launched without waiting, each between two events,
@@ -35,14 +35,19 @@ class Cuda:
         By the clock every repetition begins and ends with an idle device.
         """
         with torch.cuda.device(self.device):
-            before = self.telemetry.reading()
-            gpu, during = self._by_events(step, repetitions, cold_l2=cold_l2)
+            before = self.telemetry.take_reading()
+            gpu, during = self._time_by_events(step, repetitions, cold_l2=cold_l2)
             return Round(
-                gpu=gpu, wall=self._by_clock(step, repetitions, cold_l2=cold_l2), before=before, during=during
+                gpu=gpu,
+                wall=self._time_by_clock(step, repetitions, cold_l2=cold_l2),
+                before=before,
+                during=during,
             )
 
-    def _by_events(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[tuple[float, ...], Reading]:
-        pairs = [(_event(), _event()) for _ in range(repetitions)]
+    def _time_by_events(
+        self, step: Step, repetitions: int, *, cold_l2: bool
+    ) -> tuple[tuple[float, ...], Reading]:
+        pairs = [(_create_event(), _create_event()) for _ in range(repetitions)]
         for start, end in pairs:
             if cold_l2:
                 self._clear_l2()
@@ -50,11 +55,11 @@ class Cuda:
             step()
             end.record()
         # Before the synchronisation, while the kernels that were launched last are still running.
-        during = self.telemetry.reading()
+        during = self.telemetry.take_reading()
         self.wait()
         return tuple(round(start.elapsed_time(end) / 1e3, 9) for start, end in pairs), during
 
-    def _by_clock(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[float, ...]:
+    def _time_by_clock(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[float, ...]:
         wall = []
         for _ in range(repetitions):
             if cold_l2:
@@ -66,42 +71,42 @@ class Cuda:
             wall.append(round(perf_counter() - start, 9))
         return tuple(wall)
 
-    def energy(self, step: Step, seconds: float) -> Energy | None:
+    def measure_energy(self, step: Step, seconds: float) -> Energy | None:
         """What the board draws while it does nothing but this; None where NVML has no counter.
 
         The counter moves some ten times a second, so the window is long. A block of steps is
         always launched before the one before it is waited for: the device never idles.
         """
-        if self.telemetry.joules() is None:
+        if self.telemetry.read_joules() is None:
             return None
         with torch.cuda.device(self.device):
             self.wait()
             steps, start = 0, perf_counter()
-            before, running = self.telemetry.joules(), None
+            before, running = self.telemetry.read_joules(), None
             while perf_counter() - start < seconds:
                 for _ in range(STEPS_AT_ONCE):
                     step()
                 steps += STEPS_AT_ONCE
-                launched = _event()
+                launched = _create_event()
                 launched.record()
                 if running is not None:
                     running.synchronize()
                 running = launched
             self.wait()
-            after, taken = self.telemetry.joules(), perf_counter() - start
+            after, taken = self.telemetry.read_joules(), perf_counter() - start
         if before is None or after is None:
             return None
         return Energy(joules=round(after - before, 3), seconds=round(taken, 6), steps=steps)
 
-    def allocated(self) -> int | None:
+    def read_allocated_bytes(self) -> int | None:
         """Bytes of tensors on the device."""
         return torch.cuda.memory_allocated(self.device)
 
-    def peak_since(self, before: int | None) -> int | None:
+    def read_peak_since(self, before: int | None) -> int | None:
         """The most bytes of tensors at one moment, above those that were there before."""
         return torch.cuda.max_memory_allocated(self.device) - (before or 0)
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         """Begin anew to look for the most."""
         torch.cuda.reset_peak_memory_stats(self.device)
 
@@ -118,5 +123,5 @@ class Cuda:
         self._l2.zero_()
 
 
-def _event() -> torch.cuda.Event:
+def _create_event() -> torch.cuda.Event:
     return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]

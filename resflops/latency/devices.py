@@ -7,14 +7,14 @@ import torch
 from resflops.errors import UsageError
 from resflops.latency.cpu import Cpu
 from resflops.latency.cuda import Cuda
-from resflops.latency.environment import environment_of
+from resflops.latency.environment import read_environment
 from resflops.latency.measurements import Environment
 from resflops.latency.telemetry import open_telemetry
 
-__all__ = ["chosen_device", "opened"]
+__all__ = ["choose_device", "open_device"]
 
 
-def chosen_device(name: str | None) -> str:
+def choose_device(name: str | None) -> str:
     """A device by its name; if none is given, a GPU where there is one.
 
     Raises:
@@ -40,11 +40,11 @@ def chosen_device(name: str | None) -> str:
     return name
 
 
-def opened(name: str) -> tuple[Cpu | Cuda, Environment]:
+def open_device(name: str) -> tuple[Cpu | Cuda, Environment]:
     """A device ready to time on, and what it is."""
     device = torch.device(name)
     if device.type == "cpu":
-        return Cpu(), environment_of(device)
+        return Cpu(), read_environment(device)
     device = torch.device("cuda", device.index if device.index is not None else torch.cuda.current_device())
     telemetry = open_telemetry(str(getattr(torch.cuda.get_device_properties(device), "uuid", "")))
-    return Cuda(device, telemetry), environment_of(device, telemetry)
+    return Cuda(device, telemetry), read_environment(device, telemetry)

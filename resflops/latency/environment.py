@@ -11,7 +11,7 @@ from resflops._version import __version__
 from resflops.latency.measurements import Environment, Gpu
 from resflops.latency.telemetry import Telemetry
 
-__all__ = ["environment_of"]
+__all__ = ["read_environment"]
 
 VARIABLES = (
     "CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG", "KMP_AFFINITY", "MKL_NUM_THREADS",
@@ -21,7 +21,7 @@ VARIABLES = (
 """Of the process's environment: those that change how fast torch is. What else is in it is the user's own."""
 
 
-def environment_of(device: torch.device, telemetry: Telemetry | None = None) -> Environment:
+def read_environment(device: torch.device, telemetry: Telemetry | None = None) -> Environment:
     """The environment of what runs now on a device.
 
     Args:
@@ -35,17 +35,17 @@ def environment_of(device: torch.device, telemetry: Telemetry | None = None) -> 
         python=platform.python_version(),
         torch=str(torch.__version__),
         system=f"{platform.system()} {platform.machine()}",
-        cpu=_cpu(),
+        cpu=_read_cpu_name(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
-        gpu=_gpu(device, telemetry or Telemetry()) if on_gpu else None,
+        gpu=_read_gpu(device, telemetry or Telemetry()) if on_gpu else None,
         cuda=torch.version.cuda if on_gpu else None,
         cudnn=None if cudnn is None else str(cudnn),
-        flags=_flags(on_gpu=on_gpu),
+        flags=_read_flags(on_gpu=on_gpu),
     )
 
 
-def _cpu() -> str:
+def _read_cpu_name() -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -56,7 +56,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _gpu(device: torch.device, telemetry: Telemetry) -> Gpu:
+def _read_gpu(device: torch.device, telemetry: Telemetry) -> Gpu:
     known = torch.cuda.get_device_properties(device)
     return Gpu(
         name=known.name,
@@ -64,38 +64,38 @@ def _gpu(device: torch.device, telemetry: Telemetry) -> Gpu:
         multiprocessors=known.multi_processor_count,
         memory_bytes=known.total_memory,
         l2_bytes=known.L2_cache_size,
-        driver=telemetry.driver(),
-        power_limit_watts=telemetry.power_limit(),
-        most_sm_clock_mhz=telemetry.most_clock("SM"),
-        most_memory_clock_mhz=telemetry.most_clock("MEM"),
+        driver=telemetry.read_driver(),
+        power_limit_watts=telemetry.read_power_limit(),
+        most_sm_clock_mhz=telemetry.read_highest_clock("SM"),
+        most_memory_clock_mhz=telemetry.read_highest_clock("MEM"),
     )
 
 
-def _flags(*, on_gpu: bool) -> dict[str, str]:
+def _read_flags(*, on_gpu: bool) -> dict[str, str]:
     backends = torch.backends
-    precision = _told(torch.get_float32_matmul_precision)
+    precision = _read_setting(torch.get_float32_matmul_precision)
     flags = {
         "float32 matmul precision": precision,
         "inter-op threads": str(torch.get_num_interop_threads()),
-        "deterministic algorithms": _word(torch.are_deterministic_algorithms_enabled()),
+        "deterministic algorithms": _format_flag(torch.are_deterministic_algorithms_enabled()),
     }
     if on_gpu:
         flags |= {
             "TF32 in cuBLAS": {"highest": "off", "high": "on", "medium": "on"}.get(precision, precision),
-            "TF32 in cuDNN": _told(lambda: _word(backends.cudnn.allow_tf32)),
-            "cuDNN enabled": _word(backends.cudnn.enabled),
-            "cuDNN benchmark": _word(backends.cudnn.benchmark),
-            "cuDNN deterministic": _word(backends.cudnn.deterministic),
+            "TF32 in cuDNN": _read_setting(lambda: _format_flag(backends.cudnn.allow_tf32)),
+            "cuDNN enabled": _format_flag(backends.cudnn.enabled),
+            "cuDNN benchmark": _format_flag(backends.cudnn.benchmark),
+            "cuDNN deterministic": _format_flag(backends.cudnn.deterministic),
         }
     else:
         flags |= {
             "CPU capability": backends.cpu.get_cpu_capability(),
-            "oneDNN": _word(backends.mkldnn.enabled),
+            "oneDNN": _format_flag(backends.mkldnn.enabled),
         }
     return flags | {name: os.environ[name] for name in VARIABLES if name in os.environ}
 
 
-def _told(ask: Callable[[], str]) -> str:
+def _read_setting(ask: Callable[[], str]) -> str:
     try:
         return ask()
     except RuntimeError:
@@ -103,5 +103,5 @@ def _told(ask: Callable[[], str]) -> str:
         return "set per operator"
 
 
-def _word(flag: object) -> str:
+def _format_flag(flag: object) -> str:
     return "on" if flag else "off"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Failure", "FailureKind", "failure_of", "is_out_of_memory"]
+__all__ = ["Failure", "FailureKind", "classify_failure", "is_out_of_memory"]
 
 FailureKind = Literal["out of memory", "dtype not supported", "could not be compiled", "failed"]
 
@@ -18,21 +18,21 @@ class Failure(Struct, frozen=True, kw_only=True):
     kind: FailureKind
     message: str
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Both in one sentence."""
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
-def failure_of(error: BaseException) -> Failure:
+def classify_failure(error: BaseException) -> Failure:
     """What an exception means.
 
-    >>> failure_of(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind
+    >>> classify_failure(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind
     'out of memory'
     """
     # What an exit is given is a number at most, which says nothing by itself.
     said = f"it called exit({error})" if isinstance(error, SystemExit) else str(error)
     text = said.strip().partition("\n")[0] or type(error).__name__
-    return Failure(kind=_kind(error), message=text[:LONGEST])
+    return Failure(kind=_find_kind(error), message=text[:LONGEST])
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -50,7 +50,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _kind(error: BaseException) -> FailureKind:
+def _find_kind(error: BaseException) -> FailureKind:
     text = str(error)
     if is_out_of_memory(error):
         return "out of memory"

@@ -13,8 +13,8 @@ from msgspec import Struct
 from resflops.latency.configuration import Configuration, Setting
 from resflops.latency.failures import Failure
 from resflops.latency.schedule import Effort
-from resflops.latency.stability import Verdict, verdict
-from resflops.latency.statistics import Summary, summary
+from resflops.latency.stability import Stability, judge_stability
+from resflops.latency.statistics import Summary, summarize
 from resflops.storage import Stored
 
 __all__ = [
@@ -77,12 +77,12 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     @cached_property
     def wall(self) -> Summary | None:
         """Time by the clock; None if there is none."""
-        return _summary([each.wall for each in self.rounds])
+        return _summarize_rounds([each.wall for each in self.rounds])
 
     @cached_property
     def gpu(self) -> Summary | None:
         """Time on the GPU; None if there is none."""
-        return _summary([each.gpu for each in self.rounds])
+        return _summarize_rounds([each.gpu for each in self.rounds])
 
     @property
     def time(self) -> Summary | None:
@@ -101,13 +101,13 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
         return tuple(sorted({reason for each in self.rounds for reason in each.during.throttle}))
 
     @cached_property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> Stability | None:
         """Whether ``time`` can be trusted; None without samples."""
-        return verdict(self.samples, throttled=self.throttled) if self.time else None
+        return judge_stability(self.samples, throttled=self.throttled) if self.time else None
 
 
-def _summary(rounds: list[tuple[float, ...]]) -> Summary | None:
-    return summary(rounds) if any(rounds) else None
+def _summarize_rounds(rounds: list[tuple[float, ...]]) -> Summary | None:
+    return summarize(rounds) if any(rounds) else None
 
 
 class Part(Struct, frozen=True, array_like=True):
@@ -193,7 +193,7 @@ class Probe(Struct, frozen=True, kw_only=True):
         """Floating-point operations of the product, or bytes that the copy reads and writes."""
         return 2 * self.size**3 if self.kind == "matmul" else 2 * self.size
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """What it does."""
         return f"peak by a {self.kind}, {self.dtype}"
 
@@ -251,16 +251,16 @@ class Environment(Struct, frozen=True, kw_only=True):
             else f"{self.cpu}, {self.threads} thread{'s' if self.threads > 1 else ''}"
         )
 
-    def differences(self, other: "Environment") -> list[str]:
+    def find_differences(self, other: "Environment") -> list[str]:
         """In what another one differs, one text each: ``torch 2.15.0 against 2.14.1``."""
-        ours, theirs = dict(self.facts()), dict(other.facts())
+        ours, theirs = dict(self.list_facts()), dict(other.list_facts())
         return [
             f"{name} {ours.get(name, 'not set')} against {theirs.get(name, 'not set')}"
             for name in dict.fromkeys((*ours, *theirs))
             if ours.get(name) != theirs.get(name)
         ]
 
-    def facts(self) -> Iterator[tuple[str, str]]:
+    def list_facts(self) -> Iterator[tuple[str, str]]:
         """All that is known, by names for people."""
         for struct, prefix in ((self, ""), (self.gpu, "GPU ")):
             for name in struct.__struct_fields__ if struct else ():
@@ -289,7 +289,7 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
     rows: tuple[Row, ...] = ()
     peaks: tuple[Peak, ...] = ()
 
-    def row(self, configuration: Configuration) -> Row | None:
+    def find_row(self, configuration: Configuration) -> Row | None:
         """The row of a configuration, if it is among them."""
         return self._rows.get(configuration)
 
@@ -302,7 +302,7 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
         """All settings, in the order in which they are met first."""
         return tuple(dict.fromkeys(row.configuration.setting for row in self.rows))
 
-    def peak(self, kind: Literal["matmul", "copy"], dtype: str = "") -> float | None:
+    def find_peak(self, kind: Literal["matmul", "copy"], dtype: str = "") -> float | None:
         """The measured peak: operations per second in a dtype, or bytes per second; None if unknown."""
         for each in self.peaks:
             if each.probe.kind == kind and dtype in {"", each.probe.dtype}:

@@ -14,14 +14,14 @@ from resflops.latency.configuration import Configuration
 from resflops.latency.measurements import Workload
 from resflops.latency.prepare import (
     PreparedModel,
-    adapted,
-    inputs_for,
-    prepared_model,
+    adapt_inputs,
+    adapt_module,
+    copy_with_weights,
+    prepare_model,
     randomize_inputs,
-    with_weights,
 )
 from resflops.latency.session import Device
-from resflops.latency.workload import workload_of
+from resflops.latency.workload import summarize_workload
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.sources.building import open_found_model
@@ -30,7 +30,14 @@ from resflops.tracing import trace
 from resflops.tracing.generators import preserve_generators
 from resflops.tracing.inputs import as_tensors
 
-__all__ = ["Measurable", "OfModule", "OfSpec", "UnbuildableModel", "batch_of", "made_ready"]
+__all__ = [
+    "Measurable",
+    "MeasurableModule",
+    "MeasurableSpec",
+    "UnbuildableModel",
+    "find_batch_size",
+    "prepare_measurable",
+]
 
 
 _CPU, _META = torch.device("cpu"), torch.device("meta")
@@ -39,28 +46,28 @@ _CPU, _META = torch.device("cpu"), torch.device("meta")
 class Measurable(Protocol):
     """A model that can be had under any configuration."""
 
-    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+    def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """It, adapted; and whether it was on the device before."""
 
-    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What it is called with, before it is brought to the device."""
 
-    def workload(self, configuration: Configuration) -> Workload:
+    def count_workload(self, configuration: Configuration) -> Workload:
         """What the count says of one step."""
 
 
-def made_ready(model: Measurable, configuration: Configuration, device: Device) -> PreparedModel:
+def prepare_measurable(model: Measurable, configuration: Configuration, device: Device) -> PreparedModel:
     """A model as a step that can be timed."""
-    module, there = model.module(configuration)
-    args, kwargs = inputs_for(randomize_inputs(model.inputs(configuration)), configuration)
+    module, there = model.build_module(configuration)
+    args, kwargs = adapt_inputs(randomize_inputs(model.build_inputs(configuration)), configuration)
     held = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers())) if there else 0
     # From here on: building in float32 and casting is no part of what a step needs.
     device.wait()
-    device.forget_peak()
-    return prepared_model(module, args, kwargs, configuration, held_before=held)
+    device.reset_peak()
+    return prepare_model(module, args, kwargs, configuration, held_before=held)
 
 
-def batch_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+def find_batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     """The batch of a call: the leading size of its first tensor."""
     for leaf in tree_leaves((as_tensors(args, _META), as_tensors(kwargs, _META))):
         if isinstance(leaf, torch.Tensor) and leaf.dim():
@@ -68,7 +75,7 @@ def batch_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     return 1
 
 
-class _Shared:
+class _SharedModules:
     """Modules that several configurations have in common, for as long as one of them is ready."""
 
     def __init__(self) -> None:
@@ -85,14 +92,14 @@ class _Shared:
         return one.device, one.dtype, one.autocast, one.memory_format, one.mode, one.training
 
 
-class OfSpec:
+class MeasurableSpec:
     """A model that a spec has found, built with random weights."""
 
     def __init__(self, found: FoundModel) -> None:
         self._found = found
-        self._shared = _Shared()
+        self._shared = _SharedModules()
 
-    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+    def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """Build it, or take the one that stands ready."""
         known = self._shared.find(configuration)
         if known is not None:
@@ -101,16 +108,16 @@ class OfSpec:
             opened = open_found_model(
                 self._found, input_shape=self._input_shape(configuration), device=configuration.device
             )
-        module = adapted(opened.module, configuration)
+        module = adapt_module(opened.module, configuration)
         self._shared.keep(configuration, module)
         return module, False
 
-    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Its usual ones, for the batch."""
         opened = open_found_model(self._found, input_shape=self._input_shape(configuration))
         return as_tensors(opened.args, _CPU), as_tensors(opened.kwargs, _CPU)
 
-    def workload(self, configuration: Configuration) -> Workload:
+    def count_workload(self, configuration: Configuration) -> Workload:
         """Count it."""
         cost = count_model(
             self._found,
@@ -118,7 +125,7 @@ class OfSpec:
             convention=find_convention(DEFAULT_CONVENTION),
             backward=configuration.training,
         )
-        return workload_of(cost)
+        return summarize_workload(cost)
 
     def _input_shape(self, configuration: Configuration) -> Shape | None:
         if configuration.input_shape:
@@ -137,23 +144,23 @@ class UnbuildableModel:
     def __init__(self, error: ResflopsError) -> None:
         self._error = error
 
-    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+    def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """Raise what is wrong with it."""
         del configuration
         raise self._error
 
-    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Raise what is wrong with it."""
         del configuration
         raise self._error
 
-    def workload(self, configuration: Configuration) -> Workload:
+    def count_workload(self, configuration: Configuration) -> Workload:
         """Raise what is wrong with it."""
         del configuration
         raise self._error
 
 
-class OfModule:
+class MeasurableModule:
     """A module of the caller's, which is copied and left as it is."""
 
     def __init__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -161,17 +168,17 @@ class OfModule:
         self._args = args
         self._kwargs = kwargs
 
-    def module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+    def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """A copy of it."""
         with preserve_generators():
-            return adapted(with_weights(self._module, configuration.device), configuration), False
+            return adapt_module(copy_with_weights(self._module, configuration.device), configuration), False
 
-    def inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The caller's own; a shape stands for random numbers."""
         del configuration
         return as_tensors(self._args, _CPU), as_tensors(self._kwargs, _CPU)
 
-    def workload(self, configuration: Configuration) -> Workload:
+    def count_workload(self, configuration: Configuration) -> Workload:
         """Count it."""
         traced = trace(self._module, *self._args, **self._kwargs)
-        return workload_of(price(traced, MACS, backward=configuration.training))
+        return summarize_workload(price(traced, MACS, backward=configuration.training))

@@ -13,7 +13,14 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from resflops.latency.configuration import Configuration
 from resflops.latency.session import Step
 
-__all__ = ["PreparedModel", "adapted", "inputs_for", "prepared_model", "randomize_inputs", "with_weights"]
+__all__ = [
+    "PreparedModel",
+    "adapt_inputs",
+    "adapt_module",
+    "copy_with_weights",
+    "prepare_model",
+    "randomize_inputs",
+]
 
 MEMORY_FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
@@ -32,7 +39,7 @@ class PreparedModel(Struct, frozen=True, kw_only=True):
     """Bytes of the module's weights, if they were on the device before it was made ready."""
 
 
-def prepared_model(
+def prepare_model(
     module: nn.Module,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -66,7 +73,7 @@ def prepared_model(
         for parameter in module.parameters():
             parameter.grad = None
         with torch.enable_grad():
-            loss = _mean(forward(runs))
+            loss = _compute_loss(forward(runs))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
@@ -76,16 +83,16 @@ def prepared_model(
 
     step: Step = training if configuration.training else inference
     if configuration.mode == "compile":
-        with _room_for_compiled():
+        with _allow_recompiling():
             step()
     if configuration.mode == "cuda-graph":
-        step = _captured(step, torch.device(configuration.device))
+        step = _capture_graph(step, torch.device(configuration.device))
     return PreparedModel(
         step=step, module=module, call=call, cold_l2=configuration.cold_l2, held_before=held_before
     )
 
 
-def adapted(module: nn.Module, configuration: Configuration) -> nn.Module:
+def adapt_module(module: nn.Module, configuration: Configuration) -> nn.Module:
     """The module itself, moved to the device, dtype and layout of a configuration."""
     module = module.to(torch.device(configuration.device))
     if not configuration.autocast:
@@ -95,7 +102,7 @@ def adapted(module: nn.Module, configuration: Configuration) -> nn.Module:
     return module
 
 
-def inputs_for(inputs: Any, configuration: Configuration) -> Any:  # noqa: ANN401 - any nesting of containers
+def adapt_inputs(inputs: Any, configuration: Configuration) -> Any:  # noqa: ANN401 - any nesting of containers
     """Inputs brought to the device, dtype and layout of a configuration; copies, never the caller's own."""
     memory_format = MEMORY_FORMATS[configuration.memory_format]
     cast = None if configuration.autocast else getattr(torch, configuration.dtype)
@@ -123,7 +130,7 @@ def randomize_inputs(inputs: Any) -> Any:  # noqa: ANN401
     return tree_map_only(Tensor, filled, inputs)
 
 
-def with_weights(module: nn.Module, device: str) -> nn.Module:
+def copy_with_weights(module: nn.Module, device: str) -> nn.Module:
     """A copy of a module with weights on a device; one on meta gets random ones.
 
     Args:
@@ -160,7 +167,7 @@ def _autocast(configuration: Configuration) -> AbstractContextManager[object]:
     )
 
 
-def _mean(outputs: Any) -> Tensor:  # noqa: ANN401
+def _compute_loss(outputs: Any) -> Tensor:  # noqa: ANN401
     """The simplest loss there is: every floating-point output takes part, none costs much."""
     floats = [
         leaf
@@ -173,7 +180,7 @@ def _mean(outputs: Any) -> Tensor:  # noqa: ANN401
 
 
 @contextmanager
-def _room_for_compiled() -> Iterator[None]:
+def _allow_recompiling() -> Iterator[None]:
     """Let one function be compiled anew for every model and batch.
 
     Models of one class share their forward's code, and torch falls back to eager without a
@@ -190,7 +197,7 @@ def _room_for_compiled() -> Iterator[None]:
         yield
 
 
-def _captured(step: Step, device: torch.device) -> Step:
+def _capture_graph(step: Step, device: torch.device) -> Step:
     """The kernels of a step as one CUDA graph, after the warm-up on a side stream that capture needs."""
     with torch.cuda.device(device):
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from resflops.latency.measurements import Probe
 from resflops.latency.session import Step
 
-__all__ = ["PreparedProbe", "probe_ready", "probes_for"]
+__all__ = ["PreparedProbe", "choose_probes", "prepare_probe"]
 
 LEAST_ROWS = 256
 MOST_ROWS = {"cpu": 2048, "cuda": 8192}
@@ -31,7 +31,7 @@ class PreparedProbe(Struct, frozen=True, kw_only=True):
     held_before: int = 0
 
 
-def probes_for(
+def choose_probes(
     device: torch.device, dtypes: Iterable[str], *, known: Iterable[Probe] = ()
 ) -> tuple[Probe, ...]:
     """A matrix product in every dtype that is measured, and one copy.
@@ -43,20 +43,20 @@ def probes_for(
     """
     earlier = {probe.dtype: probe for probe in known if probe.kind == "matmul"}
     return (
-        *(earlier.get(dtype) or _product(device, dtype) for dtype in dict.fromkeys(dtypes)),
+        *(earlier.get(dtype) or _choose_product(device, dtype) for dtype in dict.fromkeys(dtypes)),
         Probe(kind="copy", dtype="uint8", size=COPIED[device.type]),
     )
 
 
-def _product(device: torch.device, dtype: str) -> Probe:
+def _choose_product(device: torch.device, dtype: str) -> Probe:
     """A product so large that it takes some time, or as large as any."""
     rows = LEAST_ROWS
-    while rows < MOST_ROWS[device.type] and _seconds(device, dtype, rows) < LONG_ENOUGH:
+    while rows < MOST_ROWS[device.type] and _time_product(device, dtype, rows) < LONG_ENOUGH:
         rows *= 2
     return Probe(kind="matmul", dtype=dtype, size=rows)
 
 
-def _seconds(device: torch.device, dtype: str, rows: int) -> float:
+def _time_product(device: torch.device, dtype: str, rows: int) -> float:
     try:
         ones = torch.ones((rows, rows), dtype=getattr(torch, dtype), device=device)
         fastest = LONG_ENOUGH
@@ -71,7 +71,7 @@ def _seconds(device: torch.device, dtype: str, rows: int) -> float:
     return fastest
 
 
-def probe_ready(probe: Probe, device: torch.device) -> Callable[[], PreparedProbe]:
+def prepare_probe(probe: Probe, device: torch.device) -> Callable[[], PreparedProbe]:
     """The function that makes a probe ready."""
 
     def ready() -> PreparedProbe:

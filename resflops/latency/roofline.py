@@ -13,12 +13,12 @@ from msgspec import Struct
 from resflops.latency.configuration import itemsize
 from resflops.latency.measurements import Measurements, Row
 
-__all__ = ["Meaning", "Roof", "analyze_roofline"]
+__all__ = ["Performance", "Roof", "analyze_roofline"]
 
 Roof = Literal["compute", "memory"]
 
 
-class Meaning(Struct, frozen=True, kw_only=True):
+class Performance(Struct, frozen=True, kw_only=True):
     """What a time means; None is what cannot be said."""
 
     seconds: float
@@ -43,7 +43,7 @@ class Meaning(Struct, frozen=True, kw_only=True):
     joules_per_item: float | None = None
 
 
-def analyze_roofline(row: Row, measurements: Measurements) -> Meaning | None:
+def analyze_roofline(row: Row, measurements: Measurements) -> Performance | None:
     """Read a time out, by the peaks measured in the same run; None if there is no time."""
     time, wall, workload = row.series.time, row.series.wall, row.workload
     if time is None:
@@ -57,17 +57,17 @@ def analyze_roofline(row: Row, measurements: Measurements) -> Meaning | None:
         ),
     }
     if workload is None or not workload.complete:
-        return Meaning(**found)
-    peak = measurements.peak("matmul", configuration.dtype)
+        return Performance(**found)
+    peak = measurements.find_peak("matmul", configuration.dtype)
     achieved = 2 * workload.step_macs / time.median
     found |= {"flops_per_second": achieved, "of_peak": achieved / peak if peak else None}
     if configuration.training or not workload.parts:
         # What a backward pass moves is not counted.
-        return Meaning(**found)
-    return Meaning(**found, **_bounds(row, peak, measurements.peak("copy")))
+        return Performance(**found)
+    return Performance(**found, **_bound_time(row, peak, measurements.find_peak("copy")))
 
 
-def _bounds(row: Row, peak: float | None, bandwidth: float | None) -> dict[str, Any]:
+def _bound_time(row: Row, peak: float | None, bandwidth: float | None) -> dict[str, Any]:
     parts = row.workload.parts if row.workload else ()
     size = itemsize(row.configuration.dtype)
     moved = size * sum(part.elements for part in parts)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-__all__ = ["Effort", "order"]
+__all__ = ["Effort", "order_visits"]
 
 Key = TypeVar("Key")
 
@@ -26,10 +26,11 @@ class Effort(Struct, frozen=True, kw_only=True):
     """The window over which energy is measured: NVML's counter moves some ten times a second;
     0 for no measurement."""
 
-    def repetitions(self, pace: float) -> int:
+    def choose_repetitions(self, pace: float) -> int:
         """How many samples a round takes.
 
-        >>> Effort(seconds=0.3, least=3).repetitions(0.02), Effort(seconds=0.3, least=3).repetitions(2.0)
+        >>> effort = Effort(seconds=0.3, least=3)
+        >>> effort.choose_repetitions(0.02), effort.choose_repetitions(2.0)
         (15, 3)
 
         Args:
@@ -38,10 +39,10 @@ class Effort(Struct, frozen=True, kw_only=True):
         return min(max(round(self.seconds / pace) if pace > 0 else self.most, self.least), self.most)
 
 
-def order(keys: Sequence[Key], number: int) -> Iterator[Key]:
+def order_visits(keys: Sequence[Key], number: int) -> Iterator[Key]:
     """The order of one round: to and fro, so that a steady drift hits all alike.
 
-    >>> [list(order("ABC", number)) for number in range(2)]
+    >>> [list(order_visits("ABC", number)) for number in range(2)]
     [['A', 'B', 'C'], ['C', 'B', 'A']]
     """
     return iter(keys) if number % 2 == 0 else reversed(keys)

@@ -10,9 +10,9 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from resflops.latency.failures import failure_of, is_out_of_memory
+from resflops.latency.failures import classify_failure, is_out_of_memory
 from resflops.latency.measurements import Round, Series
-from resflops.latency.schedule import Effort, order
+from resflops.latency.schedule import Effort, order_visits
 
 __all__ = ["Device", "Prepared", "Session", "Step", "warm_up"]
 
@@ -44,16 +44,16 @@ class Device(Protocol):
     def wait(self) -> None:
         """Until everything that was launched is done."""
 
-    def timed(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
+    def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
         """Take samples of a step that has been warmed up."""
 
-    def allocated(self) -> int | None:
+    def read_allocated_bytes(self) -> int | None:
         """Bytes that are allocated now; None where nobody keeps count."""
 
-    def peak_since(self, before: int | None) -> int | None:
-        """The most bytes allocated since ``forget_peak``, above those of before."""
+    def read_peak_since(self, before: int | None) -> int | None:
+        """The most bytes allocated since ``reset_peak``, above those of before."""
 
-    def forget_peak(self) -> None:
+    def reset_peak(self) -> None:
         """Begin anew to look for the most."""
 
     def release(self) -> None:
@@ -113,26 +113,26 @@ class Session(Generic[Key, Ready]):
         self._run = run
         self._ready: dict[Key, Ready] = {}
 
-    def missing(self) -> list[tuple[int, Key]]:
+    def list_missing(self) -> list[tuple[int, Key]]:
         """Every visit that is still to be made: its round, and to what."""
         return [
             (number, key)
             for number in range(self._effort.rounds)
-            for key in order(list(self.series), number)
+            for key in order_visits(list(self.series), number)
             if not self.series[key].failure and len(self.series[key].rounds) <= number
         ]
 
-    def rounds(self) -> Iterable[tuple[int, Key]]:
+    def run_rounds(self) -> Iterable[tuple[int, Key]]:
         """Make the visits one by one; before each, say which it is.
 
         What was measured stands in ``series`` at any time, also after an interrupt.
         """
-        for number, key in self.missing():
+        for number, key in self.list_missing():
             if not self.series[key].failure:
                 yield number, key
                 self._visit(key)
 
-    def with_ready(self, key: Key, do: Callable[[Ready], Result]) -> Result:
+    def use_prepared(self, key: Key, do: Callable[[Ready], Result]) -> Result:
         """Do something with what stands ready, which stays so while memory lasts.
 
         Raises:
@@ -140,15 +140,15 @@ class Session(Generic[Key, Ready]):
                 if it does not fit when it has the device for itself.
         """
         try:
-            return do(self._made(key))
+            return do(self._prepare(key))
         except Exception as error:
             if not is_out_of_memory(error) or self._ready.keys() <= {key}:
                 raise
         # Outside the handler, whose traceback holds on to what was allocated.
-        self.let_go()
-        return do(self._made(key))
+        self.release()
+        return do(self._prepare(key))
 
-    def let_go(self, key: Key | None = None) -> None:
+    def release(self, key: Key | None = None) -> None:
         """Let one thing go, or all, with the memory that it holds."""
         if key is None:
             self._ready.clear()
@@ -156,38 +156,38 @@ class Session(Generic[Key, Ready]):
             self._ready.pop(key, None)
         self._device.release()
 
-    def fail(self, key: Key, error: BaseException) -> None:
+    def record_failure(self, key: Key, error: BaseException) -> None:
         """Note that something cannot be measured, or not any further."""
-        self.series[key] = replace(self.series[key], failure=failure_of(error))
+        self.series[key] = replace(self.series[key], failure=classify_failure(error))
 
-    def _made(self, key: Key) -> Ready:
+    def _prepare(self, key: Key) -> Ready:
         if key in self._ready:
             return self._ready[key]
-        before = self._device.allocated()
+        before = self._device.read_allocated_bytes()
         made = self._subjects[key]()
         made.step()
         self._device.wait()
         self._ready[key] = made
-        peak = self._device.peak_since(before)
+        peak = self._device.read_peak_since(before)
         peak = None if peak is None else peak + made.held_before
         self.series[key] = replace(self.series[key], peak_bytes=peak)
         return made
 
     def _visit(self, key: Key) -> None:
         try:
-            taken = self.with_ready(key, lambda made: self._taken(made, self.series[key].rounds))
+            taken = self.use_prepared(key, lambda made: self._take_round(made, self.series[key].rounds))
         # Whatever a model raises is its result; one that exits ends itself, and not everyone else.
         except (Exception, SystemExit) as error:  # noqa: BLE001
-            self.fail(key, error)
+            self.record_failure(key, error)
         else:
             series = self.series[key]
             self.series[key] = replace(series, rounds=(*series.rounds, replace(taken, run=self._run)))
         if self.series[key].failure:
             # Here, where no traceback holds on to its memory any more.
-            self.let_go(key)
+            self.release(key)
 
-    def _taken(self, made: Ready, earlier: Sequence[Round]) -> Round:
+    def _take_round(self, made: Ready, earlier: Sequence[Round]) -> Round:
         pace = warm_up(made.step, self._device, self._effort.warm_up)
         # As often in every round, so that no round outweighs another.
-        repetitions = len(earlier[0].wall) if earlier else self._effort.repetitions(pace)
-        return self._device.timed(made.step, repetitions, cold_l2=made.cold_l2)
+        repetitions = len(earlier[0].wall) if earlier else self._effort.choose_repetitions(pace)
+        return self._device.time_step(made.step, repetitions, cold_l2=made.cold_l2)

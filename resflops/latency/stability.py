@@ -5,13 +5,18 @@ from typing import Literal
 
 from msgspec import Struct
 
-from resflops.latency.statistics import Rounds, drift, outliers, summary
+from resflops.latency.statistics import Rounds, drift, outliers, summarize
 
-__all__ = ["LIMITS", "Finding", "Verdict", "verdict"]
+__all__ = ["LIMITS", "Instability", "Stability", "judge_stability"]
 
-FindingKind = Literal["drift", "outliers", "wide interval", "few samples", "throttled"]
+InstabilityKind = Literal["drift", "outliers", "wide interval", "few samples", "throttled"]
 
-LIMITS: dict[FindingKind, float] = {"drift": 0.05, "outliers": 0.05, "wide interval": 0.05, "few samples": 10}
+LIMITS: dict[InstabilityKind, float] = {
+    "drift": 0.05,
+    "outliers": 0.05,
+    "wide interval": 0.05,
+    "few samples": 10,
+}
 """Beyond which a series is unstable: relative to the median; a share of all samples; the interval's
 width relative to the median; and a number of samples, which is a least one."""
 
@@ -22,19 +27,21 @@ LEAST_DEVIATION = 0.01
 """Of the median: no sample within FAR times this is an outlier, however alike the others are."""
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Instability(Struct, frozen=True, kw_only=True):
     """One reason for doubt."""
 
-    kind: FindingKind
+    kind: InstabilityKind
     value: float | None = None
     """In the unit of its limit; None for throttling."""
     detail: str = ""
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The finding with its figure.
 
-        >>> Finding(kind="drift", value=-0.125).words(), Finding(kind="throttled", detail="power cap").words()
-        ('drift −12.5 %', 'throttled (power cap)')
+        >>> Instability(kind="drift", value=-0.125).describe()
+        'drift −12.5 %'
+        >>> Instability(kind="throttled", detail="power cap").describe()
+        'throttled (power cap)'
         """
         if self.kind == "few samples":
             return f"only {self.value or 0:.0f} sample{'' if self.value == 1 else 's'}"
@@ -44,27 +51,27 @@ class Finding(Struct, frozen=True, kw_only=True):
         return f"{self.kind} {self.value * 100:{sign}.1f} %".replace(" -", " −")
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Stability(Struct, frozen=True, kw_only=True):
     """What there is to be said against a series."""
 
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Instability, ...] = ()
 
     @property
     def stable(self) -> bool:
         """Whether nothing is."""
         return not self.findings
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """``stable``, or what is against it."""
-        return "; ".join(finding.words() for finding in self.findings) or "stable"
+        return "; ".join(finding.describe() for finding in self.findings) or "stable"
 
 
-def verdict(rounds: Rounds, *, throttled: Sequence[str] = ()) -> Verdict:
+def judge_stability(rounds: Rounds, *, throttled: Sequence[str] = ()) -> Stability:
     """Judge a series.
 
-    >>> verdict([[1.0] * 10, [1.0] * 10]).words()
+    >>> judge_stability([[1.0] * 10, [1.0] * 10]).describe()
     'stable'
-    >>> verdict([[1.0] * 10, [1.2] * 10]).words()
+    >>> judge_stability([[1.0] * 10, [1.2] * 10]).describe()
     'drift +18.2 %; wide interval 18.2 %'
 
     Args:
@@ -72,16 +79,16 @@ def verdict(rounds: Rounds, *, throttled: Sequence[str] = ()) -> Verdict:
         throttled: why the device held its clocks back while they were taken.
     """
     samples = sum(map(len, rounds))
-    measured: dict[FindingKind, float] = {
+    measured: dict[InstabilityKind, float] = {
         "drift": drift(rounds),
         "outliers": outliers(rounds, distance=FAR, floor=LEAST_DEVIATION),
-        "wide interval": summary(rounds).width,
+        "wide interval": summarize(rounds).width,
     }
     findings = [
-        Finding(kind=kind, value=value) for kind, value in measured.items() if abs(value) > LIMITS[kind]
+        Instability(kind=kind, value=value) for kind, value in measured.items() if abs(value) > LIMITS[kind]
     ]
     if samples < LIMITS["few samples"]:
-        findings.append(Finding(kind="few samples", value=samples))
+        findings.append(Instability(kind="few samples", value=samples))
     if throttled:
-        findings.append(Finding(kind="throttled", detail=", ".join(throttled)))
-    return Verdict(findings=tuple(findings))
+        findings.append(Instability(kind="throttled", detail=", ".join(throttled)))
+    return Stability(findings=tuple(findings))

@@ -26,7 +26,7 @@ __all__ = [
     "outliers",
     "quantile",
     "ratio",
-    "summary",
+    "summarize",
 ]
 
 Rounds = Sequence[Sequence[float]]
@@ -78,17 +78,17 @@ class Ratio(Struct, frozen=True, kw_only=True):
     high: float
 
 
-def summary(rounds: Rounds) -> Summary:
+def summarize(rounds: Rounds) -> Summary:
     """Summarise samples.
 
-    >>> summary([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]).median
+    >>> summarize([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]).median
     2.0
 
     Raises:
         ValueError: there are none.
     """
-    samples = _all(rounds)
-    low, high = _interval(_resampled_medians(rounds, _drawn_rounds(len(_filled(rounds)))))
+    samples = _flatten(rounds)
+    low, high = _find_interval(_resample_medians(rounds, _draw_rounds(len(_drop_empty(rounds)))))
     return Summary(
         samples=len(samples),
         median=median(samples),
@@ -133,12 +133,12 @@ def ratio(of: Rounds, to: Rounds) -> Ratio:
     >>> ratio([[4.0, 4.0], [8.0, 8.0]], [[1.0, 1.0], [2.0, 2.0]]).low
     4.0
     """
-    counts = len(_filled(of)), len(_filled(to))
-    of_rounds = _drawn_rounds(counts[0])
-    to_rounds = of_rounds if counts[0] == counts[1] else _drawn_rounds(counts[1], stream=1)
-    ratios = _resampled_medians(of, of_rounds) / _resampled_medians(to, to_rounds, stream=1)
-    low, high = _interval(ratios)
-    return Ratio(value=median(_all(of)) / median(_all(to)), low=low, high=high)
+    counts = len(_drop_empty(of)), len(_drop_empty(to))
+    of_rounds = _draw_rounds(counts[0])
+    to_rounds = of_rounds if counts[0] == counts[1] else _draw_rounds(counts[1], stream=1)
+    ratios = _resample_medians(of, of_rounds) / _resample_medians(to, to_rounds, stream=1)
+    low, high = _find_interval(ratios)
+    return Ratio(value=median(_flatten(of)) / median(_flatten(to)), low=low, high=high)
 
 
 def drift(rounds: Rounds) -> float:
@@ -150,14 +150,14 @@ def drift(rounds: Rounds) -> float:
     >>> drift([[1.0], [1.0], [1.2], [1.2]])
     0.18181818181818177
     """
-    filled: Sequence[Any] = _filled(rounds)
+    filled: Sequence[Any] = _drop_empty(rounds)
     if len(filled) == 1:
         filled = [[sample] for sample in filled[0]]
     half = len(filled) // 2
     if not half:
         return 0.0
-    earlier, later = _all(filled[:half]), _all(filled[-half:])
-    return (median(later) - median(earlier)) / median(_all(filled))
+    earlier, later = _flatten(filled[:half]), _flatten(filled[-half:])
+    return (median(later) - median(earlier)) / median(_flatten(filled))
 
 
 def outliers(rounds: Rounds, *, distance: float, floor: float) -> float:
@@ -169,21 +169,21 @@ def outliers(rounds: Rounds, *, distance: float, floor: float) -> float:
         floor: a standard deviation, relative to the median, below which none is believed: a
             clock's ticks may leave a deviation of zero, from which everything is infinitely far.
     """
-    samples = _all(rounds)
+    samples = _flatten(rounds)
     middle = median(samples)
     scale = max(NORMAL_MAD * median([abs(each - middle) for each in samples]), floor * middle)
     return sum(abs(each - middle) > distance * scale for each in samples) / len(samples)
 
 
-def _filled(rounds: Rounds) -> list[Sequence[float]]:
+def _drop_empty(rounds: Rounds) -> list[Sequence[float]]:
     return [each for each in rounds if each]
 
 
-def _all(rounds: Rounds) -> list[float]:
+def _flatten(rounds: Rounds) -> list[float]:
     return [sample for each in rounds for sample in each]
 
 
-def _drawn_rounds(count: int, *, stream: int = 0) -> "Integers":
+def _draw_rounds(count: int, *, stream: int = 0) -> "Integers":
     """For each resample, which rounds it takes, [resamples, rounds]."""
     import numpy as np
 
@@ -192,11 +192,11 @@ def _drawn_rounds(count: int, *, stream: int = 0) -> "Integers":
     return np.random.default_rng((SEED, stream)).integers(count, size=(RESAMPLES, count))
 
 
-def _resampled_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) -> "Floats":
+def _resample_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) -> "Floats":
     """The median of each resample, [resamples]."""
     import numpy as np
 
-    filled = _filled(rounds)
+    filled = _drop_empty(rounds)
     lengths = np.array([len(each) for each in filled])
     equal = bool((lengths == lengths[0]).all())
     table = np.zeros((len(filled), lengths.max()))
@@ -217,7 +217,7 @@ def _resampled_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) ->
     return np.concatenate(medians)
 
 
-def _interval(values: "Floats") -> tuple[float, float]:
+def _find_interval(values: "Floats") -> tuple[float, float]:
     import numpy as np
 
     tail = (1 - CONFIDENCE) / 2

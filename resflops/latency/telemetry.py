@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from resflops.latency.measurements import Reading
 
-__all__ = ["THROTTLING", "Telemetry", "open_telemetry", "reasons"]
+__all__ = ["THROTTLING", "Telemetry", "decode_reasons", "open_telemetry"]
 
-Told = TypeVar("Told")
+Answer = TypeVar("Answer")
 
 THROTTLING = {
     0x04: "power cap",
@@ -24,10 +24,10 @@ THROTTLING = {
 clocks set by the user and synchronised boost do not."""
 
 
-def reasons(bits: int) -> tuple[str, ...]:
+def decode_reasons(bits: int) -> tuple[str, ...]:
     """Why clocks are held back.
 
-    >>> reasons(0x01 | 0x04 | 0x40)
+    >>> decode_reasons(0x01 | 0x04 | 0x40)
     ('power cap', 'thermal, by hardware')
     """
     return tuple(reason for bit, reason in THROTTLING.items() if bits & bit)
@@ -40,50 +40,50 @@ class Telemetry:
         self._nvml = nvml
         self._handle = handle
 
-    def reading(self) -> Reading:
+    def take_reading(self) -> Reading:
         """How the GPU fares at this moment."""
         nvml = self._nvml
         if nvml is None:
             return Reading()
-        power = self._told(lambda: nvml.nvmlDeviceGetPowerUsage(self._handle))
+        power = self._ask(lambda: nvml.nvmlDeviceGetPowerUsage(self._handle))
         ask = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None) or (
             nvml.nvmlDeviceGetCurrentClocksThrottleReasons
         )
         return Reading(
-            sm_clock_mhz=self._told(lambda: nvml.nvmlDeviceGetClockInfo(self._handle, nvml.NVML_CLOCK_SM)),
-            memory_clock_mhz=self._told(
+            sm_clock_mhz=self._ask(lambda: nvml.nvmlDeviceGetClockInfo(self._handle, nvml.NVML_CLOCK_SM)),
+            memory_clock_mhz=self._ask(
                 lambda: nvml.nvmlDeviceGetClockInfo(self._handle, nvml.NVML_CLOCK_MEM)
             ),
             power_watts=None if power is None else power / 1e3,
-            temperature_celsius=self._told(
+            temperature_celsius=self._ask(
                 lambda: nvml.nvmlDeviceGetTemperature(self._handle, nvml.NVML_TEMPERATURE_GPU)
             ),
-            throttle=reasons(self._told(lambda: ask(self._handle)) or 0),
+            throttle=decode_reasons(self._ask(lambda: ask(self._handle)) or 0),
         )
 
-    def joules(self) -> float | None:
+    def read_joules(self) -> float | None:
         """Energy drawn since the driver was loaded."""
-        told = self._told(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
+        told = self._ask(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
         return None if told is None else told / 1e3
 
-    def driver(self) -> str | None:
+    def read_driver(self) -> str | None:
         """The driver's version."""
-        return self._told(lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
+        return self._ask(lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
 
-    def power_limit(self) -> float | None:
+    def read_power_limit(self) -> float | None:
         """In watts."""
-        told = self._told(lambda: self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle))
+        told = self._ask(lambda: self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle))
         return None if told is None else told / 1e3
 
-    def most_clock(self, kind: str) -> int | None:
+    def read_highest_clock(self, kind: str) -> int | None:
         """The highest clock in MHz; the kind is ``SM`` or ``MEM``."""
-        return self._told(
+        return self._ask(
             lambda: int(
                 self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, getattr(self._nvml, f"NVML_CLOCK_{kind}"))
             )
         )
 
-    def _told(self, ask: Callable[[], Told]) -> Told | None:
+    def _ask(self, ask: Callable[[], Answer]) -> Answer | None:
         if self._nvml is None:
             return None
         with suppress(self._nvml.NVMLError, AttributeError):

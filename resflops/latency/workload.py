@@ -7,10 +7,10 @@ from resflops.latency.measurements import Part, Workload
 from resflops.ops import is_free
 from resflops.records import OpRecord
 
-__all__ = ["workload_of"]
+__all__ = ["summarize_workload"]
 
 
-def workload_of(cost: Cost) -> Workload:
+def summarize_workload(cost: Cost) -> Workload:
     """The figures of a cost that are set beside a time.
 
     Args:
@@ -29,11 +29,11 @@ def workload_of(cost: Cost) -> Workload:
         activation_elements=sum(
             prod(shape) for record, _ in ops if not is_free(record.op) for shape in record.output_shapes
         ),
-        parts=tuple(Part(work.macs, _touched(record)) for record, work in ops if work and work.macs),
+        parts=tuple(Part(work.macs, _count_elements(record)) for record, work in ops if work and work.macs),
         layer_macs=layers,
     )
 
 
-def _touched(record: OpRecord) -> int:
+def _count_elements(record: OpRecord) -> int:
     """Elements of its inputs, its weight among them, and of its outputs, each once."""
     return sum(map(prod, (*record.input_shapes, *record.output_shapes)))

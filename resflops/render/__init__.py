@@ -9,10 +9,10 @@ from resflops.render.registry import (
     RENDERERS,
     Renderer,
     Screen,
-    format_of,
-    known_formats,
+    find_format,
+    find_renderer,
+    list_formats,
     renderer,
-    rendering,
 )
 
 __all__ = [
@@ -21,10 +21,10 @@ __all__ = [
     "RENDERERS",
     "Renderer",
     "Screen",
-    "format_of",
-    "known_formats",
+    "find_format",
+    "find_renderer",
+    "list_formats",
     "renderer",
-    "rendering",
 ]
 
 for _module in iter_modules(__path__):

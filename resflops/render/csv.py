@@ -4,19 +4,19 @@ import csv
 import io
 from typing import Any
 
-from resflops.render.formats import plain, shape, written
+from resflops.render.formats import encode_value, format_value, shape
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
 from resflops.tables.table import Row
 
-__all__ = ["as_csv"]
+__all__ = ["render_csv"]
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet run a text as a formula, where letters have two widths too."""
 
 
 @renderer("csv", ".csv")
-def as_csv(table: Table, screen: Screen) -> str:
+def render_csv(table: Table, screen: Screen) -> str:
     """A line of column keys, a line a row, and the convention in a column of its own.
 
     Tables below have other columns, and a total is no row: both are left out, so that
@@ -29,27 +29,29 @@ def as_csv(table: Table, screen: Screen) -> str:
     out = csv.writer(text, lineterminator="\n")
     out.writerow([column.key for column in columns] + named)
     for row in table.rows:
-        out.writerow([_field(column, row) for column in columns] + ([table.convention] if named else []))
+        out.writerow(
+            [_format_field(column, row) for column in columns] + ([table.convention] if named else [])
+        )
     return text.getvalue()
 
 
-def _field(column: Column, row: Row) -> str | int | float:
-    value = plain(column.kind, row.get(column.key))
+def _format_field(column: Column, row: Row) -> str | int | float:
+    value = encode_value(column.kind, row.get(column.key))
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
         return value
-    text = _text(column, value)
+    text = _format_text(column, value)
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
-def _text(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a cell
+def _format_text(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a cell
     if column.kind in {"shape", "step"}:
         return shape(value, by="x")
     if column.kind in {"names", "lines"}:
         return ", ".join(value) if column.kind == "names" else "; ".join(value)
     if column.kind == "form":
-        return written("form", value)
+        return format_value("form", value)
     return str(value)

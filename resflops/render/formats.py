@@ -13,16 +13,16 @@ from resflops.tables.table import Row
 
 __all__ = [
     "RIGHT",
-    "footer",
-    "plain",
+    "encode_value",
+    "format_cells",
+    "format_note",
+    "format_total",
+    "format_value",
+    "format_window",
     "rounded",
-    "sentence",
     "shape",
     "share",
-    "shown_cells",
     "times",
-    "window",
-    "written",
 ]
 
 RIGHT: frozenset[Kind] = frozenset(
@@ -61,11 +61,13 @@ def share(part: float, *, digits: int = 1) -> str:
     return f"{float(part) * 100:,.{digits}f} %"
 
 
-def measured(value: float, unit: str = "", *, digits: int = 3) -> str:
+def format_measured(value: float, unit: str = "", *, digits: int = 3) -> str:
     """A measured number to three digits, with the prefix that fits; of zero there is no more to say.
 
-    >>> measured(0.0020372, "s"), measured(12.34, "s"), measured(3.651e12), measured(0.0, "J")
-    ('2.04 ms', '12.3 s', '3.65 T', '0 J')
+    >>> format_measured(0.0020372, "s"), format_measured(12.34, "s")
+    ('2.04 ms', '12.3 s')
+    >>> format_measured(3.651e12), format_measured(0.0, "J")
+    ('3.65 T', '0 J')
     """
     if not value:
         return f"0 {unit}".strip()
@@ -82,19 +84,19 @@ def measured(value: float, unit: str = "", *, digits: int = 3) -> str:
 SMALL = ("m", "µ", "n")
 
 
-def measured_range(ends: tuple[float, float], unit: str = "") -> str:
+def format_measured_range(ends: tuple[float, float], unit: str = "") -> str:
     """Two measured numbers.
 
-    >>> measured_range((0.00204, 0.00219), "s")
+    >>> format_measured_range((0.00204, 0.00219), "s")
     '2.04 ms – 2.19 ms'
     """
-    return " – ".join(measured(end, unit) for end in ends)
+    return " – ".join(format_measured(end, unit) for end in ends)
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes in units of 1024.
 
-    >>> size(574_668_960), size(512)
+    >>> format_bytes(574_668_960), format_bytes(512)
     ('548 MiB', '512 B')
     """
     if count < 1024:
@@ -122,57 +124,57 @@ def shape(sizes: Shape, *, by: str = "×") -> str:
     return by.join(map(str, sizes))
 
 
-def step(sizes: Shape) -> str:
+def format_stride(sizes: Shape) -> str:
     """A stride or padding, once if it is the same in every dimension.
 
-    >>> step((2, 2)), step((2, 1))
+    >>> format_stride((2, 2)), format_stride((2, 1))
     ('2', '2×1')
     """
     return str(sizes[0]) if len(set(sizes)) == 1 else shape(sizes)
 
 
-def window(sizes: tuple[Shape | None, Shape | None, Shape | None, int | None]) -> str:
+def format_window(sizes: tuple[Shape | None, Shape | None, Shape | None, int | None]) -> str:
     """Kernel, stride, padding and groups, as far as they are not the usual.
 
-    >>> window(((7, 7), (2, 2), (3, 3), 1)), window(((1, 1), (1, 1), (0, 0), 32))
+    >>> format_window(((7, 7), (2, 2), (3, 3), 1)), format_window(((1, 1), (1, 1), (0, 0), 32))
     ('7×7 /2 pad 3', '1×1 groups 32')
     """
     kernel, stride, padding, groups = sizes
     parts = [shape(kernel)] if kernel else []
     if stride and set(stride) != {1}:
-        parts.append(f"/{step(stride)}")
+        parts.append(f"/{format_stride(stride)}")
     if padding and set(padding) != {0}:
-        parts.append(f"pad {step(padding)}")
+        parts.append(f"pad {format_stride(padding)}")
     if groups and groups > 1:
         parts.append(f"groups {groups}")
     return " ".join(parts)
 
 
-def signed(count: int) -> str:
+def format_signed(count: int) -> str:
     """A difference, with its sign.
 
-    >>> signed(115_605_504), signed(-5), signed(0)
+    >>> format_signed(115_605_504), format_signed(-5), format_signed(0)
     ('+115,605,504', '−5', '0')
     """
     return f"{count:+,}".replace("-", "−") if count else "0"
 
 
-def signed_share(part: float) -> str:
+def format_signed_share(part: float) -> str:
     """A difference as a part of the whole.
 
-    >>> signed_share(0.0316), signed_share(-0.5), signed_share(0)
+    >>> format_signed_share(0.0316), format_signed_share(-0.5), format_signed_share(0)
     ('+3.16 %', '−50.00 %', '0.00 %')
-    >>> signed_share(6808.5846)
+    >>> format_signed_share(6808.5846)
     '+680,858.46 %'
     """
     sign = "+" if part > 0 else "−" if part < 0 else ""
     return sign + share(abs(part), digits=2)
 
 
-def form(layer: Form) -> str:
+def format_form(layer: Form) -> str:
     """What a layer is.
 
-    >>> form(Form(kernel=(3, 3), features=(256, 512), stride=(2, 2), groups=32, size=(14, 14)))
+    >>> format_form(Form(kernel=(3, 3), features=(256, 512), stride=(2, 2), groups=32, size=(14, 14)))
     '3×3×256→512 /2 groups 32 at 14×14'
     """
     features = "→".join(map(str, layer.features)) if layer.features else ""
@@ -181,7 +183,7 @@ def form(layer: Form) -> str:
     parts = [
         layer.op,
         "×".join(part for part in (shape(layer.kernel), features) if part),
-        window((None, layer.stride, layer.padding, layer.groups)),
+        format_window((None, layer.stride, layer.padding, layer.groups)),
         f"at {size}" if size else shapes,
         params,
         f"called {layer.calls} times" if layer.calls != 1 else "",
@@ -189,20 +191,20 @@ def form(layer: Form) -> str:
     return " ".join(part for part in parts if part)
 
 
-def lines(texts: tuple[str, ...]) -> str:
+def format_lines(texts: tuple[str, ...]) -> str:
     """Texts one below the other."""
-    return "\n".join(map(clean, texts))
+    return "\n".join(map(strip_control_characters, texts))
 
 
-def clean(text: object) -> str:
+def strip_control_characters(text: object) -> str:
     """A text in one line, without the control characters that would move a terminal's cursor."""
     return "".join(sign if sign.isprintable() else "?" for sign in str(text))
 
 
-WRITTEN: dict[Kind, Callable[[Any], str]] = {
-    "text": clean,
-    "lines": lines,
-    "names": lambda names: ", ".join(map(clean, names)),
+FORMATTERS: dict[Kind, Callable[[Any], str]] = {
+    "text": strip_control_characters,
+    "lines": format_lines,
+    "names": lambda names: ", ".join(map(strip_control_characters, names)),
     "count": lambda count: f"{count:,}",
     "rounded": rounded,
     "share": share,
@@ -210,61 +212,61 @@ WRITTEN: dict[Kind, Callable[[Any], str]] = {
     "times": times,
     "shape": shape,
     "shapes": lambda shapes: ", ".join(map(shape, shapes)),
-    "step": step,
-    "window": window,
-    "signed": signed,
-    "signed share": signed_share,
-    "form": form,
-    "seconds": lambda value: measured(value, "s"),
-    "seconds range": lambda ends: measured_range(ends, "s"),
-    "rate": measured,
-    "bytes": size,
-    "joules": lambda value: measured(value, "J"),
+    "step": format_stride,
+    "window": format_window,
+    "signed": format_signed,
+    "signed share": format_signed_share,
+    "form": format_form,
+    "seconds": lambda value: format_measured(value, "s"),
+    "seconds range": lambda ends: format_measured_range(ends, "s"),
+    "rate": format_measured,
+    "bytes": format_bytes,
+    "joules": lambda value: format_measured(value, "J"),
     "share range": lambda ends: " – ".join(map(share, ends)),
     "points": lambda value: f"{value * 100:+.1f}",
     "flag": lambda flag: "yes" if flag else "no",
-    "data": clean,
+    "data": strip_control_characters,
 }
 
 
-def written(kind: Kind, value: object) -> str:
+def format_value(kind: Kind, value: object) -> str:
     """A value for people; ``""`` where there is none."""
-    return "" if value is None else WRITTEN[kind](value)
+    return "" if value is None else FORMATTERS[kind](value)
 
 
-def shown_cells(table: Table, columns: Sequence[Column]) -> list[list[str]]:
+def format_cells(table: Table, columns: Sequence[Column]) -> list[list[str]]:
     """What stands in the cells for people, row by row."""
-    rows = table.shown_rows()
+    rows = table.list_shown_rows()
     pairs = zip(rows, (None, *rows), strict=False)
-    return [[_cell(column, row, above) for column in columns] for row, above in pairs]
+    return [[_format_cell(column, row, above) for column in columns] for row, above in pairs]
 
 
-def footer(table: Table, columns: Sequence[Column]) -> list[str]:
+def format_total(table: Table, columns: Sequence[Column]) -> list[str]:
     """The cells of the total; empty if the table has none."""
     total = table.total
-    return [] if total is None else [_cell(column, total) for column in columns]
+    return [] if total is None else [_format_cell(column, total) for column in columns]
 
 
-def _cell(column: Column, row: Row, above: Row | None = None) -> str:
+def _format_cell(column: Column, row: Row, above: Row | None = None) -> str:
     value = row.get(column.key)
     if not column.repeats and above is not None and above.get(column.key) == value:
         return ""
     # A total has no value in most columns; only a value that is there can be empty.
-    text = written(column.kind, value) or (column.empty if column.key in row else "")
+    text = format_value(column.kind, value) or (column.empty if column.key in row else "")
     return f"≥ {text}" if text and column.exact_if and not row.get(column.exact_if, True) else text
 
 
-def plain(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - any value of a cell
+def encode_value(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - any value of a cell
     """A value for programs: numbers stay numbers, and an input is written as ``--input`` reads it."""
     if kind == "shapes" and value is not None:
         return ", ".join(shape(sizes, by="x") for sizes in value)
     return value
 
 
-def sentence(note: Note) -> str:
+def format_note(note: Note) -> str:
     """A note with its figures put in."""
-    return note.text.format_map({name: _figure(figure) for name, figure in note.figures.items()})
+    return note.text.format_map({name: _format_figure(figure) for name, figure in note.figures.items()})
 
 
-def _figure(figure: Figure) -> str:
-    return written(figure.kind, figure.value)
+def _format_figure(figure: Figure) -> str:
+    return format_value(figure.kind, figure.value)

@@ -2,12 +2,12 @@
 
 from html import escape
 
-from resflops.render.formats import RIGHT, clean, footer, sentence, shown_cells
+from resflops.render.formats import RIGHT, format_cells, format_note, format_total, strip_control_characters
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
-from resflops.tables.table import for_people
+from resflops.tables.table import select_for_people
 
-__all__ = ["as_html", "fragment"]
+__all__ = ["render_fragment", "render_html"]
 
 STYLE = """\
 body { margin: 2rem auto; max-width: 80rem; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
@@ -21,52 +21,55 @@ tfoot { border-top: 1px solid; font-weight: 700; }
 
 
 @renderer("html", ".html")
-def as_html(table: Table, screen: Screen) -> str:
+def render_html(table: Table, screen: Screen) -> str:
     """A page that needs nothing but itself."""
     del screen
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(table.title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-        f"{fragment(table)}</body>\n</html>\n"
+        f"<title>{_escape(table.title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+        f"{render_fragment(table)}</body>\n</html>\n"
     )
 
 
-def fragment(table: Table) -> str:
+def render_fragment(table: Table) -> str:
     """A ``table`` element for each part, with its notes, to stand in another page."""
-    return "".join(map(_part, (table, *table.below)))
+    return "".join(map(_render_part, (table, *table.below)))
 
 
-def _part(table: Table) -> str:
-    columns = for_people(table.columns)
-    total = footer(table, columns)
+def _render_part(table: Table) -> str:
+    columns = select_for_people(table.columns)
+    total = format_total(table, columns)
     return "\n".join(
         [
-            *(f"<p>{_text(sentence(note))}</p>" for note in for_people(table.intro)),
+            *(f"<p>{_escape(format_note(note))}</p>" for note in select_for_people(table.intro)),
             "<table>",
-            f"<caption>{_text(table.title)}</caption>",
-            f"<thead>{_line(columns, [column.heading for column in columns], heads=True)}</thead>",
+            f"<caption>{_escape(table.title)}</caption>",
+            f"<thead>{_render_line(columns, [column.heading for column in columns], heads=True)}</thead>",
             "<tbody>",
-            *(_line(columns, row) for row in shown_cells(table, columns)),
+            *(_render_line(columns, row) for row in format_cells(table, columns)),
             "</tbody>",
-            *([f"<tfoot>{_line(columns, total)}</tfoot>"] if total else []),
+            *([f"<tfoot>{_render_line(columns, total)}</tfoot>"] if total else []),
             "</table>",
-            *(f"<p><small>{_text(sentence(note))}</small></p>" for note in for_people(table.notes)),
+            *(
+                f"<p><small>{_escape(format_note(note))}</small></p>"
+                for note in select_for_people(table.notes)
+            ),
             "",
         ]
     )
 
 
-def _line(columns: tuple[Column, ...], cells: list[str], *, heads: bool = False) -> str:
+def _render_line(columns: tuple[Column, ...], cells: list[str], *, heads: bool = False) -> str:
     kind, scope = ("th", ' scope="col"') if heads else ("td", "")
     written = (
         # An attribute on each cell: a notebook keeps it where it strips a style sheet.
         f'<{kind}{scope} style="text-align: {"right" if column.kind in RIGHT else "left"}">'
-        f"{_text(text)}</{kind}>"
+        f"{_escape(text)}</{kind}>"
         for column, text in zip(columns, cells, strict=True)
     )
     return f"<tr>{''.join(written)}</tr>"
 
 
-def _text(text: str) -> str:
-    return "<br>".join(escape(clean(line)) for line in text.split("\n"))
+def _escape(text: str) -> str:
+    return "<br>".join(escape(strip_control_characters(line)) for line in text.split("\n"))

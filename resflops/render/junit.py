@@ -2,15 +2,15 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from resflops.render.formats import sentence
+from resflops.render.formats import format_note
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Check, Table
 
-__all__ = ["as_junit"]
+__all__ = ["render_junit"]
 
 
 @renderer("junit", ".xml", of_checks=True)
-def as_junit(table: Table, screen: Screen) -> str:
+def render_junit(table: Table, screen: Screen) -> str:
     """A test case for each check, and what failed in it."""
     del screen
     counts = {
@@ -28,14 +28,19 @@ def as_junit(table: Table, screen: Screen) -> str:
 
 def _add_case(suite: Element, check: Check) -> None:
     case = SubElement(
-        suite, "testcase", {"classname": f"resflops.{_clean(check.subject)}", "name": _clean(check.name)}
+        suite,
+        "testcase",
+        {
+            "classname": f"resflops.{_strip_control_characters(check.subject)}",
+            "name": _strip_control_characters(check.name),
+        },
     )
     if check.path:
-        case.set("file", _clean(check.path))
+        case.set("file", _strip_control_characters(check.path))
         case.set("line", str(check.line))
     if not check.notes:
         return
-    first, *rest = (_clean(sentence(note)) for note in check.notes)
+    first, *rest = (_strip_control_characters(format_note(note)) for note in check.notes)
     if check.outcome == "failed":
         failure = SubElement(case, "failure", {"message": first, "type": "too dear"})
         failure.text = "\n".join([first, *rest])
@@ -43,6 +48,6 @@ def _add_case(suite: Element, check: Check) -> None:
         SubElement(case, "system-out").text = "\n".join([first, *rest])
 
 
-def _clean(text: str) -> str:
+def _strip_control_characters(text: str) -> str:
     """Text without the control characters that XML cannot hold."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)

@@ -3,39 +3,39 @@
 import re
 import unicodedata
 
-from resflops.render.formats import RIGHT, footer, sentence, shown_cells
+from resflops.render.formats import RIGHT, format_cells, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Table
-from resflops.tables.table import for_people
+from resflops.tables.table import select_for_people
 
-__all__ = ["as_latex"]
+__all__ = ["render_latex"]
 
 
 @renderer("latex", ".tex")
-def as_latex(table: Table, screen: Screen) -> str:
+def render_latex(table: Table, screen: Screen) -> str:
     r"""A ``table`` for each part; the document needs ``\usepackage{booktabs}``."""
     del screen
-    return "\n".join(_part(part) for part in (table, *table.below))
+    return "\n".join(_render_part(part) for part in (table, *table.below))
 
 
-def _part(table: Table) -> str:
-    columns = for_people(table.columns)
+def _render_part(table: Table) -> str:
+    columns = select_for_people(table.columns)
     sides = "".join("r" if column.kind in RIGHT else "l" for column in columns)
-    total = footer(table, columns)
-    notes = [escaped(sentence(note)) for note in for_people(table.notes)]
+    total = format_total(table, columns)
+    notes = [escape_latex(format_note(note)) for note in select_for_people(table.notes)]
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escaped(table.title)}}}",
-            *(rf"{escaped(sentence(note))}\par\smallskip" for note in for_people(table.intro)),
+            rf"\caption{{{escape_latex(table.title)}}}",
+            *(rf"{escape_latex(format_note(note))}\par\smallskip" for note in select_for_people(table.intro)),
             rf"\begin{{tabular}}{{{sides}}}",
             r"\toprule",
-            _line([column.heading for column in columns]),
+            _render_line([column.heading for column in columns]),
             r"\midrule",
-            *map(_line, shown_cells(table, columns)),
-            *([r"\midrule", _line(total)] if total else []),
+            *map(_render_line, format_cells(table, columns)),
+            *([r"\midrule", _render_line(total)] if total else []),
             r"\bottomrule",
             r"\end{tabular}",
             *(rf"\par\smallskip{{\footnotesize {note}\par}}" for note in notes),
@@ -45,8 +45,8 @@ def _part(table: Table) -> str:
     )
 
 
-def _line(cells: list[str]) -> str:
-    text = " & ".join(escaped(text.replace("\n", "; ")) for text in cells)
+def _render_line(cells: list[str]) -> str:
+    text = " & ".join(escape_latex(text.replace("\n", "; ")) for text in cells)
     # After a line's \\ a bracket would be read as its argument, and a star as its variant.
     return ("{}" if text.startswith(("[", "*")) else "") + text + r" \\"
 
@@ -77,17 +77,17 @@ SIGNS = {
 }
 
 
-def escaped(text: str) -> str:
+def escape_latex(text: str) -> str:
     r"""Text that LaTeX sets as it stands.
 
-    >>> escaped("conv2_x: 3.6×10⁹ & 18 %")
+    >>> escape_latex("conv2_x: 3.6×10⁹ & 18 %")
     'conv2\\_x: 3.6$\\times$10\\textsuperscript{9} \\& 18 \\%'
     """
     # Two hyphens would be set as a dash.
-    return re.sub("-(?=-)", "-{}", "".join(map(_sign, text)))
+    return re.sub("-(?=-)", "-{}", "".join(map(_escape_sign, text)))
 
 
-def _sign(sign: str) -> str:
+def _escape_sign(sign: str) -> str:
     if sign in SIGNS:
         return SIGNS[sign]
     if ord(sign) < 0x180:

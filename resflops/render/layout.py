@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from resflops.tables import Column
 
-__all__ = ["GAP", "Placed", "broken", "fitted"]
+__all__ = ["GAP", "Placed", "fit_columns", "wrap_text"]
 
 GAP = 2
 """Blanks between columns."""
@@ -36,7 +36,7 @@ class Placed(Struct, frozen=True, kw_only=True):
         return min(self.width, max(LEAST_WRAP, *map(cell_len, words)))
 
 
-def fitted(
+def fit_columns(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None
 ) -> tuple[list[Placed], list[Placed]]:
     """The columns that stay in the grid, and those that go to a line of their own under each row.
@@ -46,37 +46,39 @@ def fitted(
         rows: their cells.
         width: of the screen; None for no limit.
     """
-    kept = [_placed(column, tuple(row[place] for row in rows)) for place, column in enumerate(columns)]
+    kept = [_place_column(column, tuple(row[place] for row in rows)) for place, column in enumerate(columns)]
     folded: list[Placed] = []
     if width is None:
         return kept, folded
-    while _spare(kept, width) < 0 and any(placed.column.detail for placed in kept):
+    while _compute_spare(kept, width) < 0 and any(placed.column.detail for placed in kept):
         # Of equal ranks the last goes first: max() takes the first of equals, hence reversed.
         kept.remove(first := max(reversed(kept), key=lambda placed: placed.column.detail))
         folded.append(first)
     order = {column: place for place, column in enumerate(columns)}
-    return _grown(kept, _spare(kept, width)), sorted(folded, key=lambda placed: order[placed.column])
+    return _widen_wrapped(kept, _compute_spare(kept, width)), sorted(
+        folded, key=lambda placed: order[placed.column]
+    )
 
 
-def _placed(column: Column, texts: tuple[str, ...]) -> Placed:
+def _place_column(column: Column, texts: tuple[str, ...]) -> Placed:
     """As wide as the widest line; a long heading gives way to narrow values by wrapping."""
     content = max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
     word = max(map(cell_len, column.heading.split()), default=0)
     room = max(content, word, min(cell_len(column.heading), LONGEST_HEADING))
-    width = max(content, *map(cell_len, broken(column.heading, max(room, 1))), 0)
+    width = max(content, *map(cell_len, wrap_text(column.heading, max(room, 1))), 0)
     return Placed(column=column, texts=texts, width=width)
 
 
-def broken(text: str, width: int) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """A text broken at its blanks: neither a number nor a name is ever cut."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def _spare(kept: Sequence[Placed], width: int) -> int:
+def _compute_spare(kept: Sequence[Placed], width: int) -> int:
     return width - sum(placed.least for placed in kept) - GAP * (len(kept) - 1)
 
 
-def _grown(kept: Sequence[Placed], spare: int) -> list[Placed]:
+def _widen_wrapped(kept: Sequence[Placed], spare: int) -> list[Placed]:
     """Shared evenly among the wrapped columns, what one does not need going to the others."""
     room = max(spare, 0)
     widths = [placed.least for placed in kept]

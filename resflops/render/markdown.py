@@ -2,34 +2,34 @@
 
 import re
 
-from resflops.render.formats import RIGHT, footer, sentence, shown_cells
+from resflops.render.formats import RIGHT, format_cells, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Table
-from resflops.tables.table import for_people
+from resflops.tables.table import select_for_people
 
-__all__ = ["as_markdown"]
+__all__ = ["render_markdown"]
 
 
 @renderer("markdown", ".md")
-def as_markdown(table: Table, screen: Screen) -> str:
+def render_markdown(table: Table, screen: Screen) -> str:
     """Title, rows and notes, and after them the tables below."""
     del screen
-    return "\n".join(_part(part) for part in (table, *table.below))
+    return "\n".join(_render_part(part) for part in (table, *table.below))
 
 
-def _part(table: Table) -> str:
-    columns = for_people(table.columns)
-    notes = [f"- {escaped(sentence(note))}" for note in for_people(table.notes)]
-    total = [f"**{escaped(text)}**" if text else "" for text in footer(table, columns)]
+def _render_part(table: Table) -> str:
+    columns = select_for_people(table.columns)
+    notes = [f"- {escape_markdown(format_note(note))}" for note in select_for_people(table.notes)]
+    total = [f"**{escape_markdown(text)}**" if text else "" for text in format_total(table, columns)]
     return "\n".join(
         [
-            f"**{escaped(table.title)}**",
+            f"**{escape_markdown(table.title)}**",
             "",
-            *(f"{escaped(sentence(note))}\n" for note in for_people(table.intro)),
-            _line([escaped(column.heading) for column in columns]),
-            _line(["---:" if column.kind in RIGHT else ":---" for column in columns]),
-            *(_line(list(map(escaped, row))) for row in shown_cells(table, columns)),
-            *([_line(total)] if total else []),
+            *(f"{escape_markdown(format_note(note))}\n" for note in select_for_people(table.intro)),
+            _render_line([escape_markdown(column.heading) for column in columns]),
+            _render_line(["---:" if column.kind in RIGHT else ":---" for column in columns]),
+            *(_render_line(list(map(escape_markdown, row))) for row in format_cells(table, columns)),
+            *([_render_line(total)] if total else []),
             *([""] if notes else []),
             *notes,
             "",
@@ -37,14 +37,14 @@ def _part(table: Table) -> str:
     )
 
 
-def _line(cells: list[str]) -> str:
+def _render_line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     r"""Text that Markdown shows as it stands; an underscore inside a word does no harm.
 
-    >>> escaped("a|b conv2_x __init__ 2*3")
+    >>> escape_markdown("a|b conv2_x __init__ 2*3")
     'a\\|b conv2_x \\_\\_init\\_\\_ 2\\*3'
     """
     text = re.sub(r"([\\`*\[\]<>|~$])", r"\\\1", text)

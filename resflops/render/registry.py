@@ -15,10 +15,10 @@ __all__ = [
     "RENDERERS",
     "Renderer",
     "Screen",
-    "format_of",
-    "known_formats",
+    "find_format",
+    "find_renderer",
+    "list_formats",
     "renderer",
-    "rendering",
 ]
 
 
@@ -71,7 +71,7 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
     """
 
     def register(function: Render) -> Render:
-        known = known_formats(of_checks=True)
+        known = list_formats(of_checks=True)
         taken = {suffix for other in known.values() for suffix in other.suffixes}
         for claimed in (name, *suffixes):
             if claimed in known or claimed in taken:
@@ -84,12 +84,12 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
     return register
 
 
-def known_formats(*, of_checks: bool = False) -> dict[str, Renderer]:
+def list_formats(*, of_checks: bool = False) -> dict[str, Renderer]:
     """The formats of any table, with those of checks or without."""
     return {**RENDERERS, **CHECK_RENDERERS} if of_checks else RENDERERS
 
 
-def rendering(name: str, *, of_checks: bool = False) -> Renderer:
+def find_renderer(name: str, *, of_checks: bool = False) -> Renderer:
     """The format of that name.
 
     Args:
@@ -99,9 +99,9 @@ def rendering(name: str, *, of_checks: bool = False) -> Renderer:
     Raises:
         UsageError: there is none.
     """
-    if name not in known_formats(of_checks=of_checks):
+    if name not in list_formats(of_checks=of_checks):
         _load_more_formats()
-    known = known_formats(of_checks=of_checks)
+    known = list_formats(of_checks=of_checks)
     try:
         return known[name]
     except KeyError:
@@ -115,14 +115,14 @@ def _load_more_formats() -> None:
     load_extensions("resflops.formats", RENDERERS, CHECK_RENDERERS)
 
 
-def format_of(path: str, *, of_checks: bool = False) -> str | None:
+def find_format(path: str, *, of_checks: bool = False) -> str | None:
     """The format that a file's name asks for by its ending, if any.
 
-    >>> format_of("costs.tex"), format_of("costs.xyz"), format_of("x.xml"), format_of("x.xml", of_checks=True)
+    >>> find_format("costs.tex"), find_format("costs.xyz"), find_format("x.xml"), find_format("x.xml", of_checks=True)
     ('latex', None, None, 'junit')
     """
     suffix = PurePath(path).suffix.lower()
-    if not any(suffix in each.suffixes for each in known_formats(of_checks=True).values()):
+    if not any(suffix in each.suffixes for each in list_formats(of_checks=True).values()):
         _load_more_formats()
-    known = known_formats(of_checks=of_checks).values()
+    known = list_formats(of_checks=of_checks).values()
     return next((each.name for each in known if suffix in each.suffixes), None)

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from resflops.render.formats import RIGHT, footer, sentence, shown_cells
-from resflops.render.layout import GAP, Placed, broken, fitted
+from resflops.render.formats import RIGHT, format_cells, format_note, format_total
+from resflops.render.layout import GAP, Placed, fit_columns, wrap_text
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Note, Table
-from resflops.tables.table import for_people
+from resflops.tables.table import select_for_people
 
-__all__ = ["as_terminal"]
+__all__ = ["render_terminal"]
 
 INDENT = " " * 4
 HANGING = " " * 2
@@ -27,68 +27,72 @@ Line = tuple[str, str]
 
 
 @renderer("terminal", ".txt")
-def as_terminal(table: Table, screen: Screen) -> str:
+def render_terminal(table: Table, screen: Screen) -> str:
     """Title, rows and notes, and after them the tables below."""
     lines: list[Line] = []
     for part in (table, *table.below):
-        lines += [*([("", "")] if lines else []), *_part(part, screen.width)]
-    return _painted(lines) if screen.colour else "".join(f"{text}\n" for text, _ in lines)
+        lines += [*([("", "")] if lines else []), *_render_part(part, screen.width)]
+    return _paint_lines(lines) if screen.colour else "".join(f"{text}\n" for text, _ in lines)
 
 
-def _part(table: Table, width: int | None) -> list[Line]:
-    notes = _sentences(table.notes, "dim", width)
+def _render_part(table: Table, width: int | None) -> list[Line]:
+    notes = _render_notes(table.notes, "dim", width)
     return [
-        *((text, "bold") for text in _wrapped(table.title, width)),
-        *_sentences(table.intro, "", width),
+        *((text, "bold") for text in _wrap_lines(table.title, width)),
+        *_render_notes(table.intro, "", width),
         ("", ""),
-        *_grid(table, width),
+        *_render_grid(table, width),
         *([("", "")] if notes else []),
         *notes,
     ]
 
 
-def _sentences(notes: tuple[Note, ...], style: str, width: int | None) -> list[Line]:
-    return [(line, style) for note in for_people(notes) for line in _wrapped(sentence(note), width)]
+def _render_notes(notes: tuple[Note, ...], style: str, width: int | None) -> list[Line]:
+    return [
+        (line, style) for note in select_for_people(notes) for line in _wrap_lines(format_note(note), width)
+    ]
 
 
-def _wrapped(text: str, width: int | None, *, indent: str = "") -> list[str]:
+def _wrap_lines(text: str, width: int | None, *, indent: str = "") -> list[str]:
     if width is None:
         return [indent + text]
     return [
         (indent + HANGING if number else indent) + line
-        for number, line in enumerate(broken(text, max(width, NARROWEST) - len(indent + HANGING)))
+        for number, line in enumerate(wrap_text(text, max(width, NARROWEST) - len(indent + HANGING)))
     ]
 
 
-def _grid(table: Table, width: int | None) -> list[Line]:
-    columns = for_people(table.columns)
-    body, total = shown_cells(table, columns), footer(table, columns)
-    kept, folded = fitted(columns, [*body, *([total] if total else [])], width)
+def _render_grid(table: Table, width: int | None) -> list[Line]:
+    columns = select_for_people(table.columns)
+    body, total = format_cells(table, columns), format_total(table, columns)
+    kept, folded = fit_columns(columns, [*body, *([total] if total else [])], width)
     rule = ("─" * (sum(placed.width for placed in kept) + GAP * (len(kept) - 1)), "dim")
-    lines = [*_heading(kept), rule]
+    lines = [*_render_heading(kept), rule]
     for number in range(len(body)):
-        lines += _row(kept, number, style="")
-        lines += [(text, "dim") for text in _details(folded, number, width)]
-    return [*lines, rule, *_row(kept, len(body), style="bold")] if total else lines
+        lines += _render_row(kept, number, style="")
+        lines += [(text, "dim") for text in _render_details(folded, number, width)]
+    return [*lines, rule, *_render_row(kept, len(body), style="bold")] if total else lines
 
 
-def _heading(kept: Sequence[Placed]) -> list[Line]:
-    heads = [broken(placed.column.heading, placed.width) for placed in kept]
+def _render_heading(kept: Sequence[Placed]) -> list[Line]:
+    heads = [wrap_text(placed.column.heading, placed.width) for placed in kept]
     tallest = max(map(len, heads))
-    return [(text, "bold") for text in _set(kept, [[""] * (tallest - len(head)) + head for head in heads])]
+    return [
+        (text, "bold") for text in _align_cells(kept, [[""] * (tallest - len(head)) + head for head in heads])
+    ]
 
 
-def _row(kept: Sequence[Placed], number: int, *, style: str) -> list[Line]:
-    return [(text, style) for text in _set(kept, [_broken(placed, number) for placed in kept])]
+def _render_row(kept: Sequence[Placed], number: int, *, style: str) -> list[Line]:
+    return [(text, style) for text in _align_cells(kept, [_wrap_cell(placed, number) for placed in kept])]
 
 
-def _broken(placed: Placed, number: int) -> list[str]:
+def _wrap_cell(placed: Placed, number: int) -> list[str]:
     """The lines of one cell."""
     lines = placed.texts[number].split("\n")
-    return [piece for line in lines for piece in broken(line, placed.width)]
+    return [piece for line in lines for piece in wrap_text(line, placed.width)]
 
 
-def _set(kept: Sequence[Placed], cells: Sequence[Sequence[str]]) -> Iterable[str]:
+def _align_cells(kept: Sequence[Placed], cells: Sequence[Sequence[str]]) -> Iterable[str]:
     """The lines of one row, each cell at its side."""
     for number in range(max(map(len, cells))):
         parts = []
@@ -99,7 +103,7 @@ def _set(kept: Sequence[Placed], cells: Sequence[Sequence[str]]) -> Iterable[str
         yield (" " * GAP).join(parts).rstrip()
 
 
-def _details(folded: Sequence[Placed], number: int, width: int | None) -> list[str]:
+def _render_details(folded: Sequence[Placed], number: int, width: int | None) -> list[str]:
     """What found no room in the grid, a value with its heading, as many on a line as fit."""
     lines: list[str] = []
     for placed in folded:
@@ -110,10 +114,10 @@ def _details(folded: Sequence[Placed], number: int, width: int | None) -> list[s
             lines[-1] += f"   {said}"
         else:
             lines.append(said)
-    return [piece for line in lines for piece in _wrapped(line, width, indent=INDENT)]
+    return [piece for line in lines for piece in _wrap_lines(line, width, indent=INDENT)]
 
 
-def _painted(lines: Sequence[Line]) -> str:
+def _paint_lines(lines: Sequence[Line]) -> str:
     from rich.console import Console
     from rich.text import Text
 

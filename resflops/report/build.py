@@ -16,14 +16,14 @@ from msgspec import Struct
 
 from resflops.errors import FileError
 from resflops.report.context import Context
-from resflops.report.environment import Environment, environment
+from resflops.report.environment import Versions, read_versions
 from resflops.report.page import Document
 from resflops.report.pages import PAGES
-from resflops.report.pages.index import index
-from resflops.report.timed import ratios_of
+from resflops.report.pages.index import build_index
+from resflops.report.timed import build_ratios
 from resflops.storage import Stored, write_bytes
 
-__all__ = ["MANIFEST", "Difference", "Manifest", "PictureFile", "differences", "rebuild"]
+__all__ = ["MANIFEST", "FileDifference", "Manifest", "PictureFile", "find_differences", "rebuild"]
 
 MANIFEST = "manifest.json"
 
@@ -42,19 +42,19 @@ class PictureFile(Struct, frozen=True, kw_only=True):
 class Manifest(Stored, frozen=True, kw_only=True, tag="reports"):
     """What ``rebuild`` wrote, in the folder of the reports."""
 
-    environment: Environment
+    environment: Versions
     documents: tuple[str, ...]
     pictures: dict[str, PictureFile]
 
 
-class Difference(Struct, frozen=True, kw_only=True):
+class FileDifference(Struct, frozen=True, kw_only=True):
     """A file that is not what its data make."""
 
     path: str
     state: Literal["missing", "changed", "stale", "damaged", "left over"]
 
 
-class _Wanted(Struct, frozen=True, kw_only=True):
+class _Content(Struct, frozen=True, kw_only=True):
     """What there should be."""
 
     texts: dict[str, bytes]
@@ -62,7 +62,7 @@ class _Wanted(Struct, frozen=True, kw_only=True):
     """The digest of what it is drawn from, and what draws it."""
 
 
-def differences(folder: Path, *, say: Say = lambda _: None) -> tuple[Difference, ...]:
+def find_differences(folder: Path, *, say: Say = lambda _: None) -> tuple[FileDifference, ...]:
     """Where the reports in a folder no longer match their data; empty if they all do.
 
     Raises:
@@ -73,7 +73,7 @@ def differences(folder: Path, *, say: Say = lambda _: None) -> tuple[Difference,
             f"there are no reports in {folder}: it has no {MANIFEST}; make them with resflops report"
         )
     manifest = Manifest.load(folder / MANIFEST)
-    return _differences(folder, manifest, _wanted(folder, manifest.environment, say))
+    return _compare_content(folder, manifest, _build_content(folder, manifest.environment, say))
 
 
 def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
@@ -87,14 +87,14 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
     """
     _make_folder(folder)
     known = Manifest.load(folder / MANIFEST) if (folder / MANIFEST).exists() else None
-    if known and not _differences(folder, known, _wanted(folder, known.environment, say)):
+    if known and not _compare_content(folder, known, _build_content(folder, known.environment, say)):
         return ()
-    now = environment()
-    wanted = _wanted(folder, now, say)
-    written = [path for path, text in wanted.texts.items() if _put(folder / path, text)]
-    pictures = dict(_drawn(folder, known, wanted, say))
+    now = read_versions()
+    wanted = _build_content(folder, now, say)
+    written = [path for path, text in wanted.texts.items() if _write_if_changed(folder / path, text)]
+    pictures = dict(_draw_pictures(folder, known, wanted, say))
     written += [path for path, (_, new) in pictures.items() if new]
-    removed = [path for path in _known_paths(known) if path not in wanted.texts | wanted.pictures]
+    removed = [path for path in _list_paths(known) if path not in wanted.texts | wanted.pictures]
     for path in removed:
         (folder / path).unlink(missing_ok=True)
     Manifest(
@@ -105,53 +105,53 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
     return (*written, *removed, MANIFEST)
 
 
-def _wanted(folder: Path, made_with: Environment, say: Say) -> _Wanted:
+def _build_content(folder: Path, made_with: Versions, say: Say) -> _Content:
     context = Context(folder, environment=made_with, say=say)
     there = [page for page in PAGES if not page.data or context.data(page.data)]
     documents: list[Document] = [document for page in there for document in page.build(context)]
     lacking = [page for page in PAGES if page not in there]
-    timed = [found for pair in context.paper_pairs.values() if (found := ratios_of(pair))]
-    documents.append(index(context, pages=there, lacking=lacking, timed=timed))
-    return _Wanted(
+    timed = [found for pair in context.paper_pairs.values() if (found := build_ratios(pair))]
+    documents.append(build_index(context, pages=there, lacking=lacking, timed=timed))
+    return _Content(
         texts={document.path: document.text.encode() for document in documents},
         pictures={
             path: (picture.digest, make)
             for document in documents
             for picture in document.pictures
-            for path, make in picture.files()
+            for path, make in picture.list_files()
         },
     )
 
 
-def _differences(folder: Path, manifest: Manifest, wanted: _Wanted) -> tuple[Difference, ...]:
+def _compare_content(folder: Path, manifest: Manifest, wanted: _Content) -> tuple[FileDifference, ...]:
     return (
         *(
-            Difference(path=path, state="changed" if (folder / path).exists() else "missing")
+            FileDifference(path=path, state="changed" if (folder / path).exists() else "missing")
             for path, text in wanted.texts.items()
             if _read(folder / path) != text
         ),
-        *_picture_differences(folder, manifest, wanted),
+        *_compare_pictures(folder, manifest, wanted),
         *(
-            Difference(path=path, state="left over")
-            for path in _known_paths(manifest)
+            FileDifference(path=path, state="left over")
+            for path in _list_paths(manifest)
             if path not in wanted.texts | wanted.pictures
         ),
     )
 
 
-def _picture_differences(folder: Path, manifest: Manifest, wanted: _Wanted) -> Iterator[Difference]:
+def _compare_pictures(folder: Path, manifest: Manifest, wanted: _Content) -> Iterator[FileDifference]:
     for path, (digest, _) in wanted.pictures.items():
         known, content = manifest.pictures.get(path), _read(folder / path)
         if content is None:
-            yield Difference(path=path, state="missing")
+            yield FileDifference(path=path, state="missing")
         elif known is None or known.drawn_from != digest:
-            yield Difference(path=path, state="stale")
-        elif known.sha256 != _sha256(content):
-            yield Difference(path=path, state="damaged")
+            yield FileDifference(path=path, state="stale")
+        elif known.sha256 != _compute_sha256(content):
+            yield FileDifference(path=path, state="damaged")
 
 
-def _drawn(
-    folder: Path, known: Manifest | None, wanted: _Wanted, say: Say
+def _draw_pictures(
+    folder: Path, known: Manifest | None, wanted: _Content, say: Say
 ) -> Iterator[tuple[str, tuple[PictureFile, bool]]]:
     """Each picture's record, and whether its file was written anew."""
     for path, (digest, draw) in wanted.pictures.items():
@@ -160,21 +160,21 @@ def _drawn(
         if (
             before
             and content is not None
-            and (before.drawn_from, before.sha256) == (digest, _sha256(content))
+            and (before.drawn_from, before.sha256) == (digest, _compute_sha256(content))
         ):
             yield path, (before, False)
             continue
         say(f"drawing {path}")
         image = draw()
-        _put(folder / path, image)
-        yield path, (PictureFile(drawn_from=digest, sha256=_sha256(image)), True)
+        _write_if_changed(folder / path, image)
+        yield path, (PictureFile(drawn_from=digest, sha256=_compute_sha256(image)), True)
 
 
-def _known_paths(manifest: Manifest | None) -> tuple[str, ...]:
+def _list_paths(manifest: Manifest | None) -> tuple[str, ...]:
     return (*manifest.documents, *manifest.pictures) if manifest else ()
 
 
-def _put(path: Path, content: bytes) -> bool:
+def _write_if_changed(path: Path, content: bytes) -> bool:
     """Write a file unless it is that already."""
     if _read(path) == content:
         return False
@@ -204,5 +204,5 @@ def _read(path: Path) -> bytes | None:
         raise FileError(f"could not read {path}: {error.strerror}") from error
 
 
-def _sha256(content: bytes) -> str:
+def _compute_sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()

@@ -8,10 +8,10 @@ from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.latency.measurements import Measurements
 from resflops.records import Shape
-from resflops.report.environment import Environment
+from resflops.report.environment import Versions
 from resflops.report.paper_pair import PaperPair, compare_paper_pair
 from resflops.sources import find
-from resflops.tables import Entry, entry
+from resflops.tables import Entry, build_entry
 
 __all__ = ["DATA", "MEASUREMENTS", "Context"]
 
@@ -26,7 +26,7 @@ class Context:
     """Counts on demand; a model that two pages speak of is counted once."""
 
     def __init__(
-        self, folder: Path, *, environment: Environment, say: Callable[[str], None] = lambda _: None
+        self, folder: Path, *, environment: Versions, say: Callable[[str], None] = lambda _: None
     ) -> None:
         """Nothing is counted yet.
 
@@ -48,7 +48,7 @@ class Context:
             self._say(f"counting {spec}")
             found = find(spec)
             cost = count_model(found, input_shape=input_shape, convention=find_convention(DEFAULT_CONVENTION))
-            self._counted[spec, input_shape] = entry(found, cost)
+            self._counted[spec, input_shape] = build_entry(found, cost)
         return self._counted[spec, input_shape]
 
     def cost(self, spec: str, *, input_shape: Shape | None = None) -> Cost:

@@ -8,7 +8,12 @@ from resflops.crosschecking.reconciliation import Reconciliation
 from resflops.tables import Column, Figure, Note, Table
 from resflops.tables.table import Row
 
-__all__ = ["difference_tables", "explained_table", "missed_attention_tables", "remainder_table"]
+__all__ = [
+    "build_difference_tables",
+    "build_explained_table",
+    "build_missed_attention_tables",
+    "build_remainder_table",
+]
 
 ATTENTION = ("torchvision/vit_b_16", "torchvision/swin_t")
 """The models whose attention is looked for."""
@@ -17,7 +22,7 @@ MISSED = ("attention", "projections", "linear layers")
 """How the causes begin that take attention, or layers that work on sequences, out of a figure."""
 
 
-def explained_table(rows: Sequence[Reconciliation]) -> Table:
+def build_explained_table(rows: Sequence[Reconciliation]) -> Table:
     """How many pairs of a model and a peer are explained, by where the models come from."""
     by_source = _group_by_source(rows)
     of_peer: list[Row] = []
@@ -75,7 +80,7 @@ def _judge_pairs(rows: Iterable[Reconciliation]) -> dict[tuple[str, str], bool]:
     return pairs
 
 
-def remainder_table(rows: Sequence[Reconciliation]) -> Table:
+def build_remainder_table(rows: Sequence[Reconciliation]) -> Table:
     """Figures with a remainder that no cause explains; without rows if there is none."""
     return Table(
         title="Figures with a remainder, and what is known",
@@ -102,11 +107,11 @@ def remainder_table(rows: Sequence[Reconciliation]) -> Table:
     )
 
 
-def missed_attention_tables(rows: Sequence[Reconciliation]) -> list[Table]:
+def build_missed_attention_tables(rows: Sequence[Reconciliation]) -> list[Table]:
     """What each peer does not see of a model with attention, a table a model."""
     main = [row for row in rows if row.figure is not None and _is_main(row)]
     of_models = [(model, [row for row in main if row.model == model]) for model in ATTENTION]
-    return [_missed_table(model, of_model) for model, of_model in of_models if of_model]
+    return [_build_missed_table(model, of_model) for model, of_model in of_models if of_model]
 
 
 def _is_main(row: Reconciliation) -> bool:
@@ -114,7 +119,7 @@ def _is_main(row: Reconciliation) -> bool:
     return row.convention == PEERS[row.peer].convention.name
 
 
-def _missed_table(model: str, rows: Sequence[Reconciliation]) -> Table:
+def _build_missed_table(model: str, rows: Sequence[Reconciliation]) -> Table:
     found: list[Row] = []
     for row in rows:
         causes = [cause for cause in row.causes if cause.name.startswith(MISSED) and cause.amount < 0]
@@ -153,7 +158,7 @@ def _missed_table(model: str, rows: Sequence[Reconciliation]) -> Table:
     )
 
 
-def difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
+def build_difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
     """What each peer's main figure has more than our MACs, a table for each source of models."""
     names = [each.convention.name for each in PEERS.values()]
     return [
@@ -162,10 +167,13 @@ def difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
             columns=(
                 Column(key="model", heading="model"),
                 Column(key="macs", heading="MACs (macs)", kind="count"),
-                *(Column(key=name, heading=_difference_heading(name), kind="signed") for name in names),
+                *(
+                    Column(key=name, heading=_format_difference_heading(name), kind="signed")
+                    for name in names
+                ),
             ),
             rows=tuple(
-                _difference_cells(model, list(of_model))
+                _build_difference_cells(model, list(of_model))
                 for model, of_model in groupby(filter(_is_main, those), key=lambda row: row.model)
             ),
         )
@@ -173,12 +181,12 @@ def difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
     ]
 
 
-def _difference_heading(convention: str) -> str:
+def _format_difference_heading(convention: str) -> str:
     per_mac = CONVENTIONS[convention].per_mac
     return f"{convention} ({per_mac} per MAC)" if per_mac != 1 else convention
 
 
-def _difference_cells(model: str, rows: Sequence[Reconciliation]) -> Row:
+def _build_difference_cells(model: str, rows: Sequence[Reconciliation]) -> Row:
     return {
         "model": model,
         "macs": max(row.macs for row in rows),

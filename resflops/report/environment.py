@@ -7,10 +7,10 @@ from msgspec import Struct
 
 from resflops._version import __version__
 
-__all__ = ["Environment", "environment"]
+__all__ = ["Versions", "read_versions"]
 
 
-class Environment(Struct, frozen=True, kw_only=True):
+class Versions(Struct, frozen=True, kw_only=True):
     """Versions."""
 
     resflops: str
@@ -19,9 +19,9 @@ class Environment(Struct, frozen=True, kw_only=True):
     matplotlib: str
 
 
-def environment() -> Environment:
+def read_versions() -> Versions:
     """That of this process; nothing is imported for it."""
-    return Environment(
+    return Versions(
         resflops=__version__,
         python=platform.python_version(),
         torch=version("torch"),

@@ -25,10 +25,10 @@ from resflops.cost.layers import LayerRow
 from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError
 from resflops.records import Shape
-from resflops.render.formats import shape, window
-from resflops.tables.table import cost_heading, ops_listed
+from resflops.render.formats import format_window, shape
+from resflops.tables.table import format_cost_heading, list_uncounted_ops
 
-__all__ = ["explorer", "page_data"]
+__all__ = ["build_page_data", "render_explorer"]
 
 SCRIPTS = ("echarts.min.js", "tabulator.min.js", "explorer.js")
 STYLES = ("tabulator.min.css", "explorer.css")
@@ -40,7 +40,7 @@ SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
 """A comment that makes developer tools ask for another file."""
 
 
-def explorer(costs: Sequence[Cost]) -> str:
+def render_explorer(costs: Sequence[Cost]) -> str:
     """The page about the given models, the first one and its convention shown first.
 
     Raises:
@@ -51,7 +51,7 @@ def explorer(costs: Sequence[Cost]) -> str:
         raise UsageError(
             f"the page needs models of different names, and was given {', '.join(names) or 'none'}"
         )
-    scripts = [_asset(name) for name in SCRIPTS]
+    scripts = [_read_asset(name) for name in SCRIPTS]
     page = Environment(
         loader=PackageLoader("resflops.report"), autoescape=True, undefined=StrictUndefined
     ).get_template("explorer.html.jinja")
@@ -61,22 +61,22 @@ def explorer(costs: Sequence[Cost]) -> str:
         chosen=costs[0].convention,
         version=__version__,
         torch_versions=sorted({cost.trace.torch_version for cost in costs} - {""}),
-        styles=[Markup(_asset(name)) for name in STYLES],  # noqa: S704 - files of this package
+        styles=[Markup(_read_asset(name)) for name in STYLES],  # noqa: S704 - files of this package
         scripts=[Markup(script) for script in scripts],  # noqa: S704
-        digests=[_digest(script) for script in scripts],
-        data=Markup(_in_script(page_data(costs))),  # noqa: S704 - escaped for where it stands
+        digests=[_compute_digest(script) for script in scripts],
+        data=Markup(_encode_for_script(build_page_data(costs))),  # noqa: S704 - escaped for where it stands
     )
 
 
-def page_data(costs: Sequence[Cost]) -> dict[str, Any]:
+def build_page_data(costs: Sequence[Cost]) -> dict[str, Any]:
     """What the page's script reads; figures are exact, those beyond 2⁵³ as text."""
     texts: dict[str, int] = {"": 0}
-    models = [_model(cost, texts) for cost in costs]
+    models = [_build_model_data(cost, texts) for cost in costs]
     return {
         "conventions": [
             {
                 "name": name,
-                "heading": cost_heading(find_convention(name)),
+                "heading": format_cost_heading(find_convention(name)),
                 "counts": each.counts,
                 "source": each.source,
             }
@@ -95,19 +95,19 @@ COLUMNS = (
 """What a row of a layer holds; totals and formulas have one entry a convention."""
 
 
-def _model(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
-    by_convention = [_keyed(cost.under(name).layers) for name in CONVENTIONS]
-    usual = _keyed(cost.under(DEFAULT_CONVENTION).layers)
+def _build_model_data(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
+    by_convention = [_key_rows(cost.under(name).layers) for name in CONVENTIONS]
+    usual = _key_rows(cost.under(DEFAULT_CONVENTION).layers)
     # A convention may charge for what is free under another, and then has a row more.
     fullest = max(by_convention, key=len)
     keys = [*fullest, *(key for rows in by_convention for key in rows if key not in fullest)]
     return {
         "name": cost.model,
         "input": ", ".join(shape(given.shape) for given in cost.trace.inputs),
-        "uncounted": "" if cost.complete else ops_listed(cost.uncounted),
+        "uncounted": "" if cost.complete else list_uncounted_ops(cost.uncounted),
         "notes": list(cost.trace.notes),
         "rows": [
-            _row(cost, usual.get(key), [rows.get(key) for rows in by_convention], texts)
+            _build_row(cost, usual.get(key), [rows.get(key) for rows in by_convention], texts)
             for key in dict.fromkeys(keys)
         ],
     }
@@ -117,7 +117,7 @@ Key = tuple[str, str, Shape, Shape, int]
 """Layer, op, shapes, and how many rows with these have come before."""
 
 
-def _keyed(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
+def _key_rows(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
     seen: Counter[tuple[str, str, Shape, Shape]] = Counter()
     keyed = {}
     for row in rows:
@@ -127,7 +127,7 @@ def _keyed(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
     return keyed
 
 
-def _row(
+def _build_row(
     cost: Cost, usual: LayerRow | None, rows: Sequence[LayerRow | None], texts: dict[str, int]
 ) -> list[Any]:
     """One layer; what many layers have in common is a number that stands for a text.
@@ -151,23 +151,23 @@ def _row(
         row.calls,
         said(shape(row.input_shape)),
         said(shape(row.output_shape)),
-        said(window((row.kernel, row.stride, row.padding, row.groups))),
+        said(format_window((row.kernel, row.stride, row.padding, row.groups))),
         said(shape(row.receptive_field or ())),
-        _exact(usual.params if usual else 0),
-        _exact(usual.buffers if usual else 0),
+        _encode_count(usual.params if usual else 0),
+        _encode_count(usual.buffers if usual else 0),
         # An op that is free by default makes nothing new: a view, a copy.
-        _exact(usual.activations if usual else 0),
+        _encode_count(usual.activations if usual else 0),
         row.counted,
-        [_exact(each.total if each else 0) for each in rows],
+        [_encode_count(each.total if each else 0) for each in rows],
         [said(each.formula if each else "") for each in rows],
     ]
 
 
-def _exact(count: int) -> int | str:
+def _encode_count(count: int) -> int | str:
     return count if count <= LARGEST_EXACT else str(count)
 
 
-def _in_script(data: dict[str, Any]) -> str:
+def _encode_for_script(data: dict[str, Any]) -> str:
     """JSON that ends no script element and opens no comment, whatever the names in it are."""
     text = json.encode(data).decode()
     for sign in "<>&\u2028\u2029":
@@ -175,10 +175,10 @@ def _in_script(data: dict[str, Any]) -> str:
     return text
 
 
-def _asset(name: str) -> str:
+def _read_asset(name: str) -> str:
     text = files("resflops.report").joinpath("assets", name).read_text(encoding="utf-8")
     return SOURCE_MAP.sub("", text)
 
 
-def _digest(script: str) -> str:
+def _compute_digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -2,19 +2,19 @@
 
 from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, SettingPair, TimedNetwork
 from resflops.tables import Column, Kind, Note, Table
-from resflops.tables.latency import setting_cells, setting_columns
+from resflops.tables.latency import build_setting_cells, build_setting_columns
 from resflops.tables.table import Row
 
-__all__ = ["ratio_table", "side_table"]
+__all__ = ["build_ratio_table", "build_side_table"]
 
 
-def ratio_table(pair: PaperPair) -> Table:
+def build_ratio_table(pair: PaperPair) -> Table:
     """The ratios of counts and of times under each setting."""
-    rows = tuple(_ratio_cells(each) for each in pair.settings)
+    rows = tuple(_build_ratio_cells(each) for each in pair.settings)
     return Table(
         title=f"{LARGER} over {SMALLER}",
         columns=(
-            *setting_columns(rows),
+            *build_setting_columns(rows),
             Column(key="macs", heading="MACs ratio", kind="times"),
             Column(key="time", heading="time ratio", kind="times"),
             Column(key="low", heading="from", kind="times"),
@@ -33,9 +33,9 @@ def ratio_table(pair: PaperPair) -> Table:
     )
 
 
-def _ratio_cells(pair: SettingPair) -> Row:
+def _build_ratio_cells(pair: SettingPair) -> Row:
     return {
-        **setting_cells(pair.setting),
+        **build_setting_cells(pair.setting),
         "macs": pair.macs,
         "time": pair.time.value,
         "low": pair.time.low,
@@ -46,20 +46,20 @@ def _ratio_cells(pair: SettingPair) -> Row:
     }
 
 
-def side_table(pair: PaperPair) -> Table:
+def build_side_table(pair: PaperPair) -> Table:
     """What each of the two does with its time."""
     rows = tuple(
         {
-            **setting_cells(each.setting),
-            **_side_cells(each.smaller, SMALLER),
-            **_side_cells(each.larger, LARGER),
+            **build_setting_cells(each.setting),
+            **_build_side_cells(each.smaller, SMALLER),
+            **_build_side_cells(each.larger, LARGER),
         }
         for each in pair.settings
     )
     return Table(
         title=f"What lies between the ratios, {SMALLER} and {LARGER}",
         columns=(
-            *setting_columns(rows),
+            *build_setting_columns(rows),
             *(
                 Column(key=f"{key} {side}", heading=f"{heading}, {side}", kind=kind)
                 for key, heading, kind in _OF_SIDES
@@ -84,7 +84,7 @@ _OF_SIDES: tuple[tuple[str, str, Kind], ...] = (
 )
 
 
-def _side_cells(side: TimedNetwork, name: str) -> Row:
+def _build_side_cells(side: TimedNetwork, name: str) -> Row:
     return {
         f"of_peak {name}": side.meaning.of_peak,
         f"memory {name}": side.meaning.memory_part,

@@ -12,14 +12,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from resflops.render import rendering
-from resflops.render.formats import rounded, shape, share, times, written
-from resflops.render.markdown import escaped
-from resflops.report.environment import Environment as MadeWith
+from resflops.render import find_renderer
+from resflops.render.formats import format_value, rounded, shape, share, times
+from resflops.render.markdown import escape_markdown
+from resflops.report.environment import Versions as MadeWith
 from resflops.report.picture import Picture
 from resflops.tables import Kind, Table
 
-__all__ = ["Markdown", "fill", "show", "table"]
+__all__ = ["Markdown", "fill", "render_table", "show"]
 
 
 class Markdown(str):
@@ -36,13 +36,13 @@ def fill(template: str, values: Mapping[str, Any], *, made_with: MadeWith) -> st
         values: by the names that they have in it.
         made_with: what the foot of the page names.
     """
-    text = _templates().get_template(template).render(made_with=made_with, **values)
+    text = _load_templates().get_template(template).render(made_with=made_with, **values)
     return text.strip("\n") + "\n"
 
 
-def table(value: Table) -> Markdown:
+def render_table(value: Table) -> Markdown:
     """A table as the renderer of markdown writes it."""
-    return Markdown(rendering("markdown").render(value).rstrip("\n"))
+    return Markdown(find_renderer("markdown").render(value).rstrip("\n"))
 
 
 def show(picture: Picture, *, path: str) -> Markdown:
@@ -53,7 +53,7 @@ def show(picture: Picture, *, path: str) -> Markdown:
         path: of the page in the folder of the reports.
     """
     up = "../" * len(PurePosixPath(path).parent.parts)
-    light, dark, printed, _ = (f"{up}{name}" for name, _ in picture.files())
+    light, dark, printed, _ = (f"{up}{name}" for name, _ in picture.list_files())
     return Markdown(
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
         f'<img alt="{escape(picture.alt)}" src="{light}"></picture>\n\n'
@@ -61,32 +61,32 @@ def show(picture: Picture, *, path: str) -> Markdown:
     )
 
 
-def _span(values: Iterable[Any], kind: Kind) -> Markdown:
+def _format_span(values: Iterable[Any], kind: Kind) -> Markdown:
     """One value, or the least and the greatest."""
     known = list(values)
-    least, most = written(kind, min(known)), written(kind, max(known))
+    least, most = format_value(kind, min(known)), format_value(kind, max(known))
     return Markdown(least if least == most else f"{least} to {most}")
 
 
-def _write(value: object) -> str:
+def _format_markdown(value: object) -> str:
     if isinstance(value, Markdown):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, str):
-        return escaped(value)
+        return escape_markdown(value)
     if isinstance(value, tuple):
         return shape(value)
     raise TypeError(f"{value!r} goes into a page through a filter that says how it is written")
 
 
 @cache
-def _templates() -> Environment:
+def _load_templates() -> Environment:
     # What is escaped here is markdown, by _write; HTML's escapes would be shown as they are.
     templates = Environment(  # noqa: S701
         loader=PackageLoader("resflops.report"),
         undefined=StrictUndefined,
-        finalize=_write,
+        finalize=_format_markdown,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -94,10 +94,10 @@ def _templates() -> Environment:
     templates.filters |= {
         "rounded": lambda count: Markdown(rounded(count)),
         "share": lambda part: Markdown(share(part, digits=2)),
-        "span": _span,
+        "span": _format_span,
         "times": lambda ratio: Markdown(times(ratio)),
         "path": Markdown,
         "join": lambda texts, by: Markdown(by.join(texts)),
-        "table": table,
+        "table": render_table,
     }
     return templates

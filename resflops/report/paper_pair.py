@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row, Workload
-from resflops.latency.roofline import Meaning, analyze_roofline
+from resflops.latency.roofline import Performance, analyze_roofline
 from resflops.latency.statistics import Ratio, ratio
 
 __all__ = [
@@ -34,7 +34,7 @@ class TimedNetwork(Struct, frozen=True, kw_only=True):
 
     row: Row
     workload: Workload
-    meaning: Meaning
+    meaning: Performance
 
     @property
     def macs(self) -> int:
@@ -74,12 +74,12 @@ class SettingPair(Struct, frozen=True, kw_only=True):
     @property
     def energy(self) -> float | None:
         """The ratio of the energies, where both are known."""
-        return _over(self.larger.meaning.joules_per_item, self.smaller.meaning.joules_per_item)
+        return _divide(self.larger.meaning.joules_per_item, self.smaller.meaning.joules_per_item)
 
     @property
     def roof(self) -> float | None:
         """The ratio of the times by the roofline, where both are known."""
-        return _over(self.larger.meaning.roof_seconds, self.smaller.meaning.roof_seconds)
+        return _divide(self.larger.meaning.roof_seconds, self.smaller.meaning.roof_seconds)
 
     @property
     def stable(self) -> bool:
@@ -230,5 +230,5 @@ def _find_network(measurements: Measurements, setting: Setting, model: str) -> T
     return TimedNetwork(row=row, workload=row.workload, meaning=meaning)
 
 
-def _over(of: float | None, to: float | None) -> float | None:
+def _divide(of: float | None, to: float | None) -> float | None:
     return of / to if of is not None and to else None

@@ -37,7 +37,7 @@ class Picture(Struct, frozen=True, kw_only=True):
         code = "".join(inspect.getsource(module) for module in drawn_by)
         return hashlib.sha256(json.encode(self.data) + code.encode()).hexdigest()
 
-    def files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    def list_files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
         """The paths of its files in the folder of the reports, with what makes their bytes."""
         yield f"{FOLDER}/{self.name}.svg", lambda: self._image(LIGHT, "svg")
         yield f"{FOLDER}/{self.name}-dark.svg", lambda: self._image(DARK, "svg")

@@ -9,10 +9,10 @@ from resflops.latency.roofline import analyze_roofline
 from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, find_timed_row
 from resflops.report.pictures import ratios, roofline
 
-__all__ = ["latencies", "ratios_of", "roofline_of"]
+__all__ = ["build_ratios", "build_roofline", "find_latencies"]
 
 
-def ratios_of(pair: PaperPair) -> ratios.Ratios | None:
+def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
     """The paper's two networks under every setting that both were measured under; None if there is none."""
     if not pair.settings:
         return None
@@ -23,7 +23,7 @@ def ratios_of(pair: PaperPair) -> ratios.Ratios | None:
         macs=pair.settings[-1].forward_macs,
         settings=tuple(
             ratios.Setting(
-                name=each.setting.words(),
+                name=each.setting.describe(),
                 time=each.time.value,
                 low=each.time.low,
                 high=each.time.high,
@@ -35,14 +35,14 @@ def ratios_of(pair: PaperPair) -> ratios.Ratios | None:
     )
 
 
-def roofline_of(measurements: Measurements) -> roofline.Roofline | None:
+def build_roofline(measurements: Measurements) -> roofline.Roofline | None:
     """What was reached in plain forward passes, a roof a dtype; None without peaks or times."""
     roofs = []
-    bandwidth = measurements.peak("copy")
+    bandwidth = measurements.find_peak("copy")
     for dtype in dict.fromkeys(row.configuration.dtype for row in measurements.rows):
-        peak = measurements.peak("matmul", dtype)
+        peak = measurements.find_peak("matmul", dtype)
         spots = [
-            _spot(row, measurements)
+            _build_spot(row, measurements)
             for row in measurements.rows
             if _is_plain(row.configuration.setting, dtype)
         ]
@@ -54,7 +54,7 @@ def roofline_of(measurements: Measurements) -> roofline.Roofline | None:
     return roofline.Roofline(device=measurements.environment.device, roofs=tuple(roofs))
 
 
-def latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[str, dict[str, float]]:
+def find_latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[str, dict[str, float]]:
     """Times of one image under the one setting that most models were measured under, and what it is.
 
     Args:
@@ -68,14 +68,14 @@ def latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[s
             found = {
                 cost.model: row.series.time.median
                 for cost in costs
-                if (row := rows[cost.model]) and row.series.time and _is_of(row, cost)
+                if (row := rows[cost.model]) and row.series.time and _is_same_work(row, cost)
             }
             if len(found) > max(len(best[1]), 1):
-                best = (f"{measurements.environment.device}, {setting.words()}", found)
+                best = (f"{measurements.environment.device}, {setting.describe()}", found)
     return best
 
 
-def _is_of(row: Row, cost: Cost) -> bool:
+def _is_same_work(row: Row, cost: Cost) -> bool:
     return row.workload is not None and row.workload.macs == cost.macs * row.configuration.batch
 
 
@@ -89,7 +89,7 @@ def _is_plain(setting: Setting, dtype: str) -> bool:
     )
 
 
-def _spot(row: Row, measurements: Measurements) -> roofline.Spot | None:
+def _build_spot(row: Row, measurements: Measurements) -> roofline.Spot | None:
     meaning = analyze_roofline(row, measurements)
     if meaning is None or meaning.intensity is None or meaning.flops_per_second is None:
         return None

@@ -1,14 +1,27 @@
 """Values laid out as tables: what is shown, in what order, with which notes. How it looks is ``render``'s."""
 
-from resflops.tables.breakdown import breakdown
-from resflops.tables.comparison import Entry, Failed, Verdict, comparison, entry, left_note, verdicts
-from resflops.tables.cost_and_latency import cost_and_latency
-from resflops.tables.crosscheck import crosscheck_table
-from resflops.tables.difference import diff_table
-from resflops.tables.gate import check_table, locked_note, verdict_notes
-from resflops.tables.latency import latency_table
-from resflops.tables.listings import convention_table, conventions_table, networks_table, ops_table
-from resflops.tables.peers import peers_table
+from resflops.tables.breakdown import build_breakdown
+from resflops.tables.comparison import (
+    Entry,
+    Failed,
+    FigureVerdict,
+    build_comparison,
+    build_entry,
+    judge_figures,
+    note_interrupt,
+)
+from resflops.tables.cost_and_latency import build_cost_and_latency
+from resflops.tables.crosscheck import build_crosscheck_table
+from resflops.tables.difference import build_diff_table
+from resflops.tables.gate import build_check_table, note_locked, note_verdict
+from resflops.tables.latency import build_latency_table
+from resflops.tables.listings import (
+    build_convention_list,
+    build_convention_table,
+    build_network_table,
+    build_op_table,
+)
+from resflops.tables.peers import build_peer_table
 from resflops.tables.table import Check, Column, Figure, Kind, Note, Table
 
 __all__ = [
@@ -17,25 +30,25 @@ __all__ = [
     "Entry",
     "Failed",
     "Figure",
+    "FigureVerdict",
     "Kind",
     "Note",
     "Table",
-    "Verdict",
-    "breakdown",
-    "check_table",
-    "comparison",
-    "convention_table",
-    "conventions_table",
-    "cost_and_latency",
-    "crosscheck_table",
-    "diff_table",
-    "entry",
-    "latency_table",
-    "left_note",
-    "locked_note",
-    "networks_table",
-    "ops_table",
-    "peers_table",
-    "verdict_notes",
-    "verdicts",
+    "build_breakdown",
+    "build_check_table",
+    "build_comparison",
+    "build_convention_list",
+    "build_convention_table",
+    "build_cost_and_latency",
+    "build_crosscheck_table",
+    "build_diff_table",
+    "build_entry",
+    "build_latency_table",
+    "build_network_table",
+    "build_op_table",
+    "build_peer_table",
+    "judge_figures",
+    "note_interrupt",
+    "note_locked",
+    "note_verdict",
 ]

@@ -7,24 +7,24 @@ from msgspec.structs import asdict
 
 from resflops.cost import Cost
 from resflops.cost.layers import LayerRow, StageRow, sum_by_depth, sum_by_stage
-from resflops.tables.comparison import trace_notes, uncounted_note
-from resflops.tables.sparsity import nonzero_column, nonzero_notes
+from resflops.tables.comparison import note_trace, note_uncounted
+from resflops.tables.sparsity import build_nonzero_column, note_nonzero
 from resflops.tables.table import (
     Column,
     Figure,
     Note,
     Row,
     Table,
-    convention_note,
-    cost_heading,
-    for_people_if,
+    format_cost_heading,
+    note_convention,
+    show_people_if,
 )
-from resflops.tables.training import backward_table, training_notes
+from resflops.tables.training import build_backward_table, note_training
 
-__all__ = ["breakdown"]
+__all__ = ["build_breakdown"]
 
 
-def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False) -> Table:
+def build_breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False) -> Table:
     """The table of ``resflops layers``, with the stages below it where the model names any.
 
     Args:
@@ -44,22 +44,22 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
         convention=cost.convention,
         intro=(Note(text="input {input}", figures={"input": shape}),),
         facts={"model": cost.model, "input": shape},
-        columns=_layer_columns(cost, shown) if depth is None else _part_columns(cost, "module"),
-        rows=tuple(_layer(row) if isinstance(row, LayerRow) else asdict(row) for row in layers),
+        columns=_build_layer_columns(cost, shown) if depth is None else _build_part_columns(cost, "module"),
+        rows=tuple(_build_layer_row(row) if isinstance(row, LayerRow) else asdict(row) for row in layers),
         hidden=idle,
-        total=_total(cost),
+        total=_build_total(cost),
         notes=(
-            convention_note(cost.priced_by),
-            *([_hidden_note([layers[n] for n in sorted(idle)])] if idle else []),
-            *([] if cost.complete else [uncounted_note(cost)]),
-            *trace_notes(cost),
-            *training_notes([cost]),
-            *nonzero_notes([cost]),
+            note_convention(cost.priced_by),
+            *([_note_hidden_rows([layers[n] for n in sorted(idle)])] if idle else []),
+            *([] if cost.complete else [note_uncounted(cost)]),
+            *note_trace(cost),
+            *note_training([cost]),
+            *note_nonzero([cost]),
         ),
         below=(
-            *([_stages(cost)] if cost.trace.stages else []),
+            *([_build_stage_table(cost)] if cost.trace.stages else []),
             *(
-                [backward_table(cost, cost.backward, depth=depth, everything=everything)]
+                [build_backward_table(cost, cost.backward, depth=depth, everything=everything)]
                 if cost.backward
                 else []
             ),
@@ -67,14 +67,14 @@ def breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False)
     )
 
 
-def _stages(cost: Cost) -> Table:
+def _build_stage_table(cost: Cost) -> Table:
     return Table(
         name="stages",
         title=f"{cost.model} by stage, convention {cost.convention}",
         convention=cost.convention,
-        columns=_part_columns(cost, "stage"),
+        columns=_build_part_columns(cost, "stage"),
         rows=tuple(asdict(row) for row in sum_by_stage(cost.trace, cost.layers)),
-        total=_total(cost),
+        total=_build_total(cost),
     )
 
 
@@ -82,11 +82,11 @@ def _is_idle(row: LayerRow | StageRow) -> bool:
     return row.counted and not row.total and not row.params
 
 
-def _layer(row: LayerRow) -> Row:
+def _build_layer_row(row: LayerRow) -> Row:
     return {**asdict(row), "window": (row.kernel, row.stride, row.padding, row.groups)}
 
 
-def _total(cost: Cost) -> Row:
+def _build_total(cost: Cost) -> Row:
     return {
         "name": "total",
         "params": cost.params,
@@ -101,7 +101,7 @@ def _total(cost: Cost) -> Row:
     }
 
 
-def _hidden_note(rows: Sequence[LayerRow | StageRow]) -> Note:
+def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
     """How many rows were left out, and what is in them."""
     if any(isinstance(row, LayerRow) for row in rows):
         ops = Counter(row.op for row in rows if isinstance(row, LayerRow))
@@ -116,17 +116,17 @@ def _hidden_note(rows: Sequence[LayerRow | StageRow]) -> Note:
     )
 
 
-def _cost_columns(cost: Cost) -> tuple[Column, ...]:
+def _build_cost_columns(cost: Cost) -> tuple[Column, ...]:
     """Parameters, buffers, MACs, and the total where it is another number."""
     macs = cost.convention == "macs"
-    heading = cost_heading(cost.priced_by)
+    heading = format_cost_heading(cost.priced_by)
     return (
         Column(key="params", heading="parameters", kind="count"),
         Column(key="trainable", heading="trainable", kind="count", audience="programs"),
-        Column(key="frozen", heading="frozen", kind="count", audience=for_people_if(cost.frozen)),
-        Column(key="buffers", heading="buffers", kind="count", audience=for_people_if(cost.buffers)),
+        Column(key="frozen", heading="frozen", kind="count", audience=show_people_if(cost.frozen)),
+        Column(key="buffers", heading="buffers", kind="count", audience=show_people_if(cost.buffers)),
         Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
-        nonzero_column(asked=cost.nonzero_macs is not None),
+        build_nonzero_column(asked=cost.nonzero_macs is not None),
         Column(
             key="total",
             heading=heading,
@@ -138,27 +138,27 @@ def _cost_columns(cost: Cost) -> tuple[Column, ...]:
     )
 
 
-def _part_columns(cost: Cost, part: str) -> tuple[Column, ...]:
+def _build_part_columns(cost: Cost, part: str) -> tuple[Column, ...]:
     return (
         Column(key="name", heading=part, empty=f"(in no {part})"),
         Column(key="output_shape", heading="output", kind="shape"),
-        *_cost_columns(cost),
+        *_build_cost_columns(cost),
         Column(key="counted", audience="programs"),
     )
 
 
-def _layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Column, ...]:
+def _build_layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Column, ...]:
     repeated = any(isinstance(row, LayerRow) and row.calls > 1 for row in shown)
     return (
         Column(key="name", heading="layer", empty="(the model itself)"),
         Column(key="op", heading="op", empty="(no op of its own)"),
-        Column(key="calls", heading="calls", kind="count", audience=for_people_if(repeated)),
+        Column(key="calls", heading="calls", kind="count", audience=show_people_if(repeated)),
         Column(key="input_shape", heading="input", kind="shape", detail=3),
         Column(key="output_shape", heading="output", kind="shape"),
         Column(key="window", heading="window", kind="window", audience="people", detail=2),
         *(Column(key=key, kind="shape", audience="programs") for key in ("kernel", "stride", "padding")),
         Column(key="groups", kind="count", audience="programs"),
-        *_cost_columns(cost),
+        *_build_cost_columns(cost),
         Column(key="receptive_field", heading="receptive field", kind="shape", detail=4),
         Column(key="effective_stride", heading="effective stride", kind="step", detail=4),
         Column(key="formula", heading="formula", detail=5),

@@ -9,7 +9,7 @@ from resflops.cost import Cost
 from resflops.models.published import Agreement, PublishedFigure, judge_agreement, select_figures
 from resflops.records import Shape
 from resflops.sources import FoundModel
-from resflops.tables.sparsity import nonzero_column, nonzero_notes
+from resflops.tables.sparsity import build_nonzero_column, note_nonzero
 from resflops.tables.table import (
     Audience,
     Column,
@@ -17,16 +17,28 @@ from resflops.tables.table import (
     Note,
     Row,
     Table,
-    convention_note,
-    cost_heading,
-    for_people_if,
-    ops_listed,
+    format_cost_heading,
+    list_uncounted_ops,
+    note_convention,
+    show_people_if,
 )
-from resflops.tables.training import TRAINING_FIGURES, training_cells, training_columns, training_notes
+from resflops.tables.training import (
+    TRAINING_FIGURES,
+    build_training_cells,
+    build_training_columns,
+    note_training,
+)
 
 __all__ = [
-    "Entry", "Failed", "Verdict", "comparison", "entry", "left_note", "trace_notes", "uncounted_note",
-    "verdicts",
+    "Entry",
+    "Failed",
+    "FigureVerdict",
+    "build_comparison",
+    "build_entry",
+    "judge_figures",
+    "note_interrupt",
+    "note_trace",
+    "note_uncounted",
 ]  # fmt: skip
 
 
@@ -47,7 +59,7 @@ class Failed(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class FigureVerdict(Struct, frozen=True, kw_only=True):
     """A published figure beside ours."""
 
     figure: PublishedFigure
@@ -55,17 +67,17 @@ class Verdict(Struct, frozen=True, kw_only=True):
     agreement: Agreement
 
 
-def entry(found: FoundModel, cost: Cost) -> Entry:
+def build_entry(found: FoundModel, cost: Cost) -> Entry:
     """A cost with the figures that were printed of its model.
 
     Multiply-accumulates depend on the input, so theirs hold for the usual one alone.
     """
-    usual = _shapes(cost) == ((1, *found.input_shape),)
+    usual = _list_input_shapes(cost) == ((1, *found.input_shape),)
     figures = tuple(figure for figure in select_figures(found.name) if usual or figure.quantity != "macs")
     return Entry(cost=cost, variant=found.variant, figures=figures)
 
 
-def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
+def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
     """The table of ``resflops table``, models in the given order.
 
     Args:
@@ -76,35 +88,37 @@ def comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ())
     using = entries[0].cost.priced_by
     dearest = max(entries, key=lambda one: one.cost.total).cost
     costs = {one.cost.model: one.cost for one in entries}
-    judged = {one.cost.model: verdicts(one, among=costs) for one in entries}
+    judged = {one.cost.model: judge_figures(one, among=costs) for one in entries}
     rows = tuple(
-        _row(result, dearest, judged[result.cost.model]) if isinstance(result, Entry) else _failed_row(result)
+        _build_row(result, dearest, judged[result.cost.model])
+        if isinstance(result, Entry)
+        else _build_failed_row(result)
         for result in results
     )
     return Table(
         title=f"Cost under the convention {using.name}",
         convention=using.name,
-        columns=_columns(rows, cost_heading(using), dearest.model),
+        columns=_build_columns(rows, format_cost_heading(using), dearest.model),
         rows=rows,
         notes=(
-            convention_note(using),
-            *training_notes([one.cost for one in entries]),
-            *nonzero_notes([one.cost for one in entries]),
-            *(_variant_note(one) for one in entries if one.variant),
+            note_convention(using),
+            *note_training([one.cost for one in entries]),
+            *note_nonzero([one.cost for one in entries]),
+            *(_note_variant(one) for one in entries if one.variant),
             *(
                 note
                 for one in entries
                 for given in judged[one.cost.model]
-                for note in _verdict_notes(given, one)
+                for note in _note_verdict(given, one)
             ),
-            *(note for one in entries for note in trace_notes(one.cost)),
-            *(uncounted_note(one.cost) for one in entries if not one.cost.complete),
+            *(note for one in entries for note in note_trace(one.cost)),
+            *(note_uncounted(one.cost) for one in entries if not one.cost.complete),
             *notes,
         ),
     )
 
 
-def verdicts(one: Entry, *, among: Mapping[str, Cost]) -> tuple[Verdict, ...]:
+def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdict, ...]:
     """The published figures that can be judged: a ratio needs the other model too.
 
     Args:
@@ -115,19 +129,19 @@ def verdicts(one: Entry, *, among: Mapping[str, Cost]) -> tuple[Verdict, ...]:
     for figure in one.figures:
         if figure.quantity == "macs" and one.cost.convention != "macs":
             continue
-        exact: int | Fraction = _exact(one.cost, figure)
+        exact: int | Fraction = _count_exactly(one.cost, figure)
         if figure.relative_to:
             other = among.get(figure.relative_to)
-            if other is None or _shapes(other) != _shapes(one.cost):
+            if other is None or _list_input_shapes(other) != _list_input_shapes(one.cost):
                 continue
-            exact = Fraction(exact, _exact(other, figure))
-        judged.append(Verdict(figure=figure, exact=exact, agreement=judge_agreement(figure, exact)))
+            exact = Fraction(exact, _count_exactly(other, figure))
+        judged.append(FigureVerdict(figure=figure, exact=exact, agreement=judge_agreement(figure, exact)))
     return tuple(judged)
 
 
-def _exact(cost: Cost, figure: PublishedFigure) -> int:
+def _count_exactly(cost: Cost, figure: PublishedFigure) -> int:
     """Our count of what a published figure counts."""
-    within = _scope(figure.scope)
+    within = _build_scope_test(figure.scope)
     rows = [row for row in cost.layers if within(row.name, row.op)]
     if figure.quantity == "macs":
         return sum(row.macs for row in rows)
@@ -141,22 +155,22 @@ def _exact(cost: Cost, figure: PublishedFigure) -> int:
     return sum(row.params for row in rows) + sum(buffers)
 
 
-def _scope(scope: str) -> Callable[[str, str], bool]:
+def _build_scope_test(scope: str) -> Callable[[str, str], bool]:
     """Whether an op of a layer belongs to the part of the network that a figure is about."""
     if scope == "convolutions":
         return lambda _, op: op.startswith("conv")
     return lambda layer, _: not scope or layer == scope or layer.startswith(f"{scope}.")
 
 
-def _shapes(cost: Cost) -> tuple[Shape, ...]:
+def _list_input_shapes(cost: Cost) -> tuple[Shape, ...]:
     return tuple(given.shape for given in cost.trace.inputs)
 
 
-def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
+def _build_row(one: Entry, dearest: Cost, judged: tuple[FigureVerdict, ...]) -> Row:
     cost = one.cost
     return {
         "model": cost.model,
-        "input": _shapes(cost),
+        "input": _list_input_shapes(cost),
         "params": cost.params,
         "macs": cost.macs,
         "total": cost.total,
@@ -170,14 +184,14 @@ def _row(one: Entry, dearest: Cost, judged: tuple[Verdict, ...]) -> Row:
         "execution": cost.trace.execution,
         "nonzero_macs": cost.nonzero_macs,
         "error": "",
-        "published": [_verdict_data(verdict) for verdict in judged],
-        "published_macs": tuple(_printed(v) for v in judged if _is_about(v, "macs")),
-        "published_params": tuple(_printed(v) for v in judged if _is_about(v, "params")),
-        **training_cells(cost),
+        "published": [_encode_verdict(verdict) for verdict in judged],
+        "published_macs": tuple(_describe_figure(v) for v in judged if _is_about(v, "macs")),
+        "published_params": tuple(_describe_figure(v) for v in judged if _is_about(v, "params")),
+        **build_training_cells(cost),
     }
 
 
-def _failed_row(failed: Failed) -> Row:
+def _build_failed_row(failed: Failed) -> Row:
     return {**dict.fromkeys(_FIGURES), "model": failed.model, "complete": False, "error": failed.reason}
 
 
@@ -188,12 +202,12 @@ _FIGURES = (
 """What a model has that could be counted."""
 
 
-def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ...]:
+def _build_columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ...]:
     def shown(key: str) -> Audience:
-        return for_people_if(any(row[key] for row in rows))
+        return show_people_if(any(row[key] for row in rows))
 
     training = any("training_total" in row and row["training_total"] is not None for row in rows)
-    several = for_people_if(len(rows) > 1)
+    several = show_people_if(len(rows) > 1)
     printed = (("published_macs", "published MACs"), ("published_params", "published parameters"))
     return (
         Column(key="model", heading="model"),
@@ -207,8 +221,8 @@ def _columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ..
             key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
         ),
         Column(key="total", heading="≈", kind="rounded", audience="people", detail=1),
-        nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
-        *(training_columns(cost) if training else ()),
+        build_nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
+        *(build_training_columns(cost) if training else ()),
         Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
         *(
             Column(key=key, heading=heading, kind="lines", audience=shown(key), wraps=True, detail=4)
@@ -232,20 +246,20 @@ _OURS: dict[Agreement, str] = {
 }
 
 
-def _is_about(verdict: Verdict, quantity: str) -> bool:
+def _is_about(verdict: FigureVerdict, quantity: str) -> bool:
     """Whether a figure stands in the column of a quantity; those of a part of a network are for programs."""
     figure = verdict.figure
     return figure.quantity == quantity and not figure.relative_to and figure.scope in {"", "convolutions"}
 
 
-def _printed(verdict: Verdict) -> str:
+def _describe_figure(verdict: FigureVerdict) -> str:
     figure = verdict.figure
     unit = f" {figure.unit.removesuffix('s')}" if figure.unit else ""
     part = f" ({figure.scope} alone)" if figure.scope else ""
     return f"{figure.printed}{unit}{part}, {figure.source}: {_OURS[verdict.agreement]}"
 
 
-def _verdict_data(verdict: Verdict) -> Row:
+def _encode_verdict(verdict: FigureVerdict) -> Row:
     exact = verdict.exact
     return {
         **to_builtins(verdict.figure),
@@ -254,21 +268,21 @@ def _verdict_data(verdict: Verdict) -> Row:
     }
 
 
-def _variant_note(one: Entry) -> Note:
+def _note_variant(one: Entry) -> Note:
     return Note(
         text="{model}: {variant}.",
         figures={"model": Figure("text", one.cost.model), "variant": Figure("text", one.variant)},
     )
 
 
-def left_note(left: int) -> Note:
+def note_interrupt(left: int) -> Note:
     """How many models an interrupt has left out."""
     return Note(
         text="Interrupted: {left} more models were not counted.", figures={"left": Figure("count", left)}
     )
 
 
-def trace_notes(cost: Cost) -> tuple[Note, ...]:
+def note_trace(cost: Cost) -> tuple[Note, ...]:
     """What a reader should know of how the model was traced."""
     model = Figure("text", cost.model)
     return tuple(
@@ -277,7 +291,7 @@ def trace_notes(cost: Cost) -> tuple[Note, ...]:
     )
 
 
-def _verdict_notes(verdict: Verdict, one: Entry) -> list[Note]:
+def _note_verdict(verdict: FigureVerdict, one: Entry) -> list[Note]:
     """What a cell has no room for: ratios, sums, parts, and reasons of a difference."""
     figure, texts = verdict.figure, to_builtins(verdict.figure)
     given = {name: Figure("text", text) for name, text in texts.items()}
@@ -304,9 +318,12 @@ def _verdict_notes(verdict: Verdict, one: Entry) -> list[Note]:
     return [Note(text=text, figures=given)]
 
 
-def uncounted_note(cost: Cost) -> Note:
+def note_uncounted(cost: Cost) -> Note:
     """Which ops the total lacks, the most data touched first."""
     return Note(
         text="{model} is incomplete (≥): these ops have no rule and are not in its figures: {ops}.",
-        figures={"model": Figure("text", cost.model), "ops": Figure("text", ops_listed(cost.uncounted))},
+        figures={
+            "model": Figure("text", cost.model),
+            "ops": Figure("text", list_uncounted_ops(cost.uncounted)),
+        },
     )

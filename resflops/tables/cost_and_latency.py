@@ -9,24 +9,24 @@ from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import analyze_roofline
 from resflops.latency.statistics import ratio
-from resflops.tables.environment_notes import environment_notes
-from resflops.tables.latency import setting_cells, setting_columns
+from resflops.tables.environment_notes import note_environments
+from resflops.tables.latency import build_setting_cells, build_setting_columns
 from resflops.tables.table import (
     Column,
     Figure,
     Kind,
     Note,
     Table,
-    convention_note,
-    cost_heading,
-    for_people_if,
+    format_cost_heading,
+    note_convention,
+    show_people_if,
 )
 from resflops.tables.table import Row as Cells
 
-__all__ = ["cost_and_latency"]
+__all__ = ["build_cost_and_latency"]
 
 
-class _Joined(Struct, frozen=True, kw_only=True):
+class _MeasuredCost(Struct, frozen=True, kw_only=True):
     """A cost, and the row that measured the same."""
 
     cost: Cost
@@ -36,10 +36,10 @@ class _Joined(Struct, frozen=True, kw_only=True):
     def total(self) -> float:
         """The cost of one input under the convention, of the passes that were timed."""
         backward = self.cost.backward if self.row.configuration.training else None
-        return (self.cost.total + (backward.total if backward else 0)) / _batch(self.cost)
+        return (self.cost.total + (backward.total if backward else 0)) / _find_batch_size(self.cost)
 
 
-def cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements], *, below: Table) -> Table:
+def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements], *, below: Table) -> Table:
     """One row for each model under each setting that it was measured under.
 
     Ratios are to the dearest model under the same setting of the same measurements, so that
@@ -52,21 +52,25 @@ def cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements], *, 
     """
     using = costs[0].priced_by
     rows: list[Cells] = []
-    lacking = [cost for cost in costs if not any(_found(cost, *each) for each in _settings(several))]
+    lacking = [
+        cost
+        for cost in costs
+        if not any(_find_measured_cost(cost, *each) for each in _list_settings(several))
+    ]
     for place, measurements in enumerate(several, start=1):
         for setting in measurements.settings:
-            joined = [found for cost in costs if (found := _found(cost, measurements, setting))]
-            rows += _cells(joined, setting, measurements, place if len(several) > 1 else None)
+            joined = [found for cost in costs if (found := _find_measured_cost(cost, measurements, setting))]
+            rows += _build_rows(joined, setting, measurements, place if len(several) > 1 else None)
     several_dearest = len({row["dearest"] for row in rows}) > 1
     dearest = "the dearest" if several_dearest or not rows else str(rows[0]["dearest"])
     return Table(
         name="latency",
         title=f"Cost under the convention {using.name}, and latency",
         convention=using.name,
-        intro=environment_notes(several),
-        columns=_columns(rows, cost_heading(using), dearest),
+        intro=note_environments(several),
+        columns=_build_columns(rows, format_cost_heading(using), dearest),
         rows=tuple(rows),
-        notes=(convention_note(using), _RATIOS, *(_lacking_note(cost) for cost in lacking)),
+        notes=(note_convention(using), _RATIOS, *(_note_missing(cost) for cost in lacking)),
         below=(below,),
     )
 
@@ -78,7 +82,7 @@ _RATIOS = Note(
 )
 
 
-def _lacking_note(cost: Cost) -> Note:
+def _note_missing(cost: Cost) -> Note:
     return Note(
         text="{model} on {input} was not measured; resflops bench --models {model} does it.",
         figures={
@@ -88,15 +92,15 @@ def _lacking_note(cost: Cost) -> Note:
     )
 
 
-def _settings(several: Sequence[Measurements]) -> list[tuple[Measurements, Setting]]:
+def _list_settings(several: Sequence[Measurements]) -> list[tuple[Measurements, Setting]]:
     return [(measurements, setting) for measurements in several for setting in measurements.settings]
 
 
-def _batch(cost: Cost) -> int:
+def _find_batch_size(cost: Cost) -> int:
     return cost.trace.inputs[0].shape[0] if cost.trace.inputs and cost.trace.inputs[0].shape else 1
 
 
-def _found(cost: Cost, measurements: Measurements, setting: Setting) -> _Joined | None:
+def _find_measured_cost(cost: Cost, measurements: Measurements, setting: Setting) -> _MeasuredCost | None:
     """The row of the same model on the same input: its multiply-accumulates per input are the same."""
     if setting.training and cost.backward is None:
         return None
@@ -104,13 +108,13 @@ def _found(cost: Cost, measurements: Measurements, setting: Setting) -> _Joined 
         configuration, workload = row.configuration, row.workload
         if configuration.model != cost.model or configuration.setting != setting or workload is None:
             continue
-        if workload.macs * _batch(cost) == cost.macs * configuration.batch:
-            return _Joined(cost=cost, row=row)
+        if workload.macs * _find_batch_size(cost) == cost.macs * configuration.batch:
+            return _MeasuredCost(cost=cost, row=row)
     return None
 
 
-def _cells(
-    joined: Sequence[_Joined], setting: Setting, measurements: Measurements, place: int | None
+def _build_rows(
+    joined: Sequence[_MeasuredCost], setting: Setting, measurements: Measurements, place: int | None
 ) -> list[Cells]:
     if not joined:
         return []
@@ -119,21 +123,21 @@ def _cells(
         {
             "measured": place,
             "model": each.cost.model,
-            **setting_cells(setting),
+            **build_setting_cells(setting),
             "dearest": dearest.cost.model,
             "params": each.cost.params,
             "complete": each.cost.complete,
             "total": int(each.total) if each.total.is_integer() else each.total,
             "ratio": each.total / dearest.total if dearest.total else None,
-            **_time_cells(each.row, dearest.row, measurements),
-            "verdict": each.row.series.verdict.words() if each.row.series.verdict else "",
-            "error": each.row.series.failure.words() if each.row.series.failure else "",
+            **_build_time_cells(each.row, dearest.row, measurements),
+            "verdict": each.row.series.verdict.describe() if each.row.series.verdict else "",
+            "error": each.row.series.failure.describe() if each.row.series.failure else "",
         }
         for each in joined
     ]
 
 
-def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
+def _build_time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
     meaning, of_dearest = analyze_roofline(row, measurements), analyze_roofline(dearest, measurements)
     both = row.series.time and dearest.series.time
     compared = ratio(row.series.samples, dearest.series.samples) if both else None
@@ -153,7 +157,7 @@ def _time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
     }
 
 
-def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ...]:
+def _build_columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ...]:
     energy = any(row["joules"] is not None for row in rows)
     energies: tuple[tuple[str, str, Kind], ...] = (
         ("joules", "energy per input", "joules"),
@@ -162,9 +166,9 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
     failed = any(row["error"] for row in rows)
     placed = any(row["measured"] for row in rows)
     return (
-        Column(key="measured", heading="measured", kind="count", audience=for_people_if(placed)),
+        Column(key="measured", heading="measured", kind="count", audience=show_people_if(placed)),
         Column(key="model", heading="model"),
-        *setting_columns(rows),
+        *build_setting_columns(rows),
         Column(key="dearest", audience="programs"),
         Column(key="params", heading="parameters", kind="count", audience="programs"),
         Column(key="total", heading=f"{cost} per input", kind="count", exact_if="complete", detail=1),
@@ -181,7 +185,7 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
         Column(key="time_ratio_low", audience="programs"),
         Column(key="time_ratio_high", audience="programs"),
         *(
-            Column(key=key, heading=heading, kind=kind, audience=for_people_if(energy))
+            Column(key=key, heading=heading, kind=kind, audience=show_people_if(energy))
             for key, heading, kind in energies
         ),
         Column(key="of_peak", heading="of peak", kind="share", detail=3),
@@ -191,7 +195,7 @@ def _columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ..
         Column(
             key="error",
             heading="could not be measured",
-            audience=for_people_if(failed),
+            audience=show_people_if(failed),
             wraps=True,
             detail=5,
         ),

@@ -7,12 +7,12 @@ from msgspec import to_builtins
 from resflops.cost.convention import find_convention
 from resflops.counters import PEERS
 from resflops.crosschecking.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
-from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, convention_note, for_people_if
+from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, note_convention, show_people_if
 
-__all__ = ["crosscheck_table"]
+__all__ = ["build_crosscheck_table"]
 
 
-def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence[Note] = ()) -> Table:
+def build_crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence[Note] = ()) -> Table:
     """The table of ``resflops crosscheck``: figures, and below them the causes.
 
     Args:
@@ -21,32 +21,32 @@ def crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence
         notes: what else to say under it.
     """
     rows = check.rows
-    several = for_people_if(len({row.model for row in rows}) > 1)
+    several = show_people_if(len({row.model for row in rows}) > 1)
     only = "" if several == "all" else f" on {rows[0].model}"
     return Table(
         title=f"Peers beside the convention macs{only}",
         convention="macs",
         facts={"environment": check.environment},
-        columns=_columns(rows, several),
-        rows=tuple(_row(row) for row in rows),
+        columns=_build_columns(rows, several),
+        rows=tuple(_build_row(row) for row in rows),
         notes=(
-            *_convention_notes(rows),
-            *_remainder_notes(rows),
-            *_unverified_notes(rows),
-            *_uncounted_notes(rows),
+            *_note_conventions(rows),
+            *_note_remainders(rows),
+            *_note_unverified_versions(rows),
+            *_note_uncounted(rows),
             *notes,
         ),
         below=(
-            _causes(rows, several),
-            *([_parameters(rows, several)] if any(row.parameter_causes for row in rows) else []),
-            *([_places(rows, several)] if layers else []),
+            _build_cause_table(rows, several),
+            *([_build_parameter_table(rows, several)] if any(row.parameter_causes for row in rows) else []),
+            *([_build_place_table(rows, several)] if layers else []),
         ),
     )
 
 
-def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column, ...]:
-    failed = for_people_if(any(row.failure for row in rows))
-    doubled = for_people_if(any(row.per_mac != 1 for row in rows))
+def _build_columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column, ...]:
+    failed = show_people_if(any(row.failure for row in rows))
+    doubled = show_people_if(any(row.per_mac != 1 for row in rows))
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="input", heading="input", kind="shapes", audience="programs"),
@@ -68,7 +68,7 @@ def _columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column,
     )
 
 
-def _row(row: Reconciliation) -> Row:
+def _build_row(row: Reconciliation) -> Row:
     there, counts = row.figure is not None, row.peer_params is not None
     return {
         "model": row.model,
@@ -91,14 +91,14 @@ def _row(row: Reconciliation) -> Row:
     }
 
 
-def _by_whom(several: Audience) -> tuple[Column, ...]:
+def _build_key_columns(several: Audience) -> tuple[Column, ...]:
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
         Column(key="peer_convention", heading="convention", repeats=False),
     )
 
 
-def _whose(row: Reconciliation, cause: Cause | ParameterCause) -> Row:
+def _build_key_cells(row: Reconciliation, cause: Cause | ParameterCause) -> Row:
     return {"model": row.model, "peer_convention": row.convention, "cause": cause.name}
 
 
@@ -106,12 +106,12 @@ CAUSE = Column(key="cause", heading="cause", wraps=True)
 AMOUNT = Column(key="amount", heading="counted more", kind="signed")
 
 
-def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
+def _build_cause_table(rows: Sequence[Reconciliation], several: Audience) -> Table:
     return Table(
         name="causes",
         title="What makes the difference",
         columns=(
-            *_by_whom(several),
+            *_build_key_columns(several),
             CAUSE,
             AMOUNT,
             Column(key="ops", heading="ops", kind="count", detail=1),
@@ -120,7 +120,7 @@ def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
         ),
         rows=tuple(
             {
-                **_whose(row, cause),
+                **_build_key_cells(row, cause),
                 "amount": cause.amount,
                 "ops": cause.ops,
                 "layers": cause.layers,
@@ -138,19 +138,19 @@ def _causes(rows: Sequence[Reconciliation], several: Audience) -> Table:
     )
 
 
-def _parameters(rows: Sequence[Reconciliation], several: Audience) -> Table:
+def _build_parameter_table(rows: Sequence[Reconciliation], several: Audience) -> Table:
     return Table(
         name="parameter_causes",
         title="What makes the difference in parameters",
         columns=(
-            *_by_whom(several),
+            *_build_key_columns(several),
             CAUSE,
             AMOUNT,
             Column(key="modules", heading="held by", kind="names", wraps=True, detail=1),
         ),
         rows=tuple(
             {
-                **_whose(row, cause),
+                **_build_key_cells(row, cause),
                 "amount": cause.amount,
                 "modules": tuple(name or "the model itself" for name in cause.modules),
             }
@@ -160,12 +160,12 @@ def _parameters(rows: Sequence[Reconciliation], several: Audience) -> Table:
     )
 
 
-def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
+def _build_place_table(rows: Sequence[Reconciliation], several: Audience) -> Table:
     return Table(
         name="places",
         title="Layer by layer",
         columns=(
-            *_by_whom(several),
+            *_build_key_columns(several),
             Column(key="layer", heading="layer", empty="(the model itself)"),
             Column(key="op", heading="op"),
             Column(key="calls", heading="calls", kind="count"),
@@ -174,7 +174,7 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
         ),
         rows=tuple(
             {
-                **_whose(row, cause),
+                **_build_key_cells(row, cause),
                 **to_builtins(place),
             }
             for row in rows
@@ -184,11 +184,11 @@ def _places(rows: Sequence[Reconciliation], several: Audience) -> Table:
     )
 
 
-def _convention_notes(rows: Sequence[Reconciliation]) -> list[Note]:
-    return [convention_note(find_convention(name)) for name in dict.fromkeys(row.convention for row in rows)]
+def _note_conventions(rows: Sequence[Reconciliation]) -> list[Note]:
+    return [note_convention(find_convention(name)) for name in dict.fromkeys(row.convention for row in rows)]
 
 
-def _remainder_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+def _note_remainders(rows: Sequence[Reconciliation]) -> list[Note]:
     """Who is left with a remainder, and what is known that may be the reason."""
     lacking = dict.fromkeys(row.peer for row in rows if row.unexplained or row.unexplained_params)
     return [
@@ -213,12 +213,12 @@ def _remainder_notes(rows: Sequence[Reconciliation]) -> list[Note]:
     ]
 
 
-def _unverified_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+def _note_unverified_versions(rows: Sequence[Reconciliation]) -> list[Note]:
     found = dict.fromkeys((row.peer, row.version) for row in rows if row.version and not row.verified)
-    return [_unverified_note(name, version) for name, version in found]
+    return [_note_unverified_version(name, version) for name, version in found]
 
 
-def _unverified_note(name: str, version: str) -> Note:
+def _note_unverified_version(name: str, version: str) -> Note:
     peer = PEERS[name]
     said = {
         "newer": "is newer than those its convention was verified with",
@@ -237,7 +237,7 @@ def _unverified_note(name: str, version: str) -> Note:
     )
 
 
-def _uncounted_notes(rows: Sequence[Reconciliation]) -> list[Note]:
+def _note_uncounted(rows: Sequence[Reconciliation]) -> list[Note]:
     found = {row.model: row.uncounted for row in rows if row.uncounted}
     return [
         Note(

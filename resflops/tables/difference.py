@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 
 from resflops.gate.diff import Diff
-from resflops.tables.layer_changes import convention_notes, input_notes, layer_change_tables, metric_name
-from resflops.tables.table import Column, Figure, Note, Table, for_people_if
+from resflops.tables.layer_changes import (
+    build_layer_change_tables,
+    name_metric,
+    note_conventions,
+    note_input_changes,
+)
+from resflops.tables.table import Column, Figure, Note, Table, show_people_if
 
-__all__ = ["diff_table"]
+__all__ = ["build_diff_table"]
 
 
-def diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
+def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
     """The table of ``resflops diff``.
 
     Args:
@@ -29,11 +34,11 @@ def diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything:
             "model": name,
             "convention": each.before.convention,
             "metric": metric,
-            "figure": metric_name(metric, each.before),
+            "figure": name_metric(metric, each.before),
             "before": each.before.metric(metric),
             "after": each.after.metric(metric),
             "change": each.of(metric),
-            "share": _share(each.of(metric), each.before.metric(metric)),
+            "share": _compute_share(each.of(metric), each.before.metric(metric)),
             "before_complete": not each.before.uncounted,
             "after_complete": not each.after.uncounted,
         }
@@ -44,7 +49,7 @@ def diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything:
         title=f"Difference in cost: {title}",
         convention=one.before.convention if len({each.before.convention for each in diffs}) == 1 else "",
         columns=(
-            Column(key="model", heading="model", repeats=False, audience=for_people_if(len(diffs) > 1)),
+            Column(key="model", heading="model", repeats=False, audience=show_people_if(len(diffs) > 1)),
             Column(key="convention", heading="convention", audience="programs"),
             Column(key="metric", heading="metric", audience="programs"),
             Column(key="figure", heading="figure", audience="people"),
@@ -58,18 +63,22 @@ def diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything:
         rows=rows,
         hidden=frozenset(place for place, row in enumerate(rows) if not (row["before"] or row["after"])),
         notes=(
-            *convention_notes(each.before for each in diffs),
-            *(note for name, each in zip(names, diffs, strict=True) for note in input_notes(name, each)),
-            *(_same_note(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
+            *note_conventions(each.before for each in diffs),
+            *(
+                note
+                for name, each in zip(names, diffs, strict=True)
+                for note in note_input_changes(name, each)
+            ),
+            *(_note_no_change(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
             *notes,
         ),
-        below=layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
+        below=build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
     )
 
 
-def _same_note(name: str) -> Note:
+def _note_no_change(name: str) -> Note:
     return Note(text="{model}: no layer differs.", figures={"model": Figure("text", name)})
 
 
-def _share(change: int, whole: int) -> float | None:
+def _compute_share(change: int, whole: int) -> float | None:
     return change / whole if whole else None

@@ -6,21 +6,21 @@ from itertools import pairwise
 from resflops.latency.measurements import Measurements
 from resflops.tables.table import Figure, Kind, Note
 
-__all__ = ["environment_notes", "peak_notes", "reading_notes"]
+__all__ = ["note_environments", "note_peaks", "note_readings"]
 
 
-def environment_notes(several: Sequence[Measurements]) -> tuple[Note, ...]:
+def note_environments(several: Sequence[Measurements]) -> tuple[Note, ...]:
     """What each was measured on; and if they are not alike, in what they differ."""
     return (
-        *(_environment_note(each, number, len(several)) for number, each in enumerate(several, start=1)),
+        *(_note_environment(each, number, len(several)) for number, each in enumerate(several, start=1)),
         *(
-            _difference_note(before, after, number)
+            _note_difference(before, after, number)
             for number, (before, after) in enumerate(pairwise(several), start=1)
         ),
     )
 
 
-def _environment_note(measurements: Measurements, number: int, of: int) -> Note:
+def _note_environment(measurements: Measurements, number: int, of: int) -> Note:
     environment = measurements.environment
     facts = [environment.device, f"torch {environment.torch}"]
     if environment.gpu:
@@ -38,8 +38,8 @@ def _environment_note(measurements: Measurements, number: int, of: int) -> Note:
     )
 
 
-def _difference_note(before: Measurements, after: Measurements, number: int) -> Note:
-    differences = after.environment.differences(before.environment)
+def _note_difference(before: Measurements, after: Measurements, number: int) -> Note:
+    differences = after.environment.find_differences(before.environment)
     if not differences:
         text = "({after}) is of the same machine and settings as ({before}), measured at another time: "
         text += "their ratios are less certain than those within one."
@@ -56,7 +56,7 @@ def _difference_note(before: Measurements, after: Measurements, number: int) -> 
     )
 
 
-def reading_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+def note_readings(several: Sequence[Measurements]) -> Iterable[Note]:
     """How the device fared while it was measured, as the range of what it told."""
     for measurements in several:
         rounds = [each for row in measurements.rows for each in row.series.rounds]
@@ -90,7 +90,7 @@ _READINGS = {
 }
 
 
-def peak_notes(several: Sequence[Measurements]) -> list[Note]:
+def note_peaks(several: Sequence[Measurements]) -> list[Note]:
     """The peaks that times are set beside, or why one could not be measured."""
     notes = []
     for measurements in several:
@@ -108,7 +108,7 @@ def peak_notes(several: Sequence[Measurements]) -> list[Note]:
                         "what": Figure("text", f"a {probe.kind} of {rows}"),
                         "rate": Figure("rate", peak.per_second),
                         "unit": Figure("text", unit),
-                        "why": Figure("text", failure.words() if failure else ""),
+                        "why": Figure("text", failure.describe() if failure else ""),
                     },
                 )
             )

@@ -7,21 +7,23 @@ from collections.abc import Iterable, Sequence
 from resflops.gate.snapshot import Metric, Snapshot
 from resflops.gate.verdict import Finding, Verdict
 from resflops.tables.layer_changes import (
-    change_note,
-    convention_notes,
-    input_notes,
-    layer_change_tables,
-    metric_name,
+    build_layer_change_tables,
+    name_metric,
+    note_change,
+    note_conventions,
+    note_input_changes,
 )
-from resflops.tables.table import Check, Column, Figure, Note, Row, Table, calls_of, for_people_if
+from resflops.tables.table import Check, Column, Figure, Note, Row, Table, describe_calls, show_people_if
 
-__all__ = ["check_table", "locked_note", "verdict_notes"]
+__all__ = ["build_check_table", "note_locked", "note_verdict"]
 
 MOST_REASONS = 10
 """Changed layers in an annotation or a failure message."""
 
 
-def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everything: bool = False) -> Table:
+def build_check_table(
+    verdicts: Sequence[Verdict], *, config: str, lock: str, everything: bool = False
+) -> Table:
     """The table of ``resflops check``.
 
     Args:
@@ -30,26 +32,26 @@ def check_table(verdicts: Sequence[Verdict], *, config: str, lock: str, everythi
         lock: path of the lock file, for people.
         everything: show people all layers and figures.
     """
-    rows = [row for verdict in verdicts for row in _verdict_rows(verdict)]
+    rows = [row for verdict in verdicts for row in _build_verdict_rows(verdict)]
     quiet = [place for place, row in enumerate(rows) if row["passed"] and row["quiet"]]
     compared = [(verdict.model, verdict.diff) for verdict in verdicts if verdict.diff]
     return Table(
-        title=f"Cost gate: {_outcome(verdicts)}",
+        title=f"Cost gate: {_describe_outcome(verdicts)}",
         facts={"passed": all(verdict.passed for verdict in verdicts), "lock": lock},
-        columns=_check_columns(rows),
+        columns=_build_columns(rows),
         rows=tuple(rows),
         hidden=frozenset() if everything else frozenset(quiet),
         notes=(
-            *convention_notes(verdict.now for verdict in verdicts),
-            *(note for name, found in compared for note in input_notes(name, found)),
-            *_advice(verdicts, lock),
+            *note_conventions(verdict.now for verdict in verdicts),
+            *(note for name, found in compared for note in note_input_changes(name, found)),
+            *_note_advice(verdicts, lock),
         ),
-        below=layer_change_tables(compared, everything=everything),
-        checks=tuple(check for verdict in verdicts for check in _checks(verdict, config)),
+        below=build_layer_change_tables(compared, everything=everything),
+        checks=tuple(check for verdict in verdicts for check in _build_checks(verdict, config)),
     )
 
 
-def locked_note(now: Snapshot, before: Snapshot | None) -> Note:
+def note_locked(now: Snapshot, before: Snapshot | None) -> Note:
     """What a model costs that was just locked, and what it cost before."""
     changed = before is not None and before.macs != now.macs
     return Note(
@@ -65,16 +67,16 @@ def locked_note(now: Snapshot, before: Snapshot | None) -> Note:
     )
 
 
-def verdict_notes(verdict: Verdict) -> tuple[Note, ...]:
+def note_verdict(verdict: Verdict) -> tuple[Note, ...]:
     """A failed verdict in sentences: each broken limit, what is uncounted, and the layers to blame."""
     return (
-        *(_headline(verdict, finding) for finding in verdict.findings if not finding.passed),
-        *([_uncounted_note(verdict)] if verdict.uncounted else []),
-        *_reasons(verdict),
+        *(_note_finding(verdict, finding) for finding in verdict.findings if not finding.passed),
+        *([_note_uncounted(verdict)] if verdict.uncounted else []),
+        *_note_reasons(verdict),
     )
 
 
-def _outcome(verdicts: Sequence[Verdict]) -> str:
+def _describe_outcome(verdicts: Sequence[Verdict]) -> str:
     failed = [verdict.model for verdict in verdicts if not verdict.passed]
     if not failed:
         return f"{verdicts[0].model} passes" if len(verdicts) == 1 else f"all {len(verdicts)} models pass"
@@ -82,13 +84,13 @@ def _outcome(verdicts: Sequence[Verdict]) -> str:
     return f"{', '.join(failed)} failed{of_all}"
 
 
-def _verdict_rows(verdict: Verdict) -> Iterable[Row]:
+def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
     for finding in verdict.findings:
         yield {
             "model": verdict.model,
             "convention": verdict.now.convention,
             "metric": finding.metric,
-            "figure": metric_name(finding.metric, verdict.now),
+            "figure": name_metric(finding.metric, verdict.now),
             "locked": finding.locked,
             "now": finding.now,
             "change": finding.change,
@@ -114,7 +116,7 @@ def _verdict_rows(verdict: Verdict) -> Iterable[Row]:
         }
 
 
-def _check_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
     def used(key: str) -> bool:
         return any(row.get(key) is not None for row in rows)
 
@@ -124,19 +126,19 @@ def _check_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
         Column(key="convention", audience="programs"),
         Column(key="metric", audience="programs"),
         Column(key="figure", heading="figure", audience="people"),
-        Column(key="locked", heading="locked", kind="count", audience=for_people_if(used("locked"))),
+        Column(key="locked", heading="locked", kind="count", audience=show_people_if(used("locked"))),
         Column(key="now", heading="now", kind="count", exact_if="complete"),
-        Column(key="change", heading="change", kind="signed", audience=for_people_if(used("locked"))),
+        Column(key="change", heading="change", kind="signed", audience=show_people_if(used("locked"))),
         Column(
             key="share",
             heading="share",
             kind="signed share",
-            audience=for_people_if(any(row.get("share") for row in rows)),
+            audience=show_people_if(any(row.get("share") for row in rows)),
             detail=3,
         ),
-        Column(key="allowed", heading="allowed", kind="count", audience=for_people_if(loose), detail=1),
+        Column(key="allowed", heading="allowed", kind="count", audience=show_people_if(loose), detail=1),
         Column(
-            key="budget", heading="budget", kind="count", audience=for_people_if(used("budget")), detail=2
+            key="budget", heading="budget", kind="count", audience=show_people_if(used("budget")), detail=2
         ),
         Column(key="verdict", heading="verdict"),
         Column(key="passed", audience="programs"),
@@ -144,13 +146,13 @@ def _check_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
     )
 
 
-def _checks(verdict: Verdict, config: str) -> Iterable[Check]:
+def _build_checks(verdict: Verdict, config: str) -> Iterable[Check]:
     for finding in verdict.findings:
-        failed = [_headline(verdict, finding), *_reasons(verdict, finding.metric)]
+        failed = [_note_finding(verdict, finding), *_note_reasons(verdict, finding.metric)]
         better = finding.standing == "cheaper"
         yield Check(
             subject=verdict.model,
-            name=metric_name(finding.metric, verdict.now),
+            name=name_metric(finding.metric, verdict.now),
             outcome="failed" if not finding.passed else "better" if better else "passed",
             notes=tuple(failed) if better or not finding.passed else (),
             path=config,
@@ -161,13 +163,13 @@ def _checks(verdict: Verdict, config: str) -> Iterable[Check]:
         subject=verdict.model,
         name="uncounted ops",
         outcome="passed" if counted else "failed",
-        notes=() if counted else (_uncounted_note(verdict),),
+        notes=() if counted else (_note_uncounted(verdict),),
         path=config,
         line=verdict.line,
     )
 
 
-def _headline(verdict: Verdict, finding: Finding) -> Note:
+def _note_finding(verdict: Verdict, finding: Finding) -> Note:
     """``resnet34: MACs went from … to … (+3.16 %); the lock allows …``."""
     limits = []
     if finding.over_lock:
@@ -185,7 +187,7 @@ def _headline(verdict: Verdict, finding: Finding) -> Note:
         text="; ".join([f"{{model}}: {{figure}} {moved}", *limits]),
         figures={
             "model": Figure("text", verdict.model),
-            "figure": Figure("text", metric_name(finding.metric, verdict.now)),
+            "figure": Figure("text", name_metric(finding.metric, verdict.now)),
             "now": Figure("count", finding.now),
             "locked": Figure("count", finding.locked),
             "allowed": Figure("count", finding.allowed),
@@ -196,7 +198,7 @@ def _headline(verdict: Verdict, finding: Finding) -> Note:
     )
 
 
-def _reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
+def _note_reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
     """The layers to blame in sentences; of one metric, those that changed it."""
     if verdict.diff is None:
         return ()
@@ -206,33 +208,33 @@ def _reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]
         figures={"count": Figure("count", len(changes) - MOST_REASONS)},
     )
     return (
-        *input_notes(verdict.model, verdict.diff),
-        *(change_note(change, verdict.now.convention) for change in changes[:MOST_REASONS]),
+        *note_input_changes(verdict.model, verdict.diff),
+        *(note_change(change, verdict.now.convention) for change in changes[:MOST_REASONS]),
         *([more] if len(changes) > MOST_REASONS else []),
     )
 
 
-def _uncounted_note(verdict: Verdict) -> Note:
+def _note_uncounted(verdict: Verdict) -> Note:
     ops = Counter(line.op for line in verdict.uncounted)
     return Note(
         text="{model}: uncounted: {ops}; give each a rule with @resflops.rule, or let it pass by name "
         "with allow-uncounted",
         figures={
             "model": Figure("text", verdict.model),
-            "ops": Figure("names", tuple(f"{op} ({_first(verdict, op)})" for op in ops)),
+            "ops": Figure("names", tuple(f"{op} ({_describe_calls(verdict, op)})" for op in ops)),
         },
     )
 
 
-def _first(verdict: Verdict, op: str) -> str:
+def _describe_calls(verdict: Verdict, op: str) -> str:
     lines = [line for line in verdict.uncounted if line.op == op]
     calls = sum(line.calls for line in lines)
-    return calls_of(calls, lines[0].layer)
+    return describe_calls(calls, lines[0].layer)
 
 
-def _advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
+def _note_advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
     """What to do about it, each command with the models that it is for."""
-    yield from (_uncounted_note(verdict) for verdict in verdicts if verdict.uncounted)
+    yield from (_note_uncounted(verdict) for verdict in verdicts if verdict.uncounted)
     dearer = [each for each in verdicts if any(finding.over_lock for finding in each.findings)]
     cheaper = [each for each in verdicts if each.cheaper]
     stale = [each for each in verdicts if not each.as_locked and each not in dearer and each not in cheaper]

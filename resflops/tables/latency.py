@@ -7,57 +7,57 @@ from msgspec import to_builtins
 
 from resflops.latency.configuration import Setting, itemsize
 from resflops.latency.measurements import Measurements, Row
-from resflops.latency.roofline import Meaning, analyze_roofline
+from resflops.latency.roofline import Performance, analyze_roofline
 from resflops.latency.statistics import CONFIDENCE
-from resflops.tables.environment_notes import environment_notes, peak_notes, reading_notes
-from resflops.tables.layer_times import layers_table
-from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table, for_people_if
+from resflops.tables.environment_notes import note_environments, note_peaks, note_readings
+from resflops.tables.layer_times import build_layer_time_table
+from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table, show_people_if
 from resflops.tables.table import Row as Cells
 
-__all__ = ["latency_table", "measured_rows", "setting_cells", "setting_columns"]
+__all__ = ["build_latency_rows", "build_latency_table", "build_setting_cells", "build_setting_columns"]
 
 
-def latency_table(several: Sequence[Measurements]) -> Table:
+def build_latency_table(several: Sequence[Measurements]) -> Table:
     """Every configuration that was measured, with every failure.
 
     Args:
         several: at least one; those of unlike machines or settings are told apart, and the notes
             say in what they differ.
     """
-    rows = measured_rows(several)
-    layers = layers_table(several)
+    rows = build_latency_rows(several)
+    layers = build_layer_time_table(several)
     return Table(
         name="latency",
         title=f"Latency on {several[0].environment.device}" if len(several) == 1 else "Latency",
-        intro=(*environment_notes(several), *reading_notes(several), *peak_notes(several)),
-        facts={"measurements": [_provenance(each) for each in several]},
-        columns=_columns(rows),
+        intro=(*note_environments(several), *note_readings(several), *note_peaks(several)),
+        facts={"measurements": [_build_provenance(each) for each in several]},
+        columns=_build_columns(rows),
         rows=rows,
-        notes=(*_meaning_notes(rows), *_series_notes(several), *_interrupted_notes(several)),
+        notes=(*_note_meanings(rows), *_note_series(several), *_note_interrupts(several)),
         below=(layers,) if layers else (),
     )
 
 
-def measured_rows(several: Sequence[Measurements]) -> tuple[Cells, ...]:
+def build_latency_rows(several: Sequence[Measurements]) -> tuple[Cells, ...]:
     """The cells of every configuration, in the order in which it was asked for."""
     return tuple(
-        _cells(row, measurements, place if len(several) > 1 else None)
+        _build_cells(row, measurements, place if len(several) > 1 else None)
         for place, measurements in enumerate(several, start=1)
         for row in measurements.rows
     )
 
 
-def setting_cells(setting: Setting) -> Cells:
+def build_setting_cells(setting: Setting) -> Cells:
     """The cells of what is set."""
     return to_builtins(setting)  # type: ignore[no-any-return]
 
 
-def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
+def build_setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
     """The columns of what is set: people see those that differ between rows, or are unusual."""
     rows = tuple(rows)
 
     def shown(key: str, usual: object) -> Audience:
-        return for_people_if({row[key] for row in rows} - {usual})
+        return show_people_if({row[key] for row in rows} - {usual})
 
     return (
         Column(key="device", heading="device", audience="programs"),
@@ -81,7 +81,7 @@ def setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
     )
 
 
-def _provenance(measurements: Measurements) -> Cells:
+def _build_provenance(measurements: Measurements) -> Cells:
     return {
         "environment": to_builtins(measurements.environment),
         "effort": to_builtins(measurements.effort),
@@ -90,7 +90,7 @@ def _provenance(measurements: Measurements) -> Cells:
     }
 
 
-def _cells(row: Row, measurements: Measurements, place: int | None) -> Cells:
+def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cells:
     """One row; what is not known is None."""
     series, workload = row.series, row.workload
     meaning = analyze_roofline(row, measurements)
@@ -99,22 +99,22 @@ def _cells(row: Row, measurements: Measurements, place: int | None) -> Cells:
     return {
         "measured": place,
         "model": row.configuration.model,
-        **setting_cells(setting),
-        **_time_cells(row),
-        **{name: getattr(meaning, name) if meaning else None for name in Meaning.__struct_fields__},
+        **build_setting_cells(setting),
+        **_build_time_cells(row),
+        **{name: getattr(meaning, name) if meaning else None for name in Performance.__struct_fields__},
         "macs": workload.step_macs if workload else None,
         "params": workload.params if workload else None,
         "complete": workload.complete if workload else False,
         "weight_bytes": (workload.weight_elements * (4 if setting.autocast else size) if workload else None),
         "activation_bytes": workload.activation_elements * size if workload else None,
         "peak_bytes": series.peak_bytes if series.time else None,
-        "verdict": series.verdict.words() if series.verdict else "",
+        "verdict": series.verdict.describe() if series.verdict else "",
         "stable": series.verdict.stable if series.verdict else None,
-        "error": series.failure.words() if series.failure else "",
+        "error": series.failure.describe() if series.failure else "",
     }
 
 
-def _time_cells(row: Row) -> dict[str, Any]:
+def _build_time_cells(row: Row) -> dict[str, Any]:
     time, wall = row.series.time, row.series.wall
     on_gpu = row.series.gpu is not None
     return {
@@ -132,14 +132,14 @@ def _time_cells(row: Row) -> dict[str, Any]:
     }
 
 
-def _columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
+def _build_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
     return (
-        *_where_known(rows, ("measured", "measured", "count", 0)),
+        *_build_columns_if_known(rows, ("measured", "measured", "count", 0)),
         Column(key="model", heading="model", repeats=False),
-        *setting_columns(rows),
-        *_time_columns(rows),
-        *_meaning_columns(rows),
-        *_where_known(
+        *build_setting_columns(rows),
+        *_build_time_columns(rows),
+        *_build_performance_columns(rows),
+        *_build_columns_if_known(
             rows,
             ("weight_bytes", "weights", "bytes", 7),
             ("activation_bytes", "activations", "bytes", 7),
@@ -150,24 +150,24 @@ def _columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
         Column(key="verdict", heading="verdict", wraps=True, detail=8),
         *(
             Column(key=each.key, heading=each.heading, audience=each.audience, wraps=True, detail=9)
-            for each in _where_known(rows, ("error", "could not be measured", "text", 9))
+            for each in _build_columns_if_known(rows, ("error", "could not be measured", "text", 9))
         ),
     )
 
 
-def _time_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
+def _build_time_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
     on_gpu = _is_known(rows, "gpu_seconds")
     return (
         Column(key="seconds", heading="GPU time" if on_gpu else "time", kind="seconds"),
         Column(key="interval", heading="95 % interval", kind="seconds range", audience="people", detail=3),
         *(Column(key=key, audience="programs") for key in ("low", "high", "least")),
-        *_where_known(rows, ("p90", "p90", "seconds", 5), ("p99", "p99", "seconds", 5)),
-        *_where_known(rows, ("wall_seconds", "wall time", "seconds", 0), if_known="gpu_seconds"),
+        *_build_columns_if_known(rows, ("p90", "p90", "seconds", 5), ("p99", "p99", "seconds", 5)),
+        *_build_columns_if_known(rows, ("wall_seconds", "wall time", "seconds", 0), if_known="gpu_seconds"),
         *(Column(key=key, audience="programs") for key in ("wall_p90", "wall_p99", "gpu_seconds", "samples")),
     )
 
 
-def _meaning_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
+def _build_performance_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
     return (
         Column(key="items_per_second", heading="inputs/s", kind="rate"),
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
@@ -176,11 +176,13 @@ def _meaning_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
         Column(key="flops_per_second", heading="FLOP/s", kind="rate", detail=2),
         Column(key="of_peak", heading="of peak", kind="share"),
         Column(key="least_bytes", audience="programs"),
-        *_where_known(rows, ("intensity", "FLOP/B", "rate", 6)),
+        *_build_columns_if_known(rows, ("intensity", "FLOP/B", "rate", 6)),
         Column(key="ridge", audience="programs"),
-        *_where_known(rows, ("roof", "roof", "text", 4), ("roof_seconds", "by the roof", "seconds", 6)),
+        *_build_columns_if_known(
+            rows, ("roof", "roof", "text", 4), ("roof_seconds", "by the roof", "seconds", 6)
+        ),
         Column(key="memory_part", audience="programs"),
-        *_where_known(rows, ("joules_per_item", "energy/input", "joules", 0)),
+        *_build_columns_if_known(rows, ("joules_per_item", "energy/input", "joules", 0)),
     )
 
 
@@ -188,7 +190,7 @@ def _is_known(rows: tuple[Cells, ...], key: str) -> bool:
     return any(row[key] is not None and row[key] != "" for row in rows)
 
 
-def _where_known(
+def _build_columns_if_known(
     rows: tuple[Cells, ...], *columns: tuple[str, str, Kind, int], if_known: str = ""
 ) -> tuple[Column, ...]:
     """Columns, each its key, heading, kind and detail, that people see only if some row has a value.
@@ -204,13 +206,13 @@ def _where_known(
             heading=heading,
             kind=kind,
             detail=detail,
-            audience=for_people_if(_is_known(rows, if_known or key)),
+            audience=show_people_if(_is_known(rows, if_known or key)),
         )
         for key, heading, kind, detail in columns
     )
 
 
-def _meaning_notes(rows: tuple[Cells, ...]) -> list[Note]:
+def _note_meanings(rows: tuple[Cells, ...]) -> list[Note]:
     known = {key for row in rows for key, value in row.items() if value is not None}
     texts = [
         f"Times are medians of all samples; the interval holds the median with {CONFIDENCE:.0%} confidence, "
@@ -248,20 +250,20 @@ def _meaning_notes(rows: tuple[Cells, ...]) -> list[Note]:
     return [Note(text=text, audience="people") for text in texts]
 
 
-def _series_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+def _note_series(several: Sequence[Measurements]) -> Iterable[Note]:
     for measurements in several:
         for row in measurements.rows:
             for note in row.series.notes:
                 yield Note(
                     text="{what}: {note}.",
                     figures={
-                        "what": Figure("text", row.configuration.words()),
+                        "what": Figure("text", row.configuration.describe()),
                         "note": Figure("text", note),
                     },
                 )
 
 
-def _interrupted_notes(several: Sequence[Measurements]) -> Iterable[Note]:
+def _note_interrupts(several: Sequence[Measurements]) -> Iterable[Note]:
     for measurements in several:
         rounds = measurements.effort.rounds
         short = sum(len(row.series.rounds) < rounds and not row.series.failure for row in measurements.rows)

@@ -12,24 +12,24 @@ from resflops.tables.table import (
     Note,
     Row,
     Table,
-    convention_note,
-    cost_heading,
-    for_people_if,
+    format_cost_heading,
+    note_convention,
+    show_people_if,
 )
 
 __all__ = [
-    "change_note",
-    "convention_notes",
-    "input_notes",
-    "layer_change_tables",
-    "metric_name",
+    "build_layer_change_tables",
+    "name_metric",
+    "note_change",
+    "note_conventions",
+    "note_input_changes",
 ]
 
 MOST_CHANGES = 20
 """Changed layers that people are shown of each model, the dearest; programs get them all."""
 
 
-def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
+def build_layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
     """The table of changed layers, if there are any, to stand under another.
 
     Args:
@@ -43,9 +43,9 @@ def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: boo
     for name, found in changed:
         most = len(found.changes) if everything else MOST_CHANGES
         hidden |= set(range(len(rows) + most, len(rows) + len(found.changes)))
-        rows += [_change_row(name, found, change) for change in found.changes]
+        rows += [_build_change_row(name, found, change) for change in found.changes]
         if len(found.changes) > most:
-            notes.append(_left_out(name, found.changes[most:]))
+            notes.append(_note_left_out(name, found.changes[most:]))
     if not rows:
         return ()
     conventions = {found.before.convention for _, found in changed}
@@ -56,14 +56,16 @@ def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: boo
             name="changes",
             title="Layers to blame, the dearest first" if any(row["total"] for row in rows) else "Layers",
             columns=(
-                Column(key="model", heading="model", repeats=False, audience=for_people_if(len(changed) > 1)),
+                Column(
+                    key="model", heading="model", repeats=False, audience=show_people_if(len(changed) > 1)
+                ),
                 Column(key="change", audience="programs"),
                 Column(key="what", heading="change", audience="people"),
                 Column(key="layer", heading="layer", empty="(the model itself)"),
                 Column(
                     key="new_name",
                     heading="now called",
-                    audience=for_people_if(_any(shown, "new_name")),
+                    audience=show_people_if(_has_any(shown, "new_name")),
                     detail=2,
                 ),
                 Column(key="layers", heading="layers", kind="count", audience="programs"),
@@ -73,9 +75,9 @@ def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: boo
                 Column(key="macs", heading="MACs", kind="signed"),
                 Column(
                     key="total",
-                    heading="cost" if others else cost_heading(find_convention(only)),
+                    heading="cost" if others else format_cost_heading(find_convention(only)),
                     kind="signed",
-                    audience=for_people_if(conventions != {"macs"}),
+                    audience=show_people_if(conventions != {"macs"}),
                 ),
                 Column(key="params", heading="parameters", kind="signed"),
                 Column(key="buffers", heading="buffers", kind="signed", audience="programs"),
@@ -87,7 +89,7 @@ def layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: boo
     )
 
 
-def _change_row(model: str, found: Diff, change: Change) -> Row:
+def _build_change_row(model: str, found: Diff, change: Change) -> Row:
     before, after = summarize_change(change.before, change.after)
     line = change.after or change.before
     return {
@@ -108,7 +110,7 @@ def _change_row(model: str, found: Diff, change: Change) -> Row:
     }
 
 
-def _left_out(model: str, changes: Sequence[Change]) -> Note:
+def _note_left_out(model: str, changes: Sequence[Change]) -> Note:
     kinds = Counter(change.kind for change in changes)
     return Note(
         text="{model}: {count} more changes, of {macs} MACs and {params} parameters together ({what}); "
@@ -124,7 +126,7 @@ def _left_out(model: str, changes: Sequence[Change]) -> Note:
     )
 
 
-def change_note(change: Change, convention_name: str) -> Note:
+def note_change(change: Change, convention_name: str) -> Note:
     """``layer3.0.conv1: 3×3×256→256 became 3×3×256→512, +115,605,504 MACs``."""
     before, after = summarize_change(change.before, change.after)
     what = {
@@ -136,7 +138,7 @@ def change_note(change: Change, convention_name: str) -> Note:
         "renamed": "{layer} renamed to {new_name}",
         "moved": "{layer} moved to {new_name}" if change.new_name else "{layer} moved",
     }[change.kind]
-    total = "" if convention_name == "macs" else cost_heading(find_convention(convention_name))
+    total = "" if convention_name == "macs" else format_cost_heading(find_convention(convention_name))
     differences = [
         f"{{{metric}}} {unit}"
         for metric, unit in (("macs", "MACs"), ("total", total), ("params", "parameters"))
@@ -155,38 +157,38 @@ def change_note(change: Change, convention_name: str) -> Note:
     )
 
 
-def input_notes(name: str, found: Diff) -> Iterable[Note]:
+def note_input_changes(name: str, found: Diff) -> Iterable[Note]:
     """What to say of inputs that are others now."""
     before, after = found.before.inputs, found.after.inputs
     if [given.shape for given in before] != [given.shape for given in after]:
-        yield _input_note(
+        yield _note_input_change(
             name, *(Figure("shapes", tuple(given.shape for given in each)) for each in (before, after))
         )
     if [given.dtype for given in before] != [given.dtype for given in after]:
-        yield _input_note(
+        yield _note_input_change(
             name, *(Figure("names", tuple(given.dtype for given in each)) for each in (before, after))
         )
 
 
-def _input_note(name: str, before: Figure, after: Figure) -> Note:
+def _note_input_change(name: str, before: Figure, after: Figure) -> Note:
     return Note(
         text="{model}: its input {before} became {after}",
         figures={"model": Figure("text", name), "before": before, "after": after},
     )
 
 
-def _any(rows: Iterable[Row], key: str) -> bool:
+def _has_any(rows: Iterable[Row], key: str) -> bool:
     return any(row.get(key) for row in rows)
 
 
-def convention_notes(snapshots: Iterable[Snapshot]) -> Iterable[Note]:
+def note_conventions(snapshots: Iterable[Snapshot]) -> Iterable[Note]:
     """What the conventions count that the snapshots are under."""
     for name in dict.fromkeys(snapshot.convention for snapshot in snapshots):
-        yield convention_note(find_convention(name))
+        yield note_convention(find_convention(name))
 
 
-def metric_name(metric: Metric, snapshot: Snapshot) -> str:
+def name_metric(metric: Metric, snapshot: Snapshot) -> str:
     """What a metric is called; the total bears its convention."""
     if metric == "total":
-        return cost_heading(find_convention(snapshot.convention))
+        return format_cost_heading(find_convention(snapshot.convention))
     return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]

@@ -6,13 +6,13 @@ from resflops.latency.measurements import Measurements, Row
 from resflops.tables.table import Column, Figure, Note, Table
 from resflops.tables.table import Row as Cells
 
-__all__ = ["layers_table"]
+__all__ = ["build_layer_time_table"]
 
 SHOWN_LAYERS = 10
 """Of a model, to people; programs get all."""
 
 
-def layers_table(several: Sequence[Measurements]) -> Table | None:
+def build_layer_time_table(several: Sequence[Measurements]) -> Table | None:
     """All layers of all rows whose time was attributed; None if there are none.
 
     Those whose share of the time is farthest from their share of the MACs come first.
@@ -23,10 +23,10 @@ def layers_table(several: Sequence[Measurements]) -> Table | None:
     for measurements in several:
         for row in measurements.rows:
             if row.attribution and row.workload and row.series.time:
-                cells = _layer_cells(row)
+                cells = _build_layer_cells(row)
                 hidden |= {len(rows) + place for place in range(SHOWN_LAYERS, len(cells))}
                 rows += cells
-                notes.append(_overhead_note(row))
+                notes.append(_note_overhead(row))
     if not rows:
         return None
     return Table(
@@ -48,7 +48,7 @@ def layers_table(several: Sequence[Measurements]) -> Table | None:
     )
 
 
-def _layer_cells(row: Row) -> list[Cells]:
+def _build_layer_cells(row: Row) -> list[Cells]:
     attribution, workload = row.attribution, row.workload
     if attribution is None or workload is None:
         return []
@@ -62,7 +62,7 @@ def _layer_cells(row: Row) -> list[Cells]:
         cells.append(
             {
                 "model": row.configuration.model,
-                "setting": row.configuration.setting.words(),
+                "setting": row.configuration.setting.describe(),
                 "layer": name,
                 "seconds": seconds.get(name),
                 "share_of_time": of_time,
@@ -74,15 +74,15 @@ def _layer_cells(row: Row) -> list[Cells]:
     return sorted(cells, key=lambda each: -abs(each["difference"]))
 
 
-def _overhead_note(row: Row) -> Note:
+def _note_overhead(row: Row) -> Note:
     attribution = row.attribution
-    layers = len(_layer_cells(row))
+    layers = len(_build_layer_cells(row))
     ratio = attribution.seconds / attribution.plain_seconds if attribution else None
     return Note(
         text="{what}: with its marks a step takes {ratio} what it takes without; {shown} of {layers} layers "
         "are shown.",
         figures={
-            "what": Figure("text", row.configuration.words()),
+            "what": Figure("text", row.configuration.describe()),
             "ratio": Figure("times", ratio),
             "shown": Figure("count", min(layers, SHOWN_LAYERS)),
             "layers": Figure("count", layers),

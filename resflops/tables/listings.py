@@ -13,14 +13,14 @@ from resflops.models.catalog import CHOICES, NETWORKS, Network
 from resflops.ops import OPS, Op, load_more_ops
 from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN, load_more_sources
-from resflops.tables.table import Column, Figure, Note, Table, broken_notes, for_people_if
+from resflops.tables.table import Column, Figure, Note, Table, note_broken_extensions, show_people_if
 
-__all__ = ["convention_table", "conventions_table", "networks_table", "ops_table"]
+__all__ = ["build_convention_list", "build_convention_table", "build_network_table", "build_op_table"]
 
-Said = TypeVar("Said", bound=Hashable)
+Text = TypeVar("Text", bound=Hashable)
 
 
-def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
+def build_network_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
     """The table of ``resflops models``."""
     load_more_sources()
     return Table(
@@ -40,7 +40,9 @@ def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
                 "input": network.input_shape,
                 "summary": network.summary,
                 "variant": network.variant,
-                "options": tuple(f"{name}={_choice(name, value)}" for name, value in network.options.items()),
+                "options": tuple(
+                    f"{name}={_format_choices(name, value)}" for name, value in network.options.items()
+                ),
             }
             for network in networks
         ),
@@ -66,17 +68,17 @@ def networks_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
                 for source in SOURCES.values()
                 if source.origin != OWN
             ),
-            *broken_notes("resflops.sources"),
+            *note_broken_extensions("resflops.sources"),
         ),
     )
 
 
-def _choice(name: str, value: object) -> str:
+def _format_choices(name: str, value: object) -> str:
     others = [word for word in CHOICES.get(name, ()) if word != value]
     return "|".join([str(value), *others])
 
 
-def conventions_table() -> Table:
+def build_convention_list() -> Table:
     """The table of ``resflops conventions``."""
     load_more_peers()
     return Table(
@@ -106,18 +108,22 @@ def conventions_table() -> Table:
     )
 
 
-def convention_table(using: Convention) -> Table:
+def build_convention_table(using: Convention) -> Table:
     """The table of ``resflops conventions NAME``: what each op with a rule counts under it."""
     if using.views:
-        return _peer_convention_table(using)
-    counted = {op: (rule.summary, _price(using.prices_of(op))) for op, rule in _rules() if _counts(using, op)}
-    price = Figure("names", _price(using.prices))
+        return _build_peer_convention_table(using)
+    counted = {
+        op: (rule.summary, _format_prices(using.prices_of(op)))
+        for op, rule in _list_rules()
+        if _may_cost(using, op)
+    }
+    price = Figure("names", _format_prices(using.prices))
     varies = bool(using.op_prices)
     return Table(
         title=f"Convention {using.name}",
         convention=using.name,
         intro=(
-            *_said_of(using),
+            *_note_convention(using),
             *([] if varies else [Note(text="prices: {price}", figures={"price": price})]),
         ),
         facts={
@@ -134,18 +140,18 @@ def convention_table(using: Convention) -> Table:
                 key="price",
                 heading="prices",
                 kind="names",
-                audience=for_people_if(varies),
+                audience=show_people_if(varies),
                 wraps=True,
             ),
         ),
         rows=tuple(
-            {"ops": ops, "work": summary, "price": price} for (summary, price), ops in _grouped(counted)
+            {"ops": ops, "work": summary, "price": price} for (summary, price), ops in _group_ops(counted)
         ),
         notes=(Note(text="Free under every convention are the ops that do no arithmetic: resflops ops."),),
     )
 
 
-def _said_of(using: Convention) -> tuple[Note, ...]:
+def _note_convention(using: Convention) -> tuple[Note, ...]:
     """What a convention says of itself."""
     return (
         Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
@@ -153,12 +159,12 @@ def _said_of(using: Convention) -> tuple[Note, ...]:
     )
 
 
-def _peer_convention_table(using: Convention) -> Table:
+def _build_peer_convention_table(using: Convention) -> Table:
     """The same of another counter's convention: what it looks at, and what it charges there."""
     return Table(
         title=f"Convention {using.name}",
         convention=using.name,
-        intro=_said_of(using),
+        intro=_note_convention(using),
         facts={
             "name": using.name,
             "counts": using.counts,
@@ -174,11 +180,11 @@ def _peer_convention_table(using: Convention) -> Table:
         rows=tuple(
             {"sees": view.sees, "ops": ops, "price": price, "modules": view.modules}
             for view in using.views
-            for price, ops in _grouped({op: _price(prices) for op, prices in view.charges.items()})
+            for price, ops in _group_ops({op: _format_prices(prices) for op, prices in view.charges.items()})
         ),
         notes=(
             *(
-                Note(text="{sees}: {again}.", figures=_said(view.sees, view.again))
+                Note(text="{sees}: {again}.", figures=_build_figures(view.sees, view.again))
                 for view in using.views
                 if view.again
             ),
@@ -187,31 +193,31 @@ def _peer_convention_table(using: Convention) -> Table:
     )
 
 
-def _said(sees: str, again: str) -> dict[str, Figure]:
+def _build_figures(sees: str, again: str) -> dict[str, Figure]:
     return {"sees": Figure("text", sees), "again": Figure("text", again)}
 
 
-def _rules() -> list[tuple[str, Op]]:
+def _list_rules() -> list[tuple[str, Op]]:
     """The ops with a rule, those with multiply-accumulates first."""
     ruled = [(name, known) for name, known in OPS.items() if known.work is not None]
     return sorted(ruled, key=lambda item: item[1].factors is None)
 
 
-def _counts(using: Convention, op: str) -> bool:
+def _may_cost(using: Convention, op: str) -> bool:
     """Whether an op can cost anything: under a price of MACs alone, only an op that has some."""
     quantities = {quantity for quantity, unit in using.prices_of(op).items() if unit}
     return bool(quantities - {"macs"}) or (bool(quantities) and OPS[op].factors is not None)
 
 
-def _price(prices: Prices) -> tuple[str, ...]:
+def _format_prices(prices: Prices) -> tuple[str, ...]:
     return tuple(f"{unit} per {QUANTITIES[quantity].unit}" for quantity, unit in prices.items())
 
 
-def ops_table() -> Table:
+def build_op_table() -> Table:
     """The table of ``resflops ops``: those with a rule, and those that are free."""
     load_more_ops()
-    said = {op: (rule.summary, _gradient(op), rule.origin) for op, rule in _rules()}
-    of_others = for_people_if(any(known.origin != OWN for known in OPS.values()))
+    said = {op: (rule.summary, _describe_gradient(op), rule.origin) for op, rule in _list_rules()}
+    of_others = show_people_if(any(known.origin != OWN for known in OPS.values()))
     return Table(
         title="Ops with a rule",
         columns=(
@@ -222,14 +228,14 @@ def ops_table() -> Table:
         ),
         rows=tuple(
             {"ops": ops, "work": work, "gradient": back, "origin": origin}
-            for (work, back, origin), ops in _grouped(said)
+            for (work, back, origin), ops in _group_ops(said)
         ),
         notes=(
             Note(
                 text="Any other op that does work is reported as uncounted, and totals without it bear a ≥.",
                 audience="people",
             ),
-            *broken_notes("resflops.ops"),
+            *note_broken_extensions("resflops.ops"),
         ),
         below=(
             Table(
@@ -239,13 +245,15 @@ def ops_table() -> Table:
                     Column(key="reason", heading="reason", wraps=True),
                     Column(key="ops", heading="op", kind="names", wraps=True),
                 ),
-                rows=_summaries({name: known.free for name, known in OPS.items() if known.free}, "reason"),
+                rows=_build_group_rows(
+                    {name: known.free for name, known in OPS.items() if known.free}, "reason"
+                ),
             ),
         ),
     )
 
 
-def _gradient(op: str) -> str:
+def _describe_gradient(op: str) -> str:
     """What an op's gradient takes, in one line."""
     gradient = OPS[op].gradient
     if gradient is None:
@@ -255,13 +263,13 @@ def _gradient(op: str) -> str:
     return "Nothing: it is moved back." if gradient.work is None else gradient.summary
 
 
-def _summaries(texts: Mapping[str, str], key: str) -> tuple[dict[str, object], ...]:
-    return tuple({"ops": ops, key: text} for text, ops in _grouped(texts))
+def _build_group_rows(texts: Mapping[str, str], key: str) -> tuple[dict[str, object], ...]:
+    return tuple({"ops": ops, key: text} for text, ops in _group_ops(texts))
 
 
-def _grouped(of_op: Mapping[str, Said]) -> list[tuple[Said, tuple[str, ...]]]:
+def _group_ops(of_op: Mapping[str, Text]) -> list[tuple[Text, tuple[str, ...]]]:
     """Ops with the same to say, together."""
-    groups: dict[Said, list[str]] = {}
+    groups: dict[Text, list[str]] = {}
     for op, value in of_op.items():
         groups.setdefault(value, []).append(op)
     return [(value, tuple(ops)) for value, ops in groups.items()]

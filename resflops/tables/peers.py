@@ -3,12 +3,12 @@
 from resflops.counters import PEERS, Peer, load_more_peers
 from resflops.counters.installed import find_installed_version
 from resflops.extensions import OWN
-from resflops.tables.table import Column, Note, Row, Table, broken_notes, for_people_if
+from resflops.tables.table import Column, Note, Row, Table, note_broken_extensions, show_people_if
 
-__all__ = ["peers_table"]
+__all__ = ["build_peer_table"]
 
 
-def peers_table() -> Table:
+def build_peer_table() -> Table:
     """The table of ``resflops peers``, with the known defects below."""
     load_more_peers()
     return Table(
@@ -23,15 +23,15 @@ def peers_table() -> Table:
             Column(key="conventions", heading="conventions", kind="names", wraps=True, detail=1),
             Column(key="counts", heading="counts", wraps=True, detail=2),
             Column(key="repository", heading="repository", audience="programs"),
-            Column(key="origin", heading="from", audience=for_people_if(_of_others()), detail=2),
+            Column(key="origin", heading="from", audience=show_people_if(_has_other_origins()), detail=2),
         ),
-        rows=tuple(_row(each) for each in PEERS.values()),
+        rows=tuple(_build_row(each) for each in PEERS.values()),
         notes=(
             Note(text="pip install 'resflops[peers]' installs all but ultralytics-thop.", audience="people"),
             Note(
                 text="thop and ultralytics-thop share the import name thop: the one installed last is there."
             ),
-            *broken_notes("resflops.counters"),
+            *note_broken_extensions("resflops.counters"),
         ),
         below=(
             Table(
@@ -80,11 +80,11 @@ def peers_table() -> Table:
     )
 
 
-def _of_others() -> bool:
+def _has_other_origins() -> bool:
     return any(each.origin != OWN for each in PEERS.values())
 
 
-def _row(each: Peer) -> Row:
+def _build_row(each: Peer) -> Row:
     version = find_installed_version(each)
     return {
         "peer": each.name,

@@ -3,27 +3,27 @@
 from collections.abc import Sequence
 
 from resflops.cost import Cost
-from resflops.tables.table import Column, Figure, Note, for_people_if
+from resflops.tables.table import Column, Figure, Note, show_people_if
 
-__all__ = ["nonzero_column", "nonzero_notes"]
+__all__ = ["build_nonzero_column", "note_nonzero"]
 
 
-def nonzero_column(*, asked: bool) -> Column:
+def build_nonzero_column(*, asked: bool) -> Column:
     """The column of non-zero MACs, which people are shown if they asked for them."""
     return Column(
         key="nonzero_macs",
         heading="non-zero MACs",
         kind="count",
-        audience=for_people_if(asked),
+        audience=show_people_if(asked),
         detail=1,
     )
 
 
-def nonzero_notes(costs: Sequence[Cost]) -> tuple[Note, ...]:
+def note_nonzero(costs: Sequence[Cost]) -> tuple[Note, ...]:
     """What non-zero MACs are, and where they are only an upper bound."""
     if all(cost.nonzero_macs is None for cost in costs):
         return ()
-    return (_SCOPE, *(_unknown_note(cost) for cost in costs if cost.nonzero_unknown))
+    return (_SCOPE, *(_note_unknown(cost) for cost in costs if cost.nonzero_unknown))
 
 
 _SCOPE = Note(
@@ -31,7 +31,7 @@ _SCOPE = Note(
 )
 
 
-def _unknown_note(cost: Cost) -> Note:
+def _note_unknown(cost: Cost) -> Note:
     layers = ", ".join(layer or "the model itself" for layer in cost.nonzero_unknown)
     return Note(
         text="{model}: non-zero MACs are at most these: computed weights are taken as dense, in {layers}.",

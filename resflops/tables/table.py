@@ -21,13 +21,13 @@ __all__ = [
     "Note",
     "Row",
     "Table",
-    "broken_notes",
-    "calls_of",
-    "convention_note",
-    "cost_heading",
-    "for_people",
-    "for_people_if",
-    "ops_listed",
+    "describe_calls",
+    "format_cost_heading",
+    "list_uncounted_ops",
+    "note_broken_extensions",
+    "note_convention",
+    "select_for_people",
+    "show_people_if",
 ]
 
 Kind = Literal[
@@ -73,7 +73,7 @@ Audience = Literal["all", "people", "programs"]
 Row = Mapping[str, Any]
 """Column key to raw value: counts are ints, shapes tuples, and None is what there is not."""
 
-Audienced = TypeVar("Audienced", "Column", "Note")
+ForReaders = TypeVar("ForReaders", "Column", "Note")
 
 
 class Column(Struct, frozen=True, kw_only=True):
@@ -148,7 +148,7 @@ class Table(Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
     """What was checked, if anything was."""
 
-    def shown_rows(self) -> tuple[Row, ...]:
+    def list_shown_rows(self) -> tuple[Row, ...]:
         """The rows for people."""
         return tuple(row for place, row in enumerate(self.rows) if place not in self.hidden)
 
@@ -160,17 +160,17 @@ class Table(Struct, frozen=True, kw_only=True):
         return pd.DataFrame([[row.get(key) for key in keys] for row in self.rows], columns=keys)
 
 
-def for_people(items: tuple[Audienced, ...]) -> tuple[Audienced, ...]:
+def select_for_people(items: tuple[ForReaders, ...]) -> tuple[ForReaders, ...]:
     """The columns or notes that people read."""
     return tuple(item for item in items if item.audience != "programs")
 
 
-def for_people_if(needed: object) -> Audience:
+def show_people_if(needed: object) -> Audience:
     """Everyone where there is something to see, else programs alone."""
     return "all" if needed else "programs"
 
 
-def broken_notes(group: str) -> tuple[Note, ...]:
+def note_broken_extensions(group: str) -> tuple[Note, ...]:
     """What could not be loaded of the extensions of a group."""
     return tuple(
         Note(
@@ -190,35 +190,37 @@ UNITS = {"macs": "MACs", "flops": "FLOPs"}
 """What the conventions of one kind of operation count; any other counts a mixture, a cost."""
 
 
-def cost_heading(using: Convention) -> str:
+def format_cost_heading(using: Convention) -> str:
     """The heading of a column of costs, which always names the convention.
 
     >>> from resflops.cost.convention import find_convention
-    >>> cost_heading(find_convention("macs")), cost_heading(find_convention("formula"))
+    >>> format_cost_heading(find_convention("macs")), format_cost_heading(find_convention("formula"))
     ('MACs (macs)', 'cost (formula)')
     """
     return f"{UNITS.get(using.name, 'cost')} ({using.name})"
 
 
-def convention_note(using: Convention) -> Note:
+def note_convention(using: Convention) -> Note:
     """What the convention counts, in words."""
-    return Note(text="{name} counts {counts}.", figures=_texts(name=using.name, counts=using.counts))
+    return Note(text="{name} counts {counts}.", figures=_build_figures(name=using.name, counts=using.counts))
 
 
-def calls_of(calls: int, first: str) -> str:
+def describe_calls(calls: int, first: str) -> str:
     """How often an op is called, and where to look for it.
 
-    >>> calls_of(3, "layer1"), calls_of(1, "")
+    >>> describe_calls(3, "layer1"), describe_calls(1, "")
     ('3 calls, first in layer1', '1 call, in the model itself')
     """
     where = first or "the model itself"
     return f"{calls} calls, first in {where}" if calls > 1 else f"1 call, in {where}"
 
 
-def ops_listed(uncounted: Iterable[UncountedOp]) -> str:
+def list_uncounted_ops(uncounted: Iterable[UncountedOp]) -> str:
     """Ops that a figure lacks, with their calls and where to look for them."""
-    return "; ".join(f"{lacking.op} ({calls_of(lacking.calls, lacking.layer)})" for lacking in uncounted)
+    return "; ".join(
+        f"{lacking.op} ({describe_calls(lacking.calls, lacking.layer)})" for lacking in uncounted
+    )
 
 
-def _texts(**values: str) -> dict[str, Figure]:
+def _build_figures(**values: str) -> dict[str, Figure]:
     return {name: Figure("text", value) for name, value in values.items()}

@@ -7,9 +7,15 @@ from msgspec.structs import asdict
 
 from resflops.cost import Cost
 from resflops.cost.backward import Backward, GradientRow
-from resflops.tables.table import Column, Figure, Note, Row, Table, cost_heading, ops_listed
+from resflops.tables.table import Column, Figure, Note, Row, Table, format_cost_heading, list_uncounted_ops
 
-__all__ = ["TRAINING_FIGURES", "backward_table", "training_cells", "training_columns", "training_notes"]
+__all__ = [
+    "TRAINING_FIGURES",
+    "build_backward_table",
+    "build_training_cells",
+    "build_training_columns",
+    "note_training",
+]
 
 TRAINING_FIGURES = (
     "backward_macs", "backward_input_macs", "backward_weight_macs", "backward_total", "training_total",
@@ -18,7 +24,7 @@ TRAINING_FIGURES = (
 """What a row of the comparison has besides, where the backward pass is known."""
 
 
-def training_cells(cost: Cost) -> Row:
+def build_training_cells(cost: Cost) -> Row:
     """The figures of the backward pass and of both; none if it was not asked for."""
     if cost.backward is None:
         return {}
@@ -35,7 +41,7 @@ def training_cells(cost: Cost) -> Row:
     }
 
 
-def training_columns(heading: str) -> tuple[Column, ...]:
+def build_training_columns(heading: str) -> tuple[Column, ...]:
     """The columns of the backward pass and of both.
 
     Args:
@@ -54,12 +60,12 @@ def training_columns(heading: str) -> tuple[Column, ...]:
     )
 
 
-def training_notes(costs: Sequence[Cost]) -> tuple[Note, ...]:
+def note_training(costs: Sequence[Cost]) -> tuple[Note, ...]:
     """What the backward figures count, and what they lack."""
     passes = [(cost.model, cost.backward) for cost in costs if cost.backward]
     if not passes:
         return ()
-    return (_SCOPE, *(_uncounted_note(model, found) for model, found in passes if not found.complete))
+    return (_SCOPE, *(_note_uncounted(model, found) for model, found in passes if not found.complete))
 
 
 _SCOPE = Note(
@@ -69,14 +75,17 @@ _SCOPE = Note(
 )
 
 
-def _uncounted_note(model: str, backward: Backward) -> Note:
+def _note_uncounted(model: str, backward: Backward) -> Note:
     return Note(
         text="{model}, backward, is incomplete (≥): these ops have no gradient rule: {ops}.",
-        figures={"model": Figure("text", model), "ops": Figure("text", ops_listed(backward.uncounted))},
+        figures={
+            "model": Figure("text", model),
+            "ops": Figure("text", list_uncounted_ops(backward.uncounted)),
+        },
     )
 
 
-def backward_table(cost: Cost, backward: Backward, *, depth: int | None, everything: bool) -> Table:
+def build_backward_table(cost: Cost, backward: Backward, *, depth: int | None, everything: bool) -> Table:
     """The backward pass layer by layer, the gradients for activations and for parameters apart.
 
     Args:
@@ -85,14 +94,14 @@ def backward_table(cost: Cost, backward: Backward, *, depth: int | None, everyth
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing under the convention.
     """
-    rows = [asdict(row) for row in backward.layers] if depth is None else _folded(backward.layers, depth)
+    rows = [asdict(row) for row in backward.layers] if depth is None else _fold_rows(backward.layers, depth)
     idle = [place for place, row in enumerate(rows) if row["counted"] and not row["total"]]
     by = "layer" if depth is None else f"module, depth {depth}"
     return Table(
         name="backward",
         title=f"{cost.model}, backward pass by {by}, convention {cost.convention}",
         convention=cost.convention,
-        columns=_backward_columns(backward, whole=depth is None),
+        columns=_build_columns(backward, whole=depth is None),
         rows=tuple(rows),
         hidden=frozenset() if everything else frozenset(idle),
         total={
@@ -106,7 +115,7 @@ def backward_table(cost: Cost, backward: Backward, *, depth: int | None, everyth
 _SUMMED = ("input_macs", "weight_macs", "macs", "input_total", "weight_total", "total")
 
 
-def _folded(rows: Sequence[GradientRow], depth: int) -> list[Row]:
+def _fold_rows(rows: Sequence[GradientRow], depth: int) -> list[Row]:
     groups: dict[str, list[GradientRow]] = {}
     for row in rows:
         groups.setdefault(".".join(row.name.split(".")[:depth]), []).append(row)
@@ -120,8 +129,8 @@ def _folded(rows: Sequence[GradientRow], depth: int) -> list[Row]:
     ]
 
 
-def _backward_columns(backward: Backward, *, whole: bool) -> tuple[Column, ...]:
-    heading = cost_heading(backward.priced_by)
+def _build_columns(backward: Backward, *, whole: bool) -> tuple[Column, ...]:
+    heading = format_cost_heading(backward.priced_by)
     of_layers = (
         Column(key="op", heading="op"),
         Column(key="calls", heading="calls", kind="count", audience="programs"),

@@ -22,9 +22,9 @@ from torch.utils.benchmark import Timer
 
 from resflops.latency.configuration import Configuration
 from resflops.latency.cuda import Cuda
-from resflops.latency.devices import chosen_device, opened
-from resflops.latency.models import OfSpec, made_ready
-from resflops.latency.schedule import order
+from resflops.latency.devices import choose_device, open_device
+from resflops.latency.models import MeasurableSpec, prepare_measurable
+from resflops.latency.schedule import order_visits
 from resflops.latency.session import Device, warm_up
 from resflops.latency.statistics import median, ratio
 from resflops.sources import find
@@ -38,7 +38,7 @@ def samplers(spec: str, device_name: str, device: Device, seconds: float) -> dic
     """By name, whom each is compared with (itself for ours), and what takes a round of its samples."""
     found = find(spec)
     configuration = Configuration(model=spec, device=device_name, input_shape=found.input_shape)
-    step = made_ready(OfSpec(found), configuration, device).step
+    step = prepare_measurable(MeasurableSpec(found), configuration, device).step
     pace = warm_up(step, device, seconds)
     repetitions = max(3, round(seconds / pace))
     timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
@@ -51,7 +51,7 @@ def samplers(spec: str, device_name: str, device: Device, seconds: float) -> dic
         def take() -> list[float]:
             step()
             device.wait()
-            return list(getattr(device.timed(step, repetitions, cold_l2=cold_l2), kind))
+            return list(getattr(device.time_step(step, repetitions, cold_l2=cold_l2), kind))
 
         return take
 
@@ -72,11 +72,11 @@ def samplers(spec: str, device_name: str, device: Device, seconds: float) -> dic
 
 def report(spec: str, device_name: str, rounds: int, seconds: float) -> bool:
     """Measure one model, print its lines, and tell whether all ratios are within the limit."""
-    device, _ = opened(device_name)
+    device, _ = open_device(device_name)
     contestants = samplers(spec, device_name, device, seconds)
     taken: dict[str, list[list[float]]] = {name: [] for name in contestants}
     for number in range(rounds):
-        for name in order(list(contestants), number):
+        for name in order_visits(list(contestants), number):
             taken[name].append(contestants[name][1]())
     limit, agree = LIMITS[device_name.partition(":")[0]], True
     for name, (other, _) in contestants.items():
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1.0, help="of samples for each in each round")
     options = parser.parse_args()
-    device = chosen_device(options.device)
+    device = choose_device(options.device)
     print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
     agree = [report(spec, device, options.rounds, options.seconds) for spec in options.models]
     sys.exit(0 if all(agree) else 1)

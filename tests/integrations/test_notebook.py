@@ -7,7 +7,7 @@ import pytest
 
 import resflops
 from resflops.errors import UsageError
-from resflops.tables import breakdown
+from resflops.tables import build_breakdown
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_model_that_costs_nothing_has_no_picture():
 def test_whatever_is_a_table_is_a_frame_too(cost):
     layers, backward = cost.to_frame(), cost.backward.to_frame()
     assert (layers["macs"].sum(), backward["macs"].sum()) == (cost.macs, cost.backward.macs)
-    table = breakdown(cost, depth=1)
+    table = build_breakdown(cost, depth=1)
     frame = table.to_frame()
     assert list(frame["macs"]) == [row["macs"] for row in table.rows]
     assert len(frame.columns) == len({column.key for column in table.columns})

@@ -30,8 +30,8 @@ def test_autocast_leaves_float32_alone():
 def test_all_but_the_model_and_its_input_is_the_setting():
     first, second = grid(MODELS, device="cuda", modes=["cuda-graph"], cold_l2=True)
     assert first.setting == second.setting
-    assert first.words() == "resnet20, batch 1, float32, cuda-graph, cold L2"
-    assert Configuration(model="x", device="cpu").setting.words() == "batch 1, float32"
+    assert first.describe() == "resnet20, batch 1, float32, cuda-graph, cold L2"
+    assert Configuration(model="x", device="cpu").setting.describe() == "batch 1, float32"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from resflops.latency.failures import failure_of
+from resflops.latency.failures import classify_failure
 
 
 @pytest.mark.parametrize(
@@ -21,26 +21,26 @@ from resflops.latency.failures import failure_of
     ],
 )
 def test_the_kind_of_a_failure(error, kind):
-    assert failure_of(error).kind == kind
+    assert classify_failure(error).kind == kind
 
 
 def test_a_compile_error_is_told_by_where_it_comes_from():
     error = type("BackendCompilerFailed", (RuntimeError,), {"__module__": "torch._dynamo.exc"})("backend")
-    assert failure_of(error).kind == "could not be compiled"
+    assert classify_failure(error).kind == "could not be compiled"
 
 
 def test_a_message_is_one_line_of_bounded_length():
-    found = failure_of(RuntimeError("first\nsecond"))
-    assert found.words() == "failed: first"
-    assert len(failure_of(RuntimeError("x" * 10_000)).message) == 300
-    assert failure_of(ValueError()).words() == "failed: ValueError"
+    found = classify_failure(RuntimeError("first\nsecond"))
+    assert found.describe() == "failed: first"
+    assert len(classify_failure(RuntimeError("x" * 10_000)).message) == 300
+    assert classify_failure(ValueError()).describe() == "failed: ValueError"
 
 
 def test_an_exit_is_told_as_one():
-    assert failure_of(SystemExit(3)).words() == "failed: it called exit(3)"
+    assert classify_failure(SystemExit(3)).describe() == "failed: it called exit(3)"
 
 
 def test_a_real_allocation_that_no_machine_can_make():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert failure_of(caught.value).kind == "out of memory"
+    assert classify_failure(caught.value).kind == "out of memory"

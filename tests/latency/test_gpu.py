@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 import resflops
-from resflops.latency.attribution import attributed
-from resflops.latency.devices import opened
+from resflops.latency.attribution import attribute_time
+from resflops.latency.devices import open_device
 
 pytestmark = [
     pytest.mark.gpu,
@@ -62,7 +62,7 @@ def test_a_model_that_does_not_fit_is_out_of_memory():
 
 
 def test_the_environment_names_the_gpu_and_its_l2_cache():
-    _, environment = opened("cuda")
+    _, environment = open_device("cuda")
     assert environment.gpu.name == torch.cuda.get_device_name()
     assert environment.gpu.l2_bytes == torch.cuda.get_device_properties(0).L2_cache_size
     assert {"TF32 in cuBLAS", "TF32 in cuDNN", "cuDNN benchmark"} <= set(environment.flags)
@@ -70,22 +70,22 @@ def test_the_environment_names_the_gpu_and_its_l2_cache():
 
 def test_telemetry_and_energy_where_nvml_tells_them():
     pytest.importorskip("pynvml")
-    device, _ = opened("cuda")
-    if device.telemetry.joules() is None:
+    device, _ = open_device("cuda")
+    if device.telemetry.read_joules() is None:
         pytest.skip("NVML has no energy counter here")
     square = torch.randn(4096, 4096, device="cuda")
-    energy = device.energy(lambda: square @ square, 1.0)
+    energy = device.measure_energy(lambda: square @ square, 1.0)
     assert energy.joules > 0
     assert energy.seconds >= 1.0
     assert energy.steps > 0
-    assert device.telemetry.reading().sm_clock_mhz > 0
+    assert device.telemetry.take_reading().sm_clock_mhz > 0
 
 
 def test_layers_on_the_gpu_add_up_to_the_step():
     model = resflops.load("resnet20", device="cuda")
     image = torch.randn(2, 3, 32, 32, device="cuda")
     with torch.no_grad():
-        found = attributed(model, lambda: model(image), torch.device("cuda"), repetitions=3)
+        found = attribute_time(model, lambda: model(image), torch.device("cuda"), repetitions=3)
     assert {row.name for row in resflops.count(model, (2, 3, 32, 32)).layers} <= {
         each.name for each in found.layers
     }

@@ -9,7 +9,7 @@ from resflops.latency import Configuration, Effort, Environment, Measurements, R
 from resflops.latency.failures import Failure
 from resflops.latency.measurements import Energy, Part, Peak, Probe, Reading, Run, Workload
 from resflops.latency.roofline import analyze_roofline
-from resflops.latency.workload import workload_of
+from resflops.latency.workload import summarize_workload
 
 ENVIRONMENT = Environment(
     resflops="1", python="3.11", torch="2.15", system="Linux", cpu="Some CPU", cores=4, threads=4
@@ -122,12 +122,12 @@ def test_throttling_while_samples_were_taken_is_in_the_verdict():
     calm = Round(wall=(1.0,) * 10, before=Reading(throttle=("power cap",)))
     held = replace(calm, during=Reading(throttle=("thermal, by software",)))
     assert Series(rounds=(calm,)).verdict.stable
-    assert Series(rounds=(calm, held)).verdict.words() == "throttled (thermal, by software)"
+    assert Series(rounds=(calm, held)).verdict.describe() == "throttled (thermal, by software)"
 
 
 def test_the_workload_is_the_counts():
     cost = resflops.count(resflops.load("resnet34"), (2, 3, 224, 224), backward=True)
-    found = workload_of(cost)
+    found = summarize_workload(cost)
     assert found.macs == 2 * 3_663_761_408
     assert found.backward_macs == 2 * 7_209_508_864
     assert found.step_macs == found.macs + found.backward_macs
@@ -159,7 +159,7 @@ def test_measurements_go_to_json_and_back(tmp_path):
     whole = replace(measured(row), runs=(Run(started="2026-11-22T00:00:00+00:00", command="resflops bench"),))
     whole.save(tmp_path / "m.json")
     assert Measurements.load(tmp_path / "m.json") == whole
-    assert Measurements.load(tmp_path / "m.json").row(row.configuration) == row
+    assert Measurements.load(tmp_path / "m.json").find_row(row.configuration) == row
 
 
 @pytest.mark.parametrize(
@@ -180,5 +180,5 @@ def test_other_files_are_refused(tmp_path, text, says):
 
 def test_differences_between_environments_are_named():
     other = replace(ENVIRONMENT, torch="2.14", flags={"oneDNN": "off"})
-    assert ENVIRONMENT.differences(ENVIRONMENT) == []
-    assert ENVIRONMENT.differences(other) == ["torch 2.15 against 2.14", "oneDNN not set against off"]
+    assert ENVIRONMENT.find_differences(ENVIRONMENT) == []
+    assert ENVIRONMENT.find_differences(other) == ["torch 2.15 against 2.14", "oneDNN not set against off"]

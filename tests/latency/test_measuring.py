@@ -7,10 +7,10 @@ from torch import nn
 import resflops
 from resflops.errors import UsageError
 from resflops.latency import Measurements
-from resflops.latency.attribution import attributed
+from resflops.latency.attribution import attribute_time
 from resflops.latency.configuration import Configuration
-from resflops.latency.devices import chosen_device, opened
-from resflops.latency.prepare import inputs_for, prepared_model, randomize_inputs, with_weights
+from resflops.latency.devices import choose_device, open_device
+from resflops.latency.prepare import adapt_inputs, copy_with_weights, prepare_model, randomize_inputs
 
 BRIEF = {"device": "cpu", "rounds": 2, "seconds": 0.0, "warm_up": 0.0}
 
@@ -83,7 +83,7 @@ def test_a_model_on_meta_gets_weights():
     (row,) = resflops.benchmark(resflops.load("resnet20"), (1, 3, 32, 32), **BRIEF).rows
     assert row.series.failure is None
     assert row.series.time.samples == 6
-    twin = with_weights(resflops.load("resnet20"), "cpu")
+    twin = copy_with_weights(resflops.load("resnet20"), "cpu")
     assert torch.isfinite(twin(torch.randn(1, 3, 32, 32))).all()
 
 
@@ -98,16 +98,16 @@ def test_a_step_under_each_setting_computes_what_it_should(small):
     image = torch.randn(2, 3, 8, 8)
     with torch.no_grad():
         expected = small(image)
-    plain = prepared_model(small, (image,), {}, configured())
+    plain = prepare_model(small, (image,), {}, configured())
     assert torch.equal(plain.step(), expected)
     assert torch.equal(plain.call(), expected)
-    cast = prepared_model(small, (image,), {}, configured(dtype="bfloat16", autocast=True))
+    cast = prepare_model(small, (image,), {}, configured(dtype="bfloat16", autocast=True))
     assert cast.step().dtype == torch.bfloat16
     assert not small.training
 
 
 def test_a_training_step_leaves_gradients_on_what_it_was_given(small):
-    step = prepared_model(small, (torch.randn(2, 3, 8, 8),), {}, configured(training=True)).step
+    step = prepare_model(small, (torch.randn(2, 3, 8, 8),), {}, configured(training=True)).step
     step()
     first = small.conv.weight.grad.clone()
     step()
@@ -119,7 +119,7 @@ def test_a_training_step_leaves_gradients_on_what_it_was_given(small):
 def test_inputs_are_brought_to_the_setting_and_are_copies():
     image, tokens = torch.randn(2, 3, 8, 8), torch.zeros(2, 4, dtype=torch.long)
     configuration = configured(dtype="float64", memory_format="channels_last")
-    ((brought, same), named) = inputs_for(((image, tokens), {"x": image}), configuration)
+    ((brought, same), named) = adapt_inputs(((image, tokens), {"x": image}), configuration)
     assert brought.dtype == named["x"].dtype == torch.float64
     assert brought.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(brought.float(), image)
@@ -139,7 +139,7 @@ def test_zeros_become_the_same_random_numbers_and_values_stay():
 
 def test_layers_are_named_as_in_the_cost_and_add_up(small):
     image = torch.randn(2, 3, 8, 8)
-    found = attributed(small, lambda: small(image), torch.device("cpu"), repetitions=3)
+    found = attribute_time(small, lambda: small(image), torch.device("cpu"), repetitions=3)
     named = {row.name for row in resflops.count(small, (2, 3, 8, 8)).layers}
     assert named <= {layer.name for layer in found.layers} <= {"", "conv", "norm", "head"}
     assert all(layer.seconds >= 0 for layer in found.layers)
@@ -149,7 +149,7 @@ def test_layers_are_named_as_in_the_cost_and_add_up(small):
 
 def test_no_hook_stays_when_a_forward_raises(small):
     with pytest.raises(RuntimeError, match="channels"):
-        attributed(small, lambda: small(torch.ones(1, 5, 8, 8)), torch.device("cpu"), repetitions=1)
+        attribute_time(small, lambda: small(torch.ones(1, 5, 8, 8)), torch.device("cpu"), repetitions=1)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in small.modules())
 
 
@@ -161,11 +161,11 @@ def test_measurements_are_saved_and_read_without_torch(small, tmp_path):
     script = (
         "import sys\n"
         "from resflops.latency import Measurements\n"
-        "from resflops.report.environment import environment\n"
+        "from resflops.report.environment import read_versions\n"
         "from resflops.report.pages.latency import build_document\n"
         "from resflops.report.paper_pair import compare_paper_pair\n"
         f"measured = Measurements.load({str(tmp_path / 'm.json')!r})\n"
-        "page = build_document(measured, compare_paper_pair(measured), name='m', path='m.md', made_with=environment())\n"
+        "page = build_document(measured, compare_paper_pair(measured), name='m', path='m.md', made_with=read_versions())\n"
         "print(measured.rows[0].series.time.samples, 'torch' in sys.modules, len(page.text) > 100)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -176,19 +176,19 @@ def test_measurements_are_saved_and_read_without_torch(small, tmp_path):
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "mps", ""])
 def test_an_unknown_device_is_refused(name):
     with pytest.raises(UsageError, match="there are: cpu, cuda"):
-        chosen_device(name)
+        choose_device(name)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_cuda_the_message_names_the_cpu():
     with pytest.raises(UsageError, match="measure on the processor with --device cpu"):
-        chosen_device("cuda")
-    assert chosen_device(None) == "cpu"
+        choose_device("cuda")
+    assert choose_device(None) == "cpu"
 
 
 def test_the_environment_says_what_decides_a_time():
-    _, environment = opened("cpu")
-    facts = dict(environment.facts())
+    _, environment = open_device("cpu")
+    facts = dict(environment.list_facts())
     assert facts["threads"] == str(torch.get_num_threads())
     assert facts["float32 matmul precision"] == torch.get_float32_matmul_precision()
     assert {"cpu", "cores", "torch", "python", "oneDNN", "CPU capability"} <= set(facts)

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Struct
 
 from resflops.latency.measurements import Reading, Round
-from resflops.latency.schedule import Effort, order
+from resflops.latency.schedule import Effort, order_visits
 from resflops.latency.session import Session, warm_up
 
 BRIEF = Effort(rounds=3, warm_up=0.0, seconds=0.0, least=2)
@@ -29,19 +29,19 @@ class Desk:
     def wait(self):
         pass
 
-    def timed(self, step, repetitions, *, cold_l2):
+    def time_step(self, step, repetitions, *, cold_l2):
         self.diary.append("timed")
         for _ in range(repetitions):
             step()
         return Round(wall=tuple(float(number) for number in range(repetitions)), before=Reading(load=1.0))
 
-    def allocated(self):
+    def read_allocated_bytes(self):
         return self.used
 
-    def peak_since(self, before):
+    def read_peak_since(self, before):
         return self.peak - before
 
-    def forget_peak(self):
+    def reset_peak(self):
         self.peak = self.used
 
     def release(self):
@@ -71,11 +71,11 @@ def of(name, diary, *, fails_at=None, error=None):
 
 
 def visits(session):
-    return [f"{key}{number}" for number, key in session.rounds()]
+    return [f"{key}{number}" for number, key in session.run_rounds()]
 
 
 def test_rounds_go_to_and_fro():
-    assert [list(order("ABC", number)) for number in range(3)] == [
+    assert [list(order_visits("ABC", number)) for number in range(3)] == [
         ["A", "B", "C"],
         ["C", "B", "A"],
         ["A", "B", "C"],
@@ -136,14 +136,14 @@ def test_each_round_is_warmed_up_anew():
     ],
 )
 def test_samples_fill_the_time_within_bounds(effort, pace, repetitions):
-    assert effort.repetitions(pace) == repetitions
+    assert effort.choose_repetitions(pace) == repetitions
 
 
 def test_a_failure_is_a_result_and_the_rest_goes_on():
     diary = []
     session = Session({"A": of("A", diary, fails_at=1), "B": of("B", diary)}, Desk(diary), BRIEF)
     assert visits(session) == ["A0", "B0", "B1", "B2"]
-    assert session.series["A"].failure.words() == "failed: A is broken"
+    assert session.series["A"].failure.describe() == "failed: A is broken"
     assert session.series["A"].rounds == ()
     assert len(session.series["B"].rounds) == 3
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from resflops.latency.stability import verdict
+from resflops.latency.stability import judge_stability
 
 
 def kinds(rounds, **settings):
-    return [finding.kind for finding in verdict(rounds, **settings).findings]
+    return [finding.kind for finding in judge_stability(rounds, **settings).findings]
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,16 @@ def kinds(rounds, **settings):
 )
 def test_what_is_wrong_is_found(rounds, expected):
     assert kinds(rounds) == expected
-    assert verdict(rounds).stable is (not expected)
+    assert judge_stability(rounds).stable is (not expected)
 
 
 def test_throttling_makes_the_calmest_series_unstable():
-    found = verdict([[1.0] * 20], throttled=["power cap"])
+    found = judge_stability([[1.0] * 20], throttled=["power cap"])
     assert not found.stable
-    assert found.words() == "throttled (power cap)"
+    assert found.describe() == "throttled (power cap)"
 
 
 def test_a_verdict_tells_its_figures():
-    assert verdict([[1.0] * 10, [1.2] * 10]).words() == "drift +18.2 %; wide interval 18.2 %"
-    assert verdict([[1.2] * 10, [1.0] * 10]).words() == "drift −18.2 %; wide interval 18.2 %"
-    assert verdict([[1.0]] * 3).words() == "only 3 samples"
+    assert judge_stability([[1.0] * 10, [1.2] * 10]).describe() == "drift +18.2 %; wide interval 18.2 %"
+    assert judge_stability([[1.2] * 10, [1.0] * 10]).describe() == "drift −18.2 %; wide interval 18.2 %"
+    assert judge_stability([[1.0]] * 3).describe() == "only 3 samples"

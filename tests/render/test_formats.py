@@ -8,8 +8,8 @@ import re
 import pytest
 
 from resflops.errors import DuplicateError, UsageError
-from resflops.render import RENDERERS, Screen, renderer, rendering
-from resflops.render.formats import rounded, share, window, written
+from resflops.render import RENDERERS, Screen, find_renderer, renderer
+from resflops.render.formats import format_value, format_window, rounded, share
 from resflops.tables import Column, Figure, Kind, Note, Table
 
 AWKWARD = "a|b & 50% of [red]c_1[/red] <i> \\ {x} ~ ^ # $ * ` ≥ ⁹ ☃"
@@ -48,7 +48,7 @@ def table(*names: str, total: bool = False, title: str = "Title") -> Table:
     ],
 )
 def test_a_value_is_written_by_its_kind(kind: Kind, value: object, text: str) -> None:
-    assert written(kind, value) == text
+    assert format_value(kind, value) == text
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_a_share_that_is_there_is_not_written_as_nothing(part: float, text: str)
 
 
 def test_a_window_names_what_is_unusual() -> None:
-    assert window(((3, 3), (2, 2), (1, 1), 32)) == "3×3 /2 pad 1 groups 32"
-    assert window(((3, 1), (2, 1), (1, 0), 1)) == "3×1 /2×1 pad 1×0"
-    assert window((None, None, None, None)) == ""
+    assert format_window(((3, 3), (2, 2), (1, 1), 32)) == "3×3 /2 pad 1 groups 32"
+    assert format_window(((3, 1), (2, 1), (1, 0), 1)) == "3×1 /2×1 pad 1×0"
+    assert format_window((None, None, None, None)) == ""
 
 
 def test_a_format_cannot_be_registered_twice() -> None:
@@ -91,7 +91,7 @@ def test_a_format_cannot_be_registered_twice() -> None:
 
 def test_an_unknown_format_is_told_its_neighbours() -> None:
     with pytest.raises(UsageError, match="closest: markdown"):
-        rendering("markdow")
+        find_renderer("markdow")
 
 
 @pytest.mark.parametrize("name", ["terminal", "markdown", "latex"])
@@ -101,29 +101,29 @@ def test_an_incomplete_figure_bears_its_sign(name: str) -> None:
         columns=table().columns,
         rows=({"name": "a", "count": 5, "size": None, "complete": False},),
     )
-    assert re.search(r"(≥|\$\\geq\$) 5", rendering(name).render(lacking))
+    assert re.search(r"(≥|\$\\geq\$) 5", find_renderer(name).render(lacking))
 
 
 @pytest.mark.parametrize("name", list(RENDERERS))
 def test_a_table_without_rows_is_a_table(name: str) -> None:
-    assert rendering(name).render(table()).endswith("\n")
+    assert find_renderer(name).render(table()).endswith("\n")
 
 
 @pytest.mark.parametrize("colour", [False, True])
 def test_the_terminal_shows_brackets_as_they_are(colour: bool) -> None:
-    text = rendering("terminal").render(table(AWKWARD), on=Screen(colour=colour))
+    text = find_renderer("terminal").render(table(AWKWARD), on=Screen(colour=colour))
     assert text.count(AWKWARD) == 2
 
 
 def test_markdown_keeps_its_columns() -> None:
-    text = rendering("markdown").render(table(AWKWARD))
+    text = find_renderer("markdown").render(table(AWKWARD))
     (row,) = [line for line in text.splitlines() if "1,000,000,000" in line]
     assert len(re.findall(r"(?<!\\)\|", row)) == 4
     assert r"\<i>" in row.replace(r"\>", ">")
 
 
 def test_latex_has_no_sign_that_pdflatex_would_stop_at() -> None:
-    text = rendering("latex").render(table(AWKWARD, "[first"))
+    text = find_renderer("latex").render(table(AWKWARD, "[first"))
     body = text.replace("% needs", "").replace(r"\\", "")
     assert body.isascii()
     for sign in "&%#_":
@@ -134,19 +134,19 @@ def test_latex_has_no_sign_that_pdflatex_would_stop_at() -> None:
 
 
 def test_latex_braces_are_balanced() -> None:
-    text = re.sub(r"\\[{}]", "", rendering("latex").render(table(AWKWARD, total=True)))
+    text = re.sub(r"\\[{}]", "", find_renderer("latex").render(table(AWKWARD, total=True)))
     assert text.count("{") == text.count("}")
     assert text.count(r"\midrule") == 2
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx"])
 def test_csv_gives_a_spreadsheet_no_formula(name: str) -> None:
-    _, row = csv.reader(io.StringIO(rendering("csv").render(table(name))))
+    _, row = csv.reader(io.StringIO(find_renderer("csv").render(table(name))))
     assert row == [f"'{name}", "1000000000", "3x4", "macs"]
 
 
 def test_json_names_the_convention_and_keeps_texts() -> None:
-    document = json.loads(rendering("json").render(table(AWKWARD, total=True)))
+    document = json.loads(find_renderer("json").render(table(AWKWARD, total=True)))
     assert document["convention"] == "macs"
     assert document["rows"] == [{"name": AWKWARD, "count": 10**9, "size": [3, 4]}]
     assert document["total"] == {"name": "total", "count": 10**9}

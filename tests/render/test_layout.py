@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from resflops.render import PAPER, Screen, rendering
-from resflops.tables import Column, Table, networks_table, ops_table
+from resflops.render import PAPER, Screen, find_renderer
+from resflops.tables import Column, Table, build_network_table, build_op_table
 
 TEXT = " ".join(f"word{number}" for number in range(12))
 
@@ -27,7 +27,7 @@ def table() -> Table:
 
 
 def shown(width: int | None) -> str:
-    return rendering("terminal").render(table(), on=Screen(width=width))
+    return find_renderer("terminal").render(table(), on=Screen(width=width))
 
 
 @given(st.integers(min_value=1, max_value=200))
@@ -37,15 +37,17 @@ def test_no_width_loses_a_word_or_a_digit(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
-@pytest.mark.parametrize("wide", [table(), networks_table(), ops_table()], ids=["small", "models", "ops"])
+@pytest.mark.parametrize(
+    "wide", [table(), build_network_table(), build_op_table()], ids=["small", "models", "ops"]
+)
 def test_no_line_is_wider_than_the_screen(wide: Table, width: int) -> None:
-    text = rendering("terminal").render(wide, on=Screen(width=width))
+    text = find_renderer("terminal").render(wide, on=Screen(width=width))
     least = 62  # the longest family, name and input, which are never broken
     assert max(map(cell_len, text.splitlines())) <= max(width, least)
 
 
 def test_paper_has_one_line_a_row() -> None:
-    assert rendering("terminal").render(table(), on=PAPER) == shown(None)
+    assert find_renderer("terminal").render(table(), on=PAPER) == shown(None)
     assert next(line for line in shown(None).splitlines() if line.startswith("first")).endswith("1×3×224×224")
 
 
@@ -61,7 +63,7 @@ def test_texts_wrap_inside_their_column() -> None:
 
 
 def test_colours_are_only_where_they_are_asked_for() -> None:
-    assert "\x1b[" in rendering("terminal").render(table(), on=Screen(width=80, colour=True))
+    assert "\x1b[" in find_renderer("terminal").render(table(), on=Screen(width=80, colour=True))
     assert "\x1b" not in shown(80)
 
 
@@ -74,5 +76,5 @@ def test_a_column_is_no_wider_than_its_wrapped_heading() -> None:
         ),
         rows=({"share": 0.1866, "end": "x"},),
     )
-    heading = rendering("terminal").render(shares).splitlines()[2:5]
+    heading = find_renderer("terminal").render(shares).splitlines()[2:5]
     assert heading == ["cost of", "vgg19's  x", "─" * len("vgg19's  x")]

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from resflops.cost.convention import CONVENTIONS
-from resflops.render import RENDERERS, format_of, rendering
+from resflops.render import RENDERERS, find_format, find_renderer
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Entry, Table, breakdown, comparison, entry
+from resflops.tables import Entry, Table, build_breakdown, build_comparison, build_entry
 
 STORED = Path(__file__).parent / "stored"
 FILES = sorted(STORED.iterdir())
@@ -27,27 +27,27 @@ FILES = sorted(STORED.iterdir())
 @cache
 def counted(spec: str) -> Entry:
     found = find(spec)
-    return entry(
+    return build_entry(
         found, count_model(found, input_shape=(1, *found.input_shape), convention=CONVENTIONS["macs"])
     )
 
 
 def table(name: str) -> Table:
     if name == "paper":
-        return comparison([counted("resnet34"), counted("vgg19")])
-    return breakdown(counted(name).cost)
+        return build_comparison([counted("resnet34"), counted("vgg19")])
+    return build_breakdown(counted(name).cost)
 
 
 def test_every_format_is_stored_with_both_tables() -> None:
-    formats = sorted((file.stem, format_of(file.name)) for file in FILES)
+    formats = sorted((file.stem, find_format(file.name)) for file in FILES)
     assert formats == sorted((name, each) for name in ("paper", "resnet20") for each in RENDERERS)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_table_is_written_as_stored(file: Path) -> None:
-    name = format_of(file.name)
+    name = find_format(file.name)
     assert name is not None
-    assert rendering(name).render(table(file.stem)) == file.read_text(encoding="utf-8")
+    assert find_renderer(name).render(table(file.stem)) == file.read_text(encoding="utf-8")
 
 
 def test_the_stored_totals_are_the_sums_of_their_rows() -> None:

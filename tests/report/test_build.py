@@ -12,12 +12,12 @@ from resflops.cli import main
 from resflops.errors import FileError
 from resflops.models.published import load_figures
 from resflops.report import build
-from resflops.report.build import MANIFEST, Manifest, differences, rebuild
+from resflops.report.build import MANIFEST, Manifest, find_differences, rebuild
 from resflops.report.context import Context
-from resflops.report.environment import environment
+from resflops.report.environment import read_versions
 from resflops.report.markdown import show
 from resflops.report.page import Document, Page
-from resflops.report.pages.index import index
+from resflops.report.pages.index import build_index
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, ratios
 
@@ -72,7 +72,7 @@ def contents(folder):
 
 
 def test_the_reports_in_the_repository_match_their_data():
-    assert differences(REPORTS) == (), "resflops report makes them anew"
+    assert find_differences(REPORTS) == (), "resflops report makes them anew"
 
 
 def test_rebuilding_gives_the_same_bytes(reports, tmp_path_factory):
@@ -88,9 +88,9 @@ def test_what_holds_is_left_alone(reports):
 
 
 def test_another_machines_versions_change_nothing(reports, monkeypatch):
-    elsewhere = replace(build.environment(), matplotlib="99.0", torch="99.0")
+    elsewhere = replace(build.read_versions(), matplotlib="99.0", torch="99.0")
     monkeypatch.setattr(build, "environment", lambda: elsewhere)
-    assert differences(reports) == ()
+    assert find_differences(reports) == ()
     assert rebuild(reports) == ()
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_does_not_match_is_found_and_made_anew(reports, path, conten
         (reports / path).unlink()
     else:
         (reports / path).write_bytes(content)
-    assert [(each.path, each.state) for each in differences(reports)] == [(path, state)]
+    assert [(each.path, each.state) for each in find_differences(reports)] == [(path, state)]
     assert rebuild(reports) == (path, MANIFEST)
     assert contents(reports) == before
 
@@ -118,7 +118,7 @@ def test_a_picture_of_other_data_is_stale(reports):
     manifest = Manifest.load(reports / MANIFEST)
     old = {path: replace(each, drawn_from="other data") for path, each in manifest.pictures.items()}
     replace(manifest, pictures=old).save(reports / MANIFEST)
-    assert {each.state for each in differences(reports)} == {"stale"}
+    assert {each.state for each in find_differences(reports)} == {"stale"}
     rebuild(reports)
     assert Manifest.load(reports / MANIFEST) == manifest
 
@@ -129,7 +129,7 @@ def test_a_page_comes_with_its_data_and_goes_with_them(reports):
     (reports / "data").mkdir()
     data = reports / "data" / "measured-1.json"
     data.write_text("1 s\n")
-    assert {(each.path, each.state) for each in differences(reports)} == {
+    assert {(each.path, each.state) for each in find_differences(reports)} == {
         ("measured.md", "missing"),
         ("README.md", "changed"),
     }
@@ -139,7 +139,7 @@ def test_a_page_comes_with_its_data_and_goes_with_them(reports):
         encoding="utf-8"
     )
     data.unlink()
-    assert ("measured.md", "left over") in {(each.path, each.state) for each in differences(reports)}
+    assert ("measured.md", "left over") in {(each.path, each.state) for each in find_differences(reports)}
     rebuild(reports)
     assert not (reports / "measured.md").exists()
     assert data.parent.is_dir()
@@ -147,7 +147,7 @@ def test_a_page_comes_with_its_data_and_goes_with_them(reports):
 
 def test_a_folder_without_reports_cannot_be_checked(tmp_path):
     with pytest.raises(FileError, match="make them with resflops report"):
-        differences(tmp_path)
+        find_differences(tmp_path)
 
 
 def test_every_published_figure_stands_in_the_reproduction_with_its_verdict():
@@ -278,7 +278,7 @@ def test_the_index_says_what_was_measured_and_what_was_not_steady(tmp_path, stab
         ratios.Ratios(smaller="resnet34", larger="vgg19", device="a device", macs=macs, settings=settings)
         for macs in (19_632_062_464 / 3_663_761_408, 5.0)
     ]
-    document = index(Context(tmp_path, environment=environment()), pages=(), lacking=(), timed=timed)
+    document = build_index(Context(tmp_path, environment=read_versions()), pages=(), lacking=(), timed=timed)
     assert document.text.count("- a device") == 1, "of the usual input alone"
     assert "VGG-19 takes 2.00× to 4.00× the time of ResNet-34" in document.text
     assert "from 1.50× to 4.50×." in document.text

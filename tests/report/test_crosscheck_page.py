@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from resflops.counters import PEERS
 from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.models import NETWORKS
-from resflops.report.environment import environment
+from resflops.report.environment import read_versions
 from resflops.report.pages.crosscheck import build_document
 
 REPORTS = Path(__file__).parents[2] / "reports"
@@ -20,7 +20,7 @@ def matrix():
 
 
 def page(results):
-    return build_document(results, made_with=environment()).text
+    return build_document(results, made_with=read_versions()).text
 
 
 def test_every_peer_has_run_on_every_built_in_network_and_is_explained(matrix):

@@ -12,7 +12,7 @@ from torch import nn
 import resflops
 from resflops.cost.convention import CONVENTIONS
 from resflops.errors import UsageError
-from resflops.report.explorer import explorer
+from resflops.report.explorer import render_explorer
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = (
@@ -57,7 +57,7 @@ def opened(browser, tmp_path):
 
     def open_page(costs):
         file = tmp_path / "page.html"
-        file.write_text(explorer(costs), encoding="utf-8")
+        file.write_text(render_explorer(costs), encoding="utf-8")
         browser.get(file.as_uri())
         wait(browser, "return document.querySelectorAll('#layers [role=row]').length > 1")
         return browser
@@ -291,4 +291,4 @@ def test_a_figure_beyond_a_javascript_number_keeps_its_digits(opened):
 def test_models_must_be_told_apart(costs, names):
     given = [replace(costs[0], trace=replace(costs[0].trace, model=name)) for name in names]
     with pytest.raises(UsageError, match="models of different names"):
-        explorer(given)
+        render_explorer(given)

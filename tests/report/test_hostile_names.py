@@ -9,17 +9,17 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from resflops.render import RENDERERS, rendering
-from resflops.report.explorer import explorer, page_data
-from resflops.report.markdown import Markdown, _write
+from resflops.render import RENDERERS, find_renderer
+from resflops.report.explorer import build_page_data, render_explorer
+from resflops.report.markdown import Markdown, _format_markdown
 from resflops.report.pictures import profile, stages
 from resflops.report.style import LIGHT, image
-from resflops.tables import Entry, breakdown, comparison
+from resflops.tables import Entry, build_breakdown, build_comparison
 
 TABLES = {
-    "layers": breakdown,
-    "modules": lambda cost: breakdown(cost, depth=1),
-    "comparison": lambda cost: comparison([Entry(cost=cost, variant=cost.model)]),
+    "layers": build_breakdown,
+    "modules": lambda cost: build_breakdown(cost, depth=1),
+    "comparison": lambda cost: build_comparison([Entry(cost=cost, variant=cost.model)]),
 }
 
 
@@ -30,7 +30,7 @@ def table(request, hostile_cost):
 
 @pytest.fixture
 def layers(hostile_cost):
-    return breakdown(hostile_cost)
+    return build_breakdown(hostile_cost)
 
 
 class Reader(HTMLParser):
@@ -67,12 +67,12 @@ def shown(name):
 
 @pytest.mark.parametrize("name", list(RENDERERS))
 def test_every_format_writes_hostile_names(name, table):
-    assert rendering(name).render(table).endswith("\n")
+    assert find_renderer(name).render(table).endswith("\n")
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_markup_has_only_the_tags_of_a_table(name, table):
-    text = rendering(name).render(table)
+    text = find_renderer(name).render(table)
     if name == "markdown":
         text = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
     assert set(read(text).tags) <= {
@@ -83,7 +83,7 @@ def test_markup_has_only_the_tags_of_a_table(name, table):
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 def test_markup_shows_the_names_as_they_are(name, layers, hostile_names):
-    text = rendering(name).render(layers)
+    text = find_renderer(name).render(layers)
     if name == "markdown":
         text = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)
     cells = read(text).texts["td"]
@@ -92,32 +92,32 @@ def test_markup_shows_the_names_as_they_are(name, layers, hostile_names):
 
 
 def test_a_row_of_markdown_keeps_its_columns(layers):
-    text = rendering("markdown").render(layers)
+    text = find_renderer("markdown").render(layers)
     widths = [len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")]
     assert len(set(widths)) == 2, "one width for the layers and one for the stages"
 
 
 def test_csv_starts_no_cell_like_a_formula_and_keeps_its_columns(table):
-    head, *rows = csv.reader(io.StringIO(rendering("csv").render(table), newline=""))
+    head, *rows = csv.reader(io.StringIO(find_renderer("csv").render(table), newline=""))
     assert rows
     assert all(len(row) == len(head) for row in rows)
     assert not [cell for row in rows for cell in row if re.match(r"[=+\-@\t\r\n]", cell)]
 
 
 def test_json_has_the_names_to_the_letter(layers, hostile_names):
-    rows = json.loads(rendering("json").render(layers))["rows"]
+    rows = json.loads(find_renderer("json").render(layers))["rows"]
     assert [row["name"] for row in rows] == [f"{name}.0" for name in hostile_names]
 
 
 def test_the_terminal_gets_no_control_character_and_one_line_a_row(layers, hostile_names):
-    text = rendering("terminal").render(layers)
+    text = find_renderer("terminal").render(layers)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", text)
     for name in hostile_names:
         (_,) = (line for line in text.splitlines() if line.startswith(f"{shown(name)}.0 "))
 
 
 def test_latex_obeys_no_name(table):
-    text = rendering("latex").render(table).replace("% needs \\usepackage{booktabs}", "")
+    text = find_renderer("latex").render(table).replace("% needs \\usepackage{booktabs}", "")
     assert text.isascii()
     assert "\\alpha" not in text
     assert not re.search(r"(?<!\\)[%#~^]|`|--", text)
@@ -127,15 +127,15 @@ def test_latex_obeys_no_name(table):
 
 
 def test_a_row_of_latex_keeps_its_columns(layers):
-    text = rendering("latex").render(layers)
+    text = find_renderer("latex").render(layers)
     widths = {len(re.findall(r"(?<!\\)&", line)) for line in text.splitlines() if line.endswith(r"\\")}
     assert len(widths) == 2, "one width for the layers and one for the stages"
 
 
 def test_the_page_runs_no_script_but_its_own(hostile_cost):
-    reader = read(explorer([hostile_cost]))
+    reader = read(render_explorer([hostile_cost]))
     data, *scripts = reader.texts["script"]
-    assert json.loads(data) == json.loads(json.dumps(page_data([hostile_cost])))
+    assert json.loads(data) == json.loads(json.dumps(build_page_data([hostile_cost])))
     assert len(scripts) == 3
     assert "alert(1)" not in "".join(scripts)
     assert "img" not in reader.tags
@@ -149,7 +149,7 @@ def test_pictures_are_drawn_with_them(hostile_cost):
 
 
 def test_a_report_escapes_every_text_that_is_not_markdown():
-    assert _write("<b>|") == r"\<b\>\|"
-    assert _write(Markdown("<b>")) == "<b>"
+    assert _format_markdown("<b>|") == r"\<b\>\|"
+    assert _format_markdown(Markdown("<b>")) == "<b>"
     with pytest.raises(TypeError, match="through a filter"):
-        _write(0.5)
+        _format_markdown(0.5)

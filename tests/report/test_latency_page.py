@@ -6,8 +6,8 @@ from msgspec.structs import replace
 import resflops
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
 from resflops.latency.measurements import Energy, Gpu, Peak, Probe, Reading, Run
-from resflops.latency.workload import workload_of
-from resflops.report.environment import environment
+from resflops.latency.workload import summarize_workload
+from resflops.report.environment import read_versions
 from resflops.report.pages.latency import build_document
 from resflops.report.paper_pair import compare_paper_pair
 
@@ -19,7 +19,7 @@ ENVIRONMENT = Environment(
 @pytest.fixture(scope="module")
 def workloads():
     return {
-        name: workload_of(resflops.count(resflops.load(name), (1, 3, 224, 224)))
+        name: summarize_workload(resflops.count(resflops.load(name), (1, 3, 224, 224)))
         for name in ("resnet34", "vgg19")
     }
 
@@ -46,7 +46,9 @@ def measured(*rows):
 
 def page(measurements):
     pair = compare_paper_pair(measurements)
-    return build_document(measurements, pair, name="latency", path="latency.md", made_with=environment()).text
+    return build_document(
+        measurements, pair, name="latency", path="latency.md", made_with=read_versions()
+    ).text
 
 
 def test_the_papers_comparison_in_macs_and_in_time(workloads):

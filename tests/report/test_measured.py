@@ -7,10 +7,10 @@ import pytest
 from resflops.crosschecking.reconciliation import Cause, CrossCheck, Reconciliation
 from resflops.latency.measurements import Measurements
 from resflops.report.context import DATA, Context
-from resflops.report.environment import environment
+from resflops.report.environment import read_versions
 from resflops.report.pages import crosscheck
 from resflops.report.paper_pair import compare_paper_pair
-from resflops.report.timed import latencies, ratios_of, roofline_of
+from resflops.report.timed import build_ratios, build_roofline, find_latencies
 
 STORED = sorted((Path(__file__).parents[2] / "reports" / DATA).glob("latency-*.json"))
 
@@ -34,7 +34,7 @@ ROWS = (
 
 
 def test_every_waterfall_leads_from_ours_to_theirs():
-    data = crosscheck.waterfall_of(ROWS)
+    data = crosscheck.build_waterfall(ROWS)
     assert [peer.peer for peer in data.peers] == ["fvcore", "FlopCounterMode"]
     for peer in data.peers:
         assert peer.times * data.macs + sum(step.amount for step in peer.steps) == peer.figure
@@ -44,7 +44,7 @@ def test_every_waterfall_leads_from_ours_to_theirs():
 def test_the_page_of_the_cross_check_shows_the_waterfall_before_its_tables(tmp_path):
     (tmp_path / DATA).mkdir()
     CrossCheck(rows=ROWS, environment={"torch": "2"}).save(tmp_path / DATA / "crosscheck.json")
-    (document,) = crosscheck.PAGE.build(Context(tmp_path, environment=environment()))
+    (document,) = crosscheck.PAGE.build(Context(tmp_path, environment=read_versions()))
     assert [picture.name for picture in document.pictures] == ["waterfall"]
     assert document.text.index("pictures/waterfall.svg") < document.text.index("\n## ")
     assert "Made by `resflops report`" in document.text
@@ -53,9 +53,9 @@ def test_the_page_of_the_cross_check_shows_the_waterfall_before_its_tables(tmp_p
 @pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)
 def test_pictures_of_measurements_show_what_is_stored(file):
     measurements = Measurements.load(file)
-    compared = ratios_of(compare_paper_pair(measurements))
+    compared = build_ratios(compare_paper_pair(measurements))
     times = {
-        (row.configuration.model, row.configuration.setting.words()): row.series.time.median
+        (row.configuration.model, row.configuration.setting.describe()): row.series.time.median
         for row in measurements.rows
         if row.series.time
     }
@@ -64,8 +64,8 @@ def test_pictures_of_measurements_show_what_is_stored(file):
         quotient = times["vgg19", setting.name] / times["resnet34", setting.name]
         assert setting.time == pytest.approx(quotient)
         assert setting.low <= setting.time <= setting.high
-    for roof in roofline_of(measurements).roofs:
-        assert roof.peak == measurements.peak("matmul", roof.dtype)
+    for roof in build_roofline(measurements).roofs:
+        assert roof.peak == measurements.find_peak("matmul", roof.dtype)
         assert roof.spots
 
 
@@ -83,6 +83,6 @@ def test_a_time_of_another_input_is_not_set_beside_a_count(file):
     smaller = [
         replace(cost(224), trace=replace(cost(224).trace, model=name)) for name in ("resnet34", "vgg19")
     ]
-    words, found = latencies(several, [cost(64), *smaller])
+    words, found = find_latencies(several, [cost(64), *smaller])
     assert "vgg19" not in found, "its count is another network's"
     assert (words, found) == ("", {}) or set(found) == {"resnet34"}

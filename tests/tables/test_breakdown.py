@@ -8,10 +8,10 @@ from resflops.cost import Cost
 from resflops.cost.convention import CONVENTIONS
 from resflops.cost.layers import LayerRow
 from resflops.models import NETWORKS
-from resflops.render.formats import sentence
+from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Table, breakdown
+from resflops.tables import Table, build_breakdown
 
 SMALL = [
     "resnet34",
@@ -38,8 +38,13 @@ def keys_for_people(table: Table) -> list[str]:
 @pytest.mark.parametrize("spec", SMALL)
 def test_layers_parts_and_stages_add_up_to_the_total(spec: str, convention: str) -> None:
     whole = cost(spec, convention)
-    by_layer = breakdown(whole)
-    for table in (by_layer, breakdown(whole, depth=1), breakdown(whole, depth=2), *by_layer.below):
+    by_layer = build_breakdown(whole)
+    for table in (
+        by_layer,
+        build_breakdown(whole, depth=1),
+        build_breakdown(whole, depth=2),
+        *by_layer.below,
+    ):
         assert table.total is not None
         for key in ("params", "macs", "total"):
             assert sum(row[key] for row in table.rows) == table.total[key] == getattr(whole, key)
@@ -47,19 +52,19 @@ def test_layers_parts_and_stages_add_up_to_the_total(spec: str, convention: str)
 
 
 def test_every_network_names_its_stages() -> None:
-    assert [name for name in SMALL if not breakdown(cost(name)).below] == []
+    assert [name for name in SMALL if not build_breakdown(cost(name)).below] == []
     assert set(SMALL) <= set(NETWORKS)
 
 
 def test_the_stages_are_the_papers() -> None:
-    (stages,) = breakdown(cost("resnet34")).below
+    (stages,) = build_breakdown(cost("resnet34")).below
     assert [row["name"] for row in stages.rows] == ["conv1", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "fc"]
     assert [row["output_shape"][-1] for row in stages.rows] == [112, 56, 28, 14, 7, 1000]
 
 
 def test_programs_get_every_field_of_every_layer() -> None:
     whole = cost("resnet20")
-    table = breakdown(whole)
+    table = build_breakdown(whole)
     assert len(table.rows) == len(whole.layers)
     assert set(LayerRow.__struct_fields__) <= {
         column.key for column in table.columns if column.audience != "people"
@@ -67,32 +72,32 @@ def test_programs_get_every_field_of_every_layer() -> None:
 
 
 def test_rows_without_cost_and_parameters_are_left_out_and_counted() -> None:
-    table = breakdown(cost("resnet20"))
-    shown = table.shown_rows()
+    table = build_breakdown(cost("resnet20"))
+    shown = table.list_shown_rows()
     assert all(row["total"] or row["params"] for row in shown)
-    (note,) = [sentence(note) for note in table.notes if note.audience == "people"]
+    (note,) = [format_note(note) for note in table.notes if note.audience == "people"]
     assert note.startswith(f"Left out: {len(table.rows) - len(shown)} rows ")
     assert "relu " in note
 
 
 def test_all_leaves_nothing_out() -> None:
-    table = breakdown(cost("resnet20"), everything=True)
-    assert table.shown_rows() == table.rows
+    table = build_breakdown(cost("resnet20"), everything=True)
+    assert table.list_shown_rows() == table.rows
     assert not any("Left out" in note.text for note in table.notes)
 
 
 def test_the_same_number_is_not_shown_twice() -> None:
-    assert "total" not in keys_for_people(breakdown(cost("resnet20")))
-    assert {"macs", "total"} <= set(keys_for_people(breakdown(cost("resnet20", "flops"))))
+    assert "total" not in keys_for_people(build_breakdown(cost("resnet20")))
+    assert {"macs", "total"} <= set(keys_for_people(build_breakdown(cost("resnet20", "flops"))))
 
 
 def test_calls_are_shown_where_a_shown_row_stands_for_several() -> None:
-    assert "calls" not in keys_for_people(breakdown(cost("resnet34")))
-    assert "calls" in keys_for_people(breakdown(cost("resnet34"), everything=True))
+    assert "calls" not in keys_for_people(build_breakdown(cost("resnet34")))
+    assert "calls" in keys_for_people(build_breakdown(cost("resnet34"), everything=True))
 
 
 def test_folding_names_the_modules_of_that_depth() -> None:
-    names = [row["name"] for row in breakdown(cost("resnet34"), depth=1).rows]
+    names = [row["name"] for row in build_breakdown(cost("resnet34"), depth=1).rows]
     assert names == [
         "conv1",
         "bn1",

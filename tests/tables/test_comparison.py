@@ -9,25 +9,25 @@ from resflops.api import count
 from resflops.cost import Cost, price
 from resflops.cost.convention import CONVENTIONS, FLOPS
 from resflops.records import InputRecord, ModuleRecord, OpRecord, TensorRecord, Trace
-from resflops.render.formats import sentence
+from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Entry, Table, comparison, entry
+from resflops.tables import Entry, Table, build_comparison, build_entry
 
 
 @cache
 def counted(spec: str, *, batch: int = 1, convention: str = "macs") -> Entry:
     found = find(spec)
     cost = count_model(found, input_shape=(batch, *found.input_shape), convention=CONVENTIONS[convention])
-    return entry(found, cost)
+    return build_entry(found, cost)
 
 
 def table(*specs: str, convention: str = "macs") -> Table:
-    return comparison([counted(spec, convention=convention) for spec in specs])
+    return build_comparison([counted(spec, convention=convention) for spec in specs])
 
 
 def notes(of: Table) -> str:
-    return "\n".join(map(sentence, of.notes))
+    return "\n".join(map(format_note, of.notes))
 
 
 def cells(of: Table, key: str) -> list[Any]:
@@ -65,12 +65,12 @@ def test_published_macs_stand_beside_macs_only(convention: str, heading: str) ->
     assert cells(other, "published_params")[1] != ()
     assert "relative to" not in notes(other)
     assert heading in [column.heading for column in other.columns]
-    assert sentence(other.notes[0]).startswith(f"{convention} counts ")
+    assert format_note(other.notes[0]).startswith(f"{convention} counts ")
 
 
 def test_published_macs_hold_for_the_usual_input_alone() -> None:
-    assert cells(comparison([counted("resnet34", batch=4)]), "published_macs") == [()]
-    assert cells(comparison([counted("resnet20", batch=4)]), "published_params") != [()]
+    assert cells(build_comparison([counted("resnet34", batch=4)]), "published_macs") == [()]
+    assert cells(build_comparison([counted("resnet20", batch=4)]), "published_params") != [()]
 
 
 def test_a_network_changed_by_an_option_has_no_published_figures() -> None:
@@ -128,7 +128,7 @@ def incomplete() -> Cost:
 
 
 def test_uncounted_ops_are_ranked_and_mark_the_figure() -> None:
-    mine = comparison([Entry(cost=incomplete())])
+    mine = build_comparison([Entry(cost=incomplete())])
     assert cells(mine, "complete") == [False]
     assert [op["op"] for op in cells(mine, "uncounted")[0]] == ["large", "small"]
     assert "large (2 calls, first in the model itself); small (1 call" in notes(mine)
@@ -137,7 +137,9 @@ def test_uncounted_ops_are_ranked_and_mark_the_figure() -> None:
 
 def test_frozen_parameters_are_shown_where_there_are_any() -> None:
     shown = {
-        column.key for column in comparison([Entry(cost=incomplete())]).columns if column.audience == "all"
+        column.key
+        for column in build_comparison([Entry(cost=incomplete())]).columns
+        if column.audience == "all"
     }
     assert {"trainable", "frozen"} <= shown
     assert "buffers" not in shown
@@ -150,4 +152,4 @@ def test_the_ratio_of_a_model_to_itself_is_not_shown() -> None:
 
 def test_models_that_cost_nothing_have_no_ratio() -> None:
     idle = count(incomplete().trace, convention="macs")
-    assert cells(comparison([Entry(cost=idle)]), "ratio") == [None]
+    assert cells(build_comparison([Entry(cost=idle)]), "ratio") == [None]

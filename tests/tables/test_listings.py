@@ -3,7 +3,13 @@
 from resflops.cost.convention import CONVENTIONS, find_convention
 from resflops.models import NETWORKS
 from resflops.ops import OPS
-from resflops.tables import Table, convention_table, conventions_table, networks_table, ops_table
+from resflops.tables import (
+    Table,
+    build_convention_list,
+    build_convention_table,
+    build_network_table,
+    build_op_table,
+)
 
 
 def ops(table: Table) -> list[str]:
@@ -11,36 +17,36 @@ def ops(table: Table) -> list[str]:
 
 
 def test_every_network_is_listed_with_its_options() -> None:
-    rows = {row["model"]: row for row in networks_table().rows}
+    rows = {row["model"]: row for row in build_network_table().rows}
     assert list(rows) == list(NETWORKS)
     assert rows["resnet34"]["options"] == ("shortcut=B|A|C", "in_channels=3", "num_classes=1000")
 
 
 def test_every_convention_is_listed() -> None:
-    assert [row["name"] for row in conventions_table().rows] == list(CONVENTIONS)
+    assert [row["name"] for row in build_convention_list().rows] == list(CONVENTIONS)
 
 
 def test_every_op_is_listed_once_as_counted_or_as_free() -> None:
-    table = ops_table()
+    table = build_op_table()
     (free,) = table.below
     assert sorted(ops(table)) == sorted(op for op, known in OPS.items() if known.work)
     assert sorted(ops(free)) == sorted(op for op, known in OPS.items() if known.free)
 
 
 def test_under_flops_every_rule_counts() -> None:
-    assert sorted(ops(convention_table(find_convention("flops")))) == sorted(
+    assert sorted(ops(build_convention_table(find_convention("flops")))) == sorted(
         op for op, known in OPS.items() if known.work
     )
 
 
 def test_under_macs_only_ops_with_multiply_accumulates_count() -> None:
-    table = convention_table(find_convention("macs"))
+    table = build_convention_table(find_convention("macs"))
     assert sorted(ops(table)) == sorted(op for op, known in OPS.items() if known.factors)
     assert "price" not in [column.key for column in table.columns if column.audience == "all"]
 
 
 def test_prices_that_differ_between_ops_have_a_column() -> None:
-    table = convention_table(find_convention("formula"))
+    table = build_convention_table(find_convention("formula"))
     prices = {op: row["price"] for row in table.rows for op in row["ops"]}
     assert prices["conv2d"] == ("1 per MAC", "1 per output element")
     assert prices["matmul"] == ("1 per MAC",)

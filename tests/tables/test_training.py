@@ -11,11 +11,11 @@ import resflops
 from resflops.cli import main
 from resflops.cost.convention import CONVENTIONS
 from resflops.ops import OPS
-from resflops.render import Screen, rendering
-from resflops.render.formats import sentence
+from resflops.render import Screen, find_renderer
+from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Entry, Failed, breakdown, comparison
+from resflops.tables import Entry, Failed, build_breakdown, build_comparison
 from resflops.tables.training import TRAINING_FIGURES
 
 RESNET34, STEM = 3_663_761_408, 118_013_952
@@ -33,11 +33,11 @@ def headings(table):
 
 
 def said(table):
-    return "\n".join(sentence(note) for note in table.notes)
+    return "\n".join(format_note(note) for note in table.notes)
 
 
 def test_the_comparison_has_forward_backward_and_both():
-    table = comparison([Entry(cost=counted("resnet34"))])
+    table = build_comparison([Entry(cost=counted("resnet34"))])
     (row,) = table.rows
     assert (row["macs"], row["backward_macs"]) == (RESNET34, 2 * RESNET34 - STEM)
     assert (row["backward_input_macs"], row["backward_weight_macs"]) == (RESNET34 - STEM, RESNET34)
@@ -47,21 +47,21 @@ def test_the_comparison_has_forward_backward_and_both():
 
 
 def test_the_comparison_fits_a_terminal_of_80_columns():
-    table = comparison([Entry(cost=counted("resnet34")), Entry(cost=counted("vgg19"))])
-    text = rendering("terminal").render(table, on=Screen(width=80))
+    table = build_comparison([Entry(cost=counted("resnet34")), Entry(cost=counted("vgg19"))])
+    text = find_renderer("terminal").render(table, on=Screen(width=80))
     assert max(map(len, text.splitlines())) <= 80
     assert "58,809,483,264" in text
 
 
 def test_without_it_nothing_is_said_of_a_backward_pass():
-    table = comparison([Entry(cost=counted("resnet20", backward=False))])
+    table = build_comparison([Entry(cost=counted("resnet20", backward=False))])
     assert not {column.key for column in table.columns} & set(TRAINING_FIGURES)
     assert "MACs (macs)" in headings(table)
     assert "ackward" not in said(table)
 
 
 def test_a_model_that_could_not_be_counted_has_none_of_the_figures():
-    table = comparison([Entry(cost=counted("resnet20")), Failed(model="broken", reason="it broke")])
+    table = build_comparison([Entry(cost=counted("resnet20")), Failed(model="broken", reason="it broke")])
     assert [row["training_total"] is None for row in table.rows] == [False, True]
 
 
@@ -75,11 +75,11 @@ def test_an_incomplete_backward_pass_is_a_lower_bound():
             return torch.logcumsumexp(self.inner(x), 0)
 
     cost = resflops.count(Cumulated(), (4, 4), backward=True)
-    (row,) = comparison([Entry(cost=cost)]).rows
+    (row,) = build_comparison([Entry(cost=cost)]).rows
     assert (row["complete"], row["backward_complete"], row["training_complete"]) == (True, False, False)
     assert (
         "Cumulated, backward, is incomplete (≥): these ops have no gradient rule: logcumsumexp (1 call"
-        in said(comparison([Entry(cost=cost)]))
+        in said(build_comparison([Entry(cost=cost)]))
     )
 
 
@@ -87,7 +87,7 @@ def test_an_incomplete_backward_pass_is_a_lower_bound():
 @pytest.mark.parametrize("convention", ["macs", "flops"])
 def test_the_backward_pass_stands_below_the_layers_and_adds_up(depth, convention):
     cost = counted("resnet20", convention=convention)
-    below = breakdown(cost, depth=depth).below[-1]
+    below = build_breakdown(cost, depth=depth).below[-1]
     assert below.name == "backward"
     for figure in ("input_macs", "weight_macs", "macs", "input_total", "weight_total", "total"):
         assert sum(row[figure] for row in below.rows) == below.total[figure] == getattr(cost.backward, figure)
@@ -95,9 +95,9 @@ def test_the_backward_pass_stands_below_the_layers_and_adds_up(depth, convention
 
 def test_rows_that_cost_nothing_are_for_programs():
     cost = counted("resnet20")
-    below = breakdown(cost).below[-1]
-    assert {row["op"] for row in below.shown_rows()} == {"conv2d", "linear"}
-    assert breakdown(cost, everything=True).below[-1].hidden == frozenset()
+    below = build_breakdown(cost).below[-1]
+    assert {row["op"] for row in below.list_shown_rows()} == {"conv2d", "linear"}
+    assert build_breakdown(cost, everything=True).below[-1].hidden == frozenset()
 
 
 def test_the_command_takes_training(capsys):

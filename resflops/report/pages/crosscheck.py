@@ -7,19 +7,19 @@ from msgspec.structs import replace
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.report.context import Context
 from resflops.report.crosscheck_tables import (
-    difference_tables,
-    explained_table,
-    missed_attention_tables,
-    remainder_table,
+    build_difference_tables,
+    build_explained_table,
+    build_missed_attention_tables,
+    build_remainder_table,
 )
-from resflops.report.environment import Environment
+from resflops.report.environment import Versions
 from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import waterfall
-from resflops.tables import crosscheck_table
+from resflops.tables import build_crosscheck_table
 
-__all__ = ["PAGE", "build_document", "waterfall_of"]
+__all__ = ["PAGE", "build_document", "build_waterfall"]
 
 PATH = "crosscheck.md"
 DATA = "crosscheck.json"
@@ -28,26 +28,28 @@ LINE_UP = "resnet34"
 """The model whose figures are taken apart in full."""
 
 
-def waterfall_of(rows: tuple[Reconciliation, ...]) -> waterfall.Waterfall:
+def build_waterfall(rows: tuple[Reconciliation, ...]) -> waterfall.Waterfall:
     """The figures of one model, each with its causes and what is left over."""
     return waterfall.Waterfall(
         model=rows[0].model,
         macs=rows[0].macs,
         peers=tuple(
-            waterfall.Steps(peer=row.convention, figure=row.figure, times=row.per_mac, steps=_steps(row))
+            waterfall.Steps(
+                peer=row.convention, figure=row.figure, times=row.per_mac, steps=_build_steps(row)
+            )
             for row in rows
             if row.figure is not None
         ),
     )
 
 
-def _steps(row: Reconciliation) -> tuple[waterfall.Step, ...]:
+def _build_steps(row: Reconciliation) -> tuple[waterfall.Step, ...]:
     causes = [waterfall.Step(name=cause.name, amount=cause.amount) for cause in row.causes if cause.amount]
     rest = [waterfall.Step(name="unexplained", amount=row.unexplained)] if row.unexplained else []
     return (*causes, *rest)
 
 
-def build_document(results: CrossCheck, *, made_with: Environment) -> Document:
+def build_document(results: CrossCheck, *, made_with: Versions) -> Document:
     """The page, every number of it from the results.
 
     Args:
@@ -56,28 +58,28 @@ def build_document(results: CrossCheck, *, made_with: Environment) -> Document:
     """
     rows = results.rows
     lined_up = tuple(row for row in rows if row.model == LINE_UP)
-    pictures = tuple(_pictures(lined_up))
+    pictures = tuple(_build_pictures(lined_up))
     values = {
         "environment": [f"{name} {value}" for name, value in results.environment.items()],
         "versions": list(dict.fromkeys(f"{row.peer} {row.version}" for row in rows if row.version)),
         "pictures": [show(picture, path=PATH) for picture in pictures],
-        "explained": explained_table(rows),
-        "remainders": remainder_table(rows),
+        "explained": build_explained_table(rows),
+        "remainders": build_remainder_table(rows),
         "failures": [row for row in rows if row.failure],
         "lined_up": LINE_UP,
-        "figures": crosscheck_table(replace(results, rows=lined_up)) if lined_up else None,
-        "missed": missed_attention_tables(rows),
-        "differences": difference_tables(rows),
+        "figures": build_crosscheck_table(replace(results, rows=lined_up)) if lined_up else None,
+        "missed": build_missed_attention_tables(rows),
+        "differences": build_difference_tables(rows),
     }
     text = fill("crosscheck.md.jinja", values, made_with=made_with)
     return Document(path=PATH, text=text, pictures=pictures)
 
 
-def _pictures(rows: tuple[Reconciliation, ...]) -> Iterator[Picture]:
+def _build_pictures(rows: tuple[Reconciliation, ...]) -> Iterator[Picture]:
     if any(row.figure is not None for row in rows):
         yield Picture(
             name="waterfall",
-            data=waterfall_of(rows),
+            data=build_waterfall(rows),
             draw=waterfall.draw,
             alt=f"For every counter the steps from our multiply-accumulates of {LINE_UP} to its figure; "
             "the numbers stand in the table of that model on this page.",

@@ -7,16 +7,16 @@ from resflops.report import reproduction
 from resflops.report.context import DATA, Context
 from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
-from resflops.report.pages.models import conventions_table
-from resflops.report.pages.reproduction import SENTENCE, by_stage, stage_picture
+from resflops.report.pages.models import build_convention_comparison
+from resflops.report.pages.reproduction import SENTENCE, build_stage_picture, build_stages
 from resflops.report.pictures.ratios import Ratios
 
-__all__ = ["PATH", "index"]
+__all__ = ["PATH", "build_index"]
 
 PATH = "README.md"
 
 
-def index(
+def build_index(
     context: Context, *, pages: Sequence[Page], lacking: Sequence[Page], timed: Sequence[Ratios] = ()
 ) -> Document:
     """The first page that a reader sees.
@@ -29,7 +29,7 @@ def index(
     """
     residual, _, vgg = (context.cost(spec) for spec in SENTENCE)
     activations = [sum(row.activations for row in cost.layers) for cost in (residual, vgg)]
-    picture = stage_picture(context)
+    picture = build_stage_picture(context)
     values = {
         "residual": residual,
         "vgg": vgg,
@@ -41,8 +41,8 @@ def index(
         "part": Fraction(residual.macs, vgg.macs),
         "printed": reproduction.find_printed_verdict(context, residual.model, relative_to=vgg.model),
         "agrees": reproduction.AGREES,
-        "conventions": conventions_table([residual, vgg]),
-        "large": reproduction.find_large_maps(by_stage(context), residual.model, vgg.model),
+        "conventions": build_convention_comparison([residual, vgg]),
+        "large": reproduction.find_large_maps(build_stages(context), residual.model, vgg.model),
         "picture": show(picture, path=PATH),
         "pages": pages,
         "lacking": lacking,

@@ -4,24 +4,24 @@ from collections.abc import Iterator
 
 from resflops.latency.measurements import Measurements
 from resflops.report.context import MEASUREMENTS, Context
-from resflops.report.environment import Environment
-from resflops.report.latency_tables import ratio_table, side_table
+from resflops.report.environment import Versions
+from resflops.report.latency_tables import build_ratio_table, build_side_table
 from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.paper_pair import LARGER, PLAIN, SMALLER, PaperPair
 from resflops.report.picture import Picture
 from resflops.report.pictures import ratios, roofline
 from resflops.report.reproduction import find_printed_figure
-from resflops.report.timed import ratios_of, roofline_of
-from resflops.tables import latency_table
+from resflops.report.timed import build_ratios, build_roofline
+from resflops.tables import build_latency_table
 
 __all__ = ["PAGE", "build_document"]
 
 PATH = "latency.md"
 
 
-def _pictures(name: str, measurements: Measurements, pair: PaperPair) -> Iterator[Picture]:
-    compared, roofs = ratios_of(pair), roofline_of(measurements)
+def _build_pictures(name: str, measurements: Measurements, pair: PaperPair) -> Iterator[Picture]:
+    compared, roofs = build_ratios(pair), build_roofline(measurements)
     if compared:
         yield Picture(
             name=f"{name}-ratios",
@@ -44,7 +44,7 @@ def _pictures(name: str, measurements: Measurements, pair: PaperPair) -> Iterato
 
 
 def build_document(
-    measurements: Measurements, pair: PaperPair, *, name: str, path: str, made_with: Environment
+    measurements: Measurements, pair: PaperPair, *, name: str, path: str, made_with: Versions
 ) -> Document:
     """The page of one series of measurements.
 
@@ -55,7 +55,7 @@ def build_document(
         path: of the page.
         made_with: what the foot of the page names.
     """
-    pictures = tuple(_pictures(name, measurements, pair))
+    pictures = tuple(_build_pictures(name, measurements, pair))
     values = {
         "commands": list(dict.fromkeys(run.command for run in measurements.runs)),
         "effort": measurements.effort,
@@ -67,9 +67,9 @@ def build_document(
             "plain_part": find_printed_figure(PLAIN, relative_to=LARGER),
             "vgg": find_printed_figure(LARGER),
         },
-        "ratios": ratio_table(pair),
-        "sides": side_table(pair),
-        "measured": latency_table([measurements]),
+        "ratios": build_ratio_table(pair),
+        "sides": build_side_table(pair),
+        "measured": build_latency_table([measurements]),
         "pictures": [show(picture, path=path) for picture in pictures],
     }
     text = fill("latency.md.jinja", values, made_with=made_with)

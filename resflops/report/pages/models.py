@@ -9,11 +9,11 @@ from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, resolution, scatter
-from resflops.report.timed import latencies
-from resflops.tables import Column, Note, Table, breakdown, comparison
-from resflops.tables.table import cost_heading
+from resflops.report.timed import find_latencies
+from resflops.tables import Column, Note, Table, build_breakdown, build_comparison
+from resflops.tables.table import format_cost_heading
 
-__all__ = ["CARDS", "PAGE", "conventions_table"]
+__all__ = ["CARDS", "PAGE", "build_convention_comparison"]
 
 PATH = "models/README.md"
 
@@ -38,7 +38,7 @@ CONVENTIONS = ("macs", "formula", "flops")
 """Those that are not another counter's."""
 
 
-def conventions_table(costs: list[Cost]) -> Table:
+def build_convention_comparison(costs: list[Cost]) -> Table:
     """Models under each convention, and with two of them how often the second holds the first."""
     rows = []
     for name in CONVENTIONS:
@@ -52,7 +52,7 @@ def conventions_table(costs: list[Cost]) -> Table:
             }
         )
     return Table(
-        title=f"Cost under each convention, input {_input(costs[0])}",
+        title=f"Cost under each convention, input {_format_input(costs[0])}",
         columns=(
             Column(key="convention", heading="convention"),
             *(Column(key=cost.model, heading=cost.model, kind="count") for cost in costs),
@@ -63,14 +63,14 @@ def conventions_table(costs: list[Cost]) -> Table:
     )
 
 
-def scatter_picture(context: Context) -> Picture:
+def build_scatter_picture(context: Context) -> Picture:
     """Cost against parameters."""
     costs = [context.cost(name) for name in DRAWN]
-    measured, seconds = latencies(list(context.measurements.values()), costs)
+    measured, seconds = find_latencies(list(context.measurements.values()), costs)
     return Picture(
         name="cost-against-parameters",
         data=scatter.Scatter(
-            unit=_unit(),
+            unit=_format_unit(),
             measured=measured,
             points=tuple(
                 scatter.Point(
@@ -89,12 +89,12 @@ def scatter_picture(context: Context) -> Picture:
     )
 
 
-def resolution_picture(context: Context) -> Picture:
+def build_resolution_picture(context: Context) -> Picture:
     """Cost against the size of the image."""
     return Picture(
         name="cost-against-resolution",
         data=resolution.Resolutions(
-            unit=_unit(),
+            unit=_format_unit(),
             sides=SIDES,
             usual=NETWORKS[GROWING[0]].input_shape[-1],
             series=tuple(
@@ -111,12 +111,12 @@ def resolution_picture(context: Context) -> Picture:
     )
 
 
-def _card(name: str, context: Context) -> Document:
+def _build_card(name: str, context: Context) -> Document:
     one = context.entry(name)
     path = f"models/{name}.md"
     picture = Picture(
         name=f"profile-{name}",
-        data=profile.profile_of(one.cost, unit=_unit(), given=_input(one.cost)),
+        data=profile.profile_of(one.cost, unit=_format_unit(), given=_format_input(one.cost)),
         draw=profile.draw,
         alt=f"Bars of the multiply-accumulates, parameters and activations of {name}, layer by layer; "
         "the numbers stand in the table of this page.",
@@ -125,19 +125,19 @@ def _card(name: str, context: Context) -> Document:
         "name": name,
         "network": NETWORKS[name],
         "cost": one.cost,
-        "input": _input(one.cost),
+        "input": _format_input(one.cost),
         "activations": sum(row.activations for row in one.cost.layers),
-        "compared": comparison([one]),
-        "conventions": conventions_table([one.cost]),
+        "compared": build_comparison([one]),
+        "conventions": build_convention_comparison([one.cost]),
         "picture": show(picture, path=path),
-        "layers": breakdown(one.cost),
+        "layers": build_breakdown(one.cost),
     }
     return Document(
         path=path, text=fill("model.md.jinja", values, made_with=context.environment), pictures=(picture,)
     )
 
 
-def _cards_table(context: Context) -> Table:
+def _build_card_table(context: Context) -> Table:
     rows = []
     for name in CARDS:
         cost = context.cost(name)
@@ -145,7 +145,7 @@ def _cards_table(context: Context) -> Table:
             {
                 "model": name,
                 "summary": NETWORKS[name].summary,
-                "input": _input(cost),
+                "input": _format_input(cost),
                 "macs": cost.macs,
                 "params": cost.params,
                 "activations": sum(row.activations for row in cost.layers),
@@ -157,7 +157,7 @@ def _cards_table(context: Context) -> Table:
         columns=(
             Column(key="model", heading="network"),
             Column(key="input", heading="input"),
-            Column(key="macs", heading=_unit(), kind="count"),
+            Column(key="macs", heading=_format_unit(), kind="count"),
             Column(key="params", heading="parameters", kind="count"),
             Column(key="activations", heading="activations", kind="count"),
             Column(key="layers", heading="weighted layers", kind="count"),
@@ -173,9 +173,9 @@ def _cards_table(context: Context) -> Table:
 
 
 def _build(context: Context) -> tuple[Document, ...]:
-    pictures = (scatter_picture(context), resolution_picture(context))
+    pictures = (build_scatter_picture(context), build_resolution_picture(context))
     values = {
-        "cards": _cards_table(context),
+        "cards": _build_card_table(context),
         "names": CARDS,
         "against_parameters": show(pictures[0], path=PATH),
         "against_resolution": show(pictures[1], path=PATH),
@@ -186,14 +186,14 @@ def _build(context: Context) -> tuple[Document, ...]:
     index = Document(
         path=PATH, text=fill("models.md.jinja", values, made_with=context.environment), pictures=pictures
     )
-    return (index, *(_card(name, context) for name in CARDS))
+    return (index, *(_build_card(name, context) for name in CARDS))
 
 
-def _unit() -> str:
-    return cost_heading(find_convention(DEFAULT_CONVENTION))
+def _format_unit() -> str:
+    return format_cost_heading(find_convention(DEFAULT_CONVENTION))
 
 
-def _input(cost: Cost) -> str:
+def _format_input(cost: Cost) -> str:
     return ", ".join(shape(given.shape) for given in cost.trace.inputs)
 
 

@@ -10,9 +10,9 @@ from resflops.report.page import Document, Page
 from resflops.report.paper_pair import LARGER, PLAIN, SMALLER
 from resflops.report.picture import Picture
 from resflops.report.pictures import stages
-from resflops.tables.table import cost_heading
+from resflops.tables.table import format_cost_heading
 
-__all__ = ["PAGE", "SENTENCE", "by_stage", "stage_picture"]
+__all__ = ["PAGE", "SENTENCE", "build_stage_picture", "build_stages"]
 
 PATH = "reproduction.md"
 
@@ -20,17 +20,17 @@ SENTENCE = (SMALLER, PLAIN, LARGER)
 """The networks that the paper's sentence is about."""
 
 
-def by_stage(context: Context) -> stages.Stages:
+def build_stages(context: Context) -> stages.Stages:
     """The three networks side by side, by the size of the feature maps."""
     costs = [context.cost(spec) for spec in SENTENCE]
-    return stages.stages_of(costs, unit=cost_heading(find_convention(DEFAULT_CONVENTION)))
+    return stages.stages_of(costs, unit=format_cost_heading(find_convention(DEFAULT_CONVENTION)))
 
 
-def stage_picture(context: Context) -> Picture:
+def build_stage_picture(context: Context) -> Picture:
     """The same as a picture."""
     return Picture(
         name="stages",
-        data=by_stage(context),
+        data=build_stages(context),
         draw=stages.draw,
         alt="Bars of the multiply-accumulates of ResNet-34, plain-34 and VGG-19 at each size of the feature "
         "maps; the numbers stand in the table stage by stage of reproduction.md.",
@@ -39,7 +39,7 @@ def stage_picture(context: Context) -> Picture:
 
 def _build(context: Context) -> tuple[Document, ...]:
     residual, plain, vgg = (context.cost(spec) for spec in SENTENCE)
-    picture = stage_picture(context)
+    picture = build_stage_picture(context)
     said = {
         "plain": reproduction.find_printed_verdict(context, plain.model),
         "plain_part": reproduction.find_printed_verdict(context, plain.model, relative_to=vgg.model),
@@ -59,19 +59,19 @@ def _build(context: Context) -> tuple[Document, ...]:
         "cheaper": Fraction(vgg.macs, residual.macs),
         "part": Fraction(residual.macs, vgg.macs),
         "plain_part": Fraction(plain.macs, vgg.macs),
-        "large": reproduction.find_large_maps(by_stage(context), residual.model, vgg.model),
+        "large": reproduction.find_large_maps(build_stages(context), residual.model, vgg.model),
         "picture": show(picture, path=PATH),
-        "sentence": reproduction.headline_table(context, SENTENCE),
-        "by_stage": reproduction.stage_table(by_stage(context), *SENTENCE),
-        "places": reproduction.rounding_table(context),
+        "sentence": reproduction.build_headline_table(context, SENTENCE),
+        "by_stage": reproduction.build_stage_table(build_stages(context), *SENTENCE),
+        "places": reproduction.build_rounding_table(context),
         "fits": reproduction.count_rounding_fits(context),
-        "strides": reproduction.stride_placement_table(context),
-        "strided": reproduction.strided_layers_table(context),
-        "vggs": reproduction.fully_connected_table(context),
-        "keras": reproduction.keras_table(context),
-        "shortcuts": reproduction.shortcut_table(context),
-        "all_figures": reproduction.figure_tables(context),
-        "tally": reproduction.agreement_table(context),
+        "strides": reproduction.build_stride_placement_table(context),
+        "strided": reproduction.build_strided_layers_table(context),
+        "vggs": reproduction.build_fully_connected_table(context),
+        "keras": reproduction.build_keras_table(context),
+        "shortcuts": reproduction.build_shortcut_table(context),
+        "all_figures": reproduction.build_figure_tables(context),
+        "tally": reproduction.build_agreement_table(context),
     }
     return (
         Document(

@@ -1,16 +1,21 @@
 """The tables of the reproduction: printed figures beside exact ones, and what explains them."""
 
-from resflops.report.reproduction.figures import agreement_table, figure_tables
-from resflops.report.reproduction.headline import LargeMaps, find_large_maps, headline_table, stage_table
+from resflops.report.reproduction.figures import build_agreement_table, build_figure_tables
+from resflops.report.reproduction.headline import (
+    LargeMaps,
+    build_headline_table,
+    build_stage_table,
+    find_large_maps,
+)
 from resflops.report.reproduction.paper_table import (
     RoundingFits,
+    build_fully_connected_table,
+    build_keras_table,
+    build_rounding_table,
+    build_shortcut_table,
+    build_stride_placement_table,
+    build_strided_layers_table,
     count_rounding_fits,
-    fully_connected_table,
-    keras_table,
-    rounding_table,
-    shortcut_table,
-    stride_placement_table,
-    strided_layers_table,
 )
 from resflops.report.reproduction.wording import AGREES, PAPER, find_printed_figure, find_printed_verdict
 
@@ -19,18 +24,18 @@ __all__ = [
     "PAPER",
     "LargeMaps",
     "RoundingFits",
-    "agreement_table",
+    "build_agreement_table",
+    "build_figure_tables",
+    "build_fully_connected_table",
+    "build_headline_table",
+    "build_keras_table",
+    "build_rounding_table",
+    "build_shortcut_table",
+    "build_stage_table",
+    "build_stride_placement_table",
+    "build_strided_layers_table",
     "count_rounding_fits",
-    "figure_tables",
     "find_large_maps",
     "find_printed_figure",
     "find_printed_verdict",
-    "fully_connected_table",
-    "headline_table",
-    "keras_table",
-    "rounding_table",
-    "shortcut_table",
-    "stage_table",
-    "stride_placement_table",
-    "strided_layers_table",
 ]

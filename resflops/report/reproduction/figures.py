@@ -7,24 +7,24 @@ from itertools import groupby
 from resflops.models.published import PublishedFigure, load_figures
 from resflops.render.formats import share
 from resflops.report.context import Context
-from resflops.report.reproduction.wording import AGREES, find_verdicts, round_to_place, with_unit
-from resflops.tables import Column, Table, Verdict
+from resflops.report.reproduction.wording import AGREES, find_verdicts, format_with_unit, round_to_place
+from resflops.tables import Column, FigureVerdict, Table
 
-__all__ = ["SOURCES", "agreement_table", "figure_tables"]
+__all__ = ["SOURCES", "build_agreement_table", "build_figure_tables"]
 
 
-def figure_tables(context: Context) -> list[Table]:
+def build_figure_tables(context: Context) -> list[Table]:
     """Every published figure, a table for each source, in the order of the record."""
-    judged = _all_judged(context)
+    judged = _judge_all_figures(context)
     return [
-        _figure_table(source, list(group), context)
+        _build_figure_table(source, list(group), context)
         for source, group in groupby(judged, key=lambda verdict: verdict.figure.source)
     ]
 
 
-def agreement_table(context: Context) -> Table:
+def build_agreement_table(context: Context) -> Table:
     """How many figures agree, and how."""
-    found = Counter(verdict.agreement for verdict in _all_judged(context))
+    found = Counter(verdict.agreement for verdict in _judge_all_figures(context))
     return Table(
         title="How the published figures agree with ours",
         columns=(
@@ -36,7 +36,7 @@ def agreement_table(context: Context) -> Table:
     )
 
 
-def _all_judged(context: Context) -> list[Verdict]:
+def _judge_all_figures(context: Context) -> list[FigureVerdict]:
     by_figure = {
         verdict.figure: verdict
         for model in dict.fromkeys(figure.model for figure in load_figures())
@@ -49,7 +49,7 @@ def _all_judged(context: Context) -> list[Verdict]:
 SOURCES = list(dict.fromkeys(figure.source for figure in load_figures()))
 
 
-def _figure_table(source: str, judged: list[Verdict], context: Context) -> Table:
+def _build_figure_table(source: str, judged: list[FigureVerdict], context: Context) -> Table:
     return Table(
         title=source,
         columns=(
@@ -66,12 +66,12 @@ def _figure_table(source: str, judged: list[Verdict], context: Context) -> Table
         rows=tuple(
             {
                 "model": verdict.figure.model,
-                "quantity": _quantity(verdict.figure),
-                "printed": with_unit(verdict.figure),
+                "quantity": _describe_quantity(verdict.figure),
+                "printed": format_with_unit(verdict.figure),
                 "exact": verdict.exact if isinstance(verdict.exact, int) else None,
                 "share": verdict.exact if isinstance(verdict.exact, Fraction) else None,
                 "agrees": AGREES[verdict.agreement],
-                "why": _why(verdict, context),
+                "why": _explain_verdict(verdict, context),
                 "reference": verdict.figure.reference,
             }
             for verdict in judged
@@ -79,13 +79,13 @@ def _figure_table(source: str, judged: list[Verdict], context: Context) -> Table
     )  # fmt: skip
 
 
-def _quantity(figure: PublishedFigure) -> str:
+def _describe_quantity(figure: PublishedFigure) -> str:
     what = {"macs": "MACs (macs)", "params": "parameters", "params+buffers": "parameters and statistics"}
     scope = f" of {figure.scope}" if figure.scope else ""
     return f"{what[figure.quantity]}{scope}" + (f" / {figure.relative_to}" if figure.relative_to else "")
 
 
-def _why(verdict: Verdict, context: Context) -> str:
+def _explain_verdict(verdict: FigureVerdict, context: Context) -> str:
     """What the verdict alone does not say."""
     figure = verdict.figure
     if figure.reason:
@@ -96,12 +96,12 @@ def _why(verdict: Verdict, context: Context) -> str:
     if figure.scope == "convolutions":
         return "without the fully connected layers"
     if verdict.agreement == "truncated":
-        nearest = float(round_to_place(verdict, Fraction(1, 2)) / _scale(figure))
+        nearest = float(round_to_place(verdict, Fraction(1, 2)) / _compute_scale(figure))
         return f"the nearest would be {nearest:g}"
     return context.entry(figure.model).variant if figure.quantity == "macs" else ""
 
 
-def _scale(figure: PublishedFigure) -> Fraction:
+def _compute_scale(figure: PublishedFigure) -> Fraction:
     """What the printed digits stand for one of: a billion, a million, a hundredth."""
     digits = Fraction(figure.value) / Fraction(figure.place)
     written = Fraction(figure.printed.strip("~").split()[0].split("×")[0].rstrip("kM%").replace(",", ""))

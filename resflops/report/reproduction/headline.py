@@ -7,20 +7,21 @@ from msgspec import Struct
 from resflops.cost import Cost
 from resflops.report.context import Context
 from resflops.report.pictures.stages import FULLY_CONNECTED, Part, Stages
-from resflops.report.reproduction.wording import AGREES, PAPER, find_verdicts, text_figures
+from resflops.report.reproduction.wording import AGREES, PAPER, build_text_figures, find_verdicts
 from resflops.tables import Column, Note, Table
 from resflops.tables.table import Row
 
-__all__ = ["LargeMaps", "find_large_maps", "headline_table", "stage_table"]
+__all__ = ["LargeMaps", "build_headline_table", "build_stage_table", "find_large_maps"]
 
 
-def headline_table(context: Context, specs: tuple[str, ...]) -> Table:
+def build_headline_table(context: Context, specs: tuple[str, ...]) -> Table:
     """The networks of the paper's sentence, in every quantity that one may mean by cost."""
     costs = [context.cost(spec) for spec in specs]
     dearest = max(costs, key=lambda cost: cost.macs)
     judged = {cost.model: find_verdicts(context, cost.model) for cost in costs}
     return Table(
-        title=f"The networks of the sentence; input {_input(dearest)}, convention {dearest.convention}",
+        title=f"The networks of the sentence; input {_format_input(dearest)}, "
+        f"convention {dearest.convention}",
         columns=(
             Column(key="model", heading="network"),
             Column(key="macs", heading="MACs (macs)", kind="count"),
@@ -47,13 +48,13 @@ def headline_table(context: Context, specs: tuple[str, ...]) -> Table:
             for cost in costs
         ),
         notes=(
-            Note(text="Printed by {paper}.", figures=text_figures(paper=PAPER)),
+            Note(text="Printed by {paper}.", figures=build_text_figures(paper=PAPER)),
             Note(text="Activations are the elements that the layers write, those of ReLU and pooling too."),
         ),
     )
 
 
-def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
+def build_stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
     """Three networks at each size of the feature maps, and how the first stands to the third."""
     parts = {
         (network.model, part.size): (network.total, part)
@@ -65,9 +66,9 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
         title=f"Stage by stage, {stages.unit}",
         columns=(
             Column(key="size", heading="feature maps"),
-            *_part_columns(first, stages.unit),
+            *_build_part_columns(first, stages.unit),
             Column(key=f"{second}_total", heading=f"{second}: {stages.unit}", kind="count"),
-            *_part_columns(third, stages.unit),
+            *_build_part_columns(third, stages.unit),
             Column(key="times", heading=f"{third} against {first}", kind="times"),
         ),
         rows=tuple(
@@ -77,9 +78,9 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
                     f"{model}_{key}": value
                     for model in (first, second, third)
                     if (model, size) in parts
-                    for key, value in _part_cells(*parts[model, size]).items()
+                    for key, value in _build_part_cells(*parts[model, size]).items()
                 },
-                "times": _ratio(parts.get((third, size)), parts.get((first, size))),
+                "times": _compute_ratio(parts.get((third, size)), parts.get((first, size))),
             }
             for size in stages.sizes
         ),
@@ -99,7 +100,7 @@ def stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
     )  # fmt: skip
 
 
-def _part_columns(model: str, unit: str) -> tuple[Column, ...]:
+def _build_part_columns(model: str, unit: str) -> tuple[Column, ...]:
     return (
         Column(key=f"{model}_stages", heading=f"{model}: stage", kind="names"),
         Column(key=f"{model}_layers", heading="layers", kind="count"),
@@ -108,7 +109,7 @@ def _part_columns(model: str, unit: str) -> tuple[Column, ...]:
     )
 
 
-def _part_cells(total: int, part: Part) -> Row:
+def _build_part_cells(total: int, part: Part) -> Row:
     return {
         "stages": part.stages,
         "layers": part.layers,
@@ -117,7 +118,7 @@ def _part_cells(total: int, part: Part) -> Row:
     }
 
 
-def _ratio(over: tuple[int, Part] | None, under: tuple[int, Part] | None) -> Fraction | None:
+def _compute_ratio(over: tuple[int, Part] | None, under: tuple[int, Part] | None) -> Fraction | None:
     return Fraction(over[1].total, under[1].total) if over and under else None
 
 
@@ -149,5 +150,5 @@ def find_large_maps(stages: Stages, first: str, third: str) -> LargeMaps:
     return LargeMaps(size=size, first=shares[first], third=shares[third])
 
 
-def _input(cost: Cost) -> str:
+def _format_input(cost: Cost) -> str:
     return "×".join(map(str, cost.trace.inputs[0].shape))

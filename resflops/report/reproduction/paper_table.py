@@ -11,25 +11,25 @@ from resflops.report.reproduction.wording import (
     PAPER,
     find_printed_verdict,
     find_verdicts,
+    format_with_unit,
     round_to_place,
-    with_unit,
 )
-from resflops.tables import Column, Table, Verdict
+from resflops.tables import Column, FigureVerdict, Table
 
 __all__ = [
     "OPTIONS",
     "RoundingFits",
+    "build_fully_connected_table",
+    "build_keras_table",
+    "build_rounding_table",
+    "build_shortcut_table",
+    "build_stride_placement_table",
+    "build_strided_layers_table",
     "count_rounding_fits",
-    "fully_connected_table",
-    "keras_table",
-    "rounding_table",
-    "shortcut_table",
-    "stride_placement_table",
-    "strided_layers_table",
 ]
 
 
-def rounding_table(context: Context) -> Table:
+def build_rounding_table(context: Context) -> Table:
     """The FLOPs of the paper's Table 1: rounded, cut off, and as printed."""
     return Table(
         title=f"{PAPER}, Table 1: FLOPs, which are MACs",
@@ -45,12 +45,12 @@ def rounding_table(context: Context) -> Table:
             {
                 "model": verdict.figure.model,
                 "exact": verdict.exact,
-                "rounded": _places(verdict, Fraction(1, 2)),
-                "cut": _places(verdict, Fraction(0)),
+                "rounded": _format_billions(verdict, Fraction(1, 2)),
+                "cut": _format_billions(verdict, Fraction(0)),
                 "printed": verdict.figure.printed,
                 "agrees": AGREES[verdict.agreement],
             }
-            for verdict in _table_one(context)
+            for verdict in _judge_table_one(context)
         ),
     )
 
@@ -66,7 +66,7 @@ class RoundingFits(Struct, frozen=True, kw_only=True):
 
 def count_rounding_fits(context: Context) -> RoundingFits:
     """Which way of writing gives how many of those figures."""
-    judged = _table_one(context)
+    judged = _judge_table_one(context)
     found = [
         {way for way, half in (("rounding", Fraction(1, 2)), ("cutting", Fraction(0)))
          if round_to_place(verdict, half) == verdict.figure.value}
@@ -80,7 +80,7 @@ def count_rounding_fits(context: Context) -> RoundingFits:
     )
 
 
-def _table_one(context: Context) -> list[Verdict]:
+def _judge_table_one(context: Context) -> list[FigureVerdict]:
     printed = [figure for figure in load_figures() if figure.reference.endswith("1512.03385, Table 1")]
     return [
         verdict
@@ -90,11 +90,11 @@ def _table_one(context: Context) -> list[Verdict]:
     ]
 
 
-def _places(verdict: Verdict, half: Fraction) -> str:
+def _format_billions(verdict: FigureVerdict, half: Fraction) -> str:
     return f"{float(round_to_place(verdict, half) / 10**9):.1f}×10⁹"
 
 
-def stride_placement_table(context: Context) -> Table:
+def build_stride_placement_table(context: Context) -> Table:
     """The deep ResNets as in the paper, and as everyone runs them."""
     rows = []
     for name in ("resnet50", "resnet101", "resnet152"):
@@ -103,9 +103,9 @@ def stride_placement_table(context: Context) -> Table:
             {
                 "model": name,
                 "paper": paper.macs,
-                "paper_printed": _printed(context, name),
+                "paper_printed": _list_printed(context, name),
                 "today": today.macs,
-                "today_printed": _printed(context, today.model),
+                "today_printed": _list_printed(context, today.model),
                 "more": today.macs - paper.macs,
                 "share": Fraction(today.macs - paper.macs, paper.macs),
                 "params": today.params - paper.params,
@@ -127,7 +127,7 @@ def stride_placement_table(context: Context) -> Table:
     )
 
 
-def strided_layers_table(context: Context) -> Table:
+def build_strided_layers_table(context: Context) -> Table:
     """The layers of ResNet-50 that the place of the stride makes dearer."""
     paper = {row.name: row for row in context.cost("resnet50").layers}
     today = {row.name: row for row in context.cost("resnet50_v1_5").layers if row.macs}
@@ -148,7 +148,7 @@ def strided_layers_table(context: Context) -> Table:
     )
 
 
-def fully_connected_table(context: Context) -> Table:
+def build_fully_connected_table(context: Context) -> Table:
     """VGG's two figures in the paper: one without, one with the fully connected layers."""
     rows = []
     for name in ("vgg16", "vgg19"):
@@ -181,7 +181,7 @@ def fully_connected_table(context: Context) -> Table:
     )
 
 
-def keras_table(context: Context) -> Table:
+def build_keras_table(context: Context) -> Table:
     """What Keras prints as total parameters, taken apart."""
     rows = []
     for figure in load_figures():
@@ -212,7 +212,7 @@ def keras_table(context: Context) -> Table:
     )
 
 
-def shortcut_table(context: Context) -> Table:
+def build_shortcut_table(context: Context) -> Table:
     """ResNet-34 under the paper's three ways of widening a shortcut."""
     figure = find_printed_verdict(context, "resnet34").figure
     costs = {option: context.cost(f"resnet34,shortcut={option}") for option in "ABC"}
@@ -247,10 +247,10 @@ OPTIONS = {
 }
 
 
-def _printed(context: Context, model: str) -> tuple[str, ...]:
+def _list_printed(context: Context, model: str) -> tuple[str, ...]:
     """What was printed of a model's MACs as a whole, with how it agrees."""
     return tuple(
-        f"{with_unit(verdict.figure)} ({verdict.figure.source}): {AGREES[verdict.agreement]}"
+        f"{format_with_unit(verdict.figure)} ({verdict.figure.source}): {AGREES[verdict.agreement]}"
         for verdict in find_verdicts(context, model)
         if verdict.figure.quantity == "macs" and not (verdict.figure.scope or verdict.figure.relative_to)
     )

@@ -5,17 +5,17 @@ from math import floor
 
 from resflops.models.published import Agreement, PublishedFigure, select_figures
 from resflops.report.context import Context
-from resflops.tables import Figure, Verdict, verdicts
+from resflops.tables import Figure, FigureVerdict, judge_figures
 
 __all__ = [
     "AGREES",
     "PAPER",
+    "build_text_figures",
     "find_printed_figure",
     "find_printed_verdict",
     "find_verdicts",
+    "format_with_unit",
     "round_to_place",
-    "text_figures",
-    "with_unit",
 ]
 
 
@@ -32,10 +32,10 @@ AGREES: dict[Agreement, str] = {
 """How a printed figure comes from the exact one, in the words of the page."""
 
 
-def find_verdicts(context: Context, model: str) -> tuple[Verdict, ...]:
+def find_verdicts(context: Context, model: str) -> tuple[FigureVerdict, ...]:
     """All that was printed of a model, beside ours."""
     others = {figure.relative_to for figure in select_figures(model)} - {""}
-    return verdicts(context.entry(model), among={other: context.cost(other) for other in others})
+    return judge_figures(context.entry(model), among={other: context.cost(other) for other in others})
 
 
 def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPER) -> PublishedFigure:
@@ -51,24 +51,24 @@ def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPE
 
 def find_printed_verdict(
     context: Context, model: str, *, relative_to: str = "", source: str = PAPER
-) -> Verdict:
+) -> FigureVerdict:
     """The same figure, judged by our count."""
     figure = find_printed_figure(model, relative_to=relative_to, source=source)
     (verdict,) = (verdict for verdict in find_verdicts(context, model) if verdict.figure == figure)
     return verdict
 
 
-def round_to_place(verdict: Verdict, half: Fraction) -> Fraction:
+def round_to_place(verdict: FigureVerdict, half: Fraction) -> Fraction:
     """Ours to the place that the figure was printed to: rounded with a half, cut off with zero."""
     place = Fraction(verdict.figure.place)
     return floor(verdict.exact / place + half) * place
 
 
-def text_figures(**values: str) -> dict[str, Figure]:
+def build_text_figures(**values: str) -> dict[str, Figure]:
     """Texts to put into a note."""
     return {name: Figure("text", value) for name, value in values.items()}
 
 
-def with_unit(figure: PublishedFigure) -> str:
+def format_with_unit(figure: PublishedFigure) -> str:
     """The figure as printed, with the unit that its table's heading gives."""
     return f"{figure.printed} {figure.unit.removesuffix('s')}".rstrip()
