@@ -176,11 +176,12 @@ def reconcile(
 
 def _find_causes(trace: Trace, convention: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
     charges = make_charger(convention, trace)
+    attention = find_attention(trace)
     amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
     for record, counted_work in zip(trace.ops, works, strict=True):
         # An op that has no rule here may still be charged by the peer, and then all of that is a difference.
         work = counted_work or Work()
-        family = _name_cause(record, trace.module_at.get(record.layer))
+        family = _name_cause(record, trace.module_at.get(record.layer), attention)
         for name, amount in _split_difference(work, tuple(charges(record, work)), family, convention.per_mac):
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
     causes = [_build_cause(name, places) for name, places in amounts.items()]
@@ -256,11 +257,11 @@ FAMILIES = {
 These names are stored in files and printed in the reports: a changed one splits a cause in two there."""
 
 
-def _name_cause(record: OpRecord, module: ModuleRecord | None) -> str:
+def _name_cause(record: OpRecord, module: ModuleRecord | None, attention: frozenset[str]) -> str:
     """Name the kind of work that an op does, as the causes are named after it."""
     declaration = OPS.get(record.op)
     family = declaration.family if declaration else ""
-    in_attention = _is_attention(module)
+    in_attention = record.layer in attention
     if family == "attention" or (family == "matmul" and record.op != "linear" and in_attention):
         return "attention"
     if record.op == "linear":
@@ -274,9 +275,29 @@ def _name_cause(record: OpRecord, module: ModuleRecord | None) -> str:
     return FAMILIES.get(declaration.cause or family, record.op) if declaration else record.op
 
 
-def _is_attention(module: ModuleRecord | None) -> bool:
-    # By its name: attention that a user writes has no base class in torch.nn to go by.
-    return module is not None and "attention" in f"{module.cls} {module.base}".lower()
+def find_attention(trace: Trace) -> frozenset[str]:
+    """Find the layers that attend: by an op of their own, or by a softmax between two matrix products.
+
+    Attention that a user writes has no base class in torch.nn to go by, and may be called anything.
+    """
+    found: set[str] = set()
+    reached: dict[str, int] = {}
+    for record in trace.ops:
+        layer, declaration = record.layer, OPS.get(record.op)
+        family = declaration.family if declaration else ""
+        if family == "attention":
+            found.add(layer)
+        elif family == "matmul" and record.op != "linear":
+            if reached.get(layer) == _NORMALIZED:
+                found.add(layer)
+            reached[layer] = _SCORED
+        elif family == "softmax" and layer in reached:
+            reached[layer] = _NORMALIZED
+    return frozenset(found)
+
+
+# How far a layer's ops have come on the way to an attention: scores are there, and they are normalised.
+_SCORED, _NORMALIZED = 1, 2
 
 
 def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
@@ -285,6 +306,7 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
     if counts is None:
         return ()
     called = {record.layer for record in trace.ops}
+    attention = find_attention(trace)
     places_by_cause: dict[str, list[tuple[str, int]]] = {}
     for module in trace.modules:
         # A peer that goes by modules asks the model for its children, and never looks at the model itself.
@@ -298,7 +320,7 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
             if not is_counted:
                 # A tied tensor is in our own number once, at the first module that holds it.
                 if not tensor.tied_to:
-                    name = _name_missed(module, trace, called=module.path in called)
+                    name = _name_missed(module, attention, called=module.path in called)
                     places_by_cause.setdefault(name, []).append((module.path, -tensor.elements))
             elif tensor.tied_to:
                 if counts.tied_each_time:
@@ -319,10 +341,9 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
     )
 
 
-def _name_missed(module: ModuleRecord, trace: Trace, *, called: bool) -> str:
-    parent = trace.module_at.get(module.path.rpartition(".")[0])
+def _name_missed(module: ModuleRecord, attention: frozenset[str], *, called: bool) -> str:
     # MultiheadAttention keeps the weights of its output projection in a child of its own.
-    if _is_attention(module) or _is_attention(parent):
+    if not attention.isdisjoint((module.path, module.path.rpartition(".")[0])):
         return "attention weights missed"
     if not called and module.leaf:
         return "parameters of modules that are never called"

@@ -226,7 +226,7 @@ def test_one_changed_price_is_a_remainder_somewhere(traces, said, name):
     [
         ("fvcore", "fused attention", "attention not seen"),
         ("thop", "fused attention", "attention not seen"),
-        ("thop", "attention by matrix products", "matrix products not seen"),
+        ("thop", "attention by matrix products", "attention not seen"),
         ("thop", "a subclass", "convolutions not seen"),
         ("thop", "a functional linear layer", "linear layers called as functions not seen"),
         ("thop", "transposed convolutions", "convolutions counted by the output"),
