@@ -1,7 +1,7 @@
-"""What each op is: one module a family, one declaration an op. Importing this declares them all.
+"""What each op is: one module for each family, one declaration for each op. Importing this declares them all.
 
-Nothing here imports torch. A module of this package whose name has no underscore is a family, and is found
-by being there.
+Nothing here imports torch. Every module of this package without a leading underscore is a family, and is
+imported because it is there: no list names it.
 """
 
 from importlib import import_module
@@ -100,5 +100,9 @@ for _module in iter_modules(__path__):
 
 
 def load_more_ops() -> None:
-    """Have the ops that other distributions declare: before functions are bound, and where ops are listed."""
+    """Load the ops that other distributions declare: before functions are bound, and before ops are listed.
+
+    Importing this package does not do so, because looking for them reads the metadata of every
+    installed distribution.
+    """
     load_extensions("resflops.ops", OPS, COMPOSITES, CLASSES)

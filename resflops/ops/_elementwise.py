@@ -1,6 +1,6 @@
-"""Ops that do the same to every element: what each of them is, in one line.
+"""Declare an op that does the same to every element, in one line.
 
-Their work and that of their gradients are prices per element of the output.
+Its work and that of its gradients are given per element of the output.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,29 +34,29 @@ COMPARE = Work(comparisons=1)
 EVALUATE = Work(transcendental=1)
 """One exponential, logarithm, root or the like."""
 
-# Gradients: as it arrives, times a factor or negated, or let through where the input is in range.
+# Gradients: passed on as they arrive; times a factor or negated; or passed where the input is in range.
 PASS = Work()
 MULTIPLY = Work(arithmetic=1)
 SELECT = Work(comparisons=1)
 
+# Reasons why no gradient passes.
 ANSWERS = "it answers a question, and its result does not change with small changes of the input"
 WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
-"""Why no gradient passes."""
 
 SELF = {"input": "self"}
-"""What the schemas of aten ops call the first operand."""
+"""The name that the schemas of aten ops have for the first operand."""
 
 _NAMES = {
     "arithmetic": "arithmetic",
     "comparisons": "by comparison",
     "transcendental": "transcendental",
 }
-"""The kinds of work, such that any number may stand before them."""
+"""The kinds of work, worded so that any number may stand before them."""
 
 
 def elementwise(
     name: str,
-    each: Work,
+    per_element: Work,
     *,
     family: str,
     gradient: Work | tuple[Work, ...] | Gradient | None = None,
@@ -67,48 +67,51 @@ def elementwise(
     """Declare an op by what one element of its output takes.
 
     Args:
-        name: of the op.
-        each: the work of one element.
+        name: the name of the op.
+        per_element: the work for one element of the output.
         family: the kind of work.
-        gradient: what the gradient of one element of the output takes, for the input or for each of the
-            inputs; ``y'`` in the comments is the gradient that arrives. Or any other gradient.
+        gradient: the work for one element of the gradient, of the only input or of each input; or any other
+            gradient.
         bindings: the torch functions that are this op.
-        aten: the aten ops that are.
+        aten: the aten ops that are this op.
         saves: what autograd keeps for the backward pass.
     """
-    counts = ", ".join(f"{count} {_NAMES[kind]}" for kind, count in each.kinds())
+    counts = ", ".join(f"{count} {_NAMES[kind]}" for kind, count in per_element.kinds())
     return op(
         name,
         family=family,
         bindings=bindings,
         aten=aten,
-        work=_price_elements(each),
+        work=_price_elements(per_element),
         summary=f"Per element: {counts}.",
         gradient=_price_gradient(gradient) if isinstance(gradient, (Work, tuple)) else gradient,
         saves=saves,
     )
 
 
-def _price_elements(each: Work) -> Callable[[OpRecord], Work]:
+def _price_elements(per_element: Work) -> Callable[[OpRecord], Work]:
     def work(record: OpRecord) -> Work:
         points = prod(record.output_shape)
         return Work(
-            arithmetic=points * each.arithmetic,
-            comparisons=points * each.comparisons,
-            transcendental=points * each.transcendental,
+            arithmetic=points * per_element.arithmetic,
+            comparisons=points * per_element.comparisons,
+            transcendental=points * per_element.transcendental,
         )
 
     return work
 
 
 def count_added_up(record: OpRecord, operand: int) -> int:
-    """Additions that fold the gradient of the output's shape into that of an input broadcast to it."""
+    """Count the additions that fold the output's gradient into that of an input broadcast to it."""
     return max(prod(record.output_shape) - prod(record.input_shapes[operand]), 0)
 
 
-def _price_gradient(each: Work | tuple[Work, ...]) -> Gradient:
+def _price_gradient(per_element: Work | tuple[Work, ...]) -> Gradient:
     def gradient(record: OpRecord, operand: int) -> Work:
-        price = each if isinstance(each, Work) else each[min(operand, len(each) - 1)]
+        if isinstance(per_element, Work):
+            price = per_element
+        else:
+            price = per_element[min(operand, len(per_element) - 1)]
         work = price.times(prod(record.output_shape))
         return Work(
             arithmetic=work.arithmetic + count_added_up(record, operand),
@@ -116,13 +119,14 @@ def _price_gradient(each: Work | tuple[Work, ...]) -> Gradient:
             transcendental=work.transcendental,
         )
 
-    return each_gradient(gradient, summary=_summarise_gradient(each))
+    return each_gradient(gradient, summary=_summarise_gradient(per_element))
 
 
-def _summarise_gradient(each: Work | tuple[Work, ...]) -> str:
-    if isinstance(each, Work):
-        return f"per element: {_summarise(each)}"
-    return "per element: " + "; ".join(f"input {place} {_summarise(one)}" for place, one in enumerate(each))
+def _summarise_gradient(per_element: Work | tuple[Work, ...]) -> str:
+    if isinstance(per_element, Work):
+        return f"per element: {_summarise(per_element)}"
+    each = (f"input {place} {_summarise(work)}" for place, work in enumerate(per_element))
+    return f"per element: {'; '.join(each)}"
 
 
 def _summarise(work: Work) -> str:
@@ -130,17 +134,17 @@ def _summarise(work: Work) -> str:
 
 
 def is_inexact(tensor: TensorLike) -> bool:
-    """Whether a tensor holds real or complex numbers, rather than whole ones or truth values."""
+    """Whether a tensor holds real or complex numbers, rather than integers or truth values."""
     return bool(tensor.dtype.is_floating_point or tensor.dtype.is_complex)
 
 
 def bind_function(name: str, *more: str, floating: bool = False) -> tuple[Binding, ...]:
-    """Bind the functions of one tensor that have a name, and those that write into it.
+    """Bind the functions of one tensor that have a name, and those of that name that write into the tensor.
 
     Args:
-        name: of the op and of the functions.
-        more: further functions that are the same.
-        floating: whether whole numbers give torch's default type.
+        name: the name of the op and of the functions.
+        more: further functions that do the same.
+        floating: whether integers give a result of torch's default type.
     """
 
     # Slopes, thresholds and limits change no shape; among the positional arguments that
@@ -165,8 +169,8 @@ def bind_function(name: str, *more: str, floating: bool = False) -> tuple[Bindin
 
 
 Result = Literal["promoted", "inexact", "bool"]
-"""The element type of a result: what the operands promote to; that, or torch's default type for whole
-numbers; or truth values."""
+"""The element type of a result. ``promoted`` is what the operands promote to; ``inexact`` is the same, but
+torch's default type for integers; ``bool`` is truth values."""
 
 
 def infer_two(op: str, *, result: Result = "promoted", in_place: bool = False) -> Callable[..., Call]:
@@ -190,7 +194,7 @@ def infer_two(op: str, *, result: Result = "promoted", in_place: bool = False) -
             dtype = "bool"
         elif result == "inexact" and not any(map(is_inexact, inputs)):
             dtype = "default"
-        # What becomes of whole numbers, torch's default type decides.
+        # The result of integers may have torch's default type, which the next call may find changed.
         once = not inputs[0].dtype.is_floating_point
         return Call(op, inputs, shape, {}, dtype, in_place, once=once)
 

@@ -1,4 +1,4 @@
-"""Ops that do no arithmetic: how they are declared, and the gradients that several families of them share."""
+"""Declare ops that do no arithmetic, with the gradients that several families of them share."""
 
 from collections.abc import Mapping
 from math import prod
@@ -32,29 +32,29 @@ def declare_free(
     """Declare ops that do no arithmetic, all for one reason.
 
     Args:
-        names: the ops. Several at once are those that nothing tells apart but their name.
-        family: as of :func:`resflops.ops.op`, as are the others that are not explained here.
+        names: the ops; several at once if they differ in nothing but their names.
+        family: the kind of work, as for :func:`resflops.ops.op`.
         reason: why they are free.
         gradient: how gradients pass them.
-        attributes: what that depends on beside shapes.
+        attributes: what the gradient depends on beside shapes.
         bindings: the torch functions that are the op.
-        runs: whether these run as they are, in a use of them that ``infer`` does not cover.
-        whole: further functions that do, and have no ``infer``.
-        factories: as ``whole``, functions that make a tensor out of nothing.
+        runs: whether torch itself runs these functions where ``infer`` does not cover a use of them.
+        whole: further functions that torch runs itself, and that have no ``infer``.
+        factories: functions that torch runs itself, too, and that make a tensor from no other tensor.
         aten: aten ops that are the op under another name, or that are read by a function.
         window: what they do to receptive fields.
-        saves: what autograd keeps.
-        shares: whether the output lies in the first input's memory.
+        saves: what autograd keeps for the backward pass.
+        shares: whether the output shares the memory of the first input.
     """
     bound = (bindings,) if isinstance(bindings, Binding) else bindings
-    running = tuple(function for each in bound for function in each.functions) if runs else ()
+    run_by_torch = tuple(name for binding in bound for name in binding.functions) if runs else ()
     for name in names:
         op(
             name,
             family=family,
             attributes=attributes,
             bindings=bound,
-            whole=(*running, *whole),
+            whole=(*run_by_torch, *whole),
             factories=factories,
             aten=aten,
             free=reason,
@@ -82,8 +82,8 @@ def lookup_gradient(record: OpRecord, operand: int) -> Work:
 
 
 ADDED_UP = each_gradient(repetition_gradient, takes=(0,))
-"""Of what repeats its first input."""
+"""The gradient of an op that repeats its first input."""
 SPREAD_OUT = each_gradient(broadcast_gradient)
-"""Of what repeats each of its inputs, for an output each."""
+"""The gradient of an op that repeats each of its inputs into an output of its own."""
 LOOKED_UP = each_gradient(lookup_gradient, takes=(0,))
-"""Of what reads elements of its first input, some perhaps more than once."""
+"""The gradient of an op that reads elements of its first input, some of them perhaps more than once."""

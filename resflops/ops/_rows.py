@@ -1,4 +1,4 @@
-"""The rows that an op works along: what its cost is counted from, and the shape that is left of them."""
+"""The rows that an op works along, from which its cost is counted, and the shape that is left of them."""
 
 from math import prod
 from typing import Any
@@ -9,14 +9,14 @@ __all__ = ["count_rows", "name_dimensions", "reduce_shape"]
 
 
 def count_rows(record: OpRecord, dim: int) -> tuple[int, int]:
-    """How many rows the first input has along a dimension, and how long they are; a number is one row."""
+    """Count the rows of the first input along a dimension, and their length; a scalar is one row of one."""
     shape = record.input_shapes[0]
     length = shape[dim] if shape else 1
     return (prod(shape) // length if length else 0), length
 
 
 def reduce_shape(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:
-    """The shape that is left after folding dimensions.
+    """Compute the shape that is left after folding dimensions; None or no dimension folds all of them.
 
     >>> reduce_shape((2, 8, 7, 7), (2, 3), keepdim=False), reduce_shape((2, 8), -1, keepdim=True)
     ((2, 8), (2, 1))
@@ -30,5 +30,5 @@ def reduce_shape(shape: Shape, dim: Any, *, keepdim: bool) -> Shape:
 
 
 def name_dimensions(dim: Any) -> tuple[int, ...] | int | None:
-    """Which dimensions an op folds, as an attribute."""
+    """Turn the dimensions that an op folds into an attribute: a tuple, one number, or None for all."""
     return tuple(dim) if isinstance(dim, (list, tuple)) else dim

@@ -1,4 +1,4 @@
-"""The calls of a torch function that is several ops."""
+"""The types of generators that yield the calls of a torch function that is several ops."""
 
 from collections.abc import Generator
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ __all__ = ["Part", "Steps"]
 SomeResult = TypeVar("SomeResult")
 
 Part = Generator[Call | SignedCall, Any, SomeResult]
-"""Some calls of such a function, and what they come to; each is answered with its result."""
+"""It yields some calls of such a function, is sent the result of each, and returns what they come to."""
 
 Steps = Part[Any]
-"""The calls of a function that is several ops, and what it gives."""
+"""It yields all calls of such a function and returns the function's own result."""

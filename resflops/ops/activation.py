@@ -1,7 +1,7 @@
 """Activation functions, element by element.
 
-``y'`` in the comments is the gradient that arrives. The counts are those of the formula beside them,
-written with the op's output where that is shorter.
+``y'`` in the comments is the gradient that arrives. Each count is that of the formula beside it,
+which uses the op's output where that makes it shorter.
 """
 
 from math import prod
@@ -25,17 +25,17 @@ FAMILY = "activation"
 
 def _activation(
     name: str,
-    each: Work,
+    per_element: Work,
     gradient: Work | Gradient,
     *,
     saves: tuple[str, ...] | None,
     floating: bool = False,
     aten: AtenBinding = SELF,
 ) -> Op:
-    """Declare one that torch offers by this name, and its dispatcher too."""
+    """Declare an activation that both torch and its dispatcher call by this name."""
     return elementwise(
         name,
-        each,
+        per_element,
         family=FAMILY,
         gradient=gradient,
         bindings=bind_function(name, floating=floating),
@@ -58,9 +58,9 @@ elementwise("softshrink", Work(comparisons=2, arithmetic=1), family=FAMILY, grad
 
 
 def read_elu(given: dict[str, Any]) -> Call:
-    """Which of three an aten ``elu`` is: SELU scales the output, CELU divides the input.
+    """Tell which of three activations an aten ``elu`` is: SELU scales the output, CELU divides the input.
 
-    Torch runs ``selu`` as an ``elu`` with two factors, and some versions ``celu`` too.
+    Torch runs ``selu`` as an ``elu`` with two factors, and some versions of it ``celu``, too.
     """
     tensor, scale, input_scale = given["self"], given["scale"], given["input_scale"]
     name = "selu" if scale != 1 else "celu" if input_scale != 1 else "elu"
@@ -89,7 +89,7 @@ SELU = _activation(
     saves=("input",),
 )
 
-# One over 1 + e^-x. Gradient: y'·y·(1-y).
+# 1 / (1 + e^-x). Gradient: y'·y·(1-y).
 SIGMOID = _activation(
     "sigmoid", Work(arithmetic=3, transcendental=1), Work(arithmetic=3), saves=("output",), floating=True
 )
@@ -123,8 +123,9 @@ SOFTPLUS = _activation(
     Work(comparisons=1, arithmetic=4, transcendental=1),
     saves=("input",),
 )
-# Gradient: y'/(1 + |x|)². Torch itself writes softsign as x / (1 + |x|): the same work forward, but where
-# only these ops are seen (scripted, exported, by make_fx), each has its own gradient, 6 arithmetic in all.
+# Gradient: y'/(1 + |x|)². Torch itself writes softsign as x / (1 + |x|), which is the same work forward. But
+# where only these ops are seen (scripted, exported, by make_fx), each has a gradient of its own: 6 arithmetic
+# in all.
 SOFTSIGN = elementwise(
     "softsign",
     Work(comparisons=1, arithmetic=2),
@@ -142,12 +143,12 @@ MISH = _activation(
 
 
 def infer_gelu(input: TensorLike, *, approximate: str = "none") -> Call:
-    """GELU, by the error function or by its tanh approximation: two different amounts of work."""
+    """Compute GELU, by the error function or by its tanh approximation, which are different work."""
     return Call("gelu_tanh" if approximate == "tanh" else "gelu", (input,), tuple(input.shape))
 
 
-# Half of x, times 1 + erf(x/√2). Gradient: y'·(Φ(x) + x·φ(x)): Φ computed again 3 and erf, φ 3 and exp, and 3
-# to join them.
+# Half of x, times 1 + erf(x/√2). Gradient: y'·(Φ(x) + x·φ(x)). To compute Φ again takes 3 and erf, φ takes 3
+# and exp, and joining them 3.
 GELU = elementwise(
     "gelu",
     Work(arithmetic=4, transcendental=1),
@@ -157,8 +158,8 @@ GELU = elementwise(
     aten={"gelu": SELF},
     saves=("input",),
 )
-# Half of x, times 1 + tanh(√(2/π)·(x + 0.044715·x³)). Gradient: the tanh computed again 5 and 1, (1+t)/2 2,
-# 1-t² 2, the inner function's gradient 3, and 5 to join them.
+# Half of x, times 1 + tanh(√(2/π)·(x + 0.044715·x³)). In the gradient, computing the tanh t again takes 5 and
+# a tanh, (1+t)/2 takes 2, 1-t² 2, the gradient of the inner function 3, and joining them 5.
 GELU_TANH = elementwise(
     "gelu_tanh",
     Work(arithmetic=8, transcendental=1),
@@ -169,12 +170,12 @@ GELU_TANH = elementwise(
 
 
 def infer_prelu(input: TensorLike, weight: TensorLike) -> Call:
-    """A leaky ReLU with a learned slope."""
+    """Compute a leaky ReLU with a learned slope, which is an input."""
     return Call("prelu", (input, weight), tuple(input.shape))
 
 
 def learned_slope_gradient(record: OpRecord, operand: int) -> Work:
-    """Per element a comparison and a multiplication; the slope's are added up."""
+    """Per element a comparison and a multiplication; those of the slope are added up."""
     points = prod(record.output_shape)
     return Work(comparisons=points, arithmetic=points + count_added_up(record, operand))
 
@@ -191,7 +192,7 @@ PRELU = elementwise(
 
 
 def infer_glu(input: TensorLike, dim: int = -1) -> Call:
-    """Half of the tensor, gated by the sigmoid of the other half."""
+    """Gate half of a tensor by the sigmoid of the other half."""
     shape = list(input.shape)
     shape[dim] //= 2
     return Call("glu", (input,), tuple(shape))

@@ -41,25 +41,25 @@ class Subtraction(Attributes, frozen=True):
     """A subtraction."""
 
     reflected: bool = False
-    """Whether it is a number minus a tensor. Forward that is the same; older records do not tell."""
+    """Whether it is a number minus a tensor. The work forward is the same; older records do not say."""
 
 
 def infer_sub(input: Any, other: Any, *, alpha: float = 1) -> Call:
-    """The first less the second."""
-    return _tell_reflected(_INFER_SUB(input, other, alpha=alpha), input)
+    """Subtract the second from the first."""
+    return _mark_reflected(_INFER_SUB(input, other, alpha=alpha), input)
 
 
 def infer_sub_in_place(input: Any, other: Any, *, alpha: float = 1) -> Call:
-    """The first less the second, written into the first."""
+    """Subtract the second from the first, in place."""
     return _INFER_SUB_IN_PLACE(input, other, alpha=alpha)
 
 
 def infer_rsub(input: Any, other: Any, *, alpha: float = 1) -> Call:
-    """The second less the first."""
+    """Subtract the first from the second."""
     return infer_sub(other, input, alpha=alpha)
 
 
-def _tell_reflected(call: Call, first: Any) -> Call:
+def _mark_reflected(call: Call, first: Any) -> Call:
     if not is_tensor(first):
         call.attributes = {"reflected": True}
     return call
@@ -93,19 +93,19 @@ SUBTRACTION = op(
     ),
     aten={
         "sub": SELF,
-        # A script has no such op: there a number minus a tensor is a negation and an addition.
+        # Scripts have no such op: in them a number minus a tensor is a negation and an addition.
         "rsub": lambda given: infer_rsub(given["self"], given["other"], alpha=given["alpha"]),
     },
     work=difference,
     gradient=each_gradient(difference_gradient),
     saves=(),
 )
-# What older records call a difference of which the second operand was given first.
+# The name that older records have for a difference whose second operand was given first.
 elementwise("rsub", ADD, family=FAMILY, gradient=(MULTIPLY, PASS), saves=())
 
 
 def infer_outer(input: TensorLike, vec2: TensorLike) -> Call:
-    """Every element times every other: single products, with nothing to accumulate."""
+    """Multiply every element by every other: single products, with nothing to accumulate."""
     if input.dim() != 1 or vec2.dim() != 1:
         raise NotDescribed
     return Call("mul", (input, vec2), (*input.shape, *vec2.shape), {}, Promoted(input, vec2))
@@ -123,8 +123,8 @@ MULTIPLICATION = elementwise(
     aten={"mul": SELF},
     saves=("input", "other"),
 )
-# Gradient: y'/b, and -y'·y/b. A number over a tensor, torch runs as a reciprocal and a product: one
-# operation more where only those are seen (scripted, exported, by make_fx).
+# Gradient: y'/b, and -y'·y/b. Torch runs a number over a tensor as a reciprocal and a product, which is one
+# operation more where only these are seen (scripted, exported, by make_fx).
 DIVISION = elementwise(
     "div",
     ADD,
@@ -180,19 +180,19 @@ class Power(Attributes, frozen=True):
     """A power."""
 
     exponent: bool | int | float | None = None
-    """None where it is a tensor, or where the base is a number: what such a power costs follows from the
-    shapes, and it is recorded without one."""
+    """The exponent, if it is a number. It is None, and not recorded, where it is a tensor or the base is a
+    number: the cost of such a power follows from the shapes."""
 
     @property
     def products(self) -> int:
-        """How many multiplications it is, for a small whole exponent; else 0."""
+        """How many multiplications compute it, for an exponent of 2, 3 or 4; else 0."""
         if self.exponent is None or self.exponent not in (2, 3, 4):
             return 0
         return round(self.exponent) - 1
 
 
 def infer_pow(input: Any, exponent: Any) -> Call:
-    """A power of the first."""
+    """Raise the first to a power."""
     call = _INFER_POW(input, exponent)
     if is_tensor(input) and not is_tensor(exponent):
         call.attributes = {"exponent": exponent}
@@ -200,14 +200,14 @@ def infer_pow(input: Any, exponent: Any) -> Call:
 
 
 def infer_pow_in_place(input: Any, exponent: Any) -> Call:
-    """A power of the first, written into it."""
+    """Raise the first to a power, in place."""
     call = infer_pow(input, exponent)
     call.in_place = True
     return call
 
 
 def infer_reflected_pow(input: Any, other: Any) -> Call:
-    """``2 ** x``, whose number is the base and not the exponent."""
+    """Raise a number to the power of a tensor, as in ``2 ** x``."""
     return infer_pow(other, input)
 
 
@@ -225,8 +225,8 @@ def power(record: OpRecord, attributes: Power) -> Work:
 def power_gradient(record: OpRecord, attributes: Power, operand: int) -> Work:
     """Per element n multiplications for a whole exponent n of 2, 3 or 4, else 3 arithmetic and a power.
 
-    The exponent, where it is a tensor: ``y'·y·ln x``, 2 arithmetic and a logarithm; where
-    the base is a number, its logarithm is one too.
+    The gradient of an exponent that is a tensor is ``y'·y·ln x``: 2 arithmetic and a logarithm.
+    Where the base is a number, so is its logarithm, which then takes nothing.
     """
     points = prod(record.output_shape)
     if attributes.products:
@@ -270,7 +270,7 @@ elementwise(
     gradient=Work(arithmetic=2),
     saves=("input", "other", "output"),
 )
-# The larger of the two, and the logarithm of 1 + e^-|difference|. Gradient: y'·e^(a-y) for either.
+# The larger of the two, plus the logarithm of 1 + e^-|difference|. Gradient: y'·e^(a-y) for either.
 for _name in ("logaddexp", "logaddexp2"):
     elementwise(
         _name,
@@ -309,7 +309,7 @@ for _name, _divisor in (("addcmul", 2), ("addcdiv", 4)):
 
 
 def infer_lerp(input: TensorLike, end: TensorLike, weight: Any) -> Call:
-    """Some of one tensor and the rest of the other; the weight is an input where it is a tensor."""
+    """Interpolate between two tensors; the weight is an input if it is a tensor."""
     inputs: tuple[TensorLike, ...] = (input, end)
     shape: Shape = broadcast(tuple(input.shape), tuple(end.shape))
     if is_tensor(weight):

@@ -1,4 +1,4 @@
-"""Attention: as one op, and with the projections around it."""
+"""Attention: by itself, as one op, and with the projections around it."""
 
 from collections.abc import Sequence
 from math import prod
@@ -19,17 +19,19 @@ _QUERY, _KEY, _VALUE = range(3)
 
 
 class Scores(Attributes, frozen=True):
-    """What is done to the scores of an attention, and how many heads share a key."""
+    """What is done to the scores of an attention, and whether heads share a key."""
 
     masked: bool
     """Whether a mask is added to them."""
     causal: bool
+    """Whether queries see only the keys before them; the work is counted in full even so."""
     grouped: bool
     """Whether several queries may share a key and value."""
     mask_dims: int = 0
-    """How many dimensions the mask has; it costs nothing here, and older traces do not say."""
+    """How many dimensions the mask has: it costs nothing here, but decides whether torch fuses the op.
+    Older traces do not say."""
     dropout: bool = False
-    """Whether some are dropped, which is free; older traces do not say."""
+    """Whether some scores are dropped, which is free; older traces do not say."""
 
 
 def infer_attention(
@@ -42,10 +44,10 @@ def infer_attention(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Call:
-    """Attention of every query to every key; the inputs are (…, heads, length, width)."""
+    """Attend from every query to every key; the inputs are (…, heads, length, width)."""
     del scale
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise Mismatch("its query, key and value do not go together")
+        raise Mismatch("the shapes of its query, key and value do not match")
     return Call(
         "scaled_dot_product_attention",
         (query, key, value),
@@ -61,7 +63,7 @@ def infer_attention(
 
 
 def _infer_fused(given: dict[str, Any]) -> Call:
-    """A fused kernel, which is told of shared keys by the shapes alone."""
+    """Read a fused kernel, to which only the shapes say that heads share keys."""
     query, key = given["query"], given["key"]
     return infer_attention(
         query,
@@ -75,10 +77,10 @@ def _infer_fused(given: dict[str, Any]) -> Call:
 
 
 def infer_flex_attention(query: TensorLike, key: TensorLike, value: TensorLike) -> Call:
-    """Attention whose scores the user's function changes; besides, two numbers for each query.
+    """Attend with scores that a function of the user's changes; two numbers per query are outputs as well.
 
-    It is counted as dense attention, as a masked one is: which blocks a mask leaves out, only
-    its values tell. What the functions of the scores and of the mask do, the tracer sees to.
+    It is counted as dense attention, like a masked one, because only the values of the mask say
+    which blocks it leaves out. The tracer records the ops of the functions of scores and mask.
     """
     call = infer_attention(query, key, value, enable_gqa=query.shape[1] != key.shape[1])
     rows = (tuple(query.shape[:-1]), "float32")
@@ -102,10 +104,10 @@ def attention(record: OpRecord, attributes: Scores) -> Work:
     papers count and what kernels without block skipping do. The scores are scaled by one
     multiplication each, and a mask adds one addition each.
 
-    On tensors without memory torch has no fused kernel: below its functions, as in a scripted
-    model, attention falls apart into two products and a softmax, with query and key scaled
-    in place of the scores. The multiply-accumulates are the same, ``flops`` are not, and
-    nothing there tells that it was attention.
+    On tensors without memory torch has no fused kernel. Below its functions, as in a scripted
+    model, attention becomes two products and a softmax, with query and key scaled in place of
+    the scores. The multiply-accumulates are the same, but ``flops`` are not, and nothing there
+    shows that it was attention.
     """
     query, key, value = record.input_shapes[:3]
     pairs = prod(query[:-1]) * key[-2]
@@ -124,8 +126,8 @@ def attention_gradient(record: OpRecord, attributes: Scores, needed: Needed) -> 
     With ``P = softmax(Q·Kᵀ)`` and ``O = P·V``: ``V' = Pᵀ·O'``; ``P' = O'·Vᵀ`` and, through the
     softmax, ``S'``; ``Q' = S'·K`` and ``K' = S'ᵀ·Q``. P' and S', with one multiplication a
     score for the scale, stand with the query or, where that needs no gradient, with the key.
-    A kernel that does not keep P computes the scores once more; that is a choice of the
-    kernel's and not counted. Heads that share a key and a value add their gradients up.
+    A kernel that does not keep P computes the scores once more; that is a choice of the kernel
+    and not counted. Heads that share a key and a value add up their gradients.
     """
     del attributes
     query, key, value = record.input_shapes[:3]
@@ -198,13 +200,13 @@ def infer_multi_head_attention(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> Steps:
-    """Three projections in, attention in every head, one projection out.
+    """Project three times, attend in every head, and project the output.
 
-    Torch projects with one product where query, key and value are the same tensor, with
-    two where key and value are, and with three otherwise.
+    Torch projects with one product if query, key and value are the same tensor, with two if
+    key and value are, and with three otherwise.
 
     Below this function, and in an exported model, torch takes query, key and value out of one
-    projection by three ops, whose gradients it adds up; here they are the pieces of one.
+    projection by three ops, whose gradients it adds up; here they are the pieces of one op.
     """
     if static_k is not None or static_v is not None or (bias_k is None) != (bias_v is None):
         raise NotDescribed
@@ -222,7 +224,7 @@ def infer_multi_head_attention(
         raise NotDescribed
     else:
         q, k, v = yield from _project_stacked(query, key, value, in_proj_weight, in_proj_bias)
-    # One row more for a learned key and value, one for a key of zeros.
+    # A learned key and value add one row, and a key of zeros another.
     keys = key.shape[0] + (bias_k is not None) + add_zero_attn
 
     q, k, v = yield _split_heads(q, k, v, (batch, num_heads, length, keys))
@@ -252,11 +254,11 @@ def _check_shapes(query: TensorLike, key: TensorLike, value: TensorLike, width: 
     if query.dim() not in (2, 3) or key.dim() != query.dim():
         raise NotDescribed
     if query.shape[-1] != width:
-        raise Mismatch(f"takes a query of width {width}, and its query has {query.shape[-1]}")
+        raise Mismatch(f"takes a query of width {width}, but its query has {query.shape[-1]}")
     if width % num_heads:
-        raise Mismatch(f"has {num_heads} heads, and a width of {width} does not divide into them")
+        raise Mismatch(f"has {num_heads} heads, which do not divide its width of {width}")
     if key.shape[:-1] != value.shape[:-1] or key.shape[1:-1] != query.shape[1:-1]:
-        raise Mismatch("its query, key and value do not go together")
+        raise Mismatch("the shapes of its query, key and value do not match")
 
 
 def _check_masks(mask: TensorLike | None, padding: TensorLike | None, sizes: Shape) -> None:
@@ -270,7 +272,7 @@ def _check_masks(mask: TensorLike | None, padding: TensorLike | None, sizes: Sha
 def _project_stacked(
     query: TensorLike, key: TensorLike, value: TensorLike, weight: TensorLike, bias: TensorLike | None
 ) -> Part[tuple[TensorLike, TensorLike, TensorLike]]:
-    """Query, key and value from weights stacked in one matrix."""
+    """Project query, key and value by weights that are stacked in one matrix."""
     width = query.shape[-1]
     if query is key is value:
         stacked = yield infer_linear(query, weight, bias)
@@ -285,8 +287,8 @@ def _project_stacked(
         k, v = yield infer_chunk(stacked, 2, -1)
         return q, k, v
     weights = yield infer_chunk(weight, 3)
-    each_bias = [None] * 3 if bias is None else (yield infer_chunk(bias, 3))
-    return (yield from _project_each((query, key, value), weights, each_bias))
+    three_biases = [None] * 3 if bias is None else (yield infer_chunk(bias, 3))
+    return (yield from _project_each((query, key, value), weights, three_biases))
 
 
 def _project_each(
@@ -299,7 +301,7 @@ def _project_each(
 
 
 def _split_heads(q: TensorLike, k: TensorLike, v: TensorLike, sizes: Shape) -> Call:
-    """All three cut into heads; with keys added to those there were, that joins and copies them."""
+    """Cut query, key and value into heads; if keys are added, that copies the tensors to join them."""
     batch, heads, queries, keys = sizes
     width = q.shape[-1] // heads
     shape = (batch, heads, keys, width)
@@ -313,23 +315,23 @@ def _split_heads(q: TensorLike, k: TensorLike, v: TensorLike, sizes: Shape) -> C
 
 
 def _join_masks(mask: TensorLike | None, padding: TensorLike | None, shape: Shape) -> Part[TensorLike | None]:
-    """The two masks as one that is added to the scores."""
+    """Join the two masks into one that is added to the scores."""
     if padding is None:
         return mask
     batch, heads, queries, keys = shape
-    each_head = (batch * heads, 1, keys)
-    padding = yield Call("expand", (padding,), each_head)
+    per_head = (batch * heads, 1, keys)
+    padding = yield Call("expand", (padding,), per_head)
     if mask is None or padding is None:
         return padding
     rows = (1 if mask.dim() == 2 else batch * heads, queries, keys)
-    joined: TensorLike = yield Call("add", (mask, padding), broadcast(rows, each_head))
+    joined: TensorLike = yield Call("add", (mask, padding), broadcast(rows, per_head))
     return joined
 
 
 def _attend_with_weights(
     q: TensorLike, k: TensorLike, v: TensorLike, mask: TensorLike | None, rate: float
 ) -> Part[tuple[TensorLike, TensorLike]]:
-    """Attention step by step, as torch runs it to hand back the weights."""
+    """Attend step by step, as torch does if it has to return the weights."""
     q = yield Call("mul", (q,), tuple(q.shape))
     k = yield Call("transpose", (k,), (*k.shape[:-2], k.shape[-1], k.shape[-2]))
     if mask is None:
@@ -345,6 +347,6 @@ def _attend_with_weights(
 
 @composite("_nested_tensor_from_mask_left_aligned")
 def infer_padding_at_the_end(tensor: TensorLike, mask: TensorLike) -> Steps:
-    """Whether TransformerEncoder may leave out padding, which only the mask's values tell; so it stays in."""
+    """Say that TransformerEncoder may not leave out padding: only the values of the mask could allow it."""
     yield from ()
     return False

@@ -1,4 +1,4 @@
-"""Bookkeeping: ops that work on no element, and the ways out of torch."""
+"""Bookkeeping: ops that change no element, and those by which data leaves torch."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ _declare(
     gradient=stopped_gradient("bookkeeping: it works on no element"),
 )  # fmt: skip
 
-# Not free: what is done outside torch, nothing sees, and it is reported as uncounted.
+# Not declared free: nobody sees what is done with the data outside torch, so they are reported as uncounted.
 for _op in ("numpy", "__array__", "__dlpack__"):
     op(
         _op,

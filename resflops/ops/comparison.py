@@ -1,4 +1,4 @@
-"""Comparisons: of two tensors or of a tensor and a number, the larger and the smaller, limits; and logic."""
+"""Comparisons of two tensors or of a tensor and a number, maxima and minima, limits; and logic."""
 
 from math import prod
 from typing import Any
@@ -34,7 +34,7 @@ for _name, _other in (("maximum", "fmax"), ("minimum", "fmin")):
         aten={_name: SELF, _other: SELF},
         saves=("input", "other"),
     )
-    # What older records call it where torch ran it at its dispatcher.
+    # The name that older records have for it where torch's dispatcher ran it.
     elementwise(_other, COMPARE, family=FAMILY, gradient=SELECT, saves=("input", "other"))
 elementwise(
     "copysign",
@@ -94,13 +94,13 @@ for _name in ("gcd", "lcm"):
 
 
 def infer_negation(input: TensorLike) -> Call:
-    """The other truth value, or the other bits."""
+    """Negate truth values, or the bits of integers."""
     op = "logical_not" if name_dtype(input.dtype) == "bool" else "bitwise_not"
     return Call(op, (input,), tuple(input.shape))
 
 
 def infer_logical_not(input: TensorLike) -> Call:
-    """Whether it is zero."""
+    """Test whether elements are zero."""
     return Call("logical_not", (input,), tuple(input.shape), {}, "bool")
 
 
@@ -128,29 +128,29 @@ Number = bool | int | float
 
 
 class Limits(Attributes, frozen=True):
-    """Limits below, above or both: a number, or None for none. One that is a tensor is an input instead."""
+    """The limits of a clamp: a number, or None for none. One that is a tensor is an input, and UNSET here."""
 
     min: Number | UnsetType | None = UNSET
     max: Number | UnsetType | None = UNSET
 
     def count(self, record: OpRecord) -> int:
-        """How many limits there are.
+        """Count the limits.
 
         Raises:
-            MissingAttributeError: one is neither among the attributes nor among the inputs.
+            MissingAttributeError: a limit is neither among the attributes nor among the inputs.
         """
         limits, tensors = (self.min, self.max), len(record.input_shapes) - 1
         if limits.count(UNSET) != tensors:
             raise MissingAttributeError(
                 f"op {record.op!r} of layer {record.layer!r} was recorded with the attributes "
-                f"{record.attributes} and {tensors} tensors as limits, which lack one of its two limits; "
+                f"{record.attributes} and {tensors} tensors as limits, but one of its two limits is missing; "
                 "trace the model again with this version of resflops"
             )
         return 2 - limits.count(None)
 
 
 def infer_clamp(input: TensorLike, min: Any = None, max: Any = None) -> Call:
-    """Limits below, above or both."""
+    """Limit elements from below, above or both."""
     if is_tensor(min) or is_tensor(max):
         raise NotDescribed
     return Call("clamp", (input,), tuple(input.shape), {"min": min, "max": max})

@@ -1,4 +1,4 @@
-"""Sums over products of tensors that torch turns into matrix products: einsum, tensordot, bilinear."""
+"""Sums over products of tensors, which torch turns into matrix products: einsum, tensordot, bilinear."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ _LEFT, _RIGHT, _WEIGHT = 0, 1, 2
 
 @composite("einsum")
 def infer_einsum(equation: Any, *operands: Any) -> Steps:
-    """One operand is summed; two become one batched matrix product, as in torch.
+    """Sum one operand, or turn two into one batched matrix product, as torch does.
 
-    Three and more are contracted two by two, in an order that depends on whether
-    opt_einsum is installed; torch itself runs them. So it does an ellipsis, a diagonal,
-    and the form without an equation.
+    Three and more are contracted two by two, in an order that depends on whether opt_einsum is
+    installed; these torch runs itself. So it does equations with an ellipsis or a diagonal, and
+    the form without an equation.
     """
     if len(operands) == 1 and not is_tensor(operands[0]):
         operands = tuple(operands[0])
@@ -36,7 +36,7 @@ def infer_einsum(equation: Any, *operands: Any) -> Steps:
 
 
 def _parse_equation(equation: str, operands: Sequence[TensorLike]) -> tuple[list[str], str]:
-    """The labels of every operand and of the result."""
+    """Split an equation into the labels of every operand and those of the result."""
     inputs, arrow, result = equation.replace(" ", "").partition("->")
     labels = inputs.split(",")
     if not arrow:
@@ -54,15 +54,15 @@ def _match_sizes(labels: Sequence[str], operands: Sequence[TensorLike]) -> dict[
     for each, tensor in zip(labels, operands, strict=True):
         for label, size in zip(each, tensor.shape, strict=True):
             if sizes.setdefault(label, size) != size:
-                # Torch lets a size of one go with any other.
+                # Torch broadcasts a size of one to any other.
                 if 1 in (size, sizes[label]):
                     raise NotDescribed
-                raise Mismatch(f"label {label!r} stands for {sizes[label]} and for {size}")
+                raise Mismatch(f"label {label!r} stands for a size of {sizes[label]} and for one of {size}")
     return sizes
 
 
 def _sum_out(tensor: TensorLike, labels: str, kept: set[str], sizes: dict[str, int]) -> Steps:
-    """The operand without the labels that nothing else needs."""
+    """Sum an operand over the labels that neither the result nor another operand has."""
     left = tuple([sizes[label] for label in labels if label in kept])
     if len(left) == len(labels):
         return tensor
@@ -79,7 +79,7 @@ def _multiply(
 ) -> Steps:
     first, second = set(labels[0]), set(labels[1])
     shape = tuple([sizes[label] for label in result])
-    # Torch passes over sizes of one: with nothing to sum it multiplies element by element.
+    # Torch ignores sizes of one: with nothing to sum it multiplies element by element.
     inner = prod([sizes[label] for label in first & second if label not in result])
     if not any(sizes[label] != 1 for label in first & second if label not in result):
         return (yield Call("mul", (left, right), shape))
@@ -95,7 +95,7 @@ def _multiply(
 
 @composite("tensordot")
 def infer_tensordot(a: TensorLike, b: TensorLike, dims: Any = 2, out: TensorLike | None = None) -> Steps:
-    """Both tensors made matrices, and their product."""
+    """Make both tensors matrices, and multiply these."""
     if out is not None or is_tensor(dims):
         raise NotDescribed
     left, right = tuple(a.shape), tuple(b.shape)
@@ -126,17 +126,20 @@ def _drop_dimensions(shape: Shape, places: Sequence[int]) -> Shape:
 def infer_bilinear(
     input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
 ) -> Call:
-    """Every output a form of both inputs."""
+    """Compute every output as a bilinear form of both inputs."""
     if input1.shape[:-1] != input2.shape[:-1]:
-        raise Mismatch("its inputs differ in more than their last dimension")
+        raise Mismatch("its two inputs differ in more than their last dimension")
     if (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
-        raise Mismatch(f"takes inputs of {weight.shape[1]} and {weight.shape[2]} features")
+        raise Mismatch(
+            f"takes inputs of {weight.shape[1]} and {weight.shape[2]} features, but they have "
+            f"{input1.shape[-1]} and {input2.shape[-1]}"
+        )
     shape = (*input1.shape[:-1], weight.shape[0])
     return Call("bilinear", (input1, input2, weight), shape, {"bias": bias is not None}, affine=(bias,))
 
 
 def _infer_trilinear(given: dict[str, Any]) -> Call:
-    """The aten op inside ``bilinear``, which adds the bias by itself."""
+    """Read the aten op inside ``bilinear``, after which the bias is added by another op."""
     return infer_bilinear(given["i1"], given["i3"], given["i2"])
 
 
@@ -179,7 +182,7 @@ BILINEAR = op(
     "bilinear",
     family=FAMILY,
     attributes=Bias,
-    # An exported model calls the second.
+    # An exported model calls the second name.
     bindings=binding(infer_bilinear, "bilinear", "ops.aten.bilinear.default"),
     aten={"bilinear": {}, "_trilinear": _infer_trilinear},
     work=bilinear,

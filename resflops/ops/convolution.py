@@ -23,23 +23,23 @@ FAMILY = "convolution"
 
 _IMAGE, _WEIGHT, _OFFSET = 0, 1, 2
 
-# A sample between pixels: 4 products with its neighbours, 3 additions.
+# To read a sample between pixels: 4 products with its neighbours, 3 additions.
 _BETWEEN_PIXELS = 7
-# To each of the 4 neighbours of a sample its share, multiplied and added.
+# To give each of the 4 neighbours its share of a sample's gradient: one multiplication and one addition.
 _TO_NEIGHBOURS = 8
-# How a sample changes along one coordinate: 2 differences, 2 products and a sum of the
-# neighbours, times the gradient, added up.
+# The change of a sample along one coordinate: 2 differences, 2 products and a sum of the neighbours; times
+# the gradient, and added up.
 _ALONG_COORDINATE = 7
 
 
 class Convolution(Attributes, frozen=True):
-    """Of a convolution's attributes, all that its work depends on: the weight's shape says the rest."""
+    """The attributes that the work of a convolution depends on: the weight's shape says the rest."""
 
     bias: bool
 
 
 class Deformable(Convolution, frozen=True):
-    """A convolution whose taps lie where its offsets say."""
+    """A convolution whose taps are displaced by offsets."""
 
     mask: bool
     """Whether every tap is multiplied by a mask."""
@@ -74,7 +74,7 @@ def _infer_convolution(spatial: int) -> Callable[..., SignedCall]:
     return infer_convolution
 
 
-# A network repeats its blocks, and a search counts networks that repeat each other's.
+# Cached because a network repeats its blocks, and a search counts networks that repeat each other's.
 @lru_cache(maxsize=1 << 14)
 def _sign_convolution(
     op: str,
@@ -89,10 +89,10 @@ def _sign_convolution(
 ) -> CallSignature:
     spatial = len(kernel) - 2
     if len(shape) - spatial not in (1, 2):
-        raise Mismatch(f"takes a {spatial + 2}-dimensional input, and this one has {len(shape)} dimensions")
+        raise Mismatch(f"takes an input of {spatial + 2} dimensions, but its input has {len(shape)}")
     channels = shape[-spatial - 1]
     if channels != kernel[1] * groups:
-        raise Mismatch(f"takes {kernel[1] * groups} input channels, and its input has {channels}")
+        raise Mismatch(f"takes {kernel[1] * groups} input channels, but its input has {channels}")
     taps = tuple(kernel[2:])
     strides, dilations = per_dimension(stride, spatial), per_dimension(dilation, spatial)
     sizes, paddings = _output_sizes(tuple(shape[-spatial:]), taps, strides, padding, dilations)
@@ -116,9 +116,9 @@ def _output_sizes(
     padding: Shape | str,
     dilations: Shape,
 ) -> tuple[Shape, Shape]:
-    """Output size and padding of each dimension: floor((n + 2p - d(k-1) - 1) / s) + 1."""
+    """Compute the output size, floor((n + 2p - d(k-1) - 1) / s) + 1, and the padding of each dimension."""
     if padding == "same":
-        # Torch pads unevenly where the kernel is even; half of the total is what one side gets at least.
+        # Torch pads unevenly for an even kernel; half of the total is what each side gets at least.
         return sizes, tuple(d * (k - 1) // 2 for d, k in zip(dilations, taps, strict=True))
     paddings = (0,) * len(taps) if padding == "valid" else per_dimension(padding, len(taps))
     out = []
@@ -146,9 +146,9 @@ def _infer_transposed(spatial: int) -> Callable[..., Call]:
         """Scatter every point of an image through a kernel."""
         shape, kernel = input.shape, weight.shape
         if len(shape) - spatial not in (1, 2):
-            raise Mismatch(f"{op} takes a {spatial + 2}-dimensional input, and this one has {len(shape)}")
+            raise Mismatch(f"takes an input of {spatial + 2} dimensions, but its input has {len(shape)}")
         if shape[-spatial - 1] != kernel[0]:
-            raise Mismatch(f"takes {kernel[0]} input channels, and its input has {shape[-spatial - 1]}")
+            raise Mismatch(f"takes {kernel[0]} input channels, but its input has {shape[-spatial - 1]}")
         taps = tuple(kernel[2:])
         strides, paddings = per_dimension(stride, spatial), per_dimension(padding, spatial)
         dilations, extra = per_dimension(dilation, spatial), per_dimension(output_padding, spatial)
@@ -159,7 +159,7 @@ def _infer_transposed(spatial: int) -> Callable[..., Call]:
             )
         )
         if min(sizes) < 1:
-            raise Mismatch(f"its input {'×'.join(map(str, shape))} leaves no output")
+            raise Mismatch(f"its output would be empty for an input of {'×'.join(map(str, shape))}")
         return Call(
             op,
             (input, weight),
@@ -183,7 +183,7 @@ _SCATTER = {spatial: _infer_transposed(spatial) for spatial in (1, 2, 3)}
 
 
 def _infer_any(given: dict[str, Any]) -> Call | SignedCall:
-    """The aten op that all convolutions turn into; the weight says of how many dimensions it is."""
+    """Read the aten op that all convolutions turn into; the weight gives the number of dimensions."""
     spatial = given["weight"].dim() - 2
     names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
     plain = {name: given[name] for name in names}
@@ -193,18 +193,16 @@ def _infer_any(given: dict[str, Any]) -> Call | SignedCall:
 
 
 def _infer_packed(op: str) -> Callable[[dict[str, Any]], Call]:
-    """A quantised layer, whose weight and bias lie packed in one object, with its stride and padding.
-
-    Its kernels are of two dimensions at least: torch packs that of a ``conv1d`` with a height of one.
-    """
+    """Make the reader of a quantised layer, whose weight, bias, stride and padding are in one object."""
 
     def infer_packed(given: dict[str, Any]) -> Call:
         image, packed = given["qx"], given["packed_weight" if "packed_weight" in given else "weight"]
         weight, bias = packed.unpack()
         taps = tuple(weight.shape[2:])
+        # The packed sizes have at least two dimensions: torch packs a ``conv1d`` with a height of one.
         spatial = image.dim() - 2
         strides, paddings, dilations = (
-            tuple(each)[-spatial:] for each in (packed.stride(), packed.padding(), packed.dilation())
+            tuple(sizes)[-spatial:] for sizes in (packed.stride(), packed.padding(), packed.dilation())
         )
         sizes, _ = _output_sizes(tuple(image.shape[-spatial:]), taps[-spatial:], strides, paddings, dilations)
         attributes: dict[str, Attribute] = {
@@ -239,8 +237,7 @@ def _drop_ones(sizes: Shape) -> Shape:
 def convolution(record: OpRecord, attributes: Convolution) -> Work:
     """One MAC per kernel tap and output point; one bias add per output point.
 
-    Taps that fall on padding count: that is how every paper counts, and how direct
-    kernels run.
+    Taps that fall on padding count: so every paper counts, and so direct kernels run.
 
     >>> from resflops.records import OpRecord
     >>> convolution(OpRecord(op="conv2d", layer="conv1", input_shapes=((1, 3, 224, 224), (64, 3, 7, 7)),
@@ -282,8 +279,8 @@ def convolution_gradient(record: OpRecord, attributes: Convolution, operand: int
     output point, ``y += w·x``. Its input's gradient is ``x' += w·y'`` and its weight's
     ``w' += x·y'``: one multiply-accumulate for each, whatever stride, dilation and groups.
     The gradient of a convolution's input is thus a transposed convolution and the other
-    way round. With groups and in a depthwise convolution it is the same count: the backward
-    pass is twice the forward pass.
+    way round. The same holds with groups and for a depthwise convolution: the backward pass is
+    twice the forward pass.
     """
     return _product_gradient(record, operand, convolution(record, attributes))
 
@@ -291,7 +288,7 @@ def convolution_gradient(record: OpRecord, attributes: Convolution, operand: int
 def transposed_convolution_gradient(record: OpRecord, attributes: Convolution, operand: int) -> Work:
     """Input: as many MACs as forward; weight: as many again; bias: one addition per output point.
 
-    As those of a convolution, which is what the gradient of the input is here.
+    They are counted as those of a convolution, because the gradient of the input is one here.
     """
     return _product_gradient(record, operand, transposed_convolution(record, attributes))
 
@@ -303,7 +300,7 @@ def _product_gradient(record: OpRecord, operand: int, forward: Work) -> Work:
 
 
 def _bind_aten(spatial: int) -> dict[str, AtenBinding]:
-    """The aten ops that are read as a convolution; the one that serves all stands with two dimensions."""
+    """Bind the aten ops that are read as a convolution; those that serve all three belong to ``conv2d``."""
     packed = _infer_packed(f"conv{spatial}d")
     return {
         f"conv{spatial}d": {},
@@ -353,7 +350,7 @@ TRANSPOSED_CONVOLUTIONS = tuple(
 
 
 def _infer_deformable(given: dict[str, Any]) -> Call:
-    """Torchvision's own op; it is always given a bias, and a mask of nothing where there is none."""
+    """Read torchvision's own op, which always takes a bias, and an empty mask if there is none."""
     image, weight = given["input"], given["weight"]
     strides, paddings, dilations = (
         (given[f"{name}_h"], given[f"{name}_w"]) for name in ("stride", "pad", "dilation")
@@ -372,12 +369,12 @@ def deformable_convolution(record: OpRecord, attributes: Deformable) -> Work:
     The mask of Zhu et al. 2018 (arXiv 1811.11168) is one multiplication more.
     """
     work = convolution(record, attributes)
-    each = _BETWEEN_PIXELS + attributes.mask
-    return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=each * _count_samples(record))
+    per_sample = _BETWEEN_PIXELS + attributes.mask
+    return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=per_sample * _count_samples(record))
 
 
 def _count_samples(record: OpRecord) -> int:
-    """How many times an image is read between its pixels."""
+    """Count how many times an image is read between its pixels."""
     image, weight = record.input_shapes[:2]
     groups, out = image[1] // weight[1], record.output_shape
     return out[0] * prod(out[2:]) * groups * prod(weight[1:])
@@ -386,8 +383,8 @@ def _count_samples(record: OpRecord) -> int:
 def deformable_gradient(record: OpRecord, attributes: Deformable, needed: Needed) -> tuple[Work, ...]:
     """As a convolution; besides 8 a sample for the input, 14 for the offsets; bias: one addition per output.
 
-    The samples' own gradient, as many MACs as forward, stands with the first of input and
-    offsets, and takes one multiplication a sample with a mask.
+    The gradient of the samples themselves takes as many MACs as forward, and with a mask one
+    multiplication a sample. It belongs to the first of input and offsets that needs a gradient.
     """
     samples, macs = _count_samples(record), convolution(record, attributes).macs
     own = {
@@ -398,7 +395,9 @@ def deformable_gradient(record: OpRecord, attributes: Deformable, needed: Needed
     }
     first = next((operand for operand in needed if operand in (_IMAGE, _OFFSET)), None)
     shared = Work(macs=macs, arithmetic=samples if attributes.mask else 0)
-    return tuple(add_works([own[each], shared]) if each == first else own[each] for each in needed)
+    return tuple(
+        add_works([own[operand], shared]) if operand == first else own[operand] for operand in needed
+    )
 
 
 DEFORM_CONV2D = op(

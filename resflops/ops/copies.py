@@ -1,4 +1,4 @@
-"""Copies: tensors joined, padded, repeated, rearranged, converted. Those by index or mask: ``indexing``."""
+"""Copies: tensors joined, padded, repeated, rearranged, converted; ``indexing`` has the others."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,21 +24,22 @@ from resflops.records import OpRecord, Work
 
 FAMILY = "copies"
 
-# The gradient of a copy is a copy, of what was joined its pieces.
+# The gradient of a copy is a copy, and that of joined tensors is cut into their pieces.
 _declare = partial(declare_free, family=FAMILY, reason=COPY, gradient=moved_gradient(), saves=())
 
 
 class Padding(Attributes, frozen=True):
-    """What a tensor is padded with."""
+    """A padding."""
 
     mode: str
+    """What it is padded with: ``constant``, ``reflect``, ``replicate`` or ``circular``."""
 
 
 def infer_cat(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
-    """Tensors joined along a dimension."""
+    """Join tensors along a dimension."""
     shapes = [tuple(tensor.shape) for tensor in tensors]
     if (0,) in shapes:
-        # Torch passes over an empty vector, which is how caches begin.
+        # Torch ignores an empty vector, as which caches begin.
         shapes = [shape for shape in shapes if shape != (0,)] or shapes
     first, dtype, other = shapes[0], tensors[0].dtype, None
     for tensor in tensors:
@@ -49,7 +50,7 @@ def infer_cat(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
     place = wrap_dimension(dim, len(first))
     before, after = first[:place], first[place + 1 :]
     for shape in shapes:
-        # What a growing block joins is many tensors: two comparisons of tuples for each.
+        # A dense block joins many tensors, so that each gets two comparisons of tuples and no more.
         if shape[:place] != before or shape[place + 1 :] != after:
             given = ", ".join("×".join(map(str, each)) for each in shapes)
             raise Mismatch(f"tensors of shapes {given} cannot be joined along dimension {dim}")
@@ -59,7 +60,7 @@ def infer_cat(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
 
 
 def infer_stack(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
-    """Tensors joined along a new dimension."""
+    """Join tensors along a new dimension."""
     shape = list(tensors[0].shape)
     if any(tensor.dtype is not tensors[0].dtype or list(tensor.shape) != shape for tensor in tensors):
         raise NotDescribed
@@ -70,49 +71,49 @@ def infer_stack(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
 def infer_pad(
     input: TensorLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Call:
-    """Sizes grown (or cut, where negative) at both ends, the last dimension first.
+    """Grow sizes at both ends (or cut them, if negative), the last dimension first.
 
-    Torch pads in a circle by writing into slices of a new tensor, so that compiled code has these
-    instead, and what they overlap with in the backward pass is not seen.
+    Torch pads in a circle by writing into slices of a new tensor. Compiled code has these writes
+    instead, which do not show what overlaps in the backward pass.
     """
     del value
     shape = list(input.shape)
     for index in range(len(pad) // 2):
         shape[-1 - index] += pad[2 * index] + pad[2 * index + 1]
     if min(shape, default=1) < 0:
-        raise Mismatch(f"cuts more from {'×'.join(map(str, input.shape))} than there is")
+        raise Mismatch(f"cuts more from its input of {'×'.join(map(str, input.shape))} than it has")
     return Call("pad", (input,), tuple(shape), {"pad": tuple(pad), "mode": mode})
 
 
 def infer_contiguous(input: TensorLike, *, memory_format: Any = None) -> Call:
-    """The same elements, in order."""
+    """Put the same elements in order."""
     del memory_format
     return Call("contiguous", (input,), tuple(input.shape))
 
 
 def infer_clone(input: TensorLike, *, memory_format: Any = None) -> Call:
-    """A copy."""
+    """Copy the tensor."""
     del memory_format
     return Call("clone", (input,), tuple(input.shape))
 
 
 def _is_dtype(value: object) -> bool:
-    # A tensor has a method of that name, and a device none.
+    # An element type has a flag of this name, a tensor a method, and a device nothing.
     return isinstance(getattr(value, "is_floating_point", None), bool)
 
 
 def infer_to(input: TensorLike, *more: Any, dtype: Any = None, **named_more: Any) -> Call:
-    """Another element type; which device does not matter to a meta trace."""
+    """Convert to another element type; the device does not matter to a trace on meta tensors."""
     del named_more
-    for each in more:
-        dtype = each.dtype if is_tensor(each) else each if _is_dtype(each) else dtype
-    # Torch hands back the tensor itself where nothing changes.
+    for argument in more:
+        dtype = argument.dtype if is_tensor(argument) else argument if _is_dtype(argument) else dtype
+    # Torch returns the tensor itself where nothing changes.
     return Call("to", (input,), tuple(input.shape), {}, dtype, dtype in (None, input.dtype))
 
 
 def _infer_conversion(dtype: str | None) -> Callable[..., Call]:
     def infer_conversion(input: TensorLike, *more: Any, **named_more: Any) -> Call:
-        """The element type that the function's name says."""
+        """Convert to the element type that the function is named after."""
         del more, named_more
         unchanged = dtype in (None, name_dtype(input.dtype))
         return Call("to", (input,), tuple(input.shape), {}, dtype, unchanged)
@@ -134,14 +135,14 @@ _CONVERSIONS = {
 
 
 def infer_copy(input: TensorLike, src: TensorLike, non_blocking: bool = False) -> Call:
-    """Elements overwritten with another tensor's."""
+    """Overwrite elements with those of another tensor."""
     if broadcast(tuple(src.shape), tuple(input.shape)) != tuple(input.shape):
         raise NotDescribed
     return Call("copy", (input, src), tuple(input.shape), in_place=True)
 
 
 def infer_repeat(input: TensorLike, *repeats: Any) -> Call:
-    """The tensor laid out several times along each dimension."""
+    """Repeat the tensor along each dimension."""
     times = repeats[0] if len(repeats) == 1 and not isinstance(repeats[0], int) else repeats
     if any(not isinstance(each, int) or each < 0 for each in times) or len(times) < input.dim():
         raise NotDescribed
@@ -150,13 +151,13 @@ def infer_repeat(input: TensorLike, *repeats: Any) -> Call:
 
 
 def infer_tile(input: TensorLike, *dims: Any) -> Call:
-    """As ``repeat``, where the number of dimensions need not be given in full."""
+    """Repeat the tensor as ``repeat`` does, if fewer repetitions than dimensions may be given."""
     times = tuple(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
     return infer_repeat(input, (1,) * (input.dim() - len(times)) + times)
 
 
 def infer_repeat_interleave(input: TensorLike, repeats: int, dim: int | None = None) -> Call:
-    """Every slice several times in a row."""
+    """Repeat every slice several times in a row."""
     if not isinstance(repeats, int):
         raise NotDescribed
     if dim is None:
@@ -167,7 +168,7 @@ def infer_repeat_interleave(input: TensorLike, repeats: int, dim: int | None = N
 
 
 def infer_meshgrid(*tensors: Any, indexing: str | None = None) -> Call:
-    """Coordinates laid out over a grid."""
+    """Spread coordinates over a grid."""
     if len(tensors) == 1 and not is_tensor(tensors[0]):
         tensors = tuple(tensors[0])
     sizes = [tensor.numel() for tensor in tensors]
@@ -180,20 +181,20 @@ def infer_meshgrid(*tensors: Any, indexing: str | None = None) -> Call:
 
 def _infer_rearranged(op: str) -> Callable[..., Call]:
     def infer_rearranged(input: TensorLike, *more: Any, **named_more: Any) -> Call:
-        """The elements in other places, the shape as it was."""
+        """Move elements to other places, keeping the shape."""
         return Call(op, (input,), tuple(input.shape))
 
     return infer_rearranged
 
 
 def infer_roll(input: TensorLike, shifts: Any, dims: Any = None) -> Call:
-    """The elements moved round."""
+    """Shift the elements, those at the end to the front."""
     del shifts, dims
     return Call("roll", (input,), tuple(input.shape))
 
 
 def infer_pixel_shuffle(input: TensorLike, upscale_factor: int) -> Call:
-    """Channels spread over a finer grid."""
+    """Spread channels over a finer grid."""
     shape, n = tuple(input.shape), upscale_factor
     if len(shape) < 3 or shape[-3] % (n * n):
         raise NotDescribed
@@ -201,7 +202,7 @@ def infer_pixel_shuffle(input: TensorLike, upscale_factor: int) -> Call:
 
 
 def infer_pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Call:
-    """A grid's neighbours put into channels."""
+    """Put neighbours in the grid into channels."""
     shape, n = tuple(input.shape), downscale_factor
     if len(shape) < 3 or shape[-2] % n or shape[-1] % n:
         raise NotDescribed
@@ -211,13 +212,13 @@ def infer_pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Call:
 def infer_im2col(
     input: TensorLike, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Call:
-    """Every window of an image copied into a column."""
+    """Copy every window of an image into a column."""
     shape = tuple(input.shape)
     kernel = per_dimension(kernel_size, 2)
     windows = zip(
         shape[-2:],
         kernel,
-        *(per_dimension(each, 2) for each in (dilation, padding, stride)),
+        *(per_dimension(argument, 2) for argument in (dilation, padding, stride)),
         strict=True,
     )
     blocks = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in windows]
@@ -248,7 +249,7 @@ def unfolding_gradient(record: OpRecord, operand: int) -> Work:
     return Work(arithmetic=prod(record.output_shape))
 
 
-# Joined.
+# Joined tensors.
 _declare("cat", bindings=binding(infer_cat, "*.cat", "*.concat", "*.concatenate"), window="keeps")
 _declare("stack", bindings=binding(infer_stack, "*.stack"))
 _declare("_chunk_cat", "block_diag", "concat", "hstack", "pad_sequence", "vstack")
@@ -258,7 +259,7 @@ _declare(
 )
 _declare("complex")
 
-# Padded.
+# Padded tensors.
 _declare(
     "pad",
     attributes=Padding,
@@ -275,7 +276,7 @@ _declare(
     saves=("input",),
 )
 
-# As they were, elsewhere or in another type; where that is so already, torch copies nothing.
+# The same elements elsewhere or in another type; if they are there already, torch copies nothing.
 _declare("clone", bindings=binding(infer_clone, "clone", "Tensor.clone", repeated=True), window="keeps")
 _declare(
     "contiguous",
@@ -305,7 +306,7 @@ _declare(
     shares="sometimes",
 )
 
-# Repeated.
+# Repeated elements.
 _declare(
     "repeat",
     bindings=(binding(infer_repeat, "*.repeat"), binding(infer_tile, "*.tile")),
@@ -316,11 +317,11 @@ _declare(
     "repeat_interleave", bindings=binding(infer_repeat_interleave, "*.repeat_interleave"), gradient=ADDED_UP
 )
 _declare("tile", gradient=ADDED_UP)
-# Its outputs are expanded views.
+# Its outputs are expanded views, and so share memory although they are listed as copies.
 _declare("meshgrid", bindings=binding(infer_meshgrid, "meshgrid"), gradient=SPREAD_OUT, shares="always")
 _declare("combinations", gradient=LOOKED_UP, saves=None)
 
-# Rearranged.
+# Rearranged elements.
 for _op in ("flip", "tril", "triu", "channel_shuffle"):
     _declare(_op, bindings=binding(_infer_rearranged(_op), f"*.{_op}"), runs=True)
 _declare("roll", bindings=binding(infer_roll, "*.roll", repeated=True))
@@ -334,7 +335,7 @@ _declare(
 )
 _declare("_pack_padded_sequence", gradient=moved_gradient((0,)), saves=None)
 
-# Views that were asked for as copies, as programs without aliases do.
+# The copying variants of views, which programs without aliases use.
 _declare(
     "_reshape_copy", "alias_copy", "diagonal_copy", "lift_fresh_copy", "narrow_copy", "permute_copy",
     "select_copy", "slice_copy", "split_copy", "split_with_sizes_copy", "squeeze_copy", "t_copy",

@@ -1,4 +1,4 @@
-"""Tensors made out of nothing, or filled: only sizes and element types matter."""
+"""Tensors made from no other tensor, or filled: only sizes and element types matter."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ _OVERWRITES = stopped_gradient("what was in the tensor is overwritten")
 
 
 def _read_sizes(given: Sequence[Any], named: Any) -> Shape:
-    """Sizes one by one, as one sequence, or by the keyword ``size``."""
+    """Read sizes that are given one by one, as one sequence, or by the keyword ``size``."""
     if named is not None:
         given = (*given, named)
     if len(given) == 1 and not isinstance(given[0], int):
@@ -38,10 +38,10 @@ def _create(op: str, shape: Shape, dtype: Any, out: Any = None) -> Call:
     return Call(op, (), shape, {}, dtype or "default")
 
 
-# Keywords such as `device` and `requires_grad` decide neither shape nor type.
+# In the functions below, ``more`` takes keywords such as ``device``, which change neither shape nor type.
 def _infer_sized(op: str) -> Callable[..., Call]:
     def infer_sized(*sizes: Any, dtype: Any = None, out: Any = None, **more: Any) -> Call:
-        """A tensor of the sizes given."""
+        """Make a tensor of given sizes."""
         return _create(op, _read_sizes(sizes, more.get("size")), dtype, out)
 
     return infer_sized
@@ -49,7 +49,7 @@ def _infer_sized(op: str) -> Callable[..., Call]:
 
 def _infer_like(op: str) -> Callable[..., Call]:
     def infer_like(input: TensorLike, *value: Any, dtype: Any = None, **more: Any) -> Call:
-        """A tensor of another's sizes and type."""
+        """Make a tensor of another tensor's sizes and type."""
         return _create(op, tuple(input.shape), dtype or input.dtype)
 
     return infer_like
@@ -57,14 +57,14 @@ def _infer_like(op: str) -> Callable[..., Call]:
 
 def _infer_new(op: str) -> Callable[..., Call]:
     def infer_new(input: TensorLike, *sizes: Any, dtype: Any = None, **more: Any) -> Call:
-        """A tensor of another's type."""
+        """Make a tensor of another tensor's type."""
         return _create(op, _read_sizes(sizes, more.get("size")), dtype or input.dtype)
 
     return infer_new
 
 
 def infer_full(size: Any, fill_value: Any, *, dtype: Any = None, out: Any = None, **more: Any) -> Call:
-    """One value everywhere, which decides the type where none is given."""
+    """Make a tensor of one value, which decides the type if none is given."""
     if is_tensor(fill_value):
         raise NotDescribed
     kind = {bool: "bool", int: "int64"}.get(type(fill_value))
@@ -72,17 +72,17 @@ def infer_full(size: Any, fill_value: Any, *, dtype: Any = None, out: Any = None
 
 
 def infer_new_full(input: TensorLike, size: Any, fill_value: Any, *, dtype: Any = None, **more: Any) -> Call:
-    """As ``full``, in the tensor's own type."""
+    """Make a tensor of one value and of another tensor's type."""
     return _create("new_full", _read_sizes((size,), None), dtype or input.dtype)
 
 
 def infer_arange(
     start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, out: Any = None, **more: Any
 ) -> Call:
-    """Numbers in even steps."""
+    """Make a range of numbers in even steps."""
     if end is None:
         start, end = 0, start
-    if any(type(each) is not int for each in (start, end, step)):
+    if any(type(number) is not int for number in (start, end, step)):
         raise NotDescribed
     return _create("arange", (len(range(start, end, step)),), dtype or "int64", out)
 
@@ -90,7 +90,7 @@ def infer_arange(
 def infer_linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, out: Any = None, **more: Any
 ) -> Call:
-    """So many numbers in even steps."""
+    """Make a given number of numbers in even steps."""
     if is_tensor(start) or is_tensor(end):
         raise NotDescribed
     return _create("linspace", (steps,), dtype, out)
@@ -98,7 +98,7 @@ def infer_linspace(
 
 def _infer_filled(op: str) -> Callable[..., Call]:
     def infer_filled(input: TensorLike, *value: Any, **named_value: Any) -> Call:
-        """The tensor itself, with other values."""
+        """Fill the tensor itself with other values."""
         return Call(op, (input,), tuple(input.shape), in_place=True)
 
     return infer_filled

@@ -13,7 +13,7 @@ FAMILY = "cumulative"
 
 def _infer_running(name: str) -> Callable[..., Call]:
     def infer_running(input: TensorLike, dim: int, *, dtype: Any = None) -> Call:
-        """What has come together up to each element; of whole numbers and truth values a long integer."""
+        """Fold what stands before each element into it; integers and truth values become long integers."""
         if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
             dtype = "int64"
         return Call(name, (input,), tuple(input.shape), {"dim": dim}, dtype)

@@ -1,4 +1,4 @@
-"""Boxes of detected objects, in torchvision's own ops."""
+"""Detection: torchvision's own ops on the boxes of objects."""
 
 from resflops.ops._declaration import op, stopped_gradient
 from resflops.records import OpRecord, Work

@@ -1,4 +1,4 @@
-"""Distances of points."""
+"""Distances between points."""
 
 from math import prod
 
@@ -12,9 +12,10 @@ _TAKES = (0, 1)
 
 
 class Norm(Attributes, frozen=True):
-    """By what norm a distance is measured."""
+    """The norm that a distance is measured by."""
 
     p: float
+    """Its order: 2 is the Euclidean norm."""
 
 
 def distances_by_product(record: OpRecord) -> Work:

@@ -16,12 +16,12 @@ class Dropping(Attributes, frozen=True):
     """A dropout."""
 
     training: bool
-    """Whether it drops anything: it is in training, at a rate that is not zero."""
+    """Whether it drops anything: it does in training, at a rate that is not zero."""
 
 
 def _infer(name: str) -> Callable[..., Call]:
     def infer(input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Call:
-        # A rate of zero is how networks switch dropout off.
+        # Networks switch dropout off by a rate of zero.
         dropping = bool(training and p > 0)
         return Call(name, (input,), tuple(input.shape), {"training": dropping}, in_place=inplace)
 
@@ -70,20 +70,20 @@ def _declare(
 
 
 def read_native_dropout(given: dict[str, Any]) -> Call:
-    """The dropout of some devices, whose mode may be left out: it then trains."""
+    """Read the dropout of some devices, which trains if its mode is left out."""
     return _infer("dropout")(given["input"], given["p"], given["train"] is not False)
 
 
 def infer_feature_dropout(input: TensorLike, p: float, train: bool) -> Call:
-    """Drop whole channels: what torch makes of three functions, told apart by the dimensions."""
+    """Drop whole channels: torch makes this op of three functions, which only the dimensions distinguish."""
     name = {2: "dropout1d", 3: "dropout1d", 5: "dropout3d"}.get(input.dim(), "dropout2d")
     return _infer(name)(input, p, train)
 
 
-# An exported program calls these aten ops by name, before they are taken apart. Where only the dispatcher
-# sees a dropout that trains (scripted, by make_fx), torch has written it as a random mask, scaled, and a
-# product: two operations an element too, but of whole channels the mask is scaled once a channel, and alpha
-# dropout adds a shift.
+# An exported program calls these aten ops by name, before they are decomposed. Where only the dispatcher
+# sees a dropout that trains (scripted, by make_fx), torch has written it as a scaled random mask and a
+# product. That, too, takes two operations an element; but a dropout of whole channels scales the mask once
+# a channel, and alpha dropout adds a shift.
 DROPOUT = _declare(
     "dropout", "*.dropout", "ops.aten.dropout.default", aten={"native_dropout": read_native_dropout}
 )

@@ -1,7 +1,7 @@
 """Functions of one tensor, element by element: powers, logarithms, angles, rounding, questions, quantisation.
 
-``y'`` in the comments is the gradient that arrives. The counts are those of the formula beside them,
-written with the op's output where that is shorter.
+``y'`` in the comments is the gradient that arrives. Each count is that of the formula beside it,
+which uses the op's output where that makes it shorter.
 """
 
 from collections.abc import Callable
@@ -28,16 +28,16 @@ FAMILY = "elementwise"
 
 def _function(
     name: str,
-    each: Work,
+    per_element: Work,
     gradient: Work,
     *more: str,
     saves: tuple[str, ...],
     floating: bool = False,
 ) -> Op:
-    """Declare one that torch offers by this name, and its dispatcher too."""
+    """Declare a function that both torch and its dispatcher call by this name."""
     return elementwise(
         name,
-        each,
+        per_element,
         family=FAMILY,
         gradient=gradient,
         bindings=bind_function(name, *more, floating=floating),
@@ -51,7 +51,7 @@ _function("abs", COMPARE, Work(comparisons=1, arithmetic=1), "*.__abs__", saves=
 _function("square", ADD, Work(arithmetic=2), saves=("input",))
 # Gradient: -y'·y².
 _function("reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True)
-# Steps: the gradient is zero, and autograd carries it on.
+# Steps: the gradient is zero everywhere, and autograd passes it on even so.
 for _name in ("floor", "ceil", "round", "trunc"):
     _function(_name, ADD, PASS, saves=())
 _function("sign", COMPARE, PASS, saves=())
@@ -108,7 +108,7 @@ for _name in ("special_i0e", "special_i1", "special_i1e", "special_erfcx", "spec
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input", "output"))
 elementwise("special_ndtri", EVALUATE, family=FAMILY, saves=("output",))
 
-# Not a number, and the two infinities.
+# One comparison for not-a-number, and one for each of the two infinities.
 elementwise("nan_to_num", Work(comparisons=3), family=FAMILY, gradient=SELECT, saves=("input",))
 
 
@@ -119,8 +119,8 @@ def _infer_test(op: str) -> Callable[..., Call]:
     return infer
 
 
-# Torch writes isfinite as two comparisons, an absolute value and a product, and isnan as a comparison with
-# itself: where only these are seen (scripted, by make_fx), isfinite costs 4.
+# Torch writes isfinite as two comparisons, an absolute value and a product, and isnan as a comparison of the
+# tensor with itself. Where only these are seen (scripted, by make_fx), isfinite costs 4.
 for _name in ("isnan", "isinf", "isfinite", "signbit"):
     elementwise(
         _name,
@@ -134,7 +134,7 @@ for _name in ("isnan", "isinf", "isfinite", "signbit"):
 for _name in ("isposinf", "isneginf"):
     elementwise(_name, COMPARE, family=FAMILY, gradient=stopped_gradient(ANSWERS), saves=())
 
-# Divide by the scale, add the zero point, round, and keep in range; and back.
+# Divide by the scale, add the zero point, round, and limit to the range on both sides; and back.
 for _name in ("quantize_per_tensor", "quantize_per_channel"):
     elementwise(
         _name,

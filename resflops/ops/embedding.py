@@ -1,4 +1,4 @@
-"""Rows looked up in a table, and their opposite: one-hot vectors."""
+"""Rows looked up in a table, and one-hot vectors, which are their opposite."""
 
 from math import prod
 from typing import Any
@@ -32,7 +32,7 @@ def infer_embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Call:
-    """A row of the weight for every index."""
+    """Look up a row of the weight for every index."""
     del padding_idx, norm_type, scale_grad_by_freq, sparse
     if max_norm is not None:
         raise NotDescribed
@@ -69,7 +69,7 @@ def infer_embedding_bag(
     include_last_offset: bool = False,
     padding_idx: int | None = None,
 ) -> Call:
-    """The rows of a bag of indices, folded into one: a row of ``input``, or a stretch between offsets."""
+    """Fold the rows of each bag of indices into one; a bag is a row of ``input``, or lies between offsets."""
     del norm_type, scale_grad_by_freq, sparse, padding_idx
     if max_norm is not None or weight.dim() != 2 or not weight.dtype.is_floating_point:
         raise NotDescribed
@@ -88,7 +88,7 @@ def _call_bag(indices: TensorLike, weight: TensorLike, bags: int, mode: str, wei
 
 
 def _infer_aten_bag(given: dict[str, Any]) -> Call:
-    """The aten op, which takes the bags of a matrix as stretches of its elements, and numbers the modes."""
+    """Read the aten op, which always takes offsets, also for the rows of a matrix, and numbers the modes."""
     bags = given["offsets"].shape[0] - bool(given["include_last_offset"])
     mode = ("sum", "mean", "max")[given["mode"]]
     return _call_bag(given["indices"], given["weight"], bags, mode, given["per_sample_weights"])
@@ -97,8 +97,8 @@ def _infer_aten_bag(given: dict[str, Any]) -> Call:
 def embedding_bag(record: OpRecord, attributes: Bag) -> Work:
     """Rows of a table folded into one per bag: n-1 additions or comparisons, and a division for the mean.
 
-    A weight per row is one multiplication per element of the row. No MACs: the rows are
-    looked up, not multiplied.
+    A weight per row takes one multiplication per element of the row. There are no MACs, because
+    the rows are looked up and not multiplied by a matrix.
     """
     indices, table = record.input_shapes[:2]
     width, bags = table[-1], record.output_shape[0]
@@ -114,7 +114,7 @@ def embedding_bag(record: OpRecord, attributes: Bag) -> Work:
 def embedding_bag_gradient(record: OpRecord, attributes: Bag, operand: int) -> Work:
     """Weight: one addition per element of every row looked up; a division for a mean, a product for weights.
 
-    Of a maximum one row per element has the gradient.
+    For a maximum, one row per element has the gradient.
     """
     del operand
     width, bags = record.output_shape[-1], record.output_shape[0]
@@ -139,10 +139,10 @@ EMBEDDING_BAG = op(
 
 
 def infer_one_hot(tensor: TensorLike, num_classes: int = -1) -> Call:
-    """A row of zeros with a one for every index. Without a number of classes the values decide.
+    """Make a row of zeros with a one for every index; without a number of classes, the values decide.
 
-    Below this function torch compares every index with every class where it has only shapes
-    to go by, which is counted; on values it puts the ones in their places.
+    Below this function torch compares every index with every class if it has only shapes, and
+    the comparisons are counted; with values it puts the ones in their places.
     """
     if num_classes < 1:
         raise NotDescribed
@@ -152,7 +152,7 @@ def infer_one_hot(tensor: TensorLike, num_classes: int = -1) -> Call:
 ONE_HOT = op(
     "one_hot",
     family=FAMILY,
-    # An exported model calls the second.
+    # An exported model calls the second name.
     bindings=binding(infer_one_hot, "nn.functional.one_hot", "ops.aten.one_hot.default"),
     free=_MOVEMENT,
     gradient=stopped_gradient(

@@ -1,4 +1,4 @@
-"""Columns folded back into an image. The way there, ``im2col``, copies and computes nothing."""
+"""Columns folded back into an image. Its opposite, ``im2col``, is a copy and computes nothing."""
 
 from math import prod
 from typing import Any
@@ -18,7 +18,7 @@ def infer_fold(
     padding: Any = 0,
     stride: Any = 1,
 ) -> Call:
-    """Every column added to its window of an image."""
+    """Add every column to its window of an image."""
     del dilation, padding, stride
     shape = tuple(input.shape)
     kernel = per_dimension(kernel_size, 2)

@@ -13,11 +13,11 @@ class Transform(Attributes, frozen=True):
     """A Fourier transform."""
 
     dim: tuple[int, ...]
-    """The dimensions that it is taken over."""
+    """The dimensions over which it is taken."""
 
 
 def _count_transform(shape: Shape, attributes: Transform, *, per_stage: int) -> Work:
-    """So many operations a point and stage, N·log₂ N of them, for every transform of N points."""
+    """Count so many operations for each of N·log₂ N points and stages, in every transform of N points."""
     points = prod(shape[place] for place in attributes.dim)
     transforms = prod(shape) // points if points else 0
     return Work(arithmetic=transforms * round(per_stage * points * log2(points)) if points else 0)

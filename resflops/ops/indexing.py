@@ -1,4 +1,4 @@
-"""Copies by indices and masks: elements looked up, written, chosen."""
+"""Copies by indices and masks: elements looked up, written, or chosen."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,7 +25,7 @@ FAMILY = "indexing"
 
 _declare = partial(declare_free, family=FAMILY, reason=COPY)
 
-# An index or a mask stands among the inputs, and has no gradient.
+# An index or a mask is among the inputs, and has no gradient.
 _WRITTEN = moved_gradient()
 _FIRST = moved_gradient((0,))
 _ANSWER = stopped_gradient(
@@ -34,29 +34,29 @@ _ANSWER = stopped_gradient(
 
 
 def infer_gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Call:
-    """An element for every index along a dimension."""
+    """Look up an element for every index along a dimension."""
     wrap_dimension(dim, len(input.shape))
     return Call("gather", (input, index), tuple(index.shape))
 
 
 def infer_index_select(input: TensorLike, dim: int, index: TensorLike) -> Call:
-    """A slice for every index along a dimension."""
+    """Look up a slice for every index along a dimension."""
     shape = tuple(input.shape)
     place = wrap_dimension(dim, len(shape))
     return Call("index_select", (input, index), (*shape[:place], index.numel(), *shape[place + 1 :]))
 
 
 class Writing(Attributes, frozen=True):
-    """How much is written into a tensor."""
+    """A write into a tensor."""
 
-    # Older traces lack it, as do writes by a mask, whose number its values decide: a value is then
-    # taken to be as large as what it overwrites.
+    # Older traces lack it, as do writes by a mask, whose values decide how many elements it writes. The value
+    # is then taken to be as large as what it overwrites.
     written: int = 0
-    """Elements that are overwritten."""
+    """How many elements are overwritten."""
 
 
 def infer_setitem(input: TensorLike, index: Any, value: Any) -> Call:
-    """Elements written in place."""
+    """Write elements in place."""
     target = infer_getitem(input, index).shape
     attributes: dict[str, Attribute] = {"written": prod(target)}
     if is_tensor(value):
@@ -68,7 +68,7 @@ def infer_setitem(input: TensorLike, index: Any, value: Any) -> Call:
 
 
 def _infer_index_put(given: dict[str, Any]) -> Call:
-    """The aten op, whose indices are a tensor or nothing for each of the first dimensions."""
+    """Read the aten op, whose indices are a tensor or nothing for each of the first dimensions."""
     tensor, indices, values = given["self"], given["indices"], given["values"]
     known = [index for index in indices if index is not None]
     if any(name_dtype(index.dtype) in {"bool", "uint8"} for index in known):
@@ -84,7 +84,7 @@ def _infer_index_put(given: dict[str, Any]) -> Call:
 
 def _infer_masked_fill(*, in_place: bool) -> Callable[..., Call]:
     def infer_masked_fill(input: TensorLike, mask: TensorLike, value: Any) -> Call:
-        """One value where a mask says so."""
+        """Write one value where a mask is true."""
         shape = broadcast(tuple(input.shape), tuple(mask.shape))
         return Call("masked_fill", (input, mask), shape, in_place=in_place)
 
@@ -92,20 +92,20 @@ def _infer_masked_fill(*, in_place: bool) -> Callable[..., Call]:
 
 
 def infer_where(condition: TensorLike, input: Any, other: Any) -> Call:
-    """Elements of one tensor or the other."""
-    tensors = [each for each in (input, other) if is_tensor(each)]
+    """Choose elements of one tensor or the other."""
+    tensors = [value for value in (input, other) if is_tensor(value)]
     if not tensors:
         raise NotDescribed
     shape = tuple(condition.shape)
-    for each in tensors:
-        shape = broadcast(shape, tuple(each.shape))
+    for tensor in tensors:
+        shape = broadcast(shape, tuple(tensor.shape))
     if name_dtype(condition.dtype) != "bool":
         raise NotDescribed
     return Call("where", (condition, *tensors), shape, {}, Promoted(input, other))
 
 
 def infer_where_method(input: TensorLike, condition: TensorLike, other: Any) -> Call:
-    """As the function, the tensor first."""
+    """Choose as ``where`` does; the method has the tensor first."""
     return infer_where(condition, input, other)
 
 
@@ -121,7 +121,7 @@ def choice_gradient(record: OpRecord, operand: int) -> Work:
     return Work(arithmetic=max(prod(record.output_shape) - prod(record.input_shapes[operand]), 0))
 
 
-# Looked up.
+# Elements looked up.
 _declare(
     "gather",
     bindings=binding(infer_gather, "*.gather"),
@@ -141,7 +141,7 @@ _declare("take", "take_along_dim", gradient=LOOKED_UP, saves=("input", "indices"
 _declare("masked_select", gradient=_FIRST, saves=("input", "mask"))
 _declare("nonzero", gradient=_ANSWER, saves=())
 
-# Written: the gradient is looked up where the element was written.
+# Elements written: the gradient is looked up where the element was written.
 _declare(
     "setitem",
     attributes=Writing,
@@ -176,7 +176,7 @@ _declare(
 )  # fmt: skip
 _declare(*(f"max_unpool{n}d" for n in (1, 2, 3)), gradient=_FIRST, saves=("indices",))
 
-# Chosen.
+# Elements chosen.
 _declare(
     "where",
     bindings=(binding(infer_where, "where"), binding(infer_where_method, "Tensor.where")),

@@ -1,4 +1,4 @@
-"""Interpolation: tensors that are read between their elements."""
+"""Interpolation: images resized, or read between their pixels."""
 
 from collections.abc import Callable
 from math import prod
@@ -12,8 +12,8 @@ from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "interpolation"
 
-# How a sample changes along one coordinate: 2 differences, 2 products and a sum of the
-# neighbours, times the gradient, added up.
+# The change of a sample along one coordinate: 2 differences, 2 products and a sum of the neighbours; times
+# the gradient, and added up.
 _ALONG_COORDINATE = 7
 
 _IMAGE, _GRID = 0, 1
@@ -26,15 +26,15 @@ _TAPS = {
     "bicubic": 16,
     "trilinear": 8,
 }
-"""How many neighbours each output is made of."""
+"""How many neighbours each output is made from; 0 copies the nearest one."""
 
 _REACHES = {"bilinear": 2, "bicubic": 4, "lanczos": 6}
-"""How many neighbours along one dimension, of the modes that torch can guard against aliasing."""
+"""How many neighbours along one dimension, for the modes that torch can protect against aliasing."""
 
 _MODES = frozenset((*_TAPS, *_REACHES, "area"))
 
 _GRID_MODES = ("bilinear", "nearest", "bicubic")
-"""As torch's own op numbers them."""
+"""The modes in the order in which torch's own op numbers them."""
 
 
 class Interpolation(Attributes, frozen=True):
@@ -42,7 +42,7 @@ class Interpolation(Attributes, frozen=True):
 
     mode: Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "lanczos", "area"]
     antialias: bool = False
-    """Whether what is shrunk reads more of the input; recorded where it does."""
+    """Whether an image that shrinks is read with more taps; recorded only if it is."""
 
 
 class GridSampling(Attributes, frozen=True):
@@ -52,10 +52,10 @@ class GridSampling(Attributes, frozen=True):
 
 
 class Samples(Attributes, frozen=True):
-    """How densely the part of an image under a box is read."""
+    """How densely the part of an image inside a box is read."""
 
     sampling_ratio: int
-    """Samples along each side of an output."""
+    """How many samples an output has along each side."""
 
 
 def infer_interpolate(
@@ -86,9 +86,10 @@ def infer_interpolate(
 
 
 def _infer_upsample(mode: str, *, antialias: bool = False) -> Callable[[dict[str, Any]], Call]:
-    """The aten ops, one a mode. That with a list of factors calls its input by another name."""
+    """Make the reader of the aten ops of one mode."""
 
     def infer_upsample(given: dict[str, Any]) -> Call:
+        # The overload with a list of factors has another name for its input.
         listed = "input" in given
         return infer_interpolate(
             given["input" if listed else "self"],
@@ -104,8 +105,8 @@ def _infer_upsample(mode: str, *, antialias: bool = False) -> Callable[[dict[str
 def interpolate(record: OpRecord, attributes: Interpolation) -> Work:
     """Per output: nothing for nearest, else t multiplications and t-1 additions for t taps.
 
-    By area it is adaptive average pooling, which torch calls by that name itself where no Python
-    function is called: one operation per element of each window.
+    The mode ``area`` is adaptive average pooling, one operation per element of each window; where
+    no Python function is called, torch itself runs it under that name.
     """
     if attributes.antialias:
         return _count_antialiased(record, reach=_REACHES[attributes.mode])
@@ -115,13 +116,13 @@ def interpolate(record: OpRecord, attributes: Interpolation) -> Work:
 
 
 def _read_shapes(record: OpRecord) -> tuple[Shape, Shape, int]:
-    """Shapes before and after, and how many of their dimensions are resized: all but batch and channels."""
+    """Read the shapes before and after, and how many dimensions are resized: all after the channels."""
     shape = record.input_shapes[0]
     return shape, record.output_shape, len(shape) - 2
 
 
 def _count_antialiased(record: OpRecord, *, reach: int) -> Work:
-    """One pass along the rows, one along the columns; what is shrunk n times takes n times the taps."""
+    """Count one pass along the rows and one along the columns; shrinking n times takes n times the taps."""
     (*batch, height, width), (*_, rows, columns) = record.input_shapes[0], record.output_shape
     across, down = (-(-reach * max(size, out) // out) for size, out in ((width, columns), (height, rows)))
     return Work(arithmetic=prod(batch) * columns * (height * (2 * across - 1) + rows * (2 * down - 1)))
@@ -130,13 +131,14 @@ def _count_antialiased(record: OpRecord, *, reach: int) -> Work:
 def interpolation_gradient(record: OpRecord, attributes: Interpolation, operand: int) -> Work:
     """Per output: one addition for nearest, else a multiplication and an addition for each tap.
 
-    By area it is that of adaptive average pooling.
+    For the mode ``area`` it is that of adaptive average pooling.
     """
     del operand
     if attributes.mode == "area" and not attributes.antialias:
         return adaptive_mean_gradient(*_read_shapes(record))
     points = prod(record.output_shape)
-    # t multiplications and t-1 additions in the forward pass, and none at all for nearest.
+    # The forward pass takes t multiplications and t-1 additions, the backward pass one addition more; nearest
+    # takes none forward.
     return Work(arithmetic=interpolate(record, attributes).arithmetic + points)
 
 
@@ -168,12 +170,12 @@ def infer_grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
 ) -> Call:
-    """An image read between its pixels, at the points of a grid."""
+    """Read an image between its pixels, at the points of a grid."""
     del padding_mode, align_corners
     if mode not in _GRID_MODES:
         raise NotDescribed
     if input.dim() != grid.dim() or grid.shape[-1] != input.dim() - 2:
-        raise Mismatch(f"reads {input.dim() - 2} dimensions, and its grid has {grid.shape[-1]} coordinates")
+        raise Mismatch(f"reads {input.dim() - 2} dimensions, but its grid has {grid.shape[-1]} coordinates")
     return Call("grid_sample", (input, grid), (*input.shape[:2], *grid.shape[1:-1]), {"mode": mode})
 
 
@@ -182,7 +184,7 @@ def _infer_grid_sampler(given: dict[str, Any]) -> Call:
 
 
 def _infer_cudnn_grid_sampler(given: dict[str, Any]) -> Call:
-    """What a GPU runs for bilinear sampling of images, and for nothing else."""
+    """Read the op that a GPU runs for bilinear sampling of images, and for nothing else."""
     return infer_grid_sample(given["self"], given["grid"])
 
 
@@ -194,7 +196,7 @@ def grid_sample(record: OpRecord, attributes: GridSampling) -> Work:
 
 
 def _count_grid_taps(record: OpRecord, attributes: GridSampling) -> int:
-    """How many neighbours a sample is made of; none where it is its nearest pixel."""
+    """Count the neighbours that a sample is made from; 0 if it is its nearest pixel."""
     dimensions = record.input_shapes[_GRID][-1]
     taps: dict[str, int] = {"nearest": 0, "bilinear": 2**dimensions, "bicubic": 16}
     return taps[attributes.mode]
@@ -246,7 +248,7 @@ AFFINE_GRID = op(
 
 def _infer_roi_align(given: dict[str, Any]) -> Call:
     image, boxes, ratio = given["input"], given["rois"], given["sampling_ratio"]
-    # With a ratio of zero torchvision takes as many samples as the boxes are large.
+    # With a ratio of zero, torchvision takes the number of samples from the sizes of the boxes.
     name = "torchvision.roi_align" if ratio > 0 else "torchvision.roi_align by size"
     shape = (boxes.shape[0], image.shape[1], given["pooled_height"], given["pooled_width"])
     return Call(name, (image, boxes), shape, {"sampling_ratio": ratio})

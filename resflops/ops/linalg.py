@@ -2,20 +2,20 @@
 
 Counts of real multiplications, divisions and additions are LAPACK's own: LAPACK Working
 Note 41, "Installation Guide for LAPACK" (Blackford & Dongarra 1999), appendix C. They are
-arithmetic and not multiply-accumulates, which are matrix products. What iterates until it
-has converged (eigenvalues, singular values) has no rule.
+arithmetic, not multiply-accumulates, which only matrix products are. Methods that iterate
+until they converge (eigenvalues, singular values) have no rule.
 
 Each gradient is written as torch's own backward pass writes it (torch/csrc/autograd/FunctionsManual.cpp),
 after Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic
 differentiation" (https://people.maths.ox.ac.uk/gilesm/files/AD2008.pdf), section 2. Matrix products are
-multiply-accumulates; solving with what the forward pass has factorised is arithmetic, counted as there.
-Of several outputs each is taken to have a gradient, as every tensor is that no op goes on with.
+multiply-accumulates; solving with the factors of the forward pass is arithmetic, counted as there. Each of
+several outputs is assumed to have a gradient, as every tensor is that no other op uses.
 
 An eigenvalue or singular value decomposition has a gradient of known size, though the
 forward pass, which iterates, has not.
 
-Torch's functions are made of these ops. Where it does not take them apart, in inference mode, the aten op
-is the function itself, and is read as the op that does its work.
+Torch's functions are made of these ops. In inference mode torch does not decompose them: there the aten op is
+the function itself, and is read as the op that does its work.
 """
 
 from math import prod
@@ -40,17 +40,17 @@ class QR(Attributes, frozen=True):
     """A QR factorisation."""
 
     mode: str
-    """``reduced``, ``complete``, or ``r`` for which no Q is formed."""
+    """``reduced``, ``complete``, or ``r``, for which no Q is formed."""
 
 
 def _read_sizes(record: OpRecord, operand: int = _MATRIX) -> tuple[int, int, int]:
-    """How many matrices, and their rows and columns."""
+    """Read how many matrices an operand holds, and their rows and columns."""
     shape = record.input_shapes[operand]
     return prod(shape[:-2]), shape[-2], shape[-1]
 
 
 def _count_sides(record: OpRecord, n: int) -> int:
-    """Right-hand sides of all systems together."""
+    """Count the right-hand sides of all systems together."""
     return prod(record.output_shape) // n if n else 0
 
 
@@ -67,7 +67,7 @@ def lu(record: OpRecord) -> Work:
 
 
 def lu_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...] | None:
-    """2n³ MACs per square matrix, and 2n systems with a triangle solved; of others it has no rule.
+    """2n³ MACs per square matrix, and 2n systems with a triangle solved; no rule for other matrices.
 
     ``A' = P·L⁻ᵀ·(tril(Lᵀ·L', -1) + triu(U'·Uᵀ))·U⁻ᵀ``; the two parts lie beside each
     other, and P moves rows.
@@ -156,7 +156,7 @@ INVERSE = op(
 def _solution_gradients(
     needed: Needed, solved: int, of_matrix: Work, *, matrix: int = _MATRIX
 ) -> tuple[Work, ...]:
-    """Both gradients need the one for the sides, which stands with the first of them."""
+    """Add the gradient of the sides, which that of the matrix needs as well, to the first that is needed."""
     works = []
     for place, operand in enumerate(needed):
         own = of_matrix if operand == matrix else Work()
@@ -203,7 +203,7 @@ SOLVE_BY_LU = op("linalg_lu_solve", family=FAMILY, work=solve_by_lu)
 
 
 def find_triangle(record: OpRecord) -> int:
-    """Which input is the triangle: the older function takes the right-hand sides first."""
+    """Find the input that is the triangle: the older function takes the right-hand sides first."""
     return 1 if record.op == "triangular_solve" else 0
 
 
@@ -214,7 +214,7 @@ def solve_triangular(record: OpRecord) -> Work:
 
 
 def solve_triangular_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
-    """As of any solution; what does not belong to the triangle is computed and dropped."""
+    """As for any solution; what does not belong to the triangle is computed and dropped."""
     matrix = find_triangle(record)
     batch, n, _ = _read_sizes(record, matrix)
     of_matrix = Work(macs=prod(record.output_shape) * n, arithmetic=batch * n**2)
@@ -319,7 +319,7 @@ def qr(record: OpRecord, attributes: QR) -> Work:
 
 
 def qr_gradient(record: OpRecord, attributes: QR, needed: Needed) -> tuple[Work, ...] | None:
-    """Of m×n with m ≥ n: n³ + 2mn² MACs, mn² + mn + 2n² + n arithmetic; of wide matrices it has no rule.
+    """For m×n with m ≥ n: n³ + 2mn² MACs, mn² + mn + 2n² + n arithmetic; no rule for wide matrices.
 
     ``A' = (Q' + Q·S)·R⁻ᵀ`` with ``S = M + Mᵀ``, its diagonal halved, of ``M = triu(R'·Rᵀ - Qᵀ·Q')``: a
     difference and a sum of n², n halvings, a sum of mn, and m systems with a triangle solved.
@@ -362,7 +362,7 @@ EIGENVALUES = op(
 
 
 def svd_gradient(record: OpRecord, operand: int) -> Work:
-    """Of m×n, k the smaller and l the larger: mk² + nk² MACs, k²n + mkn more if square, else 3lk² + mkn.
+    """For m×n, k the smaller and l the larger: mk² + nk² MACs, k²n + mkn more if square, else 3lk² + mkn.
 
     Townsend 2016, "Differentiating the singular value decomposition"
     (https://j-towns.github.io/papers/svd-derivative.pdf). Inside,

@@ -1,4 +1,4 @@
-"""Losses, where a model computes its own."""
+"""Losses, for models that compute their own."""
 
 from math import prod
 
@@ -11,6 +11,8 @@ FAMILY = "loss"
 
 
 class _PerElement(Struct, frozen=True):
+    """The work of a loss for one element, before the elements are folded."""
+
     forward: Work
     backward: Work
 

@@ -20,9 +20,10 @@ _QUANTISED = "it is a quantised layer or product, which torch has no backward pa
 
 
 class Bias(Attributes, frozen=True):
-    """Whether a layer adds a bias of its own."""
+    """A layer with or without a bias of its own."""
 
     bias: bool
+    """Whether it adds a bias."""
 
 
 def product_factors(record: OpRecord) -> Factors:
@@ -33,7 +34,7 @@ def product_factors(record: OpRecord) -> Factors:
 
 
 def infer_linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> SignedCall:
-    """``input · weightᵀ + bias``, over the last dimension."""
+    """Compute ``input · weightᵀ + bias``, over the last dimension."""
     signature = _sign_linear("linear", input.dtype, input.shape, weight.shape, bias is not None)
     return SignedCall(signature, (input, weight), (bias,))
 
@@ -42,9 +43,9 @@ def infer_linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None 
 def _sign_linear(
     op: str, dtype: Any, shape: Shape, kernel: Shape, bias: bool, quantised: bool = False
 ) -> CallSignature:
-    """The signature of a linear layer."""
+    """Make the signature of a linear layer."""
     if shape[-1] != kernel[-1]:
-        raise Mismatch(f"takes {kernel[-1]} input features, and its input has {shape[-1]}")
+        raise Mismatch(f"takes {kernel[-1]} input features, but its input has {shape[-1]}")
     attributes: dict[str, Attribute] = {"bias": bias}
     if quantised:
         attributes["quantised"] = True
@@ -52,7 +53,7 @@ def _sign_linear(
 
 
 def _infer_packed(op: str) -> Callable[[dict[str, Any]], SignedCall]:
-    """A quantised layer, whose weight and bias lie packed in one object."""
+    """Make the reader of a quantised layer, whose weight and bias are packed in one object."""
 
     def infer(given: dict[str, Any]) -> SignedCall:
         data = given["X"]
@@ -66,9 +67,9 @@ def _infer_packed(op: str) -> Callable[[dict[str, Any]], SignedCall]:
 def linear(record: OpRecord, attributes: Bias) -> Work:
     """One MAC per input feature and output element; one bias add per output element.
 
-    Scripted, or recorded by ``make_fx``, a layer is the product that torch makes of it: one
-    without a bias is ``mm``, to which ``formula`` adds no 1; and a bias that torch adds by an
-    op of its own is ``add``, whose gradient is one addition less for each of its elements.
+    Scripted, or recorded by ``make_fx``, a layer is the product that torch turns it into. One
+    without a bias is ``mm``, to which ``formula`` adds no 1. A bias that torch adds by an op of
+    its own is ``add``, whose gradient takes one addition less for each element of the bias.
 
     >>> from resflops.records import OpRecord
     >>> record = OpRecord(op="linear", layer="fc", input_shapes=((1, 512), (1000, 512)),
@@ -96,7 +97,7 @@ LINEAR = op(
     "linear",
     family=FAMILY,
     attributes=Bias,
-    # An exported model calls the second.
+    # An exported model calls the second name.
     bindings=binding(infer_linear, "nn.functional.linear", "ops.aten.linear.default"),
     aten={
         "linear": {},
@@ -134,13 +135,13 @@ LINEAR_RELU = op(
 
 
 def infer_matmul(input: TensorLike, other: TensorLike) -> Call:
-    """All of torch.matmul: vectors, matrices and broadcast batches."""
+    """Multiply vectors, matrices or broadcast batches, as ``torch.matmul`` does."""
     left, right = tuple(input.shape), tuple(other.shape)
     if not left or not right:
         raise NotDescribed
     if left[-1] != right[-2 if len(right) > 1 else 0]:
         raise Mismatch(
-            f"{'×'.join(map(str, left))} times {'×'.join(map(str, right))} has no matching dimension"
+            f"{'×'.join(map(str, left))} and {'×'.join(map(str, right))} have no common dimension to sum over"
         )
     batch = broadcast(left[:-2], right[:-2])
     return Call("matmul", (input, other), (*batch, *left[-2:-1], *(right[-1:] if len(right) > 1 else ())))
@@ -157,8 +158,8 @@ def matrix_product(record: OpRecord) -> Work:
 def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
     """Either factor: as many MACs as forward; one whose batch was broadcast is added up besides.
 
-    A single matrix against a batch needs no such sum: the batch is folded into its rows,
-    and the product itself runs over it.
+    A single matrix times a batch needs no such sum: the batch is folded into its rows, and the
+    product itself runs over it.
     """
     forward = matrix_product(record).macs
     left, right = record.input_shapes[:2]
@@ -168,7 +169,7 @@ def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
 
 
 def _count_added_up(operand: Shape, output: Shape) -> int:
-    """Additions that fold the gradients of a whole batch into those of what was broadcast to it."""
+    """Count the additions that fold the gradients of a batch into that of an operand broadcast to it."""
     matrix = prod(operand[-2:])
     return (prod(output[:-2]) - prod(operand[:-2])) * matrix
 
@@ -187,7 +188,7 @@ MATMUL = op(
     saves=_SAVED,
 )
 
-# What a product is called once torch has seen which it is: what it costs is the same.
+# The names of a product once torch knows which kind it is; the cost is the same.
 for _name in ("mm", "bmm", "mv", "dot", "vdot", "inner"):
     op(
         _name,
@@ -215,7 +216,7 @@ for _name, _reason in {
 def infer_addmm(
     input: TensorLike, mat1: TensorLike, mat2: TensorLike, *, beta: float = 1, alpha: float = 1
 ) -> Call:
-    """``beta·input + alpha·(mat1 · mat2)``; the factors are part of the product's last step."""
+    """Compute ``beta·input + alpha·(mat1 · mat2)``; the factors are part of the product's last step."""
     del beta, alpha
     return _call_with_bias("addmm", mat1, mat2, input)
 
@@ -223,7 +224,7 @@ def infer_addmm(
 def infer_baddbmm(
     input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: float = 1, alpha: float = 1
 ) -> Call:
-    """As ``addmm``, for a batch of matrices."""
+    """Compute ``addmm`` for a batch of matrices."""
     del beta, alpha
     return _call_with_bias("baddbmm", batch1, batch2, input)
 
@@ -231,7 +232,7 @@ def infer_baddbmm(
 def infer_addmv(
     input: TensorLike, mat: TensorLike, vec: TensorLike, *, beta: float = 1, alpha: float = 1
 ) -> Call:
-    """As ``addmm``, for a matrix and a vector."""
+    """Compute ``addmm`` for a matrix and a vector."""
     del beta, alpha
     if mat.shape[-1] != vec.shape[0]:
         raise NotDescribed
@@ -241,7 +242,7 @@ def infer_addmv(
 def infer_addbmm(
     input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: float = 1, alpha: float = 1
 ) -> Call:
-    """``beta·input + alpha·Σ(batch1 · batch2)``, the sum over the batch."""
+    """Compute ``beta·input + alpha·Σ(batch1 · batch2)``, summed over the batch."""
     del beta, alpha
     if batch1.shape[0] != batch2.shape[0] or batch1.shape[-1] != batch2.shape[-2]:
         raise NotDescribed
@@ -263,7 +264,7 @@ def matrix_product_with_bias(record: OpRecord) -> Work:
 def summed_products(record: OpRecord) -> Work:
     """One MAC per element of each product in the batch and of the dimension summed over; then the bias.
 
-    The batch's products are summed as one longer dimension, which takes no further additions.
+    The products of the batch are summed as one longer dimension, which takes no further additions.
     """
     left, right = record.input_shapes[:2]
     return Work(macs=prod(left) * right[-1], bias_adds=prod(record.output_shape))
@@ -340,7 +341,7 @@ ADDBMM = op(
 
 
 def _infer_addr(given: dict[str, Any]) -> Call:
-    """Torch alone knows what type comes out of ``addr``, so only the aten op is read."""
+    """Read the aten op alone, because only torch knows the element type that ``addr`` returns."""
     left, right = given["vec1"], given["vec2"]
     return Call("addr", (left, right, given["self"]), (left.shape[0], right.shape[0]))
 
@@ -378,7 +379,7 @@ def infer_grouped_mm(
     bias: TensorLike | None = None,
     out_dtype: Any = None,
 ) -> Call:
-    """Rows in groups, each group times a matrix of its own."""
+    """Multiply groups of rows, each group by a matrix of its own."""
     del offs
     if input.dim() != 2 or mat2.dim() != 3 or bias is not None or input.shape[-1] != mat2.shape[-2]:
         raise NotDescribed
@@ -388,9 +389,9 @@ def infer_grouped_mm(
 def grouped_product(record: OpRecord) -> Work:
     """Every row meets the matrix of its group only, as in a mixture of experts.
 
-    Rows (tokens, inner) and one matrix a group (groups, inner, columns) give (tokens,
-    columns). Of two matrices cut along the dimension summed over, each part has a product
-    of its own, and the parts together are as long as that dimension.
+    Rows (tokens, inner) and one matrix a group (groups, inner, columns) give (tokens, columns).
+    Two matrices are cut along the dimension summed over: each part has a product of its own, and
+    together the parts are as long as that dimension.
     """
     left, right = record.input_shapes[:2]
     points = record.output_shape
@@ -405,14 +406,14 @@ def grouped_product_gradient(record: OpRecord, operand: int) -> Work:
     return Work(macs=grouped_product(record).macs)
 
 
-# Torch has it since 2.8.
+# Torch has this function since 2.8.
 GROUPED_MM = op(
     "_grouped_mm",
     family=FAMILY,
     bindings=binding(infer_grouped_mm, "*._grouped_mm"),
     aten={
         "_grouped_mm": {"input": "self"},
-        # What transformers runs in its place where this torch or machine has none.
+        # Transformers runs this in its place if this torch or machine does not have it.
         "transformers.grouped_mm_fallback": {"mat2": "weight"},
     },
     work=grouped_product,

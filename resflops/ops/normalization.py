@@ -11,16 +11,16 @@ from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "normalization"
 
-# Mean: one addition an element. Variance: a subtraction, a multiplication and an addition.
+# Per element: one addition for the mean; a subtraction, a multiplication and an addition for the variance.
 _STATISTICS = 4
-# Subtract the mean, multiply by the reciprocal deviation.
+# Per element: subtract the mean, multiply by the reciprocal deviation.
 _NORMALISE = 2
 
-# In the backward pass, y' being the gradient that arrives, and x̂ the normalised input.
+# In the backward pass, with y' the gradient that arrives, and x̂ the normalised input:
 _INPUT = 0
-# The normalised input anew: subtract the mean, multiply by the reciprocal deviation.
+# To compute x̂ again, subtract the mean and multiply by the reciprocal deviation.
 _NORMALISED = 2
-# A product and an addition, and an addition: the sums of y'·x̂ and of y'.
+# The sum of y'·x̂ takes a product and an addition, that of y' an addition.
 _WEIGHT_SUM = 2
 _BIAS_SUM = 1
 # x' = σ⁻¹·(y' - mean(y') - x̂·mean(y'·x̂)), the means known: two products, two differences.
@@ -43,24 +43,25 @@ class BatchStatistics(Affine, frozen=True):
     """A batch normalisation."""
 
     training: bool
-    """Whether it works out its statistics, else they are constants."""
+    """Whether it computes its statistics; else they are constants."""
 
 
 class GroupStatistics(Affine, frozen=True):
     """A normalisation with statistics of its own for every group of elements."""
 
     groups: int
-    """How many groups there are in the whole batch: as many roots are drawn."""
+    """How many groups the whole batch has; each takes one root."""
 
 
 class Neighbours(Attributes, frozen=True):
     """A normalisation over neighbouring channels."""
 
     size: int
+    """How many channels a window has."""
 
 
 def _operand(record: OpRecord, attributes: Affine, operand: int) -> str:
-    """Which of weight and bias an operand after the inputs is."""
+    """Tell whether an operand after the inputs is the weight or the bias."""
     names = [name for name in ("weight", "bias") if getattr(attributes, name)]
     return names[operand - len(record.input_shapes)]
 
@@ -98,13 +99,13 @@ def _sign_batch_norm(
     dtype: Any, shape: Shape, weight: Shape | None, mean: Shape | None, bias: bool, training: bool
 ) -> CallSignature:
     channels = shape[1] if len(shape) > 1 else shape[0]
-    for given in (weight, mean):
-        if given is not None and given[0] != channels:
-            raise Mismatch(f"takes {given[0]} channels, and its input has {channels}")
+    for per_channel in (weight, mean):
+        if per_channel is not None and per_channel[0] != channels:
+            raise Mismatch(f"takes {per_channel[0]} channels, but its input has {channels}")
     if training and prod(shape) == channels:
         raise Mismatch(
-            f"in training mode needs more than one value per channel, and its input is "
-            f"{'×'.join(map(str, shape))}; use a larger batch or input, or model.eval()"
+            f"needs more than one value per channel in training mode, but its input is "
+            f"{'×'.join(map(str, shape))}; use a larger batch or input, or call model.eval()"
         )
     attributes: dict[str, Attribute] = {
         "training": bool(training),
@@ -115,7 +116,7 @@ def _sign_batch_norm(
 
 
 def _infer_without_training(given: dict[str, Any]) -> SignedCall:
-    """The aten ops that say in their name, or by having no such argument, that they do not train."""
+    """Read the aten ops that do not train, by their name or for lack of such an argument."""
     return infer_batch_norm(given["input"], None, None, given["weight"], given["bias"])
 
 
@@ -145,15 +146,15 @@ def batch_norm_gradient(record: OpRecord, attributes: BatchStatistics, needed: N
 
     In training the mean and the deviation depend on the input, and ``x'`` takes the sums of
     ``y'`` and of ``y'·x̂`` over each channel: those are the gradients of bias and weight,
-    which then take nothing more. Where the input needs none, or in eval mode, the weight
-    takes 4 per element (x̂ 2, product, sum) and the bias 1. In eval mode the input's
-    gradient is one multiplication by ``weight/deviation``.
+    which then take nothing more. Where the input needs no gradient, or in eval mode, the weight
+    takes 4 per element (x̂ 2, product, sum) and the bias 1. In eval mode the gradient of the
+    input is one multiplication by ``weight/deviation``.
     """
     shared = attributes.training and _INPUT in needed
     alone = {"weight": _NORMALISED + _WEIGHT_SUM, "bias": _BIAS_SUM}
-    whole = _NORMALISED + _WEIGHT_SUM + _BIAS_SUM + _COMBINED if attributes.training else 1
+    for_input = _NORMALISED + _WEIGHT_SUM + _BIAS_SUM + _COMBINED if attributes.training else 1
     counts = [
-        whole if operand == _INPUT else 0 if shared else alone[_operand(record, attributes, operand)]
+        for_input if operand == _INPUT else 0 if shared else alone[_operand(record, attributes, operand)]
         for operand in needed
     ]
     return _per_element(record, counts)
@@ -212,10 +213,10 @@ def infer_rms_norm(
 def _sign_layer_norm(
     op: str, dtype: Any, shape: Shape, last: Shape, weight: bool, bias: bool
 ) -> CallSignature:
-    """The signature of a normalisation over the last dimensions."""
+    """Make the signature of a normalisation over the last dimensions."""
     if shape[len(shape) - len(last) :] != last:
         raise Mismatch(
-            f"normalises over {'×'.join(map(str, last))}, and its input is {'×'.join(map(str, shape))}"
+            f"normalises over {'×'.join(map(str, last))}, but its input is {'×'.join(map(str, shape))}"
         )
     groups = prod(shape[: len(shape) - len(last)])
     attributes: dict[str, Attribute] = {"groups": groups, "weight": weight, "bias": bias}
@@ -229,10 +230,12 @@ def infer_group_norm(
     bias: TensorLike | None = None,
     eps: float = 1e-5,
 ) -> Call:
-    """Normalise groups of channels, each sample apart."""
+    """Normalise groups of channels, each sample by itself."""
     del eps
     if input.shape[1] % num_groups:
-        raise Mismatch(f"has {num_groups} groups, and {input.shape[1]} channels do not divide into them")
+        raise Mismatch(
+            f"has {num_groups} groups, which do not divide the {input.shape[1]} channels of its input"
+        )
     groups = input.shape[0] * num_groups
     attributes = {"groups": groups, "weight": weight is not None, "bias": bias is not None}
     return Call("group_norm", (input,), tuple(input.shape), {**attributes}, affine=(weight, bias))
@@ -266,15 +269,18 @@ def normalisation(record: OpRecord, attributes: GroupStatistics) -> Work:
 def normalisation_gradient(record: OpRecord, attributes: GroupStatistics, needed: Needed) -> tuple[Work, ...]:
     """Per element 9 for the input, 1 more with a weight; 2 for the weight; 1 for the bias.
 
-    As batch normalisation in training, but the sums run over the features and those of
-    weight and bias over the rows, so that nothing is shared but x̂: the weight takes 2 more
+    This is as in batch normalisation in training, except that the sums run over the features,
+    but those of weight and bias over the rows. So only x̂ is shared: the weight takes 2 more
     where the input needs no gradient.
     """
-    whole = _NORMALISED + _WEIGHT_SUM + _BIAS_SUM + _COMBINED + attributes.weight
+    for_input = _NORMALISED + _WEIGHT_SUM + _BIAS_SUM + _COMBINED + attributes.weight
     alone = {"weight": _WEIGHT_SUM + (0 if _INPUT in needed else _NORMALISED), "bias": _BIAS_SUM}
     return _per_element(
         record,
-        [whole if operand == _INPUT else alone[_operand(record, attributes, operand)] for operand in needed],
+        [
+            for_input if operand == _INPUT else alone[_operand(record, attributes, operand)]
+            for operand in needed
+        ],
     )
 
 
@@ -314,8 +320,8 @@ INSTANCE_NORM = op(
 def rms_norm(record: OpRecord, attributes: GroupStatistics) -> Work:
     """Per element: square, add, scale, and 1 for a weight; one root per group.
 
-    Where no function is seen, torch takes it apart, and the parts are counted: the addition of eps
-    is then one more per group.
+    Where only aten ops are seen, torch decomposes it, and the parts are counted: the addition of
+    eps is then one more per group.
     """
     return Work(
         arithmetic=(3 + attributes.parts) * prod(record.input_shapes[0]), transcendental=attributes.groups
@@ -362,11 +368,11 @@ def infer_local_response_norm(
 def local_response_norm(record: OpRecord, attributes: Neighbours) -> Work:
     """Per element, with a window of n channels: n + 3 arithmetic operations and one power.
 
-    Krizhevsky et al. 2012, section 3.3: a square, n-1 additions over the window, alpha
-    times, k plus, and a division by the power beta.
+    Krizhevsky et al. 2012, section 3.3: a square, n-1 additions over the window, a product with
+    alpha, the addition of k, and a division by the power beta.
 
-    Where no function is seen, torch takes it apart, and the parts are counted: it pools the squares by
-    their mean, whose division is then one more per element.
+    Where only aten ops are seen, torch decomposes it, and the parts are counted: it pools the
+    squares by their mean, whose division is then one more per element.
     """
     points = prod(record.input_shapes[0])
     return Work(arithmetic=points * (attributes.size + 3), transcendental=points)
@@ -375,8 +381,8 @@ def local_response_norm(record: OpRecord, attributes: Neighbours) -> Work:
 def local_response_norm_gradient(record: OpRecord, attributes: Neighbours, operand: int) -> Work:
     """Per element, with a window of n channels: n + 5 arithmetic operations and one power.
 
-    With ``y = x·s^-β``: ``x' = y'·s^-β - c·x·Σ y'·y/s``. The power, its product; y'·y/s 2; n-1
-    additions over the window; times x, times c; and a subtraction.
+    With ``y = x·s^-β``: ``x' = y'·s^-β - c·x·Σ y'·y/s``. That is the power and its product, 2 for
+    ``y'·y/s``, n-1 additions over the window, the products with x and c, and a subtraction.
     """
     del operand
     points = prod(record.input_shapes[0])

@@ -13,13 +13,14 @@ FAMILY = "pooling"
 
 
 class Kernel(Attributes, frozen=True):
-    """Windows that lie inside the input."""
+    """Windows inside the input."""
 
     kernel: Shape
+    """Size of a window."""
 
 
 class Windows(Kernel, frozen=True):
-    """Windows that may reach beyond the input, into its padding and, in ceil mode, past that."""
+    """Windows that may reach beyond the input, into its padding, and in ceil mode beyond that."""
 
     padding: Shape
 
@@ -27,13 +28,13 @@ class Windows(Kernel, frozen=True):
 def _slide_windows(
     tensor: TensorLike, spatial: int, windows: tuple[Shape, Shape, Shape, Shape], *, ceil_mode: bool
 ) -> Shape:
-    """Shape after sliding windows: floor or ceil((n + 2p - d(k-1) - 1) / s) + 1."""
+    """Compute the shape after sliding windows: floor or ceil((n + 2p - d(k-1) - 1) / s) + 1."""
     shape = tensor.shape
     sizes = []
     for n, k, s, p, d in zip(shape[-spatial:], *windows, strict=True):
         room = n + 2 * p - d * (k - 1) - 1
         out = (room + (s - 1 if ceil_mode else 0)) // s + 1
-        # With ceil mode a window may reach beyond the input, also the only one.
+        # In ceil mode a window may reach beyond the input, even if it is the only one.
         if out < 1:
             raise Mismatch(f"its window of {k} does not fit its input {'×'.join(map(str, shape))}")
         # The last window must start inside the input or its left padding.
@@ -42,12 +43,12 @@ def _slide_windows(
 
 
 def _read_strides(stride: Any, kernel: Shape) -> Shape:
-    """No stride means the kernel."""
+    """Read the stride, which is the size of the kernel if none is given."""
     return kernel if stride is None or stride in ([], ()) else per_dimension(stride, len(kernel))
 
 
 def _infer_max_pool(spatial: int) -> tuple[Callable[..., Call], Callable[..., Call]]:
-    """Of torch's two functions: the one gives the indices of the maxima if asked to, the other always."""
+    """Make ``infer`` for torch's two functions: one returns indices if asked to, the other always."""
     op = f"max_pool{spatial}d"
 
     def infer_max_pool(
@@ -83,7 +84,7 @@ def _infer_max_pool(spatial: int) -> tuple[Callable[..., Call], Callable[..., Ca
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Call:
-        """The same, with where each was."""
+        """Take the largest of each window, and its index."""
         del return_indices
         return infer_max_pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True)
 
@@ -91,7 +92,7 @@ def _infer_max_pool(spatial: int) -> tuple[Callable[..., Call], Callable[..., Ca
 
 
 def _count_window_elements(record: OpRecord, attributes: Windows) -> int:
-    """Elements of a window; one that is larger than the input, as ceil mode allows, has no more than that."""
+    """Count the elements of a window; one larger than the padded input, as ceil mode allows, has only its."""
     kernel, padding = attributes.kernel, attributes.padding
     sizes = record.input_shapes[0][-len(kernel) :]
     return prod(min(k, n + 2 * p) for k, n, p in zip(kernel, sizes, padding, strict=True))
@@ -103,7 +104,7 @@ def max_pool(record: OpRecord, attributes: Windows) -> Work:
 
 
 def winner_gradient(record: OpRecord) -> Work:
-    """One addition per output, to the element that won its window."""
+    """Count one addition per output, to the element that is the largest of its window."""
     return Work(arithmetic=prod(record.output_shape))
 
 
@@ -185,7 +186,7 @@ def _declare_avg_pool(spatial: int) -> None:
 
 def _infer_adaptive_pool(op: str, spatial: int) -> Callable[..., Call]:
     def infer_adaptive_pool(input: TensorLike, output_size: Any, return_indices: bool = False) -> Call:
-        """Cut the input into as many windows as are asked for, of about equal size."""
+        """Cut the input into a given number of windows, of about equal size."""
         if return_indices:
             raise NotDescribed
         shape = input.shape
@@ -197,7 +198,7 @@ def _infer_adaptive_pool(op: str, spatial: int) -> Callable[..., Call]:
 
 
 def count_adaptive_elements(shape: Shape, out: Shape, spatial: int) -> int:
-    """Elements of all windows together, as torch cuts them: floor(i·n/m) to ceil((i+1)·n/m).
+    """Count the elements of all windows together, as torch cuts them: floor(i·n/m) to ceil((i+1)·n/m).
 
     >>> count_adaptive_elements((1, 5), (1, 3), 1)
     7
@@ -209,7 +210,8 @@ def count_adaptive_elements(shape: Shape, out: Shape, spatial: int) -> int:
 
 
 def _count_spatial_dimensions(record: OpRecord) -> int:
-    # Nothing in the record but the op's name tells an image without a batch from a batch of rows.
+    # Only the op's name, as in ``adaptive_avg_pool2d``, distinguishes an image without a batch from a batch
+    # of rows.
     return int(record.op[-2])
 
 
@@ -238,8 +240,8 @@ def adaptive_avg_pool(record: OpRecord) -> Work:
 def adaptive_avg_pool_gradient(record: OpRecord, operand: int) -> Work:
     """One division per output, one addition per element of its window; none where there is one window.
 
-    A single window is a mean, as which torch runs it where no Python function is called, and hands
-    every element the same quotient.
+    A single window is a mean, which passes the same quotient to every element; where no Python
+    function is called, torch itself runs it as one.
     """
     del operand
     return adaptive_mean_gradient(
@@ -248,7 +250,7 @@ def adaptive_avg_pool_gradient(record: OpRecord, operand: int) -> Work:
 
 
 def adaptive_mean_gradient(shape: Shape, out: Shape, spatial: int) -> Work:
-    """What the gradient of the windows' means takes.
+    """Count the work of the gradient of the means of adaptive windows.
 
     >>> adaptive_mean_gradient((1, 5), (1, 3), 1).arithmetic
     10
@@ -284,7 +286,7 @@ def _declare_adaptive_pools(spatial: int) -> None:
 
 def _infer_fractional_pool(op: str, spatial: int) -> Callable[[dict[str, Any]], Call]:
     def infer_fractional_pool(given: dict[str, Any]) -> Call:
-        """Take the largest of windows that lie at random, as many as are asked for."""
+        """Take the largest of each of a given number of windows at random places."""
         image = given["self"]
         shape = (*image.shape[:-spatial], *per_dimension(given["output_size"], spatial))
         kernel = tuple(given["kernel_size"])
@@ -294,7 +296,7 @@ def _infer_fractional_pool(op: str, spatial: int) -> Callable[[dict[str, Any]], 
 
 
 def fractional_max_pool(record: OpRecord, attributes: Kernel) -> Work:
-    """As max pooling: only where the windows lie is drawn at random."""
+    """As max pooling: only the places of the windows are drawn at random."""
     return Work(comparisons=prod(record.output_shape) * (prod(attributes.kernel) - 1))
 
 

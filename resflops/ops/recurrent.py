@@ -1,10 +1,10 @@
 """Recurrent networks as one op: every layer, direction and time step of a call.
 
-A whole network, of all its layers and directions, arrives as one function; a cell is a network of one layer
-and one step. At the level of aten ops torch mostly takes both apart, into products and gates that
-are counted one by one: the work is the same in the forward pass, but not under a convention that prices
-layers, and in the backward pass what is shared over the steps is then counted at each. What arrives
-whole there too, as in inference mode or for a library's own kernel, is read as here.
+A whole network, with all its layers and directions, is one torch function; a cell is a network of one
+layer and one step. At the level of aten ops torch mostly decomposes both into products and gates, which are
+counted one by one. The work is then the same in the forward pass, but not under a convention that prices
+layers; and in the backward pass, work that is shared over the steps is counted at each. Ops that arrive
+whole at that level, too, as in inference mode or for a library's own kernel, are read as here.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ FAMILY = "recurrent"
 _INPUT = 0
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
-"""How many stacked matrices each weight of a layer holds."""
+"""How many matrices each weight of a layer stacks: one for each gate."""
 
 
 class Recurrence(Attributes, frozen=True):
@@ -31,6 +31,7 @@ class Recurrence(Attributes, frozen=True):
     """Elements of the state, before a projection."""
     layers: int
     directions: int
+    """2 if it is bidirectional, else 1."""
     bias: bool
     dropout: bool
     """Whether elements are dropped between the layers."""
@@ -44,7 +45,7 @@ def _infer(
     attributes: dict[str, Attribute],
 ) -> Call:
     if matrices[0].shape[1] != input.shape[-1]:
-        raise Mismatch(f"takes {matrices[0].shape[1]} input features, and its input has {input.shape[-1]}")
+        raise Mismatch(f"takes {matrices[0].shape[1]} input features, but its input has {input.shape[-1]}")
     hidden = matrices[1].shape[0] // _GATES[op]
     directions = attributes["directions"]
     return Call(
@@ -62,7 +63,7 @@ def _select_matrices(weights: Iterable[TensorLike]) -> list[TensorLike]:
 
 
 def _list_states(given: Any) -> tuple[TensorLike, ...]:
-    """One state, or the two of an LSTM."""
+    """List the state, or the two of an LSTM."""
     return (given,) if is_tensor(given) else tuple(given)
 
 
@@ -88,9 +89,9 @@ def _infer_any_network(
 
 def _infer_network(op: str) -> Callable[..., Call]:
     def infer_network(input: TensorLike, *arguments: Any) -> Call:
-        """All layers, directions and steps of a call."""
-        # A packed sequence comes with its batch sizes before the states, a padded one with
-        # `batch_first` at the end. Neither changes the work of a row.
+        """Run all layers, directions and steps."""
+        # A packed sequence comes with its batch sizes before the states, a padded one with ``batch_first`` at
+        # the end. Neither changes the work of a row.
         packed = not isinstance(arguments[2], bool)
         return _infer_any_network(op, input, *(arguments[1:] if packed else arguments[:-1]))
 
@@ -98,7 +99,7 @@ def _infer_network(op: str) -> Callable[..., Call]:
 
 
 def _read_network(op: str) -> AtenBinding:
-    """The function itself, of a padded or of a packed sequence, as inference mode leaves it whole."""
+    """Make the reader of the function itself, which inference mode keeps whole: padded or packed."""
 
     def read(given: dict[str, Any]) -> Call:
         return _infer_any_network(
@@ -117,11 +118,11 @@ def _read_network(op: str) -> AtenBinding:
 
 
 _MODES = ("rnn_relu", "rnn_tanh", "lstm", "gru")
-"""As cuDNN numbers them, and the CPU's library after it."""
+"""The networks in the order in which cuDNN numbers them, and the CPU's library after it."""
 
 
 def _read_cudnn(given: dict[str, Any]) -> Call:
-    """All layers and directions, as cuDNN runs them."""
+    """Read all layers and directions, as cuDNN runs them."""
     weights = given["weight"]
     return _infer_any_network(
         _MODES[given["mode"]],
@@ -137,7 +138,7 @@ def _read_cudnn(given: dict[str, Any]) -> Call:
 
 
 def _read_mkldnn(given: dict[str, Any]) -> Call:
-    """One layer and direction, as the CPU's own library runs it."""
+    """Read one layer and direction, as the CPU's own library runs it."""
     return _infer_any_network(
         _MODES[given["mode"]],
         given["input"],
@@ -160,7 +161,7 @@ def _infer_cell(op: str) -> Callable[..., Call]:
         b_ih: TensorLike | None = None,
         b_hh: TensorLike | None = None,
     ) -> Call:
-        """One layer, direction and step, which gives the state alone."""
+        """Run one layer, direction and step, which returns the state alone."""
         states = _list_states(hx)
         attributes: dict[str, Attribute] = {
             "layers": 1,
@@ -196,31 +197,31 @@ def _count_weights(record: OpRecord) -> int:
 
 
 def _count_rows(record: OpRecord) -> int:
-    """Elements of all sequences; of packed ones only those that are there, padding not."""
+    """Count the elements of all sequences; packed ones have no padding."""
     return prod(record.input_shapes[0][:-1])
 
 
 def _count_elements(record: OpRecord, attributes: Recurrence) -> int:
-    """Hidden elements of all layers, directions and steps."""
+    """Count the hidden elements of all layers, directions and steps."""
     return _count_rows(record) * attributes.hidden * attributes.layers * attributes.directions
 
 
 def _count_bias_adds(record: OpRecord, attributes: Recurrence) -> int:
-    """One bias on the input's product and one on the state's."""
+    """Count one bias on the product of the input and one on that of the state."""
     return 2 * _GATES[record.op] * _count_elements(record, attributes) if attributes.bias else 0
 
 
-def _recurrent(record: OpRecord, attributes: Recurrence, each: Work) -> Work:
-    """Work of a recurrent op, from what one hidden element takes in one step beside the products."""
+def _recurrent(record: OpRecord, attributes: Recurrence, per_element: Work) -> Work:
+    """Count the work of a recurrent op, given that of one hidden element in one step beside the products."""
     elements = _count_elements(record, attributes)
     between = _count_rows(record) * attributes.hidden * (attributes.layers - 1) * attributes.directions
     dropped = between if attributes.dropout else 0
     return Work(
         macs=_count_rows(record) * _count_weights(record),
         bias_adds=_count_bias_adds(record, attributes),
-        arithmetic=each.arithmetic * elements + dropped,
-        comparisons=each.comparisons * elements + dropped,
-        transcendental=each.transcendental * elements,
+        arithmetic=per_element.arithmetic * elements + dropped,
+        comparisons=per_element.comparisons * elements + dropped,
+        transcendental=per_element.transcendental * elements,
     )
 
 
@@ -228,8 +229,8 @@ def lstm(record: OpRecord, attributes: Recurrence) -> Work:
     """One MAC per row and weight; per hidden element 17 arithmetic, 5 transcendental, 8 bias adds.
 
     Every weight matrix (input to gates, state to gates, and a projection where there is
-    one) of every layer and direction meets every element of every sequence once. Of a
-    packed sequence the rows are the elements that are there.
+    one) of every layer and direction meets every element of every sequence once. The rows of a
+    packed sequence are its elements without padding.
 
     Per hidden element and step: 4 additions join the two products of the 4 gates; 3
     sigmoids (3 arithmetic, 1 exponential each); 2 tanh; ``c' = f·c + i·g`` takes 3 and
@@ -278,7 +279,7 @@ _BACKWARD = {
     "rnn_tanh": Work(arithmetic=4),
     "rnn_relu": Work(arithmetic=1, comparisons=1),
 }
-"""Per hidden element and step, the gates' values being kept from the forward pass."""
+"""The work per hidden element and step; the values of the gates are kept from the forward pass."""
 
 
 def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed) -> tuple[Work, ...]:
@@ -295,8 +296,8 @@ def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed)
     first = set(_find_first_layer_matrices(record, attributes))
     passed = sum(prod(shape) for place, shape in enumerate(matrices, 1) if place not in first)
     entered = sum(prod(matrices[place - 1]) for place in first) if _INPUT in needed else 0
-    each = _BACKWARD[record.op].times(_count_elements(record, attributes))
-    path = add_works([Work(macs=rows * (passed + entered)), each])
+    gates = _BACKWARD[record.op].times(_count_elements(record, attributes))
+    path = add_works([Work(macs=rows * (passed + entered)), gates])
     biases = Work(arithmetic=_count_bias_adds(record, attributes))
     works = [
         Work() if operand == _INPUT else Work(macs=rows * prod(record.input_shapes[operand]))
@@ -309,9 +310,9 @@ def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed)
 
 
 def _find_first_layer_matrices(record: OpRecord, attributes: Recurrence) -> list[int]:
-    """The places of the matrices that take the input itself: the first of each direction."""
-    each = (len(record.input_shapes) - 1) // (attributes.layers * attributes.directions)
-    return [1 + direction * each for direction in range(attributes.directions)]
+    """Find the matrices that take the input itself: the first of each direction in the first layer."""
+    per_layer = (len(record.input_shapes) - 1) // (attributes.layers * attributes.directions)
+    return [1 + direction * per_layer for direction in range(attributes.directions)]
 
 
 for _name, _work in (("lstm", lstm), ("gru", gru), ("rnn_tanh", rnn_tanh), ("rnn_relu", rnn_relu)):
@@ -324,7 +325,7 @@ for _name, _work in (("lstm", lstm), ("gru", gru), ("rnn_tanh", rnn_tanh), ("rnn
         aten={
             _name: _read_network(_name),
             f"{_name}_cell": _read_cell(_cell),
-            # They say by a number which network they run, and are bound here for all four.
+            # These two say by a number which of the four networks they run, and so are bound only once.
             **({"_cudnn_rnn": _read_cudnn, "mkldnn_rnn_layer": _read_mkldnn} if _name == "lstm" else {}),
         },
         work=_work,

@@ -1,4 +1,4 @@
-"""Sums, means, spreads and extrema: ops that fold dimensions."""
+"""Reductions: sums, means, spreads and extrema, which fold dimensions."""
 
 from collections.abc import Callable
 from math import prod
@@ -37,7 +37,7 @@ def _infer_total(name: str) -> Callable[..., Call]:
     def infer_total(
         input: TensorLike, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None
     ) -> Call:
-        """Fold by addition; whole numbers and truth values add up to a long integer."""
+        """Fold by addition; integers and truth values add up to a long integer."""
         if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
             if averages:
                 raise Mismatch("the mean of integers is not defined; convert them to floating point first")
@@ -62,7 +62,7 @@ def masked_gradient(record: OpRecord, operand: int) -> Work:
     return Work(comparisons=_count_inputs(record))
 
 
-# A sum hands its gradient to every element.
+# A sum passes its gradient to every element.
 SUM = op(
     "sum",
     family=FAMILY,
@@ -115,8 +115,8 @@ def mean_gradient(record: OpRecord, operand: int) -> Work:
 def nanmean(record: OpRecord) -> Work:
     """n-1 additions and one division to fold n elements into one.
 
-    Outside of eager mode torch runs it as a sum over a count of what is a number: besides these that
-    compares, negates and adds up truth values, and each is counted where it is run.
+    Outside eager mode torch runs it as a sum divided by how many elements are numbers. There it also
+    compares, negates and adds up truth values, and each of these ops is counted.
     """
     return mean(record)
 
@@ -159,7 +159,7 @@ def _infer_spread(name: str, *, pair: bool) -> Callable[..., Call]:
         *,
         correction: float | None = None,
     ) -> Call:
-        """How far elements lie from their mean, and with some functions the mean beside it."""
+        """Measure how far elements are from their mean; some functions return the mean as well."""
         if isinstance(dim, bool):
             raise NotDescribed
         shape = reduce_shape(tuple(input.shape), dim, keepdim=keepdim)
@@ -182,14 +182,14 @@ def deviation(record: OpRecord) -> Work:
 
 
 _SPREAD_GRADIENTS = {"var": (2, 1), "std": (2, 3), "var_mean": (3, 1), "std_mean": (3, 3)}
-"""Arithmetic operations per input element, and per output."""
+"""Arithmetic operations per input element, and per output element."""
 
 
 def variance_gradient(record: OpRecord, operand: int) -> Work:
     """Per input element 2 (subtract the mean, scale), 3 with a mean's; per output 1, 3 for a deviation."""
     del operand
-    each, outputs = _SPREAD_GRADIENTS[record.op]
-    return Work(arithmetic=each * _count_inputs(record) + outputs * prod(record.output_shape))
+    per_input, per_output = _SPREAD_GRADIENTS[record.op]
+    return Work(arithmetic=per_input * _count_inputs(record) + per_output * prod(record.output_shape))
 
 
 for _name, _work, _saves in (
@@ -211,7 +211,7 @@ for _name, _work, _saves in (
 
 def _infer_extremum(name: str) -> Callable[..., Call]:
     def infer_extremum(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
-        """The extremum of all, of each row with its place, or element by element of two tensors."""
+        """Find the extremum of all, of each row with its index, or element by element of two tensors."""
         shape = tuple(input.shape)
         if is_tensor(dim):
             return Call(name, (input, dim), broadcast(shape, tuple(dim.shape)), {}, Promoted(input, dim))
@@ -227,7 +227,7 @@ def _infer_extremum(name: str) -> Callable[..., Call]:
 
 
 def _read_extremum(infer: Callable[..., Call]) -> Callable[[dict[str, Any]], Call]:
-    """The overloads of the aten op call what they compare with by different names."""
+    """Make the reader of the aten op, whose overloads have different names for what they compare with."""
 
     def read(given: dict[str, Any]) -> Call:
         return infer(given["self"], given.get("other", given.get("dim")), given.get("keepdim", False))
@@ -237,7 +237,7 @@ def _read_extremum(infer: Callable[..., Call]) -> Callable[[dict[str, Any]], Cal
 
 def _infer_place(name: str) -> Callable[..., Call]:
     def infer_place(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Call:
-        """Where the extremum stands."""
+        """Find the index of the extremum."""
         return Call(
             name, (input,), reduce_shape(tuple(input.shape), dim, keepdim=keepdim), {"dim": dim}, "int64"
         )
@@ -247,7 +247,7 @@ def _infer_place(name: str) -> Callable[..., Call]:
 
 def _infer_fold(name: str, *, dtype: str | None = None) -> Callable[..., Call]:
     def infer_fold(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
-        """Fold dimensions, by what the op is named after."""
+        """Fold dimensions by the operation that the op is named after."""
         shape = reduce_shape(tuple(input.shape), dim, keepdim=keepdim)
         return Call(name, (input,), shape, {"dim": name_dimensions(dim)}, dtype)
 
@@ -264,7 +264,7 @@ def extremum(record: OpRecord) -> Work:
 def extremum_gradient(record: OpRecord, operand: int) -> Work:
     """One comparison per element of the result between two tensors, or of the input if all is folded.
 
-    Along a dimension nothing: the indices that the forward pass gives say where it goes.
+    Along a dimension it takes nothing: the indices from the forward pass say where it goes.
     """
     if len(record.input_shapes) > 1:
         points = prod(record.output_shape)

@@ -1,4 +1,4 @@
-"""Folds whose places are given by indices or by values: scattered sums and histograms."""
+"""Folds whose places are given by indices or values: scattered sums and histograms."""
 
 from math import prod
 
@@ -15,7 +15,7 @@ def scattered_sum(record: OpRecord) -> Work:
     return Work(arithmetic=prod(record.input_shapes[-1]))
 
 
-# A scattered sum's gradient looks each source's up.
+# The gradient of a scattered sum is looked up for each element of the source.
 SCATTER_ADD = op(
     "scatter_add", family=FAMILY, work=scattered_sum, gradient=moved_gradient(), saves=("indices",)
 )

@@ -1,4 +1,4 @@
-"""Views of a part of the elements: slices, pieces, windows."""
+"""Views of some of the elements: slices, pieces, windows."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -13,14 +13,14 @@ from resflops.records import OpRecord, Shape, Work
 
 FAMILY = "slicing"
 
-# The gradient of a view is a view, of pieces their join.
+# The gradient of a view is a view, and those of pieces are joined.
 _declare = partial(
     declare_free, family=FAMILY, reason=VIEW, gradient=moved_gradient(), saves=(), shares="always"
 )
 
 
 def infer_select(input: TensorLike, dim: int, index: int) -> Call:
-    """One slice along a dimension, which goes."""
+    """Select one slice along a dimension, which the result lacks."""
     shape = tuple(input.shape)
     place = wrap_dimension(dim, len(shape))
     wrap_dimension(index, shape[place])
@@ -28,7 +28,7 @@ def infer_select(input: TensorLike, dim: int, index: int) -> Call:
 
 
 def infer_narrow(input: TensorLike, dim: int, start: int, length: int) -> Call:
-    """A stretch of a dimension."""
+    """Cut out a part of a dimension."""
     shape = list(input.shape)
     place = wrap_dimension(dim, len(shape))
     if not isinstance(start, int) or not 0 <= length <= shape[place]:
@@ -38,7 +38,7 @@ def infer_narrow(input: TensorLike, dim: int, start: int, length: int) -> Call:
 
 
 def infer_getitem(input: TensorLike, index: Any) -> Call:
-    """Numbers drop a dimension, slices shorten it, None adds one; one tensor of indices puts in its shape."""
+    """Index by numbers, slices, None, an ellipsis, and at most one tensor of indices."""
     shape = tuple(input.shape)
     indices = index if isinstance(index, tuple) else (index,)
     inputs: tuple[TensorLike, ...] = (input,)
@@ -86,7 +86,7 @@ _EVERYTHING = slice(None)
 
 
 def _count_consumed(indices: Sequence[Any]) -> int:
-    """How many dimensions indices stand for. A mask stands for several, and is not covered."""
+    """Count the dimensions that indices stand for. A mask stands for several, and is not covered."""
     return sum(each is not None for each in indices)
 
 
@@ -106,7 +106,7 @@ def _give_several(op: str, tensor: TensorLike, shapes: list[Shape]) -> Call:
 
 
 def _cut(op: str, tensor: TensorLike, dim: int, lengths: Sequence[int]) -> Call:
-    """The pieces of those lengths along a dimension."""
+    """Cut a tensor along a dimension into pieces of given lengths."""
     shape = tuple(tensor.shape)
     place = wrap_dimension(dim, len(shape))
     if sum(lengths) != shape[place]:
@@ -115,7 +115,7 @@ def _cut(op: str, tensor: TensorLike, dim: int, lengths: Sequence[int]) -> Call:
 
 
 def _equal_pieces(whole: int, length: int) -> list[int]:
-    """Pieces of a length; the last may be shorter.
+    """Cut a size into pieces of one length, of which the last may be shorter.
 
     >>> _equal_pieces(7, 3)
     [3, 3, 1]
@@ -126,28 +126,28 @@ def _equal_pieces(whole: int, length: int) -> list[int]:
 
 
 def infer_split(tensor: TensorLike, split_size: Any, dim: int = 0) -> Call:
-    """Pieces of one length, or of those given."""
+    """Split into pieces of one length, or of given lengths."""
     if isinstance(split_size, int):
         split_size = _equal_pieces(tensor.shape[wrap_dimension(dim, tensor.dim())], split_size)
     return _cut("split", tensor, dim, split_size)
 
 
 def infer_split_with_sizes(input: TensorLike, split_sizes: Sequence[int], dim: int = 0) -> Call:
-    """Pieces of the lengths given."""
+    """Split into pieces of given lengths."""
     return _cut("split", input, dim, split_sizes)
 
 
 def infer_chunk(input: TensorLike, chunks: int, dim: int = 0) -> Call:
-    """At most so many pieces of one length."""
+    """Split into at most a given number of pieces of one length."""
     size = input.shape[wrap_dimension(dim, input.dim())]
     return _cut("chunk", input, dim, _equal_pieces(size, -(-size // chunks)))
 
 
 def infer_tensor_split(input: TensorLike, sections: Any = None, dim: int = 0, *, indices: Any = None) -> Call:
-    """So many pieces, the first ones longer by one where they do not come out even; or cuts at places.
+    """Split at indices, or into a number of pieces, the first of them longer by one if it does not divide.
 
-    Compiled code has a slice for each piece instead, whose gradients are added up as those of any tensor
-    that is used several times.
+    Compiled code has a slice for each piece instead, whose gradients are added up like those of any
+    tensor that is used several times.
     """
     given = sections if indices is None else indices
     whole = input.shape[wrap_dimension(dim, input.dim())]
@@ -160,14 +160,14 @@ def infer_tensor_split(input: TensorLike, sections: Any = None, dim: int = 0, *,
 
 
 def infer_unbind(input: TensorLike, dim: int = 0) -> Call:
-    """Every slice along a dimension, which goes."""
+    """Return every slice along a dimension, which the results lack."""
     shape = tuple(input.shape)
     place = wrap_dimension(dim, len(shape))
     return _give_several("unbind", input, [(*shape[:place], *shape[place + 1 :])] * shape[place])
 
 
 def infer_unfold(input: TensorLike, dimension: int, size: int, step: int) -> Call:
-    """Windows along a dimension, as a dimension more."""
+    """View windows along a dimension as another dimension."""
     shape = list(input.shape)
     if not -len(shape) <= dimension < len(shape) or not 0 <= size <= shape[dimension] or step < 1:
         raise NotDescribed
@@ -183,7 +183,7 @@ def getitem_gradient(record: OpRecord, operand: int) -> Work:
 
 _declare("select", bindings=binding(infer_select, "*.select", repeated=True), runs=True)
 _declare("narrow", bindings=binding(infer_narrow, "*.narrow", repeated=True), runs=True)
-# By a tensor of indices it copies.
+# With a tensor of indices it copies, and only then.
 _declare(
     "getitem",
     bindings=binding(infer_getitem, "Tensor.__getitem__"),
@@ -207,9 +207,9 @@ _declare("unbind", bindings=binding(infer_unbind, "*.unbind", repeated=True), ru
 _declare("diagonal", whole=("*.diagonal",))
 _declare("hsplit", whole=("*.hsplit",))
 _declare("vsplit", whole=("*.vsplit",))
-# Windows that overlap show an element several times.
+# Overlapping windows show an element several times.
 _declare("unfold", bindings=binding(infer_unfold, "Tensor.unfold"), gradient=LOOKED_UP)
 _declare("as_strided", gradient=LOOKED_UP)
-# What a slice of Python's is to compiled code.
+# The name of a Python slice in compiled code.
 _declare("slice", window="slices")
 _declare("split_with_sizes", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes")

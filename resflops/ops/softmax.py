@@ -18,19 +18,19 @@ class Along(Attributes, frozen=True):
 
 
 def infer_softmax(input: TensorLike, dim: int | None = None, _stacklevel: Any = 3, dtype: Any = None) -> Call:
-    """Exponentials over their sum, along a dimension."""
+    """Divide exponentials by their sum along a dimension."""
     return _infer("softmax", input, dim, _stacklevel, dtype)
 
 
 def infer_log_softmax(
     input: TensorLike, dim: int | None = None, _stacklevel: Any = 3, dtype: Any = None
 ) -> Call:
-    """The logarithm of softmax."""
+    """Compute the logarithm of softmax."""
     return _infer("log_softmax", input, dim, _stacklevel, dtype)
 
 
 def _infer(op: str, tensor: TensorLike, dim: Any, second: Any, dtype: Any) -> Call:
-    # Without a dimension torch picks one itself, and warns.
+    # Without a dimension torch chooses one itself, with a warning.
     if not isinstance(dim, int):
         raise NotDescribed
     # The Tensor method takes the dtype second, where the function takes the stack level.
@@ -39,14 +39,14 @@ def _infer(op: str, tensor: TensorLike, dim: Any, second: Any, dtype: Any) -> Ca
 
 
 def softmax_work(*, rows: int, length: int) -> Work:
-    """The work of a numerically safe softmax over rows of a length."""
+    """Count the work of a softmax over rows of a length, which subtracts the largest element for safety."""
     inside = rows * length
     folds = rows * max(length - 1, 0)
     return Work(comparisons=folds, arithmetic=2 * inside + folds, transcendental=inside)
 
 
 def softmax_gradient_work(*, rows: int, length: int) -> Work:
-    """The gradient through a softmax over rows of a length: ``y·(y' - Σ y·y')``."""
+    """Count the work of a softmax's gradient over rows of a length: ``y·(y' - Σ y·y')``."""
     inside = rows * length
     return Work(arithmetic=3 * inside + rows * max(length - 1, 0))
 
@@ -75,7 +75,8 @@ SOFTMAX = op(
     saves=("output",),
 )
 
-# No call is recorded as this: torch runs it as a negation and a softmax. Traces of others may hold it.
+# The tracer records no call as this, because torch runs it as a negation and a softmax. Traces from elsewhere
+# may have it.
 SOFTMIN = op(
     "softmin",
     family=FAMILY,

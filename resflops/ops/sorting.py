@@ -15,35 +15,35 @@ _ANSWERS = "it answers a question, and its result does not change with small cha
 
 
 class Ordered(Attributes, frozen=True):
-    """Rows that are put in order."""
+    """An op that puts rows in order."""
 
     dim: int | None
-    """Along which they run; None is the whole tensor as one row."""
+    """The dimension along which the rows run; None takes the whole tensor as one row."""
 
 
 class Largest(Attributes, frozen=True):
-    """The first of each row."""
+    """An op that takes the first elements of each row in order."""
 
     dim: int
     k: int
-    """How many of them."""
+    """How many elements it takes."""
 
 
 def infer_topk(input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Call:
-    """The largest elements along a dimension, and where they stand."""
+    """Find the largest elements along a dimension, and their indices."""
     shape = list(input.shape)
     place = wrap_dimension(dim, len(shape))
     if not isinstance(k, int):
         raise NotDescribed
     if not 0 <= k <= shape[place]:
-        raise Mismatch(f"takes the first {k} of {shape[place]} elements")
+        raise Mismatch(f"takes the first {k} elements of rows that have {shape[place]}")
     shape[place] = k
     out = tuple(shape)
     return Call("topk", (input,), out, {"dim": dim, "k": k}, others=((out, "int64"),), pack="topk")
 
 
 def infer_sort(input: TensorLike, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Call:
-    """The elements in order along a dimension, and where they stood."""
+    """Sort elements along a dimension, and return where they stood."""
     shape = tuple(input.shape)
     wrap_dimension(dim, max(len(shape), 1))
     return Call("sort", (input,), shape, {"dim": dim}, others=((shape, "int64"),), pack="sort")
@@ -52,7 +52,7 @@ def infer_sort(input: TensorLike, dim: int = -1, descending: bool = False, *, st
 def infer_argsort(
     input: TensorLike, dim: int = -1, descending: bool = False, *, stable: bool = False
 ) -> Call:
-    """Where the elements in order stood."""
+    """Return where the sorted elements stood."""
     return Call("sort", (input,), tuple(input.shape), {"dim": dim}, "int64")
 
 
@@ -67,7 +67,7 @@ def _read_msort(given: dict[str, Any]) -> Call:
 def sort(record: OpRecord, attributes: Ordered) -> Work:
     """n·⌈log₂ n⌉ comparisons a row of n: a merge sort's, at most.
 
-    The median and its kin are counted as a sort too, which is how torch finds them.
+    The median and the like are counted as a sort, too, because torch finds them by sorting.
     """
     if attributes.dim is None:
         rows, length = 1, prod(record.input_shapes[0])
@@ -90,7 +90,7 @@ SORT = op(
 
 def _read_median(name: str) -> Any:
     def read(given: dict[str, Any]) -> Call:
-        """The middle of each row and where it stands, or the middle of all."""
+        """Read the middle of each row and its index, or the middle of all."""
         tensor, dim = given["self"], given.get("dim")
         if dim is None:
             return Call(name, (tensor,), (), {"dim": None})
@@ -142,7 +142,7 @@ TOPK = op(
 def unique(record: OpRecord) -> Work:
     """n·⌈log₂ n⌉ comparisons for n elements, to sort them.
 
-    How many are left depends on the values; what it takes to find out does not.
+    How many are left depends on the values, but the comparisons to find out do not.
     """
     elements = prod(record.input_shapes[0])
     return Work(comparisons=elements * max(elements - 1, 0).bit_length())

@@ -1,4 +1,4 @@
-"""Lengths of vectors, and functions that divide by them."""
+"""Norms of vectors, and functions that divide by them."""
 
 from collections.abc import Generator
 from math import prod
@@ -22,7 +22,7 @@ def infer_norm(
     *,
     ord: float = 2,
 ) -> Call:
-    """The length of vectors."""
+    """Compute the norm of vectors."""
     if out is not None or p not in (None, "fro", 2, 1) or ord not in (1, 2):
         raise NotDescribed
     order = ord if p in (None, "fro") else p
@@ -34,7 +34,7 @@ def _infer_length(tensor: TensorLike, order: float, shape: Shape, dtype: Any = N
 
 
 def _read_norm(given: dict[str, Any]) -> Call:
-    """The aten ops, of which torch's functions of any order are made."""
+    """Read the aten ops that torch's functions are made of, for any order."""
     order = given.get("ord", given.get("p"))
     shape = reduce_shape(tuple(given["self"].shape), given.get("dim"), keepdim=given.get("keepdim", False))
     return _infer_length(given["self"], 2 if order is None else order, shape, given.get("dtype"))
@@ -62,7 +62,7 @@ NORM = op(
     saves=("input", "output"),
 )
 
-# As traces of others than ours may name it.
+# The name that traces from elsewhere may have for it.
 VECTOR_NORM = op(
     "linalg_vector_norm",
     family=FAMILY,
@@ -76,7 +76,7 @@ VECTOR_NORM = op(
 def infer_normalize(
     input: TensorLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Any = None
 ) -> Generator[Call, Any, Any]:
-    """Vectors divided by their lengths, which a limit keeps from zero."""
+    """Divide vectors by their norms, which a limit keeps from zero."""
     if out is not None or not isinstance(dim, int):
         raise NotDescribed
     lengths = yield _infer_length(input, p, reduce_shape(tuple(input.shape), dim, keepdim=True))
@@ -89,7 +89,7 @@ def infer_normalize(
 def infer_cosine_similarity(
     x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float = 1e-8
 ) -> Generator[Call, Any, Any]:
-    """Both vectors divided by their lengths, which a limit keeps from zero; then their product, summed."""
+    """Divide both vectors by their norms, which a limit keeps from zero, and sum their product."""
     shape = broadcast(tuple(x1.shape), tuple(x2.shape))
     x1 = yield Call("expand", (x1,), shape)
     x2 = yield Call("expand", (x2,), shape)

@@ -1,7 +1,7 @@
-"""Views: the same elements under another shape. Those of a part of the elements are in ``slicing``.
+"""Views: the same elements under another shape. Views of some of the elements are in ``slicing``.
 
-Networks of attention windows spend most of their calls here. What is wrong with a call
-that no ``infer`` covers, torch itself says.
+Networks with windowed attention spend most of their calls here. Where no ``infer`` covers a
+call, torch itself runs it and says what is wrong with it.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,13 +23,13 @@ _declare = partial(
 
 
 def read_sizes(given: Sequence[Any]) -> Shape:
-    """Sizes given one by one or as one sequence, as torch's methods take them.
+    """Read sizes that are given one by one or as one sequence, as torch's methods accept them.
 
     >>> read_sizes((2, 3)), read_sizes(([2, 3],))
     ((2, 3), (2, 3))
 
     Raises:
-        NotDescribed: one is no whole number.
+        NotDescribed: a size is not an integer.
     """
     if len(given) == 1 and not isinstance(given[0], int):
         given = given[0]
@@ -40,7 +40,7 @@ def read_sizes(given: Sequence[Any]) -> Shape:
 
 
 def _fill_in(sizes: Shape, elements: int) -> Shape:
-    """The sizes with a -1 replaced by what is left over."""
+    """Replace a -1 among the sizes by what is left over."""
     if -1 not in sizes:
         if prod(sizes) != elements:
             raise NotDescribed
@@ -54,7 +54,7 @@ def _fill_in(sizes: Shape, elements: int) -> Shape:
 
 def _infer_reshape(op: str) -> Callable[..., Call]:
     def infer_reshape(input: TensorLike, *shape: Any) -> Call:
-        """Other sizes, one of which may be left open."""
+        """Give the tensor other sizes, one of which may be -1."""
         return Call(op, (input,), _fill_in(read_sizes(shape), input.numel()))
 
     return infer_reshape
@@ -62,7 +62,7 @@ def _infer_reshape(op: str) -> Callable[..., Call]:
 
 def _infer_reshape_as(op: str) -> Callable[..., Call]:
     def infer_reshape_as(input: TensorLike, other: TensorLike) -> Call:
-        """The sizes of another tensor."""
+        """Give the tensor the sizes of another."""
         if input.numel() != other.numel():
             raise NotDescribed
         return Call(op, (input,), tuple(other.shape))
@@ -75,7 +75,7 @@ infer_view_as, infer_reshape_as = _infer_reshape_as("view_as"), _infer_reshape_a
 
 
 def infer_flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Call:
-    """Neighbouring dimensions made one."""
+    """Merge neighbouring dimensions into one."""
     shape = tuple(input.shape)
     if not shape:
         return Call("flatten", (input,), (1,))
@@ -86,12 +86,12 @@ def infer_flatten(input: TensorLike, start_dim: int = 0, end_dim: int = -1) -> C
 
 
 def infer_ravel(input: TensorLike) -> Call:
-    """All dimensions made one."""
+    """Merge all dimensions into one."""
     return Call("ravel", (input,), (input.numel(),))
 
 
 def infer_unflatten(input: TensorLike, dim: int, sizes: Sequence[int]) -> Call:
-    """One dimension made several."""
+    """Split one dimension into several."""
     if not isinstance(dim, int):
         raise NotDescribed
     shape = tuple(input.shape)
@@ -101,7 +101,7 @@ def infer_unflatten(input: TensorLike, dim: int, sizes: Sequence[int]) -> Call:
 
 
 def infer_permute(input: TensorLike, *dims: Any) -> Call:
-    """Dimensions in another order."""
+    """Reorder dimensions."""
     shape = tuple(input.shape)
     order = [wrap_dimension(dim, len(shape)) for dim in read_sizes(dims)]
     if len(order) != len(shape) or len(set(order)) != len(order):
@@ -110,7 +110,7 @@ def infer_permute(input: TensorLike, *dims: Any) -> Call:
 
 
 def infer_movedim(input: TensorLike, source: Any, destination: Any) -> Call:
-    """Dimensions put elsewhere, the others closing ranks."""
+    """Move dimensions elsewhere, keeping the order of the others."""
     shape = tuple(input.shape)
     sources, targets = (
         [wrap_dimension(each, len(shape)) for each in ((given,) if isinstance(given, int) else given)]
@@ -125,7 +125,7 @@ def infer_movedim(input: TensorLike, source: Any, destination: Any) -> Call:
 
 
 def infer_transpose(input: TensorLike, dim0: int, dim1: int) -> Call:
-    """Two dimensions exchanged."""
+    """Exchange two dimensions."""
     shape = list(input.shape)
     first, second = wrap_dimension(dim0, len(shape)), wrap_dimension(dim1, len(shape))
     shape[first], shape[second] = shape[second], shape[first]
@@ -133,7 +133,7 @@ def infer_transpose(input: TensorLike, dim0: int, dim1: int) -> Call:
 
 
 def infer_matrix_transpose(input: TensorLike) -> Call:
-    """Rows of a matrix made columns."""
+    """Transpose a matrix."""
     shape = tuple(input.shape)
     if len(shape) != 2:
         raise NotDescribed
@@ -141,19 +141,19 @@ def infer_matrix_transpose(input: TensorLike) -> Call:
 
 
 def infer_matrices_transpose(input: TensorLike) -> Call:
-    """Rows of each matrix in a batch made columns."""
+    """Transpose each matrix in a batch."""
     return infer_transpose(input, -2, -1)
 
 
 def infer_unsqueeze(input: TensorLike, dim: int) -> Call:
-    """A dimension of one put in."""
+    """Insert a dimension of one."""
     shape = list(input.shape)
     shape.insert(wrap_dimension(dim, len(shape) + 1), 1)
     return Call("unsqueeze", (input,), tuple(shape))
 
 
 def infer_squeeze(input: TensorLike, dim: Any = None) -> Call:
-    """Dimensions of one taken out: all, or those named."""
+    """Remove dimensions of one: all, or those named."""
     shape = tuple(input.shape)
     if dim is None:
         return Call("squeeze", (input,), tuple([size for size in shape if size != 1]))
@@ -163,12 +163,12 @@ def infer_squeeze(input: TensorLike, dim: Any = None) -> Call:
 
 
 def infer_expand(input: TensorLike, *sizes: Any, implicit: bool = False) -> Call:
-    """Dimensions of one seen as larger; -1 leaves one as it is."""
+    """View dimensions of one as larger; -1 leaves a dimension as it is."""
     return Call("expand", (input,), _expand_shape(tuple(input.shape), read_sizes(sizes)))
 
 
 def infer_expand_as(input: TensorLike, other: TensorLike) -> Call:
-    """Dimensions of one seen as another tensor's."""
+    """View dimensions of one as large as those of another tensor."""
     return Call("expand", (input,), _expand_shape(tuple(input.shape), tuple(other.shape)))
 
 
@@ -186,7 +186,7 @@ def _expand_shape(shape: Shape, asked: Shape) -> Shape:
 
 
 def infer_detach(input: TensorLike) -> Call:
-    """The same tensor, unknown to autograd."""
+    """Return the same tensor without its history."""
     return Call("detach", (input,), tuple(input.shape))
 
 
@@ -248,12 +248,12 @@ _declare(
     gradient=stopped_gradient("it hands the tensor on without its history"),
 )
 
-# What stored traces and compiled code call them by.
+# The names that stored traces and compiled code have for some of these.
 _declare(
     "alias", "lift", "lift_fresh", "moveaxis", "movedim", "mT", "positive", "swapaxes", "swapdims", "t", "T",
     "unsafe_view",
 )  # fmt: skip
 _declare("broadcast_to", "expand_as", gradient=ADDED_UP)
 _declare("broadcast_tensors", gradient=SPREAD_OUT)
-# Views of complex numbers: pairs of numbers, either of a pair, or the sign of one, which is only noted.
+# Views of complex numbers: as pairs of numbers, as one of the pair, or conjugated, which torch only notes.
 _declare("conj", "imag", "real", "view_as_complex", "view_as_real")

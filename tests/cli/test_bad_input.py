@@ -70,7 +70,7 @@ def test_a_mistake_on_the_command_line_is_named(
         ("1x1x3x224x224", "has 5 sizes"),
         ("3x99999999999999999999x1", "beyond any tensor"),
         ("3x999999999999x999999999999", "larger than torch can address"),
-        ("4x40x40", "conv1: conv2d: takes 3 input channels, and its input has 4"),
+        ("4x40x40", "conv1: conv2d: takes 3 input channels, but its input has 4"),
     ],
 )
 def test_an_input_that_cannot_be_is_refused(
