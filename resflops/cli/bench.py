@@ -1,4 +1,4 @@
-"""``resflops bench``: how long models take, measured."""
+"""``resflops bench``: measure how long models take."""
 
 import argparse
 import sys
@@ -36,49 +36,53 @@ def _add_arguments(parser: Parser) -> None:
         "--input", metavar="SHAPE", type=read_shape, help="shape of one input, such as 3x224x224"
     )
     parser.add_argument(
-        "--device", metavar="NAME", help="cpu, cuda or cuda:N; a GPU if there is one, else cpu"
+        "--device",
+        metavar="NAME",
+        help="where to run: cpu, cuda or cuda:N; by default a GPU if there is one, else the CPU",
     )
     _add_settings(parser)
     _add_effort(parser)
     parser.add_argument(
         "--layers",
         action="store_true",
-        help="also attribute the time to layers, and show their share of it beside that of the MACs",
+        help="also attribute the time to layers, and compare their share of it with their share of the MACs",
     )
     parser.add_argument(
         "--save",
         metavar="FILE",
         type=require_writable,
-        help="keep every sample in this JSON file, written again and again while measuring",
+        help="keep every sample in this JSON file, which is updated while measuring",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with what FILE of --save has")
+    parser.add_argument("--resume", action="store_true", help="continue the measurement in FILE of --save")
     parser.add_argument(
         "--show",
         nargs="+",
         metavar="FILE",
         type=Measurements.load,
-        help="measure nothing, and show what these files of --save have",
+        help="measure nothing, and show the measurements in these files of --save",
     )
     add_output(parser)
 
 
 def _add_settings(parser: Parser) -> None:
-    several: tuple[tuple[str, str, Callable[[str], object], list[object], str], ...] = (
-        ("--batch", "N", make_number_reader("--batch"), [1], "how many inputs at once; 1 if not given"),
-        ("--dtype", "NAME", _make_choice_reader("--dtype", DTYPES), ["float32"], f"{', '.join(DTYPES)}"),
+    # The settings that take several values: every combination of them is measured.
+    grid_options: tuple[tuple[str, str, Callable[[str], object], list[object], str], ...] = (
+        ("--batch", "N", make_number_reader("--batch"), [1], "batch sizes; 1 if not given"),
+        ("--dtype", "NAME", _make_choice_reader("--dtype", DTYPES), ["float32"],
+         f"element types: {', '.join(DTYPES)}; float32 if not given"),
         ("--memory-format", "NAME", _make_choice_reader("--memory-format", MEMORY_FORMATS), ["contiguous"],
-         f"{', '.join(MEMORY_FORMATS)}"),
+         f"memory formats: {', '.join(MEMORY_FORMATS)}; contiguous if not given"),
         ("--mode", "NAME", _make_choice_reader("--mode", MODES), ["eager"],
-         f"how kernels are launched: {', '.join(MODES)}"),
+         f"ways to launch the kernels: {', '.join(MODES)}; eager if not given"),
     )  # fmt: skip
-    for name, metavar, kind, usual, said in several:
-        parser.add_argument(name, nargs="+", metavar=metavar, type=kind, default=usual, help=said)
-    for name, said in (
-        ("--autocast", "keep the weights in float32 and compute in the smaller dtypes by torch.autocast"),
+    for name, metavar, reader, default, help_text in grid_options:
+        parser.add_argument(name, nargs="+", metavar=metavar, type=reader, default=default, help=help_text)
+    for name, help_text in (
+        ("--autocast", "keep the weights in float32, and compute in the smaller dtypes with torch.autocast"),
         ("--cold-l2", "clear the GPU's L2 cache before every repetition"),
-        ("--training", "time a training step: forward, the outputs' mean as the loss, backward"),
+        ("--training", "time a training step: forward, the mean of the outputs as the loss, backward"),
     ):
-        parser.add_argument(name, action="store_true", help=said)
+        parser.add_argument(name, action="store_true", help=help_text)
 
 
 def _add_effort(parser: Parser) -> None:
@@ -87,32 +91,36 @@ def _add_effort(parser: Parser) -> None:
         metavar="N",
         type=make_number_reader("--rounds"),
         default=DEFAULTS.rounds,
-        help=f"visits to every configuration, in turns; {DEFAULTS.rounds} if not given",
+        help=f"rounds, in each of which every configuration takes its turn; {DEFAULTS.rounds} if not given",
     )
-    for name, usual, said in (
-        ("--warm-up", DEFAULTS.warm_up, "of warm-up in every visit"),
-        ("--seconds", DEFAULTS.seconds, "of samples in every visit"),
-        ("--energy-seconds", DEFAULTS.energy_seconds, "over which a GPU's energy is taken, 0 for none"),
+    for name, default, help_text in (
+        ("--warm-up", DEFAULTS.warm_up, "to warm up a configuration in every round"),
+        ("--seconds", DEFAULTS.seconds, "to take samples of a configuration in every round"),
+        (
+            "--energy-seconds",
+            DEFAULTS.energy_seconds,
+            "to measure the energy of a GPU over, 0 for not at all",
+        ),
     ):
         parser.add_argument(
             name,
             metavar="S",
             type=_make_seconds_reader(name),
-            default=usual,
-            help=f"seconds {said}; {usual} if not given",
+            default=default,
+            help=f"seconds {help_text}; {default} if not given",
         )
     parser.add_argument(
         "--least",
         metavar="N",
         type=make_number_reader("--least"),
         default=DEFAULTS.least,
-        help=f"samples in every visit, however long one takes; {DEFAULTS.least} if not given",
+        help=f"the fewest samples in every round, however long one takes; {DEFAULTS.least} if not given",
     )
 
 
 def _run(args: argparse.Namespace) -> int:
     if args.show:
-        _check_nothing_measured(args)
+        _check_shows_only(args)
         write(build_latency_table(args.show), args)
         return DONE
     measured = _measure(args)
@@ -121,22 +129,31 @@ def _run(args: argparse.Namespace) -> int:
     return DONE if measured.runs[-1].finished else INTERRUPTED
 
 
-def _check_nothing_measured(args: argparse.Namespace) -> None:
-    """Refuse options that would have no effect."""
+def _check_shows_only(args: argparse.Namespace) -> None:
+    """Refuse options that have no effect beside ``--show``.
+
+    Raises:
+        UsageError: there are such options.
+    """
+    # Compared with the defaults of a fresh parser, because argparse does not tell what was given.
     parser = Parser(prog="resflops bench")
     _add_arguments(parser)
-    usual = vars(parser.parse_args([]))
-    idle = [
+    defaults = vars(parser.parse_args([]))
+    ignored = [
         f"--{name.replace('_', '-')}"
-        for name in usual.keys() - {"show", "format", "out"}
-        if getattr(args, name) != usual[name]
+        for name in defaults.keys() - {"show", "format", "out"}
+        if getattr(args, name) != defaults[name]
     ]
-    if idle:
-        raise UsageError(f"--show measures nothing; leave out {', '.join(sorted(idle))}")
+    if ignored:
+        raise UsageError(f"--show measures nothing; leave out {', '.join(sorted(ignored))}")
 
 
 def _check_some(measured: Measurements) -> None:
-    """Fail if there is no time at all, once the table has said why of each."""
+    """Raise an error if nothing could be measured, after the table has shown the reasons.
+
+    Raises:
+        ModelError: not one configuration has a time.
+    """
     failed = [row for row in measured.rows if row.series.failure and not row.series.rounds]
     if failed and len(failed) == len(measured.rows):
         first = failed[0]
@@ -148,6 +165,7 @@ def _check_some(measured: Measurements) -> None:
 
 
 def _measure(args: argparse.Namespace) -> Measurements:
+    # Read first, so that a file that cannot be continued is refused before torch is loaded.
     so_far = _load_so_far(args)
     with progress(shown=not args.no_progress) as say:
         found = _find_models(args, say)
@@ -180,7 +198,14 @@ def _measure(args: argparse.Namespace) -> Measurements:
 def _find_models(
     args: argparse.Namespace, say: Callable[[str], None]
 ) -> dict[str, FoundModel | ResflopsError]:
-    """The models by their specs; of one that a pattern named, maybe why it cannot be measured."""
+    """Find the models by their specs.
+
+    Returns:
+        Each model by its spec. A model of a pattern that cannot be measured has the error instead.
+
+    Raises:
+        ResflopsError: a model that was named by itself, or every model, cannot be measured.
+    """
     specs = require_models(args, purpose="to measure")
     if args.layers and args.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
@@ -201,24 +226,28 @@ def _find_models(
 
 
 def _check_input(model: FoundModel, shape: Shape | None) -> None:
-    """Refuse a shape that is not one input's."""
+    """Refuse a shape that is not the shape of one input.
+
+    Raises:
+        InputError: the shape has a batch in front, or does not suit the model.
+    """
     if shape is None:
         return
     if model.input_shape and len(shape) == len(model.input_shape) + 1:
         raise InputError(
-            f"--input {'x'.join(map(str, shape))} has a batch in front; give one input's shape, "
-            f"and the batch as --batch {shape[0]}"
+            f"--input {'x'.join(map(str, shape))} includes the batch; give the shape of one input, "
+            f"and the batch size as --batch {shape[0]}"
         )
     model.resolve_inputs(shape)
 
 
 def _load_so_far(args: argparse.Namespace) -> Measurements | None:
     if args.resume and not args.save:
-        raise UsageError("--resume goes on with the file of --save; name it")
+        raise UsageError("--resume continues the file of --save; name the file with --save")
     if not args.save or not Path(args.save).exists():
         return None
     if not args.resume:
-        raise UsageError(f"{args.save} exists already; go on with it by --resume, or save to another file")
+        raise UsageError(f"{args.save} exists already; continue it with --resume, or save to another file")
     return Measurements.load(args.save)
 
 
@@ -242,11 +271,12 @@ def _list_configurations(
 
 
 def _format_command() -> str:
-    # What stands before it is where this machine keeps its programs.
+    # Without the path of the program, which says only where this machine keeps its programs.
     return " ".join(["resflops", *sys.argv[1:]])
 
 
 def _make_choice_reader(option: str, known: object) -> Callable[[str], str]:
+    # Not argparse's choices: check_known also suggests the nearest name.
     return lambda name: check_known(option, name, tuple(known))  # type: ignore[arg-type]
 
 
@@ -257,7 +287,7 @@ def _make_seconds_reader(option: str) -> Callable[[str], float]:
         except ValueError:
             value = -1.0
         if not 0 <= value < 1e6:
-            raise UsageError(f"{option} takes a number of seconds, such as 0.5, and {text!r} is none")
+            raise UsageError(f"{option} takes a number of seconds, such as 0.5, got {text!r}")
         return value
 
     return read
@@ -266,9 +296,10 @@ def _make_seconds_reader(option: str) -> Callable[[str], float]:
 COMMAND = Command(
     name="bench",
     summary="measure how long models take",
-    description="Times models, in rounds in which all take turns, with every sample kept: median and its "
-    "interval, share of the device's measured peak, the roof that binds, memory and energy where they can be "
-    "had, and whether the times can be trusted.",
+    description="Times models in rounds, in which all of them take turns, and keeps every sample. "
+    "Shows the median with its interval, the share of the device's measured peak, "
+    "whether computing or memory traffic is the limit, memory and energy where the device reports them, "
+    "and whether the times can be trusted.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""``resflops check``: hold the models to what was locked, and to their budgets."""
+"""``resflops check``: check the models against the lock file and their budgets."""
 
 import argparse
 import os
@@ -28,8 +28,8 @@ def _add_arguments(parser: Parser) -> None:
         action="append",
         default=[],
         type=_check_report_path,
-        help="write the verdict to this file besides, in the format of its ending: .md, .json, .csv, .xml "
-        "(junit); may be given several times",
+        help="also write the result to this file, in the format of its ending: .md, .json, .csv or .xml "
+        "(JUnit); may be given several times",
     )
     add_output(parser, of_checks=True)
 
@@ -63,25 +63,26 @@ def _run(args: argparse.Namespace) -> int:
         lock=shorten_path(config.lock),
         everything=args.all,
     )
+    # Before the table is written, so that a closed pipe does not cost the reports.
     for path in args.report:
         name = find_format(path, of_checks=True) or "markdown"
         write_text(path, find_renderer(name, of_checks=True).render(table))
     write(table, args, of_checks=True)
-    return DONE if all(each.passed for each in verdicts) else CHECK_FAILED
+    return DONE if all(verdict.passed for verdict in verdicts) else CHECK_FAILED
 
 
 def _path_for_annotations(path: Path) -> str:
-    """The path as GitHub looks for it, from the top of the repository, wherever the command runs."""
+    """Write a path as GitHub's annotations need it: from the top of the repository, wherever this runs."""
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
     return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shorten_path(path)
 
 
 COMMAND = Command(
     name="check",
-    summary="fail if a configured model costs more than is locked, and name the layers to blame",
-    description="Counts the configured models and compares them with the lock file and with their budgets. "
-    "Exit status 1 if a limit is broken or an op is uncounted. The layers to blame are listed, the dearest "
-    "first.",
+    summary="fail if a configured model costs more than is locked, and name the layers responsible",
+    description="Counts the configured models, and compares them with the lock file and with their budgets. "
+    "Exits with 1 if a limit is broken or an op is uncounted. "
+    "Lists the layers that changed, the largest change first.",
     add_arguments=_add_arguments,
     run=_run,
 )

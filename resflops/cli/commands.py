@@ -1,4 +1,4 @@
-"""All commands, and the way from arguments to one of them."""
+"""List all commands, and run the one that the arguments name."""
 
 import argparse
 from collections.abc import Sequence
@@ -44,7 +44,8 @@ def run(arguments: Sequence[str]) -> int:
     """Parse arguments and run the command that they name.
 
     Raises:
-        ResflopsError: whatever a command raises, or UsageError if there is no such command.
+        UsageError: there is no such command, or it does not take these arguments.
+        ResflopsError: the command raised it.
     """
     parser, subparsers = _build_parsers()
     _check_command(arguments)
@@ -54,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         # --help and --version have printed what was asked for; errors raise UsageError.
         return int(done.code or 0)
     if unknown:
-        raise subparsers.get(args.command, parser).unknown(unknown[0])
+        raise subparsers.get(args.command, parser).describe_unknown(unknown[0])
     if args.command is None:
         parser.print_help()
         return 0
@@ -69,7 +70,7 @@ def _build_parsers() -> tuple[Parser, dict[str, Parser]]:
         description="What a neural network costs, and the proof: "
         "every operation counted under a named convention.",
         epilog="resflops COMMAND --help explains a command. "
-        "Exit status: 0 done, 1 a check failed, 2 could not run.",
+        "Exit status: 0 if it is done, 1 if a check failed, 2 if it could not run.",
     )
     parser.add_argument("--version", action="version", version=f"resflops {__version__}")
     add_no_progress(parser, default=False)
@@ -86,7 +87,12 @@ def _build_parsers() -> tuple[Parser, dict[str, Parser]]:
 
 
 def _check_command(arguments: Sequence[str]) -> None:
-    """No option before the command takes a value: what has no dash first is the command."""
+    """Refuse an unknown command with a suggestion, which argparse would not give.
+
+    Raises:
+        UsageError: there is no such command.
+    """
+    # No option before the command takes a value, so the first argument without a dash is the command.
     known = [command.name for command in COMMANDS]
     for argument in arguments:
         if not argument.startswith("-"):

@@ -1,4 +1,4 @@
-"""``resflops conventions``: what can be counted."""
+"""``resflops conventions``: list and explain the conventions."""
 
 import argparse
 
@@ -17,7 +17,7 @@ def _add_arguments(parser: Parser) -> None:
         metavar="NAME",
         nargs="?",
         type=find_convention,
-        help="show this one with its prices, op by op",
+        help="explain this convention, with its prices op by op",
     )
     add_output(parser)
 
@@ -30,7 +30,7 @@ def _run(args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="conventions",
     summary="list the conventions, or explain one op by op",
-    description="The conventions: what each counts and who counts like that.",
+    description="Lists the conventions: what each of them counts, and who counts in this way.",
     add_arguments=_add_arguments,
     run=_run,
 )

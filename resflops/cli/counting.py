@@ -1,4 +1,4 @@
-"""Counting the models that a command was given, with progress shown meanwhile."""
+"""Count the models that a command was given, and show progress while counting."""
 
 import argparse
 import sys
@@ -17,24 +17,25 @@ __all__ = ["CountedModels", "choose_status", "count_model", "count_models"]
 
 
 class CountedModels(Struct, frozen=True, kw_only=True):
-    """What became of the models, in the order in which they were named."""
+    """The outcome for each model, in the order in which the models were named."""
 
     results: tuple[Entry | Failed, ...]
     left: int = 0
-    """How many were not counted yet when Ctrl-C came."""
+    """How many models were not counted yet when Ctrl-C was pressed."""
 
 
 def count_model(spec: str, args: argparse.Namespace) -> Cost:
-    """The cost of the one model that a spec names.
+    """Count the one model that a spec names.
 
     Raises:
-        UsageError: it is a pattern, and stands for several.
-        ResflopsError: as of ``count_models``.
+        UsageError: the spec is a pattern that stands for several models.
+        ResflopsError: the model could not be counted.
     """
     named = expand(spec)
     if len(named) > 1:
         raise UsageError(
-            f"{spec!r} stands for {len(named)} models, and one is wanted here; name one, as in {named[0]}"
+            f"{spec!r} stands for {len(named)} models, but only one can be given here; "
+            f"name one, as in {named[0]}"
         )
     (result,) = count_models(named, args).results
     if isinstance(result, Entry):
@@ -45,13 +46,13 @@ def count_model(spec: str, args: argparse.Namespace) -> Cost:
 def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModels:
     """Count the models that specs and patterns name; one that is named twice is counted once.
 
-    All specs and shapes are checked before torch is loaded. A model that the user named
-    must be there and take the input; of those that a pattern named, the rest goes on, and
+    All specs and shapes are checked before torch is loaded. A model that was named by itself must be found
+    and accept the input. A model of a pattern may fail, and the others are still counted. With a pattern,
     an interrupt keeps what has been counted.
 
     Raises:
         ResflopsError: a model that was named by itself, or every model, could not be counted.
-        KeyboardInterrupt: before anything was counted, or without a pattern.
+        KeyboardInterrupt: Ctrl-C was pressed before anything was counted, or without a pattern.
     """
     if args.training:
         check_prices_gradients(args.convention)
@@ -72,13 +73,13 @@ def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModel
 
 
 def choose_status(costs: Iterable[Cost], args: argparse.Namespace) -> int:
-    """The exit status: with ``--strict``, an incomplete count is a check that failed."""
-    lacking = [cost.model for cost in costs if not (cost.complete and _is_backward_complete(cost))]
-    if not args.strict or not lacking:
+    """Choose the exit status: with ``--strict``, an incomplete count is a failed check."""
+    incomplete = [cost.model for cost in costs if not (cost.complete and _is_backward_complete(cost))]
+    if not args.strict or not incomplete:
         return DONE
     sys.stderr.write(
-        f"resflops: --strict: {', '.join(lacking)} incomplete, for want of a rule for the ops listed; "
-        "give them one with @resflops.rule\n"
+        f"resflops: --strict: the count of {', '.join(incomplete)} is incomplete, because the ops listed "
+        "have no rule; add rules with @resflops.rule\n"
     )
     return CHECK_FAILED
 

@@ -1,4 +1,4 @@
-"""``resflops crosscheck``: other counters run on models, and their figures explained."""
+"""``resflops crosscheck``: run other counters on models, and explain their figures."""
 
 import argparse
 import sys
@@ -30,22 +30,22 @@ def _add_arguments(parser: Parser) -> None:
         action="extend",
         metavar="NAME",
         type=lambda name: find_peer(name).name,
-        help=f"those to run, of {', '.join(PEERS)}; all that are installed if not given",
+        help=f"the counters to run, of {', '.join(PEERS)}; all that are installed if not given",
     )
     parser.add_argument(
-        "--layers", action="store_true", help="show also what every layer contributes to each difference"
+        "--layers", action="store_true", help="also show what every layer contributes to each difference"
     )
     parser.add_argument(
         "--time-limit",
         metavar="SECONDS",
         type=make_number_reader("--time-limit"),
         default=TIME_LIMIT,
-        help=f"how long a peer may take for one model; {TIME_LIMIT} if not given",
+        help=f"how long a counter may take for one model; {TIME_LIMIT} if not given",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="exit with 1 if a peer gave no figure, or one that is not explained to the last operation",
+        help="exit with 1 if a counter gave no figure, or one that is not explained to the last operation",
     )
     add_input(parser)
     add_output(parser)
@@ -82,15 +82,17 @@ def _reconcile_or_say_why(
 ) -> Iterator[Reconciliation]:
     try:
         say(f"tracing {one.spec}")
+        # On meta tensors first, which take neither time nor memory to initialise; only a forward pass that
+        # depends on values needs real ones.
         yield from _reconcile(one.spec, peers, args, say, device="meta")
     except DataDependentError:
         yield from _reconcile(one.spec, peers, args, say, device="cpu")
     except ResflopsError as error:
         if not one.by_pattern:
             raise
-        for each in peers:
+        for peer in peers:
             yield Reconciliation(
-                model=one.spec, inputs=(), peer=each.name, convention=each.convention.name, failure=str(error)
+                model=one.spec, inputs=(), peer=peer.name, convention=peer.convention.name, failure=str(error)
             )
 
 
@@ -107,31 +109,36 @@ def _reconcile(
 
 
 def _check_some(rows: list[Reconciliation]) -> None:
-    """Refuse to show a table in which there is no figure at all."""
+    """Refuse to show a table without any figure.
+
+    Raises:
+        UsageError: no peer is installed.
+        ModelError: no peer gave a figure.
+    """
     if any(row.figure is not None for row in rows):
         return
     if not rows:
-        raise UsageError("no peer is installed; pip install 'resflops[peers]', see resflops peers")
+        raise UsageError("no other counter is installed; pip install 'resflops[peers]', see resflops peers")
     first = rows[0]
     raise ModelError(
-        f"no peer gave a figure; the first, {first.peer} on {first.model}: {first.failure}; "
-        "resflops peers tells which are installed"
+        f"no counter gave a figure; the first, {first.peer} on {first.model}: {first.failure}; "
+        "resflops peers shows which of them are installed"
     )
 
 
 def _choose_status(rows: list[Reconciliation], args: argparse.Namespace) -> int:
-    lacking = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
-    if not args.strict or not lacking:
+    unexplained = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
+    if not args.strict or not unexplained:
         return DONE
-    sys.stderr.write(f"resflops: --strict: not explained to the last operation: {', '.join(lacking)}\n")
+    sys.stderr.write(f"resflops: --strict: not explained to the last operation: {', '.join(unexplained)}\n")
     return CHECK_FAILED
 
 
 COMMAND = Command(
     name="crosscheck",
     summary="run other counters on models, and explain every difference",
-    description="Runs other counters, each in a process of its own, and takes the difference between each "
-    "one's figure and ours apart into named causes, until nothing is left over.",
+    description="Runs other counters, each in a process of its own, and explains the difference between "
+    "their figures and ours by named causes, until nothing is left over.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""``resflops diff``: what two models, lock files, traces or git revisions differ in."""
+"""``resflops diff``: show in which layers two models, lock files, traces or git revisions differ."""
 
 import argparse
 from collections.abc import Callable
@@ -32,14 +32,14 @@ def _add_arguments(parser: Parser) -> None:
         "things",
         metavar="A B",
         nargs="*",
-        help="two of: a model spec, a lock file, a saved trace or cost; with --rev, the models to compare, "
-        "by their names in the configuration or by their specs, all configured ones if none is named",
+        help="two of: a model spec, a lock file, a saved trace or cost; with --rev the models to compare, "
+        "by their names in the configuration or by their specs, or all configured models if none is named",
     )
     parser.add_argument(
         "--rev",
         metavar="A..B",
-        help="compare two git revisions, such as main..HEAD; A...B begins where B left A. Each is checked "
-        "out apart and counted in a process of its own",
+        help="compare two git revisions, such as main..HEAD; A...B begins where B branched off from A. "
+        "Each is checked out into a folder of its own and counted in a process of its own",
     )
     parser.add_argument("--all", action="store_true", help="show every changed layer")
     add_config(parser)
@@ -56,17 +56,22 @@ def _run(args: argparse.Namespace) -> int:
 def _diff_two(args: argparse.Namespace) -> list[Diff]:
     if len(args.things) != 2:
         raise UsageError(
-            f"diff compares two things, and {len(args.things)} are named; name two specs, lock files or "
-            "traces, or two revisions with --rev main..HEAD"
+            f"diff compares two things, got {len(args.things)}; name two specs, lock files or traces, "
+            "or two revisions with --rev main..HEAD"
         )
     before, after = (_read_snapshots(thing, args) for thing in args.things)
+    # Two single models are compared whatever their names are: they are usually different specs.
     if len(before) == len(after) == 1:
         return [diff_snapshots(*before.values(), *after.values())]
     return _diff_pairs(before, after, args.things)
 
 
 def _diff_pairs(before: dict[str, Snapshot], after: dict[str, Snapshot], names: list[str]) -> list[Diff]:
-    """The models that both have; one that only one of them has is compared with nothing."""
+    """Compare the models of the same name; one that only one side has is compared with nothing.
+
+    Raises:
+        UsageError: the two sides have no model in common.
+    """
     if not before.keys() & after.keys():
         raise UsageError(
             f"{names[0]} has {', '.join(before)} and {names[1]} has {', '.join(after)}: no model in common"
@@ -84,8 +89,15 @@ def _without_lines(snapshot: Snapshot) -> Snapshot:
 
 
 def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]:
-    """What one of two things costs: a model each for a spec or a trace, all that a lock file holds."""
+    """Read one of the two things: one model for a spec, a trace or a cost, all models of a lock file.
+
+    Raises:
+        FileError: there is no such file, or it cannot be read.
+        UsageError: the file is of another kind.
+        ResflopsError: the model cannot be counted.
+    """
     if not Path(thing).is_file():
+        # A file that was mistyped is the likelier mistake than a model of that name.
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
         snapshot = snapshot_cost(count_model(thing, args))
@@ -99,10 +111,10 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
         )
         return {cost.model: snapshot_cost(cost)}
     if kind or not is_lock(thing):
-        held = f", but a {kind} file" if kind else ""
+        actual_kind = f", but a {kind} file" if kind else ""
         raise UsageError(
-            f"{thing} is no lock file, no saved trace and no saved cost{held}; a model in a Python file is "
-            "named as nets.py:factory"
+            f"{thing} is not a lock file, a saved trace or a saved cost{actual_kind}; "
+            "a model in a Python file is named as in nets.py:factory"
         )
     return dict(read_lock(thing).snapshots)
 
@@ -140,7 +152,7 @@ def _find_config_path(args: argparse.Namespace) -> Path:
     except ConfigError:
         if not args.things:
             raise
-        # The models are named by their specs: what they are called with is their own affair.
+        # Models given by their specs need no configuration; the path only tells where the project is.
         return Path.cwd() / "pyproject.toml"
 
 
@@ -148,8 +160,8 @@ COMMAND = Command(
     name="diff",
     summary="show which layers two models, lock files, traces or git revisions differ in",
     description="Compares two model specs, lock files or saved traces, or with --rev the models at two git "
-    "revisions, layer by layer, and lists what was added, removed, changed, moved and renamed, the dearest "
-    "first. --input and --convention hold for models named by their specs.",
+    "revisions, layer by layer. Lists the layers that were added, removed, changed, moved or renamed, "
+    "the largest change first. --input and --convention apply to models given by their specs.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""What the commands of the cost gate share: the configuration, and counting what it names."""
+"""The code that the commands of the cost gate share: reading the configuration and counting its models."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,38 +14,38 @@ __all__ = ["add_config", "add_models", "load_config", "snapshot_models"]
 
 
 def add_models(parser: Parser) -> None:
-    """Which of the configured models, and where they are configured."""
+    """Add the arguments that choose among the configured models, and the option ``--config``."""
     parser.add_argument(
         "models",
         metavar="MODEL",
         nargs="*",
-        help="only these, by the names that the configuration gives them",
+        help="only these models, by their names in the configuration; all of them if none is named",
     )
     add_config(parser)
 
 
 def add_config(parser: Parser) -> None:
-    """Where the models are configured."""
+    """Add the option that names the configuration."""
     parser.add_argument(
         "--config",
         metavar="FILE",
         help="the configuration; by default the nearest resflops.toml, or pyproject.toml with "
-        "[tool.resflops], here or in a folder above",
+        "[tool.resflops], in this folder or a folder above",
     )
 
 
 def load_config(args: argparse.Namespace) -> Config:
-    """The configuration that the arguments ask for, checked."""
+    """Read and check the configuration that the arguments name, or else the nearest one."""
     return read_config(Path(args.config).absolute() if args.config else find_config(Path.cwd()))
 
 
 def snapshot_models(
     models: Sequence[ModelConfig], config: Config, args: argparse.Namespace
 ) -> list[Snapshot]:
-    """Count models, with a word to who waits.
+    """Count models, and show progress while counting.
 
     Raises:
-        ModelError: some could not be counted; the message says why of each.
+        ModelError: some models could not be counted; the message has the reason for each of them.
     """
     snapshots: list[Snapshot] = []
     reasons: list[str] = []
@@ -58,6 +58,7 @@ def snapshot_models(
                 reasons.append(str(outcome))
             else:
                 snapshots.append(outcome)
+    # After all of them: someone whose change breaks five models wants to read of all five.
     if reasons:
         raise ModelError("\n".join(reasons))
     return snapshots

@@ -1,4 +1,4 @@
-"""``resflops layers``: one model, layer by layer."""
+"""``resflops layers``: show one model layer by layer."""
 
 import argparse
 
@@ -25,12 +25,12 @@ def _add_arguments(parser: Parser) -> None:
         "--depth",
         metavar="N",
         type=make_number_reader("--depth"),
-        help="add layers up to this depth of the module tree; 1 gives the model's own children",
+        help="sum layers up to this depth of the module tree; 1 gives the model's own children",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="show also the layers that cost nothing under the convention and hold no parameters",
+        help="also show the layers that cost nothing under the convention and hold no parameters",
     )
     add_model_input(parser)
     add_training(parser)
@@ -47,9 +47,10 @@ def _run(args: argparse.Namespace) -> int:
 
 COMMAND = Command(
     name="layers",
-    summary="one model layer by layer, with the formula of every figure",
-    description="What one model costs, one row a layer: shapes, parameters, cost under a convention, "
-    "receptive field, and the formula with its numbers. Below it the stages, where the model names any.",
+    summary="show one model layer by layer, with the formula of every figure",
+    description="Shows what one model costs, with a row for each layer: shapes, parameters, "
+    "cost under a convention, receptive field, and the formula with its numbers. "
+    "Below it are the stages, if the model names any.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""``resflops lock``: agree to what the models cost now."""
+"""``resflops lock``: lock what the models cost now."""
 
 import argparse
 import sys
@@ -23,7 +23,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; exit with 1 if the lock file is not what would be written",
+        help="write nothing; exit with 1 if the lock file is out of date",
     )
 
 
@@ -31,7 +31,7 @@ def _run(args: argparse.Namespace) -> int:
     config = load_config(args)
     models = config.choose(args.models)
     check_writable(config.lock)
-    # Whatever is wrong with the old file is said before anything is counted, and leaves it alone.
+    # A damaged lock file is reported before anything is counted, and is not overwritten.
     old = read_lock(config.lock) if args.check or config.lock.exists() else None
     snapshots = snapshot_models(models, config, args)
     from resflops.gate.counting import name_versions
@@ -48,7 +48,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _is_kept(snapshot: Snapshot, config: Config, args: argparse.Namespace) -> bool:
-    """Whether a locked model is neither counted again nor dropped."""
+    """Whether a locked model is kept as it is: neither counted again nor dropped."""
     return bool(args.models) and snapshot.model in config.models and snapshot.model not in args.models
 
 
@@ -67,14 +67,17 @@ def _check(config: Config, old: Lock | None, new: Lock) -> int:
 def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> None:
     path = shorten_path(config.lock)
     if not changed:
-        say(f"{path} stays as it is: nothing changed")
+        say(f"{path} is unchanged: the models cost what is locked")
         return
     before = old.snapshots if old else {}
     for name, snapshot in new.snapshots.items():
         if before.get(name) != snapshot:
             say(format_note(note_locked(snapshot, before.get(name))))
             for op in dict.fromkeys(line.op for line in snapshot.uncounted):
-                sys.stderr.write(f"resflops: {name}: {op} is not counted; resflops check fails until it is\n")
+                sys.stderr.write(
+                    f"resflops: {name}: {op} has no rule, and `resflops check` fails until it has one; "
+                    "add a rule with @resflops.rule, or list the op in allow-uncounted\n"
+                )
     for name in before:
         if name not in new.snapshots:
             say(f"{name}: dropped, since {shorten_path(config.path)} no longer names it")
@@ -83,9 +86,10 @@ def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> No
 
 COMMAND = Command(
     name="lock",
-    summary="write down what the configured models cost now",
-    description="Counts the models that [tool.resflops] of pyproject.toml, or resflops.toml, names, and "
-    "writes what each layer costs into the lock file, which resflops check holds them to.",
+    summary="write a lock file of what the configured models cost now",
+    description="Counts the models that are configured in resflops.toml, or in [tool.resflops] of "
+    "pyproject.toml, and writes what each layer costs into the lock file. "
+    "resflops check then compares the models with it.",
     add_arguments=_add_arguments,
     run=_run,
 )

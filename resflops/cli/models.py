@@ -1,4 +1,4 @@
-"""``resflops models``: the built-in networks."""
+"""``resflops models``: list the built-in networks."""
 
 import argparse
 
@@ -18,7 +18,7 @@ def _run(args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="models",
     summary="list the built-in networks",
-    description="The built-in networks by family, with the usual input and the options of each.",
+    description="Lists the built-in networks by family, with the usual input and the options of each.",
     add_arguments=add_output,
     run=_run,
 )

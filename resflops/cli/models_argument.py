@@ -1,4 +1,4 @@
-"""The option ``--models`` of the commands that work on models of the user's choice."""
+"""The option ``--models`` of the commands that take several models."""
 
 import argparse
 
@@ -10,7 +10,7 @@ __all__ = ["add_models", "require_models"]
 
 def add_models(parser: Parser, *, text: str) -> None:
     """Add the option ``--models``, with the help text of the command."""
-    # Not required: argparse itself would ask for --models before it reports the --modles that was given.
+    # Not required=True: argparse would ask for --models before it reports the --modles that was given.
     parser.add_argument("--models", nargs="+", action="extend", metavar="SPEC", help=text)
 
 

@@ -1,4 +1,4 @@
-"""``resflops ops``: the ops that are counted, and those that are free."""
+"""``resflops ops``: list the ops that are counted, and those that are free."""
 
 import argparse
 
@@ -18,7 +18,8 @@ def _run(args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="ops",
     summary="list the ops that have a rule, and those that are free",
-    description="Every op that has a rule, with what it counts, and every op that is free, with the reason.",
+    description="Lists every op that has a rule, with what the rule counts, and every op that is free, "
+    "with the reason.",
     add_arguments=add_output,
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""Where a command's table goes: to a file, whole or not at all, or to the standard output."""
+"""Write a command's table to a file, whole or not at all, or to standard output."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ __all__ = ["say", "write"]
 
 
 def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) -> None:
-    """Render a table as the arguments ask and write it where they say."""
+    """Render a table in the format that the arguments ask for, and write it where they say."""
     name = args.format or (find_format(args.out, of_checks=of_checks) if args.out else None)
     chosen = find_renderer(name or "terminal", of_checks=of_checks)
     if args.out:
@@ -23,19 +23,19 @@ def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) ->
 
 
 def say(sentence: str) -> None:
-    """Write one line to the standard output."""
+    """Write one line to standard output."""
     if sys.stdout is not None:
         _write_to_stdout(f"{sentence}\n")
 
 
 def _write_to_stdout(text: str) -> None:
-    # A locale without × or ⁹ gets a question mark there rather than no table.
+    # Where the locale has no × or ⁹, the table has a question mark there, rather than not being written.
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
 
 
 def _detect_screen() -> Screen:
-    """A terminal's width and whether it wants colours (no-color.org); anything else is paper."""
+    """Detect a terminal's width and whether it wants colours (no-color.org); anything else is paper."""
     if not sys.stdout.isatty():
         return PAPER
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

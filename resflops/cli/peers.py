@@ -1,4 +1,4 @@
-"""``resflops peers``: the other counters."""
+"""``resflops peers``: list the other counters."""
 
 import argparse
 
@@ -18,8 +18,8 @@ def _run(args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="peers",
     summary="list the other counters: what is installed, how each counts, its known defects",
-    description="The other counters that crosscheck runs: which are installed and in which version, the "
-    "convention of each and the versions that it was verified with, and its known defects.",
+    description="Lists the other counters that crosscheck runs: which are installed and in which version, "
+    "the convention of each and the versions that it was verified with, and its known defects.",
     add_arguments=add_output,
     run=_run,
 )

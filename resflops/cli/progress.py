@@ -1,4 +1,4 @@
-"""One line on the standard error that says what is going on, and goes away when it is done."""
+"""Show what is being done in one line on standard error, which is cleared at the end."""
 
 import os
 import shutil
@@ -16,24 +16,23 @@ CLEAR = "\r\x1b[K"
 
 
 def announce_torch(say: Callable[[str], None]) -> None:
-    """Say that torch is being loaded, unless it is there already: it takes a second or more."""
+    """Say that torch is being loaded, which takes a second or more, unless it is loaded already."""
     if "torch" not in sys.modules:
         say("loading torch")
 
 
 @contextmanager
 def progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
-    """A function that shows a text in place of the one before.
+    """Give a function that shows a text in place of the one before.
 
-    It shows nothing unless the standard error is a terminal that can take a line back.
-    Whatever models print meanwhile goes to the standard error too: the standard output is
-    for the result, which may be JSON.
+    The function shows nothing unless standard error is a terminal that can clear a line. Whatever models
+    print in the meantime goes to standard error, too: standard output is for the result, which may be JSON.
 
     Args:
-        shown: false to show nothing anywhere.
+        shown: False to show nothing at all.
 
     Raises:
-        KeyboardInterrupt: from the function, if Ctrl-C was pressed since and went unheard.
+        KeyboardInterrupt: raised by the function, if Ctrl-C was pressed before and got lost.
     """
     stream = sys.stderr
     with redirect_stdout(stream), _remember_interrupts() as check:
@@ -45,10 +44,10 @@ def progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _remember_interrupts() -> Iterator[Callable[[], None]]:
-    """A function that raises KeyboardInterrupt if one was raised before and got lost.
+    """Give a function that raises KeyboardInterrupt if one was raised before and got lost.
 
-    Python drops an exception that is raised in a finaliser or in a callback of C code, that of Ctrl-C
-    as any other, and a model is built and run by a good deal of both.
+    Python drops an exception that is raised in a finaliser or in a callback of C code, including that of
+    Ctrl-C, and building and running a model goes through many of both.
     """
     lost = False
 
@@ -63,9 +62,9 @@ def _remember_interrupts() -> Iterator[Callable[[], None]]:
             lost = False
             raise KeyboardInterrupt
 
-    # Only where Ctrl-C means what it usually does; and only the main thread may say what it means.
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not usual or threading.current_thread() is not threading.main_thread():
+    # A handler of the caller's stays in place; and only the main thread may install another one.
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_default or threading.current_thread() is not threading.main_thread():
         yield check
         return
     signal.signal(signal.SIGINT, interrupt)

@@ -1,4 +1,4 @@
-"""``resflops report``: the reports rebuilt or checked, or one page to explore models in."""
+"""``resflops report``: rebuild or check the reports, or write one page to explore models in."""
 
 import argparse
 import shlex
@@ -25,20 +25,20 @@ def _add_arguments(parser: Parser) -> None:
         metavar="FOLDER",
         type=Path,
         default=Path(FOLDER),
-        help=f"where the reports are, with the raw data in data/; {FOLDER} if not given",
+        help=f"the folder of the reports, with the raw data in data/; {FOLDER} if not given",
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; exit with 1 if a report does not match the models and data that it is made from",
+        help="write nothing; exit with 1 if a report does not match the models and the data",
     )
     parser.add_argument(
         "--html",
         metavar="FILE",
-        help="instead of the reports write one page that needs no connection, to explore the given models in",
+        help="instead of the reports, write one page to explore the given models in, which works offline",
     )
     parser.add_argument(
-        "models", nargs="*", metavar="MODEL", help="for --html: the models, such as resnet34 vgg19"
+        "models", nargs="*", metavar="MODEL", help="for --html, the models, such as resnet34 vgg19"
     )
     add_model_input(parser)
 
@@ -48,12 +48,12 @@ def _run(args: argparse.Namespace) -> int:
         return _write_page(args)
     if args.models:
         raise UsageError(
-            f"{args.models[0]!r} is one argument too many: the reports are about models of their own; "
-            f"for a page about this one give --html FILE {args.models[0]}"
+            f"unexpected argument {args.models[0]!r}: the reports have a fixed set of models; "
+            f"for a page about this model give --html FILE {args.models[0]}"
         )
     if args.input is not None or args.convention.name != DEFAULT_CONVENTION:
         raise UsageError(
-            "--input and --convention belong to --html FILE MODEL, for the reports choose their own; "
+            "--input and --convention are only for --html FILE MODEL, because the reports choose their own; "
             "leave them out"
         )
     return _check(args) if args.check else _rebuild(args)
@@ -61,12 +61,14 @@ def _run(args: argparse.Namespace) -> int:
 
 def _write_page(args: argparse.Namespace) -> int:
     if args.check:
-        raise UsageError("--check is about the reports and --html writes another page; give one of them")
+        raise UsageError("--check checks the reports, and --html writes another page; give only one of them")
     if not args.models:
-        raise UsageError("no models are given; name those to explore, as in --html page.html resnet34 vgg19")
+        raise UsageError(
+            "no models are given; name the models to explore, as in --html page.html resnet34 vgg19"
+        )
     check_writable(args.html)
     done = count_models(args.models, args)
-    # jinja2 is not needed before there is something to show.
+    # Here, because it loads jinja2, which is not needed before there is something to show.
     from resflops.report.explorer import render_explorer
 
     costs = [result.cost for result in done.results if isinstance(result, Entry)]
@@ -91,7 +93,7 @@ def _check(args: argparse.Namespace) -> int:
         what = "1 file does" if len(found) == 1 else f"{len(found)} files do"
         sys.stderr.write(
             f"resflops: {what} not match what {args.folder} is made from; "
-            f"resflops report --folder {shlex.quote(str(args.folder))} makes them anew"
+            f"resflops report --folder {shlex.quote(str(args.folder))} rebuilds them"
             + (", and removes what is left over" if left_over else "")
             + "\n"
         )
@@ -113,8 +115,8 @@ def _rebuild(args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="report",
     summary="rebuild the reports and their pictures, or write one page to explore models in",
-    description="Rebuilds the folder of reports from the models and the stored raw data: markdown and "
-    "pictures, of which only those that changed are written. With --html one page of its own instead.",
+    description="Rebuilds the reports and their pictures from the models and the stored raw data, and writes "
+    "only the files that changed. With --html, writes one page to explore the given models in instead.",
     add_arguments=_add_arguments,
     run=_run,
 )

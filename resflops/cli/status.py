@@ -1,4 +1,4 @@
-"""The exit statuses, in one place."""
+"""The exit statuses of the commands."""
 
 __all__ = ["CHECK_FAILED", "CLOSED_PIPE", "COULD_NOT_RUN", "DONE", "INTERRUPTED"]
 
@@ -7,4 +7,4 @@ CHECK_FAILED = 1
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
 CLOSED_PIPE = 141
-"""128 + SIGPIPE: what a shell reports of any other tool whose reader has gone."""
+"""128 + SIGPIPE, as a shell reports it for any tool whose reader has gone."""

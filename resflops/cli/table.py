@@ -1,4 +1,4 @@
-"""``resflops table``: models side by side."""
+"""``resflops table``: compare models side by side."""
 
 import argparse
 
@@ -24,9 +24,9 @@ __all__ = ["COMMAND"]
 def _add_arguments(parser: Parser) -> None:
     add_models(
         parser,
-        text="the models, such as resnet34 vgg19 or, with options, resnet34,shortcut=A,num_classes=10; "
+        text="the models, such as resnet34 vgg19, or with options resnet34,shortcut=A,num_classes=10; "
         "torchvision/resnet50, timm/vit_base_patch16_224, hf/bert, package.module:factory; "
-        "in quotes a pattern, such as 'timm/resnet*'",
+        "or a pattern in quotes, such as 'timm/resnet*'",
     )
     add_model_input(parser)
     add_training(parser)
@@ -36,7 +36,7 @@ def _add_arguments(parser: Parser) -> None:
         nargs="+",
         metavar="FILE",
         type=Measurements.load,
-        help="set the times in these files, which resflops bench --save has written, beside the costs",
+        help="show the times of these files, which resflops bench --save has written, next to the costs",
     )
     add_strict(parser)
     add_output(parser)
@@ -55,8 +55,8 @@ def _run(args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="table",
     summary="compare models side by side",
-    description="What models cost, one row a model: parameters, the cost under a convention, its ratio "
-    "to the dearest model, and the published figure beside ours.",
+    description="Compares what models cost, with a row for each model: parameters, the cost under a "
+    "convention, its ratio to the most expensive model, and the published figure next to ours.",
     add_arguments=_add_arguments,
     run=_run,
 )

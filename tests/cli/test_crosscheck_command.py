@@ -107,10 +107,10 @@ def test_peers_tells_what_is_installed_and_what_is_known(capsys):
         ("crosscheck --models resnet20 --input 3x4", "resnet20"),
         ("crosscheck --models resnet20 --input 4x32x32 --peers thop", "conv1"),
         ("crosscheck --models resnet20 --time-limit 0", "--time-limit takes a whole number from 1 on"),
-        ("crosscheck --models resnet20 --time-limit soon", "'soon' is none"),
+        ("crosscheck --models resnet20 --time-limit soon", "from 1 on, got 'soon'"),
         ("crosscheck --models resnet20 --peer thop", "no option --peer; closest: --peers"),
         ("crosscheck --models resnet20 --out /nonexistent/x.md", "no folder /nonexistent"),
-        ("peers thop", "'thop' is one argument too many"),
+        ("peers thop", "unexpected argument 'thop'"),
     ],
 )
 def test_a_mistake_gets_one_message_and_status_2(capsys, arguments, says):
@@ -140,15 +140,17 @@ def test_when_no_peer_gives_a_figure_nothing_is_shown(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        "resflops: no peer gave a figure; the first, fvcore on resnet20: "
-        "RuntimeError: it does not like this model; resflops peers tells which are installed\n"
+        "resflops: no counter gave a figure; the first, fvcore on resnet20: "
+        "RuntimeError: it does not like this model; resflops peers shows which of them are installed\n"
     )
 
 
 def test_without_any_peer_the_message_says_how_to_get_them(capsys, monkeypatch):
     monkeypatch.setattr(running, "find_installed_version", lambda peer: None)
     assert main(["crosscheck", "--models", "resnet20"]) == 2
-    assert capsys.readouterr().err.startswith("resflops: no peer is installed; pip install 'resflops[peers]'")
+    assert capsys.readouterr().err.startswith(
+        "resflops: no other counter is installed; pip install 'resflops[peers]'"
+    )
 
 
 def off_by_one(model, args, kwargs):

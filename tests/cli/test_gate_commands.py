@@ -64,7 +64,7 @@ def test_lock_writes_and_says_what(project: Path, capsys: pytest.CaptureFixture[
         f"net: {macs:,} MACs, 260 parameters\nwrote resflops.lock; commit it\n", ""
     )  # fmt: skip
     assert main(["lock"]) == 0
-    assert capsys.readouterr().out == "resflops.lock stays as it is: nothing changed\n"
+    assert capsys.readouterr().out == "resflops.lock is unchanged: the models cost what is locked\n"
     edit(project / "net.py", "width=8", "width=6")
     assert main(["lock"]) == 0
     now = 8 * 8 * 6 * 27 + 6 * 4
@@ -157,13 +157,13 @@ def test_bad_input_is_told_once_and_the_lock_is_left_alone(
         ("check --report /nonexistent/x.md", "no folder /nonexistent"),
         ("check --config none.toml", "could not read"),
         ("table --models vgg19 --format junit", "no format named 'junit'"),
-        ("diff net.py:net", "compares two things, and 1 are named"),
+        ("diff net.py:net", "compares two things, got 1;"),
         ("diff resnet18 resnet43", "no model named 'resnet43'"),
         (
             "diff resflops.lock resflops.toml",
-            "resflops.toml is no lock file, no saved trace and no saved cost",
+            "resflops.toml is not a lock file, a saved trace or a saved cost",
         ),
-        ("diff resnet18 net.py", "net.py is no lock file, no saved trace and no saved cost; a model in"),
+        ("diff resnet18 net.py", "net.py is not a lock file, a saved trace or a saved cost; a model in"),
         ("diff resnet18 none.json", "there is no file none.json"),
         ("check --out x.docx", "--out x.docx: its ending names no format; end it in one of "),
         ("diff --rev HEAD", "is not in a git repository\n"),
@@ -199,7 +199,7 @@ def test_uncounted_ops_fail_the_check_unless_allowed(
 ) -> None:
     edit(locked / "net.py", "unknown=False", "unknown=True")
     assert main(["lock"]) == 0
-    assert "is not counted; resflops check fails until it is" in capsys.readouterr().err
+    assert "has no rule, and `resflops check` fails until it has one" in capsys.readouterr().err
     assert main(["check"]) == 1
     said = capsys.readouterr().out
     assert "net failed" in said

@@ -228,15 +228,18 @@ def test_measurements_of_another_machine_are_not_gone_on_with(capsys, saved, tmp
         ("bench --models resnet20 --dtype flaot16", "--dtype 'flaot16' is unknown; closest: float16"),
         ("bench --models resnet20 --mode graph", "--mode 'graph' is unknown"),
         ("bench --models resnet20 --memory-format nhwc", "there are: contiguous, channels_last"),
-        ("bench --models resnet20 --batch 0", "--batch takes a whole number from 1 on, and '0' is none"),
+        ("bench --models resnet20 --batch 0", "--batch takes a whole number from 1 on, got '0'"),
         ("bench --models resnet20 --seconds -1", "--seconds takes a number of seconds"),
         ("bench --models resnet20 --seconds nan", "--seconds takes a number of seconds"),
         ("bench --models resnet20 --device tpu", "device 'tpu' is unknown; there are: cpu, cuda"),
         ("bench --models resnet20 --device cpu --mode cuda-graph", "needs a CUDA device"),
-        ("bench --models resnet20 --input 4x3x32x32", "give one input's shape, and the batch as --batch 4"),
+        (
+            "bench --models resnet20 --input 4x3x32x32",
+            "give the shape of one input, and the batch size as --batch 4",
+        ),
         ("bench --models resnet20 --input 32x32", "has 2 sizes, and resnet20 takes 3"),
         ("bench --models vgg1[16] --input 4x3x32x32", "none of 2 models can be measured; the first: --input"),
-        ("bench --models resnet20 --resume", "--resume goes on with the file of --save"),
+        ("bench --models resnet20 --resume", "--resume continues the file of --save"),
         ("bench --models resnet20 --layers --training", "leave out --training"),
         ("bench --models resnet20 --save /nonexistent/m.json", "no folder /nonexistent"),
         ("bench --show /nonexistent.json", "could not read /nonexistent.json"),
@@ -250,7 +253,7 @@ def test_a_mistake_is_named(capsys, arguments: str, says: str) -> None:
 
 def test_a_file_that_is_there_is_not_written_over(capsys, saved) -> None:
     message = refused(capsys, "bench", "--models", "resnet20", *BRIEF, "--save", str(saved))
-    assert "exists already; go on with it by --resume" in message
+    assert "exists already; continue it with --resume" in message
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

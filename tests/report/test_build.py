@@ -72,7 +72,7 @@ def contents(folder):
 
 
 def test_the_reports_in_the_repository_match_their_data():
-    assert find_differences(REPORTS) == (), "resflops report makes them anew"
+    assert find_differences(REPORTS) == (), "resflops report rebuilds them"
 
 
 def test_rebuilding_gives_the_same_bytes(reports, tmp_path_factory):
@@ -201,7 +201,7 @@ def test_the_command_checks_and_rebuilds(reports, capsys):
     out, err = capsys.readouterr()
     assert out == f"changed: {reports / 'README.md'}\n"
     assert "1 file does not match" in err
-    assert f"resflops report --folder {reports} makes them anew\n" in err
+    assert f"resflops report --folder {reports} rebuilds them\n" in err
     assert main(["report", "--folder", str(reports)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(reports / "README.md"), str(reports / MANIFEST)]
 
@@ -234,9 +234,9 @@ def test_what_a_pattern_named_and_the_page_lacks_is_told(tmp_path, capsys):
         (["resnet34"], "give --html FILE resnet34"),
         (["--html", "page.html"], "no models are given"),
         (["--html", "page.html", "resnet43"], "no model named 'resnet43'"),
-        (["--html", "page.html", "resnet34", "--check"], "give one of them"),
+        (["--html", "page.html", "resnet34", "--check"], "give only one of them"),
         (["--html", "nowhere/page.html", "resnet34"], "create it first"),
-        (["--check", "--convention", "flops"], "belong to --html"),
+        (["--check", "--convention", "flops"], "are only for --html"),
         (["--check", "--folder", "nowhere"], "there are no reports in nowhere"),
         (["--folder", "pyproject.toml"], "there is a file of that name"),
     ],
