@@ -124,6 +124,7 @@ def _run(args: argparse.Namespace) -> int:
         write(build_latency_table(args.show), args)
         return DONE
     measured = _measure(args)
+    # The table first: it shows the reason for every configuration that failed.
     write(build_latency_table([measured]), args)
     _check_some(measured)
     return DONE if measured.runs[-1].finished else INTERRUPTED
@@ -168,7 +169,7 @@ def _measure(args: argparse.Namespace) -> Measurements:
     # Read first, so that a file that cannot be continued is refused before torch is loaded.
     so_far = _load_so_far(args)
     with progress(shown=not args.no_progress) as say:
-        found = _find_models(args, say)
+        models = _find_models(args, say)
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import choose_device
@@ -177,9 +178,9 @@ def _measure(args: argparse.Namespace) -> Measurements:
         return measure(
             {
                 spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else MeasurableSpec(model)
-                for spec, model in found.items()
+                for spec, model in models.items()
             },
-            _list_configurations(args, found, choose_device(args.device)),
+            _list_configurations(args, models, choose_device(args.device)),
             effort=Effort(
                 rounds=args.rounds,
                 warm_up=args.warm_up,
@@ -191,7 +192,7 @@ def _measure(args: argparse.Namespace) -> Measurements:
             layers=args.layers,
             so_far=so_far,
             say=say,
-            keep=lambda known: known.save(args.save) if args.save else None,
+            keep=lambda measurements: measurements.save(args.save) if args.save else None,
         )
 
 
@@ -209,20 +210,20 @@ def _find_models(
     specs = require_models(args, purpose="to measure")
     if args.layers and args.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
-    found: dict[str, FoundModel | ResflopsError] = {}
+    models: dict[str, FoundModel | ResflopsError] = {}
     for one in select_models(specs, check=lambda model: _check_input(model, args.input), say=say):
         try:
             model = find(one.spec)
             _check_input(model, args.input)
-            found[one.spec] = model
+            models[one.spec] = model
         except ResflopsError as error:
             if not one.by_pattern:
                 raise
-            found[one.spec] = error
-    refused = [error for error in found.values() if isinstance(error, ResflopsError)]
-    if len(refused) == len(found):
-        raise ModelError(f"none of {len(found)} models can be measured; the first: {refused[0]}")
-    return found
+            models[one.spec] = error
+    errors = [error for error in models.values() if isinstance(error, ResflopsError)]
+    if len(errors) == len(models):
+        raise ModelError(f"none of {len(models)} models can be measured; the first: {errors[0]}")
+    return models
 
 
 def _check_input(model: FoundModel, shape: Shape | None) -> None:
@@ -252,12 +253,12 @@ def _load_so_far(args: argparse.Namespace) -> Measurements | None:
 
 
 def _list_configurations(
-    args: argparse.Namespace, found: dict[str, FoundModel | ResflopsError], device: str
+    args: argparse.Namespace, models: dict[str, FoundModel | ResflopsError], device: str
 ) -> tuple[Configuration, ...]:
     return grid(
         [
             (spec, args.input or (() if isinstance(model, ResflopsError) else model.input_shape))
-            for spec, model in found.items()
+            for spec, model in models.items()
         ],
         device=device,
         batches=args.batch,
@@ -275,9 +276,9 @@ def _format_command() -> str:
     return " ".join(["resflops", *sys.argv[1:]])
 
 
-def _make_choice_reader(option: str, known: object) -> Callable[[str], str]:
+def _make_choice_reader(option: str, choices: object) -> Callable[[str], str]:
     # Not argparse's choices: check_known also suggests the nearest name.
-    return lambda name: check_known(option, name, tuple(known))  # type: ignore[arg-type]
+    return lambda name: check_known(option, name, tuple(choices))  # type: ignore[arg-type]
 
 
 def _make_seconds_reader(option: str) -> Callable[[str], float]:

@@ -4,6 +4,9 @@ import argparse
 from collections.abc import Sequence
 
 from resflops._version import __version__
+
+# Every command is imported for the list of commands, so none of them imports torch, numpy, pandas or
+# matplotlib at its top; tests/cli/test_process.py holds this.
 from resflops.cli import (
     bench,
     check,
@@ -50,10 +53,11 @@ def run(arguments: Sequence[str]) -> int:
     parser, subparsers = _build_parsers()
     _check_command(arguments)
     try:
+        # The known ones alone, because argparse would reject the others without suggesting a similar name.
         args, unknown = parser.parse_known_args(arguments)
-    except SystemExit as done:
+    except SystemExit as ending:
         # --help and --version have printed what was asked for; errors raise UsageError.
-        return int(done.code or 0)
+        return int(ending.code or 0)
     if unknown:
         raise subparsers.get(args.command, parser).describe_unknown(unknown[0])
     if args.command is None:

@@ -31,13 +31,13 @@ def count_model(spec: str, args: argparse.Namespace) -> Cost:
         UsageError: the spec is a pattern that stands for several models.
         ResflopsError: the model could not be counted.
     """
-    named = expand(spec)
-    if len(named) > 1:
+    specs = expand(spec)
+    if len(specs) > 1:
         raise UsageError(
-            f"{spec!r} stands for {len(named)} models, but only one can be given here; "
-            f"name one, as in {named[0]}"
+            f"{spec!r} stands for {len(specs)} models, but only one can be given here; "
+            f"name one, as in {specs[0]}"
         )
-    (result,) = count_models(named, args).results
+    (result,) = count_models(specs, args).results
     if isinstance(result, Entry):
         return result.cost
     raise ModelError(result.reason)

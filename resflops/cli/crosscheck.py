@@ -29,6 +29,7 @@ def _add_arguments(parser: Parser) -> None:
         nargs="+",
         action="extend",
         metavar="NAME",
+        # The name in the peer's own spelling: find_peer accepts it in upper or lower case.
         type=lambda name: find_peer(name).name,
         help=f"the counters to run, of {', '.join(PEERS)}; all that are installed if not given",
     )
@@ -64,6 +65,7 @@ def _run(args: argparse.Namespace) -> int:
         try:
             for one in selected:
                 rows += _reconcile_or_say_why(one, peers, args, say)
+        # Peers take minutes on a large model, so the figures of those that have run are still shown.
         except KeyboardInterrupt:
             if not any(row.figure is not None for row in rows):
                 raise

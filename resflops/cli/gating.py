@@ -51,6 +51,7 @@ def snapshot_models(
     reasons: list[str] = []
     with progress(shown=not args.no_progress) as say:
         announce_torch(say)
+        # Here, because it imports torch, which --help and a mistake in the configuration do not need.
         from resflops.gate import counting
 
         for outcome in counting.snapshot_models(models, root=config.root, say=say):

@@ -30,6 +30,7 @@ def _add_arguments(parser: Parser) -> None:
 def _run(args: argparse.Namespace) -> int:
     config = load_config(args)
     models = config.choose(args.models)
+    # A folder that cannot be written to is reported before the models are counted.
     check_writable(config.lock)
     # A damaged lock file is reported before anything is counted, and is not overwritten.
     old = read_lock(config.lock) if args.check or config.lock.exists() else None
@@ -49,6 +50,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _is_kept(snapshot: Snapshot, config: Config, args: argparse.Namespace) -> bool:
     """Whether a locked model is kept as it is: neither counted again nor dropped."""
+    # If no models are named, all of them are counted, and a locked model that is not among them is dropped.
     return bool(args.models) and snapshot.model in config.models and snapshot.model not in args.models
 
 

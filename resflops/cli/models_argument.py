@@ -11,6 +11,7 @@ __all__ = ["add_models", "require_models"]
 def add_models(parser: Parser, *, text: str) -> None:
     """Add the option ``--models``, with the help text of the command."""
     # Not required=True: argparse would ask for --models before it reports the --modles that was given.
+    # extend: the option may be given several times, and the models add up.
     parser.add_argument("--models", nargs="+", action="extend", metavar="SPEC", help=text)
 
 

@@ -36,6 +36,7 @@ def progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
     """
     stream = sys.stderr
     with redirect_stdout(stream), _remember_interrupts() as check:
+        # The function still checks for a lost Ctrl-C where it shows nothing.
         if not shown or stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
             yield lambda _: check()
         else:
@@ -75,9 +76,9 @@ def _remember_interrupts() -> Iterator[Callable[[], None]]:
 
 
 def _show_in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callable[[str], None]]:
-
     def say(text: str) -> None:
         check()
+        # Cut before the last column: a line that wraps could not be cleared by one carriage return.
         width = shutil.get_terminal_size().columns
         stream.write(CLEAR + f"resflops: {text} …"[: width - 1])
         stream.flush()

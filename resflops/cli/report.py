@@ -51,6 +51,7 @@ def _run(args: argparse.Namespace) -> int:
             f"unexpected argument {args.models[0]!r}: the reports have a fixed set of models; "
             f"for a page about this model give --html FILE {args.models[0]}"
         )
+    # Compared with the default, because argparse does not tell whether an option was given.
     if args.input is not None or args.convention.name != DEFAULT_CONVENTION:
         raise UsageError(
             "--input and --convention are only for --html FILE MODEL, because the reports choose their own; "
@@ -67,37 +68,37 @@ def _write_page(args: argparse.Namespace) -> int:
             "no models are given; name the models to explore, as in --html page.html resnet34 vgg19"
         )
     check_writable(args.html)
-    done = count_models(args.models, args)
+    counted = count_models(args.models, args)
     # Here, because it loads jinja2, which is not needed before there is something to show.
     from resflops.report.explorer import render_explorer
 
-    costs = [result.cost for result in done.results if isinstance(result, Entry)]
+    costs = [result.cost for result in counted.results if isinstance(result, Entry)]
     write_text(args.html, render_explorer(costs))
-    for result in done.results:
+    for result in counted.results:
         if not isinstance(result, Entry):
             sys.stderr.write(f"resflops: {result.model} is not on the page: {result.reason}\n")
-    if done.left:
-        sys.stderr.write(f"resflops: interrupted: {done.left} more models are not on the page\n")
-    return INTERRUPTED if done.left else DONE
+    if counted.left:
+        sys.stderr.write(f"resflops: interrupted: {counted.left} more models are not on the page\n")
+    return INTERRUPTED if counted.left else DONE
 
 
 def _check(args: argparse.Namespace) -> int:
     from resflops.report.build import find_differences
 
     with progress(shown=not args.no_progress) as say:
-        found = find_differences(args.folder, say=say)
-    for difference in found:
+        differences = find_differences(args.folder, say=say)
+    for difference in differences:
         sys.stdout.write(f"{difference.state}: {args.folder / difference.path}\n")
-    if found:
-        left_over = any(difference.state == "left over" for difference in found)
-        what = "1 file does" if len(found) == 1 else f"{len(found)} files do"
+    if differences:
+        left_over = any(difference.state == "left over" for difference in differences)
+        what = "1 file does" if len(differences) == 1 else f"{len(differences)} files do"
         sys.stderr.write(
             f"resflops: {what} not match what {args.folder} is made from; "
             f"resflops report --folder {shlex.quote(str(args.folder))} rebuilds them"
             + (", and removes what is left over" if left_over else "")
             + "\n"
         )
-    return CHECK_FAILED if found else DONE
+    return CHECK_FAILED if differences else DONE
 
 
 def _rebuild(args: argparse.Namespace) -> int:

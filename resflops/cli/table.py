@@ -35,6 +35,7 @@ def _add_arguments(parser: Parser) -> None:
         "--latency",
         nargs="+",
         metavar="FILE",
+        # Loaded while parsing, so that a wrong file is reported before anything is counted.
         type=Measurements.load,
         help="show the times of these files, which resflops bench --save has written, next to the costs",
     )
@@ -43,11 +44,11 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    done = count_models(require_models(args, purpose="to compare"), args)
-    table = build_comparison(done.results, notes=[note_interrupt(done.left)] if done.left else [])
-    costs = [result.cost for result in done.results if isinstance(result, Entry)]
+    counted = count_models(require_models(args, purpose="to compare"), args)
+    table = build_comparison(counted.results, notes=[note_interrupt(counted.left)] if counted.left else [])
+    costs = [result.cost for result in counted.results if isinstance(result, Entry)]
     write(build_cost_and_latency(costs, args.latency, below=table) if args.latency else table, args)
-    if done.left:
+    if counted.left:
         return INTERRUPTED
     return choose_status(costs, args)
 

@@ -86,13 +86,13 @@ def _bind_positionally(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str
         return args
     bound = inspect.signature(model.forward).bind(*args, **kwargs)
     if bound.kwargs:
-        given, bound.arguments = dict(bound.arguments), {}
+        values, bound.arguments = dict(bound.arguments), {}
         # Defaults fill the places before the last input that was given, and no others: a wrapped
         # forward may pass defaults of its own for the rest.
-        last = max(place for place, name in enumerate(bound.signature.parameters) if name in given)
+        last = max(place for place, name in enumerate(bound.signature.parameters) if name in values)
         for place, (name, parameter) in enumerate(bound.signature.parameters.items()):
             if place <= last:
-                bound.arguments[name] = given.get(name, parameter.default)
+                bound.arguments[name] = values.get(name, parameter.default)
     if bound.kwargs:
         raise ValueError(f"the peer takes no keyword inputs, and {', '.join(bound.kwargs)} must be one")
     return bound.args

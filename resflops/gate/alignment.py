@@ -128,7 +128,7 @@ def _pair_between(
     pairs: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], key: Key
 ) -> Pairs:
     """Add the pairs that a key finds in the stretches between the given ones."""
-    found = list(pairs)
+    extended = list(pairs)
     for (left, right), (next_left, next_right) in pairwise([(-1, -1), *pairs, (len(before), len(after))]):
         if next_left - left == 1 or next_right - right == 1:
             continue
@@ -136,8 +136,10 @@ def _pair_between(
         new = [key(line) for line in after[right + 1 : next_right]]
         # autojunk would ignore lines that repeat often in long lists, and networks are made of those.
         for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
-            found += [(left + 1 + block.a + step, right + 1 + block.b + step) for step in range(block.size)]
-    return sorted(found)
+            extended += [
+                (left + 1 + block.a + step, right + 1 + block.b + step) for step in range(block.size)
+            ]
+    return sorted(extended)
 
 
 def _pair_in_any_order(
@@ -161,7 +163,7 @@ def _pair_renamed(
         return []
     old, new = _list_unpaired([*ordered, *reordered], before, after)
     candidates = {(after[place].layer, after[place].op): place for place in reversed(new)}
-    found = []
+    pairs: Pairs = []
     for place in old:
         line = before[place]
         for stem, new_stem in renamed.items():
@@ -170,9 +172,9 @@ def _pair_renamed(
                 name = f"{new_stem}{line.layer[len(stem) :]}" if stem else f"{new_stem}.{line.layer}"
                 partner = candidates.pop((name, line.op), None)
                 if partner is not None:
-                    found.append((place, partner))
+                    pairs.append((place, partner))
                     break
-    return found
+    return pairs
 
 
 def _list_unpaired(

@@ -128,9 +128,9 @@ def read_config(path: Path) -> Config:
     reader = _Reader(path, TomlLines(text), prefix)
     config = reader.read_all(document)
     if reader.mistakes:
-        found = sorted(reader.mistakes)
-        count = "a mistake" if len(found) == 1 else f"{len(found)} mistakes"
-        listed = "".join(f"\n  {shorten_path(path)}:{line}: {message}" for line, message in found)
+        mistakes = sorted(reader.mistakes)
+        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        listed = "".join(f"\n  {shorten_path(path)}:{line}: {message}" for line, message in mistakes)
         raise ConfigError(f"{shorten_path(path)} has {count}:{listed}")
     return config
 
@@ -203,6 +203,7 @@ class _Reader:
             input=self.read_value((*path, "input"), given, _read_shape),
             budgets=self.read_metrics((*path, "budget"), given, self.read_budget),
             line=self.find_line(path),
+            # A model's own setting replaces the common one, but tolerances do so metric by metric.
             **{**common, **own, "tolerances": {**common.get("tolerances", {}), **own.get("tolerances", {})}},
         )
 
@@ -216,6 +217,7 @@ class _Reader:
                 (*path, "tolerance"), table, lambda _, value: read_tolerance(value)
             ),
         }
+        # Empty tolerances or an empty list are settings, too: they replace the common ones.
         return {name: value for name, value in read.items() if value is not None}
 
     def read_metrics(

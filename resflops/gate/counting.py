@@ -32,6 +32,7 @@ def snapshot_models(
     for model, outcome in zip(models, outcomes, strict=True):
         if isinstance(outcome, ResflopsError):
             error = ModelError(f"model {model.name!r}: {outcome}")
+            # As "raise … from outcome" would; but it is yielded, so that the other models are still counted.
             error.__cause__ = outcome
             yield error
         else:

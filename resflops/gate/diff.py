@@ -98,8 +98,8 @@ def _list_changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine])
     ]  # fmt: skip
     stayed = [
         (before[old], after[new], is_reordered)
-        for found, is_reordered in ((ordered, False), (reordered, True))
-        for old, new in found
+        for group, is_reordered in ((ordered, False), (reordered, True))
+        for old, new in group
         if before[old].content == after[new].content
     ]
     return sorted([*single, *_group_blocks(stayed)], key=_rank)
@@ -143,6 +143,7 @@ def _is_renumbered(name: str, new_name: str) -> bool:
 
 
 def _rank(change: Change) -> tuple[int, int, int]:
+    # sorted() is stable: changes of the same size stay in the order in which they were listed.
     return -abs(change.total), -abs(change.macs), -abs(change.params)
 
 

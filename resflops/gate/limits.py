@@ -32,7 +32,7 @@ class Tolerance(Struct, frozen=True):
         return locked + int(locked * self.part) + self.count
 
 
-def read_count(given: object) -> int:
+def read_count(value: object) -> int:
     """Read a count, which may end in k, M, G or T.
 
     >>> read_count("4.2G"), read_count(26_000_000), read_count("1,815k"), read_count(4.2e9)
@@ -42,26 +42,26 @@ def read_count(given: object) -> int:
         UsageError: it is not a count, or not a whole number.
     """
     # True is an int to Python.
-    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
-        return given
-    if isinstance(given, float) and given.is_integer() and given >= 0:
-        return int(given)
-    match = COUNT.fullmatch(given.strip()) if isinstance(given, str) and len(given) <= LONGEST else None
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, float) and value.is_integer() and value >= 0:
+        return int(value)
+    match = COUNT.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= LONGEST else None
     if match is None:
         raise UsageError(
-            f"{given!r} is not a count; write a whole number, or a number with k, M, G or T, as in 4.2G"
+            f"{value!r} is not a count; write a whole number, or a number with k, M, G or T, as in 4.2G"
         )
     number, unit = match.groups()
     if unit not in UNITS:
-        raise UsageError(f"{given!r}: unknown unit {unit!r}; the units are k, M, G and T")
+        raise UsageError(f"{value!r}: unknown unit {unit!r}; the units are k, M, G and T")
     # A Fraction and not a float, in which 0.000000001G would not be exactly 1.
     count = Fraction(re.sub("[_,]", "", number)) * UNITS[unit]
     if count.denominator != 1:
-        raise UsageError(f"{given!r} is not a whole number of operations; write a whole number")
+        raise UsageError(f"{value!r} is not a whole number of operations; write a whole number")
     return int(count)
 
 
-def read_limit(given: object) -> int:
+def read_limit(value: object) -> int:
     """Read the highest figure that a limit allows: ``"<=4.2G"``, ``"<4.2G"`` or a count.
 
     >>> read_limit("<=4.2G"), read_limit("< 100"), read_limit(512)
@@ -70,20 +70,21 @@ def read_limit(given: object) -> int:
     Raises:
         UsageError: it is not an upper limit.
     """
-    if not isinstance(given, str):
-        return read_count(given)
-    match = re.fullmatch(r"\s*(<=|≤|<|)\s*(.*)", given, re.DOTALL)
+    if not isinstance(value, str):
+        return read_count(value)
+    # DOTALL, so that a text with a line break matches too, and read_count reports it.
+    match = re.fullmatch(r"\s*(<=|≤|<|)\s*(.*)", value, re.DOTALL)
     assert match is not None  # noqa: S101 - every part of the pattern may be empty
     sign, text = match.groups()
     if text.startswith(("=", ">", "!")):
-        raise UsageError(f"{given!r} is not an upper limit; write one as in <=4.2G")
+        raise UsageError(f"{value!r} is not an upper limit; write one as in <=4.2G")
     limit = read_count(text) - (sign == "<")
     if limit < 0:
-        raise UsageError(f"{given!r} allows nothing, not even 0; write a higher limit")
+        raise UsageError(f"{value!r} allows nothing, not even 0; write a higher limit")
     return limit
 
 
-def read_tolerance(given: object) -> Tolerance:
+def read_tolerance(value: object) -> Tolerance:
     """Read how far above the locked figure is still allowed: ``"+1%"``, ``"+5M"`` or a number.
 
     >>> read_tolerance("+0.5%"), read_tolerance("+5M")
@@ -92,9 +93,9 @@ def read_tolerance(given: object) -> Tolerance:
     Raises:
         UsageError: it is not a tolerance.
     """
-    if not isinstance(given, str):
-        return Tolerance(count=read_count(given))
-    text = given.strip().removeprefix("+").strip()
+    if not isinstance(value, str):
+        return Tolerance(count=read_count(value))
+    text = value.strip().removeprefix("+").strip()
     percent = re.fullmatch(r"(\d{1,4}(?:\.\d{1,9})?)\s*%", text)
     if percent:
         return Tolerance(part=Fraction(percent[1]) / 100)
@@ -102,5 +103,5 @@ def read_tolerance(given: object) -> Tolerance:
         return Tolerance(count=read_count(text))
     except UsageError:
         raise UsageError(
-            f"{given!r} is not a tolerance; write a percentage as in +1%, or a count as in +5M"
+            f"{value!r} is not a tolerance; write a percentage as in +1%, or a count as in +5M"
         ) from None

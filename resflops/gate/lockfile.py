@@ -55,6 +55,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     """The versions of resflops and torch that last changed a figure."""
 
 
+# Unknown fields are errors in all three: a misspelt key would otherwise count as its default.
 class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One layer, in the form that the file has."""
 
@@ -261,7 +262,7 @@ def _format_model(snapshot: Snapshot) -> str:
 def _format_body(snapshot: Snapshot) -> tuple[str, str]:
     """Write the keys above the digest and the lines below it, which together are what it is a digest of."""
     inputs = ", ".join(
-        _quote(f"{_format_shape(given.shape)} {given.dtype}".strip()) for given in snapshot.inputs
+        _quote(f"{_format_shape(tensor.shape)} {tensor.dtype}".strip()) for tensor in snapshot.inputs
     )
     head = [
         f"spec = {_quote(snapshot.spec)}",

@@ -95,6 +95,7 @@ def snapshot_revision(
         request = Request(
             config=str(folder / config.resolve().relative_to(repository.resolve())),
             result=str(Path(out) / "resflops.lock"),
+            # Both layouts of a project; the one that the revision does not have harms nothing.
             sources=(str(folder), str(folder / "src")),
             models=tuple(models),
             input=input_shape,
@@ -103,7 +104,7 @@ def snapshot_revision(
         process = _count_in_process(request, folder)
         if process.returncode:
             name = name_commit(commit, repository)
-            # The path of the worktree means nothing to the user, and is gone by now.
+            # The path of the worktree means nothing to the user: it is removed when this block ends.
             message = process.stderr.strip().replace(str(folder), name)
             raise RevisionError(f"at {name}: {message.removeprefix('resflops: ')}")
         return dict(read_lock(request.result).snapshots)

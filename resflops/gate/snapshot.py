@@ -17,6 +17,7 @@ METRICS: tuple[Metric, ...] = ("macs", "params", "buffers", "total")
 """The metrics that can be limited; ``total`` is the cost under the model's convention."""
 
 
+# gc=False: lines refer to numbers and texts alone, so they can never form a cycle, and there are thousands.
 class SnapshotLine(Struct, frozen=True, kw_only=True, gc=False):
     """The calls of one op in one layer. Sizes that have their usual value are left empty."""
 
@@ -57,6 +58,7 @@ class SnapshotInput(Struct, frozen=True):
     dtype: str
 
 
+# dict=True: cached_property keeps what it has computed in the __dict__.
 class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     """What one model costs. Its figures are the sums over its lines."""
 
@@ -111,7 +113,7 @@ def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
     return Snapshot(
         model=model or cost.model,
         spec=cost.model,
-        inputs=tuple(SnapshotInput(given.shape, given.dtype) for given in cost.trace.inputs),
+        inputs=tuple(SnapshotInput(tensor.shape, tensor.dtype) for tensor in cost.trace.inputs),
         convention=cost.convention,
         lines=tuple(_list_lines(cost.layers)),
     )
@@ -141,4 +143,5 @@ def _list_lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:
 
 
 def _keep_unusual(sizes: Shape | None, usual: int) -> Shape:
+    # The lock file leaves out empty sizes, so most of its lines stay short.
     return sizes if sizes and set(sizes) != {usual} else ()

@@ -66,7 +66,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def standing(self) -> Standing:
-        """The finding in words."""
+        """The result of the comparison in words."""
         if self.over_budget:
             return "over lock and budget" if self.over_lock else "over budget"
         if self.over_lock:

@@ -67,6 +67,7 @@ def cost_gate(request: pytest.FixtureRequest) -> "CostGate":
     )
 
 
+# Optional, because pytest knows this hook only where pytest-xdist is installed.
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a class of pytest-xdist, which need not be there
     """Take over the snapshots that a worker of pytest-xdist has locked."""
@@ -78,6 +79,7 @@ def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - a class of pytest-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write what tests locked; a worker of pytest-xdist sends it to the controller instead."""
     locked = session.config.stash.get(_LOCKED, {})
+    # Nothing to write also without --resflops-lock: the fixture then makes no entry.
     if not locked:
         return
     # Only the controller writes: of two workers each would drop what the other has locked.
@@ -107,4 +109,5 @@ def _find_lock_path(config: pytest.Config) -> Path:
 
 
 def _fail(message: str) -> NoReturn:
+    # Without a traceback, which would show the code of resflops and not of the user's model.
     pytest.fail(message, pytrace=False)

@@ -94,6 +94,7 @@ class CostGate:
         elif not verdict.passed:
             self._fail(self._explain(verdict))
         elif lock and self._updates is not None:
+            # Only after the limits have passed: what breaks one must not be locked.
             self._updates[lock] = msgspec.json.encode(now).decode()
         return cost
 

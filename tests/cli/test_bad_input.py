@@ -9,7 +9,7 @@ from resflops.cli import main
 from resflops.sources import counting
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def run_refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -52,7 +52,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_a_mistake_on_the_command_line_is_named(
     capsys: pytest.CaptureFixture[str], arguments: str, says: str
 ) -> None:
-    assert says in refused(capsys, *arguments.split())
+    assert says in run_refused(capsys, *arguments.split())
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ def test_a_mistake_on_the_command_line_is_named(
 def test_an_input_that_cannot_be_is_refused(
     capsys: pytest.CaptureFixture[str], shape: str, says: str
 ) -> None:
-    assert says in refused(capsys, "table", "--models", "resnet34", "--input", shape)
+    assert says in run_refused(capsys, "table", "--models", "resnet34", "--input", shape)
 
 
 def test_a_too_small_input_names_model_layer_and_its_input(capsys: pytest.CaptureFixture[str]) -> None:
-    message = refused(capsys, "layers", "vgg19", "--input", "3x16x16")
+    message = run_refused(capsys, "layers", "vgg19", "--input", "3x16x16")
     for part in ("vgg19", "1×3×16×16", "features.36", "1×512×1×1", "its usual input is 3x224x224"):
         assert part in message
 
@@ -89,7 +89,7 @@ def test_an_ending_that_names_no_format_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "costs.pdf"
-    message = refused(capsys, "table", "--models", "resnet20", "--out", str(file))
+    message = run_refused(capsys, "table", "--models", "resnet20", "--out", str(file))
     assert "costs.pdf: its ending names no format; end it in one of .csv, " in message
     assert not file.exists()
     assert main(["conventions", "--format", "markdown", "--out", str(file)]) == 0
@@ -101,13 +101,13 @@ def test_a_factory_that_gives_no_inputs_is_named_once(
 ) -> None:
     nets = tmp_path / "nets.py"
     nets.write_text("from torch import nn\n\ndef net():\n    return nn.Linear(4, 4)\n", encoding="utf-8")
-    message = refused(capsys, "table", "--models", f"{nets}:net")
+    message = run_refused(capsys, "table", "--models", f"{nets}:net")
     assert message.startswith(f"resflops: nothing is known of what {nets}:net takes; give the shape")
     assert message.count("nets.py") == 1
 
 
 def test_an_op_whose_output_is_too_large_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    message = refused(capsys, "table", "--models", "vgg19", "--input", "3x300000000x300000000")
+    message = run_refused(capsys, "table", "--models", "vgg19", "--input", "3x300000000x300000000")
     assert "more than torch can address" in message
     assert "features.0" in message
 
@@ -115,7 +115,7 @@ def test_an_op_whose_output_is_too_large_is_named(capsys: pytest.CaptureFixture[
 def test_one_bad_model_leaves_the_file_as_it_was(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "table.md"
     file.write_text("before", encoding="utf-8")
-    refused(capsys, "table", "--models", "resnet20", "vgg19", "--input", "3x16x16", "--out", str(file))
+    run_refused(capsys, "table", "--models", "resnet20", "vgg19", "--input", "3x16x16", "--out", str(file))
     assert file.read_text(encoding="utf-8") == "before"
     assert list(tmp_path.iterdir()) == [file]
 

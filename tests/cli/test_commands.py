@@ -11,7 +11,7 @@ from resflops.cost.convention import CONVENTIONS
 from resflops.models import NETWORKS
 
 
-def written(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(arguments) == 0
     out, err = capsys.readouterr()
     assert err == ""
@@ -19,7 +19,7 @@ def written(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_the_papers_comparison(capsys: pytest.CaptureFixture[str]) -> None:
-    text = written(capsys, "table", "--models", "resnet34", "vgg19")
+    text = run(capsys, "table", "--models", "resnet34", "vgg19")
     for figure in (
         "3,663,761,408",
         "3.66 G",
@@ -37,7 +37,7 @@ def test_the_papers_comparison(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_total_is_under_the_convention(
     capsys: pytest.CaptureFixture[str], convention: str, totals: list[int]
 ) -> None:
-    text = written(
+    text = run(
         capsys, "table", "--models", "resnet34", "vgg19", "--convention", convention, "--format", "json"
     )
     document = json.loads(text)
@@ -50,31 +50,31 @@ def test_the_total_is_under_the_convention(
 def test_an_input_has_its_batch_or_gets_one(
     capsys: pytest.CaptureFixture[str], given: str, counted: str
 ) -> None:
-    document = json.loads(written(capsys, "layers", "resnet20", "--input", given, "--format", "json"))
+    document = json.loads(run(capsys, "layers", "resnet20", "--input", given, "--format", "json"))
     assert document["input"] == counted
 
 
 def test_a_batch_multiplies_the_cost(capsys: pytest.CaptureFixture[str]) -> None:
-    text = written(capsys, "table", "--models", "resnet20", "--input", "4x3x32x32", "--format", "json")
+    text = run(capsys, "table", "--models", "resnet20", "--input", "4x3x32x32", "--format", "json")
     assert json.loads(text)["rows"][0]["macs"] == 4 * 40_551_040
 
 
 def test_models_may_be_named_in_several_places_and_count_once(capsys: pytest.CaptureFixture[str]) -> None:
-    text = written(
+    text = run(
         capsys, "table", "--models", "resnet32", "resnet20", "--models", "resnet20", "--format", "json"
     )
     assert [row["model"] for row in json.loads(text)["rows"]] == ["resnet32", "resnet20"]
 
 
 def test_a_spec_with_options_is_named_as_it_was_given(capsys: pytest.CaptureFixture[str]) -> None:
-    text = written(capsys, "layers", "resnet20,num_classes=7", "--depth", "1")
+    text = run(capsys, "layers", "resnet20,num_classes=7", "--depth", "1")
     assert "resnet20,num_classes=7 by module, depth 1" in text
     assert "1×7" in text
 
 
 def test_layers_leaves_out_what_all_shows(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "(relu 1" in written(capsys, "layers", "resnet20").replace("relu 19", "relu 1")
-    assert "adaptive_avg_pool2d" in written(capsys, "layers", "resnet20", "--all")
+    assert "(relu 1" in run(capsys, "layers", "resnet20").replace("relu 19", "relu 1")
+    assert "adaptive_avg_pool2d" in run(capsys, "layers", "resnet20", "--all")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_ending_of_the_file_says_the_format(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, ending: str, begins: str
 ) -> None:
     file = tmp_path / f"models{ending}"
-    assert written(capsys, "models", "--out", str(file)) == ""
+    assert run(capsys, "models", "--out", str(file)) == ""
     assert file.read_text(encoding="utf-8").startswith(begins)
 
 
@@ -100,42 +100,42 @@ def test_a_format_that_is_asked_for_beats_the_ending(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     file = tmp_path / "ops.md"
-    written(capsys, "ops", "--format", "json", "--out", str(file))
+    run(capsys, "ops", "--format", "json", "--out", str(file))
     assert {"rows", "free"} <= set(json.loads(file.read_text(encoding="utf-8")))
 
 
 def test_models_lists_all_networks(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = json.loads(written(capsys, "models", "--format", "json"))["rows"]
+    rows = json.loads(run(capsys, "models", "--format", "json"))["rows"]
     assert [row["model"] for row in rows] == list(NETWORKS)
 
 
 def test_conventions_lists_and_explains(capsys: pytest.CaptureFixture[str]) -> None:
-    listed = written(capsys, "conventions")
+    listed = run(capsys, "conventions")
     for name, each in CONVENTIONS.items():
         assert each.counts in listed
-        explained = written(capsys, "conventions", name)
+        explained = run(capsys, "conventions", name)
         assert each.counts in explained
         assert each.source in explained
         assert "conv2d" in explained
-    assert "prices: 2 per MAC, 1 per bias add" in written(capsys, "conventions", "flops")
+    assert "prices: 2 per MAC, 1 per bias add" in run(capsys, "conventions", "flops")
 
 
 def test_help_is_what_no_command_gets(capsys: pytest.CaptureFixture[str]) -> None:
-    assert written(capsys) == written(capsys, "--help")
+    assert run(capsys) == run(capsys, "--help")
 
 
 @pytest.mark.parametrize("command", ["table", "layers", "report", "bench", "models", "conventions", "ops"])
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert f"resflops {command}" in written(capsys, command, "--help")
-    assert command in written(capsys)
+    assert f"resflops {command}" in run(capsys, command, "--help")
+    assert command in run(capsys)
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
-    assert written(capsys, "--version") == f"resflops {__version__}\n"
+    assert run(capsys, "--version") == f"resflops {__version__}\n"
 
 
 @pytest.mark.parametrize("place", [("--no-progress", "models"), ("models", "--no-progress")])
 def test_no_progress_goes_before_the_command_or_after(
     capsys: pytest.CaptureFixture[str], place: tuple[str, ...]
 ) -> None:
-    assert "resnet34" in written(capsys, *place)
+    assert "resnet34" in run(capsys, *place)

@@ -14,14 +14,14 @@ from resflops.crosschecking.adapters import ADAPTERS, Answer
 CHECK = ("crosscheck", "--models", "resnet20", "--peers", "fvcore", "thop")
 
 
-def told(capsys, *arguments, status=0):
+def run(capsys, *arguments, status=0):
     assert main(arguments) == status
     out, _ = capsys.readouterr()
     return out
 
 
 def test_the_figures_and_causes_of_the_peers_are_told_as_data(capsys):
-    document = json.loads(told(capsys, *CHECK, "--format", "json"))
+    document = json.loads(run(capsys, *CHECK, "--format", "json"))
     assert (document["schema_version"], document["convention"]) == (1, "macs")
     assert [(row["peer"], row["unexplained"], row["unexplained_params"]) for row in document["rows"]] == [
         ("fvcore", 0, 0),
@@ -34,7 +34,7 @@ def test_the_figures_and_causes_of_the_peers_are_told_as_data(capsys):
 
 
 def test_layers_tells_where_every_cause_comes_from(capsys):
-    document = json.loads(told(capsys, *CHECK, "--layers", "--format", "json"))
+    document = json.loads(run(capsys, *CHECK, "--layers", "--format", "json"))
     for cause in document["causes"]:
         places = [
             place
@@ -48,22 +48,22 @@ def test_layers_tells_where_every_cause_comes_from(capsys):
 
 @pytest.mark.parametrize("name", ["terminal", "markdown", "latex"])
 def test_every_format_says_what_makes_the_difference(capsys, name):
-    out = told(capsys, *CHECK, "--format", name)
+    out = run(capsys, *CHECK, "--format", name)
     assert "normalisation" in out
     assert "pooling" in out
 
 
 def test_csv_has_one_row_a_figure_and_no_column_twice(capsys):
-    heading, *rows = told(capsys, *CHECK, "--format", "csv").splitlines()
+    heading, *rows = run(capsys, *CHECK, "--format", "csv").splitlines()
     assert len(set(heading.split(","))) == len(heading.split(","))
     assert [row.split(",")[2] for row in rows] == ["fvcore", "thop"]
 
 
 def test_a_table_may_be_under_the_convention_of_a_peer(capsys):
     table = json.loads(
-        told(capsys, "table", "--models", "resnet20", "--convention", "thop", "--format", "json")
+        run(capsys, "table", "--models", "resnet20", "--convention", "thop", "--format", "json")
     )
-    check = json.loads(told(capsys, *CHECK, "--format", "json"))
+    check = json.loads(run(capsys, *CHECK, "--format", "json"))
     assert table["convention"] == "thop"
     assert table["rows"][0]["total"] == check["rows"][1]["figure"]
 
@@ -71,22 +71,20 @@ def test_a_table_may_be_under_the_convention_of_a_peer(capsys):
 def test_the_layers_of_a_model_add_up_under_the_convention_of_a_peer(capsys):
     for name in PEERS:
         document = json.loads(
-            told(
-                capsys, "layers", "resnet20", "--convention", PEERS[name].convention.name, "--format", "json"
-            )
+            run(capsys, "layers", "resnet20", "--convention", PEERS[name].convention.name, "--format", "json")
         )
         assert sum(row["total"] for row in document["rows"]) == document["total"]["total"]
 
 
 @pytest.mark.parametrize("name", [name for name, each in CONVENTIONS.items() if each.views])
 def test_the_convention_of_a_peer_is_explained_with_its_prices(capsys, name):
-    document = json.loads(told(capsys, "conventions", name, "--format", "json"))
+    document = json.loads(run(capsys, "conventions", name, "--format", "json"))
     listed = {op for row in document["rows"] for op in row["ops"]}
     assert listed == {op for view in CONVENTIONS[name].views for op in view.charges}
 
 
 def test_peers_tells_what_is_installed_and_what_is_known(capsys):
-    document = json.loads(told(capsys, "peers", "--format", "json"))
+    document = json.loads(run(capsys, "peers", "--format", "json"))
     rows = {row["peer"]: row for row in document["rows"]}
     assert list(rows) == list(PEERS)
     assert {name for name, row in rows.items() if row["installed"]} == {
@@ -128,7 +126,7 @@ def fails(model, args, kwargs):
 
 def test_a_peer_that_fails_is_a_row_among_others(capsys, monkeypatch):
     monkeypatch.setitem(ADAPTERS, "fvcore", fails)
-    document = json.loads(told(capsys, *CHECK, "--format", "json"))
+    document = json.loads(run(capsys, *CHECK, "--format", "json"))
     assert [row["failure"] for row in document["rows"]] == ["RuntimeError: it does not like this model", ""]
     assert document["rows"][0]["figure"] is None
 
@@ -158,7 +156,7 @@ def off_by_one(model, args, kwargs):
 
 
 def test_strict_fails_on_a_remainder(capsys, monkeypatch):
-    told(capsys, *CHECK, "--strict")
+    run(capsys, *CHECK, "--strict")
     monkeypatch.setitem(ADAPTERS, "fvcore", off_by_one)
     assert main([*CHECK, "--strict"]) == 1
     out, err = capsys.readouterr()
@@ -168,7 +166,7 @@ def test_strict_fails_on_a_remainder(capsys, monkeypatch):
 
 def test_a_model_of_a_pattern_that_fails_is_a_row(capsys):
     models = ("--models", "resnet20", "vgg1[1]", "--input", "3x8x8")
-    out = told(capsys, "crosscheck", *models, "--peers", "thop", "--format", "json")
+    out = run(capsys, "crosscheck", *models, "--peers", "thop", "--format", "json")
     there, failed = json.loads(out)["rows"]
     assert (there["model"], there["unexplained"], there["failure"]) == ("resnet20", 0, "")
     assert (failed["model"], failed["figure"]) == ("vgg11", None)
@@ -185,6 +183,6 @@ def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
         return honest(function, seconds=seconds)
 
     monkeypatch.setattr(running, "run_in_process", interrupted)
-    document = json.loads(told(capsys, *CHECK, "--format", "json", status=130))
+    document = json.loads(run(capsys, *CHECK, "--format", "json", status=130))
     assert [(row["peer"], row["unexplained"]) for row in document["rows"]] == [("fvcore", 0)]
     assert "Interrupted: not every peer has run." in document["notes"]

@@ -201,9 +201,9 @@ def test_uncounted_ops_fail_the_check_unless_allowed(
     assert main(["lock"]) == 0
     assert "has no rule, and `resflops check` fails until it has one" in capsys.readouterr().err
     assert main(["check"]) == 1
-    said = capsys.readouterr().out
-    assert "net failed" in said
-    op = said.partition("net: uncounted: ")[2].partition(" ")[0]
+    output = capsys.readouterr().out
+    assert "net failed" in output
+    op = output.partition("net: uncounted: ")[2].partition(" ")[0]
     with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
         file.write(f'allow-uncounted = ["{op}"]\n')
     assert main(["check"]) == 0
@@ -274,6 +274,6 @@ def test_diff_of_locks_shows_models_that_only_one_has(
     assert main(["lock"]) == 0
     capsys.readouterr()
     assert main(["diff", "before.lock", "resflops.lock"]) == 0
-    said = capsys.readouterr().out
-    assert "net: no layer differs." in said
-    assert f"{8 * 8 * 4 * 27 + 16:,}" in said
+    output = capsys.readouterr().out
+    assert "net: no layer differs." in output
+    assert f"{8 * 8 * 4 * 27 + 16:,}" in output

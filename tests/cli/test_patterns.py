@@ -28,21 +28,25 @@ def broken():
 """
 
 
-def rows(capsys, *arguments):
+def read_rows(capsys, *arguments):
     assert main([*arguments, "--format", "json"]) == 0
     return {row["model"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
 
 
 def test_a_pattern_stands_for_every_network_that_matches(capsys):
-    assert list(rows(capsys, "table", "--models", "resnet1?2", "vgg1[69]")) == ["resnet152", "vgg16", "vgg19"]
+    assert list(read_rows(capsys, "table", "--models", "resnet1?2", "vgg1[69]")) == [
+        "resnet152",
+        "vgg16",
+        "vgg19",
+    ]
 
 
 def test_a_model_that_is_named_and_matched_is_one_row(capsys):
-    assert list(rows(capsys, "table", "--models", "vgg19", "vgg1[69]")) == ["vgg19", "vgg16"]
+    assert list(read_rows(capsys, "table", "--models", "vgg19", "vgg1[69]")) == ["vgg19", "vgg16"]
 
 
 def test_options_go_to_every_model_of_a_pattern(capsys):
-    found = rows(capsys, "table", "--models", "resnet1[8]*,num_classes=10")
+    found = read_rows(capsys, "table", "--models", "resnet1[8]*,num_classes=10")
     assert [row["params"] for row in found.values()] == [11_181_642]
 
 
@@ -66,7 +70,7 @@ def test_what_a_model_prints_is_not_in_the_table(capsys, tmp_path):
 
 
 def test_of_a_pattern_a_model_that_fails_is_a_row_that_says_so(capsys):
-    found = rows(capsys, "table", "--models", "resnet20", "vgg1[16]", "--input", "3x16x16")
+    found = read_rows(capsys, "table", "--models", "resnet20", "vgg1[16]", "--input", "3x16x16")
     assert found["resnet20"]["macs"] > 0
     assert found["vgg16"]["macs"] is None
     assert "features.30: max_pool2d: its window of 2 does not fit" in found["vgg16"]["error"]

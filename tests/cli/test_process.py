@@ -16,7 +16,7 @@ COMMAND = [sys.executable, "-m", "resflops"]
 HEAVY = ("torch", "pandas", "matplotlib", "numpy")
 
 
-def process(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def run_process(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
         capture_output=True,
@@ -27,7 +27,7 @@ def process(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
     )
 
 
-def on_a_terminal(
+def run_on_terminal(
     *arguments: str, settings: Mapping[str, str], interrupt_at: str = ""
 ) -> tuple[int, str, str]:
     """Exit status, standard output and standard error of a process that has a terminal for each."""
@@ -79,7 +79,7 @@ def test_nothing_heavy_is_loaded_without_need(arguments: list[str]) -> None:
 
 
 def test_a_pipe_gets_the_whole_width_and_no_colours() -> None:
-    done = process("models", COLUMNS="20", FORCE_COLOR="1")
+    done = run_process("models", COLUMNS="20", FORCE_COLOR="1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if " resnet18 " in line]
@@ -88,13 +88,13 @@ def test_a_pipe_gets_the_whole_width_and_no_colours() -> None:
 
 
 def test_results_go_to_stdout_and_messages_to_stderr() -> None:
-    done = process("table", "--models", "resnet43")
+    done = run_process("table", "--models", "resnet43")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("resflops: no model named 'resnet43'")
 
 
 def test_a_terminal_gets_colours_and_its_width() -> None:
-    status, out, _ = on_a_terminal("models", settings={"COLUMNS": "80", "NO_COLOR": ""})
+    status, out, _ = run_on_terminal("models", settings={"COLUMNS": "80", "NO_COLOR": ""})
     assert status == 0
     assert "\x1b[1m" in out
     plain = re.sub(r"\x1b\[[\d;]*m", "", out)
@@ -102,13 +102,13 @@ def test_a_terminal_gets_colours_and_its_width() -> None:
 
 
 def test_no_color_is_honoured() -> None:
-    _, out, _ = on_a_terminal("models", settings={"NO_COLOR": "1"})
+    _, out, _ = run_on_terminal("models", settings={"NO_COLOR": "1"})
     assert "\x1b" not in out
     assert "resnet34" in out
 
 
 def test_progress_is_shown_on_a_terminal_and_cleared() -> None:
-    status, out, err = on_a_terminal("table", "--models", "resnet20", settings={})
+    status, out, err = run_on_terminal("table", "--models", "resnet20", settings={})
     assert status == 0
     assert err.index("loading torch") < err.index("counting resnet20 (1 of 1)")
     assert err.endswith("\r\x1b[K")
@@ -117,7 +117,7 @@ def test_progress_is_shown_on_a_terminal_and_cleared() -> None:
 
 @pytest.mark.parametrize(("extra", "settings"), [(["--no-progress"], {}), ([], {"TERM": "dumb"})])
 def test_progress_can_be_turned_off(extra: list[str], settings: dict[str, str]) -> None:
-    _, out, err = on_a_terminal("table", "--models", "resnet20", *extra, settings=settings)
+    _, out, err = run_on_terminal("table", "--models", "resnet20", *extra, settings=settings)
     assert err == ""
     assert "40,551,040" in out
 
@@ -126,7 +126,7 @@ def test_ctrl_c_ends_quietly_and_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "table.md"
     file.write_text("before", encoding="utf-8")
     many = [f"resnet1202,num_classes={number}" for number in range(1, 40)]
-    status, out, err = on_a_terminal(
+    status, out, err = run_on_terminal(
         "table", "--models", *many, "--out", str(file), settings={"COLUMNS": "200"}, interrupt_at="counting"
     )
     # Python ends by the signal itself if it arrived inside an exec(), of which torch has
@@ -159,7 +159,7 @@ def other():
 @pytest.mark.parametrize("shown", [[], ["--no-progress"]], ids=["progress", "no progress"])
 def test_a_ctrl_c_that_python_drops_is_heard_at_the_next_model(tmp_path: Path, shown: list[str]) -> None:
     (tmp_path / "losing.py").write_text(LOSING_AN_INTERRUPT, encoding="utf-8")
-    status, out, err = on_a_terminal(
+    status, out, err = run_on_terminal(
         "table", "--models", f"{tmp_path}/losing.py:net", f"{tmp_path}/losing.py:other", "--input", "1x2", *shown,
         settings={"COLUMNS": "200"},
     )  # fmt: skip
@@ -189,13 +189,13 @@ def test_a_full_disk_is_said() -> None:
 
 
 def test_an_output_without_the_signs_gets_question_marks() -> None:
-    done = process("models", PYTHONIOENCODING="ascii")
+    done = run_process("models", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "3?224?224" in done.stdout
 
 
 def test_the_result_can_be_read_back_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "costs.csv"
-    done = process("table", "--models", "resnet20", "--out", str(file))
+    done = run_process("table", "--models", "resnet20", "--out", str(file))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert ",40551040," in file.read_text(encoding="utf-8")

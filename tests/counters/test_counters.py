@@ -21,17 +21,17 @@ def test_every_peer_has_an_adapter_and_conventions_of_its_own():
     from resflops.crosschecking.adapters import ADAPTERS
 
     assert set(ADAPTERS) == set(PEERS)
-    names = [using.name for each in PEERS.values() for using in each.conventions]
+    names = [convention.name for each in PEERS.values() for convention in each.conventions]
     assert len(set(names)) == len(names)
     assert set(names) == {name for name, each in CONVENTIONS.items() if each.views}
 
 
 def test_every_price_stands_on_a_known_quantity():
-    for using in CONVENTIONS.values():
+    for convention in CONVENTIONS.values():
         charges = [
-            using.prices,
-            *using.op_prices.values(),
-            *(c for view in using.views for c in view.charges.values()),
+            convention.prices,
+            *convention.op_prices.values(),
+            *(c for view in convention.views for c in view.charges.values()),
         ]
         assert {quantity for prices in charges for quantity in prices} <= set(QUANTITIES)
 
@@ -112,11 +112,14 @@ def test_an_edition_has_a_convention_for_each_figure_which_is_found_and_not_list
     for each, edition in editions:
         assert len(edition.conventions) == len(each.conventions)
         assert edition.versions == tuple(sorted(edition.versions, key=Version))
-        for using in edition.conventions:
-            assert using.name not in CONVENTIONS
-            assert cost.under(using.name).priced_by is using
+        for convention in edition.conventions:
+            assert convention.name not in CONVENTIONS
+            assert cost.under(convention.name).priced_by is convention
             assert {
-                quantity for view in using.views for prices in view.charges.values() for quantity in prices
+                quantity
+                for view in convention.views
+                for prices in view.charges.values()
+                for quantity in prices
             } <= set(QUANTITIES)
 
 

@@ -156,17 +156,17 @@ def said(models):
     return answers
 
 
-def convention_here(name):
+def find_convention_here(name):
     """The convention of the version that is installed."""
     return next(list_figures(PEERS[name]))[1]
 
 
-def explained(trace, name, answer, using=None):
+def reconcile_answer(trace, name, answer, convention=None):
     peer = PEERS[name]
     return reconcile(
         trace,
         peer,
-        using or convention_here(name),
+        convention or find_convention_here(name),
         version=find_installed_version(peer) or "",
         figure=answer.figures[peer.convention.name],
         peer_params=answer.params,
@@ -176,27 +176,27 @@ def explained(trace, name, answer, using=None):
 @pytest.mark.parametrize("subject", EXERCISES)
 @pytest.mark.parametrize("name", RUN)
 def test_a_convention_gives_what_its_peer_says(traces, said, name, subject):
-    row = explained(traces[subject], name, said[name][subject])
+    row = reconcile_answer(traces[subject], name, said[name][subject])
     assert (row.unexplained, row.unexplained_params) == (0, 0)
     assert resflops.count(traces[subject], convention=row.convention).total == row.figure
 
 
-def dearer(using, op, quantity):
+def raise_price(convention, op, quantity):
     """The convention with one price changed by one."""
 
-    def changed(view):
+    def change(view):
         if quantity not in view.charges.get(op, {}):
             return view
         prices = {**view.charges[op], quantity: view.charges[op][quantity] + 1}
         return replace(view, charges={**view.charges, op: prices})
 
-    return replace(using, views=tuple(changed(view) for view in using.views))
+    return replace(convention, views=tuple(change(view) for view in convention.views))
 
 
-def prices(name):
+def list_prices(name):
     return {
         (op, quantity)
-        for view in convention_here(name).views
+        for view in find_convention_here(name).views
         for op, charge in view.charges.items()
         for quantity in charge
     }
@@ -210,12 +210,14 @@ NOT_EXERCISED = {("batch_norm", "training_input_elements"), ("grid_sample", "out
 def test_one_changed_price_is_a_remainder_somewhere(traces, said, name):
     met = {"einsum" if "einsum" in op.attributes else op.op for trace in traces.values() for op in trace.ops}
     tried = 0
-    for op, quantity in sorted(prices(name) - NOT_EXERCISED):
+    for op, quantity in sorted(list_prices(name) - NOT_EXERCISED):
         if op not in met:
             # Names that the described functions give another name: mm, bmm, addmm.
             continue
-        wrong = dearer(convention_here(name), op, quantity)
-        rows = [explained(trace, name, said[name][subject], wrong) for subject, trace in traces.items()]
+        wrong = raise_price(find_convention_here(name), op, quantity)
+        rows = [
+            reconcile_answer(trace, name, said[name][subject], wrong) for subject, trace in traces.items()
+        ]
         assert any(row.unexplained for row in rows), (op, quantity)
         tried += 1
     assert tried >= 9
@@ -238,7 +240,7 @@ def test_one_changed_price_is_a_remainder_somewhere(traces, said, name):
     ],
 )
 def test_a_difference_has_its_cause(traces, said, name, subject, cause):
-    row = explained(traces[subject], name, said[name][subject])
+    row = reconcile_answer(traces[subject], name, said[name][subject])
     assert cause in [each.name for each in row.causes]
     assert row.difference == sum(each.amount for each in row.causes)
     for each in row.causes:
@@ -256,7 +258,7 @@ def test_a_difference_has_its_cause(traces, said, name, subject, cause):
     ],
 )
 def test_a_difference_in_parameters_has_its_cause(traces, said, name, subject, cause):
-    row = explained(traces[subject], name, said[name][subject])
+    row = reconcile_answer(traces[subject], name, said[name][subject])
     assert cause in [each.name for each in row.parameter_causes]
     assert row.peer_params - row.params == sum(each.amount for each in row.parameter_causes)
 

@@ -38,12 +38,12 @@ class Named(nn.Module):
         return x
 
 
-def said(found: Diff) -> list[tuple[str, str, str, int]]:
-    return [(change.kind, change.name, change.new_name, change.macs) for change in found.changes]
+def list_changes(diff: Diff) -> list[tuple[str, str, str, int]]:
+    return [(change.kind, change.name, change.new_name, change.macs) for change in diff.changes]
 
 
-def adds_up(found: Diff) -> bool:
-    return all(sum(change.of(metric) for change in found.changes) == found.of(metric) for metric in METRICS)
+def adds_up(diff: Diff) -> bool:
+    return all(sum(change.of(metric) for change in diff.changes) == diff.of(metric) for metric in METRICS)
 
 
 PLANE = 32 * 32 * 9
@@ -109,14 +109,14 @@ PLANE = 32 * 32 * 9
     ],
 )  # fmt: skip
 def test_what_became_of_each_layer(before, after, changes) -> None:
-    found = diff_snapshots(snapshot(before), snapshot(after))
-    assert said(found) == changes
-    assert adds_up(found)
+    diff = diff_snapshots(snapshot(before), snapshot(after))
+    assert list_changes(diff) == changes
+    assert adds_up(diff)
 
 
 def test_a_larger_input_changes_every_layer_and_none_is_added() -> None:
-    found = diff_snapshots(snapshot(stack(8, 16)), snapshot(stack(8, 16), size=64))
-    assert said(found) == [
+    diff = diff_snapshots(snapshot(stack(8, 16)), snapshot(stack(8, 16), size=64))
+    assert list_changes(diff) == [
         ("changed", "3", "", 3 * PLANE * 8 * 16),
         ("changed", "0", "", 3 * PLANE * 3 * 8),
         ("changed", "1", "", 0),
@@ -125,11 +125,11 @@ def test_a_larger_input_changes_every_layer_and_none_is_added() -> None:
 
 
 def test_a_longer_network_of_equal_blocks_has_its_last_block_added() -> None:
-    found = diff_snapshots(snapshot(resflops.load("resnet20")), snapshot(resflops.load("resnet32")))
-    added = {change.name.rpartition(".")[0] for change in found.changes}
-    assert {change.kind for change in found.changes} == {"added"}
+    diff = diff_snapshots(snapshot(resflops.load("resnet20")), snapshot(resflops.load("resnet32")))
+    added = {change.name.rpartition(".")[0] for change in diff.changes}
+    assert {change.kind for change in diff.changes} == {"added"}
     assert added == {f"layer{stage}.{block}" for stage in (1, 2, 3) for block in (3, 4)}
-    assert adds_up(found)
+    assert adds_up(diff)
 
 
 def test_a_network_too_long_for_the_best_alignment_is_still_aligned() -> None:
@@ -164,7 +164,7 @@ def test_a_form_shows_only_what_differs() -> None:
     assert summarize_change(add, None)[0] == Form(shapes=((1, 4),))
 
 
-def test_bills_of_different_conventions_do_not_compare() -> None:
+def test_snapshots_of_different_conventions_do_not_compare() -> None:
     with pytest.raises(UsageError, match="count both under the same convention to compare them"):
         diff_snapshots(snapshot(stack(8)), snapshot(stack(8), convention="flops"))
 
@@ -186,12 +186,12 @@ def test_every_line_is_in_one_pair_at_most_and_the_changes_add_up(before: list, 
     assert len({old for old, _ in pairs}) == len({new for _, new in pairs}) == len(pairs)
     assert ordered == sorted(ordered)
     assert [new for _, new in ordered] == sorted(new for _, new in ordered)
-    found = diff_snapshots(
+    diff = diff_snapshots(
         Snapshot(model="a", spec="a", inputs=(), convention="macs", lines=tuple(before)),
         Snapshot(model="a", spec="a", inputs=(), convention="macs", lines=tuple(after)),
     )
-    assert adds_up(found)
-    assert (before == after) <= (not found.changes)
+    assert adds_up(diff)
+    assert (before == after) <= (not diff.changes)
 
 
 @given(lists)

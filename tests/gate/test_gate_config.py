@@ -84,10 +84,10 @@ def test_mistakes_are_told_together_with_line_key_and_nearest_name(tmp_path: Pat
     )
     with pytest.raises(ConfigError) as error:
         read_config(path)
-    head, *said = str(error.value).splitlines()
+    head, *messages = str(error.value).splitlines()
     assert head.endswith("resflops.toml has 10 mistakes:")
     for line, part in zip(
-        said,
+        messages,
         [
             ":1: lok: there is no such key; closest: lock;",
             ":2: convention: no convention named 'flop'; closest: flops",

@@ -61,7 +61,7 @@ lines = some.builds(
 
 
 @given(names, some.lists(lines, max_size=4))
-def test_any_bill_is_read_back(name: str, found: list[SnapshotLine]) -> None:
+def test_any_snapshot_is_read_back(name: str, found: list[SnapshotLine]) -> None:
     import tempfile
 
     whole = Snapshot(model=name, spec=name, inputs=(), convention="macs", lines=tuple(found))
@@ -105,7 +105,7 @@ def test_another_version_that_finds_the_same_changes_nothing(path: Path) -> None
     assert other.made_by == "resflops 2, torch 9"
 
 
-def damaged(path: Path, edit) -> str:
+def read_damaged(path: Path, edit) -> str:
     text = path.read_text(encoding="utf-8")
     edited = edit(text)
     assert edited != text
@@ -148,7 +148,7 @@ def damaged(path: Path, edit) -> str:
     ],
 )  # fmt: skip
 def test_a_damaged_file_is_told_from_a_sound_one_and_left_alone(path: Path, edit, says: str) -> None:
-    assert says in damaged(path, edit)
+    assert says in read_damaged(path, edit)
 
 
 def test_a_file_that_is_no_text_is_refused(path: Path) -> None:

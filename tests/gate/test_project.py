@@ -159,7 +159,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def in_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(project)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return project
@@ -175,13 +175,13 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-def blamed(document: dict, model: str) -> list[tuple[str, str, int]]:
+def list_blamed(document: dict, model: str) -> list[tuple[str, str, int]]:
     return [
         (row["change"], row["layer"], row["macs"]) for row in document["changes"] if row["model"] == model
     ]
 
 
-def test_check_blames_the_layers_of_each_change(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_blames_the_layers_of_each_change(in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--format", "json"]) == 1
     document = json.loads(capsys.readouterr().out)
     macs = {row["model"]: row for row in document["rows"] if row["metric"] == "macs"}
@@ -189,43 +189,49 @@ def test_check_blames_the_layers_of_each_change(here: Path, capsys: pytest.Captu
         name: BASE + change for name, change in CHANGE.items()
     }
     assert {name for name, row in macs.items() if not row["passed"]} == FAILING
-    assert {name: blamed(document, name) for name in NAMES} == BLAMED
+    assert {name: list_blamed(document, name) for name in NAMES} == BLAMED
 
 
-def test_check_says_what_to_do(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_says_what_to_do(in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "wider", "separable", "renamed"]) == 1
-    said = capsys.readouterr().out
-    assert "wider failed, 1 of 3 models" in said
-    assert re.search(r"stage\.1\.conv1 +3×3×16→16 +3×3×16→32 +\+2,359,296 +\+2,304\n", said)
-    assert "To accept what is over the lock: resflops lock wider, and commit costs.lock." in said
-    assert "Cheaper than locked; to hold it to that: resflops lock separable, and commit costs.lock." in said
-    assert "not quite what is locked; to renew costs.lock: resflops lock renamed." in said
+    output = capsys.readouterr().out
+    assert "wider failed, 1 of 3 models" in output
+    assert re.search(r"stage\.1\.conv1 +3×3×16→16 +3×3×16→32 +\+2,359,296 +\+2,304\n", output)
+    assert "To accept what is over the lock: resflops lock wider, and commit costs.lock." in output
+    assert (
+        "Cheaper than locked; to hold it to that: resflops lock separable, and commit costs.lock." in output
+    )
+    assert "not quite what is locked; to renew costs.lock: resflops lock renamed." in output
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in FAILING])
-def test_what_is_not_dearer_passes(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_what_is_not_dearer_passes(in_project: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert main(["check", name]) == 0
 
 
-def test_lock_check_fails_where_anything_changed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = (here / "costs.lock").read_bytes()
+def test_lock_check_fails_where_anything_changed(
+    in_project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (in_project / "costs.lock").read_bytes()
     assert main(["lock", "--check"]) == 1
     assert "out of date: wider, deeper, renamed, larger, separable;" in capsys.readouterr().err
     assert main(["lock", "--check", "same"]) == 0
-    assert (here / "costs.lock").read_bytes() == before
+    assert (in_project / "costs.lock").read_bytes() == before
 
 
-def test_diff_of_two_revisions_blames_the_same_layers(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "uncommitted").write_text("work in progress", encoding="utf-8")
+def test_diff_of_two_revisions_blames_the_same_layers(
+    in_project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (in_project / "uncommitted").write_text("work in progress", encoding="utf-8")
     assert main(["diff", "--rev", "HEAD~..HEAD", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     macs = {row["model"]: row for row in document["rows"] if row["metric"] == "macs"}
     assert {name: row["change"] for name, row in macs.items()} == CHANGE
-    assert {name: blamed(document, name) for name in NAMES} == BLAMED
+    assert {name: list_blamed(document, name) for name in NAMES} == BLAMED
     # Neither a worktree nor anything else is left behind.
-    assert len(git(here, "worktree", "list").splitlines()) == 1
-    assert git(here, "status", "--short") == "?? uncommitted\n"
-    (here / "uncommitted").unlink()
+    assert len(git(in_project, "worktree", "list").splitlines()) == 1
+    assert git(in_project, "status", "--short") == "?? uncommitted\n"
+    (in_project / "uncommitted").unlink()
 
 
 @pytest.mark.parametrize(
@@ -238,19 +244,19 @@ def test_diff_of_two_revisions_blames_the_same_layers(here: Path, capsys: pytest
     ],
 )
 def test_a_revision_that_is_none_is_told(
-    here: Path, capsys: pytest.CaptureFixture[str], revisions: str, says: str
+    in_project: Path, capsys: pytest.CaptureFixture[str], revisions: str, says: str
 ) -> None:
     assert main(["diff", f"--rev={revisions}"]) == 2
     assert says in capsys.readouterr().err
 
 
 def test_a_model_that_a_revision_cannot_build_is_told_with_the_revision(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    in_project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["diff", "--rev", "HEAD~..HEAD", "nets.py:larch"]) == 2
-    said = capsys.readouterr().err
-    assert re.search(r"at [0-9a-f]+ \(before\): model 'nets.py:larch': .* has no 'larch'", said)
-    assert len(git(here, "worktree", "list").splitlines()) == 1
+    output = capsys.readouterr().err
+    assert re.search(r"at [0-9a-f]+ \(before\): model 'nets.py:larch': .* has no 'larch'", output)
+    assert len(git(in_project, "worktree", "list").splitlines()) == 1
 
 
 def test_the_plugin_fails_the_same_models_and_names_the_layers(project: Path) -> None:
@@ -279,7 +285,7 @@ def test_the_steps_of_the_action_run_as_written(project: Path, tmp_path: Path) -
     results = {}
     for step in action["runs"]["steps"]:
         assert "${{" not in step["run"], "what comes from outside must not become a command"
-        given = {name: filled_in(value, inputs) for name, value in step.get("env", {}).items()}
+        given = {name: fill_in(value, inputs) for name, value in step.get("env", {}).items()}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
             cwd=project, capture_output=True, text=True, check=False,
@@ -309,14 +315,14 @@ def test_the_steps_of_the_action_run_as_written(project: Path, tmp_path: Path) -
     assert f"--body-file {report}" in (tmp_path / "said").read_text(encoding="utf-8")
 
 
-def filled_in(value: str, inputs: dict[str, str]) -> str:
+def fill_in(value: str, inputs: dict[str, str]) -> str:
     """An expression as the runner fills it in; what only GitHub knows stays empty."""
     return re.sub(
         r"\$\{\{ *(?:inputs\.([\w-]+)|[^}]*) *\}\}", lambda found: inputs.get(found[1] or "", ""), value
     )
 
 
-def test_the_hooks_run_as_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hooks_run_as_written(in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     commands = [hook["entry"].split() for hook in hooks]
     assert [command[0] for command in commands] == ["resflops", "resflops"]

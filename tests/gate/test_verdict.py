@@ -34,49 +34,49 @@ def snapshot(macs: int, params: int = 10, *, convention: str = "macs", uncounted
     ],
 )
 def test_a_figure_is_held_to_lock_and_budget(now, tolerance, budget, standing, passed) -> None:
-    found = judge(
+    verdict = judge(
         snapshot(now),
         locked=snapshot(1000),
         budgets={} if budget is None else {"macs": Budget(limit=budget, text=str(budget), line=1)},
         tolerances={} if tolerance is None else {"macs": read_tolerance(tolerance)},
     )
-    macs, params, buffers = found.findings
-    assert (macs.standing, macs.passed, found.passed) == (standing, passed, passed)
+    macs, params, buffers = verdict.findings
+    assert (macs.standing, macs.passed, verdict.passed) == (standing, passed, passed)
     assert params.standing == buffers.standing == "as locked"
 
 
 def test_every_metric_is_held_to_the_lock() -> None:
-    found = judge(snapshot(1000, params=11), locked=snapshot(1000), budgets={}, tolerances={})
-    assert not found.passed
-    assert [finding.metric for finding in found.findings if not finding.passed] == ["params"]
+    verdict = judge(snapshot(1000, params=11), locked=snapshot(1000), budgets={}, tolerances={})
+    assert not verdict.passed
+    assert [finding.metric for finding in verdict.findings if not finding.passed] == ["params"]
 
 
 def test_under_another_convention_the_total_is_held_too() -> None:
-    found = judge(
+    verdict = judge(
         snapshot(5, convention="flops"), locked=snapshot(4, convention="flops"), budgets={}, tolerances={}
     )
-    assert [finding.metric for finding in found.findings if not finding.passed] == ["macs", "total"]
+    assert [finding.metric for finding in verdict.findings if not finding.passed] == ["macs", "total"]
 
 
 def test_a_cheaper_model_that_has_more_parameters_is_no_improvement() -> None:
-    found = judge(snapshot(999, params=11), locked=snapshot(1000), budgets={}, tolerances={})
-    assert (found.passed, found.cheaper) == (False, False)
+    verdict = judge(snapshot(999, params=11), locked=snapshot(1000), budgets={}, tolerances={})
+    assert (verdict.passed, verdict.cheaper) == (False, False)
 
 
 def test_budgets_alone_need_no_lock() -> None:
-    found = judge(
+    verdict = judge(
         snapshot(5), locked=None, budgets={"macs": Budget(limit=5, text="5", line=1)}, tolerances={}
     )
-    assert found.passed
-    assert found.diff is None
-    assert [finding.standing for finding in found.findings] == ["within budget"]
+    assert verdict.passed
+    assert verdict.diff is None
+    assert [finding.standing for finding in verdict.findings] == ["within budget"]
 
 
 def test_an_uncounted_op_fails_unless_it_is_allowed_by_name() -> None:
     same = snapshot(5, uncounted="my.op")
     for allowed, passed in (((), False), (("other.op",), False), (("my.op",), True)):
-        found = judge(same, locked=same, budgets={}, tolerances={}, allowed=frozenset(allowed))
-        assert found.passed == passed
+        verdict = judge(same, locked=same, budgets={}, tolerances={}, allowed=frozenset(allowed))
+        assert verdict.passed == passed
 
 
 @pytest.mark.parametrize(
