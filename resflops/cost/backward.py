@@ -221,12 +221,6 @@ def count_gradients(trace: Trace) -> tuple[OpGradient | None, ...]:
 
 _NOTHING = OpGradient()
 _FLOATING = ("float", "bfloat", "complex")
-_WITH_INDICES = frozenset(
-    ("max", "min", "sort", "topk", "median", "nanmedian", "kthvalue", "mode", "cummax", "cummin",
-     "max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-     "adaptive_max_pool3d", "fractional_max_pool2d", "fractional_max_pool3d")
-)  # fmt: skip
-"""Ops whose outputs after the first are indices, which have no gradient."""
 
 
 class _Operand(Struct, frozen=True):
@@ -330,8 +324,14 @@ def _find_passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[
     for place, operand in enumerate(operands):
         if takes is not None and place not in takes:
             continue
-        if not (operand.slot and ops[operand.producer].op in _WITH_INDICES):
+        if not (operand.slot and _gives_indices(ops[operand.producer])):
             yield place
+
+
+def _gives_indices(record: OpRecord) -> bool:
+    """Whether the outputs of an op after the first are indices, which have no gradient."""
+    declared = OPS.get(record.op)
+    return declared is not None and declared.gives_indices
 
 
 def _find_takes(record: OpRecord) -> frozenset[int] | None:

@@ -8,7 +8,6 @@ such as attention scores, have no weight and count in full.
 """
 
 from collections.abc import Mapping, Sequence
-from math import prod
 
 from resflops.ops import ALL_BUT_FIRST, OPS
 from resflops.records import OpRecord, Weights, Work
@@ -39,8 +38,8 @@ def count_nonzero_macs(
 def _count_nonzero(record: OpRecord, macs: int, weights: Weights | None) -> int:
     if weights is None or weights.nonzero is None or not weights.elements:
         return macs
-    # A bilinear layer's second product is of two activations.
-    weightless = prod(record.output_shape) * record.input_shapes[1][-1] if record.op == "bilinear" else 0
+    declared = OPS.get(record.op)
+    weightless = declared.weightless_macs(record) if declared and declared.weightless_macs else 0
     applied, rest = divmod(macs - weightless, weights.elements)
     assert not rest  # noqa: S101 - every element is applied equally often
     return applied * weights.nonzero + weightless

@@ -153,6 +153,10 @@ class Op(Struct, frozen=True, kw_only=True):
     None where that depends on how the op is called, as the exponent of a power decides it."""
     shares: Literal["", "always", "sometimes"] = ""
     """Whether the output shares the memory of the first input."""
+    gives_indices: bool = False
+    """Whether its outputs after the first are indices, which have no gradient."""
+    weightless_macs: Callable[[OpRecord], int] | None = None
+    """The multiply-accumulates that no weight takes part in; None where the op has none."""
     cause: str = ""
     """The family that the cross-check attributes it to, if not its own: a mean is arithmetic there."""
 
@@ -202,6 +206,8 @@ def op(
     weights: tuple[int, ...] | AllButFirst = (),
     saves: tuple[str, ...] | None = None,
     shares: Literal["", "always", "sometimes"] = "",
+    gives_indices: bool = False,
+    weightless_macs: Callable[[OpRecord], int] | None = None,
     cause: str = "",
 ) -> Op:
     """Declare an op; :class:`Op` explains the parameters.
@@ -233,6 +239,8 @@ def op(
         weights=weights,
         saves=saves,
         shares=shares,
+        gives_indices=gives_indices,
+        weightless_macs=weightless_macs,
         cause=cause,
     )
     OPS[name] = declared

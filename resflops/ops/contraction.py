@@ -150,6 +150,11 @@ def bilinear_factors(record: OpRecord, attributes: Bias) -> Factors:
     return tuple(size for size in record.output_shape if size != 1) or (1,), (first[-1] + 1, second[-1])
 
 
+def count_activation_macs(record: OpRecord) -> int:
+    """Count the multiply-accumulates of the second product, which is of two activations."""
+    return prod(record.output_shape) * record.input_shapes[1][-1]
+
+
 def bilinear(record: OpRecord, attributes: Bias) -> Work:
     """Per output: input 1 by its matrix, N1·N2 MACs, and that by input 2, N2 more; a bias add.
 
@@ -189,5 +194,6 @@ BILINEAR = op(
     factors=bilinear_factors,
     gradient=each_gradient(bilinear_gradient),
     weights=(_WEIGHT,),
+    weightless_macs=count_activation_macs,
     saves=("input", "other", "weight"),
 )

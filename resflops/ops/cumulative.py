@@ -77,6 +77,7 @@ for _name in ("cummax", "cummin"):
         work=running_extremum,
         gradient=each_gradient(running_extremum_gradient, takes=(0,)),
         saves=("input", "indices"),
+        gives_indices=True,
     )
 
 

@@ -130,6 +130,7 @@ def _declare_max_pool(spatial: int) -> None:
         gradient=each_gradient(max_pool_gradient, takes=(0,)),
         window="slides",
         saves=("input", "indices"),
+        gives_indices=True,
     )
 
 
@@ -281,6 +282,7 @@ def _declare_adaptive_pools(spatial: int) -> None:
             gradient=each_gradient(gradient, takes=(0,)),
             window="gathers",
             saves=saves,
+            gives_indices=kind == "max",
         )
 
 
@@ -310,6 +312,7 @@ def _declare_fractional_pool(spatial: int) -> None:
         work=fractional_max_pool,
         gradient=each_gradient(max_pool_gradient, takes=(0,)),
         saves=("input", "indices"),
+        gives_indices=True,
     )
 
 

@@ -281,6 +281,7 @@ for _name in ("max", "min"):
         aten={_name: _read_extremum(_infer)},
         work=extremum,
         gradient=each_gradient(extremum_gradient),
+        gives_indices=True,
     )
     op(
         f"arg{_name}",

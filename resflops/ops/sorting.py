@@ -85,6 +85,7 @@ SORT = op(
     work=sort,
     gradient=moved_gradient(takes=(0,)),
     saves=("indices",),
+    gives_indices=True,
 )
 
 
@@ -108,6 +109,7 @@ for _name in ("median", "nanmedian"):
         aten={_name: _read_median(_name)},
         work=sort,
         gradient=moved_gradient(takes=(0,)),
+        gives_indices=True,
     )
 
 for _name in ("kthvalue", "mode"):
@@ -118,6 +120,7 @@ for _name in ("kthvalue", "mode"):
         work=sort,
         gradient=moved_gradient(takes=(0,)),
         saves=("indices",),
+        gives_indices=True,
     )
 
 
@@ -136,6 +139,7 @@ TOPK = op(
     work=topk,
     gradient=moved_gradient(takes=(0,)),
     saves=("indices",),
+    gives_indices=True,
 )
 
 

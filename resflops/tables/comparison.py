@@ -7,6 +7,7 @@ from msgspec import Struct, to_builtins
 
 from resflops.cost import Cost
 from resflops.models.published import Agreement, PublishedFigure, judge_agreement, select_figures
+from resflops.ops import is_of_family
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.tables.sparsity import build_nonzero_column, note_nonzero
@@ -158,7 +159,7 @@ def _count_exactly(cost: Cost, figure: PublishedFigure) -> int:
 def _build_scope_test(scope: str) -> Callable[[str, str], bool]:
     """Whether an op of a layer belongs to the part of the network that a figure is about."""
     if scope == "convolutions":
-        return lambda _, op: op.startswith("conv")
+        return lambda _, op: is_of_family(op, "convolution")
     return lambda layer, _: not scope or layer == scope or layer.startswith(f"{scope}.")
 
 

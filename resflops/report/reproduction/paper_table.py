@@ -5,6 +5,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from resflops.models.published import judge_agreement, load_figures
+from resflops.ops import is_of_family
 from resflops.report.context import Context
 from resflops.report.reproduction.wording import (
     AGREES,
@@ -153,7 +154,7 @@ def build_fully_connected_table(context: Context) -> Table:
     rows = []
     for name in ("vgg16", "vgg19"):
         cost = context.cost(name)
-        convolutions = sum(row.macs for row in cost.layers if row.op.startswith("conv"))
+        convolutions = sum(row.macs for row in cost.layers if is_of_family(row.op, "convolution"))
         figure = find_printed_verdict(context, name).figure
         rows.append(
             {
