@@ -33,9 +33,12 @@ from resflops.records import OpRecord, Shape, Work
 
 __all__ = [
     "ALL_BUT_FIRST",
+    "ANSWERS",
     "CLASSES",
     "COMPOSITES",
     "OPS",
+    "QUANTISED",
+    "WHOLE_NUMBERS",
     "AtenBinding",
     "Binding",
     "Factors",
@@ -165,6 +168,11 @@ class Op(Struct, frozen=True, kw_only=True):
         """Whether its work is known, even if it is none."""
         return self.work is not None or bool(self.free)
 
+
+# Reasons why no gradient passes that hold in several families.
+ANSWERS = "it answers a question, and its result does not change with small changes of the input"
+WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
+QUANTISED = "it is a quantised layer or product, which torch has no backward pass for"
 
 OPS: dict[str, Op] = {}
 """The declaration of every op, by its name."""

@@ -13,14 +13,12 @@ from resflops.records import OpRecord, Work
 
 __all__ = [
     "ADD",
-    "ANSWERS",
     "COMPARE",
     "EVALUATE",
     "MULTIPLY",
     "PASS",
     "SELECT",
     "SELF",
-    "WHOLE_NUMBERS",
     "bind_function",
     "bind_two",
     "count_added_up",
@@ -38,10 +36,6 @@ EVALUATE = Work(transcendental=1)
 PASS = Work()
 MULTIPLY = Work(arithmetic=1)
 SELECT = Work(comparisons=1)
-
-# Reasons why no gradient passes.
-ANSWERS = "it answers a question, and its result does not change with small changes of the input"
-WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
 
 SELF = {"input": "self"}
 """The name that the schemas of aten ops have for the first operand."""

@@ -9,14 +9,13 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
-from resflops.ops._declaration import binding, each_gradient, op, stopped_gradient
+from resflops.ops._declaration import WHOLE_NUMBERS, binding, each_gradient, op, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
     EVALUATE,
     MULTIPLY,
     PASS,
     SELF,
-    WHOLE_NUMBERS,
     bind_two,
     count_added_up,
     elementwise,

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from resflops.ops._declaration import moved_gradient, op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, moved_gradient, op, stopped_gradient
 from resflops.ops._free import declare_free
 
 FAMILY = "bookkeeping"
@@ -16,9 +16,7 @@ _declare(
 )  # fmt: skip
 _declare(
     "_local_scalar_dense", "is_pinned", "is_same_size", "item",
-    gradient=stopped_gradient(
-        "it answers a question, and its result does not change with small changes of the input"
-    ),
+    gradient=stopped_gradient(ANSWERS),
 )  # fmt: skip
 _declare(
     "_assert_async", "_assert_scalar", "_assert_tensor_metadata", "_functional_assert_async",

@@ -8,15 +8,13 @@ from msgspec import UNSET, UnsetType
 from resflops.errors import MissingAttributeError
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, TensorLike, is_tensor, name_dtype
-from resflops.ops._declaration import binding, each_gradient, op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, WHOLE_NUMBERS, binding, each_gradient, op, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
-    ANSWERS,
     COMPARE,
     PASS,
     SELECT,
     SELF,
-    WHOLE_NUMBERS,
     bind_two,
     elementwise,
 )

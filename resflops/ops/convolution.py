@@ -8,6 +8,7 @@ from typing import Any
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, CallSignature, Mismatch, SignedCall, TensorLike, per_dimension
 from resflops.ops._declaration import (
+    QUANTISED,
     AtenBinding,
     Factors,
     Needed,
@@ -427,7 +428,7 @@ CONVOLUTIONS_WITH_RELU = tuple(
         aten={f"quantized.conv{spatial}d_relu": _infer_packed(f"conv{spatial}d_relu")},
         work=convolution_with_relu,
         factors=convolution_factors,
-        gradient=stopped_gradient("it is a quantised layer or product, which torch has no backward pass for"),
+        gradient=stopped_gradient(QUANTISED),
         weights=(_WEIGHT,),
         saves=(),
     )

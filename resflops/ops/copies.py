@@ -18,7 +18,7 @@ from resflops.ops._call import (
     per_dimension,
     wrap_dimension,
 )
-from resflops.ops._declaration import binding, each_gradient, moved_gradient, stopped_gradient
+from resflops.ops._declaration import QUANTISED, binding, each_gradient, moved_gradient, stopped_gradient
 from resflops.ops._free import ADDED_UP, COPY, LOOKED_UP, SPREAD_OUT, declare_free
 from resflops.records import OpRecord, Work
 
@@ -255,7 +255,7 @@ _declare("stack", bindings=binding(infer_stack, "*.stack"))
 _declare("_chunk_cat", "block_diag", "concat", "hstack", "pad_sequence", "vstack")
 _declare(
     "quantized.cat",
-    gradient=stopped_gradient("it is a quantised layer or product, which torch has no backward pass for"),
+    gradient=stopped_gradient(QUANTISED),
 )
 _declare("complex")
 

@@ -1,6 +1,6 @@
 """Detection: torchvision's own ops on the boxes of objects."""
 
-from resflops.ops._declaration import op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, op, stopped_gradient
 from resflops.records import OpRecord, Work
 
 FAMILY = "detection"
@@ -22,8 +22,6 @@ NMS = op(
     "torchvision.nms",
     family=FAMILY,
     work=non_maximum_suppression,
-    gradient=stopped_gradient(
-        "it answers a question, and its result does not change with small changes of the input"
-    ),
+    gradient=stopped_gradient(ANSWERS),
     saves=(),
 )

@@ -7,17 +7,15 @@ which uses the op's output where that makes it shorter.
 from collections.abc import Callable
 
 from resflops.ops._call import Call, TensorLike
-from resflops.ops._declaration import Op, binding, stopped_gradient
+from resflops.ops._declaration import ANSWERS, WHOLE_NUMBERS, Op, binding, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
-    ANSWERS,
     COMPARE,
     EVALUATE,
     MULTIPLY,
     PASS,
     SELECT,
     SELF,
-    WHOLE_NUMBERS,
     bind_function,
     elementwise,
 )

@@ -5,12 +5,12 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, TensorLike
-from resflops.ops._declaration import binding, each_gradient, op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, binding, each_gradient, op, stopped_gradient
+from resflops.ops._free import COPY
 from resflops.records import Attribute, OpRecord, Work
 
 FAMILY = "embedding"
 
-_MOVEMENT = "data movement: elements are copied, none is computed"
 _WEIGHT = 1
 
 
@@ -50,7 +50,7 @@ EMBEDDING = op(
     family=FAMILY,
     bindings=binding(infer_embedding, "nn.functional.embedding"),
     aten={"embedding": {"input": "indices"}},
-    free=_MOVEMENT,
+    free=COPY,
     gradient=each_gradient(embedding_gradient, takes=(_WEIGHT,)),
     saves=("indices",),
 )
@@ -154,9 +154,7 @@ ONE_HOT = op(
     family=FAMILY,
     # An exported model calls the second name.
     bindings=binding(infer_one_hot, "nn.functional.one_hot", "ops.aten.one_hot.default"),
-    free=_MOVEMENT,
-    gradient=stopped_gradient(
-        "it answers a question, and its result does not change with small changes of the input"
-    ),
+    free=COPY,
+    gradient=stopped_gradient(ANSWERS),
     saves=(),
 )

@@ -16,7 +16,7 @@ from resflops.ops._call import (
     name_dtype,
     wrap_dimension,
 )
-from resflops.ops._declaration import binding, each_gradient, moved_gradient, stopped_gradient
+from resflops.ops._declaration import ANSWERS, binding, each_gradient, moved_gradient, stopped_gradient
 from resflops.ops._free import COPY, LOOKED_UP, declare_free
 from resflops.ops.slicing import infer_getitem
 from resflops.records import Attribute, OpRecord, Shape, Work
@@ -28,9 +28,7 @@ _declare = partial(declare_free, family=FAMILY, reason=COPY)
 # An index or a mask is among the inputs, and has no gradient.
 _WRITTEN = moved_gradient()
 _FIRST = moved_gradient((0,))
-_ANSWER = stopped_gradient(
-    "it answers a question, and its result does not change with small changes of the input"
-)
+_ANSWER = stopped_gradient(ANSWERS)
 
 
 def infer_gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Call:

@@ -7,16 +7,21 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, CallSignature, Mismatch, NotDescribed, SignedCall, TensorLike, broadcast
-from resflops.ops._declaration import Factors, binding, each_gradient, op, stopped_gradient
+from resflops.ops._declaration import (
+    QUANTISED,
+    WHOLE_NUMBERS,
+    Factors,
+    binding,
+    each_gradient,
+    op,
+    stopped_gradient,
+)
 from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "matmul"
 
 _LEFT, _RIGHT = 0, 1
 _SAVED = ("input", "other")
-
-_WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
-_QUANTISED = "it is a quantised layer or product, which torch has no backward pass for"
 
 
 class Bias(Attributes, frozen=True):
@@ -129,7 +134,7 @@ LINEAR_RELU = op(
     },
     work=linear_with_relu,
     factors=linear_factors,
-    gradient=stopped_gradient(_QUANTISED),
+    gradient=stopped_gradient(QUANTISED),
     weights=(_RIGHT,),
 )
 
@@ -201,8 +206,8 @@ for _name in ("mm", "bmm", "mv", "dot", "vdot", "inner"):
     )
 
 for _name, _reason in {
-    "_int_mm": _WHOLE_NUMBERS,
-    **dict.fromkeys(("_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), _QUANTISED),
+    "_int_mm": WHOLE_NUMBERS,
+    **dict.fromkeys(("_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), QUANTISED),
 }.items():
     op(
         _name,

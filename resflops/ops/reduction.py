@@ -14,13 +14,11 @@ from resflops.ops._call import (
     is_tensor,
     wrap_dimension,
 )
-from resflops.ops._declaration import binding, each_gradient, moved_gradient, op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, binding, each_gradient, moved_gradient, op, stopped_gradient
 from resflops.ops._rows import name_dimensions, reduce_shape
 from resflops.records import Attribute, OpRecord, Work
 
 FAMILY = "reduction"
-
-_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
 
 
 def _count_inputs(record: OpRecord) -> int:
@@ -289,7 +287,7 @@ for _name in ("max", "min"):
         bindings=binding(_infer_place(f"arg{_name}"), f"*.arg{_name}"),
         aten={f"arg{_name}": {"input": "self"}},
         work=extremum,
-        gradient=stopped_gradient(_ANSWERS),
+        gradient=stopped_gradient(ANSWERS),
         saves=(),
     )
     op(
@@ -310,12 +308,12 @@ for _name in ("all", "any"):
         bindings=binding(_infer_fold(_name, dtype="bool"), f"*.{_name}"),
         aten={_name: {"input": "self"}},
         work=extremum,
-        gradient=stopped_gradient(_ANSWERS),
+        gradient=stopped_gradient(ANSWERS),
         saves=(),
     )
 
 COUNT_NONZERO = op(
-    "count_nonzero", family=FAMILY, work=extremum, gradient=stopped_gradient(_ANSWERS), saves=()
+    "count_nonzero", family=FAMILY, work=extremum, gradient=stopped_gradient(ANSWERS), saves=()
 )
 
 AMINMAX = op(

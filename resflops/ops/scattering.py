@@ -2,12 +2,10 @@
 
 from math import prod
 
-from resflops.ops._declaration import moved_gradient, op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, moved_gradient, op, stopped_gradient
 from resflops.records import OpRecord, Work
 
 FAMILY = "scattering"
-
-_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
 
 
 def scattered_sum(record: OpRecord) -> Work:
@@ -34,4 +32,4 @@ def histogram(record: OpRecord) -> Work:
 
 
 for _name in _BIN_OPERATIONS:
-    op(_name, family=FAMILY, work=histogram, gradient=stopped_gradient(_ANSWERS), saves=())
+    op(_name, family=FAMILY, work=histogram, gradient=stopped_gradient(ANSWERS), saves=())

@@ -5,13 +5,11 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, wrap_dimension
-from resflops.ops._declaration import binding, moved_gradient, op, stopped_gradient
+from resflops.ops._declaration import ANSWERS, binding, moved_gradient, op, stopped_gradient
 from resflops.ops._rows import count_rows, reduce_shape
 from resflops.records import OpRecord, Work
 
 FAMILY = "sorting"
-
-_ANSWERS = "it answers a question, and its result does not change with small changes of the input"
 
 
 class Ordered(Attributes, frozen=True):
@@ -162,7 +160,7 @@ UNIQUE = op(
     family=FAMILY,
     aten=("_unique2", "unique_dim"),
     work=unique,
-    gradient=stopped_gradient(_ANSWERS),
+    gradient=stopped_gradient(ANSWERS),
     saves=(),
 )
 
@@ -170,7 +168,7 @@ UNIQUE_CONSECUTIVE = op(
     "unique_consecutive",
     family=FAMILY,
     work=unique_consecutive,
-    gradient=stopped_gradient(_ANSWERS),
+    gradient=stopped_gradient(ANSWERS),
     saves=(),
 )
 
@@ -191,6 +189,6 @@ def bucketize(record: OpRecord) -> Work:
 
 
 SEARCHSORTED = op(
-    "searchsorted", family=FAMILY, work=searchsorted, gradient=stopped_gradient(_ANSWERS), saves=()
+    "searchsorted", family=FAMILY, work=searchsorted, gradient=stopped_gradient(ANSWERS), saves=()
 )
-BUCKETIZE = op("bucketize", family=FAMILY, work=bucketize, gradient=stopped_gradient(_ANSWERS), saves=())
+BUCKETIZE = op("bucketize", family=FAMILY, work=bucketize, gradient=stopped_gradient(ANSWERS), saves=())
