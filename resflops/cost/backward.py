@@ -71,6 +71,7 @@ class GradientRow(Struct, frozen=True, kw_only=True):
     """False where a gradient is needed and the op has no gradient rule."""
 
 
+# ``dict=True`` because a cached property keeps its value in the instance's ``__dict__``.
 class Backward(Struct, frozen=True, kw_only=True, dict=True):
     """A backward pass, priced: what training costs beside the forward pass."""
 
@@ -153,6 +154,7 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
         """One row for each layer and op that a gradient costs work in; they add up to the totals."""
         groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[OpGradient | None]] = {}
         for record, gradient in zip(self.trace.ops, self.gradients, strict=True):
+            # A missing rule (None) gets a row as well, which says that the gradient is not counted.
             if gradient != _NOTHING:
                 key = (record.layer, record.op, record.input_shapes, record.output_shape)
                 groups.setdefault(key, []).append(gradient)
@@ -269,6 +271,7 @@ class _Walk:
         return OpGradient(inputs=add_works(parts[0]), weights=add_works(parts[1]))
 
     def _needs(self, operand: _Operand) -> bool:
+        # A producer below zero is no op. Trainable parameters are numbered from PARAMETER downwards.
         if operand.producer < 0:
             return operand.producer <= PARAMETER
         return self._needs_gradient[operand.producer]
@@ -280,6 +283,7 @@ class _Walk:
 
     def _accumulate(self, operand: _Operand) -> Work:
         """Count the additions that join this use's gradient to those of the uses before it."""
+        # An operand is told apart by its output, too: uses of two outputs of one op add nothing up.
         if operand not in self._used:
             self._used.add(operand)
             return Work()
@@ -295,6 +299,7 @@ def _list_operands(record: OpRecord) -> Iterator[_Operand]:
     slots = record.output_indices or (0,) * len(record.producers)
     for producer, slot in zip(record.producers, slots, strict=True):
         yield _Operand(producer, slot)
+    # Gradient rules number the weight and the bias after the last input, so they come in this order.
     for producer in record.affine_producers:
         yield _Operand(producer, 0)
 
@@ -307,6 +312,7 @@ def _find_arriving(trace: Trace) -> list[bool]:
     for place in reversed(range(len(trace.ops))):
         record = trace.ops[place]
         operands = list(_list_operands(record))
+        # An output that no op uses may be in a container that the trace could not look into.
         arriving[place] |= place in outputs or not used[place]
         for operand in operands:
             if operand.producer >= 0:

@@ -78,6 +78,7 @@ class Convention(Struct, frozen=True, kw_only=True):
 
 
 CONVENTIONS: dict[str, Convention] = {}
+"""The conventions that lists offer, by name."""
 
 _UNLISTED: dict[str, Convention] = {}
 """How earlier versions of other counters count: conventions found by name, but not offered in lists."""
@@ -157,6 +158,7 @@ def _make_charger_by_views(
 ) -> Callable[[OpRecord, Work], Iterator[Charge]]:
     module_at = trace.module_at
 
+    # Cached because many ops run in one layer, and to test a view walks up the module tree.
     @cache
     def find_views(layer: str) -> tuple[View, ...]:
         return tuple(view for view in views if _looks_into(view, layer, module_at))
@@ -183,6 +185,7 @@ def _looks_into(view: View, layer: str, module_at: dict[str, ModuleRecord]) -> b
     if view.modules:
         if module is None or module.base not in view.modules:
             return False
+        # ``base`` is the nearest class of ``torch.nn``; a counter that looks up exact types sees no other.
         if not view.subclasses and module.cls != module.base:
             return False
     return not (

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["DISPLAYS", "Cost", "UncountedOp", "check_prices_gradients", "price"]
 
 
+# ``dict=True`` because a cached property keeps its value in the instance's ``__dict__``.
 class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     """A trace priced under a convention.
 
@@ -251,6 +252,7 @@ def _price_works(
     works: tuple[Work | None, ...],
     gradients: tuple[OpGradient | None, ...] | None,
 ) -> Cost:
+    # The default convention, and so worth a way of its own, without a pricer and the set of free ops.
     if counts_macs_alone(convention):
         macs = tuple([None if work is None else work.macs for work in works])
         return Cost(trace=trace, priced_by=convention, works=works, prices=macs, gradients=gradients)

@@ -102,6 +102,7 @@ def make_layer_rows(
     """
     total = sum(price for price in prices if price)
     groups: dict[tuple[str, str, tuple[Shape, ...], Shape], list[int]] = {}
+    # A dict keeps the order of the first calls, which is that of the rows.
     for index, record in enumerate(trace.ops):
         if prices[index] or not is_free(record.op):
             key = (record.layer, record.op, record.input_shapes, record.output_shape)
@@ -149,6 +150,7 @@ def _make_row(
 ) -> LayerRow:
     done, cost = work or Work(), price or 0
     attributes = record.attributes
+    # A normalisation has an attribute of the same name, which counts its statistics, not groups of channels.
     groups = attributes.get("groups") if is_of_family(record.op, "convolution") else None
     return LayerRow(
         name=record.layer,
@@ -170,6 +172,7 @@ def _make_row(
         counted=work is not None,
         nonzero_macs=nonzero,
         receptive_field=field.size if field else None,
+        # Once every position is gathered into one, no neighbour is left to be a stride away.
         effective_stride=field.stride if field and not field.whole else None,
         formula=format_formula(record, done, convention.prices_of(record.op), price=cost, calls=calls),
     )

@@ -84,6 +84,7 @@ def quantity(unit: str, *, stands_for: StandsFor = "other") -> Callable[[Measure
     return register
 
 
+# All measures have these three arguments, so that any of them can be called without asking what it needs.
 @quantity("MAC", stands_for="macs")
 def macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Multiply-accumulates."""
@@ -384,6 +385,7 @@ def bias_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
 def _count_uses(record: OpRecord, module: ModuleRecord | None, name: str) -> int:
     if module is None or not record.output_shape:
         return 0
+    # An output of one dimension is taken as a batch of single numbers.
     batch, _, *points = (*record.output_shape, 1)[: max(len(record.output_shape), 2)]
     positions = batch * prod(points) if "Conv" in module.cls.rpartition(".")[2] else batch
     return positions * sum(tensor.elements for tensor in module.parameters if tensor.name == name)

@@ -45,6 +45,7 @@ def compute_receptive_fields(trace: Trace) -> tuple[Field | None, ...]:
             weight_ops.add(place)
         arriving = [start if made == MODEL_INPUT else fields[made] for made in producers]
         known = [field for field in arriving if field is not None]
+        # One path without a field leaves the output without one, because that path might see more.
         fields.append(_advance(record, _join(known)) if known and len(known) == len(arriving) else None)
     return tuple(fields)
 
@@ -71,6 +72,7 @@ def _join(fields: list[Field]) -> Field | None:
 def _advance(record: OpRecord, field: Field | None) -> Field | None:
     """Compute the field of an op's output from the widest that arrives, by the window in its declaration."""
     window = _find_window(record)
+    # A field that is whole stays so: what follows a global pool has one position and sees all of the input.
     if field is None or field.whole or window == "keeps":
         return field
     # A quantised layer keeps its stride in a packed object of its own, which the record does not have.

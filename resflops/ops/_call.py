@@ -72,6 +72,8 @@ Blank = tuple[Shape, Any]
 """The shape and element type of a tensor to make."""
 
 
+# Not frozen, because an ``infer`` may take the call that another makes and change a field of it. ``gc=False``
+# because it is in no cycle, and the garbage collector need not look at it.
 class Call(Struct, gc=False):
     """The op that a torch function is about to run: its inputs, outputs and attributes."""
 
@@ -166,6 +168,7 @@ def broadcast(left: Shape, right: Shape) -> Shape:
     Raises:
         Mismatch: the shapes cannot be broadcast.
     """
+    # By far the usual case: the loop is for the others.
     if left == right:
         return left
     if len(left) < len(right):

@@ -228,6 +228,8 @@ def infer_multi_head_attention(
     keys = key.shape[0] + (bias_k is not None) + add_zero_attn
 
     q, k, v = yield _split_heads(q, k, v, (batch, num_heads, length, keys))
+    # Torch drops the mask here, too: the kernel knows a causal one by its flag, unless padding or the weights
+    # that are returned need the mask itself.
     if is_causal and key_padding_mask is None and not need_weights:
         attn_mask = None
     mask = yield from _join_masks(attn_mask, key_padding_mask, (batch, num_heads, length, keys))
@@ -348,5 +350,6 @@ def _attend_with_weights(
 @composite("_nested_tensor_from_mask_left_aligned")
 def infer_padding_at_the_end(tensor: TensorLike, mask: TensorLike) -> Steps:
     """Say that TransformerEncoder may not leave out padding: only the values of the mask could allow it."""
+    # Without a ``yield`` this would be no generator, as a composite has to be.
     yield from ()
     return False

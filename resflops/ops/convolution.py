@@ -65,6 +65,7 @@ def _infer_convolution(spatial: int) -> Callable[..., SignedCall]:
             input.shape,
             weight.shape,
             bias is not None,
+            # Modules pass tuples, which need no spreading, and this runs for every call of a convolution.
             stride if type(stride) is tuple else per_dimension(stride, spatial),
             padding if type(padding) in (tuple, str) else per_dimension(padding, spatial),
             dilation if type(dilation) is tuple else per_dimension(dilation, spatial),

@@ -64,6 +64,7 @@ def infer_stack(tensors: Sequence[TensorLike], dim: int = 0) -> Call:
     shape = list(tensors[0].shape)
     if any(tensor.dtype is not tensors[0].dtype or list(tensor.shape) != shape for tensor in tensors):
         raise NotDescribed
+    # A negative dimension counts from the end of the result, which has one dimension more.
     shape.insert(dim if dim >= 0 else dim + len(shape) + 1, len(tensors))
     return Call("stack", tuple(tensors), tuple(shape), {"dim": dim})
 

@@ -34,6 +34,7 @@ def infer_embedding(
 ) -> Call:
     """Look up a row of the weight for every index."""
     del padding_idx, norm_type, scale_grad_by_freq, sparse
+    # With a largest norm, torch first scales rows of the weight in place, and the values decide which.
     if max_norm is not None:
         raise NotDescribed
     return Call("embedding", (input, weight), (*input.shape, weight.shape[1]), dtype=weight.dtype)

@@ -189,6 +189,7 @@ MATMUL = op(
     work=matrix_product,
     factors=product_factors,
     gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),
+    # Either factor may be a parameter; whether one is, the trace knows.
     weights=(_LEFT, _RIGHT),
     saves=_SAVED,
 )

@@ -102,6 +102,7 @@ def _sign_batch_norm(
     for per_channel in (weight, mean):
         if per_channel is not None and per_channel[0] != channels:
             raise Mismatch(f"takes {per_channel[0]} channels, but its input has {channels}")
+    # Torch refuses the same, but names neither the layer nor a way out.
     if training and prod(shape) == channels:
         raise Mismatch(
             f"needs more than one value per channel in training mode, but its input is "

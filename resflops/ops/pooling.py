@@ -276,6 +276,7 @@ def _declare_adaptive_pools(spatial: int) -> None:
             ),
             aten={
                 name: {"input": "self"},
+                # Torch has a second op with an underscore for these two alone, and its dispatcher runs it.
                 **({f"_{name}": {"input": "self"}} if kind == "avg" and spatial > 1 else {}),
             },
             work=work,

@@ -304,6 +304,7 @@ def recurrent_gradient(record: OpRecord, attributes: Recurrence, needed: Needed)
         for operand in needed
     ]
     works[0] = add_works([works[0], path])
+    # The record lists weights and no biases, so their additions go with the last weight.
     if needed[-1] != _INPUT:
         works[-1] = add_works([works[-1], biases])
     return tuple(works)

@@ -58,6 +58,7 @@ def infer_getitem(input: TensorLike, index: Any) -> Call:
         elif type(each) is slice:
             out.append(_measure_slice(each, shape[place]))
             place += 1
+        # Not ``isinstance``: True and False are integers, too, but as an index they are masks.
         elif type(each) is int:
             wrap_dimension(each, shape[place])
             place += 1
@@ -73,6 +74,7 @@ def infer_getitem(input: TensorLike, index: Any) -> Call:
 def _measure_slice(cut: slice, size: int) -> int:
     if cut == _EVERYTHING:
         return size
+    # ``slice.indices`` would ask a tensor for its value, and a meta tensor has none.
     for bound in (cut.start, cut.stop, cut.step):
         if is_tensor(bound):
             raise NotDescribed

@@ -71,6 +71,7 @@ def sort(record: OpRecord, attributes: Ordered) -> Work:
         rows, length = 1, prod(record.input_shapes[0])
     else:
         rows, length = count_rows(record, attributes.dim)
+    # The bit length of n-1 is ⌈log₂ n⌉, exact for every n, as a floating-point logarithm is not.
     return Work(comparisons=rows * length * max(length - 1, 0).bit_length())
 
 

@@ -242,6 +242,7 @@ _declare(
     "detach",
     bindings=(
         binding(infer_detach, "*.detach", "*.alias", repeated=True),
+        # To read ``tensor.data`` calls this getter, which torch offers to be overridden like a function.
         binding(infer_detach, "Tensor.data.__get__"),
     ),
     runs=True,
