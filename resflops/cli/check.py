@@ -59,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
     ]
     table = build_check_table(
         verdicts,
-        config=_path_for_annotations(config.path),
+        config=_shorten_for_annotations(config.path),
         lock=shorten_path(config.lock),
         everything=args.all,
     )
@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     return DONE if all(verdict.passed for verdict in verdicts) else CHECK_FAILED
 
 
-def _path_for_annotations(path: Path) -> str:
+def _shorten_for_annotations(path: Path) -> str:
     """Write a path as GitHub's annotations need it: from the top of the repository, wherever this runs."""
     workspace = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
     return path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else shorten_path(path)

@@ -105,7 +105,7 @@ class Peer(Struct, frozen=True, kw_only=True):
         """The convention of the main figure."""
         return self.conventions[0]
 
-    def verification(self, version: str) -> Verification:
+    def verify(self, version: str) -> Verification:
         """Compare a version with the verified ones; a local part such as ``+cu132`` makes no difference."""
         given = _parse_version(version)
         if given is None:
@@ -117,7 +117,7 @@ class Peer(Struct, frozen=True, kw_only=True):
 
     def is_verified_with(self, version: str) -> bool:
         """Whether the conventions have been verified with a version, or with an older and a newer one."""
-        return self.verification(version) == "verified"
+        return self.verify(version) == "verified"
 
     @property
     def verified_versions(self) -> tuple[str, ...]:

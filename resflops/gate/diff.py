@@ -184,7 +184,7 @@ def _summarize(line: SnapshotLine | None, other: SnapshotLine | None) -> Form | 
         return None
     features, size = _find_features(line)
     shapes = tuple(dict.fromkeys((line.input, line.output))) if features is None else ()
-    only_params = other is not None and _key_of_work(line) == _key_of_work(other)
+    only_params = other is not None and _list_work_fields(line) == _list_work_fields(other)
 
     def differs(field: str) -> bool:
         return other is None or getattr(line, field) != getattr(other, field)
@@ -219,5 +219,5 @@ def _find_features(line: SnapshotLine) -> tuple[tuple[int, int] | None, Shape]:
     return None, ()
 
 
-def _key_of_work(line: SnapshotLine) -> tuple[object, ...]:
+def _list_work_fields(line: SnapshotLine) -> tuple[object, ...]:
     return (line.op, line.calls, line.input, line.output, line.kernel, line.stride, line.padding, line.groups)

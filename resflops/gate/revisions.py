@@ -134,10 +134,10 @@ def _count_in_process(request: Request, folder: Path) -> subprocess.CompletedPro
 
 @contextmanager
 def _check_out(repository: Path, commit: str) -> Iterator[Path]:
-    """A checkout of a commit beside the user's own, which is left as it is."""
+    """Check out a commit into a temporary worktree, which leaves the user's own files as they are."""
     with tempfile.TemporaryDirectory(prefix="resflops-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve() / "tree"
-        # No hook: a worktree is none of the events that a project's hooks are for.
+        # Without hooks: git runs post-checkout in a new worktree too, where a project's hook has no work.
         add = (
             "-c",
             "core.hooksPath=/dev/null",

@@ -3,8 +3,8 @@
 ::
 
     def test_cost(cost_gate):
-        cost_gate(model, (1, 3, 224, 224), macs="<=4.2G")       # held to a limit
-        cost_gate(model, (1, 3, 224, 224), lock="resnet50")     # held to what it cost when locked
+        cost_gate(model, (1, 3, 224, 224), macs="<=4.2G")       # checked against a limit
+        cost_gate(model, (1, 3, 224, 224), lock="resnet50")     # checked against what is locked
 
 pytest imports this module in every project that has resflops installed, whether the project uses it or
 not. So nothing of resflops is imported here before a test asks for the fixture.

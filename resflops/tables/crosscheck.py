@@ -226,7 +226,7 @@ def _note_unverified_version(name: str, version: str) -> Note:
         "unknown": "is not a version that can be compared with those its convention was verified with",
         # A file may have been written before the version was verified.
         "verified": "was not verified when this was measured; now its convention is verified with",
-    }[peer.verification(version)]
+    }[peer.verify(version)]
     return Note(
         text=f"{{peer}} {{version}} {said}: {{versions}}.",
         figures={

@@ -91,7 +91,7 @@ def _build_row(each: Peer) -> Row:
         "distribution": each.distribution,
         "installed": version or "",
         "verified_versions": each.verified_versions,
-        "verification": "" if version is None else each.verification(version),
+        "verification": "" if version is None else each.verify(version),
         "verified": version is not None and each.is_verified_with(version),
         "conventions": tuple(using.name for using in each.conventions),
         "counts": each.convention.counts,

@@ -103,7 +103,7 @@ def report(peer: Peer) -> bool:
     if version is None:
         return True
     left = leftovers(peer, version)
-    how = peer.verification(version)
+    how = peer.verify(version)
     print(f"{peer.name} {version} ({how}): {'nothing is left over' if not left else ''}")
     for line in left:
         print(f"  {line}")

@@ -84,7 +84,7 @@ def test_a_version_is_verified_whatever_it_was_built_for():
     ],
 )
 def test_a_version_stands_to_the_verified_ones(version, verification):
-    assert PEERS["FlopCounterMode"].verification(version) == verification
+    assert PEERS["FlopCounterMode"].verify(version) == verification
 
 
 @pytest.mark.parametrize(
