@@ -22,12 +22,12 @@ from resflops.ops import OPS, gradient_rule, rule
 from resflops.records import PARAMETER, Work
 
 
-def counted(model, *inputs, convention="macs", **keywords):
+def count_training(model, *inputs, convention="macs", **keywords):
     return resflops.count(model, *inputs, convention=convention, backward=True, **keywords)
 
 
 def backward(model, *inputs, convention="macs", **keywords):
-    return counted(model, *inputs, convention=convention, **keywords).backward
+    return count_training(model, *inputs, convention=convention, **keywords).backward
 
 
 def rows(found):
@@ -40,7 +40,7 @@ def test_a_backward_pass_is_there_only_if_asked_for():
 
 def test_the_forward_figures_stay_the_forward_passes():
     model = resflops.load("resnet18")
-    alone, both = resflops.count(model, (1, 3, 64, 64)), counted(model, (1, 3, 64, 64))
+    alone, both = resflops.count(model, (1, 3, 64, 64)), count_training(model, (1, 3, 64, 64))
     assert (both.macs, both.total, both.layers, both.works) == (
         alone.macs,
         alone.total,
@@ -87,7 +87,7 @@ def test_a_frozen_weight_with_a_trainable_bias_takes_the_biases_gradient_alone()
 @pytest.mark.parametrize("groups", [1, 4, 64])
 def test_a_grouped_convolution_is_twice_its_forward_pass(groups):
     model = nn.Sequential(nn.Conv2d(64, 64, 1), nn.Conv2d(64, 64, 3, padding=1, groups=groups))
-    cost = counted(model, (1, 64, 8, 8))
+    cost = count_training(model, (1, 64, 8, 8))
     depthwise = {row.name: row for row in cost.backward.layers}["1"]
     forward = {row.name: row for row in cost.layers}["1"]
     assert (depthwise.input_macs, depthwise.weight_macs) == (forward.macs, forward.macs)
@@ -96,7 +96,7 @@ def test_a_grouped_convolution_is_twice_its_forward_pass(groups):
 def test_torchs_own_counter_is_wrong_on_grouped_convolutions():
     """It takes the weight's gradient for a convolution of all channels with all: 64 times too much here."""
     model = nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False)
-    cost = counted(model, (1, 64, 8, 8))
+    cost = count_training(model, (1, 64, 8, 8))
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 64, 8, 8)).sum().backward()
     assert cost.backward.macs == cost.macs
@@ -132,7 +132,7 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_macs_of_both_passes_are_those_that_torch_runs(name):
     model, shape = MODELS[name]()
-    cost = counted(model, shape)
+    cost = count_training(model, shape)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         model(torch.zeros(shape)).sum().backward()
     assert counter.get_total_flops() == 2 * (cost.macs + cost.backward.macs)
@@ -140,7 +140,7 @@ def test_macs_of_both_passes_are_those_that_torch_runs(name):
 
 
 def test_the_first_layers_input_is_all_that_a_resnet_saves():
-    cost = counted(resflops.load("resnet34"), (1, 3, 224, 224))
+    cost = count_training(resflops.load("resnet34"), (1, 3, 224, 224))
     assert cost.backward.weight_macs == cost.macs
     assert cost.backward.input_macs == cost.macs - 118_013_952
 
@@ -154,7 +154,7 @@ def test_both_passes_are_three_times_the_forward_one_less_what_is_not_needed(wid
     trained = [data.draw(st.booleans()) for _ in layers]
     for layer, train in zip(layers, trained, strict=True):
         layer.requires_grad_(train)
-    cost = counted(nn.Sequential(*layers), (batch, widths[0]))
+    cost = count_training(nn.Sequential(*layers), (batch, widths[0]))
     macs = [batch * a * b for a, b in pairwise(widths)]
     no_weight = sum(count for count, train in zip(macs, trained, strict=True) if not train)
     no_input = sum(count for place, count in enumerate(macs) if not any(trained[:place]))
@@ -375,7 +375,7 @@ def test_parametrised_weights_get_their_gradient():
 
 
 def test_a_recurrent_network_is_twice_its_forward_pass_but_for_its_input():
-    cost = counted(nn.LSTM(3, 4, num_layers=2), (5, 2, 3))
+    cost = count_training(nn.LSTM(3, 4, num_layers=2), (5, 2, 3))
     # Through the first layer's input matrix, 16x3, no gradient goes back.
     assert cost.backward.macs == 2 * cost.macs - 10 * 48
 
@@ -403,7 +403,7 @@ def test_an_op_without_a_gradient_rule_is_listed_and_never_zero():
         return Work(arithmetic=8)
 
     try:
-        cost = counted(Halved(), (2, 4), convention="flops")
+        cost = count_training(Halved(), (2, 4), convention="flops")
         assert (cost.complete, cost.backward.complete) == (True, False)
         # Only the second call needs a gradient.
         assert [(op.op, op.calls, op.elements) for op in cost.backward.uncounted] == [
@@ -434,7 +434,7 @@ def test_rows_and_ops_add_up_to_the_pass(spec, convention):
 
 
 def test_a_convention_prices_both_passes_alike():
-    cost = counted(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), (2, 4))
+    cost = count_training(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), (2, 4))
     assert cost.backward.total == cost.backward.macs == 3 * 32
     # A comparison per element of the ReLU, two biases over two rows of 4.
     assert cost.under("flops").backward.total == 2 * 96 + 8 + 2 * 8
@@ -445,8 +445,8 @@ def test_formula_says_nothing_of_a_backward_pass():
     with pytest.raises(
         UsageError, match="'formula' does not define the cost of a backward pass; these do: macs, flops"
     ):
-        counted(nn.Linear(4, 4), (1, 4), convention="formula")
-    cost = counted(nn.Linear(4, 4), (1, 4))
+        count_training(nn.Linear(4, 4), (1, 4), convention="formula")
+    cost = count_training(nn.Linear(4, 4), (1, 4))
     with pytest.raises(UsageError, match="'formula'"):
         _ = cost.under("formula").backward
     assert cost.under("formula").under("macs").backward.macs == 16
@@ -464,7 +464,7 @@ def test_a_convention_defines_a_backward_pass_if_it_prices_kinds_of_work_alone()
 
 
 def test_a_cost_comes_back_from_json_with_its_backward_pass(tmp_path):
-    cost = counted(resflops.load("resnet18"), (1, 3, 32, 32), convention="flops")
+    cost = count_training(resflops.load("resnet18"), (1, 3, 32, 32), convention="flops")
     cost.save(tmp_path / "cost.json")
     back = resflops.Cost.load(tmp_path / "cost.json")
     assert back == cost

@@ -18,7 +18,7 @@ NETWORKS = ["resnet18", "resnet50", "vgg16", "vgg11_lrn", "preact_resnet164", "k
             "tf_resnet18_cifar"]  # fmt: skip
 
 
-def cost_of(spec, convention="macs", batch=1):
+def count_spec(spec, convention="macs", batch=1):
     from resflops.models import NETWORKS as KNOWN
 
     return resflops.count(resflops.load(spec), (batch, *KNOWN[spec].input_shape), convention=convention)
@@ -27,7 +27,7 @@ def cost_of(spec, convention="macs", batch=1):
 @pytest.mark.parametrize("convention", list(CONVENTIONS))
 @pytest.mark.parametrize("spec", NETWORKS)
 def test_layers_add_up_to_the_cost(spec, convention):
-    cost = cost_of(spec, convention)
+    cost = count_spec(spec, convention)
     assert sum(row.total for row in cost.layers) == cost.total
     assert sum(row.macs for row in cost.layers) == cost.macs
     assert sum(row.params for row in cost.layers) == cost.params
@@ -37,7 +37,7 @@ def test_layers_add_up_to_the_cost(spec, convention):
     assert sum(row.share for row in cost.layers) == pytest.approx(1)
 
 
-def value_of(formula):
+def evaluate(formula):
     """What the printed left side of a formula comes to."""
     left = formula.partition(" = ")[0]
     assert re.fullmatch(r"[0-9·+() ]+", left)
@@ -48,10 +48,10 @@ def value_of(formula):
 @pytest.mark.parametrize("convention", list(CONVENTIONS))
 @pytest.mark.parametrize("spec", NETWORKS)
 def test_every_printed_formula_comes_to_its_layers_total(spec, convention, batch):
-    cost = cost_of(spec, convention, batch)
+    cost = count_spec(spec, convention, batch)
     for row in cost.layers:
         if row.formula:
-            assert value_of(row.formula) == row.total
+            assert evaluate(row.formula) == row.total
             assert int(row.formula.rpartition(" = ")[2].replace(",", "")) == row.total
         else:
             assert row.total == 0
@@ -71,7 +71,7 @@ def test_every_printed_formula_comes_to_its_layers_total(spec, convention, batch
     ],
 )
 def test_formulas_read_as_the_papers_write_them(convention, layer, formula):
-    rows = {row.name: row for row in cost_of("resnet18", convention).layers}
+    rows = {row.name: row for row in count_spec("resnet18", convention).layers}
     assert rows[layer].formula == formula
 
 
@@ -98,7 +98,7 @@ def test_a_weight_that_is_computed_hides_no_receptive_field():
     ],
 )
 def test_receptive_fields_of_vgg16(layer, field, stride):
-    rows = {row.name: row for row in cost_of("vgg16").layers}
+    rows = {row.name: row for row in count_spec("vgg16").layers}
     assert (rows[layer].receptive_field, rows[layer].effective_stride) == (field, stride)
 
 
@@ -112,12 +112,12 @@ def test_receptive_fields_of_vgg16(layer, field, stride):
     ],
 )
 def test_a_shortcut_leaves_the_wider_field(spec, points):
-    sums = [row for row in cost_of(spec).layers if row.op == "add"]
+    sums = [row for row in count_spec(spec).layers if row.op == "add"]
     assert (sums[-1].receptive_field, sums[-1].effective_stride) == ((points, points), (32, 32))
 
 
 def test_a_classifier_has_gathered_every_position():
-    row = cost_of("vgg16").layers[-1]
+    row = count_spec("vgg16").layers[-1]
     assert row.op == "linear"
     assert row.effective_stride is None
 
@@ -136,7 +136,7 @@ def test_a_module_that_no_op_ran_in_still_holds_its_parameters():
 
 
 def test_stages_are_those_of_the_papers_table():
-    cost = cost_of("resnet34")
+    cost = count_spec("resnet34")
     stages = {row.name: row for row in sum_by_stage(cost.trace, cost.layers)}
     assert list(stages) == ["conv1", "conv2_x", "conv3_x", "conv4_x", "conv5_x", "fc"]
     assert stages["conv1"].macs == 118_013_952
@@ -147,7 +147,7 @@ def test_stages_are_those_of_the_papers_table():
 
 
 def test_folding_keeps_every_mac_and_parameter():
-    cost = cost_of("resnet50")
+    cost = count_spec("resnet50")
     for depth in (1, 2, 3):
         rows = sum_by_depth(cost.layers, depth=depth)
         assert sum(row.total for row in rows) == cost.total
@@ -162,7 +162,7 @@ def test_folding_keeps_every_mac_and_parameter():
 
 
 def test_a_convention_prices_the_same_trace_anew():
-    cost = cost_of("resnet18")
+    cost = count_spec("resnet18")
     formula = cost.under("formula")
     assert (formula.convention, formula.total, formula.macs) == ("formula", 1_816_558_056, cost.macs)
     assert formula.trace is cost.trace
@@ -231,7 +231,7 @@ def test_a_rule_from_user_code_counts_a_custom_op():
 
 
 def test_layers_go_to_a_data_frame():
-    frame = cost_of("resnet18").to_frame()
+    frame = count_spec("resnet18").to_frame()
     assert list(frame.columns)[:2] == ["name", "op"]
     assert int(frame["macs"].sum()) == 1_814_073_344
     assert int(frame["params"].sum()) == 11_689_512

@@ -16,11 +16,11 @@ from resflops.errors import UsageError
 from resflops.ops import CLASSES, OPS
 
 
-def nonzero(model, *inputs, **how):
+def count_nonzero(model, *inputs, **how):
     return resflops.count(model, *inputs, nonzero=True, **how).nonzero_macs
 
 
-def thinned(model):
+def zero_some(model):
     """Every parameter with about half of its values made zero."""
     with torch.no_grad():
         for parameter in model.parameters():
@@ -35,14 +35,14 @@ def test_a_convolution_counts_the_taps_whose_weight_is_not_zero(data, spatial, g
     kernel, stride, dilation, batch = (data.draw(sizes) for _ in range(4))
     padding = 0 if transposed else data.draw(st.integers(0, 2))
     kind = getattr(nn, f"Conv{'Transpose' * transposed}{spatial}d")
-    model = thinned(kind(2 * groups, 3 * groups, kernel, stride, padding, dilation=dilation, groups=groups))
+    model = zero_some(kind(2 * groups, 3 * groups, kernel, stride, padding, dilation=dilation, groups=groups))
     shape = (batch, 2 * groups, *[7] * spatial)
     # Ones for every input, those of the padding too, and for every weight that is there.
     call = getattr(F, f"conv{'_transpose' * transposed}{spatial}d")
     image = F.pad(torch.ones(shape, dtype=torch.double), (padding,) * (2 * spatial), value=1)
     there = (model.weight != 0).double()
     products = call(image, there, stride=stride, dilation=dilation, groups=groups).sum().item()
-    assert nonzero(model, shape) == products
+    assert count_nonzero(model, shape) == products
 
 
 class Functional(nn.Module):
@@ -56,26 +56,26 @@ class Functional(nn.Module):
         return self.call(x, self.weight)
 
 
-def left(model):
+def count_left(model):
     return int(model.weight.count_nonzero())
 
 
 CASES = {
-    "linear": (lambda: nn.Linear(4, 5), (2, 7, 4), lambda m: 14 * left(m)),
-    "matmul": (lambda: Functional(torch.matmul, 4, 5), (2, 7, 4), lambda m: 14 * left(m)),
-    "from the left": (lambda: Functional(lambda x, w: w @ x, 5, 4), (2, 4, 7), lambda m: 14 * left(m)),
-    "batched": (lambda: Functional(torch.matmul, 2, 4, 5), (2, 7, 4), lambda m: 7 * left(m)),
-    "addmm": (lambda: Functional(lambda x, w: torch.addmm(w[0], x, w), 4, 5), (7, 4), lambda m: 7 * left(m)),
-    "transposed": (lambda: Functional(lambda x, w: x @ w.T.mT.t(), 5, 4), (7, 4), lambda m: 7 * left(m)),
+    "linear": (lambda: nn.Linear(4, 5), (2, 7, 4), lambda m: 14 * count_left(m)),
+    "matmul": (lambda: Functional(torch.matmul, 4, 5), (2, 7, 4), lambda m: 14 * count_left(m)),
+    "from the left": (lambda: Functional(lambda x, w: w @ x, 5, 4), (2, 4, 7), lambda m: 14 * count_left(m)),
+    "batched": (lambda: Functional(torch.matmul, 2, 4, 5), (2, 7, 4), lambda m: 7 * count_left(m)),
+    "addmm": (lambda: Functional(lambda x, w: torch.addmm(w[0], x, w), 4, 5), (7, 4), lambda m: 7 * count_left(m)),
+    "transposed": (lambda: Functional(lambda x, w: x @ w.T.mT.t(), 5, 4), (7, 4), lambda m: 7 * count_left(m)),
     "einsum": (lambda: Functional(lambda x, w: torch.einsum("bi,ioh->bho", x, w), 4, 5, 2), (7, 4),
-               lambda m: 7 * left(m)),
+               lambda m: 7 * count_left(m)),
     "half": (lambda: Functional(lambda x, w: F.linear(x, w.chunk(2)[1]), 6, 4), (7, 4),
              lambda m: 7 * int(m.weight[3:].count_nonzero())),
     "recurrent": (lambda: nn.GRU(3, 4, 2, bidirectional=True), (5, 2, 3),
                   lambda m: 10 * sum(int(p.count_nonzero()) for n, p in m.named_parameters() if n.startswith("weight"))),
-    "frozen": (lambda: nn.Linear(4, 5).requires_grad_(False), (7, 4), lambda m: 7 * left(m)),
+    "frozen": (lambda: nn.Linear(4, 5).requires_grad_(False), (7, 4), lambda m: 7 * count_left(m)),
     "embedding": (lambda: nn.Embedding(9, 4), torch.zeros(1, 3, dtype=torch.long), lambda m: 0),
-    "used twice": (lambda: nn.Sequential(*[nn.Linear(4, 4)] * 2), (7, 4), lambda m: 14 * left(m[0])),
+    "used twice": (lambda: nn.Sequential(*[nn.Linear(4, 4)] * 2), (7, 4), lambda m: 14 * count_left(m[0])),
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_every_element_of_a_weight_counts_as_often_as_it_is_applied(name, real):
     make, shape, expected = CASES[name]
-    model = thinned(make())
+    model = zero_some(make())
     inputs = shape if isinstance(shape, torch.Tensor) else torch.rand(shape).bernoulli(0.5)
     trace = resflops.trace(model, inputs, real=real, nonzero=True)
     cost = resflops.count(trace)
@@ -97,14 +97,14 @@ def test_an_input_of_zeros_and_a_product_of_activations_count_whole():
     x = torch.zeros(1, 3, 4)
     whole = 3 * 4 * 16 + 2 * 3 * 3 * 4
     assert resflops.count(model, x, x, x).macs == whole
-    assert nonzero(model, x, x, x) == whole - 3 * 16
+    assert count_nonzero(model, x, x, x) == whole - 3 * 16
     # Projections that are cut out of the one weight.
-    assert nonzero(model, x, torch.zeros(1, 3, 4), torch.zeros(1, 3, 4)) == whole - 3 * 16
+    assert count_nonzero(model, x, torch.zeros(1, 3, 4), torch.zeros(1, 3, 4)) == whole - 3 * 16
 
 
 def test_a_bilinear_layers_second_product_is_of_activations():
-    model = thinned(nn.Bilinear(3, 4, 5))
-    assert nonzero(model, (2, 3), (2, 4)) == 2 * left(model) + 2 * 5 * 4
+    model = zero_some(nn.Bilinear(3, 4, 5))
+    assert count_nonzero(model, (2, 3), (2, 4)) == 2 * count_left(model) + 2 * 5 * 4
 
 
 PRUNED = {
@@ -131,7 +131,7 @@ def test_a_zero_under_the_mask_and_one_beside_it_are_both_zeros():
     prune.custom_from_mask(layer, "weight", torch.tensor([[1, 1], [0, 1]]))
     with torch.no_grad():
         layer.weight_orig.copy_(torch.tensor([[0.0, 2.0], [3.0, 4.0]]))
-    assert nonzero(layer, (1, 2)) == 2
+    assert count_nonzero(layer, (1, 2)) == 2
 
 
 def test_a_mask_as_a_parametrisation_is_followed():
@@ -145,19 +145,19 @@ def test_a_mask_as_a_parametrisation_is_followed():
 
     layer = nn.Linear(4, 4)
     parametrize.register_parametrization(layer, "weight", Masked())
-    assert nonzero(layer, (7, 4)) == 7 * 4
+    assert count_nonzero(layer, (7, 4)) == 7 * 4
 
 
 def test_a_weight_that_is_computed_is_taken_as_dense_and_said_so():
-    model = nn.Sequential(thinned(nn.Linear(4, 5)), parametrizations.weight_norm(nn.Linear(5, 6)))
+    model = nn.Sequential(zero_some(nn.Linear(4, 5)), parametrizations.weight_norm(nn.Linear(5, 6)))
     cost = resflops.count(model, (7, 4), nonzero=True)
-    assert cost.nonzero_macs == 7 * left(model[0]) + 7 * 30
+    assert cost.nonzero_macs == 7 * count_left(model[0]) + 7 * 30
     assert cost.nonzero_unknown == ("1",)
 
 
 def test_a_product_of_two_weights_and_one_by_groups_are_taken_as_dense_and_said_so():
     adapted = Functional(lambda x, w: x @ (w @ w), 4, 4)
-    cost = resflops.count(thinned(adapted), (7, 4), nonzero=True)
+    cost = resflops.count(zero_some(adapted), (7, 4), nonzero=True)
     assert (cost.nonzero_macs, cost.nonzero_unknown) == (cost.macs, ("",))
 
 
@@ -176,9 +176,13 @@ def test_a_quantised_weight_counts_what_is_not_zero():
 
 
 def test_rows_of_layers_add_up_and_a_stored_cost_knows_them(tmp_path):
-    model = thinned(nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6)))
+    model = zero_some(nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6)))
     cost = resflops.count(model, (7, 4), nonzero=True)
-    assert [row.nonzero_macs for row in cost.layers] == [7 * left(model[0]), 0, 7 * left(model[2])]
+    assert [row.nonzero_macs for row in cost.layers] == [
+        7 * count_left(model[0]),
+        0,
+        7 * count_left(model[2]),
+    ]
     cost.save(tmp_path / "cost.json")
     stored = resflops.Cost.load(tmp_path / "cost.json")
     assert stored.nonzero_macs == cost.nonzero_macs == stored.under("flops").nonzero_macs
@@ -196,9 +200,9 @@ def test_the_layers_of_a_class_with_a_rule_keep_their_places():
 
     resflops.rule(Idle)(lambda record: resflops.Work(macs=3))
     try:
-        model = thinned(nn.Sequential(Idle(), nn.Linear(4, 5)))
+        model = zero_some(nn.Sequential(Idle(), nn.Linear(4, 5)))
         cost = resflops.count(model, (7, 4), nonzero=True)
-        assert (cost.nonzero_macs, cost.nonzero_unknown) == (3 + 7 * left(model[1]), ("0",))
+        assert (cost.nonzero_macs, cost.nonzero_unknown) == (3 + 7 * count_left(model[1]), ("0",))
     finally:
         del OPS[CLASSES.pop(Idle)]
 
@@ -212,9 +216,9 @@ def test_a_model_that_looks_into_its_tokens_is_weighed_too():
         def forward(self, tokens):
             return self.inner(self.embed(tokens)) if (tokens == 0).any() else tokens
 
-    model = thinned(Looking())
+    model = zero_some(Looking())
     cost = resflops.count(model, torch.zeros(1, 3, dtype=torch.long), nonzero=True)
-    assert (cost.trace.execution, cost.nonzero_macs) == ("meta", 3 * left(model.inner))
+    assert (cost.trace.execution, cost.nonzero_macs) == ("meta", 3 * count_left(model.inner))
 
 
 def test_weights_without_values_are_refused():

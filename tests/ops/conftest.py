@@ -66,7 +66,7 @@ def functionalise(model, inputs):
     return graph
 
 
-def trace_made(make, model, inputs):
+def convert_and_trace(make, model, inputs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = make(model, inputs)
@@ -75,7 +75,7 @@ def trace_made(make, model, inputs):
         return resflops.trace(made, *inputs)
 
 
-def trace_dispatched(model, inputs):
+def trace_aten_ops(model, inputs):
     """The aten ops that a model runs, no torch function being described."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -86,10 +86,10 @@ def trace_dispatched(model, inputs):
 
 STYLES = {
     "real": lambda model, inputs: resflops.trace(model, *inputs, real=True),
-    "scripted": partial(trace_made, script),
-    "exported": partial(trace_made, export),
-    "make_fx": partial(trace_made, functionalise),
-    "fallback": trace_dispatched,
+    "scripted": partial(convert_and_trace, script),
+    "exported": partial(convert_and_trace, export),
+    "make_fx": partial(convert_and_trace, functionalise),
+    "fallback": trace_aten_ops,
 }
 
 
@@ -155,7 +155,7 @@ def record():
 
     def make(op, inputs, *outputs, **attributes):
         return OpRecord(
-            op=op, layer="there", input_shapes=tuple(inputs), output_shapes=outputs, attributes=attributes
+            op=op, layer="layer", input_shapes=tuple(inputs), output_shapes=outputs, attributes=attributes
         )
 
     return make
