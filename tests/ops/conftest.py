@@ -155,7 +155,7 @@ def record():
 
     def make(op, inputs, *outputs, **attributes):
         return OpRecord(
-            op=op, layer="layer", input_shapes=tuple(inputs), output_shapes=outputs, attributes=attributes
+            op=op, layer="there", input_shapes=tuple(inputs), output_shapes=outputs, attributes=attributes
         )
 
     return make
