@@ -35,6 +35,7 @@ FLOPS: dict[str, Prices] = {
         ("relu", "prelu", "elu", "leaky_relu", "relu6", "silu", "gelu", "gelu_tanh", "softmax", *POOLS),
         input_elements=1,
     ),
+    # Both call 5 per element an estimate, and charge a BatchNorm with it only in training mode.
     "batch_norm": {"input_elements": 1, "affine_input_elements": 1, "training_input_elements": 3},
     **charge_ops(("layer_norm", "group_norm", "instance_norm"), input_elements=4, affine_input_elements=1),
 }

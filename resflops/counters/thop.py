@@ -51,6 +51,8 @@ THOP = register_peer(
                         sees="modules of exactly the classes of torch.nn that it has a rule for",
                         modules=COUNTED,
                         charges={
+                            # One rule for both: the output times the channels and taps that a plain
+                            # convolution has, whichever of the two it is.
                             **charge_ops((*CONVOLUTIONS, *TRANSPOSED_CONVOLUTIONS), output_taps=1),
                             "linear": {"macs": 1},
                             **charge_ops(

@@ -28,6 +28,8 @@ def _build_convention(name: str, counts: str, products: tuple[str, ...]) -> Conv
                 sees="the aten ops of a torch.jit trace",
                 charges={
                     **charge_ops((*CONVOLUTIONS, *MATRIX_PRODUCTS, "addmv", "linear", *products), macs=1),
+                    # Its handler takes the first size of the weight for the input channels, which leaves
+                    # the groups out.
                     **charge_ops(TRANSPOSED_CONVOLUTIONS, ungrouped_output_taps=1),
                     **charge_ops(
                         ("batch_norm", "layer_norm", "group_norm", "instance_norm"),

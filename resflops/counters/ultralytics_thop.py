@@ -52,6 +52,7 @@ MODULES = (
             "linear": {"macs": 1},
             "scaled_dot_product_attention": {
                 "macs": 1,
+                # The softmax: n exponentials, n - 1 additions and n divisions for each query.
                 "attention_scores": 3,
                 "attention_queries": -1,
             },
