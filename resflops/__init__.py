@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Backward": "cost.backward",
-    # Of the peers, and not of conventions: so that theirs are there, too.
+    # From counters and not from cost.convention, so that the conventions of the peers are registered, too.
     "CONVENTIONS": "counters",
     "Convention": "cost.convention",
     "Cost": "cost",

@@ -1,4 +1,4 @@
-"""The public functions: load a model, trace it, count it, ask other counters, and time it."""
+"""The public functions: load a model, trace it, count it, compare other counters, and time it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,15 +31,15 @@ def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
         spec: ``resnet34`` or, with options, ``resnet34,shortcut=A,num_classes=10``;
             ``torchvision/resnet50``, ``timm/vit_base_patch16_224``, ``hf/bert`` or
             ``hf/path/to/config.json``; ``package.module:factory`` or ``file.py:factory``.
-            :func:`resflops.sources.open_model` gives the usual inputs beside the model.
-        device: where to build it. On ``meta``, the default, it has shapes and no weights:
-            enough to count, and no memory is taken. ``cpu`` or ``cuda`` gives random weights.
-            A model whose constructor needs values is on the CPU even so.
+            :func:`resflops.sources.open_model` also gives the model's usual inputs.
+        device: where to build the model. On ``meta``, the default, it has shapes and no weights, which is
+            enough to count and takes no memory. On ``cpu`` or ``cuda`` it has random weights. A model
+            whose constructor needs values is built on the CPU, even if ``meta`` was asked for.
 
     Raises:
-        UnknownModelError: there is no model of that name; the message has the nearest.
+        UnknownModelError: there is no model of that name; the message names the closest.
         SpecError: the spec is malformed, or sets an option that the model lacks.
-        ModelError: it could not be built, or the package that it comes from is missing.
+        ModelError: the model could not be built, or the package that it comes from is missing.
     """
     return build_model(find(spec), device=device)
 
@@ -52,7 +52,7 @@ def count(
     nonzero: bool = False,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> Cost:
-    """What one forward pass costs.
+    """Count what one forward pass costs.
 
     Nothing runs and nothing is changed; see :func:`resflops.trace`.
 
@@ -63,15 +63,15 @@ def count(
     >>> cost.under("formula").total
     3667500520
 
-    With ``backward`` the cost knows the backward pass too: the gradients of parameters that
-    require one, and of what lies between them and the output. Its figures stand apart.
+    With ``backward`` the backward pass is counted, too: the gradients of the parameters that require
+    one, and of the tensors between these and the output. Its figures are kept separate.
 
     >>> cost = resflops.count(resflops.load("resnet34"), (1, 3, 224, 224), backward=True)
     >>> cost.backward.input_macs, cost.backward.weight_macs
     (3545747456, 3663761408)
 
-    With ``nonzero`` the multiply-accumulates of pruned weights are counted apart, as
-    ``cost.nonzero_macs``, beside the dense ones.
+    With ``nonzero`` the multiply-accumulates whose weight is not zero are counted, too, as
+    ``cost.nonzero_macs``, beside all of them.
 
     >>> layer = torch.nn.Linear(4, 5)
     >>> torch.nn.init.eye_(layer.weight).count_nonzero().item()
@@ -82,11 +82,11 @@ def count(
 
     Args:
         model: any module on any device, or a trace of one.
-        inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
-        convention: what ``total`` counts; ``resflops conventions`` lists them.
+        inputs: the positional arguments of the model; a tuple of ints is the shape of a float32 tensor.
+        convention: the convention that ``total`` follows; ``resflops conventions`` lists them.
         backward: whether to count the backward pass as well, as ``cost.backward``.
-        nonzero: whether to count the zeros in the weights, which must have values for it.
-        keyword_inputs: what the model takes by keyword.
+        nonzero: whether to count the zeros in the weights, which need values for it.
+        keyword_inputs: the keyword arguments of the model.
 
     Raises:
         UnknownConventionError: there is no convention of that name.
@@ -103,8 +103,8 @@ def count(
             raise UsageError("a trace is counted as it was recorded; give inputs to resflops.trace() instead")
         if nonzero and model.weights is None:
             raise UsageError(
-                f"the trace of {model.model} does not know the zeros in the weights; trace the model "
-                "with nonzero=True"
+                f"the trace of {model.model} was recorded without the zeros in the weights; "
+                "trace the model with nonzero=True"
             )
         return price(model, chosen, backward=backward)
     traced = trace(model, *inputs, nonzero=nonzero, **keyword_inputs)
@@ -118,10 +118,10 @@ def crosscheck(
     seconds: float = TIME_LIMIT,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> CrossCheck:
-    """Run other counters on a model, and take the difference between each one's figure and ours apart.
+    """Run other counters on a model, and explain the difference between each one's figure and ours.
 
-    Each runs in a process of its own, on a copy of the model on the CPU and in eval mode. One that
-    crashes, raises or takes too long gives a row that says so; the caller's model stays as it is.
+    Each counter runs in a process of its own, on a copy of the model on the CPU and in eval mode. If it
+    crashes, raises or takes too long, its row says so. The caller's model stays as it is.
 
     >>> import resflops
     >>> check = resflops.crosscheck(resflops.load("resnet20"), (1, 3, 32, 32), peers=["FlopCounterMode"])
@@ -130,14 +130,14 @@ def crosscheck(
 
     Args:
         model: any module on any device.
-        inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
-        peers: the name of one to run, or the names of several; all that are installed if not given.
+        inputs: the positional arguments of the model; a tuple of ints is the shape of a float32 tensor.
+        peers: the name of one counter, or the names of several; by default all that are installed.
             ``resflops peers`` lists them.
-        seconds: how long a peer may take.
-        keyword_inputs: what the model takes by keyword.
+        seconds: how long each may take.
+        keyword_inputs: the keyword arguments of the model.
 
     Raises:
-        UsageError: there is no peer of a name, ``seconds`` is not above 0, or this system cannot
+        UsageError: there is no peer of a given name, ``seconds`` is not above 0, or this system cannot
             fork a process.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
@@ -164,9 +164,9 @@ def benchmark(
 ) -> "Measurements":
     """Measure how long one forward pass, or one training step, of a model takes.
 
-    A copy of the model is measured; the model itself stays as it is. One on meta gets random
-    weights. The device's peaks are measured in turns with it, so that its time can be read
-    as a share of them::
+    A copy of the model is measured, with random weights if the model is on meta; the model itself stays as
+    it is. The device's peaks are measured in turns with it, so that its time can be compared with
+    them::
 
         measured = resflops.benchmark(model, (8, 3, 224, 224), device="cuda", dtype="float16")
         measured.rows[0].series.time.median     # seconds, on the device; .low, .high, .p90, .p99
@@ -175,26 +175,27 @@ def benchmark(
 
     Args:
         model: any module, on any device.
-        inputs: what it takes; a tuple of ints is the shape of a tensor of random numbers.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; a GPU where there is one, if not given.
-        dtype: of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``.
+        inputs: the positional arguments of the model; a tuple of ints is the shape of a tensor of random
+            numbers.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; by default a GPU, if there is one.
+        dtype: element type of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``.
         autocast: keep weights and inputs as they are, and compute in ``dtype`` by torch.autocast.
         memory_format: ``contiguous`` or ``channels_last``.
         mode: ``eager``, ``compile`` or ``cuda-graph``.
         cold_l2: clear the GPU's L2 cache before every repetition.
-        training: time forward, the outputs' mean as the loss, and backward.
+        training: time a training step: forward, the mean of the outputs as the loss, and backward.
         layers: also attribute the time to layers, as ``rows[0].attribution``.
-        rounds: visits to the model, between which the peaks are measured.
-        seconds: of samples in every round.
-        warm_up: seconds of it in every round.
-        keyword_inputs: what the model takes by keyword.
+        rounds: how often to measure the model, in turns with the peaks.
+        seconds: seconds of samples in every round.
+        warm_up: seconds of warm-up in every round.
+        keyword_inputs: the keyword arguments of the model.
 
     Returns:
-        Everything measured: one row, which has the failure if there is no time.
+        Everything that was measured: one row, which holds the failure if there is no time.
 
     Raises:
-        UsageError: there is no such device, or it lacks a setting.
-        TraceError: the model is no module.
+        UsageError: there is no such device, or it does not support one of the settings.
+        TraceError: the model is not a torch.nn.Module.
     """
     from resflops.latency.bench import measure
     from resflops.latency.configuration import grid
@@ -222,6 +223,8 @@ def benchmark(
         command="resflops.benchmark()",
         layers=layers,
     )
+    # At Ctrl-C measure() ends quietly and keeps what it has, as a command needs it. A caller of this function
+    # expects the exception.
     if not measured.runs[-1].finished:
         raise KeyboardInterrupt
     return measured

@@ -3,20 +3,20 @@
 The tree::
 
     ResflopsError
-    ├── ModelError              a model could not be had
+    ├── ModelError              a model could not be found or built
     │   ├── UnknownModelError   no model of that name
     │   └── SpecError           the text of a model spec is malformed
     ├── InputError              an input shape that no tensor can have
     ├── TraceError              the forward pass could not be traced
     │   ├── ShapeError          an op does not take these shapes
-    │   └── DataDependentError  an op needs values where a trace on shapes has none
+    │   └── DataDependentError  an op needs values, which a trace on shapes does not have
     ├── MissingAttributeError   a recorded op lacks what its cost depends on
     ├── UnknownConventionError  no convention of that name
     ├── DuplicateError          a name was registered twice
     ├── ConfigError             the configuration is wrong; all its mistakes at once
     ├── RevisionError           a git revision could not be counted
     ├── FileError               a file could not be read or written
-    │   └── SchemaError         a file is not what it should be, or of a version unknown here
+    │   └── SchemaError         a file has the wrong content, or an unknown version
     └── UsageError              the command line asks for something that does not exist
 
 Every message says three things: what was given, what is wrong, what to do.
@@ -52,11 +52,11 @@ class ResflopsError(Exception):
 
 
 class ModelError(ResflopsError):
-    """A model could not be had: unknown, misspelt, or its constructor failed."""
+    """A model could not be found or built: it is unknown or misspelt, or its constructor failed."""
 
 
 class UnknownModelError(ModelError):
-    """No model of that name."""
+    """There is no model of that name."""
 
 
 class SpecError(ModelError):
@@ -64,7 +64,7 @@ class SpecError(ModelError):
 
 
 class InputError(ResflopsError):
-    """An input shape that no tensor can have, or that cannot be read as a shape."""
+    """An input shape is one that no tensor can have, or cannot be read as a shape."""
 
 
 class TraceError(ResflopsError):
@@ -76,7 +76,7 @@ class ShapeError(TraceError):
 
 
 class DataDependentError(TraceError):
-    """An op needs the values of a tensor, and a trace on shapes has none."""
+    """An op needs the values of a tensor, which a trace on shapes does not have."""
 
 
 class MissingAttributeError(ResflopsError):
@@ -84,11 +84,11 @@ class MissingAttributeError(ResflopsError):
 
 
 class UnknownConventionError(ResflopsError):
-    """No convention of that name."""
+    """There is no convention of that name."""
 
 
 class DuplicateError(ResflopsError):
-    """A rule, a convention or a format was registered under a name already taken."""
+    """A rule, a convention or a format was registered under a name that is taken already."""
 
 
 class ConfigError(ResflopsError):
@@ -104,7 +104,7 @@ class FileError(ResflopsError):
 
 
 class SchemaError(FileError):
-    """A file is not what it should be, or of a version unknown to this resflops."""
+    """A file has the wrong content, or a version that this resflops does not know."""
 
 
 class UsageError(ResflopsError):
@@ -112,7 +112,7 @@ class UsageError(ResflopsError):
 
 
 def describe_error(error: BaseException) -> str:
-    r"""What another's exception says, in one line, to stand in a message of ours.
+    r"""Describe an exception of somebody else's code in one line, as a part of a message.
 
     >>> describe_error(ValueError("two\nlines")), describe_error(RuntimeError())
     ('ValueError: two lines', 'RuntimeError')
@@ -121,7 +121,7 @@ def describe_error(error: BaseException) -> str:
 
 
 def suggest(name: str, known: Iterable[str], *, most: int = 4) -> str:
-    """The known names nearest to a misspelt one, in whatever case, as the end of a message.
+    """Suggest the known names that are closest to a misspelt one, in any case, as the end of a message.
 
     >>> suggest("resnet43", ["resnet34", "vgg19"])
     '; closest: resnet34'
@@ -130,6 +130,6 @@ def suggest(name: str, known: Iterable[str], *, most: int = 4) -> str:
     >>> suggest("xyzzy", ["resnet34"])
     ''
     """
-    lowered = {each.lower(): each for each in known}
-    closest = [lowered[each] for each in get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)]
+    lowered = {candidate.lower(): candidate for candidate in known}
+    closest = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)]
     return f"; closest: {', '.join(closest)}" if closest else ""

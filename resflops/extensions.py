@@ -1,15 +1,15 @@
-"""What other distributions add to resflops, by entry points, and where each addition comes from.
+"""What other distributions add to resflops by entry points, and where each addition comes from.
 
 A distribution names a module of its own in its metadata, in one of the groups of :data:`GROUPS`::
 
     [project.entry-points."resflops.ops"]
     mylib = "mylib.resflops_ops"
 
-Importing the module is what adds things: it declares ops (``resflops.ops.op``), registers counters
+Importing the module adds things: it declares ops (``resflops.ops.op``) or registers counters
 (``register_peer`` and ``adapter``), sources (``resflops.sources.register``) or formats
-(``resflops.render.renderer``). resflops' own modules come first, in the same way, so that a module of a lower
-layer never has to name one of a higher layer. One that cannot be imported is told by its name and harms
-nothing.
+(``resflops.render.renderer``). resflops' own modules are loaded first and in the same way, so that a module
+of a lower layer never imports one of a higher layer. A module that cannot be imported is reported by its
+name and harms nothing.
 """
 
 import logging
@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "resflops.formats": (),
     "resflops.displays": ("resflops.integrations.notebook",),
 }
-"""The groups, each with resflops' own modules that are loaded when it is asked for."""
+"""The groups, each with the modules of resflops itself that are loaded first."""
 
 
 class Extension(Struct, frozen=True, kw_only=True):
@@ -57,6 +57,7 @@ class Broken(Struct, frozen=True, kw_only=True):
 
 
 BROKEN: list[Broken] = []
+"""The extensions that could not be loaded so far; tables of what there is list them in a note."""
 
 _LOADED: set[str] = set()
 
@@ -73,17 +74,17 @@ def _set_origin(distribution: str) -> Iterator[None]:
 
 
 def find_origin() -> str:
-    """The distribution whose module is being loaded; resflops itself if none is."""
+    """Find the distribution whose module is being loaded; resflops itself if none is."""
     return _ORIGIN.get()
 
 
 def load_extensions(group: str, *tables: dict[Any, Any]) -> None:
-    """Load what a group has, once in a process.
+    """Load the modules of a group, once in a process.
 
     Args:
         group: one of ``GROUPS``.
-        tables: where its modules register things. What a module that breaks has put into them already is
-            taken out again.
+        tables: where its modules register things. If a module fails, what it has registered so far is taken
+            out again.
 
     Raises:
         UsageError: there is no such group.
@@ -92,6 +93,7 @@ def load_extensions(group: str, *tables: dict[Any, Any]) -> None:
         raise UsageError(f"no group of extensions named {group!r}; there are: {', '.join(GROUPS)}")
     if group in _LOADED:
         return
+    # Before the imports: a module of the group may ask for the group itself.
     _LOADED.add(group)
     for module in GROUPS[group]:
         import_module(module)
@@ -117,7 +119,7 @@ _entry_points = cache(metadata.entry_points)
 
 
 def _find_extensions(group: str) -> list[Extension]:
-    """Those of other distributions, in an order that does not hang on the file system."""
+    """Find the extensions of other distributions, in an order that does not depend on the file system."""
     found = [
         Extension(
             group=group,
@@ -127,4 +129,4 @@ def _find_extensions(group: str) -> list[Extension]:
         )
         for point in _entry_points().select(group=group)
     ]
-    return sorted(found, key=lambda each: (each.distribution, each.name))
+    return sorted(found, key=lambda extension: (extension.distribution, extension.name))

@@ -1,10 +1,9 @@
 """The values that flow between the stages: plain, frozen, torch-free data.
 
-They are ``msgspec`` structs rather than frozen dataclasses because a trace makes
-hundreds of them and a frozen dataclass takes some twenty times as long to make; they compare,
-hash and go to JSON in the same way. They hold no cycles, so those that come by the
-hundred are kept from the garbage collector (``gc=False``). A number here is a number: counts are ``int``,
-sizes are elements, shapes are tuples, and no field holds text made for display.
+They are ``msgspec`` structs rather than frozen dataclasses because a trace makes hundreds of them, and a
+frozen dataclass takes some twenty times as long to make. They compare, hash and go to JSON in the same way.
+They hold no cycles, so those that come by the hundred are hidden from the garbage collector (``gc=False``).
+Counts are ``int``, sizes are elements, shapes are tuples, and no field holds text made for display.
 """
 
 from collections.abc import Iterable, Iterator
@@ -57,7 +56,7 @@ by its first place.
 """
 
 
-# What the fields were called when files of schema 1 were first written, and are called there still.
+# Files of schema 1 keep the names that these fields had when it was made.
 _IN_FILES = {"output_indices": "slots", "affine_producers": "affine", "records_gradient": "history"}
 
 
@@ -69,9 +68,9 @@ class OpRecord(Struct, frozen=True, kw_only=True, gc=False, rename=_IN_FILES):
     layer: str
     """Dotted path of the module whose code called it; ``""`` is the model itself."""
     input_shapes: tuple[Shape, ...]
-    """Shapes of the tensors it took, weights included, biases and statistics not."""
+    """Shapes of the tensors that it took: weights are among them, biases and statistics are not."""
     output_shapes: tuple[Shape, ...]
-    """Shapes of the tensors it gave, the main one first."""
+    """Shapes of the tensors that it gave, the main one first."""
     dtype: str = "float32"
     """Element type of the main output."""
     attributes: dict[str, Attribute] = {}
@@ -79,12 +78,12 @@ class OpRecord(Struct, frozen=True, kw_only=True, gc=False, rename=_IN_FILES):
     producers: tuple[int, ...] = ()
     """For each input, the index of the op that made it, or MODEL_INPUT, CONSTANT or PARAMETER."""
     output_indices: tuple[int, ...] = ()
-    """For each input, which output of its op it is; ``()`` where all are the main ones."""
+    """For each input, its place among the outputs of the op that made it; ``()`` if all are the main ones."""
     affine_producers: tuple[int, ...] = ()
-    """Where the weight and the bias come from that are not among its inputs: those of the
-    attributes ``weight`` and ``bias`` that it has, in this order, numbered as ``producers``."""
+    """The producers of the weight and the bias, in this order, of an op that has them but does not count them
+    among its inputs (the attributes ``weight`` and ``bias`` say so)."""
     records_gradient: bool = True
-    """Whether autograd would record it; not inside a ``torch.no_grad()`` of the model's own."""
+    """Whether autograd would record it, which it does not inside a ``torch.no_grad()`` of the model's own."""
 
     @property
     def output_shape(self) -> Shape:
@@ -101,11 +100,11 @@ class TensorRecord(Struct, frozen=True, kw_only=True, gc=False):
     trainable: bool = False
     """``requires_grad``; always false for a buffer."""
     tied_to: str = ""
-    """Dotted name under which the same tensor was met first; ``""`` where it counts."""
+    """Dotted name of the first place of the same tensor, where it is counted; ``""`` at that place itself."""
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds."""
+        """The number of its elements."""
         return prod(self.shape)
 
 
@@ -115,7 +114,7 @@ class ModuleRecord(Struct, frozen=True, kw_only=True, gc=False):
     path: str
     """Dotted path; ``""`` is the model itself."""
     cls: str
-    """Name of its class, with its module in front where it is called as a class of ``torch.nn`` is."""
+    """Name of its class; if a class of ``torch.nn`` has the same name, with the Python module in front."""
     base: str = ""
     """Its nearest base class in ``torch.nn``, such as ``Conv2d``; ``""`` for a plain ``Module``."""
     leaf: bool = False
@@ -149,18 +148,18 @@ class Work(Struct, frozen=True, kw_only=True, gc=False):
     """Exponentials, logarithms, roots, trigonometric and error functions."""
 
     def kinds(self) -> Iterator[tuple[str, int]]:
-        """The kinds of work that are not zero, each with its count."""
+        """Iterate over the kinds of work that are not zero, each with its count."""
         for kind in self.__struct_fields__:
             if count := getattr(self, kind):
                 yield kind, count
 
     def times(self, count: int) -> "Work":
-        """The work of doing it so often."""
-        return Work(**{kind: count * each for kind, each in self.kinds()})
+        """Multiply the work by a count."""
+        return Work(**{kind: count * amount for kind, amount in self.kinds()})
 
 
 def add_works(works: Iterable[Work]) -> Work:
-    """Work added kind by kind."""
+    """Add works up, kind by kind."""
     totals = dict.fromkeys(Work.__struct_fields__, 0)
     for work in works:
         for kind, count in work.kinds():
@@ -169,17 +168,17 @@ def add_works(works: Iterable[Work]) -> Work:
 
 
 class Weights(Struct, frozen=True, kw_only=True, gc=False):
-    """The weights that one op was given, biases not among them."""
+    """The weights of one op, without biases."""
 
     elements: int
     nonzero: int | None
-    """How many of them are not zero; None where they are computed in a way that is not followed."""
+    """How many elements are not zero; None if the weights are computed in a way that is not followed."""
 
 
 class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
-    """All ops of one forward pass, in order, with the modules that ran: data, no tensors.
+    """All ops of one forward pass, in order, and all modules of the model. It holds data and no tensors.
 
-    Two traces are equal when every op, module and input is.
+    Two traces are equal if all their fields are.
     """
 
     model: str
@@ -190,44 +189,44 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     ops: tuple[OpRecord, ...]
     execution: Execution = "meta"
     notes: tuple[str, ...] = ()
-    """What a reader should know of how it was taken, such as why it had to run for real."""
+    """What a reader should know of how it was taken, such as why the model had to run for real."""
     stages: dict[str, str] = field(default_factory=dict)
-    """Module path prefix to the name of the stage it belongs to, where the model names stages."""
+    """Prefix of a module path to the name of its stage, if the model names stages."""
     torch_version: str = ""
     tells_parameters: bool = False
-    """Whether ``producers`` tell trainable parameters from constants; older records do not."""
+    """Whether ``producers`` distinguish trainable parameters from constants; older records do not."""
     outputs: tuple[int, ...] = ()
-    """The ops that made what the model gave back, as far as its containers could be looked into."""
+    """The ops that made the model's outputs, as far as its containers can be looked into."""
     weights: dict[int, Weights] | None = None
-    """Place of an op -> the zeros in its weights; None where they were not asked for."""
+    """Index of an op to the elements of its weights; None if they were not asked for."""
 
     @property
     def params(self) -> int:
-        """Parameters, trainable and frozen; tied ones once."""
+        """The number of parameters, trainable and frozen; tied ones count once."""
         return self.trainable + self.frozen
 
     @cached_property
     def trainable(self) -> int:
-        """Parameters that require a gradient; tied ones once."""
+        """The number of parameters that require a gradient; tied ones count once."""
         return sum(tensor.elements for tensor in self._list_own("parameters") if tensor.trainable)
 
     @cached_property
     def frozen(self) -> int:
-        """Parameters that require no gradient; tied ones once."""
+        """The number of parameters that require no gradient; tied ones count once."""
         return sum(tensor.elements for tensor in self._list_own("parameters") if not tensor.trainable)
 
     @cached_property
     def buffers(self) -> int:
-        """Elements of the buffers, such as BatchNorm's running statistics; tied ones once."""
+        """The number of elements of the buffers, such as BatchNorm's statistics; tied ones count once."""
         return sum(tensor.elements for tensor in self._list_own("buffers"))
 
     @cached_property
     def module_at(self) -> dict[str, ModuleRecord]:
-        """The modules by their paths."""
+        """The modules, by path."""
         return {module.path: module for module in self.modules}
 
     def stage_of(self, layer: str) -> str:
-        """The stage that a layer belongs to; ``""`` where the model names none for it."""
+        """Find the stage that a layer belongs to; ``""`` if the model names none for it."""
         while layer:
             if layer in self.stages:
                 return self.stages[layer]

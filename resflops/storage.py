@@ -1,4 +1,4 @@
-"""Values to JSON files and back, whole or not at all."""
+"""Writing values to JSON files, each whole or not at all, and reading them back."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 
 
 class _Header(msgspec.Struct):
-    """What is read first, to say clearly what a file is before reading the rest."""
+    """The first thing that is read, so that an error can say what kind of file it is."""
 
     schema_version: int = 0
     kind: str = ""
@@ -40,6 +40,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     target = Path(path)
     check_writable(target)
     try:
+        # mkstemp makes a file that only its owner can read; it gets the mode that open() would give it.
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_read_umask()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
@@ -55,7 +56,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Find out before long work whether its result could be written at all.
+    """Check before long work that its result can be written.
 
     Raises:
         FileError: the path is a folder, or its folder is missing or not writable.
@@ -64,7 +65,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     if target.is_dir():
         raise FileError(f"cannot write {os.fspath(path)}: it is a folder; give a file name in it")
     if target.exists() and not target.is_file():
-        # Putting a file in its place would take a device or a pipe away from everyone else.
+        # A file is put in place by a rename, which would remove a device such as /dev/null for everyone.
         raise FileError(f"cannot write {os.fspath(path)}: it is a device or a pipe; give the name of a file")
     if not target.parent.is_dir():
         raise FileError(
@@ -75,10 +76,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 
 def read_kind(path: str | os.PathLike[str]) -> str:
-    """What kind of value a file holds, such as ``trace``; ``""`` if it is none of resflops' JSON files.
+    """Read what kind of value a file holds, such as ``trace``; ``""`` if it is not a JSON file of resflops.
 
     Raises:
-        FileError: it cannot be read.
+        FileError: the file cannot be read.
     """
     try:
         return msgspec.json.decode(Path(path).read_bytes(), type=_Header).kind
@@ -107,7 +108,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
 
         Raises:
             FileError: there is no such file, or it cannot be read.
-            SchemaError: it is not JSON, holds another kind of value, or a version unknown here.
+            SchemaError: the file is not JSON, holds another kind of value, or has an unknown version.
         """
         name, kind = os.fspath(path), cls.__struct_config__.tag
         try:
@@ -117,23 +118,24 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
         try:
             header = msgspec.json.decode(data, type=_Header)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise SchemaError(f"{name} is no {kind} file of resflops: {error}") from error
+            raise SchemaError(f"{name} is not a {kind} file of resflops: {error}") from error
         if header.kind != kind:
             held = f"a {header.kind} file" if header.kind else "something else"
-            raise SchemaError(f"{name} is no {kind} file of resflops: it is {held}")
+            raise SchemaError(f"{name} is not a {kind} file of resflops: it is {held}")
         if header.schema_version != SCHEMA_VERSION:
             raise SchemaError(
-                f"{name} is a {kind} file of schema version {header.schema_version}; this resflops reads "
-                f"version {SCHEMA_VERSION}: read it with the resflops that wrote it, or make it anew"
+                f"{name} is a {kind} file of schema version {header.schema_version}; "
+                f"this resflops reads version {SCHEMA_VERSION}: "
+                "read the file with the resflops that wrote it, or create it again"
             )
         try:
             return msgspec.json.decode(data, type=cls)
         except msgspec.DecodeError as error:
-            raise SchemaError(f"{name} is a damaged {kind} file: {error}; make it anew") from error
+            raise SchemaError(f"{name} is a damaged {kind} file: {error}; create it again") from error
 
 
 def _read_umask() -> int:
-    # The only way to read the umask is to set it; it is set back at once.
+    # The only way to read the umask is to set it, so it is set back at once.
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -63,10 +63,10 @@ def without_ops(data):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        pytest.param(lambda text: text[: len(text) // 2], "is no trace file of resflops", id="truncated"),
-        pytest.param(lambda text: "hello", "is no trace file of resflops", id="no json"),
-        pytest.param(lambda text: "[1, 2]", "is no trace file of resflops", id="another json"),
-        pytest.param(lambda text: "{}", "is no trace file of resflops: it is something else", id="no kind"),
+        pytest.param(lambda text: text[: len(text) // 2], "is not a trace file of resflops", id="truncated"),
+        pytest.param(lambda text: "hello", "is not a trace file of resflops", id="no json"),
+        pytest.param(lambda text: "[1, 2]", "is not a trace file of resflops", id="another json"),
+        pytest.param(lambda text: "{}", "is not a trace file of resflops: it is something else", id="no kind"),
         pytest.param(lambda text: json.dumps(newer(json.loads(text))), "schema version 2; this resflops reads version 1", id="newer"),
         pytest.param(lambda text: json.dumps(without_ops(json.loads(text))), "damaged trace file: Object missing required field `ops`", id="a field lacks"),
         pytest.param(lambda text: text.replace('"conv2d"', "7"), "damaged trace file: Expected `str`, got `int`", id="wrong type"),
@@ -83,7 +83,7 @@ def test_a_file_that_is_no_trace_is_refused_in_one_message(trace, tmp_path, spoi
 
 def test_a_cost_is_no_trace(trace, tmp_path):
     resflops.count(trace).save(tmp_path / "cost.json")
-    with pytest.raises(SchemaError, match="is no trace file of resflops: it is a cost file"):
+    with pytest.raises(SchemaError, match="is not a trace file of resflops: it is a cost file"):
         resflops.Trace.load(tmp_path / "cost.json")
 
 

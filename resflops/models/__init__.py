@@ -1,4 +1,4 @@
-"""The built-in networks, named in a catalog that loads without torch."""
+"""The built-in networks, listed in a catalog that loads without torch."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["NETWORKS", "Network", "build", "parse_options"]
 
 MOST = 10**9
-"""The largest number that an option takes: more classes than this are a slip of the keyboard."""
+"""The largest number that an option takes: more classes than this are surely a typing error."""
 
 
 def build(network: Network, **options: Option) -> "nn.Module":
-    """The network as a module, with the given options in place of its own.
+    """Build a network as a module, with the given options in place of its defaults.
 
     >>> build(NETWORKS["resnet34"], num_classes=10).fc
     Linear(in_features=512, out_features=10, bias=True)
@@ -33,7 +33,7 @@ def build(network: Network, **options: Option) -> "nn.Module":
 
 
 def parse_options(network: Network, given: Mapping[str, str]) -> dict[str, Option]:
-    """The values that texts in a spec mean, such as ``shortcut=A`` and ``num_classes=10``.
+    """Read the options of a spec as values, such as ``shortcut=A`` and ``num_classes=10``.
 
     >>> parse_options(NETWORKS["resnet34"], {"shortcut": "A", "num_classes": "10"})
     {'shortcut': 'A', 'num_classes': 10}

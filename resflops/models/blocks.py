@@ -1,4 +1,4 @@
-"""What the networks are built from: residual units, shortcuts, stages, initial weights.
+"""The parts of the networks: residual units, shortcuts, stages and initial weights.
 
 Attribute names are torchvision's, so that its weights load.
 """
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 BlockName = Literal["basic", "bottleneck"]
-"""Two 3×3 convolutions, or 1×1, 3×3, 1×1."""
+"""The convolutions of a block: two of 3×3, or 1×1, 3×3 and 1×1."""
 
 ShortcutName = Literal["A", "B", "C", "none"]
 """He et al. 2015, section 4.1: A pads with zeros; B projects where the shape changes, C everywhere."""
@@ -51,7 +51,7 @@ IMAGENET_STAGES = {
     "avgpool": "fc",
     "fc": "fc",
 }
-"""Module path -> stage, as Table 1 of arXiv 1512.03385 names them; the pooling opens conv2_x there."""
+"""Module path to the name of its stage in Table 1 of arXiv 1512.03385, where the pooling opens conv2_x."""
 
 CIFAR_STAGES = {
     "conv1": "conv1",
@@ -69,17 +69,17 @@ CIFAR_STAGES = {
 def conv3x3(
     in_channels: int, out_channels: int, *, stride: int = 1, groups: int = 1, bias: bool = False
 ) -> nn.Conv2d:
-    """A 3×3 convolution that keeps height and width, but for its stride."""
+    """Make a 3×3 convolution with a padding of 1, so that only its stride changes height and width."""
     return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, groups=groups, bias=bias)
 
 
 def conv1x1(in_channels: int, out_channels: int, *, stride: int = 1, bias: bool = False) -> nn.Conv2d:
-    """A 1×1 convolution."""
+    """Make a 1×1 convolution."""
     return nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=bias)
 
 
 class ZeroPaddedIdentity(nn.Module):
-    """Shortcut A: every ``stride``-th pixel, and zeros for the channels that are not there yet."""
+    """Shortcut A: every ``stride``-th pixel, and zeros for the additional channels."""
 
     def __init__(self, extra_channels: int, *, stride: int) -> None:
         super().__init__()
@@ -87,13 +87,13 @@ class ZeroPaddedIdentity(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Subsample, then append zero channels: no parameter, no multiplication."""
+        """Subsample, then append channels of zeros, which takes no parameter and no multiplication."""
         if self.stride > 1:
             x = x[:, :, :: self.stride, :: self.stride]
         return functional.pad(x, (0, 0, 0, 0, 0, self.extra_channels))
 
     def extra_repr(self) -> str:
-        """What ``print`` shows in the brackets."""
+        """Give what ``print`` shows in the brackets."""
         return f"extra_channels={self.extra_channels}, stride={self.stride}"
 
 
@@ -104,22 +104,22 @@ class Unit(nn.Module):
 
 
 MakeUnit = Callable[..., Unit]
-"""``make(in_channels, width, stride=…)``."""
+"""Makes a unit: ``make(in_channels, width, stride=…)``."""
 
 
 class Block(Unit):
-    """The unit of He et al. 2015: convolutions, then the addition, then a ReLU."""
+    """A unit of He et al. 2015: convolutions, then the addition, then a ReLU."""
 
     relu: nn.ReLU
     downsample: nn.Module | None
     """The shortcut; ``None`` in a plain network."""
 
     def residual(self, x: Tensor) -> Tensor:
-        """What is added to the shortcut."""
+        """Compute what is added to the shortcut."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the convolutions find to what came in."""
+        """Add the residual to the shortcut, and apply the ReLU."""
         out = self.residual(x)
         if self.downsample is not None:
             out = out + self.downsample(x)
@@ -128,7 +128,7 @@ class Block(Unit):
 
 
 class BasicBlock(Block):
-    """Two 3×3 convolutions."""
+    """The block of two 3×3 convolutions."""
 
     def __init__(
         self, in_channels: int, width: int, *, stride: int = 1, shortcut: ShortcutName = "B"
@@ -142,17 +142,17 @@ class BasicBlock(Block):
         self.downsample = _build_shortcut(shortcut, in_channels, width, stride=stride)
 
     def residual(self, x: Tensor) -> Tensor:
-        """3×3, 3×3."""
+        """Apply 3×3 and 3×3 convolutions."""
         x = self.relu(self.bn1(self.conv1(x)))
         out: Tensor = self.bn2(self.conv2(x))
         return out
 
 
 class Bottleneck(Block):
-    """A 1×1 convolution down to the inner width, a 3×3 at it, and a 1×1 up to four times the width.
+    """The block of a 1×1 convolution down to the inner width, a 3×3, and a 1×1 up to four times the width.
 
-    ResNeXt's unit and the wide bottleneck differ only in the inner width: ``groups`` times
-    the width of one group, which is ``width_per_group`` where ``width`` is 64.
+    ResNeXt's unit and the wide bottleneck differ only in the inner width: ``groups`` times the width of one
+    group, which is ``width_per_group`` where ``width`` is 64.
     """
 
     expansion = 4
@@ -182,7 +182,7 @@ class Bottleneck(Block):
         self.downsample = _build_shortcut(shortcut, in_channels, outer, stride=stride, bias=bias)
 
     def residual(self, x: Tensor) -> Tensor:
-        """1×1, 3×3, 1×1."""
+        """Apply 1×1, 3×3 and 1×1 convolutions."""
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
         out: Tensor = self.bn3(self.conv3(x))
@@ -192,7 +192,7 @@ class Bottleneck(Block):
 def _build_shortcut(
     name: ShortcutName, in_channels: int, out_channels: int, *, stride: int, bias: bool = False
 ) -> nn.Module | None:
-    """What the input goes through before it is added."""
+    """Build what the input goes through before it is added; None in a plain network."""
     changes = stride != 1 or in_channels != out_channels
     if name == "none":
         return None
@@ -211,7 +211,7 @@ def make_block_maker(
     width_per_group: int = 64,
     bias: bool = False,
 ) -> MakeUnit:
-    """A maker of such blocks; what follows ``shortcut`` is for bottlenecks only."""
+    """Make a maker of blocks of one kind; the arguments after ``shortcut`` are for bottlenecks only."""
     if block == "basic":
         return partial(BasicBlock, shortcut=shortcut)
     return partial(
@@ -225,7 +225,7 @@ def make_block_maker(
 
 
 def list_strides(depths: Sequence[int]) -> list[list[int]]:
-    """The stride of every unit where a stage, but for the first, halves the image as it begins.
+    """List the stride of every unit, if each stage but the first halves the image in its first unit.
 
     >>> list_strides((2, 3))
     [[1, 1], [2, 1, 1]]
@@ -236,7 +236,7 @@ def list_strides(depths: Sequence[int]) -> list[list[int]]:
 def build_stages(
     make: MakeUnit, in_channels: int, widths: Sequence[int], strides: Sequence[Sequence[int]]
 ) -> tuple[list[nn.Sequential], int]:
-    """The stages of units, one for each width, and how many channels the last one gives."""
+    """Build a stage of units for each width; also give the number of channels of the last one."""
     built = []
     for width, unit_strides in zip(widths, strides, strict=True):
         units = []
@@ -248,10 +248,11 @@ def build_stages(
 
 
 def initialise(model: nn.Module) -> None:
-    """Kaiming initialisation of the convolutions, small weights for the classifier, biases zero."""
+    """Use Kaiming initialisation for convolutions, small weights for the classifier, and zero biases."""
     for module in model.modules():
+        # On meta there is nothing to fill, and the calls alone would take as long as building the model.
         if not isinstance(module, nn.Conv2d | nn.Linear) or module.weight.is_meta:
-            continue  # On meta there is nothing to fill, and pretending takes as long as building.
+            continue
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         else:

@@ -1,7 +1,7 @@
-"""The built-in networks as data: what they are called, who builds them, what may be set.
+"""The catalog of built-in networks: their names, the classes that build them, and their options.
 
-To add a network, add its row to a table below; to add a kind of network, add a module
-beside this one and name its class as the ``builder``.
+To add a network, add it to a function below. To add a kind of network, add a module beside this one and
+name its class as the ``builder``. The networks are data, so that listing them needs no torch.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ Option = int | str
 """The value of an option."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {"shortcut": ("A", "B", "C")}
-"""For an option that takes a word, the words; every other option takes a number."""
+"""The words that an option may have; every option that is not here takes a number."""
 
 
 class Network(Struct, frozen=True, kw_only=True):
@@ -30,13 +30,13 @@ class Network(Struct, frozen=True, kw_only=True):
     summary: str
     """What it is and where it comes from, in one line."""
     variant: str = ""
-    """Which one it is, where the name means different networks to different people."""
+    """Which network it is, where the name means different ones to different people."""
     builder: str
-    """``module:Class`` under ``resflops.models``."""
+    """The class that builds it, as ``module:Class`` under ``resflops.models``."""
     arguments: dict[str, Any] = {}
-    """What the builder gets and no one may change."""
+    """Fixed arguments of the builder."""
     options: dict[str, Option]
-    """What a spec may set, with what holds if it does not."""
+    """Arguments of the builder that a spec may set, with their defaults."""
     input_shape: Shape
     """Channels, height and width of its usual input."""
 
@@ -58,16 +58,16 @@ DEPTHS = {
     152: (3, 8, 36, 3),
     200: (3, 24, 36, 3),
 }
-"""Units in each stage of the ImageNet networks, by their number of layers."""
+"""Number of layers of an ImageNet network to the units in each of its stages."""
 
 
 def _choose_block(layers: int) -> str:
-    """On ImageNet, networks of fifty layers and more have bottlenecks."""
+    """Choose the block: on ImageNet, networks of fifty layers and more have bottlenecks."""
     return "basic" if layers < 50 else "bottleneck"
 
 
 def _list_resnets() -> Iterator[Network]:
-    """He et al. 2015 on ImageNet, and the v1.5 that most people run."""
+    """List the ResNets of He et al. 2015 on ImageNet, and the v1.5 that most people run."""
     for layers in (18, 34, 50, 101, 152):
         name = f"resnet{layers}"
         ours = Network(
@@ -92,7 +92,7 @@ def _list_resnets() -> Iterator[Network]:
 
 
 def _list_plain() -> Iterator[Network]:
-    """He et al. 2015: the same networks without shortcuts."""
+    """List the plain networks of He et al. 2015: ResNets without shortcuts."""
     for layers in (18, 34):
         yield Network(
             name=f"plain{layers}",
@@ -106,7 +106,7 @@ def _list_plain() -> Iterator[Network]:
 
 
 def _list_cifar_resnets() -> Iterator[Network]:
-    """He et al. 2015, section 4.2: 6n + 2 layers."""
+    """List the ResNets of He et al. 2015, section 4.2, of 6n + 2 layers."""
     for layers in (20, 32, 44, 56, 110, 1202):
         yield Network(
             name=f"resnet{layers}",
@@ -120,7 +120,7 @@ def _list_cifar_resnets() -> Iterator[Network]:
 
 
 def _list_preact_resnets() -> Iterator[Network]:
-    """He et al. 2016: on CIFAR 6n + 2 layers of basic blocks, or 9n + 2 of bottlenecks."""
+    """List the networks of He et al. 2016, on CIFAR 6n + 2 layers of basic blocks or 9n + 2 of bottlenecks."""
     for layers, block, units in ((110, "basic", 18), (164, "bottleneck", 18), (1001, "bottleneck", 111)):
         yield Network(
             name=f"preact_resnet{layers}",
@@ -150,7 +150,7 @@ def _list_preact_resnets() -> Iterator[Network]:
 
 
 def _list_wide_resnets() -> Iterator[Network]:
-    """Zagoruyko & Komodakis 2016: 6n + 4 layers, k times as wide."""
+    """List the networks of Zagoruyko & Komodakis 2016, of 6n + 4 layers, k times as wide."""
     for layers, widen in ((16, 4), (16, 8), (40, 4), (28, 10)):
         yield Network(
             name=f"wrn_{layers}_{widen}",
@@ -179,7 +179,7 @@ def _list_wide_resnets() -> Iterator[Network]:
 
 
 def _list_resnexts() -> Iterator[Network]:
-    """Xie et al. 2016: cardinality × width of one group."""
+    """List the networks of Xie et al. 2016, named by cardinality × width of one group."""
     for layers, groups, width in ((50, 32, 4), (101, 32, 4), (101, 64, 4)):
         yield Network(
             name=f"resnext{layers}_{groups}x{width}d",
@@ -211,7 +211,7 @@ def _list_resnexts() -> Iterator[Network]:
 
 
 def _list_keras_resnets() -> Iterator[Network]:
-    """Keras Applications, both versions, and the ResNet-18 that TensorFlow users put on CIFAR."""
+    """List the ResNets of Keras Applications, both versions, and a ResNet-18 for CIFAR as in TensorFlow."""
     for layers in (50, 101, 152):
         for version, name, variant in (
             ("", f"keras_resnet{layers}", "stride in the first 1×1 of a bottleneck"),
@@ -240,7 +240,7 @@ def _list_keras_resnets() -> Iterator[Network]:
 
 
 def _list_vggs() -> Iterator[Network]:
-    """Simonyan & Zisserman 2014, Table 1, each also with BatchNorm after every convolution."""
+    """List the networks of Simonyan & Zisserman 2014, Table 1, each also with BatchNorm."""
     for name, letter, arguments in (
         ("vgg11", "A", {"depths": (1, 1, 2, 2, 2)}),
         ("vgg11_lrn", "A-LRN", {"depths": (1, 1, 2, 2, 2), "local_response_norm": True}),
@@ -269,7 +269,7 @@ def _list_vggs() -> Iterator[Network]:
 
 
 def index_by_name(networks: Iterable[Network]) -> dict[str, Network]:
-    """The networks by their names, of which no two may be equal."""
+    """Index networks by their names, of which no two may be equal."""
     named: dict[str, Network] = {}
     for network in networks:
         if network.name in named:

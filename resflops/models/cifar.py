@@ -20,7 +20,7 @@ __all__ = ["CifarResNet"]
 
 
 class CifarResNet(nn.Module):
-    """A 3×3 stem, three stages of blocks, a global average and one linear layer."""
+    """A network of a 3×3 stem, three stages of blocks, a global average and one linear layer."""
 
     resflops_stages: ClassVar[dict[str, str]] = CIFAR_STAGES
 

@@ -1,7 +1,7 @@
-"""ResNet and ResNet V2 as Keras Applications builds them, less the softmax at the end.
+"""ResNet and ResNet V2 as Keras Applications builds them, but without the softmax at the end.
 
-Their convolutions have biases, also where a BatchNorm follows. Keras's BatchNorm has no
-counter of batches, so parameters and buffers add up to what Keras calls "total params".
+Their convolutions have biases, even before a BatchNorm. Keras's BatchNorm does not count batches, so
+parameters and buffers add up to what Keras calls "total params".
 """
 
 from functools import partial
@@ -18,21 +18,25 @@ __all__ = ["KerasResNet", "KerasResNetV2", "use_keras_norms"]
 
 
 def use_keras_norms(model: nn.Module, *, eps: float) -> None:
-    """Give every BatchNorm Keras's settings: momentum 0.99 in its own sense, and no counter."""
+    """Give every BatchNorm Keras's settings: momentum 0.99 as Keras defines it, and no counter of batches."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = eps
+            # Keras's momentum is the share of the old value, torch's that of the new one.
             module.momentum = 0.01
             module.num_batches_tracked = None
 
 
 def _build_zero_padded_pool() -> nn.Sequential:
-    """Keras pads with zeros where PyTorch pads with minus infinity, which differs without a ReLU before."""
+    """Build Keras's pooling, which pads with zeros.
+
+    PyTorch pads with minus infinity, which gives other values unless a ReLU comes before.
+    """
     return nn.Sequential(nn.ZeroPad2d(1), nn.MaxPool2d(3, stride=2))
 
 
 class KerasResNet(ResNet):
-    """The paper's bottleneck network, stride in the first 1×1, with a bias in every convolution."""
+    """The paper's bottleneck network, with its stride in the first 1×1 and a bias in every convolution."""
 
     def __init__(self, *, depths: tuple[int, ...], in_channels: int = 3, num_classes: int = 1000) -> None:
         super().__init__(
@@ -43,7 +47,7 @@ class KerasResNet(ResNet):
 
 
 class KerasResNetV2(nn.Module):
-    """Pre-activation units; a stage strides in its last unit, and the last stage not at all."""
+    """A network of pre-activation units. A stage strides in its last unit, and the last stage not at all."""
 
     resflops_stages: ClassVar[dict[str, str]] = IMAGENET_STAGES | {
         "final_bn": "conv5_x",

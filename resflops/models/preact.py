@@ -1,8 +1,8 @@
 """Pre-activation ResNet (arXiv 1603.05027) and Wide ResNet on CIFAR (1605.07146).
 
-BatchNorm and ReLU come before each convolution, so nothing stands between one addition
-and the next. Every unit is the same, also the first after the stem. A projection has no
-BatchNorm of its own: it takes what the unit's first BatchNorm and ReLU give.
+BatchNorm and ReLU come before each convolution, so nothing comes between one addition and the next. Every
+unit is the same, even the first one after the stem. A projection has no BatchNorm of its own: its input is
+the output of the unit's first BatchNorm and ReLU.
 """
 
 from functools import partial
@@ -30,18 +30,18 @@ __all__ = ["CifarPreActResNet", "PreActBottleneck", "PreActResNet"]
 
 
 class PreActUnit(Unit):
-    """BatchNorm, ReLU, convolutions, and the addition last."""
+    """A unit of BatchNorm, ReLU and convolutions, with the addition last."""
 
     bn1: nn.BatchNorm2d
     relu: nn.ReLU
     downsample: nn.Module
 
     def residual(self, activated: Tensor) -> Tensor:
-        """What is added to the shortcut, from the input after BatchNorm and ReLU."""
+        """Compute what is added to the shortcut, from the input after BatchNorm and ReLU."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add what the convolutions find to what came in."""
+        """Add the residual to the shortcut."""
         activated = self.relu(self.bn1(x))
         projects = isinstance(self.downsample, nn.Conv2d)
         shortcut: Tensor = self.downsample(activated if projects else x)
@@ -49,7 +49,7 @@ class PreActUnit(Unit):
 
 
 class PreActBasicBlock(PreActUnit):
-    """Two 3×3 convolutions."""
+    """The unit of two 3×3 convolutions."""
 
     def __init__(self, in_channels: int, width: int, *, stride: int = 1, projection: bool = True) -> None:
         super().__init__()
@@ -65,14 +65,17 @@ class PreActBasicBlock(PreActUnit):
             self.downsample = ZeroPaddedIdentity(width - in_channels, stride=stride)
 
     def residual(self, activated: Tensor) -> Tensor:
-        """3×3, 3×3."""
+        """Apply 3×3 and 3×3 convolutions."""
         x = self.conv1(activated)
         out: Tensor = self.conv2(self.relu(self.bn2(x)))
         return out
 
 
 class PreActBottleneck(PreActUnit):
-    """1×1, 3×3, 1×1; ``bias`` is that of the last one and of the projection, which Keras has."""
+    """The unit of 1×1, 3×3 and 1×1 convolutions.
+
+    ``bias`` is for the last one and for the projection, which have one in Keras.
+    """
 
     expansion = 4
 
@@ -93,11 +96,11 @@ class PreActBottleneck(PreActUnit):
         if in_channels != outer:
             self.downsample = conv1x1(in_channels, outer, stride=stride, bias=bias)
         elif stride != 1:
-            # Only Keras strides without a change of channels, and this is its way.
+            # Only Keras strides without changing the number of channels, and it does so by a pooling of 1×1.
             self.downsample = nn.MaxPool2d(1, stride=stride)
 
     def residual(self, activated: Tensor) -> Tensor:
-        """1×1, 3×3, 1×1."""
+        """Apply 1×1, 3×3 and 1×1 convolutions."""
         x = self.conv1(activated)
         x = self.conv2(self.relu(self.bn2(x)))
         out: Tensor = self.conv3(self.relu(self.bn3(x)))
@@ -105,7 +108,7 @@ class PreActBottleneck(PreActUnit):
 
 
 class PreActResNet(nn.Module):
-    """On ImageNet: ResNet's stem and head, with a BatchNorm and a ReLU after the last stage."""
+    """The ImageNet network: ResNet's stem and head, with a BatchNorm and a ReLU after the last stage."""
 
     resflops_stages: ClassVar[dict[str, str]] = IMAGENET_STAGES | {
         "final_bn": "conv5_x",
@@ -139,7 +142,7 @@ class PreActResNet(nn.Module):
 
 
 class CifarPreActResNet(nn.Module):
-    """On CIFAR: a bare 3×3 stem and three stages, ``widen`` times as wide in a Wide ResNet.
+    """The CIFAR network: a bare 3×3 stem and three stages, ``widen`` times as wide in a Wide ResNet.
 
     A bottleneck has its stride in the first 1×1, as in the authors' code.
     """

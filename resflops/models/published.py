@@ -1,7 +1,7 @@
-"""Figures that papers and packages printed, and whether an exact count agrees with them.
+"""Figures that papers and packages have printed, and whether an exact count agrees with them.
 
-A printed figure is a text, and its digits say how far it was meant to be read: "3.6×10⁹"
-stands for all that rounds to 3.6, or is cut to it, in units of its last place.
+A printed figure is a text whose digits say how precise it is: "3.6×10⁹" stands for every number that rounds
+to 3.6, or is cut off to it, in units of its last place.
 """
 
 import re
@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 Quantity = Literal["macs", "params", "params+buffers"]
-"""What was counted: multiply-accumulates, trainable parameters, or those and all buffers."""
+"""What a figure counts: multiply-accumulates, trainable parameters, or these and all buffers."""
 
 Agreement = Literal["exact", "rounded", "truncated", "approximate", "differs"]
-"""How a printed figure relates to the exact one, the closest relation that holds."""
+"""How a printed figure relates to the exact one: the closest relation that holds."""
 
 APPROXIMATELY = Fraction(5, 100)
-"""How far off a figure printed with ``~`` may be."""
+"""How far a figure printed with ``~`` may be off, as a share of itself."""
 
 SCALES = {
     "": Decimal(1),
@@ -45,13 +45,13 @@ SCALES = {
     "billions": Decimal(10**9),
     "×10⁹": Decimal(10**9),
 }
-"""What the words and signs after a number multiply it by."""
+"""The words and signs after a number, and the factor that each stands for."""
 
 PRINTED = re.compile(r"(?P<about>~?)(?P<number>[0-9,]+(?:\.[0-9]+)?) ?(?P<scale>.*)")
 
 
 class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One figure, as it was printed, with where it was printed."""
+    """One figure as it was printed, and where it was printed."""
 
     model: str
     """The spec of the built-in network that it is about."""
@@ -59,15 +59,15 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     printed: str
     """Exactly as printed, such as ``3.6×10⁹``."""
     unit: str = ""
-    """The scale that the table's heading gives, where the figure itself has none."""
+    """The scale in the heading of the table, if the figure itself has none."""
     source: str
     reference: str
     scope: str = ""
     """What part of the network it covers: ``convolutions``, or the dotted path of a module."""
     relative_to: str = ""
-    """The model of which it is a fraction; ``""`` for a figure that stands alone."""
+    """The model of whose figure it is a fraction; ``""`` for a figure that is no fraction."""
     reason: str = ""
-    """Why the exact count differs, where it does."""
+    """Why the exact count differs, if it does."""
 
     @property
     def is_approximate(self) -> bool:
@@ -76,7 +76,7 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def value(self) -> Decimal:
-        """The number that the text says.
+        """The number that the text stands for.
 
         >>> figure = PublishedFigure(model="vgg19", quantity="macs", printed="19.6 billion",
         ...                          source="He et al. 2015", reference="Section 3.3")
@@ -88,7 +88,7 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def place(self) -> Decimal:
-        """One unit in its last printed place: a hundred million for "19.6 billion"."""
+        """One unit of the last printed place: a hundred million for "19.6 billion"."""
         number, scale = self._parts
         return Decimal(1).scaleb(int(number.as_tuple().exponent)) * scale
 
@@ -98,24 +98,25 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         scale = SCALES.get(self.unit or match["scale"]) if match else None
         if match is None or scale is None:
             raise SchemaError(
-                f"{self.model} has the published figure {self.printed!r} in {self.unit or 'units'}, which "
-                f"does not read as a number; write digits and one of {', '.join(filter(None, SCALES))}"
+                f"{self.model} has the published figure {self.printed!r} in {self.unit or 'units'}, "
+                "which cannot be read as a number; "
+                f"write digits and one of {', '.join(filter(None, SCALES))}"
             )
         return Decimal(match["number"].replace(",", "")), scale
 
 
 @cache
 def load_figures() -> tuple[PublishedFigure, ...]:
-    """Every figure there is to reproduce, by paper."""
+    """Load all published figures, in the order of their papers."""
     text = files("resflops.models").joinpath("published.json").read_bytes()
     try:
         return json.decode(text, type=tuple[PublishedFigure, ...])
     except DecodeError as error:
-        raise SchemaError(f"published.json is not as it should be: {error}; reinstall resflops") from error
+        raise SchemaError(f"published.json is damaged: {error}; reinstall resflops") from error
 
 
 def select_figures(model: str) -> tuple[PublishedFigure, ...]:
-    """The figures printed for one model.
+    """Select the figures printed for one model.
 
     >>> [figure.printed for figure in select_figures("resnet34")]
     ['3.6×10⁹', '18%']
@@ -124,7 +125,7 @@ def select_figures(model: str) -> tuple[PublishedFigure, ...]:
 
 
 def judge_agreement(figure: PublishedFigure, exact: int | Fraction) -> Agreement:
-    """Whether the exact count gives the figure as printed, and how.
+    """Judge whether, and how, the exact count agrees with a figure as printed.
 
     The paper cuts 3,663,761,408 to 3.6×10⁹ where 3.7×10⁹ is nearer:
 

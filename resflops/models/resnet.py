@@ -1,7 +1,7 @@
-"""ResNet on ImageNet (arXiv 1512.03385), and what differs from it by its arguments alone.
+"""ResNet on ImageNet (arXiv 1512.03385), and the networks that differ from it by their arguments alone.
 
-Plain networks have no shortcuts, ResNeXt (1611.05431) has groups, the wide bottleneck
-(1605.07146) a larger inner width, and "v1.5" its stride in the 3×3.
+Plain networks have no shortcuts, ResNeXt (1611.05431) has groups, the wide bottleneck (1605.07146) has a
+larger inner width, and "v1.5" has its stride in the 3×3.
 """
 
 from typing import ClassVar
@@ -24,7 +24,7 @@ __all__ = ["ResNet"]
 
 
 class ResNet(nn.Module):
-    """A 7×7 stem and a pooling, four stages of blocks, a global average and one linear layer.
+    """A network of a 7×7 stem and a pooling, four stages of blocks, a global average and one linear layer.
 
     ``state_dict`` keys and shapes are torchvision's.
     """

@@ -1,4 +1,4 @@
-"""A ResNet-18 for CIFAR-100 as TensorFlow users write it: 'same' padding, biases everywhere."""
+"""A ResNet-18 for CIFAR-100 as TensorFlow users write it, with 'same' padding and biases everywhere."""
 
 from typing import ClassVar
 
@@ -13,7 +13,11 @@ __all__ = ["SamePadding", "TensorFlowCifarResNet"]
 
 
 class SamePadding(nn.Module):
-    """Zeros such that the next convolution gives ceil(n / stride); an odd one goes right and below."""
+    """TensorFlow's 'same' padding: zeros with which the next convolution gives ceil(n / stride).
+
+    If their number is odd, the additional one goes to the right and to the bottom. PyTorch's own
+    ``padding="same"`` refuses a stride.
+    """
 
     def __init__(self, kernel: int, *, stride: int) -> None:
         super().__init__()
@@ -27,7 +31,7 @@ class SamePadding(nn.Module):
         return functional.pad(x, (left, right, top, bottom))
 
     def compute_padding(self, size: int) -> tuple[int, int]:
-        """How many zeros go before and after.
+        """Compute how many zeros go before and after.
 
         >>> SamePadding(3, stride=2).compute_padding(8)
         (0, 1)
@@ -39,12 +43,12 @@ class SamePadding(nn.Module):
         return total // 2, total - total // 2
 
     def extra_repr(self) -> str:
-        """What ``print`` shows in the brackets."""
+        """Give what ``print`` shows in the brackets."""
         return f"kernel={self.kernel}, stride={self.stride}"
 
 
 class SameBlock(Block):
-    """A basic block with biases; its projection has no BatchNorm and stands only where it strides."""
+    """A basic block with biases, whose projection has no BatchNorm and exists only if the block strides."""
 
     def __init__(self, in_channels: int, width: int, *, stride: int = 1) -> None:
         super().__init__()
@@ -58,14 +62,17 @@ class SameBlock(Block):
         self.downsample = nn.Conv2d(in_channels, width, 1, stride=stride) if stride > 1 else nn.Identity()
 
     def residual(self, x: Tensor) -> Tensor:
-        """3×3, 3×3."""
+        """Apply 3×3 and 3×3 convolutions."""
         x = self.relu(self.bn1(self.conv1(self.pad1(x))))
         out: Tensor = self.bn2(self.conv2(self.pad2(x)))
         return out
 
 
 class TensorFlowCifarResNet(nn.Module):
-    """A 3×3 stem without padding, a 2×2 pooling of stride 1, and four stages: 32, 30, 29, 15, 8, 4."""
+    """A network of a 3×3 stem without padding, a 2×2 pooling of stride 1, and four stages.
+
+    The image shrinks from 32 to 30 in the stem, to 29 in the pooling, and to 15, 8 and 4 in the last stages.
+    """
 
     resflops_stages: ClassVar[dict[str, str]] = IMAGENET_STAGES
 

@@ -22,11 +22,11 @@ CLASSIFIER_STAGES = {
 
 
 class VGG(nn.Module):
-    """Five blocks of convolutions that each end in a pooling, and three linear layers.
+    """A network of five blocks of convolutions, each of which ends in a pooling, and three linear layers.
 
-    ``depths`` is the number of convolutions in each block. In configuration C the third
-    of a block is a 1×1 (``pointwise_third``); A-LRN normalises across channels once, with
-    AlexNet's parameters. ``state_dict`` keys and shapes are torchvision's.
+    ``depths`` is the number of convolutions in each block. In configuration C the third convolution of a
+    block is a 1×1 (``pointwise_third``). A-LRN normalises across channels once, with AlexNet's parameters.
+    ``state_dict`` keys and shapes are torchvision's.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class VGG(nn.Module):
                 features += _build_convolution(in_channels, width, kernel=kernel, batch_norm=batch_norm)
                 in_channels = width
             if local_response_norm and block == 1:
-                # AlexNet's alpha is 1e-4 for each neighbour; torch divides its own by their number.
+                # AlexNet's alpha of 1e-4 is for each neighbour; torch divides alpha by their number, 5.
                 features.append(nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
             features.append(nn.MaxPool2d(2, stride=2))
             self.resflops_stages |= {
@@ -76,7 +76,7 @@ class VGG(nn.Module):
 
 
 def _build_convolution(in_channels: int, width: int, *, kernel: int, batch_norm: bool) -> list[nn.Module]:
-    """A convolution that keeps the image's size, and its activation."""
+    """Build a convolution that keeps the size of the image, and its activation."""
     convolution = nn.Conv2d(in_channels, width, kernel, padding=kernel // 2)
     norm = [nn.BatchNorm2d(width)] if batch_norm else []
     return [convolution, *norm, nn.ReLU(inplace=True)]

@@ -1,7 +1,7 @@
 """Model specs: the text that names a model, and the model that it names.
 
-Nothing here but ``open_model`` imports torch; the sources of other packages import these
-when they are asked for a model.
+Nothing here but ``open_model`` imports torch, and a source of models from another package imports that
+package only when it is asked for a model.
 """
 
 from importlib import import_module

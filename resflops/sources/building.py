@@ -1,4 +1,4 @@
-"""Building what a spec has found, where that works without allocating or initialising a weight."""
+"""Building the model that a spec has found, if possible without allocating or initialising a weight."""
 
 from collections.abc import Callable
 from itertools import chain
@@ -25,7 +25,7 @@ META = torch.device("meta")
 
 
 class OpenModel(Struct, frozen=True, kw_only=True):
-    """A model that is built, and what to call it with."""
+    """A model that is built, and the arguments to call it with."""
 
     found: FoundModel
     module: nn.Module
@@ -38,17 +38,17 @@ class OpenModel(Struct, frozen=True, kw_only=True):
 def open_model(
     spec: str, *, input_shape: Shape | None = None, device: str | torch.device = "meta"
 ) -> OpenModel:
-    """Build the model that a spec names, with what it is usually called with.
+    """Build the model that a spec names, and make its usual inputs.
 
     Args:
         spec: any model spec.
-        input_shape: of its main input, with the batch in front or without, which is then one.
-        device: where to; on ``meta`` there are shapes and no values.
+        input_shape: shape of its main input, with the batch in front or without; the batch is then one.
+        device: device of the model and the inputs; on ``meta`` they have shapes and no values.
 
     Raises:
         UnknownModelError: there is no model of that name.
         SpecError: the spec is malformed, or sets an option that the model lacks.
-        ModelError: it could not be built, or its package is missing.
+        ModelError: the model could not be built, or the package that it comes from is missing.
         InputError: its input has another number of dimensions.
     """
     return open_found_model(find(spec), input_shape=input_shape, device=device)
@@ -57,15 +57,15 @@ def open_model(
 def open_found_model(
     found: FoundModel, *, input_shape: Shape | None = None, device: str | torch.device = "meta"
 ) -> OpenModel:
-    """The same for a model that a spec has found already."""
-    # Its inputs first: a shape that does not fit is known before anything is built.
+    """Build a model that a spec has found already, and make its usual inputs."""
+    # The inputs first, so that a shape that does not fit is refused before anything is built.
     inputs = found.resolve_inputs(input_shape)
     module, given, notes = _build(found, torch.device(device))
     inputs = inputs or given
     if inputs is None:
         raise InputError(
-            f"nothing is known of what {found.spec} takes; give the shape of its input, "
-            "or let a factory return (module, inputs)"
+            f"the inputs of {found.spec} are not known; give the shape of its input, "
+            "or let its factory return (module, inputs)"
         )
     args, kwargs = _make_tensors((inputs.args, inputs.kwargs), torch.device(device))
     return OpenModel(found=found, module=module, args=args, kwargs=kwargs, notes=(*found.notes, *notes))
@@ -75,10 +75,10 @@ def build_model(found: FoundModel, *, device: str | torch.device = "meta") -> nn
     """Build a model, in eval mode.
 
     Args:
-        found: what a spec found.
-        device: where to; on ``meta`` it has shapes and no weights. A model whose constructor
-            needs values is then built on the CPU, with the random number generators left
-            as they were; on any other device its weights are drawn from them, as in torch.
+        found: the model that a spec found.
+        device: where to build it. On ``meta`` it has shapes and no weights; if its constructor needs values,
+            it is built on the CPU instead. Either way the random number generators stay as they were. On
+            any other device the weights are drawn from them, as in torch.
 
     Raises:
         ModelError: its constructor failed.
@@ -95,7 +95,8 @@ def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs |
                 made = _check_module(found, found.make())
         except ResflopsError:
             raise
-        # It may raise anything, and values may cure it; but one that exits has meant to.
+        # A constructor may raise anything, and values may be all that it lacks: it gets a second try with
+        # them. One that exits does so on purpose and gets none.
         except Exception as error:  # noqa: BLE001
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             note = f"built for real, on the CPU: its constructor needs values ({reason})"
@@ -130,11 +131,11 @@ def _check_module(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | 
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Makes new tensors on meta, and leaves out what would fill them.
+    """Makes new tensors on meta, and skips the functions that would fill them.
 
-    On meta an initialiser computes nothing, and yet takes more than half of the time in
-    which a network is built. What constructors read numbers from, such as a linspace of
-    drop rates, stays on the CPU and has its values.
+    On meta an initialiser computes nothing, and yet initialisers take more than half of the time in which a
+    network is built. Tensors from which constructors read numbers, such as a linspace of drop rates, stay
+    on the CPU and have their values.
     """
 
     _READ = frozenset((torch.arange, torch.linspace, torch.logspace, torch.range, torch.tensor))
@@ -159,7 +160,7 @@ class _WithoutValues(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
-        """Divert one call."""
+        """Skip a call, move it to meta, or let it through."""
         kwargs = kwargs or {}
         if func in self._INITIALISING:
             return args[0] if args else kwargs["tensor"]
@@ -169,6 +170,7 @@ class _WithoutValues(TorchFunctionMode):
             kwargs = {**kwargs, "device": META}
         try:
             return call_through(func, args, kwargs)
+        # Only after a failure: most calls have tensors on one device, and looking for others takes time.
         except RuntimeError:
             if not _mixes_devices(func, (args, kwargs)):
                 raise
@@ -179,7 +181,7 @@ class _WithoutValues(TorchFunctionMode):
 def _mixes_devices(func: Callable[..., Any], arguments: object) -> bool:
     """Whether a function may have failed because some tensors are on meta and some are not.
 
-    One that writes into its tensor is no such case: what it would have written is lost.
+    A function that writes into its tensor does not count: on doubles, what it writes would be lost.
     """
     devices = {leaf.device for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor)}
     return META in devices and len(devices) > 1 and not func.__name__.endswith("_")
@@ -190,9 +192,10 @@ def _make_double(tensor: Tensor) -> Tensor:
 
 
 def _move_to_meta(module: nn.Module) -> None:
-    """Move the few parameters and buffers that were made from values, such as positions."""
+    """Move the few parameters and buffers to meta that were made from values, such as positions."""
     tensors = [*module.parameters(), *module.buffers()]
-    # A module without any tensor on meta was not made just now: it is someone else's.
+    # A module without any tensor on meta was not made just now. A factory gave one that belongs to somebody
+    # else, and must not be changed.
     if not any(tensor.device == META for tensor in tensors):
         return
     doubles = {
@@ -203,7 +206,7 @@ def _move_to_meta(module: nn.Module) -> None:
         if tensor.device != META
     }
     for owner in module.modules() if doubles else ():
-        # A tied one stands under each of its names.
+        # Without removing duplicates, since a tied tensor has to be replaced under each of its names.
         own = chain(
             owner.named_parameters(recurse=False, remove_duplicate=False),
             owner.named_buffers(recurse=False, remove_duplicate=False),
@@ -214,11 +217,12 @@ def _move_to_meta(module: nn.Module) -> None:
 
 
 def _make_tensors(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - any nesting of containers
-    """The same containers with a tensor for every TensorSpec."""
+    """Rebuild the same containers with a tensor of zeros for every TensorSpec."""
     if isinstance(value, TensorSpec):
         return zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
     if isinstance(value, dict):
-        return {name: _make_tensors(each, device) for name, each in value.items()}
+        return {name: _make_tensors(item, device) for name, item in value.items()}
+    # No subclass: a named tuple is not made from one iterable.
     if type(value) in (tuple, list):
-        return type(value)(_make_tensors(each, device) for each in value)
+        return type(value)(_make_tensors(item, device) for item in value)
     return value

@@ -1,4 +1,4 @@
-"""From the specs of models to their costs: what every command and report does with its models."""
+"""From the specs of models to their costs, for every command and report."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, nullcontext
@@ -23,23 +23,23 @@ __all__ = ["CountRequest", "CountedModel", "count_model", "count_models"]
 
 
 class CountRequest(Struct, frozen=True, kw_only=True):
-    """A model that is to be counted, and how."""
+    """A model to count, and how to count it."""
 
     spec: str
     convention: Convention
-    """The one that ``total`` is under."""
+    """The convention that ``total`` follows."""
     name: str = ""
-    """What the user calls it, if not by its spec."""
+    """The name that the user has given it; ``""`` if it goes by its spec."""
     input_shape: Shape | None = None
-    """Of its main input, with the batch in front or without; its usual one if None."""
+    """Shape of its main input, with the batch in front or without; None for its usual one."""
     dtype: str | None = None
-    """What its floating-point parameters and inputs become, such as ``float16``; None leaves them."""
+    """Type to convert its floating-point parameters and inputs to, such as ``float16``; None keeps theirs."""
     backward: bool = False
     """Whether to count the backward pass as well."""
     nonzero: bool = False
     """Whether to count the zeros in the weights."""
     root: Path | None = None
-    """The folder that paths and packages in its spec start from; None for the current one."""
+    """The folder to which paths and packages in its spec are relative; None for the current one."""
 
 
 class CountedModel(Struct, frozen=True, kw_only=True):
@@ -54,15 +54,15 @@ def count_models(
 ) -> Iterator[CountedModel | ResflopsError]:
     """Count models one after the other.
 
-    It counts one only when that is asked for, so who calls it may stop at the first failure, and an
-    interrupt loses nothing of what has been counted.
+    A model is counted only when the iterator is asked for it. So the caller may stop at the first failure,
+    and an interrupt loses nothing that has been counted.
 
     Args:
         requests: the models.
-        say: is told which model is being counted.
+        say: called with a line that says which model is being counted.
 
     Yields:
-        In the order of the requests what became of each: its cost, or why it has none.
+        For each request, in order, the model with its cost, or the error for which it has none.
     """
     for number, request in enumerate(requests, start=1):
         say(f"counting {request.name or request.spec} ({number} of {len(requests)})")
@@ -95,16 +95,16 @@ def count_model(
     nonzero: bool = False,
     dtype: str | None = None,
 ) -> Cost:
-    """Build a model that a spec has found, and count it under its spec.
+    """Build a model that a spec has found, and count it; the cost names it by its spec.
 
     Args:
         found: the model.
-        input_shape: of its main input, with the batch in front or without; its usual one if None.
-        convention: the one that ``total`` is under.
+        input_shape: shape of its main input, with the batch in front or without; None for its usual one.
+        convention: the convention that ``total`` follows.
         backward: whether to count the backward pass as well.
-        nonzero: whether to count the zeros in the weights, for which it is built on the CPU.
-        dtype: what its floating-point parameters and inputs become, such as ``float16``; None
-            leaves them as they are.
+        nonzero: whether to count the zeros in the weights, for which the model is built on the CPU.
+        dtype: type to convert its floating-point parameters and inputs to, such as ``float16``; None keeps
+            theirs.
 
     Raises:
         InputError: a shape that no tensor can have.
@@ -114,7 +114,7 @@ def count_model(
         traced = _trace_found(found, input_shape, dtype, nonzero=nonzero)
     except (TraceError, InputError) as error:
         usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
-        # Some messages name it themselves.
+        # Some messages name the model already.
         named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
         raise type(error)(f"{named}{usual}") from error.__cause__
     return price(replace(traced, model=found.spec), convention, backward=backward)
@@ -128,8 +128,8 @@ def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None
     except DataDependentError:
         if nonzero:
             raise
-        # It holds tensors that are neither parameters nor buffers, so no copy of it can run for
-        # real; one that is built for real can.
+        # The model holds tensors on meta that are neither parameters nor buffers, so a copy of it cannot run
+        # for real. A model that is built on the CPU from the start can.
         opened = _cast(open_found_model(found, input_shape=input_shape, device="cpu"), dtype)
         traced = trace(opened.module, *opened.args, **opened.kwargs)
     return replace(traced, notes=(*opened.notes, *traced.notes))

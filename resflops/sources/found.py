@@ -1,4 +1,4 @@
-"""A model that a spec has found: what it is called, what it takes, how it is built."""
+"""A model that a spec has found: its name, its inputs, and how to build it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,16 +15,16 @@ __all__ = ["FoundModel", "Inputs", "TensorSpec", "WithInputs", "take_one_tensor"
 
 
 class TensorSpec(Struct, frozen=True):
-    """A tensor that a model takes, before there is one."""
+    """The shape and type of a tensor that a model takes."""
 
     shape: Shape
     dtype: str = "float32"
 
 
 class Inputs(Struct, frozen=True):
-    """What a model is called with: any nesting of containers, with a TensorSpec for each tensor.
+    """The arguments of a model: any nesting of containers, with a TensorSpec for each tensor.
 
-    What a factory gives beside its module may hold tensors too; they are taken as they are.
+    The inputs that a factory returns may hold tensors, too, which are used as they are.
     """
 
     args: tuple[Any, ...] = ()
@@ -32,14 +32,14 @@ class Inputs(Struct, frozen=True):
 
 
 class WithInputs(Struct, frozen=True):
-    """A module, and what its factory wants it to be called with."""
+    """A module, and the inputs that its factory returned with it."""
 
     module: "nn.Module"
     inputs: Inputs
 
 
 def take_one_tensor(shape: Shape) -> Inputs:
-    """The inputs of a model that takes one float32 tensor."""
+    """Give the inputs of a model that takes one float32 tensor."""
     return Inputs((TensorSpec(shape),))
 
 
@@ -49,31 +49,31 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     spec: str
     """The spec that found it."""
     name: str = ""
-    """The name that its published figures stand under; ``""`` where options make it another network."""
+    """The name that its published figures have; ``""`` for other sources than the built-in networks."""
     summary: str = ""
     variant: str = ""
     """Which network it is, where the name means different ones to different people."""
     family: str = ""
-    """What kind of model its source says it is, such as ``detection`` or ``text``."""
+    """The kind of model, as its source calls it, such as ``detection`` or ``text``."""
     input_shape: Shape = ()
     """Sizes of its usual input without the batch, such as channels, height and width, or the
-    length of a text; ``()`` where only its factory knows."""
+    length of a text; ``()`` if only its factory knows."""
     inputs: Callable[[Shape], Inputs] = take_one_tensor
-    """What it is called with, when its usual input has this shape, the batch in front."""
+    """Gives all its inputs from the shape of the main one, with the batch in front."""
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know."""
     make: "Callable[[], nn.Module | WithInputs]"
-    """Builds it, on whatever device is the default one."""
+    """Builds it, on torch's default device."""
 
     def resolve_inputs(self, shape: Shape | None = None) -> Inputs | None:
-        """What it is called with; None where only the built model knows.
+        """Give the inputs to call it with; None if only the built model knows them.
 
         Args:
-            shape: of its main input, with the batch in front or without, which is then one;
-                the usual one if not given.
+            shape: shape of its main input, with the batch in front or without, in which case the batch is
+                one; None for its usual shape.
 
         Raises:
-            InputError: another number of sizes than it takes, or one below one.
+            InputError: the shape has another number of sizes than the model takes, or a size below one.
         """
         usual = self.input_shape
         if shape is not None and min(shape, default=0) < 1:

@@ -12,7 +12,7 @@ __all__ = ["expand", "find", "names"]
 
 
 def find(text: str) -> FoundModel:
-    """The model that a spec names; nothing is built yet.
+    """Find the model that a spec names; nothing is built yet.
 
     Raises:
         SpecError: the spec is malformed, or sets an option that the model lacks.
@@ -25,17 +25,17 @@ def find(text: str) -> FoundModel:
 
 
 def expand(text: str) -> list[str]:
-    """The specs that a pattern stands for, in the order of their source; a spec stands for itself.
+    """List the specs that a pattern stands for, in the order of their source; a spec stands for itself.
 
     >>> expand("resnet1?2"), expand("vgg19")
     (['resnet152'], ['vgg19'])
 
     Args:
         text: a spec, in whose name ``*``, ``?`` and ``[…]`` may stand for other characters.
-            Options after the name go to every model.
+            Options after the name apply to every model.
 
     Raises:
-        SpecError: the spec is malformed, or a pattern of factories.
+        SpecError: the spec is malformed, or is a pattern of factories.
         UnknownModelError: nothing matches.
         ModelError: the package that it comes from is missing or broken.
     """
@@ -45,7 +45,7 @@ def expand(text: str) -> list[str]:
     source, pattern = _find_source(spec.name)
     if source.prefix == FACTORY:
         raise SpecError(
-            f"{spec.name!r} is a pattern, and factories are named one by one, as in nets.py:small"
+            f"{spec.name!r} is a pattern; factories must be named one by one, as in nets.py:small"
         )
     known = source.names()
     matching = [name for name in known if fnmatchcase(name, pattern)]
@@ -60,7 +60,7 @@ def expand(text: str) -> list[str]:
 
 
 def names(prefix: str = BUILTIN) -> list[str]:
-    """The specs of all models that a source lists, in its own order.
+    """List the specs of all models that a source has, in its own order.
 
     Raises:
         UnknownModelError: there is no source of that prefix.
@@ -78,7 +78,7 @@ def _find_source(name: str) -> tuple[Source, str]:
     prefix, slash, rest = name.partition("/")
     if slash and prefix not in SOURCES:
         load_more_sources()
-    # A local path may stand behind a prefix, as in hf/config.json, and before a colon.
+    # The prefix first: a local path may come after it, and may have a colon, as in hf/nets:old/config.json.
     if slash and prefix and prefix in SOURCES:
         return SOURCES[prefix], rest
     if ":" in name:
@@ -92,8 +92,8 @@ def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
     known = [each for each in SOURCES if each not in (BUILTIN, FACTORY)]
     return UnknownModelError(
         f"{name!r}: there is no source {prefix!r}{suggest(prefix, known)}; "
-        f"a model's name stands alone or behind {', '.join(f'{each}/' for each in known)}, "
-        "and a factory behind its module, as in package.module:factory"
+        f"write a model's name alone or after {', '.join(f'{source}/' for source in known)}, "
+        "and a factory after its module, as in package.module:factory"
     )
 
 

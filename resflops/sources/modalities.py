@@ -1,8 +1,8 @@
-"""What a Hugging Face model is called with: its forward's parameters, in the sizes of its config.
+"""The usual inputs of a Hugging Face model: parameters of its forward, in the sizes that its config gives.
 
-No attention_mask is among them. Without one every token sees whatever its architecture
-lets it see, as with a mask of ones; but given one, a model first reads whether it is all
-ones, and tensors without values cannot tell.
+No attention_mask is among them. Without one, every token sees whatever the architecture lets it see, as
+with a mask of ones. Given one, a model first reads whether it is all ones, and a tensor without values
+cannot tell.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,16 +17,16 @@ from resflops.sources.found import Inputs, TensorSpec
 __all__ = ["UsualInputs", "describe_inputs"]
 
 LENGTH = 128
-"""Tokens of a text, unless the model cannot take so many."""
+"""The tokens of a text, unless the model cannot take so many."""
 SAMPLES = 16_000
-"""Of a sound: one second at the rate that speech models take."""
+"""The samples of a sound: one second at the rate of speech models."""
 MEL_FRAMES = 1000
-"""Of a spectrogram, where the config does not say: ten seconds of hundredths."""
+"""The frames of a spectrogram if the config has no number: ten seconds at a hundred frames a second."""
 IMAGE = 224
-"""Height and width of an image, where the config does not say."""
+"""Height and width of an image if the config has none."""
 
 FRAMES = 16
-"""Of a video, where the config does not say."""
+"""The frames of a video if the config has no number."""
 _VIDEO_DIMENSIONS = 4
 
 TEXT_ALONE = "counted on text alone: images and sounds enter through tokens of their own"
@@ -35,27 +35,27 @@ Config = Any
 
 
 class UsualInputs(Struct, frozen=True, kw_only=True):
-    """What a model takes, and in which sizes."""
+    """The usual inputs of a model."""
 
     family: str
     shape: Shape
-    """Of its main input, without the batch; ``()`` where nothing is known of it."""
+    """Shape of its main input, without the batch; ``()`` if it is not known."""
     inputs: Callable[[Shape], Inputs]
     notes: tuple[str, ...] = ()
 
 
 def describe_inputs(config: Config, kind: type, length: int | None) -> UsualInputs:
-    """What a model of a class is usually called with.
+    """Describe the usual inputs of a model.
 
     Args:
-        config: of the model.
-        kind: its class.
-        length: of its texts, if the usual one is not wanted.
+        config: the model's config.
+        kind: the model's class.
+        length: the number of tokens of its texts; None for the usual one.
     """
     names, notes = _select_parameters(config, kind)
     length = length or _find_usual_length(config)
     usual = {name: _SHAPES[name](config, length) for name in names}
-    # The one whose size is the first thing to ask for: an image's rather than its caption's.
+    # The input whose size matters most: an image's rather than its caption's.
     main = next((name for name in _SHAPES if name in names), "")
 
     def inputs(shape: Shape) -> Inputs:
@@ -72,13 +72,15 @@ def describe_inputs(config: Config, kind: type, length: int | None) -> UsualInpu
 
 
 def _select_parameters(config: Config, kind: type) -> tuple[list[str], tuple[str, ...]]:
-    """The parameters of its forward that a model must be given."""
+    """Select the parameters of its forward that a model must be given."""
     accepted = signature(kind.forward).parameters  # type: ignore[attr-defined]
     main = str(getattr(kind, "main_input_name", "input_ids"))
     notes: tuple[str, ...] = ()
     required = {main}
     modalities = getattr(kind, "input_modalities", "text")
     modalities = {modalities} if isinstance(modalities, str) else set(modalities)
+    # A model with an id for an image's place in the text, such as image_token_id, gets images through its
+    # tokens. It cannot be given one without a text whose tokens match it.
     if "input_ids" in accepted and any(
         "_token_i" in name and name.split("_")[0] in _MEDIA for name in vars(config)
     ):
@@ -90,7 +92,7 @@ def _select_parameters(config: Config, kind: type) -> tuple[list[str], tuple[str
                 required.update(names)
     if getattr(config, "is_encoder_decoder", False):
         required.add("decoder_input_ids")
-    # What its forward cannot do without, whatever the model calls its own.
+    # What its forward requires, whatever the class declares.
     required.update(name for name, parameter in accepted.items() if parameter.default is Parameter.empty)
     return [name for name in _SHAPES if name in required and name in accepted], notes
 
@@ -130,7 +132,7 @@ def _size_spectrogram(config: Config, _: int) -> Shape:
     parts = _list_parts(config, "audio_config", "encoder_config")
     bins = _find_first(parts, "num_mel_bins", "feature_projection_input_dim", "input_feat_per_channel") or 80
     positions = _find_first(parts, "max_source_positions")
-    # Whisper's kind halves the frames, and has one position for each that is left.
+    # Models such as Whisper halve the number of frames, and have one position for each frame that is left.
     return (bins, 2 * positions) if positions and hasattr(config, "num_mel_bins") else (MEL_FRAMES, bins)
 
 
@@ -138,7 +140,7 @@ def _size_sound(config: Config, _: int) -> Shape:
     frames, bins = getattr(config, "max_length", None), getattr(config, "num_mel_bins", None)
     if frames and bins:
         return frames, bins
-    # A codec of sounds has channels, as an image has.
+    # An audio codec's input has channels, as an image has.
     channels = getattr(config, "audio_channels", None)
     return (channels, SAMPLES) if channels else (SAMPLES,)
 
@@ -162,7 +164,7 @@ _SHAPES: dict[str, Callable[[Config, int], Shape]] = {
     "qformer_input_ids": _size_text,
     "past_values": _size_series,
 }
-"""What is known, the main input before the others."""
+"""The parameters whose shapes are known, in the order in which they are candidates for the main input."""
 
 _TEXT = ("input_ids", "decoder_input_ids", "qformer_input_ids")
 _FAMILIES = {
@@ -176,7 +178,7 @@ _FAMILIES = {
 
 
 def _list_parts(config: Config, *names: str) -> list[Config]:
-    """Configs to look into: of the part that takes such an input, then the whole."""
+    """List the configs to look into: those of the parts that may take such an input, then the whole."""
     parts = [getattr(config, name, None) for name in (*names, "text_config")]
     return [part for part in (*parts, config) if part is not None]
 

@@ -9,20 +9,22 @@ __all__ = ["import_optional"]
 
 
 def import_optional(package: str, *, extra: str) -> ModuleType:
-    """Import a package that an extra of resflops brings.
+    """Import a package that an extra of resflops installs.
 
     Raises:
-        ModelError: it is not installed, or cannot be imported.
+        ModelError: the package is not installed, or cannot be imported.
     """
     try:
         return import_module(package)
     except ModuleNotFoundError as error:
+        # It may also be another package, which the installed one lacks.
         if error.name and error.name.partition(".")[0] == package.partition(".")[0]:
             raise ModelError(
                 f"{extra}/… models need {package}, which is not installed; pip install 'resflops[{extra}]'"
             ) from error
         raise _make_broken_error(package, extra, error) from error
-    # A package that does not fit the installed torch fails in its own ways, none of them an ImportError.
+    # A package that does not fit the installed torch fails in ways of its own, often not with an ImportError:
+    # torchvision raises a RuntimeError, for one.
     except Exception as error:
         raise _make_broken_error(package, extra, error) from error
 

@@ -1,4 +1,4 @@
-"""Where sources are registered."""
+"""The registry of sources, the places that models come from."""
 
 from collections.abc import Callable
 
@@ -21,24 +21,24 @@ __all__ = [
 ]
 
 BUILTIN = ""
-"""The prefix of the built-in networks, which are named without one."""
+"""The prefix of the built-in networks, whose specs have none."""
 FACTORY = ":"
-"""The prefix of factories, which have none and are known by their colon."""
+"""The prefix under which factories are registered. Their specs have none and are known by their colon."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """A place where models come from."""
+    """A place that models come from."""
 
     prefix: str
-    """What stands before the slash of its specs: ``torchvision`` in ``torchvision/resnet50``."""
+    """The part of its specs before the slash: ``torchvision`` in ``torchvision/resnet50``."""
     summary: str
-    """What its specs look like, in a few words."""
+    """An example of its specs and what they name, in a few words."""
     find: Callable[[str, Spec], FoundModel]
-    """The model of a name, which is the spec's without the prefix."""
+    """Finds the model of a name, which is the spec's name without the prefix."""
     names: Callable[[], list[str]]
-    """All names, in the source's own order, without the prefix."""
+    """Lists all names without the prefix, in the source's own order."""
     origin: str = ""
-    """The distribution that it comes with, filled in where it is registered."""
+    """The distribution that it comes from, filled in as it is registered."""
 
 
 SOURCES: dict[str, Source] = {}
@@ -52,19 +52,25 @@ def register(source: Source) -> Source:
         DuplicateError: the prefix is another source's.
     """
     if source.prefix in SOURCES:
-        raise DuplicateError(f"a source with the prefix {source.prefix!r} exists already; choose another one")
+        raise DuplicateError(
+            f"a source with the prefix {source.prefix!r} exists already; choose another prefix"
+        )
     SOURCES[source.prefix] = replace(source, origin=find_origin())
     return SOURCES[source.prefix]
 
 
 def load_more_sources() -> None:
-    """Have the sources of other distributions, where a prefix is not found and where all are listed."""
+    """Load the sources of other distributions.
+
+    Called only if a prefix is not found or all sources are listed: looking for entry points takes time, and
+    most specs do not need it.
+    """
     load_extensions("resflops.sources", SOURCES)
 
 
 def make_unknown_model_error(prefix: str, name: str, known: list[str]) -> UnknownModelError:
-    """The error for a name that a source does not have."""
+    """Make the error for a name that a source does not have."""
     return UnknownModelError(
         f"no model named {name!r} in {prefix}{suggest(name.lower(), known)}; "
-        f"'{prefix}/*' stands for all that it has"
+        f"the pattern '{prefix}/*' stands for all of its models"
     )

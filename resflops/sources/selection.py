@@ -1,4 +1,4 @@
-"""Which models specs and patterns select; nothing is built, and torch is not needed."""
+"""Selecting models by specs and patterns; nothing is built, and torch is not needed."""
 
 from collections.abc import Callable, Iterable
 
@@ -15,22 +15,22 @@ class SelectedModel(Struct, frozen=True, kw_only=True):
 
     spec: str
     by_pattern: bool
-    """Whether a pattern named it, and not the user: then its failure is one row and not the end."""
+    """Whether a pattern named it, rather than the user. If so, its failure is one row and not the end."""
 
 
 def select_models(
     texts: Iterable[str], *, check: Callable[[FoundModel], object], say: Callable[[str], None]
 ) -> list[SelectedModel]:
-    """The models that specs and patterns name, each once.
+    """Select the models that specs and patterns name, each once.
 
     Args:
-        texts: as the user gave them.
-        check: raises what is wrong with a model that the user named, before anything is done.
-        say: is told which pattern is being looked for.
+        texts: the specs and patterns, as the user gave them.
+        check: raises an error if something is wrong with a model that the user named by its spec.
+        say: called with a line that says which pattern is being looked for.
 
     Raises:
-        ResflopsError: nothing matches, or what ``find`` and ``check`` raise of a named one. Those
-            that a pattern names are not looked at yet, for they may be a thousand.
+        ResflopsError: nothing matches a pattern, or ``find`` or ``check`` raised for a model that was named
+            by its spec. Models that a pattern names are not looked at yet, for they may be a thousand.
     """
     selected: dict[str, SelectedModel] = {}
     for text in texts:
@@ -41,6 +41,6 @@ def select_models(
                 check(find(spec))
                 selected[spec] = SelectedModel(spec=spec, by_pattern=False)
             else:
-                # A model that is named besides stays a named one.
+                # A model that is also named by its spec stays one that the user named.
                 selected.setdefault(spec, SelectedModel(spec=spec, by_pattern=True))
     return list(selected.values())

@@ -1,4 +1,4 @@
-"""The text of a spec, taken apart: ``resnet34,shortcut=A,num_classes=10``."""
+"""Parsing the text of a spec: ``resnet34,shortcut=A,num_classes=10``."""
 
 import re
 from ast import literal_eval
@@ -15,20 +15,20 @@ _WORDS: dict[str, Value] = {"true": True, "false": False, "none": None, "null": 
 
 
 class Spec(Struct, frozen=True, kw_only=True):
-    """A model's name and what is set on it."""
+    """The name of a model and the options that are set on it."""
 
     text: str
-    """As it was given."""
+    """The spec as it was given."""
     name: str
     options: dict[str, str] = {}
 
     def values(self) -> dict[str, Value]:
-        """The options as Python values."""
+        """Read the options as Python values."""
         return {name: read_value(text) for name, text in self.options.items()}
 
 
 def parse_spec(text: str) -> Spec:
-    """Take a spec apart at its commas and equals signs.
+    """Split a spec at its commas and equals signs.
 
     >>> parse_spec("resnet34,shortcut=A").options
     {'shortcut': 'A'}
@@ -36,18 +36,20 @@ def parse_spec(text: str) -> Spec:
     {'depths': '[2,2,6]', 'name': 'small'}
 
     Raises:
-        SpecError: no name, an option without a value, or one that is given twice.
+        SpecError: the spec has no name, an option without a value, or an option that is set twice.
     """
     name, *rest = (part.strip() for part in _split(text))
     if not name or "=" in name:
         raise SpecError(
-            f"{text!r} is no model spec: it must begin with a model's name, as in resnet34,shortcut=A"
+            f"{text!r} is not a model spec: it must begin with a model's name, as in resnet34,shortcut=A"
         )
     options: dict[str, str] = {}
     for part in rest:
         option, equals, value = (piece.strip() for piece in part.partition("="))
         if not (option and equals and value):
-            raise SpecError(f"{text!r}: {part!r} is no option; write name=value, as in {name},num_classes=10")
+            raise SpecError(
+                f"{text!r}: {part!r} is not an option; write name=value, as in {name},num_classes=10"
+            )
         if option in options:
             raise SpecError(f"{text!r} sets {option} twice; set it once")
         options[option] = value
@@ -55,7 +57,7 @@ def parse_spec(text: str) -> Spec:
 
 
 def _split(text: str) -> list[str]:
-    """Split at commas; one between brackets belongs to a value, as in depths=[2,2,6]."""
+    """Split a text at commas, except those between brackets, which belong to a value: depths=[2,2,6]."""
     parts, depth = [""], 0
     for character in text:
         if character == "," and not depth:
@@ -66,19 +68,19 @@ def _split(text: str) -> list[str]:
         if depth < 0:
             break
     if depth:
-        raise SpecError(f"{text!r}: a bracket has no partner; write lists as in depths=[2,2,6]")
+        raise SpecError(f"{text!r}: a bracket is not closed or not opened; write lists as in depths=[2,2,6]")
     return parts
 
 
 def read_value(text: str) -> Value:
-    """What a text means in Python: a number, a bool, None, a list; else it stands for itself.
+    """Read a text as a Python value: a number, a bool, None or a list; otherwise it stands for itself.
 
     >>> [read_value(text) for text in ("2", "1e-3", "true", "None", "(2, 6)", "gelu")]
     [2, 0.001, True, None, (2, 6), 'gelu']
     """
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    # Only what begins like a literal: Python warns of some other texts.
+    # Only what begins like a literal: of some other texts, literal_eval makes Python show a SyntaxWarning.
     if not re.match(r"""[-+.\d\[({"']""", text):
         return text
     try:

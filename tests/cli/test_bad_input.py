@@ -30,8 +30,8 @@ def run_refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("table --models resnet43", "no model named 'resnet43'; closest: ", id="model"),
         pytest.param("table --models resnet34,foo=1", "no option 'foo'; it has shortcut", id="model-option"),
         pytest.param("table --models resnet34,shortcut=D", "must be one of A, B, C", id="option-value"),
-        pytest.param("table --models resnet34,,", "is no option; write name=value", id="spec"),
-        pytest.param("table --models =", "is no model spec", id="no-name"),
+        pytest.param("table --models resnet34,,", "is not an option; write name=value", id="spec"),
+        pytest.param("table --models =", "is not a model spec", id="no-name"),
         pytest.param("table --models resnet34 --convention flop", "closest: flops", id="convention"),
         pytest.param("table --models resnet34 --format jsn", "closest: json", id="format"),
         pytest.param("conventions flop", "closest: flops", id="convention-name"),
@@ -59,12 +59,12 @@ def test_a_mistake_on_the_command_line_is_named(
     ("shape", "says"),
     [
         ("3x0x224", "every size must be at least 1"),
-        ("3x-1x2", "'-1' is no size"),
-        ("axbxc", "'a' is no size"),
-        ("", "'' is no size"),
-        ("3x224x", "'' is no size"),
-        ("3x2.5x2", "'2.5' is no size"),
-        ("3x٣x3", "'٣' is no size"),
+        ("3x-1x2", "'-1' is not a size"),
+        ("axbxc", "'a' is not a size"),
+        ("", "'' is not a size"),
+        ("3x224x", "'' is not a size"),
+        ("3x2.5x2", "'2.5' is not a size"),
+        ("3x٣x3", "'٣' is not a size"),
         ("-3x2x2", "--input"),
         ("3x224", "has 2 sizes, and resnet34 takes 3, as in 3x224x224"),
         ("1x1x3x224x224", "has 5 sizes"),
@@ -102,7 +102,7 @@ def test_a_factory_that_gives_no_inputs_is_named_once(
     nets = tmp_path / "nets.py"
     nets.write_text("from torch import nn\n\ndef net():\n    return nn.Linear(4, 4)\n", encoding="utf-8")
     message = run_refused(capsys, "table", "--models", f"{nets}:net")
-    assert message.startswith(f"resflops: nothing is known of what {nets}:net takes; give the shape")
+    assert message.startswith(f"resflops: the inputs of {nets}:net are not known; give the shape")
     assert message.count("nets.py") == 1
 
 

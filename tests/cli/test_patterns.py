@@ -57,7 +57,7 @@ def test_a_pattern_without_a_match_is_refused(capsys):
 
 def test_factories_are_named_one_by_one(capsys):
     assert main(["table", "--models", "nets.py:*"]) == 2
-    assert "factories are named one by one" in capsys.readouterr().err
+    assert "factories must be named one by one" in capsys.readouterr().err
 
 
 def test_what_a_model_prints_is_not_in_the_table(capsys, tmp_path):

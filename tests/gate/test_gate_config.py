@@ -92,7 +92,7 @@ def test_mistakes_are_told_together_with_line_key_and_nearest_name(tmp_path: Pat
             ":1: lok: there is no such key; closest: lock;",
             ":2: convention: no convention named 'flop'; closest: flops",
             ":4: models.number: must be a spec or a table, got 3",
-            ":6: models.net.spec: 'resnet18,': '' is no option",
+            ":6: models.net.spec: 'resnet18,': '' is not an option",
             ":7: models.net.input: input '3x0x4': a size is 0",
             ":8: models.net.budget.mac: there is no such key; closest: macs",
             ":8: models.net.budget.params: '4.2Q': unknown unit 'Q'",

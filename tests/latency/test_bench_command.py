@@ -243,7 +243,7 @@ def test_measurements_of_another_machine_are_not_gone_on_with(capsys, saved, tmp
         ("bench --models resnet20 --layers --training", "leave out --training"),
         ("bench --models resnet20 --save /nonexistent/m.json", "no folder /nonexistent"),
         ("bench --show /nonexistent.json", "could not read /nonexistent.json"),
-        ("bench --show /dev/null", "is no measurements file of resflops"),
+        ("bench --show /dev/null", "is not a measurements file of resflops"),
         ("table --models resnet20 --latency /nonexistent.json", "could not read /nonexistent.json"),
     ],
 )

@@ -165,8 +165,11 @@ def test_measurements_go_to_json_and_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "is no measurements file of resflops"),
-        ('{"kind": "trace", "schema_version": 1}', "is no measurements file of resflops: it is a trace file"),
+        ("{", "is not a measurements file of resflops"),
+        (
+            '{"kind": "trace", "schema_version": 1}',
+            "is not a measurements file of resflops: it is a trace file",
+        ),
         ('{"kind": "measurements", "schema_version": 99}', "schema version 99"),
         ('{"kind": "measurements", "schema_version": 1}', "damaged measurements"),
     ],

@@ -57,7 +57,7 @@ def test_a_printed_figure_has_a_value_and_a_last_place(
 
 @pytest.mark.parametrize("text", ["", "many", "3.6 zillion", "1.2.3", "-5M"])
 def test_a_figure_that_is_no_number_is_an_error(text: str) -> None:
-    with pytest.raises(SchemaError, match="does not read as a number"):
+    with pytest.raises(SchemaError, match="which cannot be read as a number"):
         _ = printed(text).value
 
 

@@ -157,7 +157,7 @@ def test_what_is_no_factory_is_an_error_that_says_why(nets, spec, error, says):
         ("at_length", "ValueError: no such dataset, here or there"),
         ("nothing", "gives a value of the type NoneType"),
         ("triple", "tuple of 3"),
-        ("numbered", "named by the model's parameters"),
+        ("numbered", "must have the names of the model's parameters"),
     ],
 )
 def test_a_factory_that_gives_no_model_is_an_error_that_says_why(nets, factory, says):

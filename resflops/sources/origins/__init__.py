@@ -1,4 +1,4 @@
-"""The sources, one module each. Importing this registers them all: to add one, add its module."""
+"""The sources, one module each. Importing this package registers them all; to add one, add its module."""
 
 from importlib import import_module
 from pkgutil import iter_modules

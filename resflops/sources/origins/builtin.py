@@ -1,4 +1,4 @@
-"""``resnet34``: the built-in networks."""
+"""The source of the built-in networks: ``resnet34``."""
 
 from functools import partial
 
@@ -19,11 +19,14 @@ def _list_names() -> list[str]:
 def _find(name: str, spec: Spec) -> FoundModel:
     network = NETWORKS.get(name)
     if network is None and name.endswith(".py"):
-        raise UnknownModelError(f"{name!r} is a file; name what makes the model in it, as in {name}:factory")
+        raise UnknownModelError(
+            f"{name!r} is a file; name the function in it that makes the model, as in {name}:factory"
+        )
     if network is None:
         raise UnknownModelError(
-            f"no model named {name!r}{suggest(name.lower(), NETWORKS)}; resflops models lists the built-in "
-            "ones, and others are named behind their source, as in torchvision/resnet50 or timm/resnet50d"
+            f"no model named {name!r}{suggest(name.lower(), NETWORKS)}; "
+            "`resflops models` lists the built-in networks, and a model of another source is named after it, "
+            "as in torchvision/resnet50 or timm/resnet50d"
         )
     options = parse_options(network, spec.options)
     changed = {name: value for name, value in options.items() if network.options[name] != value}
@@ -40,10 +43,10 @@ def _find(name: str, spec: Spec) -> FoundModel:
 
 
 def _make_published_name(name: str, changed: dict[str, Option]) -> str:
-    """The name under which papers print figures for it, if it is still their network.
+    """Make the name under which its published figures are stored.
 
-    A spec that spells the defaults out names the same network; any other option makes
-    one that the figure is not about, except the paper's own choices of shortcut.
+    A spec that spells out a default names the same network. An option that changes something becomes a part
+    of the name, under which there are figures only for the papers' own choices, such as of shortcut.
     """
     return ",".join([name, *(f"{option}={value}" for option, value in sorted(changed.items()))])
 

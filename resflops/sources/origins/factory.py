@@ -1,4 +1,4 @@
-"""``package.module:factory`` and ``path/to/file.py:factory``: models of the user's own."""
+"""The source of the user's own models: ``package.module:factory`` and ``path/to/file.py:factory``."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
     place, _, attribute = name.rpartition(":")
     if not place or not all(part.isidentifier() for part in attribute.split(".")):
         raise SpecError(
-            f"{spec.text!r} is no factory: write package.module:factory or path/to/file.py:factory"
+            f"{spec.text!r} does not name a factory; write package.module:factory or path/to/file.py:factory"
         )
     factory = _find_factory(place, attribute, spec)
     options = spec.values()
@@ -34,10 +34,10 @@ def _find(name: str, spec: Spec) -> FoundModel:
         signature(factory).bind(**options)
     except TypeError as error:
         raise SpecError(
-            f"{spec.text!r}: {attribute}{signature(factory)} cannot be called so: {error}"
+            f"{spec.text!r}: {attribute}{signature(factory)} cannot be called with these options: {error}"
         ) from error
     except ValueError:
-        # Some callables written in C do not tell their parameters: the call itself will say.
+        # Some callables written in C have no signature. The call itself will fail if an option is wrong.
         pass
     return FoundModel(
         spec=spec.text,
@@ -48,7 +48,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
 
 
 def _find_folder(place: str) -> Path:
-    """Where a module's own imports look first."""
+    """Find the folder in which a module's own imports look first."""
     return Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
 
 
@@ -64,7 +64,7 @@ def _import_module(place: str, spec: Spec) -> ModuleType:
                 f"{spec.text!r}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}"
             ) from error
         raise _make_import_error(place, spec, error) from error
-    # A module may raise anything while it is imported, and call exit().
+    # A module may raise anything while it is imported, and may call exit().
     except (Exception, SystemExit) as error:
         raise _make_import_error(place, spec, error) from error
 
@@ -76,11 +76,11 @@ def _make_import_error(place: str, spec: Spec, error: BaseException) -> ModelErr
 def _import_file(path: Path, spec: Spec) -> ModuleType:
     if not path.is_file():
         raise UnknownModelError(f"{spec.text!r}: there is no file {str(path)!r} in {Path.cwd()}")
-    # Two files of one name must not be taken for each other, nor for an installed module.
+    # The digest keeps two files of one name apart, and a file apart from an installed module of its name.
     digest = sha256(str(path.resolve()).encode()).hexdigest()[:12]
     loader = SourceFileLoader(f"{path.stem}_{digest}", str(path))
     module = module_from_spec(ModuleSpec(loader.name, loader, origin=str(path)))
-    # Dataclasses and pickles look their module up by its name.
+    # Before it runs, since dataclasses and pickles look up their module by its name.
     sys.modules[loader.name] = module
     try:
         loader.exec_module(module)
@@ -99,12 +99,13 @@ def _find_factory(place: str, attribute: str, spec: Spec) -> Callable[..., Any]:
         raise UnknownModelError(
             f"{spec.text!r}: {place} has no {attribute!r}{suggest(attribute, known)}"
         ) from None
+    # Here, since naming a model must not import torch.
     from torch import nn
 
     if isinstance(factory, nn.Module) or not callable(factory):
         raise ModelError(
             f"{spec.text!r}: {attribute} is of the type {type(factory).__name__}; "
-            "name a function or class that makes the model, so that it can be built without weights"
+            "name a function or a class that makes the model, so that it can be built without weights"
         )
     return factory  # type: ignore[no-any-return]
 
@@ -117,21 +118,24 @@ def _make(factory: Callable[..., Any], options: dict[str, Any], folder: Path, sp
     if len(made) == 2:
         return WithInputs(made[0], _read_inputs(made[1], spec))
     raise ModelError(
-        f"{spec.text!r} gives a tuple of {len(made)}; it must give a torch.nn.Module or (module, inputs)"
+        f"{spec.text!r} gives a tuple of {len(made)} items; "
+        "it must give a torch.nn.Module or (module, inputs)"
     )
 
 
 def _read_inputs(given: object, spec: Spec) -> Inputs:
-    """What a factory says its module is called with.
+    """Read the inputs that a factory gives with its module.
 
-    A dict is arguments by keyword, a tuple or list arguments in order, and a tuple of ints a
-    shape; anything else is the one argument.
+    A dict holds keyword arguments, a tuple or a list positional ones, and a tuple of ints is the shape of the
+    only input. Anything else is the only argument itself.
     """
     if _is_shape(given):
         return Inputs((_make_tensor_spec(given),))
     if isinstance(given, dict):
         if not all(isinstance(name, str) for name in given):
-            raise ModelError(f"{spec.text!r}: inputs given as a dict are named by the model's parameters")
+            raise ModelError(
+                f"{spec.text!r}: inputs given as a dict must have the names of the model's parameters as keys"
+            )
         return Inputs(kwargs={name: _make_tensor_spec(value) for name, value in given.items()})
     if isinstance(given, tuple | list):
         return Inputs(tuple(_make_tensor_spec(value) for value in given))
@@ -158,6 +162,7 @@ def _importable(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # The module may have removed it, or put other entries before it.
         if entry in sys.path:
             sys.path.remove(entry)
 

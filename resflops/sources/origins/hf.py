@@ -1,9 +1,9 @@
-"""``hf/bert`` and ``hf/path/to/config.json``: any Hugging Face config, built from it alone.
+"""The source of Hugging Face models, built from a config alone: ``hf/bert`` and ``hf/path/to/config.json``.
 
-The model is ``AutoModel``'s for the config, the network without a task's head, unless the
-config names an architecture, as the file of a trained model does, or the spec does, as in
-``hf/gpt2,architecture=GPT2LMHeadModel``. ``seq`` sets the length of a text; all other
-options go to the config.
+The model is the one that ``AutoModel`` makes of the config, a network without the head of a task. But the
+config may name an architecture, as the file of a trained model does, and so may the spec, as in
+``hf/gpt2,architecture=GPT2LMHeadModel``. ``seq`` sets the length of a text; all other options go to the
+config.
 """
 
 import json
@@ -36,7 +36,7 @@ def _import_transformers() -> ModuleType:
 
 
 def _list_names() -> list[str]:
-    """The types that AutoModel knows; the configs of parts, such as clip_text_model, are among them."""
+    """List the model types that AutoModel knows, those of parts, such as clip_text_model, among them."""
     _import_transformers()
     mapping = import_optional("transformers.models.auto.modeling_auto", extra="hf").MODEL_MAPPING_NAMES
     return sorted(mapping)
@@ -67,12 +67,12 @@ def _read_length(value: Value, spec: Spec) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SpecError(f"{spec.text!r}: seq must be a whole number from 1 on, and {value!r} is none")
+        raise SpecError(f"{spec.text!r}: seq must be a whole number of at least 1, got {value!r}")
     return value
 
 
 def _make_config(transformers: ModuleType, name: str, spec: Spec, options: dict[str, Value]) -> Any:  # noqa: ANN401
-    """The config of a model type, or of a file, with the spec's options in it."""
+    """Make the config of a model type, or of a file, with the spec's options set."""
     stored = {} if name in transformers.CONFIG_MAPPING else _read_config_file(name, spec)
     model_type = stored.pop("model_type", name)
     if model_type not in transformers.CONFIG_MAPPING:
@@ -90,10 +90,12 @@ def _make_config(transformers: ModuleType, name: str, spec: Spec, options: dict[
         config = kind.from_dict(stored) if stored else usual
     except ModelError:
         raise
-    # A config checks itself as it is made, each type in its own way.
+    # A config checks itself as it is made, and each type raises what it likes.
     except Exception as error:
-        raise ModelError(f"{spec.text!r} is no config of {model_type}: {describe_error(error)}") from error
-    # Else a config with a timm backbone asks for the backbone's weights.
+        raise ModelError(
+            f"{spec.text!r} does not give a valid config of {model_type}: {describe_error(error)}"
+        ) from error
+    # Otherwise a config with a timm backbone would ask for the backbone's weights.
     if getattr(config, "use_pretrained_backbone", False):
         config.use_pretrained_backbone = False
     return config
@@ -104,7 +106,7 @@ def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
     if path.is_dir():
         path /= CONFIG_FILE
     if not path.is_file():
-        # What looks like a path was meant as one.
+        # A name that looks like a path was meant as one.
         if path.suffix or "/" in name:
             raise UnknownModelError(
                 f"{spec.text!r}: there is no file {str(path)!r}, and nothing is downloaded; "
@@ -116,12 +118,12 @@ def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
     except (ValueError, OSError, RecursionError) as error:
         raise ModelError(f"{spec.text!r}: {path} cannot be read as JSON: {error}") from error
     if not isinstance(stored, dict) or not isinstance(stored.get("model_type"), str):
-        raise ModelError(f"{spec.text!r}: {path} is no config of transformers: it has no model_type")
+        raise ModelError(f"{spec.text!r}: {path} is not a config of transformers: it has no model_type")
     return stored
 
 
 def _set(stored: dict[str, Any], option: str, value: Value, usual: object, spec: Spec) -> None:
-    """Set an option, or one of a part's config: ``vision_config.num_hidden_layers``."""
+    """Set an option of a config, or of a part's config: ``vision_config.num_hidden_layers``."""
     *parts, last = option.split(".")
     for part in parts:
         usual = getattr(usual, part, None)
@@ -130,15 +132,15 @@ def _set(stored: dict[str, Any], option: str, value: Value, usual: object, spec:
         known = [name for name in vars(usual) if not name.startswith("_")] if usual is not None else []
         raise SpecError(
             f"{spec.text!r}: the config has no option {option!r}{suggest(last, known)}; "
-            "its own options are set by their names, as in hf/gpt2,n_layer=2, a text's length by seq"
+            "set its own options by their names, as in hf/gpt2,n_layer=2, and the length of a text by seq"
         )
     stored[last] = value
 
 
 def _find_architecture(transformers: ModuleType, config: Any, asked: Value, spec: Spec) -> Any:  # noqa: ANN401
-    """The class to build: the one asked for, else the config's own, else AutoModel's."""
+    """Find the class to build: the one that was asked for, or the config's own, or AutoModel's."""
     named = asked or next(iter(config.architectures or ()), None)
-    # A class of remote code has no namesake here; what AutoModel makes is then the nearest.
+    # A class of remote code does not exist in transformers. AutoModel's class is then the closest.
     if named is None or not (asked or hasattr(transformers, str(named))):
         named = "AutoModel"
     kind = getattr(transformers, str(named), None)
@@ -156,14 +158,15 @@ def _find_architecture(transformers: ModuleType, config: Any, asked: Value, spec
 
 def _make(kind: Any, config: Any) -> "nn.Module":  # noqa: ANN401
     with _offline():
-        # Building writes into the config, and a second attempt is to begin like the first.
+        # Building writes into the config, and a second attempt must start from the same config.
         made: nn.Module = kind._from_config(deepcopy(config))  # noqa: SLF001 - what AutoModel calls
     return made
 
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Let nothing be asked of the network, whatever a constructor wants to fetch."""
+    """Keep constructors from fetching anything from the network."""
+    # The constant, and not the environment variable, which is read once, as huggingface_hub is imported.
     constants: Any = import_optional("huggingface_hub.constants", extra="hf")
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True

@@ -1,4 +1,4 @@
-"""``timm/vit_base_patch16_224``: what timm lists, with the input size of its default configuration."""
+"""The source of timm's models, with the input sizes of timm's default configurations."""
 
 from functools import partial
 from types import ModuleType
@@ -27,7 +27,7 @@ def _list_names() -> list[str]:
 
 def _find(name: str, spec: Spec) -> FoundModel:
     timm = _import_timm()
-    # A name may end in the tag of a weight, which has an input size and classes of its own.
+    # A name may end in the tag of pretrained weights, which have an input size and classes of their own.
     base = name.partition(".")[0]
     if not timm.is_model(base):
         raise make_unknown_model_error(PREFIX, name, timm.list_models())
@@ -55,7 +55,7 @@ def _find_usual_shape(timm: ModuleType, name: str, spec: Spec, options: dict[str
     size = options.get("img_size", (height, width))
     height, width = size if isinstance(size, tuple | list) and len(size) == 2 else (size, size)
     shape = (options.get("in_chans", channels), height, width)
-    if not all(isinstance(each, int) and not isinstance(each, bool) for each in shape):
+    if not all(isinstance(size, int) and not isinstance(size, bool) for size in shape):
         raise SpecError(f"{spec.text!r}: in_chans and img_size must be whole numbers, as in img_size=256")
     return shape
 

@@ -1,4 +1,4 @@
-"""``torchvision/resnet50``: what torchvision.models lists, with the input its weights were made for."""
+"""The source of torchvision's models, with the input sizes of torchvision's weights."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,21 +18,21 @@ __all__: list[str] = []
 PREFIX = "torchvision"
 
 FAMILIES = ("detection", "optical_flow", "quantization", "segmentation", "video")
-"""Modules of torchvision.models; what stands in none of them classifies images."""
+"""Modules of torchvision.models; a model that is in none of them classifies images."""
 
 USUAL_SHAPES: dict[str, Shape] = {
-    # The sizes to which their own transforms bring an image; the others' bring it to 800 at least.
+    # Detectors resize images themselves: these to a fixed size, all others to at least 800 pixels.
     "ssd300_vgg16": (3, 300, 300),
     "ssdlite320_mobilenet_v3_large": (3, 320, 320),
     "fasterrcnn_mobilenet_v3_large_320_fpn": (3, 320, 320),
 }
 FAMILY_SHAPES: dict[str, Shape] = {
     "detection": (3, 800, 800),
-    # The size of which torchvision publishes the costs of its flow networks.
+    # The size for which torchvision publishes the costs of its flow networks.
     "optical_flow": (3, 512, 512),
 }
 FRAMES = 16
-"""Of a clip; the video transforms leave it to the loader, and torchvision's loaders take 16."""
+"""The frames of a clip. The video transforms leave their number to the loader, and torchvision's take 16."""
 
 
 def _import_models() -> ModuleType:
@@ -56,10 +56,10 @@ def _find(name: str, spec: Spec) -> FoundModel:
     if "image_size" in options:
         size = options["image_size"]
         if not isinstance(size, int) or isinstance(size, bool):
-            raise SpecError(f"{spec.text!r}: image_size must be a whole number, and {size!r} is none")
+            raise SpecError(f"{spec.text!r}: image_size must be a whole number, got {size!r}")
         shape = (*shape[:-2], size, size)
     elif "vision_transformer" in builder.__module__:
-        # Its constructor must know the size, and 224 is not every weight's.
+        # The constructor's default is 224, and some weights have another size.
         options["image_size"] = shape[-1]
     return FoundModel(
         spec=spec.text,
@@ -79,7 +79,8 @@ def _read_options(builder: Callable[..., Any], spec: Spec) -> dict[str, Any]:
                 f"{spec.text!r}: {name} cannot be set; a count needs no weights, and none are loaded"
             )
     parameters: Mapping[str, Parameter] = signature(builder).parameters
-    if not any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values()):
+    # With **kwargs, only the call itself can tell which options exist.
+    if not any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         for name in options:
             if name not in parameters:
                 raise SpecError(
@@ -89,11 +90,11 @@ def _read_options(builder: Callable[..., Any], spec: Spec) -> dict[str, Any]:
 
 
 def _refuse_downloads(builder: Callable[..., Any]) -> dict[str, Any]:
-    """Arguments that keep a builder from loading weights, which some do by default."""
+    """Give the arguments that keep a builder from loading weights, which some do by default."""
     names = [name for name in signature(builder).parameters if name.startswith("weights")]
     arguments: dict[str, Any] = dict.fromkeys(names)
     if builder.__module__.endswith(("googlenet", "inception")):
-        # Unless told, they warn that their initialisers will change.
+        # By default these two warn that their initialisation will change.
         arguments["init_weights"] = False
     return arguments
 
