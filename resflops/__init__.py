@@ -76,6 +76,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     if name in _HOMES:
         value = getattr(import_module(f"resflops.{_HOMES[name]}"), name)
+        # From now on the name is found without this function.
         globals()[name] = value
         return value
     raise AttributeError(f"module 'resflops' has no attribute {name!r}")

@@ -73,6 +73,7 @@ class OpRecord(Struct, frozen=True, kw_only=True, gc=False, rename=_IN_FILES):
     """Shapes of the tensors that it gave, the main one first."""
     dtype: str = "float32"
     """Element type of the main output."""
+    # Not shared: msgspec gives every instance an empty dict of its own.
     attributes: dict[str, Attribute] = {}
     """What else decides its cost: ``stride``, ``padding``, ``groups``, ``bias``, …"""
     producers: tuple[int, ...] = ()

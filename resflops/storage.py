@@ -42,6 +42,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         # mkstemp makes a file that only its owner can read; it gets the mode that open() would give it.
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_read_umask()
+        # In the same folder, since only a rename within one file system happens in one step.
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -89,6 +90,7 @@ def read_kind(path: str | os.PathLike[str]) -> str:
         return ""
 
 
+# dict=True gives an instance a __dict__, where the cached properties of subclasses keep their values.
 class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="kind"):
     """A value that goes to a JSON file and back unchanged; a subclass names its kind as its ``tag``."""
 

@@ -120,7 +120,7 @@ def _list_cifar_resnets() -> Iterator[Network]:
 
 
 def _list_preact_resnets() -> Iterator[Network]:
-    """List the networks of He et al. 2016, on CIFAR 6n + 2 layers of basic blocks or 9n + 2 of bottlenecks."""
+    """List the networks of He et al. 2016; those on CIFAR have 6n + 2 layers, or 9n + 2 with bottlenecks."""
     for layers, block, units in ((110, "basic", 18), (164, "bottleneck", 18), (1001, "bottleneck", 111)):
         yield Network(
             name=f"preact_resnet{layers}",

@@ -48,6 +48,7 @@ class ResNet(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=bias)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
+        # Any module, since KerasResNet puts a pooling of its own here.
         self.maxpool: nn.Module = nn.MaxPool2d(3, stride=2, padding=1)
         make = make_block_maker(
             block,

@@ -56,6 +56,7 @@ class VGG(nn.Module):
                 f"features.{index}": f"conv{block}_x" for index in range(start, len(features))
             }
         self.features = nn.Sequential(*features)
+        # Changes nothing at 224×224; torchvision has it, so that other sizes fit the classifier, too.
         self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
         self.classifier = nn.Sequential(
             nn.Linear(512 * 7 * 7, 4096),

@@ -89,7 +89,7 @@ def _find_source(name: str) -> tuple[Source, str]:
 
 
 def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
-    known = [each for each in SOURCES if each not in (BUILTIN, FACTORY)]
+    known = [source for source in SOURCES if source not in (BUILTIN, FACTORY)]
     return UnknownModelError(
         f"{name!r}: there is no source {prefix!r}{suggest(prefix, known)}; "
         f"write a model's name alone or after {', '.join(f'{source}/' for source in known)}, "

@@ -50,13 +50,13 @@ def find_signature(
             func,
             *names,
             *[
-                (each.shape, each.dtype)
+                (value.shape, value.dtype)
                 # No subclass: one may have behaviour of its own that its shape and type do not tell.
-                if (kind := type(each)) is Tensor or kind is Parameter
-                else each
+                if (kind := type(value)) is Tensor or kind is Parameter
+                else value
                 if kind in _PLAIN
-                else _MARKED[kind](each)
-                for each in values
+                else _MARKED[kind](value)
+                for value in values
             ],
         )
         return key, _SIGNATURES.get(key)

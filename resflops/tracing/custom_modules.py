@@ -114,9 +114,8 @@ def _read_arguments(
         parameters = dict(args[0].named_parameters())
         inputs += parameters.values()
         public = {name: value for name, value in vars(args[0]).items() if not name.startswith("_")}
-        attributes = select_plain_values(
-            public | {name: tuple(each.shape) for name, each in parameters.items()}
-        )
+        shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+        attributes = select_plain_values(public | shapes)
     bound = signature(forward).bind(*args, **kwargs)
     bound.apply_defaults()
     return tuple(inputs), attributes | select_plain_values(bound.arguments)

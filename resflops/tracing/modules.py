@@ -64,8 +64,9 @@ class Modules:
         self._parameters: list[Tensor | None] = []
         self._buffers: list[Tensor | None] = []
         self.records = tuple(self._walk())
-        met = [id(each) for each in (*self._parameters, *self._buffers) if each is not None]
-        if len(set(met)) < len(met):
+        ids = [id(tensor) for tensor in (*self._parameters, *self._buffers) if tensor is not None]
+        # Few models have tied tensors, so the others are spared a second walk.
+        if len(set(ids)) < len(ids):
             self.records = tuple(self._mark_tied())
 
     @property
@@ -130,8 +131,8 @@ class Modules:
             parameters, buffers = module._parameters, module._buffers
             yield replace(
                 record,
-                parameters=tuple([mark(record.path, parameters, each) for each in record.parameters]),
-                buffers=tuple([mark(record.path, buffers, each) for each in record.buffers]),
+                parameters=tuple([mark(record.path, parameters, tensor) for tensor in record.parameters]),
+                buffers=tuple([mark(record.path, buffers, tensor) for tensor in record.buffers]),
             )
 
 
@@ -142,9 +143,9 @@ def _tensor_records(
     return _make_tensor_records(
         tuple(
             [
-                (name, each.shape, each.dtype, each.requires_grad)
-                for name, each in tensors.items()
-                if each is not None
+                (name, tensor.shape, tensor.dtype, tensor.requires_grad)
+                for name, tensor in tensors.items()
+                if tensor is not None
             ]
         )
     )

@@ -26,36 +26,36 @@ def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[None]:
         keep_values: whether to give back the values of the buffers, too, which a real forward pass in
             training mode changes.
     """
-    held = _Held(modules.attributes)
+    contents = _Contents(modules.attributes)
     values = [(buffer, buffer.clone()) for buffer in modules.model.buffers()] if keep_values else []
     try:
         with preserve_generators():
             yield
     finally:
-        held.give_back()
+        contents.restore()
         for buffer, value in values:
             with torch.no_grad():
                 buffer.copy_(value)
 
 
-class _Held:
+class _Contents:
     """The contents of dicts at one moment."""
 
     def __init__(self, attributes: list[Attributes]) -> None:
         self._attributes = attributes
         self._before = list(map(dict.copy, attributes))
 
-    def give_back(self) -> None:
+    def restore(self) -> None:
         """Restore every dict, in place: the module and others hold the dict itself."""
         now, before = self._attributes, self._before
         # One pass in C over all values of all modules settles the usual case. It compares identities, since
         # == on two tensors compares their elements.
         if all(map(eq, map(len, now), map(len, before))) and all(map(is_, _values(now), _values(before))):
             return
-        for attributes, held in zip(now, before, strict=True):
-            if len(attributes) != len(held) or not all(map(is_, attributes.values(), held.values())):
+        for attributes, saved in zip(now, before, strict=True):
+            if len(attributes) != len(saved) or not all(map(is_, attributes.values(), saved.values())):
                 attributes.clear()
-                attributes.update(held)
+                attributes.update(saved)
 
 
 def _values(attributes: list[Attributes]) -> Iterator[Any]:

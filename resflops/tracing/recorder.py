@@ -131,8 +131,8 @@ class Recorder(TorchFunctionMode):
             if func in QUERIES:
                 return func(*args, **(kwargs or {}))
             if func == DEVICE:
-                told = not self.real and is_flex_attention(find_asking_frame(sys._getframe(1)))
-                return CLAIMED_DEVICE if told else func(*args, **(kwargs or {}))
+                claims = not self.real and is_flex_attention(find_asking_frame(sys._getframe(1)))
+                return CLAIMED_DEVICE if claims else func(*args, **(kwargs or {}))
             return self._record_undescribed(func, args, kwargs or {}, sys._getframe(1))
         if self.real or func not in REPEATED:
             return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1))
@@ -188,7 +188,7 @@ class Recorder(TorchFunctionMode):
         lend, blank = self.meta_pool.lend, signature.blank
         try:
             out = inputs[0] if blank is None else lend(blank)
-            outs = (out, *[lend(each) for each in signature.others]) if signature.others else (out,)
+            outs = (out, *[lend(kind) for kind in signature.others]) if signature.others else (out,)
         except (RuntimeError, TypeError) as error:
             raise make_size_error(layer, signature.op, signature.output_shapes[0]) from error
         index = self._record(signature, inputs, affine, layer, outs)
@@ -241,12 +241,14 @@ class Recorder(TorchFunctionMode):
             self._grad_mode.set(args[0], find_asking_frame(frame))
             return call_through(func, args, kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
+            # This is the table of all recorders, so a name is looked up once in a process.
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
         # Torch is about to see blanks. It may resize one, hold one in C++ or make a view of one, and the pool
         # could not tell. So the pool takes none of this pass back.
         self.meta_pool.touched = True
         layer = self._calling_layer(frame)
+        # Parameters and constants may leave: only what follows from the model's inputs belongs to the pass.
         if func in EXITS and self.producers.find_maker(args[0]) > CONSTANT:
             if not self.real:
                 raise make_exit_error(func, layer, args)

@@ -135,7 +135,7 @@ def test_model_types_are_listed():
         ("hf/bert,seq=long", SpecError, "seq must be"),
         ("hf/bert,architecture=NoModel", SpecError, "no architecture 'NoModel'"),
         ("hf/bert,architecture=BertTokenizer", SpecError, "no architecture 'BertTokenizer'"),
-        ("hf/bert,hidden_size=wide", ModelError, "no config of bert"),
+        ("hf/bert,hidden_size=wide", ModelError, "does not give a valid config of bert"),
     ],
 )
 def test_what_is_no_config_is_an_error_that_says_why(spec, error, says):
@@ -155,7 +155,7 @@ def test_what_is_no_config_is_an_error_that_says_why(spec, error, says):
         ("{}", "no model_type"),
         ('{"model_type": 3}', "no model_type"),
         ('{"model_type": "bort"}', "closest: bert"),
-        ('{"model_type": "bert", "hidden_size": "wide"}', "no config of bert"),
+        ('{"model_type": "bert", "hidden_size": "wide"}', "does not give a valid config of bert"),
     ],
 )
 def test_a_broken_file_is_an_error_that_says_why(tmp_path, text, says):
