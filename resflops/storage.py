@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 """The version of the JSON that traces and costs are written in."""
 
 
-class _Header(msgspec.Struct):
+class _StoredHeader(msgspec.Struct):
     """The first thing that is read, so that an error can say what kind of file it is."""
 
     schema_version: int = 0
@@ -83,7 +83,7 @@ def read_kind(path: str | os.PathLike[str]) -> str:
         FileError: the file cannot be read.
     """
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=_Header).kind
+        return msgspec.json.decode(Path(path).read_bytes(), type=_StoredHeader).kind
     except OSError as error:
         raise FileError(f"could not read {os.fspath(path)}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -118,7 +118,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
         except OSError as error:
             raise FileError(f"could not read {name}: {error.strerror}") from error
         try:
-            header = msgspec.json.decode(data, type=_Header)
+            header = msgspec.json.decode(data, type=_StoredHeader)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SchemaError(f"{name} is not a {kind} file of resflops: {error}") from error
         if header.kind != kind:

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.errors import InputError, ModelError, ResflopsError, describe_error
 from resflops.records import Shape
-from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import find
 from resflops.tracing.call_through import call_through
 from resflops.tracing.generators import preserve_generators

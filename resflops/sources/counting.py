@@ -15,7 +15,7 @@ from resflops.cost.convention import Convention
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError
 from resflops.records import Shape, Trace
 from resflops.sources.building import OpenModel, open_found_model
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
 from resflops.tracing import trace
 

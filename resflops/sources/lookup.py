@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 import resflops.sources.origins  # noqa: F401 - registers the sources
 from resflops.errors import SpecError, UnknownModelError, suggest
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
 from resflops.sources.spec import parse_spec
 

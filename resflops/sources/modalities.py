@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from resflops.records import Shape
-from resflops.sources.found import Inputs, TensorSpec
+from resflops.sources.found_model import Inputs, TensorSpec
 
 __all__ = ["UsualInputs", "describe_inputs"]
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from resflops.errors import DuplicateError, UnknownModelError, suggest
 from resflops.extensions import find_origin, load_extensions
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.spec import Spec
 
 __all__ = [

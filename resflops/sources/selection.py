@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import expand, find
 
 __all__ = ["SelectedModel", "select_models"]

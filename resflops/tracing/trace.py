@@ -134,7 +134,7 @@ def _record_pass(
         torch_version=str(torch.__version__),
         tells_parameters=True,
         outputs=joined.outputs,
-        weights=None if zeros is None else joined.renumber(zeros.weights()),
+        weights=None if zeros is None else joined.renumber(zeros.count_weights()),
     )
 
 

@@ -11,16 +11,16 @@ from resflops.models import NETWORKS, build
 
 
 @cache
-def on_meta(name: str, shortcut: str = "") -> nn.Module:
+def build_on_meta(name: str, shortcut: str = "") -> nn.Module:
     with torch.device("meta"):
         return build(NETWORKS[name], **{"shortcut": shortcut} if shortcut else {})
 
 
-def parameters(model: nn.Module) -> int:
+def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def buffers(model: nn.Module) -> int:
+def count_buffers(model: nn.Module) -> int:
     return sum(buffer.numel() for buffer in model.buffers())
 
 
@@ -54,19 +54,19 @@ def buffers(model: nn.Module) -> int:
     ],
 )
 def test_a_network_has_exactly_these_parameters(name: str, shortcut: str, count: int) -> None:
-    assert parameters(on_meta(name, shortcut)) == count
+    assert count_parameters(build_on_meta(name, shortcut)) == count
 
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("keras")])
 def test_keras_counts_two_moving_statistics_a_channel_and_no_counter(name: str) -> None:
-    model = on_meta(name)
+    model = build_on_meta(name)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    assert buffers(model) == sum(2 * norm.num_features for norm in norms)
+    assert count_buffers(model) == sum(2 * norm.num_features for norm in norms)
     assert {norm.eps for norm in norms} == {1.001e-5}
 
 
 def test_a_keras_v2_stage_strides_in_its_last_unit_and_pools_its_shortcut() -> None:
-    model = on_meta("keras_resnet50_v2")
+    model = build_on_meta("keras_resnet50_v2")
     strided = {
         name: module for name, module in model.named_modules() if getattr(module, "stride", 1) in (2, (2, 2))
     }
@@ -84,7 +84,7 @@ def test_a_keras_v2_stage_strides_in_its_last_unit_and_pools_its_shortcut() -> N
 
 def test_a_bottleneck_strides_in_its_first_1x1_or_in_v1_5_in_its_3x3() -> None:
     for name, strides in (("resnet50", [(2, 2), (1, 1)]), ("resnet50_v1_5", [(1, 1), (2, 2)])):
-        unit = on_meta(name).get_submodule("layer2.0")
+        unit = build_on_meta(name).get_submodule("layer2.0")
         assert [unit.get_submodule(conv).stride for conv in ("conv1", "conv2")] == strides
 
 
@@ -92,7 +92,7 @@ def test_a_bottleneck_strides_in_its_first_1x1_or_in_v1_5_in_its_3x3() -> None:
 def test_shortcut_a_projects_nowhere_b_where_the_shape_changes_c_everywhere(
     shortcut: str, projections: int
 ) -> None:
-    model = on_meta("resnet34", shortcut)
+    model = build_on_meta("resnet34", shortcut)
     named = [name for name, module in model.named_modules() if name.endswith("downsample.0")]
     assert len(named) == projections
 
@@ -126,33 +126,33 @@ def test_the_names_shared_with_torchvision_are_known() -> None:
 def test_state_dict_is_torchvisions(ours: str, theirs: str) -> None:
     with torch.device("meta"):
         expected = torchvision.models.get_model(theirs, weights=None).state_dict()
-    actual = on_meta(ours).state_dict()
+    actual = build_on_meta(ours).state_dict()
     assert {key: value.shape for key, value in actual.items()} == {
         key: value.shape for key, value in expected.items()
     }
 
 
-def stages_of(model: nn.Module) -> dict[str, str]:
+def list_stages(model: nn.Module) -> dict[str, str]:
     stages = model.resflops_stages
     assert isinstance(stages, dict)
     return stages
 
 
-def stage_of(model: nn.Module, path: str) -> set[str]:
-    return {stage for prefix, stage in stages_of(model).items() if f"{path}.".startswith(f"{prefix}.")}
+def find_stages(model: nn.Module, path: str) -> set[str]:
+    return {stage for prefix, stage in list_stages(model).items() if f"{path}.".startswith(f"{prefix}.")}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_belongs_to_exactly_one_stage(name: str) -> None:
-    model = on_meta(name)
+    model = build_on_meta(name)
     leaves = [path for path, module in model.named_modules() if path and not any(module.children())]
-    assert {len(stage_of(model, path)) for path in leaves} == {1}
+    assert {len(find_stages(model, path)) for path in leaves} == {1}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_stage_prefix_names_a_module_of_the_network(name: str) -> None:
-    model = on_meta(name)
-    absent = {prefix for prefix in stages_of(model) if prefix not in dict(model.named_modules())}
+    model = build_on_meta(name)
+    absent = {prefix for prefix in list_stages(model) if prefix not in dict(model.named_modules())}
     assert absent <= {"bn1", "relu"}  # A pre-activation stem is a bare convolution.
 
 
@@ -173,4 +173,4 @@ def test_every_stage_prefix_names_a_module_of_the_network(name: str) -> None:
     ],
 )
 def test_stages_are_named_as_in_the_papers(name: str, path: str, stage: str) -> None:
-    assert stage_of(on_meta(name), path) == {stage}
+    assert find_stages(build_on_meta(name), path) == {stage}

@@ -13,18 +13,18 @@ from resflops.models import NETWORKS, build
 from resflops.models.published import PublishedFigure, judge_agreement, load_figures, select_figures
 
 
-def printed(text: str, unit: str = "") -> PublishedFigure:
+def make_figure(text: str, unit: str = "") -> PublishedFigure:
     return PublishedFigure(model="m", quantity="macs", printed=text, unit=unit, source="s", reference="r")
 
 
 @cache
-def on_meta(name: str) -> nn.Module:
+def build_on_meta(name: str) -> nn.Module:
     with torch.device("meta"):
         return build(NETWORKS[name])
 
 
 def count(figure: PublishedFigure) -> int:
-    part = on_meta(figure.model).get_submodule(figure.scope)
+    part = build_on_meta(figure.model).get_submodule(figure.scope)
     total = sum(parameter.numel() for parameter in part.parameters())
     if figure.quantity == "params+buffers":
         total += sum(buffer.numel() for buffer in part.buffers())
@@ -50,7 +50,7 @@ def count(figure: PublishedFigure) -> int:
 def test_a_printed_figure_has_a_value_and_a_last_place(
     text: str, unit: str, value: int | Decimal, place: int | Decimal
 ) -> None:
-    figure = printed(text, unit)
+    figure = make_figure(text, unit)
     assert (figure.value, figure.place) == (value, place)
     assert figure.is_approximate == text.startswith("~")
 
@@ -58,7 +58,7 @@ def test_a_printed_figure_has_a_value_and_a_last_place(
 @pytest.mark.parametrize("text", ["", "many", "3.6 zillion", "1.2.3", "-5M"])
 def test_a_figure_that_is_no_number_is_an_error(text: str) -> None:
     with pytest.raises(SchemaError, match="which cannot be read as a number"):
-        _ = printed(text).value
+        _ = make_figure(text).value
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_figure_that_is_no_number_is_an_error(text: str) -> None:
 def test_agreement_is_the_closest_relation_that_holds(
     text: str, exact: int | Fraction, expected: str
 ) -> None:
-    assert judge_agreement(printed(text), exact) == expected
+    assert judge_agreement(make_figure(text), exact) == expected
 
 
 def test_every_figure_is_about_a_network_of_the_catalog() -> None:
@@ -118,7 +118,7 @@ def test_every_published_parameter_count_is_met_or_the_record_says_why_not(figur
     ],
 )
 def test_keras_totals_are_parameters_and_moving_statistics(name: str, trainable: int, total: int) -> None:
-    model = on_meta(name)
+    model = build_on_meta(name)
     assert sum(parameter.numel() for parameter in model.parameters()) == trainable
     assert trainable + sum(buffer.numel() for buffer in model.buffers()) == total
     assert {
@@ -129,14 +129,14 @@ def test_keras_totals_are_parameters_and_moving_statistics(name: str, trainable:
 
 def test_the_resnext_template_has_seventy_thousand_weights_without_its_batch_norms() -> None:
     for name, weights in (("resnet50_v1_5", 69_632), ("resnext50_32x4d", 70_144)):
-        block = on_meta(name).get_submodule("layer1.1")
+        block = build_on_meta(name).get_submodule("layer1.1")
         assert sum(weight.numel() for weight in block.parameters() if weight.dim() == 4) == weights
-        assert judge_agreement(printed("~70k"), weights) == "rounded"
-        assert judge_agreement(printed("~0.22 billion"), weights * 56 * 56) == "rounded"
+        assert judge_agreement(make_figure("~70k"), weights) == "rounded"
+        assert judge_agreement(make_figure("~0.22 billion"), weights * 56 * 56) == "rounded"
 
 
 def test_the_reasons_given_hold() -> None:
-    parameters = dict(on_meta("preact_resnet1001").named_parameters())
+    parameters = dict(build_on_meta("preact_resnet1001").named_parameters())
     norms = sum(value.numel() for value in parameters.values() if value.dim() == 1) - 10
     assert norms == 149_216
     assert sum(value.numel() for value in parameters.values()) - norms == 10_178_490

@@ -11,12 +11,12 @@ from torch import nn
 from resflops.errors import InputError, ModelError
 from resflops.sources import FoundModel, TensorSpec, WithInputs
 from resflops.sources.building import build_model, open_found_model
-from resflops.sources.found import Inputs
+from resflops.sources.found_model import Inputs
 
 META = torch.device("meta")
 
 
-def found(make, **settings):
+def make_found(make, **settings):
     return FoundModel(spec="test", make=make, **settings)
 
 
@@ -51,7 +51,7 @@ class NeedsValues(nn.Module):
         )
 
 
-def devices(module):
+def list_devices(module):
     return {tensor.device for tensor in (*module.parameters(), *module.buffers())}
 
 
@@ -66,11 +66,11 @@ def devices(module):
     ],
 )
 def test_a_model_is_built_on_meta(make):
-    assert devices(build_model(found(make))) == {META}
+    assert list_devices(build_model(make_found(make))) == {META}
 
 
 def test_what_a_constructor_reads_numbers_from_has_values():
-    assert build_model(found(DropRates)).rates == [0, 0.25, 0.5]
+    assert build_model(make_found(DropRates)).rates == [0, 0.25, 0.5]
 
 
 def test_a_parameter_moved_to_meta_stays_a_parameter_and_stays_tied():
@@ -80,15 +80,15 @@ def test_a_parameter_moved_to_meta_stays_a_parameter_and_stays_tied():
         module.c = nn.Linear(2, 2)
         return module
 
-    module = build_model(found(make))
+    module = build_model(make_found(make))
     assert module.a is module.b
     assert not module.a.requires_grad
     assert list(dict(module.named_parameters())) == ["a", "c.weight", "c.bias"]
 
 
 def test_a_model_whose_constructor_needs_values_is_built_for_real_and_says_so():
-    opened = open_found_model(found(NeedsValues, input_shape=(2,)))
-    assert devices(opened.module) == {torch.device("cpu")}
+    opened = open_found_model(make_found(NeedsValues, input_shape=(2,)))
+    assert list_devices(opened.module) == {torch.device("cpu")}
     assert len(opened.module.layers) == 4
     (note,) = opened.notes
     assert note.startswith("built for real")
@@ -97,7 +97,7 @@ def test_a_model_whose_constructor_needs_values_is_built_for_real_and_says_so():
 @pytest.mark.parametrize("make", [NeedsValues, partial(nn.Linear, 3, 3)])
 def test_the_random_number_generators_are_as_before(make):
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()
-    build_model(found(make))
+    build_model(make_found(make))
     after = torch.get_rng_state(), random.getstate(), np.random.get_state()
     assert torch.equal(before[0], after[0])
     assert before[1] == after[1]
@@ -108,17 +108,17 @@ def test_on_the_cpu_weights_are_drawn_as_torch_draws_them():
     torch.manual_seed(0)
     expected = nn.Linear(3, 3).weight
     torch.manual_seed(0)
-    assert torch.equal(build_model(found(partial(nn.Linear, 3, 3)), device="cpu").weight, expected)
+    assert torch.equal(build_model(make_found(partial(nn.Linear, 3, 3)), device="cpu").weight, expected)
 
 
 def test_a_module_that_existed_before_keeps_its_tensors():
     own = nn.Linear(2, 2)
     weight = own.weight
-    assert build_model(found(lambda: own)).weight is weight
+    assert build_model(make_found(lambda: own)).weight is weight
 
 
 def test_a_built_model_is_in_eval_mode():
-    assert not build_model(found(DropRates)).training
+    assert not build_model(make_found(DropRates)).training
 
 
 def test_a_constructor_that_fails_is_an_error_with_its_own_reason():
@@ -126,16 +126,16 @@ def test_a_constructor_that_fails_is_an_error_with_its_own_reason():
         raise KeyError("width")
 
     with pytest.raises(ModelError, match="test could not be built: KeyError: 'width'"):
-        build_model(found(make))
+        build_model(make_found(make))
 
 
 @pytest.mark.parametrize("made", [None, 3, nn.Linear, WithInputs(3, Inputs())])
 def test_what_is_no_module_is_an_error(made):
     with pytest.raises(ModelError, match=r"must give a torch\.nn\.Module"):
-        build_model(found(lambda: made))
+        build_model(make_found(lambda: made))
 
 
-IMAGE = partial(found, partial(nn.Conv2d, 3, 8, 3), input_shape=(3, 8, 8))
+IMAGE = partial(make_found, partial(nn.Conv2d, 3, 8, 3), input_shape=(3, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,9 @@ def test_a_shape_that_it_cannot_take_is_an_error(given):
 
 def test_inputs_may_be_nested_and_named():
     inputs = Inputs(([TensorSpec((2,))],), {"mask": TensorSpec((3,), "bool"), "scale": 2})
-    opened = open_found_model(found(nn.Identity, input_shape=(2,), inputs=lambda shape: inputs), device="cpu")
+    opened = open_found_model(
+        make_found(nn.Identity, input_shape=(2,), inputs=lambda shape: inputs), device="cpu"
+    )
     assert opened.args[0][0].shape == (2,)
     assert opened.kwargs["mask"].dtype is torch.bool
     assert opened.kwargs["scale"] == 2

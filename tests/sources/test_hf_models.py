@@ -219,12 +219,12 @@ CASES = {
 }
 
 
-def built(case, device="meta", **how):
+def build(case, device="meta", **how):
     with torch.device(device):
         return getattr(transformers, case.kind).from_config(case.config, **how).eval()
 
 
-def inputs_of(case, device="meta"):
+def list_inputs(case, device="meta"):
     return {
         name: torch.ones(shape, dtype=torch.int64 if name.endswith("_ids") else torch.float32, device=device)
         for name, shape in case.inputs.items()
@@ -235,8 +235,8 @@ def inputs_of(case, device="meta"):
 @pytest.mark.parametrize("name", CASES)
 def test_macs_are_those_that_the_config_tells(name, device):
     case = CASES[name]()
-    model = built(case, device)
-    cost = resflops.count(model, **inputs_of(case, device))
+    model = build(case, device)
+    cost = resflops.count(model, **list_inputs(case, device))
     assert cost.macs == case.macs
     assert cost.uncounted == ()
     assert (cost.trace.execution, cost.trace.notes) == ("meta", ())
@@ -250,7 +250,7 @@ def test_a_real_run_does_the_work_that_was_counted_on_shapes(name):
             "without the grouped product, transformers looks at the addresses of weights, which is told"
         )
     case = CASES[name]()
-    model, inputs = built(case, "cpu"), inputs_of(case, "cpu")
+    model, inputs = build(case, "cpu"), list_inputs(case, "cpu")
     real = resflops.count(resflops.trace(model, real=True, **inputs))
     assert real.uncounted == ()
     assert real.work == resflops.count(model, **inputs).work
@@ -259,7 +259,7 @@ def test_a_real_run_does_the_work_that_was_counted_on_shapes(name):
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "t5", "clip", "whisper"])
 def test_attention_written_out_has_the_macs_of_the_fused_one(name):
     case = CASES[name]()
-    cost = resflops.count(built(case, attn_implementation="eager"), **inputs_of(case))
+    cost = resflops.count(build(case, attn_implementation="eager"), **list_inputs(case))
     assert "scaled_dot_product_attention" not in cost.by_op
     assert (cost.macs, cost.uncounted) == (case.macs, ())
 
@@ -268,10 +268,10 @@ def test_attention_written_out_has_the_macs_of_the_fused_one(name):
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "mistral", "mixtral", "t5", "clip", "mamba"])
 def test_a_mask_changes_no_macs(name, padded):
     case = CASES[name]()
-    inputs = inputs_of(case, "cpu")
+    inputs = list_inputs(case, "cpu")
     mask = torch.ones_like(inputs["input_ids"])
     mask[:, mask.shape[1] - padded :] = 0
-    cost = resflops.count(built(case, "cpu"), **inputs, attention_mask=mask)
+    cost = resflops.count(build(case, "cpu"), **inputs, attention_mask=mask)
     assert (cost.macs, cost.uncounted) == (case.macs, ())
     # Most models look whether the mask hides anything, which only its values tell.
     assert bool(cost.trace.notes) == (cost.trace.execution == "real")
@@ -281,13 +281,13 @@ def test_a_mask_changes_no_macs(name, padded):
 def test_a_token_for_padding_changes_no_macs():
     # Given one and no mask, a model may look for it in the text, only to warn.
     case = gpt2(pad_token_id=0)
-    cost = resflops.count(built(case), **inputs_of(case))
+    cost = resflops.count(build(case), **list_inputs(case))
     assert (cost.macs, cost.uncounted) == (case.macs, ())
 
 
 def test_the_next_token_meets_every_one_before_it():
     case = gpt2()
-    model, inputs = built(case, "cpu"), inputs_of(case, "cpu")
+    model, inputs = build(case, "cpu"), list_inputs(case, "cpu")
     with torch.no_grad():
         past = model(**inputs).past_key_values
     # What transformers calls it has changed, and the former name is on its way out.
@@ -301,14 +301,14 @@ def test_the_next_token_meets_every_one_before_it():
 @pytest.mark.parametrize("implementation", ["grouped_mm", "batched_mm"])
 def test_an_experts_tokens_need_no_values_where_all_experts_run_at_once(implementation):
     case = mixtral(experts_implementation=implementation)
-    cost = resflops.count(built(case), **inputs_of(case))
+    cost = resflops.count(build(case), **list_inputs(case))
     assert (cost.macs, cost.uncounted, cost.trace.execution) == (case.macs, (), "meta")
 
 
 @pytest.mark.parametrize("device", ["meta", "cpu"])
 def test_a_loop_over_the_experts_that_were_chosen_is_run_for_real_and_says_so(device):
     case = mixtral(experts_implementation="eager")
-    cost = resflops.count(built(case, device), **inputs_of(case, device))
+    cost = resflops.count(build(case, device), **list_inputs(case, device))
     assert cost.trace.execution == "real"
     note, *zeros = cost.trace.notes
     assert "run for real on the CPU" in note
@@ -328,7 +328,7 @@ def test_a_loop_over_the_experts_that_were_chosen_is_run_for_real_and_says_so(de
 @pytest.mark.parametrize("masked", [False, True], ids=["on shapes", "for real"])
 def test_a_head_tied_to_the_embedding_is_counted_once(device, masked):
     case = gpt2()
-    model, inputs = built(case, device), inputs_of(case, device)
+    model, inputs = build(case, device), list_inputs(case, device)
     if masked:
         inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
     assert model.lm_head.weight is model.transformer.wte.weight
@@ -341,10 +341,10 @@ def test_a_head_tied_to_the_embedding_is_counted_once(device, masked):
 
 def test_a_decoder_alone_takes_what_its_encoder_gave():
     case = t5()
-    whole = resflops.count(built(case), **inputs_of(case))
+    whole = resflops.count(build(case), **list_inputs(case))
     heard = transformers.modeling_outputs.BaseModelOutput(torch.zeros(BATCH, PREFIX, WIDTH))
     alone = resflops.count(
-        built(case), encoder_outputs=heard, decoder_input_ids=torch.ones(BATCH, LENGTH, dtype=torch.int64)
+        build(case), encoder_outputs=heard, decoder_input_ids=torch.ones(BATCH, LENGTH, dtype=torch.int64)
     )
     encoder = sum(row.macs for row in whole.layers if row.name.startswith("encoder."))
     assert alone.macs == whole.macs - encoder
@@ -354,17 +354,17 @@ def test_a_decoder_alone_takes_what_its_encoder_gave():
 @pytest.mark.parametrize("name", ["gpt2", "llama", "t5", "whisper", "mixtral", "mamba"])
 def test_a_loss_adds_no_macs(name):
     case = CASES[name]()
-    inputs = inputs_of(case)
+    inputs = list_inputs(case)
     labels = inputs.get("decoder_input_ids", inputs.get("input_ids"))
-    cost = resflops.count(built(case), **inputs, labels=labels)
+    cost = resflops.count(build(case), **inputs, labels=labels)
     assert (cost.macs, cost.uncounted) == (case.macs, ())
-    assert cost.work.transcendental > resflops.count(built(case), **inputs_of(case)).work.transcendental
+    assert cost.work.transcendental > resflops.count(build(case), **list_inputs(case)).work.transcendental
 
 
 @pytest.mark.parametrize("name", ["bert", "llama", "t5", "mixtral"])
 def test_the_backward_pass_of_a_text_model_is_twice_its_forward(name):
     # Token numbers take no gradient, and a text enters by them: every product has two gradients.
     case = CASES[name]()
-    cost = resflops.count(built(case).train(), backward=True, **inputs_of(case))
+    cost = resflops.count(build(case).train(), backward=True, **list_inputs(case))
     assert cost.backward.macs == 2 * case.macs
     assert cost.backward.uncounted == ()

@@ -11,7 +11,7 @@ from resflops.errors import ModelError, SpecError, UnknownModelError
 from resflops.sources import expand, find, names, open_model
 
 
-def cost_of(spec, **settings):
+def count_spec(spec, **settings):
     opened = open_model(spec, **settings)
     return resflops.count(opened.module, *opened.args, **opened.kwargs)
 
@@ -59,7 +59,7 @@ def test_a_batch_of_a_detector_is_a_list_of_images():
     ],
 )
 def test_a_model_costs_what_it_costs(spec, macs, params):
-    cost = cost_of(spec)
+    cost = count_spec(spec)
     assert (cost.macs, cost.params, cost.complete) == (macs, params, True)
 
 
@@ -80,7 +80,7 @@ def test_the_figures_that_torchvision_publishes_come_out(name):
     import torchvision
 
     meta = torchvision.models.get_model_weights(name).DEFAULT.meta
-    cost = cost_of(f"torchvision/{name}")
+    cost = count_spec(f"torchvision/{name}")
     assert f"{cost.macs / 1e9:.3f}" == f"{meta['_ops']:.3f}"
     assert cost.params == meta["num_params"]
 

@@ -190,10 +190,10 @@ class Flexible(nn.Module):
         elif self.how == "mask of before":
             mask = BEFORE
         elif self.how == "scores":
-            score_mod = self.changed
+            score_mod = self.change_score
         return flex.flex_attention(query, key, value, score_mod, mask, enable_gqa=True)
 
-    def changed(self, score, b, h, q, k):
+    def change_score(self, score, b, h, q, k):
         return torch.tanh(score + self.bias[h] * (q - k))
 
 

@@ -23,14 +23,14 @@ class Call(nn.Module):
         return self.function(*inputs)
 
 
-def facts(value):
+def read_facts(value):
     """The value with (shape, dtype) in place of every tensor."""
     return tree_map(
         lambda leaf: (tuple(leaf.shape), leaf.dtype) if isinstance(leaf, torch.Tensor) else leaf, value
     )
 
 
-def recorded(function, *inputs):
+def record(function, *inputs):
     model = Call(function)
     recorder = Recorder(Modules(model))
     with torch.no_grad(), recorder:
@@ -39,10 +39,10 @@ def recorded(function, *inputs):
 
 
 def check(function, *inputs):
-    out, recorder = recorded(function, *inputs)
+    out, recorder = record(function, *inputs)
     want = function(*(each.clone() for each in inputs))
     assert type(out) is type(want)
-    assert facts(out) == facts(want)
+    assert read_facts(out) == read_facts(want)
     assert recorder.fallbacks == []
     model = Call(function)
     meta = resflops.trace(model, *inputs)
@@ -232,9 +232,9 @@ def test_any_index_gives_the_shape_that_torch_gives(shape, index):
         want = tensor[place].shape
     except (IndexError, RuntimeError):
         with pytest.raises(TraceError):
-            recorded(lambda x: x[place], tensor)
+            record(lambda x: x[place], tensor)
         return
-    assert recorded(lambda x: x[place], tensor)[0].shape == want
+    assert record(lambda x: x[place], tensor)[0].shape == want
 
 
 def test_a_view_that_does_not_fit_names_layer_and_op():

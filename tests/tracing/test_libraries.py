@@ -20,7 +20,7 @@ class Call(nn.Module):
         return self.function(*inputs)
 
 
-def counted(model, *inputs, **how):
+def count(model, *inputs, **how):
     model = model if isinstance(model, nn.Module) else Call(model)
     cost = resflops.count(resflops.trace(model, *inputs, **how))
     assert cost.uncounted == ()
@@ -53,19 +53,19 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_ops_that_arrive_whole_count_the_same_on_meta_and_for_real(name):
     model, inputs, expected = CASES[name]
-    assert counted(model, *inputs) == counted(model, *inputs, real=True) == expected
+    assert count(model, *inputs) == count(model, *inputs, real=True) == expected
 
 
 def test_torchvision_ops_have_rules():
     ops = pytest.importorskip("torchvision").ops
     offset, mask = torch.zeros(2, 18, 6, 6), torch.zeros(2, 9, 6, 6)
-    assert counted(ops.DeformConv2d(4, 6, 3), IMAGE, offset, mask) == Work(
+    assert count(ops.DeformConv2d(4, 6, 3), IMAGE, offset, mask) == Work(
         macs=2 * 6 * 36 * 36, bias_adds=2 * 6 * 36, arithmetic=8 * 2 * 36 * 36
     )
     boxes = torch.tensor([[0, 0, 0, 4, 4.0]])
-    assert counted(lambda x, b: ops.roi_align(x, b, 2, sampling_ratio=2), IMAGE, boxes).arithmetic == 16 * 32
+    assert count(lambda x, b: ops.roi_align(x, b, 2, sampling_ratio=2), IMAGE, boxes).arithmetic == 16 * 32
     assert (
-        counted(lambda b, s: ops.nms(b, s, 0.5), torch.rand(5, 4), torch.rand(5), real=True).comparisons == 50
+        count(lambda b, s: ops.nms(b, s, 0.5), torch.rand(5, 4), torch.rand(5), real=True).comparisons == 50
     )
 
 
@@ -90,7 +90,7 @@ def test_quantised_layers_count_the_macs_of_the_layers_they_stand_for():
             torch.ao.nn.intrinsic.quantized.ConvReLU2d(6, 6, 3),
             quantised.DeQuantize(),
         )
-        assert counted(linear, torch.rand(5, 8), real=True) == Work(macs=5 * 24, bias_adds=15)
-        work = counted(convolution, IMAGE, real=True)
+        assert count(linear, torch.rand(5, 8), real=True) == Work(macs=5 * 24, bias_adds=15)
+        work = count(convolution, IMAGE, real=True)
     assert work.macs == 2 * 6 * 36 * 36 + 2 * 6 * 16 * 54
     assert work.bias_adds == 2 * 6 * (36 + 16)

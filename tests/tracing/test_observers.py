@@ -36,7 +36,7 @@ class Diary(Observer):
         self.doubles.append((tensor, double))
 
 
-def watched(forward, *observers, real=False, described=True):
+def watch(forward, *observers, real=False, described=True):
     x = torch.ones(2, 6, device="cpu" if real else "meta")
     recorder = Recorder(Modules(nn.Identity()), real=real, described=described, observers=observers)
     recorder.take_inputs([x])
@@ -49,7 +49,7 @@ def watched(forward, *observers, real=False, described=True):
 @pytest.mark.parametrize("real", [False, True], ids=["on shapes", "for real"])
 def test_an_observer_is_told_of_every_op_with_its_tensors(real, described):
     diary = Diary()
-    recorder, x, out = watched(
+    recorder, x, out = watch(
         lambda x: torch.relu(x).chunk(2, 1)[1] * 2, diary, real=real, described=described
     )
     assert [(index, record) for index, record, _, _ in diary.told] == list(enumerate(recorder.ops))
@@ -63,14 +63,14 @@ def test_an_observer_is_told_of_every_op_with_its_tensors(real, described):
 
 def test_an_op_in_place_gives_its_first_input():
     diary = Diary()
-    watched(lambda x: x.add_(1), diary)
+    watch(lambda x: x.add_(1), diary)
     ((_, _, inputs, outputs),) = diary.told
     assert outputs[0] is inputs[0]
 
 
 def test_an_observer_is_told_of_a_double_once():
     diary, held = Diary(), torch.ones(2, 6)
-    watched(lambda x: torch.i0(held) + torch.special.i1(held) + x, diary)
+    watch(lambda x: torch.i0(held) + torch.special.i1(held) + x, diary)
     ((original, double),) = diary.doubles
     assert (original is held, double.is_meta, double.shape) == (True, True, held.shape)
 
@@ -83,7 +83,7 @@ def test_a_mode_among_the_observers_lies_over_the_recorder():
     def asking(x):
         return torch.relu(x).sum().item()
 
-    recorder, _, out = watched(asking, Answering(), Diary())
+    recorder, _, out = watch(asking, Answering(), Diary())
     assert (out, [op.op for op in recorder.ops]) == ("answered", ["relu", "sum"])
     assert not torch.overrides._get_current_function_mode_stack()
 
@@ -93,7 +93,7 @@ def test_observers_leave_as_they_came_when_the_model_raises():
         pass
 
     with pytest.raises(ZeroDivisionError):
-        watched(lambda x: 1 / 0, Mode(), Diary())
+        watch(lambda x: 1 / 0, Mode(), Diary())
     assert not torch.overrides._get_current_function_mode_stack()
 
 

@@ -25,13 +25,13 @@ class Residual(nn.Module):
         return F.relu(y)
 
 
-def ops_of(model, *inputs, **keywords):
+def list_ops(model, *inputs, **keywords):
     return [(op.op, op.layer) for op in resflops.trace(model, *inputs, **keywords).ops]
 
 
 def test_ops_come_in_order_with_the_layer_they_ran_in():
     model = nn.Sequential(Residual(), nn.Flatten(), nn.Linear(4 * 5 * 5, 2))
-    assert ops_of(model, (1, 4, 5, 5)) == [
+    assert list_ops(model, (1, 4, 5, 5)) == [
         ("conv2d", "0.conv"),
         ("relu", "0.relu"),
         ("add", "0"),
@@ -50,7 +50,7 @@ def test_a_module_called_by_its_forward_is_still_the_layer():
         def forward(self, x):
             return self.conv.forward(x)
 
-    assert ops_of(Direct(), (1, 3, 4, 4)) == [("conv2d", "conv")]
+    assert list_ops(Direct(), (1, 3, 4, 4)) == [("conv2d", "conv")]
 
 
 def test_a_reused_module_is_recorded_at_every_call():

@@ -24,7 +24,7 @@ class Module(nn.Module):
         return self.does(*inputs)
 
 
-def of(forward, *inputs):
+def trace_forward(forward, *inputs):
     return resflops.trace(Module(forward), *inputs)
 
 
@@ -60,20 +60,20 @@ def test_a_tensor_that_the_caller_keeps_is_lent_to_nobody_else():
 
 
 def test_a_tensor_with_an_attribute_is_not_lent_again():
-    def marked(x):
+    def mark(x):
         x = torch.relu(x)
         seen.append(hasattr(x, "mark"))
         x.mark = True
         return torch.relu(x)
 
     seen = []
-    of(marked, (2, 3))
-    of(marked, (2, 3))
+    trace_forward(mark, (2, 3))
+    trace_forward(mark, (2, 3))
     assert seen == [False, False]
 
 
 def test_a_tensor_that_is_weakly_known_is_not_lent_again():
-    def remembering(x):
+    def remember(x):
         x = torch.relu(x)
         if x not in known:
             known[x] = True
@@ -81,45 +81,45 @@ def test_a_tensor_that_is_weakly_known_is_not_lent_again():
         return torch.relu(x)
 
     known = weakref.WeakKeyDictionary()
-    assert len(of(remembering, (2, 3)).ops) == len(of(remembering, (2, 3)).ops) == 3
+    assert len(trace_forward(remember, (2, 3)).ops) == len(trace_forward(remember, (2, 3)).ops) == 3
 
 
 def test_a_tensor_that_torch_has_reshaped_in_place_is_not_lent_again():
-    def reshaped(x):
+    def reshape(x):
         y = torch.relu(x)
         y.resize_(7)
         y.requires_grad_()
         z = torch.relu(x)
         return z + z
 
-    of(reshaped, (2, 3))
-    trace = of(lambda x: torch.relu(x) + torch.relu(x), (2, 3))
+    trace_forward(reshape, (2, 3))
+    trace = trace_forward(lambda x: torch.relu(x) + torch.relu(x), (2, 3))
     assert {shape for op in trace.ops for shape in op.output_shapes} == {(2, 3)}
 
 
 def test_a_tensor_from_inference_mode_is_not_lent_outside_it():
-    def within(x):
+    def use_inference_mode(x):
         with torch.inference_mode():
             torch.relu(x)
         seen.append(torch.relu(x).is_inference())
         return x
 
     seen = []
-    of(within, (3, 9))
-    of(within, (3, 9))
+    trace_forward(use_inference_mode, (3, 9))
+    trace_forward(use_inference_mode, (3, 9))
     assert seen == [False, False]
 
 
 def test_a_trace_within_a_trace_has_tensors_of_its_own():
     inner = nn.Linear(4, 4)
 
-    def nested(x):
+    def trace_inside(x):
         y = torch.relu(x)
         inside.append(resflops.trace(inner, (2, 4)))
         return torch.relu(y) + y
 
     inside = []
-    first, second = of(nested, (2, 4)), of(nested, (2, 4))
+    first, second = trace_forward(trace_inside, (2, 4)), trace_forward(trace_inside, (2, 4))
     assert first == second
     assert [op.producers for op in second.ops[-2:]] == [(0,), (len(second.ops) - 2, 0)]
     assert inside[0] == inside[1]
@@ -140,7 +140,7 @@ def test_a_trace_within_a_trace_has_tensors_of_its_own():
     ],
 )
 def test_calls_that_look_alike_keep_their_own_results(first, second):
-    def results(forward):
+    def run(forward):
         recorder = Recorder(Modules(nn.Identity()))
         x = torch.empty(2, 3, dtype=torch.int64, device="meta")
         with torch.no_grad(), recorder:
@@ -148,27 +148,27 @@ def test_calls_that_look_alike_keep_their_own_results(first, second):
         return out.dtype, tuple(out.shape), recorder.ops[-1].attributes, out is x
 
     call_cache._SIGNATURES.clear()
-    expected = results(second)
+    expected = run(second)
     call_cache._SIGNATURES.clear()
-    results(first)
-    assert results(second) == expected
+    run(first)
+    assert run(second) == expected
 
 
 def test_what_becomes_of_whole_numbers_follows_the_default_type():
     x = torch.ones(3, dtype=torch.int64)
-    assert of(torch.sigmoid, x).ops[0].dtype == "float32"
+    assert trace_forward(torch.sigmoid, x).ops[0].dtype == "float32"
     torch.set_default_dtype(torch.float64)
     try:
-        assert of(torch.sigmoid, x).ops[0].dtype == "float64"
-        assert of(lambda x: x / 2, x).ops[0].dtype == "float64"
+        assert trace_forward(torch.sigmoid, x).ops[0].dtype == "float64"
+        assert trace_forward(lambda x: x / 2, x).ops[0].dtype == "float64"
     finally:
         torch.set_default_dtype(torch.float32)
 
 
 def test_one_tensor_taken_twice_is_not_taken_for_two():
-    twice = of(lambda x: torch.relu(x) + torch.relu(x), (2, 3))
-    once = of(lambda x: x + x, (2, 3))
-    again = of(lambda x: torch.relu(x) + torch.relu(x), (2, 3))
+    twice = trace_forward(lambda x: torch.relu(x) + torch.relu(x), (2, 3))
+    once = trace_forward(lambda x: x + x, (2, 3))
+    again = trace_forward(lambda x: torch.relu(x) + torch.relu(x), (2, 3))
     assert [op.producers for op in once.ops] == [(-1, -1)]
     assert twice == again
     assert twice.ops[-1].producers == (0, 1)

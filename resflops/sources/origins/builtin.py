@@ -5,7 +5,7 @@ from functools import partial
 from resflops.errors import UnknownModelError, suggest
 from resflops.models import NETWORKS, build, parse_options
 from resflops.models.catalog import Option
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, Source, register
 from resflops.sources.spec import Spec
 

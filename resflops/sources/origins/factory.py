@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
-from resflops.sources.found import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.registry import FACTORY, Source, register
 from resflops.sources.spec import Spec
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.modalities import describe_inputs
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register

@@ -6,7 +6,7 @@ from typing import Any
 
 from resflops.errors import SpecError
 from resflops.records import Shape
-from resflops.sources.found import FoundModel
+from resflops.sources.found_model import FoundModel
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec

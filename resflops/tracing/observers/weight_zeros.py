@@ -76,7 +76,7 @@ class WeightZeros(Observer):
             values = [weight[1] for weight in weights if weight]
             self._derived[index] = _derive_values(record.op, values, inputs, record.output_shapes)
 
-    def weights(self) -> dict[int, Weights]:
+    def count_weights(self) -> dict[int, Weights]:
         """Count, for each op that has weights, their elements and how many of these are not zero."""
         known: dict[object, int] = {}
         found = {}
