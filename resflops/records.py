@@ -228,6 +228,7 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
 
     def stage_of(self, layer: str) -> str:
         """Find the stage that a layer belongs to; ``""`` if the model names none for it."""
+        # From the whole path up, so that the longest prefix decides.
         while layer:
             if layer in self.stages:
                 return self.stages[layer]

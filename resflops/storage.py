@@ -117,6 +117,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
             data = Path(path).read_bytes()
         except OSError as error:
             raise FileError(f"could not read {name}: {error.strerror}") from error
+        # The header first: a file of another kind or version would fail on some field, which says little.
         try:
             header = msgspec.json.decode(data, type=_StoredHeader)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

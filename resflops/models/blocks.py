@@ -194,6 +194,7 @@ def _build_shortcut(
 ) -> nn.Module | None:
     """Build what the input goes through before it is added; None in a plain network."""
     changes = stride != 1 or in_channels != out_channels
+    # None is not an Identity: in a plain network nothing is added, not even the input.
     if name == "none":
         return None
     if name == "C" or (name == "B" and changes):

@@ -90,6 +90,7 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def place(self) -> Decimal:
         """One unit of the last printed place: a hundred million for "19.6 billion"."""
         number, scale = self._parts
+        # A Decimal keeps zeros at the end, so 3.60 has another last place than 3.6.
         return Decimal(1).scaleb(int(number.as_tuple().exponent)) * scale
 
     @property
@@ -144,6 +145,7 @@ def judge_agreement(figure: PublishedFigure, exact: int | Fraction) -> Agreement
     value, place = Fraction(figure.value), Fraction(figure.place)
     if place == 1 and exact == value:
         return "exact"
+    # Not by round(), which takes a half to the even neighbour; papers round it up.
     if floor(exact / place + Fraction(1, 2)) * place == value:
         return "rounded"
     if floor(exact / place) * place == value:
