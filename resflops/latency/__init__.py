@@ -1,4 +1,4 @@
-"""What a network takes in time, energy and memory, measured; and what that means beside its cost.
+"""Measures what a network takes in time, energy and memory, and what that means beside its cost.
 
 Everything but the timing itself works on stored samples and never imports torch; the modules
 that touch a device (``bench``, ``attribution``, ``cpu``, ``cuda``, ``environment``, ``prepare``,

@@ -1,4 +1,4 @@
-"""Where the time of a step goes: a mark before and after every module, and what lies between two.
+"""Attributes the time of a step to modules, by a mark before and after every module.
 
 A mark is the clock on the CPU and an event in the stream on a GPU. The time between two marks
 belongs to the innermost module that is open then, so the layers' times add up to the step's.
@@ -31,13 +31,13 @@ class Marks(Protocol):
 
 
 class ClockMarks:
-    """On the CPU."""
+    """Marks on the CPU, by the clock."""
 
     def __init__(self) -> None:
         self._moments: list[float] = []
 
     def mark(self) -> None:
-        """Note the clock."""
+        """Note what the clock says."""
         self._moments.append(perf_counter())
 
     def read_gaps(self) -> list[float]:
@@ -47,13 +47,13 @@ class ClockMarks:
 
 
 class EventMarks:
-    """On a GPU: nothing waits until all are read."""
+    """Marks on a GPU, by CUDA events: nothing waits until the gaps are read."""
 
     def __init__(self) -> None:
         self._events: list[torch.cuda.Event] = []
 
     def mark(self) -> None:
-        """Put an event behind what was launched."""
+        """Put an event behind the kernels that were launched."""
         event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record()
         self._events.append(event)
@@ -61,23 +61,25 @@ class EventMarks:
     def read_gaps(self) -> list[float]:
         """Seconds from each mark to the next, once the device is done."""
         torch.cuda.synchronize()
+        # CUDA events tell milliseconds.
         return [before.elapsed_time(after) / 1e3 for before, after in pairwise(self._events)]
 
 
 def attribute_time(
     module: nn.Module, call: Callable[[], object], device: torch.device, *, repetitions: int
 ) -> Attribution:
-    """Time every module of a model, without what runs in the modules inside it.
+    """Time every module of a model, without the modules inside it.
 
     Args:
         module: the model; it has no hook left when this is done, also when it raises.
         call: one forward pass of it.
-        device: where it lies.
-        repetitions: the median of so many is taken.
+        device: the device that the model is on.
+        repetitions: how many forward passes the medians are of.
     """
     new_marks = EventMarks if device.type == "cuda" else ClockMarks
     runs: list[dict[str, float]] = []
     unmarked: list[float] = []
+    # The first call may build caches and choose kernels, so it is left out.
     call()
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         for _ in range(repetitions):
@@ -108,6 +110,7 @@ def _time_modules(module: nn.Module, call: Callable[[], object], marks: "_Module
     try:
         for name, submodule in module.named_modules():
             handles.append(submodule.register_forward_pre_hook(marks.make_enter_hook(name)))
+            # Also when a forward raises: its module would stay open and take all gaps that follow.
             handles.append(submodule.register_forward_hook(marks.make_leave_hook(), always_call=True))
         call()
     finally:
@@ -117,7 +120,7 @@ def _time_modules(module: nn.Module, call: Callable[[], object], marks: "_Module
 
 
 class _ModuleMarks:
-    """The marks of one forward pass, and which module each gap belongs to."""
+    """The marks of one forward pass, and the module that each gap belongs to."""
 
     def __init__(self, new_marks: Callable[[], Marks]) -> None:
         self._marks = new_marks()
@@ -125,7 +128,7 @@ class _ModuleMarks:
         self._owners: list[str] = []
 
     def make_enter_hook(self, name: str) -> Callable[..., None]:
-        """The hook before a module."""
+        """Make the hook that runs before a module."""
 
         def hook(*_: Any) -> None:  # noqa: ANN401 - torch's
             self._open.append(name)
@@ -134,7 +137,7 @@ class _ModuleMarks:
         return hook
 
     def make_leave_hook(self) -> Callable[..., None]:
-        """The hook after a module."""
+        """Make the hook that runs after a module."""
 
         def hook(*_: Any) -> None:  # noqa: ANN401 - torch's
             self._open.pop()
@@ -143,7 +146,7 @@ class _ModuleMarks:
         return hook
 
     def add_up_by_module(self) -> dict[str, float]:
-        """By module, in the order of their calls."""
+        """Add the gaps up by module, in the order of the first calls."""
         seconds: dict[str, float] = {}
         # After the last mark nothing is open, and nothing follows it.
         for owner, gap in zip(self._owners, self._marks.read_gaps(), strict=False):

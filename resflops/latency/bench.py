@@ -1,4 +1,4 @@
-"""From models and configurations to measurements: the whole of it, in the order in which it happens."""
+"""Measures models under configurations: counting, timing, energy and layers, in that order."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,11 +27,11 @@ Say = Callable[[str], None]
 Keep = Callable[[Measurements], None]
 
 BETWEEN_SAVES = 10.0
-"""Seconds: what is lost if the process is killed."""
+"""Seconds between two saves, which are what is lost if the process is killed."""
 
 LAYER_SECONDS = 1.0
 LAYER_REPETITIONS = (3, 20)
-"""At least, and at most."""
+"""The fewest and the most repetitions when time is attributed to layers."""
 
 Key = Configuration | Probe
 
@@ -56,11 +56,11 @@ def measure(
         command: what the user typed, for the record.
         layers: also attribute the time to layers, where kernels are launched one by one.
         so_far: what an earlier run measured; what it has is not measured again.
-        say: is told what goes on.
-        keep: is given what is known every so often, and at the end.
+        say: called with a line of progress.
+        keep: called with everything known so far, every so often and at the end.
 
     Returns:
-        All that is known; if Ctrl-C came, its last run is not ``finished``.
+        Everything known; after Ctrl-C its last run is not ``finished``.
 
     Raises:
         UsageError: the earlier run was on another machine or under other settings.
@@ -82,7 +82,7 @@ def measure(
 
 
 class _Bench:
-    """One run, and what it knows so far."""
+    """One run of the bench, and everything known so far."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class _Bench:
         subjects: dict[Key, Callable[[], Any]] = {}
         earlier = (peak.probe for peak in self._so_far.peaks)
         for probe in choose_probes(device, (each.dtype for each in self._configurations), known=earlier):
-            subjects[probe] = prepare_probe(probe, device)
+            subjects[probe] = partial(prepare_probe, probe, device)
         for each in self._configurations:
             subjects[each] = partial(prepare_measurable, self._models[each.model], each, self._device)
         known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
@@ -123,20 +123,20 @@ class _Bench:
         differences = self._environment.find_differences(self._so_far.environment)
         if differences:
             raise UsageError(
-                "the earlier measurements cannot be gone on with, since this machine or its settings "
-                f"differ: {'; '.join(differences)}; measure into another file"
+                "the earlier measurements cannot be continued, because this machine or its settings differ: "
+                f"{'; '.join(differences)}; save to another file"
             )
 
     def count(self, say: Say) -> None:
-        """What the count says of every step; a model that cannot be counted may still be timed."""
+        """Count the work of every step; a model that cannot be counted may still be timed."""
         workloads: dict[object, Workload | None] = {}
         for configuration, row in self._rows.items():
             if row.workload is None:
-                like = (configuration.model, configuration.batch, configuration.training)
-                if like not in workloads:
+                key = (configuration.model, configuration.batch, configuration.training)
+                if key not in workloads:
                     say(f"counting {configuration.model}, batch {configuration.batch}")
-                    workloads[like] = self._count_workload(configuration)
-                self._rows[configuration] = replace(row, workload=workloads[like])
+                    workloads[key] = self._count_workload(configuration)
+                self._rows[configuration] = replace(row, workload=workloads[key])
 
     def _count_workload(self, configuration: Configuration) -> Workload | None:
         try:
@@ -145,22 +145,24 @@ class _Bench:
             return None
 
     def time(self, say: Say, keep: Keep) -> None:
-        """Visit everything in rounds."""
+        """Visit every configuration and probe in rounds."""
+        # Listed once for the progress line: a failure later on takes visits away.
         visits = len(self._session.list_missing())
         saved = monotonic()
         for place, (number, key) in enumerate(self._session.run_rounds(), start=1):
             say(f"round {number + 1} of {self._effort.rounds}: {key.describe()} ({place} of {visits})")
+            # A file of many rounds takes a while to write, so not after every visit.
             if monotonic() - saved > BETWEEN_SAVES:
                 keep(self.collect())
                 saved = monotonic()
 
     def measure_energy(self, say: Say) -> None:
-        """The energy of everything that has a time, where the device counts it."""
+        """Measure the energy of every configuration that has a time, where the device counts it."""
         device = self._device
         if not isinstance(device, Cuda) or not self._effort.energy_seconds:
             return
 
-        def weighed(configuration: Configuration) -> Energy | None:
+        def measure_one(configuration: Configuration) -> Energy | None:
             seconds = self._effort.energy_seconds
             return self._session.use_prepared(
                 configuration, lambda made: device.measure_energy(made.step, seconds)
@@ -169,13 +171,13 @@ class _Bench:
         for configuration in self._list_timed():
             if self._rows[configuration].energy is None:
                 say(f"energy: {configuration.describe()}")
-                energy = self._try_measuring(configuration, "energy", weighed)
+                energy = self._try_measuring(configuration, "energy", measure_one)
                 self._rows[configuration] = replace(self._rows[configuration], energy=energy)
 
     def attribute(self, say: Say) -> None:
-        """The time of every layer, where the model's own Python launches the kernels."""
+        """Attribute time to layers, where the model's own Python launches the kernels."""
 
-        def found(configuration: Configuration) -> Attribution:
+        def attribute_one(configuration: Configuration) -> Attribution:
             least, most = LAYER_REPETITIONS
             time = self._session.series[configuration].time
             often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
@@ -191,11 +193,11 @@ class _Bench:
                 and self._rows[configuration].attribution is None
             ):
                 say(f"layers: {configuration.describe()}")
-                attribution = self._try_measuring(configuration, "layers", found)
+                attribution = self._try_measuring(configuration, "layers", attribute_one)
                 self._rows[configuration] = replace(self._rows[configuration], attribution=attribution)
 
     def collect(self) -> Measurements:
-        """All that is known at this moment."""
+        """Collect everything known at this moment."""
         series = self._session.series
         others = [peak for peak in self._so_far.peaks if peak.probe not in series]
         return replace(
@@ -218,7 +220,7 @@ class _Bench:
     def _try_measuring(
         self, configuration: Configuration, what: str, do: Callable[[Configuration], Any]
     ) -> Any:  # noqa: ANN401
-        """What a function gives, or None and a note: the times stand whatever becomes of the rest."""
+        """Return a function's result, or None and leave a note: the times stand even if the rest fails."""
         try:
             return do(configuration)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises

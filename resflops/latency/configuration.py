@@ -36,7 +36,7 @@ DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """All that decides a time but the model and its input: models are compared under one of these."""
+    """Everything that decides a time except the model and its input; models are compared under one."""
 
     device: str
     batch: int
@@ -48,18 +48,18 @@ class Setting(Struct, frozen=True, kw_only=True):
     training: bool
 
     def describe(self) -> str:
-        """The setting in words, what is usual left out.
+        """The setting in words, without what is usual.
 
         >>> Setting(device="cuda", batch=8, dtype="float16", autocast=True, memory_format="channels_last",
         ...         mode="cuda-graph", cold_l2=True, training=False).describe()
         'batch 8, float16 by autocast, channels_last, cuda-graph, cold L2'
         """
-        said = [f"batch {self.batch}", f"{self.dtype} by autocast" if self.autocast else self.dtype]
-        said += [self.memory_format] if self.memory_format != "contiguous" else []
-        said += [self.mode] if self.mode != "eager" else []
-        said += ["cold L2"] if self.cold_l2 else []
-        said += ["training step"] if self.training else []
-        return ", ".join(said)
+        parts = [f"batch {self.batch}", f"{self.dtype} by autocast" if self.autocast else self.dtype]
+        parts += [self.memory_format] if self.memory_format != "contiguous" else []
+        parts += [self.mode] if self.mode != "eager" else []
+        parts += ["cold L2"] if self.cold_l2 else []
+        parts += ["training step"] if self.training else []
+        return ", ".join(parts)
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     device: str
     batch: int = 1
     input_shape: Shape = ()
-    """Of the main input, without the batch; ``()`` for the model's own inputs."""
+    """The shape of the main input without the batch; ``()`` for the model's own inputs."""
     dtype: str = "float32"
     autocast: bool = False
     """Whether the weights stay float32 and ``dtype`` is what torch.autocast computes in."""
@@ -83,7 +83,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
     @property
     def setting(self) -> Setting:
-        """All of it but the model and its input."""
+        """The configuration without the model and its input."""
         return Setting(**{name: getattr(self, name) for name in Setting.__struct_fields__})
 
     def describe(self) -> str:
@@ -97,10 +97,10 @@ def itemsize(dtype: str) -> int:
 
 
 def check_known(option: str, name: str, known: Iterable[str]) -> str:
-    """A name among those known.
+    """Return a name if it is among those known.
 
     Raises:
-        UsageError: it is not; the message has the nearest.
+        UsageError: the name is unknown; the message has the nearest one.
     """
     known = tuple(known)
     if name not in known:
@@ -120,7 +120,7 @@ def grid(
     cold_l2: bool = False,
     training: bool = False,
 ) -> tuple[Configuration, ...]:
-    """Every combination once, those that are compared with each other side by side.
+    """Build every combination once, those that are compared with each other side by side.
 
     Args:
         models: each with the shape of its input, without the batch.
@@ -134,16 +134,19 @@ def grid(
         training: a training step rather than inference.
 
     Raises:
-        UsageError: a setting that this device has not, or a name unknown.
+        UsageError: the device lacks a setting, or a name is unknown.
     """
     for name in dtypes:
         check_known("dtype", name, DTYPES)
     if not device.startswith("cuda"):
         if "cuda-graph" in modes:
-            raise UsageError(f"mode 'cuda-graph' needs a CUDA device, and {device} is none; leave it out")
+            raise UsageError(
+                f"mode 'cuda-graph' needs a CUDA device, and the device is {device}; leave it out"
+            )
         if cold_l2:
             raise UsageError(
-                f"a cold L2 cache is measured on CUDA devices, and {device} is none; leave it out"
+                f"a cold L2 cache can only be measured on a CUDA device, and the device is {device}; "
+                "leave it out"
             )
     return tuple(
         Configuration(

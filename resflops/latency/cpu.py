@@ -11,13 +11,13 @@ __all__ = ["Cpu", "read_load"]
 
 
 class Cpu:
-    """The processor that runs this."""
+    """The processor that runs this process, as a device to time on."""
 
     def wait(self) -> None:
-        """Nothing runs behind a call's back."""
+        """Return at once: on the CPU a step is done when its call returns."""
 
     def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
-        """The clock around every repetition; there is no cold L2 on the CPU, and none is asked for."""
+        """Time every repetition by the clock; ``cold_l2`` is never asked for on the CPU."""
         del cold_l2
         before, wall = read_load(), []
         for _ in range(repetitions):
@@ -27,24 +27,25 @@ class Cpu:
         return Round(wall=tuple(round(each, 9) for each in wall), before=before, during=read_load())
 
     def read_allocated_bytes(self) -> int | None:
-        """Unknown: torch keeps no count of the host's memory."""
+        """Return None: torch keeps no count of the host's memory."""
         return None
 
     def read_peak_since(self, before: int | None) -> int | None:
-        """Unknown too."""
+        """Return None, for the same reason."""
         return before
 
     def reset_peak(self) -> None:
-        """There is none."""
+        """Do nothing: no peak is kept."""
 
     def release(self) -> None:
-        """Let the garbage collector find what refers to itself."""
+        """Collect garbage: modules may refer to themselves, and hold their weights until then."""
         gc.collect()
 
 
 def read_load() -> Reading:
-    """How busy the machine is: what else runs takes its share of every sample."""
+    """Read how busy the machine is: what else runs takes its share of every sample."""
     try:
         return Reading(load=round(os.getloadavg()[0], 2))
     except OSError:
+        # Not every system knows a load average.
         return Reading()

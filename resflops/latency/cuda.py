@@ -12,10 +12,11 @@ from resflops.latency.telemetry import Telemetry
 __all__ = ["Cuda"]
 
 STEPS_AT_ONCE = 4
+"""Steps launched together while energy is measured."""
 
 
 class Cuda:
-    """One GPU."""
+    """One GPU, as a device to time on."""
 
     def __init__(self, device: torch.device, telemetry: Telemetry) -> None:
         self.device = device
@@ -23,11 +24,11 @@ class Cuda:
         self._l2: torch.Tensor | None = None
 
     def wait(self) -> None:
-        """Until every kernel on the device is done."""
+        """Wait until every kernel on the device is done."""
         torch.cuda.synchronize(self.device)
 
     def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
-        """Each repetition twice: first for the GPU's time, then for the clock's.
+        """Run each repetition twice: first for the GPU's time, then for the clock's.
 
         For the GPU's time all repetitions are launched without waiting, each between two events,
         and one synchronisation ends them: the launches run ahead of the kernels where
@@ -57,6 +58,7 @@ class Cuda:
         # Before the synchronisation, while the kernels that were launched last are still running.
         during = self.telemetry.take_reading()
         self.wait()
+        # CUDA events tell milliseconds.
         return tuple(round(start.elapsed_time(end) / 1e3, 9) for start, end in pairs), during
 
     def _time_by_clock(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[float, ...]:
@@ -72,7 +74,7 @@ class Cuda:
         return tuple(wall)
 
     def measure_energy(self, step: Step, seconds: float) -> Energy | None:
-        """What the board draws while it does nothing but this; None where NVML has no counter.
+        """Measure what the board draws while it does nothing but this; None where NVML has no counter.
 
         The counter moves some ten times a second, so the window is long. A block of steps is
         always launched before the one before it is waited for: the device never idles.
@@ -99,19 +101,19 @@ class Cuda:
         return Energy(joules=round(after - before, 3), seconds=round(taken, 6), steps=steps)
 
     def read_allocated_bytes(self) -> int | None:
-        """Bytes of tensors on the device."""
+        """Read how many bytes of tensors are on the device."""
         return torch.cuda.memory_allocated(self.device)
 
     def read_peak_since(self, before: int | None) -> int | None:
-        """The most bytes of tensors at one moment, above those that were there before."""
+        """Read the most bytes of tensors at one moment, above those that were there before."""
         return torch.cuda.max_memory_allocated(self.device) - (before or 0)
 
     def reset_peak(self) -> None:
-        """Begin anew to look for the most."""
+        """Start looking for the peak again."""
         torch.cuda.reset_peak_memory_stats(self.device)
 
     def release(self) -> None:
-        """Give what nobody holds any more back to the device."""
+        """Return memory that nothing holds any more to the device."""
         self._l2 = None
         gc.collect()
         torch.cuda.empty_cache()
@@ -119,6 +121,7 @@ class Cuda:
     def _clear_l2(self) -> None:
         if self._l2 is None:
             size = int(torch.cuda.get_device_properties(self.device).L2_cache_size)
+            # Written to, a buffer of the cache's own size leaves nothing else in it.
             self._l2 = torch.empty(size, dtype=torch.int8, device=self.device)
         self._l2.zero_()
 

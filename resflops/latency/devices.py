@@ -1,4 +1,4 @@
-"""The device that a name means, if it is there."""
+"""Finds the device that a name means, and opens it for timing."""
 
 import re
 
@@ -15,10 +15,10 @@ __all__ = ["choose_device", "open_device"]
 
 
 def choose_device(name: str | None) -> str:
-    """A device by its name; if none is given, a GPU where there is one.
+    """Choose the device of a name; without a name, a GPU if there is one, else the processor.
 
     Raises:
-        UsageError: no such device, or no CUDA.
+        UsageError: there is no such device, or torch has no CUDA.
     """
     if name is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -41,10 +41,11 @@ def choose_device(name: str | None) -> str:
 
 
 def open_device(name: str) -> tuple[Cpu | Cuda, Environment]:
-    """A device ready to time on, and what it is."""
+    """Open a device for timing, and read its environment."""
     device = torch.device(name)
     if device.type == "cpu":
         return Cpu(), read_environment(device)
     device = torch.device("cuda", device.index if device.index is not None else torch.cuda.current_device())
+    # By its UUID: NVML numbers all GPUs, CUDA only those that CUDA_VISIBLE_DEVICES lets it see.
     telemetry = open_telemetry(str(getattr(torch.cuda.get_device_properties(device), "uuid", "")))
     return Cuda(device, telemetry), read_environment(device, telemetry)

@@ -1,4 +1,4 @@
-"""What the machine and torch are, read and never changed."""
+"""Reads what the machine and torch are, and changes nothing."""
 
 import os
 import platform
@@ -18,15 +18,15 @@ VARIABLES = (
     "NVIDIA_TF32_OVERRIDE", "OMP_NUM_THREADS", "OMP_PROC_BIND", "PYTORCH_ALLOC_CONF",
     "PYTORCH_CUDA_ALLOC_CONF", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_CUDNN_V8_API_DISABLED",
 )  # fmt: skip
-"""Of the process's environment: those that change how fast torch is. What else is in it is the user's own."""
+"""The environment variables that change how fast torch is; the others are the user's own business."""
 
 
 def read_environment(device: torch.device, telemetry: Telemetry | None = None) -> Environment:
-    """The environment of what runs now on a device.
+    """Read the environment of what runs on a device now.
 
     Args:
         device: ``cpu`` or a CUDA device.
-        telemetry: the GPU's.
+        telemetry: the GPU's, if it is one.
     """
     on_gpu = device.type == "cuda"
     cudnn = torch.backends.cudnn.version() if on_gpu else None  # type: ignore[no-untyped-call]
@@ -50,6 +50,7 @@ def _read_cpu_name() -> str:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
+    # platform.processor() is empty on many Linux distributions, so /proc/cpuinfo comes first.
     for line in text.splitlines():
         if line.startswith("model name"):
             return " ".join(line.partition(":")[2].split())

@@ -1,4 +1,4 @@
-"""What went wrong with one configuration, as a result: the rest goes on."""
+"""What went wrong with one configuration, as part of the result: the others are still measured."""
 
 from typing import Literal
 
@@ -13,32 +13,32 @@ LONGEST = 300
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """Why there is no figure."""
+    """Why a configuration has no figure."""
 
     kind: FailureKind
     message: str
 
     def describe(self) -> str:
-        """Both in one sentence."""
+        """Describe the failure in one line."""
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
 
 def classify_failure(error: BaseException) -> Failure:
-    """What an exception means.
+    """Turn an exception into a failure of a kind.
 
     >>> classify_failure(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")).kind
     'out of memory'
     """
     # What an exit is given is a number at most, which says nothing by itself.
-    said = f"it called exit({error})" if isinstance(error, SystemExit) else str(error)
-    text = said.strip().partition("\n")[0] or type(error).__name__
-    return Failure(kind=_find_kind(error), message=text[:LONGEST])
+    text = f"it called exit({error})" if isinstance(error, SystemExit) else str(error)
+    first_line = text.strip().partition("\n")[0] or type(error).__name__
+    return Failure(kind=_find_kind(error), message=first_line[:LONGEST])
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was too small, the device's or the host's.
+    """Tell whether memory ran out, the device's or the host's.
 
-    By name and text, since torch has several types for it, and none for the host's.
+    Decided by name and text, since torch has several types for it, and none for the host's.
     """
     text = str(error).lower()
     return (
@@ -54,6 +54,7 @@ def _find_kind(error: BaseException) -> FailureKind:
     text = str(error)
     if is_out_of_memory(error):
         return "out of memory"
+    # The compiler's own exceptions quote the model's, whose text would decide below.
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return "could not be compiled"
     if "not implemented for" in text or ("dtype" in text.lower() and "support" in text.lower()):

@@ -61,7 +61,7 @@ class Round(Struct, frozen=True, kw_only=True, omit_defaults=True):
     during: Reading = Reading()
     """While the device was at work."""
     run: int = 0
-    """Which of the runs it belongs to."""
+    """The index of the run that it belongs to."""
 
 
 class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
@@ -72,21 +72,21 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     peak_bytes: int | None = None
     """The most that was allocated on the device by one step, weights included; None on the CPU."""
     notes: tuple[str, ...] = ()
-    """What could not be measured besides the times, and why."""
+    """What could not be measured apart from the times, and why."""
 
     @cached_property
     def wall(self) -> Summary | None:
-        """Time by the clock; None if there is none."""
+        """The time by the clock; None without samples."""
         return _summarize_rounds([each.wall for each in self.rounds])
 
     @cached_property
     def gpu(self) -> Summary | None:
-        """Time on the GPU; None if there is none."""
+        """The time on the GPU; None without samples."""
         return _summarize_rounds([each.gpu for each in self.rounds])
 
     @property
     def time(self) -> Summary | None:
-        """Time on the device itself: the GPU's where there is one, else the clock's."""
+        """The time on the device itself: the GPU's where there is one, else the clock's."""
         return self.gpu or self.wall
 
     @property
@@ -121,29 +121,29 @@ class Workload(Struct, frozen=True, kw_only=True):
     """What the count says of one step, for the whole batch."""
 
     macs: int
-    """Of the forward pass."""
+    """Multiply-accumulates of the forward pass."""
     backward_macs: int | None = None
-    """Of the backward pass, if it is part of the step."""
+    """Multiply-accumulates of the backward pass, if it is part of the step."""
     complete: bool = True
     """Whether every op was counted."""
     params: int
     weight_elements: int
-    """Parameters and buffers."""
+    """Elements of parameters and buffers."""
     activation_elements: int
     """Outputs of all ops that compute something, added up."""
     parts: tuple[Part, ...] = ()
     """Every op of the forward pass that has multiply-accumulates."""
     layer_macs: dict[str, int] = {}
-    """Of the forward pass, by layer."""
+    """Multiply-accumulates of the forward pass, by layer."""
 
     @property
     def step_macs(self) -> int:
-        """Of all that was timed."""
+        """Multiply-accumulates of everything that was timed."""
         return self.macs + (self.backward_macs or 0)
 
 
 class Energy(Struct, frozen=True, kw_only=True):
-    """What the whole board drew over a window of nothing but this."""
+    """What the whole board drew over a window in which nothing else ran."""
 
     joules: float
     seconds: float
@@ -170,7 +170,7 @@ class Attribution(Struct, frozen=True, kw_only=True):
 
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One configuration with all that is known of it."""
+    """One configuration with everything known about it."""
 
     configuration: Configuration
     workload: Workload | None = None
@@ -181,7 +181,7 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Probe(Struct, frozen=True, kw_only=True):
-    """Work of a known amount that nothing should beat: a square matrix product, or a copy."""
+    """Work of a known amount that shows a peak: a square matrix product, or a copy."""
 
     kind: Literal["matmul", "copy"]
     dtype: str
@@ -194,7 +194,7 @@ class Probe(Struct, frozen=True, kw_only=True):
         return 2 * self.size**3 if self.kind == "matmul" else 2 * self.size
 
     def describe(self) -> str:
-        """What it does."""
+        """Describe what it does."""
         return f"peak by a {self.kind}, {self.dtype}"
 
 
@@ -206,12 +206,13 @@ class Peak(Struct, frozen=True, kw_only=True):
 
     @property
     def per_second(self) -> float | None:
-        """Work per second of the fastest sample, for a roof is what nothing beats; None if it failed."""
+        """Work per second of the fastest sample; None if it failed."""
+        # The fastest sample, not the median: a roof is what nothing gets above.
         return self.probe.work / self.series.time.least if self.series.time else None
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
-    """A GPU; None is what it did not tell."""
+    """A GPU; what it did not tell is None."""
 
     name: str
     capability: str
@@ -233,18 +234,18 @@ class Environment(Struct, frozen=True, kw_only=True):
     system: str
     cpu: str
     cores: int
-    """That the operating system shows, threads of one core counted as cores."""
+    """Cores that the operating system shows, where threads of one core count as cores."""
     threads: int
-    """That torch computes with."""
+    """Threads that torch computes with."""
     gpu: Gpu | None = None
     cuda: str | None = None
     cudnn: str | None = None
     flags: dict[str, str] = {}
-    """Settings of torch and of the environment, as they were found."""
+    """Settings of torch and environment variables, as they were found."""
 
     @property
     def device(self) -> str:
-        """What the models ran on, by name."""
+        """The name of what the models ran on."""
         return (
             self.gpu.name
             if self.gpu
@@ -252,7 +253,7 @@ class Environment(Struct, frozen=True, kw_only=True):
         )
 
     def find_differences(self, other: "Environment") -> list[str]:
-        """In what another one differs, one text each: ``torch 2.15.0 against 2.14.1``."""
+        """Find what differs from another environment, one text each: ``torch 2.15.0 against 2.14.1``."""
         ours, theirs = dict(self.list_facts()), dict(other.list_facts())
         return [
             f"{name} {ours.get(name, 'not set')} against {theirs.get(name, 'not set')}"
@@ -261,7 +262,7 @@ class Environment(Struct, frozen=True, kw_only=True):
         ]
 
     def list_facts(self) -> Iterator[tuple[str, str]]:
-        """All that is known, by names for people."""
+        """List everything known, by names for people."""
         for struct, prefix in ((self, ""), (self.gpu, "GPU ")):
             for name in struct.__struct_fields__ if struct else ():
                 value = getattr(struct, name)
@@ -271,7 +272,7 @@ class Environment(Struct, frozen=True, kw_only=True):
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One time that the measuring was started."""
+    """One start of the bench."""
 
     started: str
     """Date and time in UTC, ISO 8601."""
@@ -285,12 +286,12 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
     environment: Environment
     effort: Effort
     runs: tuple[Run, ...] = ()
-    """More than one where it was interrupted and resumed."""
+    """More than one if the bench was interrupted and resumed."""
     rows: tuple[Row, ...] = ()
     peaks: tuple[Peak, ...] = ()
 
     def find_row(self, configuration: Configuration) -> Row | None:
-        """The row of a configuration, if it is among them."""
+        """Find the row of a configuration; None if it is not among them."""
         return self._rows.get(configuration)
 
     @cached_property
@@ -299,12 +300,12 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """All settings, in the order in which they are met first."""
+        """All settings, in the order of their first rows."""
         return tuple(dict.fromkeys(row.configuration.setting for row in self.rows))
 
     def find_peak(self, kind: Literal["matmul", "copy"], dtype: str = "") -> float | None:
-        """The measured peak: operations per second in a dtype, or bytes per second; None if unknown."""
-        for each in self.peaks:
-            if each.probe.kind == kind and dtype in {"", each.probe.dtype}:
-                return each.per_second
+        """Find a measured peak: operations per second in a dtype, or bytes per second; None if unknown."""
+        for peak in self.peaks:
+            if peak.probe.kind == kind and dtype in {"", peak.probe.dtype}:
+                return peak.per_second
         return None

@@ -1,4 +1,4 @@
-"""Where the modules that are measured come from: a spec, or the caller's own hands."""
+"""Where the modules that are measured come from: a spec, or the caller."""
 
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -44,31 +44,31 @@ _CPU, _META = torch.device("cpu"), torch.device("meta")
 
 
 class Measurable(Protocol):
-    """A model that can be had under any configuration."""
+    """A model that can be built under any configuration."""
 
     def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
-        """It, adapted; and whether it was on the device before."""
+        """Build it, adapted; and tell whether it was on the device before."""
 
     def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """What it is called with, before it is brought to the device."""
+        """Build what it is called with, before that is moved to the device."""
 
     def count_workload(self, configuration: Configuration) -> Workload:
-        """What the count says of one step."""
+        """Count the work of one step."""
 
 
 def prepare_measurable(model: Measurable, configuration: Configuration, device: Device) -> PreparedModel:
-    """A model as a step that can be timed."""
-    module, there = model.build_module(configuration)
+    """Prepare a model as a step that can be timed."""
+    module, was_on_device = model.build_module(configuration)
     args, kwargs = adapt_inputs(randomize_inputs(model.build_inputs(configuration)), configuration)
-    held = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers())) if there else 0
-    # From here on: building in float32 and casting is no part of what a step needs.
+    held = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers())) if was_on_device else 0
+    # The peak starts here: building in float32 and casting is no part of what a step needs.
     device.wait()
     device.reset_peak()
     return prepare_model(module, args, kwargs, configuration, held_before=held)
 
 
 def find_batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """The batch of a call: the leading size of its first tensor."""
+    """Find the batch size of a call: the leading size of its first tensor."""
     for leaf in tree_leaves((as_tensors(args, _META), as_tensors(kwargs, _META))):
         if isinstance(leaf, torch.Tensor) and leaf.dim():
             return leaf.shape[0]
@@ -76,9 +76,10 @@ def find_batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
 
 
 class _SharedModules:
-    """Modules that several configurations have in common, for as long as one of them is ready."""
+    """Modules that several configurations share, for as long as one of them is prepared."""
 
     def __init__(self) -> None:
+        # Weak, so that a session that releases what it prepared frees the module's memory.
         self._modules: WeakValueDictionary[tuple[object, ...], nn.Module] = WeakValueDictionary()
 
     def find(self, configuration: Configuration) -> nn.Module | None:
@@ -87,9 +88,16 @@ class _SharedModules:
     def keep(self, configuration: Configuration, module: nn.Module) -> None:
         self._modules[self._key(configuration)] = module
 
-    def _key(self, one: Configuration) -> tuple[object, ...]:
+    def _key(self, configuration: Configuration) -> tuple[object, ...]:
         # The mode too: what is compiled or captured must not see another's module change.
-        return one.device, one.dtype, one.autocast, one.memory_format, one.mode, one.training
+        return (
+            configuration.device,
+            configuration.dtype,
+            configuration.autocast,
+            configuration.memory_format,
+            configuration.mode,
+            configuration.training,
+        )
 
 
 class MeasurableSpec:
@@ -100,7 +108,7 @@ class MeasurableSpec:
         self._shared = _SharedModules()
 
     def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
-        """Build it, or take the one that stands ready."""
+        """Build it, or take the one that another configuration uses already."""
         known = self._shared.find(configuration)
         if known is not None:
             return known, True
@@ -113,12 +121,12 @@ class MeasurableSpec:
         return module, False
 
     def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Its usual ones, for the batch."""
+        """Build its usual inputs, for the batch."""
         opened = open_found_model(self._found, input_shape=self._input_shape(configuration))
         return as_tensors(opened.args, _CPU), as_tensors(opened.kwargs, _CPU)
 
     def count_workload(self, configuration: Configuration) -> Workload:
-        """Count it."""
+        """Count the work of one step."""
         cost = count_model(
             self._found,
             input_shape=self._input_shape(configuration),
@@ -161,7 +169,7 @@ class UnbuildableModel:
 
 
 class MeasurableModule:
-    """A module of the caller's, which is copied and left as it is."""
+    """A module of the caller, which is copied and left as it is."""
 
     def __init__(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._module = module
@@ -169,16 +177,16 @@ class MeasurableModule:
         self._kwargs = kwargs
 
     def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
-        """A copy of it."""
+        """Copy it, with weights on the device."""
         with preserve_generators():
             return adapt_module(copy_with_weights(self._module, configuration.device), configuration), False
 
     def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The caller's own; a shape stands for random numbers."""
+        """Build the caller's inputs; a shape stands for random numbers."""
         del configuration
         return as_tensors(self._args, _CPU), as_tensors(self._kwargs, _CPU)
 
     def count_workload(self, configuration: Configuration) -> Workload:
-        """Count it."""
+        """Count the work of one step."""
         traced = trace(self._module, *self._args, **self._kwargs)
         return summarize_workload(price(traced, MACS, backward=configuration.training))

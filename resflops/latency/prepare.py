@@ -1,4 +1,4 @@
-"""A model made ready under a configuration: on its device, in its dtype and layout, as one step."""
+"""Prepares a model under a configuration: on its device, in its dtype and layout, as one step."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ class PreparedModel(Struct, frozen=True, kw_only=True):
     """One forward pass, launched op by op whatever the mode is."""
     cold_l2: bool = False
     held_before: int = 0
-    """Bytes of the module's weights, if they were on the device before it was made ready."""
+    """Bytes of the module's weights, if they were on the device before it was prepared."""
 
 
 def prepare_model(
@@ -47,10 +47,10 @@ def prepare_model(
     *,
     held_before: int = 0,
 ) -> PreparedModel:
-    """The step of a module that is adapted to the configuration already.
+    """Prepare the step of a module that is already adapted to the configuration.
 
     Args:
-        module: on the device, and nobody else's to use.
+        module: the module, on the device and used by nothing else.
         args: its inputs, there too.
         kwargs: those that it takes by keyword.
         configuration: what is timed.
@@ -59,18 +59,20 @@ def prepare_model(
     module.train(configuration.training)
     runs: Callable[..., Any] = module
     if configuration.mode == "compile":
+        # Else torch compiles the second batch size for any size, and times could not be compared.
         runs = torch.compile(module, dynamic=False)
 
     def forward(run: Callable[..., Any]) -> Any:  # noqa: ANN401 - whatever the model gives
         with _autocast(configuration):
             return run(*args, **kwargs)
 
-    def inference() -> object:
+    def infer() -> object:
         with torch.no_grad():
             return forward(runs)
 
-    def training() -> object:
+    def train() -> object:
         for parameter in module.parameters():
+            # As optimisers do by default since torch 2.0; adding to a gradient would be one more kernel.
             parameter.grad = None
         with torch.enable_grad():
             loss = _compute_loss(forward(runs))
@@ -81,7 +83,7 @@ def prepare_model(
         with torch.no_grad():
             return forward(module)
 
-    step: Step = training if configuration.training else inference
+    step: Step = train if configuration.training else infer
     if configuration.mode == "compile":
         with _allow_recompiling():
             step()
@@ -93,7 +95,7 @@ def prepare_model(
 
 
 def adapt_module(module: nn.Module, configuration: Configuration) -> nn.Module:
-    """The module itself, moved to the device, dtype and layout of a configuration."""
+    """Move a module to the device, dtype and layout of a configuration, in place."""
     module = module.to(torch.device(configuration.device))
     if not configuration.autocast:
         module = module.to(getattr(torch, configuration.dtype))
@@ -103,57 +105,59 @@ def adapt_module(module: nn.Module, configuration: Configuration) -> nn.Module:
 
 
 def adapt_inputs(inputs: Any, configuration: Configuration) -> Any:  # noqa: ANN401 - any nesting of containers
-    """Inputs brought to the device, dtype and layout of a configuration; copies, never the caller's own."""
+    """Copy inputs to the device, dtype and layout of a configuration; the caller's own stay as they are."""
     memory_format = MEMORY_FORMATS[configuration.memory_format]
     cast = None if configuration.autocast else getattr(torch, configuration.dtype)
 
-    def brought(tensor: Tensor) -> Tensor:
+    def copy_tensor(tensor: Tensor) -> Tensor:
         dtype = cast if cast is not None and tensor.is_floating_point() else tensor.dtype
-        made = tensor.detach().to(configuration.device, dtype, copy=True)
-        return made.to(memory_format=memory_format) if made.dim() == 4 else made
+        moved = tensor.detach().to(configuration.device, dtype, copy=True)
+        # channels_last exists only for four dimensions.
+        return moved.to(memory_format=memory_format) if moved.dim() == 4 else moved
 
-    return tree_map_only(Tensor, brought, inputs)
+    return tree_map_only(Tensor, copy_tensor, inputs)
 
 
 def randomize_inputs(inputs: Any) -> Any:  # noqa: ANN401
-    """Zeros of floating point made random numbers, always the same ones.
+    """Replace floating-point zeros by random numbers, always the same ones.
 
     A GPU draws less power for zeros and clocks higher, so they would be measured too fast.
     """
     generator = torch.Generator().manual_seed(SEED)
 
-    def filled(tensor: Tensor) -> Tensor:
+    def fill(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point() or tensor.any():
             return tensor
         return torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
 
-    return tree_map_only(Tensor, filled, inputs)
+    return tree_map_only(Tensor, fill, inputs)
 
 
 def copy_with_weights(module: nn.Module, device: str) -> nn.Module:
-    """A copy of a module with weights on a device; one on meta gets random ones.
+    """Copy a module with its weights; if they are on meta, the copy gets random ones on a device.
 
     Args:
-        module: which is left as it is.
-        device: where to.
+        module: the module, which is left as it is.
+        device: where the random weights are put.
     """
-    twin = copy.deepcopy(module)
-    tensors = [*twin.parameters(), *twin.buffers()]
+    duplicate = copy.deepcopy(module)
+    tensors = [*duplicate.parameters(), *duplicate.buffers()]
     if not any(tensor.is_meta for tensor in tensors):
-        return twin
-    twin = twin.to_empty(device=device)
+        return duplicate
+    duplicate = duplicate.to_empty(device=device)
     generator = torch.Generator(device).manual_seed(SEED)
     with torch.no_grad():
-        for tensor in twin.parameters():
+        for tensor in duplicate.parameters():
             if tensor.is_floating_point():
                 tensor.normal_(std=0.02, generator=generator)
-        for buffer in twin.buffers():
+        for buffer in duplicate.buffers():
             # A running variance must be positive, a table of positions within bounds.
             buffer.fill_(1 if buffer.is_floating_point() else 0)
-    for owner in twin.modules():
+    # A module that knows how to initialise its weights replaces the ones above.
+    for owner in duplicate.modules():
         if callable(reset := getattr(owner, "reset_parameters", None)):
             reset()
-    return twin
+    return duplicate
 
 
 def _autocast(configuration: Configuration) -> AbstractContextManager[object]:
@@ -168,7 +172,7 @@ def _autocast(configuration: Configuration) -> AbstractContextManager[object]:
 
 
 def _compute_loss(outputs: Any) -> Tensor:  # noqa: ANN401
-    """The simplest loss there is: every floating-point output takes part, none costs much."""
+    """Compute the simplest loss there is: every floating-point output takes part, none costs much."""
     floats = [
         leaf
         for leaf in tree_leaves(outputs)
@@ -181,7 +185,7 @@ def _compute_loss(outputs: Any) -> Tensor:  # noqa: ANN401
 
 @contextmanager
 def _allow_recompiling() -> Iterator[None]:
-    """Let one function be compiled anew for every model and batch.
+    """Let one function be compiled again for every model and batch.
 
     Models of one class share their forward's code, and torch falls back to eager without a
     word after a few versions of it: such a time would stand under the wrong name.
@@ -198,7 +202,10 @@ def _allow_recompiling() -> Iterator[None]:
 
 
 def _capture_graph(step: Step, device: torch.device) -> Step:
-    """The kernels of a step as one CUDA graph, after the warm-up on a side stream that capture needs."""
+    """Capture the kernels of a step as one CUDA graph, after the warm-up that capture needs.
+
+    The warm-up runs three times on a side stream, as torch's notes on CUDA graphs have it.
+    """
     with torch.cuda.device(device):
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream(device))

@@ -1,6 +1,6 @@
-"""What a device can do at most, measured: a large matrix product and a large copy."""
+"""Measures what a device can do at most, by a large matrix product and a large copy."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import perf_counter
 
 import torch
@@ -13,14 +13,14 @@ __all__ = ["PreparedProbe", "choose_probes", "prepare_probe"]
 
 LEAST_ROWS = 256
 MOST_ROWS = {"cpu": 2048, "cuda": 8192}
-"""Of the square matrices: large enough that a larger one is no faster per operation."""
+"""Rows of the square matrices: large enough that a larger one is no faster per operation."""
 
 LONG_ENOUGH = 0.1
 """Seconds for one product: larger ones are not tried. Some processors have no instructions for some
 dtypes, and take minutes for a product that takes others milliseconds."""
 
 COPIED = {"cpu": 1 << 28, "cuda": 1 << 30}
-"""Bytes: several times what the largest caches hold."""
+"""Bytes of the copied buffer: several times what the largest caches hold."""
 
 
 class PreparedProbe(Struct, frozen=True, kw_only=True):
@@ -34,12 +34,12 @@ class PreparedProbe(Struct, frozen=True, kw_only=True):
 def choose_probes(
     device: torch.device, dtypes: Iterable[str], *, known: Iterable[Probe] = ()
 ) -> tuple[Probe, ...]:
-    """A matrix product in every dtype that is measured, and one copy.
+    """Choose a matrix product in every dtype that is measured, and one copy.
 
     Args:
-        device: where.
-        dtypes: of the products.
-        known: probes of an earlier run, which are taken again.
+        device: the device to probe.
+        dtypes: the dtypes of the products.
+        known: probes of an earlier run, which are used again.
     """
     earlier = {probe.dtype: probe for probe in known if probe.kind == "matmul"}
     return (
@@ -49,7 +49,7 @@ def choose_probes(
 
 
 def _choose_product(device: torch.device, dtype: str) -> Probe:
-    """A product so large that it takes some time, or as large as any."""
+    """Choose a product that is large enough to take some time, or the largest allowed."""
     rows = LEAST_ROWS
     while rows < MOST_ROWS[device.type] and _time_product(device, dtype, rows) < LONG_ENOUGH:
         rows *= 2
@@ -71,20 +71,16 @@ def _time_product(device: torch.device, dtype: str, rows: int) -> float:
     return fastest
 
 
-def prepare_probe(probe: Probe, device: torch.device) -> Callable[[], PreparedProbe]:
-    """The function that makes a probe ready."""
-
-    def ready() -> PreparedProbe:
-        dtype = getattr(torch, probe.dtype)
-        if probe.kind == "copy":
-            source = torch.zeros(probe.size, dtype=dtype, device=device)
-            target = torch.empty_like(source)
-            return PreparedProbe(step=lambda: target.copy_(source))
-        # Not zeros: a GPU draws less power for them and clocks higher than with real numbers.
-        generator = torch.Generator(device).manual_seed(0)
-        shape = (probe.size, probe.size)
-        left, right = (torch.randn(shape, generator=generator, device=device).to(dtype) for _ in range(2))
-        out = torch.empty(shape, dtype=dtype, device=device)
-        return PreparedProbe(step=lambda: torch.mm(left, right, out=out))
-
-    return ready
+def prepare_probe(probe: Probe, device: torch.device) -> PreparedProbe:
+    """Prepare a probe with its tensors on a device."""
+    dtype = getattr(torch, probe.dtype)
+    if probe.kind == "copy":
+        source = torch.zeros(probe.size, dtype=dtype, device=device)
+        target = torch.empty_like(source)
+        return PreparedProbe(step=lambda: target.copy_(source))
+    # Not zeros: a GPU draws less power for them and clocks higher than with real numbers.
+    generator = torch.Generator(device).manual_seed(0)
+    shape = (probe.size, probe.size)
+    left, right = (torch.randn(shape, generator=generator, device=device).to(dtype) for _ in range(2))
+    out = torch.empty(shape, dtype=dtype, device=device)
+    return PreparedProbe(step=lambda: torch.mm(left, right, out=out))

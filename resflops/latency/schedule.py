@@ -1,4 +1,4 @@
-"""How much is measured, and in what order."""
+"""How long is measured, and in what order."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -15,7 +15,7 @@ class Effort(Struct, frozen=True, kw_only=True):
 
     rounds: int = 7
     warm_up: float = 0.2
-    """Seconds of warm-up in every round; one run at least."""
+    """Seconds of warm-up in every round, and two runs at least."""
     seconds: float = 0.3
     """Seconds of samples in every round."""
     least: int = 3
@@ -27,7 +27,7 @@ class Effort(Struct, frozen=True, kw_only=True):
     0 for no measurement."""
 
     def choose_repetitions(self, pace: float) -> int:
-        """How many samples a round takes.
+        """Choose how many samples a round takes.
 
         >>> effort = Effort(seconds=0.3, least=3)
         >>> effort.choose_repetitions(0.02), effort.choose_repetitions(2.0)
@@ -36,11 +36,12 @@ class Effort(Struct, frozen=True, kw_only=True):
         Args:
             pace: seconds that one run took in the warm-up.
         """
+        # A clock with coarse ticks may see a short run take no time at all.
         return min(max(round(self.seconds / pace) if pace > 0 else self.most, self.least), self.most)
 
 
 def order_visits(keys: Sequence[Key], number: int) -> Iterator[Key]:
-    """The order of one round: to and fro, so that a steady drift hits all alike.
+    """Order the visits of one round: to and fro, so that a steady drift hits all alike.
 
     >>> [list(order_visits("ABC", number)) for number in range(2)]
     [['A', 'B', 'C'], ['C', 'B', 'A']]

@@ -23,11 +23,11 @@ Clock = Callable[[], float]
 
 
 class Prepared(Protocol):
-    """What stands ready to be measured; it holds the memory that it needs."""
+    """Something ready to be measured; it holds the memory that it needs."""
 
     @property
     def step(self) -> Step:
-        """Do it once."""
+        """The function that does it once."""
 
     @property
     def cold_l2(self) -> bool:
@@ -42,22 +42,22 @@ class Device(Protocol):
     """What steps run on, and how they are timed there."""
 
     def wait(self) -> None:
-        """Until everything that was launched is done."""
+        """Wait until everything that was launched is done."""
 
     def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
         """Take samples of a step that has been warmed up."""
 
     def read_allocated_bytes(self) -> int | None:
-        """Bytes that are allocated now; None where nobody keeps count."""
+        """Read how many bytes are allocated now; None where the device keeps no count."""
 
     def read_peak_since(self, before: int | None) -> int | None:
-        """The most bytes allocated since ``reset_peak``, above those of before."""
+        """Read the most bytes allocated since ``reset_peak``, above those of before."""
 
     def reset_peak(self) -> None:
-        """Begin anew to look for the most."""
+        """Start looking for the peak again."""
 
     def release(self) -> None:
-        """Give memory back that nobody holds any more."""
+        """Give back memory that nothing holds any more."""
 
 
 Ready = TypeVar("Ready", bound=Prepared)
@@ -85,7 +85,7 @@ def warm_up(step: Step, device: Device, seconds: float, *, clock: Clock = time.p
 
 
 class Session(Generic[Key, Ready]):
-    """Everything that is measured together, with what is known of it so far."""
+    """Everything that is measured together, with all that is known of it so far."""
 
     def __init__(
         self,
@@ -96,12 +96,12 @@ class Session(Generic[Key, Ready]):
         series: Mapping[Key, Series] | None = None,
         run: int = 0,
     ) -> None:
-        """Begin, or go on with what was measured before.
+        """Start, or continue what was measured before.
 
         Args:
             subjects: what to measure, each with the function that makes it ready.
-            device: where.
-            effort: how long.
+            device: the device to measure on.
+            effort: how long to measure.
             series: what is known of some of them already.
             run: the number of this run, which its samples carry.
         """
@@ -114,7 +114,7 @@ class Session(Generic[Key, Ready]):
         self._ready: dict[Key, Ready] = {}
 
     def list_missing(self) -> list[tuple[int, Key]]:
-        """Every visit that is still to be made: its round, and to what."""
+        """List the visits that are still to be made, each with its round."""
         return [
             (number, key)
             for number in range(self._effort.rounds)
@@ -123,7 +123,7 @@ class Session(Generic[Key, Ready]):
         ]
 
     def run_rounds(self) -> Iterable[tuple[int, Key]]:
-        """Make the visits one by one; before each, say which it is.
+        """Make the visits one by one, and yield each before it is made.
 
         What was measured stands in ``series`` at any time, also after an interrupt.
         """
@@ -132,24 +132,25 @@ class Session(Generic[Key, Ready]):
                 yield number, key
                 self._visit(key)
 
-    def use_prepared(self, key: Key, do: Callable[[Ready], Result]) -> Result:
-        """Do something with what stands ready, which stays so while memory lasts.
+    def use_prepared(self, key: Key, use: Callable[[Ready], Result]) -> Result:
+        """Use what was prepared for a key; it stays prepared while memory lasts.
 
         Raises:
-            Exception: whatever making it ready or doing it raises; it is out of memory only
-                if it does not fit when it has the device for itself.
+            Exception: whatever preparing or using it raises; that is out of memory only
+                if it does not fit when it has the device to itself.
         """
         try:
-            return do(self._prepare(key))
+            return use(self._prepare(key))
         except Exception as error:
+            # Alone on the device already, so there is nothing to release for a second attempt.
             if not is_out_of_memory(error) or self._ready.keys() <= {key}:
                 raise
         # Outside the handler, whose traceback holds on to what was allocated.
         self.release()
-        return do(self._prepare(key))
+        return use(self._prepare(key))
 
     def release(self, key: Key | None = None) -> None:
-        """Let one thing go, or all, with the memory that it holds."""
+        """Release what was prepared for a key, or for all, with the memory that it holds."""
         if key is None:
             self._ready.clear()
         else:
@@ -157,7 +158,7 @@ class Session(Generic[Key, Ready]):
         self._device.release()
 
     def record_failure(self, key: Key, error: BaseException) -> None:
-        """Note that something cannot be measured, or not any further."""
+        """Note that something cannot be measured, or no further."""
         self.series[key] = replace(self.series[key], failure=classify_failure(error))
 
     def _prepare(self, key: Key) -> Ready:
@@ -165,6 +166,7 @@ class Session(Generic[Key, Ready]):
             return self._ready[key]
         before = self._device.read_allocated_bytes()
         made = self._subjects[key]()
+        # The first step allocates what later ones use again, so the peak is read after it.
         made.step()
         self._device.wait()
         self._ready[key] = made

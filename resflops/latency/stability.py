@@ -1,4 +1,4 @@
-"""Whether a series can be trusted, and if not, why not: a verdict that goes with every figure."""
+"""Judges whether a series can be trusted, and if not, why not; the verdict goes with every figure."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,26 +17,26 @@ LIMITS: dict[InstabilityKind, float] = {
     "wide interval": 0.05,
     "few samples": 10,
 }
-"""Beyond which a series is unstable: relative to the median; a share of all samples; the interval's
-width relative to the median; and a number of samples, which is a least one."""
+"""The limits beyond which a series is unstable: the drift relative to the median, the share of outliers,
+the interval's width relative to the median, and the least number of samples."""
 
 FAR = 5.0
-"""Standard deviations from the median, by the median absolute deviation: an outlier."""
+"""Standard deviations from the median, by the median absolute deviation, that make an outlier."""
 
 LEAST_DEVIATION = 0.01
-"""Of the median: no sample within FAR times this is an outlier, however alike the others are."""
+"""A share of the median: no sample within FAR times this is an outlier, however alike the others are."""
 
 
 class Instability(Struct, frozen=True, kw_only=True):
-    """One reason for doubt."""
+    """One reason to doubt a series."""
 
     kind: InstabilityKind
     value: float | None = None
-    """In the unit of its limit; None for throttling."""
+    """The value in the unit of its limit; None for throttling."""
     detail: str = ""
 
     def describe(self) -> str:
-        """The finding with its figure.
+        """Describe the reason with its figure.
 
         >>> Instability(kind="drift", value=-0.125).describe()
         'drift −12.5 %'
@@ -52,22 +52,22 @@ class Instability(Struct, frozen=True, kw_only=True):
 
 
 class Stability(Struct, frozen=True, kw_only=True):
-    """What there is to be said against a series."""
+    """Whether a series can be trusted, with every reason against it."""
 
     findings: tuple[Instability, ...] = ()
 
     @property
     def stable(self) -> bool:
-        """Whether nothing is."""
+        """Whether there is no reason against it."""
         return not self.findings
 
     def describe(self) -> str:
-        """``stable``, or what is against it."""
+        """Describe the verdict: ``stable``, or every reason against it."""
         return "; ".join(finding.describe() for finding in self.findings) or "stable"
 
 
 def judge_stability(rounds: Rounds, *, throttled: Sequence[str] = ()) -> Stability:
-    """Judge a series.
+    """Judge whether a series can be trusted.
 
     >>> judge_stability([[1.0] * 10, [1.0] * 10]).describe()
     'stable'
@@ -76,7 +76,7 @@ def judge_stability(rounds: Rounds, *, throttled: Sequence[str] = ()) -> Stabili
 
     Args:
         rounds: the samples, round by round.
-        throttled: why the device held its clocks back while they were taken.
+        throttled: why the device held its clocks back while the samples were taken.
     """
     samples = sum(map(len, rounds))
     measured: dict[InstabilityKind, float] = {

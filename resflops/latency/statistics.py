@@ -1,4 +1,4 @@
-"""What samples say: pure functions of numbers, and the same numbers always say the same.
+"""Statistics of samples: pure functions, which give the same result for the same samples.
 
 Samples come in rounds, and those of one round have the state of the machine in common. So the
 bootstrap resamples rounds first and samples within them second (Davison & Hinkley 1997,
@@ -33,16 +33,16 @@ Rounds = Sequence[Sequence[float]]
 """Samples round by round, in the order in which they were taken."""
 
 CONFIDENCE = 0.95
-"""Of every interval."""
+"""The confidence of every interval."""
 
 RESAMPLES = 2000
-"""Of every bootstrap: the ends of the interval then lie within about one order statistic."""
+"""Resamples of every bootstrap: the ends of the interval then lie within about one order statistic."""
 
 SEED = 20151210
-"""The same samples must always have the same interval."""
+"""A fixed seed, so that the same samples always have the same interval."""
 
 BLOCK = 4_000_000
-"""Numbers that are drawn at once: a long series would fill the memory."""
+"""Numbers that are drawn at once; a long series drawn as a whole would fill the memory."""
 
 LEAST_FOR_P90, LEAST_FOR_P99 = 10, 100
 """With fewer samples a percentile would be made up between the largest two."""
@@ -52,7 +52,7 @@ NORMAL_MAD = 1.4826
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """A series in a few numbers, all of the samples' own unit."""
+    """A series in a few numbers, all in the samples' own unit."""
 
     samples: int
     median: float
@@ -66,12 +66,12 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     @property
     def width(self) -> float:
-        """Of the interval, relative to the median."""
+        """The width of the interval relative to the median."""
         return (self.high - self.low) / self.median if self.median else 0.0
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
-    """How often one median is in another, with its confidence interval."""
+    """The ratio of two medians, with its confidence interval."""
 
     value: float
     low: float
@@ -85,7 +85,7 @@ def summarize(rounds: Rounds) -> Summary:
     2.0
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are no samples.
     """
     samples = _flatten(rounds)
     low, high = _find_interval(_resample_medians(rounds, _draw_rounds(len(_drop_empty(rounds)))))
@@ -110,14 +110,14 @@ def median(samples: Sequence[float]) -> float:
 
 
 def quantile(samples: Sequence[float], part: float) -> float:
-    """Linear between the two nearest samples (Hyndman & Fan's seventh, which numpy takes too).
+    """A quantile, linear between the two nearest samples (Hyndman & Fan's seventh, which numpy takes too).
 
     >>> quantile([10.0, 20.0, 30.0], 0.9)
     28.0
     """
     ordered = sorted(samples)
     if not ordered:
-        raise ValueError("no samples have no quantile")
+        raise ValueError("a quantile needs at least one sample, got none")
     place = part * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
@@ -136,6 +136,7 @@ def ratio(of: Rounds, to: Rounds) -> Ratio:
     counts = len(_drop_empty(of)), len(_drop_empty(to))
     of_rounds = _draw_rounds(counts[0])
     to_rounds = of_rounds if counts[0] == counts[1] else _draw_rounds(counts[1], stream=1)
+    # Samples within a round are no pairs, so each side draws its own, from a stream of its own.
     ratios = _resample_medians(of, of_rounds) / _resample_medians(to, to_rounds, stream=1)
     low, high = _find_interval(ratios)
     return Ratio(value=median(_flatten(of)) / median(_flatten(to)), low=low, high=high)
@@ -171,37 +172,37 @@ def outliers(rounds: Rounds, *, distance: float, floor: float) -> float:
     """
     samples = _flatten(rounds)
     middle = median(samples)
-    scale = max(NORMAL_MAD * median([abs(each - middle) for each in samples]), floor * middle)
-    return sum(abs(each - middle) > distance * scale for each in samples) / len(samples)
+    scale = max(NORMAL_MAD * median([abs(sample - middle) for sample in samples]), floor * middle)
+    return sum(abs(sample - middle) > distance * scale for sample in samples) / len(samples)
 
 
 def _drop_empty(rounds: Rounds) -> list[Sequence[float]]:
-    return [each for each in rounds if each]
+    return [samples for samples in rounds if samples]
 
 
 def _flatten(rounds: Rounds) -> list[float]:
-    return [sample for each in rounds for sample in each]
+    return [sample for samples in rounds for sample in samples]
 
 
 def _draw_rounds(count: int, *, stream: int = 0) -> "Integers":
-    """For each resample, which rounds it takes, [resamples, rounds]."""
+    """Draw the rounds that each resample takes, [resamples, rounds]."""
     import numpy as np
 
     if not count:
-        raise ValueError("no samples have no interval")
+        raise ValueError("a confidence interval needs at least one sample, got none")
     return np.random.default_rng((SEED, stream)).integers(count, size=(RESAMPLES, count))
 
 
 def _resample_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) -> "Floats":
-    """The median of each resample, [resamples]."""
+    """Compute the median of each resample, [resamples]."""
     import numpy as np
 
     filled = _drop_empty(rounds)
-    lengths = np.array([len(each) for each in filled])
+    lengths = np.array([len(samples) for samples in filled])
     equal = bool((lengths == lengths[0]).all())
     table = np.zeros((len(filled), lengths.max()))
-    for place, each in enumerate(filled):
-        table[place, : len(each)] = each
+    for place, samples in enumerate(filled):
+        table[place, : len(samples)] = samples
     generator = np.random.default_rng((SEED, 2, stream))
     medians = []
     for block in np.array_split(drawn, max(1, drawn.size * int(lengths.max()) // BLOCK)):

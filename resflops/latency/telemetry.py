@@ -1,6 +1,6 @@
-"""What a GPU says of itself, by NVML: clocks, power, temperature, throttling, energy. Nothing is set.
+"""Reads what a GPU tells of itself by NVML: clocks, power, temperature, throttling, energy. Nothing is set.
 
-nvidia-ml-py may be absent, and a driver may not tell everything: what is not told is None.
+nvidia-ml-py may be missing, and a driver may not tell everything: what is not told is None.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ clocks set by the user and synchronised boost do not."""
 
 
 def decode_reasons(bits: int) -> tuple[str, ...]:
-    """Why clocks are held back.
+    """Decode why clocks are held back.
 
     >>> decode_reasons(0x01 | 0x04 | 0x40)
     ('power cap', 'thermal, by hardware')
@@ -34,18 +34,19 @@ def decode_reasons(bits: int) -> tuple[str, ...]:
 
 
 class Telemetry:
-    """The NVML of one GPU; one without it tells nothing."""
+    """NVML's view of one GPU; without NVML every answer is None."""
 
     def __init__(self, nvml: Any = None, handle: Any = None) -> None:  # noqa: ANN401 - untyped package
         self._nvml = nvml
         self._handle = handle
 
     def take_reading(self) -> Reading:
-        """How the GPU fares at this moment."""
+        """Read clocks, power, temperature and throttling of this moment."""
         nvml = self._nvml
         if nvml is None:
             return Reading()
         power = self._ask(lambda: nvml.nvmlDeviceGetPowerUsage(self._handle))
+        # Newer bindings call the throttle reasons event reasons; older ones have only the first name.
         ask = getattr(nvml, "nvmlDeviceGetCurrentClocksEventReasons", None) or (
             nvml.nvmlDeviceGetCurrentClocksThrottleReasons
         )
@@ -62,21 +63,21 @@ class Telemetry:
         )
 
     def read_joules(self) -> float | None:
-        """Energy drawn since the driver was loaded."""
-        told = self._ask(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
-        return None if told is None else told / 1e3
+        """Read the energy drawn since the driver was loaded."""
+        millijoules = self._ask(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
+        return None if millijoules is None else millijoules / 1e3
 
     def read_driver(self) -> str | None:
-        """The driver's version."""
+        """Read the driver's version."""
         return self._ask(lambda: str(self._nvml.nvmlSystemGetDriverVersion()))
 
     def read_power_limit(self) -> float | None:
-        """In watts."""
-        told = self._ask(lambda: self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle))
-        return None if told is None else told / 1e3
+        """Read the power limit in watts."""
+        milliwatts = self._ask(lambda: self._nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle))
+        return None if milliwatts is None else milliwatts / 1e3
 
     def read_highest_clock(self, kind: str) -> int | None:
-        """The highest clock in MHz; the kind is ``SM`` or ``MEM``."""
+        """Read the highest clock in MHz; the kind is ``SM`` or ``MEM``."""
         return self._ask(
             lambda: int(
                 self._nvml.nvmlDeviceGetMaxClockInfo(self._handle, getattr(self._nvml, f"NVML_CLOCK_{kind}"))
@@ -92,15 +93,16 @@ class Telemetry:
 
 
 def open_telemetry(uuid: str) -> Telemetry:
-    """The telemetry of a GPU; a silent one where the package, the driver or the GPU has none.
+    """Open the telemetry of a GPU; a silent one where the package, the driver or the GPU has none.
 
     Args:
-        uuid: of the GPU, which tells it apart whatever CUDA_VISIBLE_DEVICES hides.
+        uuid: the GPU's UUID, which identifies it whatever CUDA_VISIBLE_DEVICES hides.
     """
     try:
         import pynvml
     except ImportError:
         return Telemetry()
+    # torch gives a UUID without the prefix that NVML's have.
     name = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
     try:
         pynvml.nvmlInit()

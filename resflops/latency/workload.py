@@ -1,4 +1,4 @@
-"""What the count says of a step that is timed: cost -> workload."""
+"""Turns a cost into the workload that is set beside a time."""
 
 from math import prod
 
@@ -11,10 +11,10 @@ __all__ = ["summarize_workload"]
 
 
 def summarize_workload(cost: Cost) -> Workload:
-    """The figures of a cost that are set beside a time.
+    """Summarize a cost as the figures that are set beside a time.
 
     Args:
-        cost: of the step's own input, batch included; with its backward pass if that is timed.
+        cost: the cost of the step's own input, batch included; with its backward pass if that is timed.
     """
     ops = tuple(zip(cost.trace.ops, cost.works, strict=True))
     layers: dict[str, int] = {}
@@ -35,5 +35,5 @@ def summarize_workload(cost: Cost) -> Workload:
 
 
 def _count_elements(record: OpRecord) -> int:
-    """Elements of its inputs, its weight among them, and of its outputs, each once."""
+    """Count the elements of an op's inputs, its weight among them, and outputs, each once."""
     return sum(map(prod, (*record.input_shapes, *record.output_shapes)))

@@ -42,7 +42,7 @@ def _add_case(suite: Element, check: Check) -> None:
         return
     first, *rest = (_strip_control_characters(format_note(note)) for note in check.notes)
     if check.outcome == "failed":
-        failure = SubElement(case, "failure", {"message": first, "type": "too dear"})
+        failure = SubElement(case, "failure", {"message": first, "type": "over the limit"})
         failure.text = "\n".join([first, *rest])
     else:
         SubElement(case, "system-out").text = "\n".join([first, *rest])

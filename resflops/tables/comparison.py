@@ -86,7 +86,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
         notes: what else to say under it.
     """
     entries = [result for result in results if isinstance(result, Entry)]
-    using = entries[0].cost.priced_by
+    convention = entries[0].cost.priced_by
     dearest = max(entries, key=lambda one: one.cost.total).cost
     costs = {one.cost.model: one.cost for one in entries}
     judged = {one.cost.model: judge_figures(one, among=costs) for one in entries}
@@ -97,12 +97,12 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
         for result in results
     )
     return Table(
-        title=f"Cost under the convention {using.name}",
-        convention=using.name,
-        columns=_build_columns(rows, format_cost_heading(using), dearest.model),
+        title=f"Cost under the convention {convention.name}",
+        convention=convention.name,
+        columns=_build_columns(rows, format_cost_heading(convention), dearest.model),
         rows=rows,
         notes=(
-            note_convention(using),
+            note_convention(convention),
             *note_training([one.cost for one in entries]),
             *note_nonzero([one.cost for one in entries]),
             *(_note_variant(one) for one in entries if one.variant),

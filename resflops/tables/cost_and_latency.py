@@ -1,4 +1,4 @@
-"""Cost and latency in one table: what a model costs, what it takes, and both beside the dearest model."""
+"""Cost and latency in one table, both beside those of the most expensive model."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ __all__ = ["build_cost_and_latency"]
 
 
 class _MeasuredCost(Struct, frozen=True, kw_only=True):
-    """A cost, and the row that measured the same."""
+    """A cost, and the row that measured the same work."""
 
     cost: Cost
     row: Row
@@ -40,17 +40,17 @@ class _MeasuredCost(Struct, frozen=True, kw_only=True):
 
 
 def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements], *, below: Table) -> Table:
-    """One row for each model under each setting that it was measured under.
+    """Build one row for each model under each setting that it was measured under.
 
-    Ratios are to the dearest model under the same setting of the same measurements, so that
+    Ratios are to the most expensive model under the same setting of the same measurements, so that
     no time is ever divided by one of another machine or setting.
 
     Args:
-        costs: of the models, all under one convention; one may be of any batch.
-        several: at least one.
-        below: what the costs alone look like.
+        costs: the models' costs, all under one convention; each may be of any batch.
+        several: one series of measurements or more.
+        below: the table of the costs alone.
     """
-    using = costs[0].priced_by
+    convention = costs[0].priced_by
     rows: list[Cells] = []
     lacking = [
         cost
@@ -59,25 +59,27 @@ def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements
     ]
     for place, measurements in enumerate(several, start=1):
         for setting in measurements.settings:
-            joined = [found for cost in costs if (found := _find_measured_cost(cost, measurements, setting))]
-            rows += _build_rows(joined, setting, measurements, place if len(several) > 1 else None)
+            found = (_find_measured_cost(cost, measurements, setting) for cost in costs)
+            measured = [pair for pair in found if pair]
+            rows += _build_rows(measured, setting, measurements, place if len(several) > 1 else None)
     several_dearest = len({row["dearest"] for row in rows}) > 1
-    dearest = "the dearest" if several_dearest or not rows else str(rows[0]["dearest"])
+    dearest = "the most expensive" if several_dearest or not rows else str(rows[0]["dearest"])
     return Table(
         name="latency",
-        title=f"Cost under the convention {using.name}, and latency",
-        convention=using.name,
+        title=f"Cost under the convention {convention.name}, and latency",
+        convention=convention.name,
         intro=note_environments(several),
-        columns=_build_columns(rows, format_cost_heading(using), dearest),
+        columns=_build_columns(rows, format_cost_heading(convention), dearest),
         rows=tuple(rows),
-        notes=(note_convention(using), _RATIOS, *(_note_missing(cost) for cost in lacking)),
+        notes=(note_convention(convention), _RATIOS, *(_note_missing(cost) for cost in lacking)),
         below=(below,),
     )
 
 
 _RATIOS = Note(
-    text="Cost and time are of one input; the ratios are to the dearest model under the same setting, "
-    "measured in turns with it. The interval is of the time's ratio.",
+    text="Cost and time are of one input; "
+    "the ratios are to the most expensive model under the same setting, measured in turns with it. "
+    "The interval is of the time's ratio.",
     audience="people",
 )
 
@@ -101,7 +103,7 @@ def _find_batch_size(cost: Cost) -> int:
 
 
 def _find_measured_cost(cost: Cost, measurements: Measurements, setting: Setting) -> _MeasuredCost | None:
-    """The row of the same model on the same input: its multiply-accumulates per input are the same."""
+    """Find the row of the same model on the same input, whose multiply-accumulates per input are the same."""
     if setting.training and cost.backward is None:
         return None
     for row in measurements.rows:
@@ -114,11 +116,11 @@ def _find_measured_cost(cost: Cost, measurements: Measurements, setting: Setting
 
 
 def _build_rows(
-    joined: Sequence[_MeasuredCost], setting: Setting, measurements: Measurements, place: int | None
+    measured: Sequence[_MeasuredCost], setting: Setting, measurements: Measurements, place: int | None
 ) -> list[Cells]:
-    if not joined:
+    if not measured:
         return []
-    dearest = max(joined, key=lambda each: each.total)
+    dearest = max(measured, key=lambda each: each.total)
     return [
         {
             "measured": place,
@@ -133,7 +135,7 @@ def _build_rows(
             "verdict": each.row.series.verdict.describe() if each.row.series.verdict else "",
             "error": each.row.series.failure.describe() if each.row.series.failure else "",
         }
-        for each in joined
+        for each in measured
     ]
 
 

@@ -1,4 +1,4 @@
-"""The layers to blame: as a table, the dearest first, and in sentences."""
+"""The layers to blame: as a table, the most expensive first, and in sentences."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,14 +26,14 @@ __all__ = [
 ]
 
 MOST_CHANGES = 20
-"""Changed layers that people are shown of each model, the dearest; programs get them all."""
+"""Changed layers that people are shown of each model, the most expensive ones; programs get them all."""
 
 
 def build_layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
-    """The table of changed layers, if there are any, to stand under another.
+    """Build the table of changed layers to stand under another; none if no layer changed.
 
     Args:
-        compared: the models by their names, with their diffs.
+        compared: the names of the models, with their diffs.
         everything: show people all changes.
     """
     changed = [(name, found) for name, found in compared if found.changes]
@@ -54,7 +54,9 @@ def build_layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everythin
     return (
         Table(
             name="changes",
-            title="Layers to blame, the dearest first" if any(row["total"] for row in rows) else "Layers",
+            title="Layers to blame, the most expensive first"
+            if any(row["total"] for row in rows)
+            else "Layers",
             columns=(
                 Column(
                     key="model", heading="model", repeats=False, audience=show_people_if(len(changed) > 1)
@@ -127,7 +129,7 @@ def _note_left_out(model: str, changes: Sequence[Change]) -> Note:
 
 
 def note_change(change: Change, convention_name: str) -> Note:
-    """``layer3.0.conv1: 3×3×256→256 became 3×3×256→512, +115,605,504 MACs``."""
+    """Write a change as a sentence: ``layer3.0.conv1: 3×3×256→256 became 3×3×256→512, +115,605,504 MACs``."""
     before, after = summarize_change(change.before, change.after)
     what = {
         "added": "{layer} added: {after}",
@@ -158,7 +160,7 @@ def note_change(change: Change, convention_name: str) -> Note:
 
 
 def note_input_changes(name: str, found: Diff) -> Iterable[Note]:
-    """What to say of inputs that are others now."""
+    """Note the inputs that have another shape or dtype now."""
     before, after = found.before.inputs, found.after.inputs
     if [given.shape for given in before] != [given.shape for given in after]:
         yield _note_input_change(
@@ -182,13 +184,13 @@ def _has_any(rows: Iterable[Row], key: str) -> bool:
 
 
 def note_conventions(snapshots: Iterable[Snapshot]) -> Iterable[Note]:
-    """What the conventions count that the snapshots are under."""
+    """Note what each convention of the snapshots counts, once."""
     for name in dict.fromkeys(snapshot.convention for snapshot in snapshots):
         yield note_convention(find_convention(name))
 
 
 def name_metric(metric: Metric, snapshot: Snapshot) -> str:
-    """What a metric is called; the total bears its convention."""
+    """Name a metric for people; the total carries the name of its convention."""
     if metric == "total":
         return format_cost_heading(find_convention(snapshot.convention))
     return {"macs": "MACs", "params": "parameters", "buffers": "buffers"}[metric]

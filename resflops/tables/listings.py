@@ -108,30 +108,30 @@ def build_convention_list() -> Table:
     )
 
 
-def build_convention_table(using: Convention) -> Table:
+def build_convention_table(convention: Convention) -> Table:
     """The table of ``resflops conventions NAME``: what each op with a rule counts under it."""
-    if using.views:
-        return _build_peer_convention_table(using)
+    if convention.views:
+        return _build_peer_convention_table(convention)
     counted = {
-        op: (rule.summary, _format_prices(using.prices_of(op)))
+        op: (rule.summary, _format_prices(convention.prices_of(op)))
         for op, rule in _list_rules()
-        if _may_cost(using, op)
+        if _may_cost(convention, op)
     }
-    price = Figure("names", _format_prices(using.prices))
-    varies = bool(using.op_prices)
+    price = Figure("names", _format_prices(convention.prices))
+    varies = bool(convention.op_prices)
     return Table(
-        title=f"Convention {using.name}",
-        convention=using.name,
+        title=f"Convention {convention.name}",
+        convention=convention.name,
         intro=(
-            *_note_convention(using),
+            *_note_convention(convention),
             *([] if varies else [Note(text="prices: {price}", figures={"price": price})]),
         ),
         facts={
-            "name": using.name,
-            "counts": using.counts,
-            "source": using.source,
-            "prices": using.prices,
-            "op_prices": using.op_prices,
+            "name": convention.name,
+            "counts": convention.counts,
+            "source": convention.source,
+            "prices": convention.prices,
+            "op_prices": convention.op_prices,
         },
         columns=(
             Column(key="work", heading="work", wraps=True),
@@ -151,25 +151,25 @@ def build_convention_table(using: Convention) -> Table:
     )
 
 
-def _note_convention(using: Convention) -> tuple[Note, ...]:
+def _note_convention(convention: Convention) -> tuple[Note, ...]:
     """What a convention says of itself."""
     return (
-        Note(text="counts: {counts}", figures={"counts": Figure("text", using.counts)}),
-        Note(text="source: {source}", figures={"source": Figure("text", using.source)}),
+        Note(text="counts: {counts}", figures={"counts": Figure("text", convention.counts)}),
+        Note(text="source: {source}", figures={"source": Figure("text", convention.source)}),
     )
 
 
-def _build_peer_convention_table(using: Convention) -> Table:
+def _build_peer_convention_table(convention: Convention) -> Table:
     """The same of another counter's convention: what it looks at, and what it charges there."""
     return Table(
-        title=f"Convention {using.name}",
-        convention=using.name,
-        intro=_note_convention(using),
+        title=f"Convention {convention.name}",
+        convention=convention.name,
+        intro=_note_convention(convention),
         facts={
-            "name": using.name,
-            "counts": using.counts,
-            "source": using.source,
-            "counts_mac_as": using.per_mac,
+            "name": convention.name,
+            "counts": convention.counts,
+            "source": convention.source,
+            "counts_mac_as": convention.per_mac,
         },
         columns=(
             Column(key="sees", heading="looks at", repeats=False, wraps=True, detail=1),
@@ -179,13 +179,13 @@ def _build_peer_convention_table(using: Convention) -> Table:
         ),
         rows=tuple(
             {"sees": view.sees, "ops": ops, "price": price, "modules": view.modules}
-            for view in using.views
+            for view in convention.views
             for price, ops in _group_ops({op: _format_prices(prices) for op, prices in view.charges.items()})
         ),
         notes=(
             *(
                 Note(text="{sees}: {again}.", figures=_build_figures(view.sees, view.again))
-                for view in using.views
+                for view in convention.views
                 if view.again
             ),
             Note(text="What is not listed costs nothing there, or is not seen; resflops peers tells more."),
@@ -203,9 +203,9 @@ def _list_rules() -> list[tuple[str, Op]]:
     return sorted(ruled, key=lambda item: item[1].factors is None)
 
 
-def _may_cost(using: Convention, op: str) -> bool:
+def _may_cost(convention: Convention, op: str) -> bool:
     """Whether an op can cost anything: under a price of MACs alone, only an op that has some."""
-    quantities = {quantity for quantity, unit in using.prices_of(op).items() if unit}
+    quantities = {quantity for quantity, unit in convention.prices_of(op).items() if unit}
     return bool(quantities - {"macs"}) or (bool(quantities) and OPS[op].factors is not None)
 
 

@@ -50,7 +50,7 @@ def build_peer_table() -> Table:
                         "since": edition.since,
                         "decided_by": each.decided_by or each.distribution,
                         "verified_versions": edition.versions,
-                        "conventions": tuple(using.name for using in edition.conventions),
+                        "conventions": tuple(convention.name for convention in edition.conventions),
                     }
                     for each in PEERS.values()
                     for edition in each.editions
@@ -93,7 +93,7 @@ def _build_row(each: Peer) -> Row:
         "verified_versions": each.verified_versions,
         "verification": "" if version is None else each.verify(version),
         "verified": version is not None and each.is_verified_with(version),
-        "conventions": tuple(using.name for using in each.conventions),
+        "conventions": tuple(convention.name for convention in each.conventions),
         "counts": each.convention.counts,
         "repository": each.repository,
         "origin": each.origin,

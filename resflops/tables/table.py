@@ -190,19 +190,21 @@ UNITS = {"macs": "MACs", "flops": "FLOPs"}
 """What the conventions of one kind of operation count; any other counts a mixture, a cost."""
 
 
-def format_cost_heading(using: Convention) -> str:
+def format_cost_heading(convention: Convention) -> str:
     """The heading of a column of costs, which always names the convention.
 
     >>> from resflops.cost.convention import find_convention
     >>> format_cost_heading(find_convention("macs")), format_cost_heading(find_convention("formula"))
     ('MACs (macs)', 'cost (formula)')
     """
-    return f"{UNITS.get(using.name, 'cost')} ({using.name})"
+    return f"{UNITS.get(convention.name, 'cost')} ({convention.name})"
 
 
-def note_convention(using: Convention) -> Note:
+def note_convention(convention: Convention) -> Note:
     """What the convention counts, in words."""
-    return Note(text="{name} counts {counts}.", figures=_build_figures(name=using.name, counts=using.counts))
+    return Note(
+        text="{name} counts {counts}.", figures=_build_figures(name=convention.name, counts=convention.counts)
+    )
 
 
 def describe_calls(calls: int, first: str) -> str:

@@ -95,7 +95,7 @@ BLAMED = {
     ],
     "same": [],
 }
-"""The layers to blame and their MACs, the dearest first."""
+"""The layers to blame and their MACs, the most expensive first."""
 
 FAILING = {name for name, change in CHANGE.items() if change > 0}
 
