@@ -1,4 +1,4 @@
-"""Tables as text: one module a format, found here by itself. To add a format, add its module."""
+"""Writes tables as text: one module a format, found by itself. To add a format, add its module."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -27,5 +27,6 @@ __all__ = [
     "renderer",
 ]
 
+# Every module here registers its format when it is imported, so all of them are.
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

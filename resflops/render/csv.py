@@ -12,25 +12,26 @@ from resflops.tables.table import Row
 __all__ = ["render_csv"]
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet run a text as a formula, where letters have two widths too."""
+"""First signs that make a spreadsheet run a text as a formula, full-width forms included."""
 
 
 @renderer("csv", ".csv")
 def render_csv(table: Table, screen: Screen) -> str:
-    """A line of column keys, a line a row, and the convention in a column of its own.
+    """Write a line of column keys, a line a row, and the convention in a column of its own.
 
     Tables below have other columns, and a total is no row: both are left out, so that
     the file is one table whose columns can be added up.
     """
     del screen
     columns = [column for column in table.columns if column.audience != "people" and column.kind != "data"]
-    named = ["convention"] if table.convention else []
+    convention_key = ["convention"] if table.convention else []
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
-    out.writerow([column.key for column in columns] + named)
+    out.writerow([column.key for column in columns] + convention_key)
     for row in table.rows:
         out.writerow(
-            [_format_field(column, row) for column in columns] + ([table.convention] if named else [])
+            [_format_field(column, row) for column in columns]
+            + ([table.convention] if convention_key else [])
         )
     return text.getvalue()
 
@@ -39,11 +40,13 @@ def _format_field(column: Column, row: Row) -> str | int | float:
     value = encode_value(column.kind, row.get(column.key))
     if value is None:
         return ""
+    # Before the numbers: a bool is an int in Python.
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
         return value
     text = _format_text(column, value)
+    # Behind an apostrophe a spreadsheet takes the cell for text; names of models come from anywhere.
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 

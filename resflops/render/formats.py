@@ -1,6 +1,8 @@
 """How values are written: for people with separators and units, for programs as they are.
 
-Every number that resflops shows passes through here.
+Every number that resflops shows passes through here. ``rounded``, ``share``, ``times`` and ``shape`` are
+not named by verbs, since the pictures import them: a picture's digest covers the source of its module,
+so that a new name there would redraw it.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,19 +31,20 @@ RIGHT: frozenset[Kind] = frozenset(
     ("count", "rounded", "share", "fine share", "signed", "signed share", "seconds", "seconds range", "rate",
      "bytes", "joules", "times", "share range", "points")
 )  # fmt: skip
-"""Kinds that are set to the right, so that their digits stand below each other."""
+"""Kinds that are aligned to the right, so that their digits stand below each other."""
 
 PREFIXES = ("", " k", " M", " G", " T", " P", " E", " Z")
 
 
 def rounded(count: int) -> str:
-    """A count to three digits.
+    """Write a count to three digits.
 
     >>> rounded(3_663_761_408), rounded(999_999), rounded(512)
     ('3.66 G', '1.00 M', '512')
     """
     if count < 1000:
         return str(count)
+    # By the rounded mantissa, so that 999,999 is 1.00 M and not 1000 k.
     mantissa, exponent = f"{count:.2e}".split("e")
     thousands, digits = divmod(int(exponent), 3)
     if thousands >= len(PREFIXES):
@@ -50,19 +53,20 @@ def rounded(count: int) -> str:
 
 
 def share(part: float, *, digits: int = 1) -> str:
-    """A part of a whole in per cent.
+    """Write a part of a whole in per cent.
 
     >>> share(0.18662), share(0.18662, digits=2), share(0.0001), share(0)
     ('18.7 %', '18.66 %', '<0.1 %', '0.0 %')
     """
     least = 10**-digits
+    # What rounds to zero and is more than that is not shown as zero.
     if 0 < part * 100 < least / 2:
         return f"<{least:.{digits}f} %"
     return f"{float(part) * 100:,.{digits}f} %"
 
 
 def format_measured(value: float, unit: str = "", *, digits: int = 3) -> str:
-    """A measured number to three digits, with the prefix that fits; of zero there is no more to say.
+    """Write a measured number to three digits, with the prefix that fits; zero has neither.
 
     >>> format_measured(0.0020372, "s"), format_measured(12.34, "s")
     ('2.04 ms', '12.3 s')
@@ -85,7 +89,7 @@ SMALL = ("m", "µ", "n")
 
 
 def format_measured_range(ends: tuple[float, float], unit: str = "") -> str:
-    """Two measured numbers.
+    """Write two measured numbers as a range.
 
     >>> format_measured_range((0.00204, 0.00219), "s")
     '2.04 ms – 2.19 ms'
@@ -94,7 +98,7 @@ def format_measured_range(ends: tuple[float, float], unit: str = "") -> str:
 
 
 def format_bytes(count: int) -> str:
-    """Bytes in units of 1024.
+    """Write bytes in units of 1024.
 
     >>> format_bytes(574_668_960), format_bytes(512)
     ('548 MiB', '512 B')
@@ -107,7 +111,7 @@ def format_bytes(count: int) -> str:
 
 
 def times(value: float) -> str:
-    """A ratio.
+    """Write a ratio.
 
     >>> times(5.358), times(0.1866), times(123.4)
     ('5.36×', '0.19×', '123×')
@@ -116,7 +120,7 @@ def times(value: float) -> str:
 
 
 def shape(sizes: Shape, *, by: str = "×") -> str:
-    """Sizes with a sign between them.
+    """Write sizes with a sign between them.
 
     >>> shape((1, 3, 224, 224))
     '1×3×224×224'
@@ -125,7 +129,7 @@ def shape(sizes: Shape, *, by: str = "×") -> str:
 
 
 def format_stride(sizes: Shape) -> str:
-    """A stride or padding, once if it is the same in every dimension.
+    """Write a stride or padding, once if it is the same in every dimension.
 
     >>> format_stride((2, 2)), format_stride((2, 1))
     ('2', '2×1')
@@ -134,7 +138,7 @@ def format_stride(sizes: Shape) -> str:
 
 
 def format_window(sizes: tuple[Shape | None, Shape | None, Shape | None, int | None]) -> str:
-    """Kernel, stride, padding and groups, as far as they are not the usual.
+    """Write kernel, stride, padding and groups, without those that have their usual value.
 
     >>> format_window(((7, 7), (2, 2), (3, 3), 1)), format_window(((1, 1), (1, 1), (0, 0), 32))
     ('7×7 /2 pad 3', '1×1 groups 32')
@@ -151,7 +155,7 @@ def format_window(sizes: tuple[Shape | None, Shape | None, Shape | None, int | N
 
 
 def format_signed(count: int) -> str:
-    """A difference, with its sign.
+    """Write a difference with its sign.
 
     >>> format_signed(115_605_504), format_signed(-5), format_signed(0)
     ('+115,605,504', '−5', '0')
@@ -160,7 +164,7 @@ def format_signed(count: int) -> str:
 
 
 def format_signed_share(part: float) -> str:
-    """A difference as a part of the whole.
+    """Write a difference as a part of the whole.
 
     >>> format_signed_share(0.0316), format_signed_share(-0.5), format_signed_share(0)
     ('+3.16 %', '−50.00 %', '0.00 %')
@@ -172,7 +176,7 @@ def format_signed_share(part: float) -> str:
 
 
 def format_form(layer: Form) -> str:
-    """What a layer is.
+    """Write what a layer is.
 
     >>> format_form(Form(kernel=(3, 3), features=(256, 512), stride=(2, 2), groups=32, size=(14, 14)))
     '3×3×256→512 /2 groups 32 at 14×14'
@@ -192,12 +196,12 @@ def format_form(layer: Form) -> str:
 
 
 def format_lines(texts: tuple[str, ...]) -> str:
-    """Texts one below the other."""
+    """Write texts one below the other."""
     return "\n".join(map(strip_control_characters, texts))
 
 
 def strip_control_characters(text: object) -> str:
-    """A text in one line, without the control characters that would move a terminal's cursor."""
+    """Put a text in one line, without the control characters that would move a terminal's cursor."""
     return "".join(sign if sign.isprintable() else "?" for sign in str(text))
 
 
@@ -230,19 +234,19 @@ FORMATTERS: dict[Kind, Callable[[Any], str]] = {
 
 
 def format_value(kind: Kind, value: object) -> str:
-    """A value for people; ``""`` where there is none."""
+    """Write a value for people; ``""`` for None."""
     return "" if value is None else FORMATTERS[kind](value)
 
 
 def format_cells(table: Table, columns: Sequence[Column]) -> list[list[str]]:
-    """What stands in the cells for people, row by row."""
+    """Write the cells for people, row by row."""
     rows = table.list_shown_rows()
     pairs = zip(rows, (None, *rows), strict=False)
     return [[_format_cell(column, row, above) for column in columns] for row, above in pairs]
 
 
 def format_total(table: Table, columns: Sequence[Column]) -> list[str]:
-    """The cells of the total; empty if the table has none."""
+    """Write the cells of the total; empty if the table has none."""
     total = table.total
     return [] if total is None else [_format_cell(column, total) for column in columns]
 
@@ -257,14 +261,14 @@ def _format_cell(column: Column, row: Row, above: Row | None = None) -> str:
 
 
 def encode_value(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - any value of a cell
-    """A value for programs: numbers stay numbers, and an input is written as ``--input`` reads it."""
+    """Encode a value for programs: numbers stay numbers, and an input is written as ``--input`` reads it."""
     if kind == "shapes" and value is not None:
         return ", ".join(shape(sizes, by="x") for sizes in value)
     return value
 
 
 def format_note(note: Note) -> str:
-    """A note with its figures put in."""
+    """Write a note with its figures put in."""
     return note.text.format_map({name: _format_figure(figure) for name, figure in note.figures.items()})
 
 

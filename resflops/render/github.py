@@ -11,7 +11,7 @@ COMMANDS = {"failed": "error", "better": "notice"}
 
 @renderer("github", of_checks=True)
 def render_github(table: Table, screen: Screen) -> str:
-    """A workflow command for each check that failed, or that did better than asked; then the title."""
+    """Write a workflow command for each check that failed or did better than asked, then the title."""
     del screen
     lines = [_format_command(check) for check in table.checks if check.outcome in COMMANDS]
     return "".join(f"{line}\n" for line in [*lines, escape_command(table.title)])
@@ -25,11 +25,12 @@ def _format_command(check: Check) -> str:
 
 
 def escape_command(text: str) -> str:
-    r"""Text that cannot end the command it stands in.
+    r"""Escape text so that it cannot end the command that it stands in.
 
     >>> escape_command("18 %\n::error::x")
     '18 %25%0A::error::x'
     """
+    # The percent sign first: the other escapes begin with one.
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

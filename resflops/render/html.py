@@ -1,4 +1,4 @@
-"""HTML: a document of its own as a file, a fragment where a notebook shows it."""
+"""HTML: a whole document as a file, a fragment where a notebook shows it."""
 
 from html import escape
 
@@ -22,7 +22,7 @@ tfoot { border-top: 1px solid; font-weight: 700; }
 
 @renderer("html", ".html")
 def render_html(table: Table, screen: Screen) -> str:
-    """A page that needs nothing but itself."""
+    """Write a page that needs no other file."""
     del screen
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -33,7 +33,7 @@ def render_html(table: Table, screen: Screen) -> str:
 
 
 def render_fragment(table: Table) -> str:
-    """A ``table`` element for each part, with its notes, to stand in another page."""
+    """Write a ``table`` element for each part, with its notes, to stand in another page."""
     return "".join(map(_render_part, (table, *table.below)))
 
 
@@ -62,13 +62,13 @@ def _render_part(table: Table) -> str:
 
 def _render_line(columns: tuple[Column, ...], cells: list[str], *, heads: bool = False) -> str:
     kind, scope = ("th", ' scope="col"') if heads else ("td", "")
-    written = (
+    rendered = (
         # An attribute on each cell: a notebook keeps it where it strips a style sheet.
         f'<{kind}{scope} style="text-align: {"right" if column.kind in RIGHT else "left"}">'
         f"{_escape(text)}</{kind}>"
         for column, text in zip(columns, cells, strict=True)
     )
-    return f"<tr>{''.join(written)}</tr>"
+    return f"<tr>{''.join(rendered)}</tr>"
 
 
 def _escape(text: str) -> str:

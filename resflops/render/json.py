@@ -17,7 +17,7 @@ __all__ = ["render_json"]
 
 @renderer("json", ".json")
 def render_json(table: Table, screen: Screen) -> str:
-    """One object: what holds for the table, its rows, those of the tables below, and the notes."""
+    """Write one object: what holds for the table, its rows, those of the tables below, and the notes."""
     del screen
     document: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     if table.convention:
@@ -42,11 +42,12 @@ def _encode_row(table: Table, row: Row) -> Mapping[str, Any]:
 
 
 def _encode_value(value: object) -> str:
-    """One line, or one a row: a change of one row is then a change of one line."""
+    """Encode a value in one line, or rows in a line each: a changed row is then one changed line."""
     if not isinstance(value, list) or not value:
         return _encode(value)
     return "[\n  " + ",\n  ".join(map(_encode, value)) + "\n ]"
 
 
 def _encode(value: object) -> str:
+    # NaN and infinity are not JSON: better an error here than a file that other readers refuse.
     return json.dumps(to_builtins(value), ensure_ascii=False, allow_nan=False)

@@ -11,7 +11,7 @@ __all__ = ["render_junit"]
 
 @renderer("junit", ".xml", of_checks=True)
 def render_junit(table: Table, screen: Screen) -> str:
-    """A test case for each check, and what failed in it."""
+    """Write a test case for each check, with what failed in it."""
     del screen
     counts = {
         "tests": str(len(table.checks)),
@@ -49,5 +49,5 @@ def _add_case(suite: Element, check: Check) -> None:
 
 
 def _strip_control_characters(text: str) -> str:
-    """Text without the control characters that XML cannot hold."""
+    """Replace the control characters that XML cannot hold."""
     return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)

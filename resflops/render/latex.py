@@ -13,7 +13,7 @@ __all__ = ["render_latex"]
 
 @renderer("latex", ".tex")
 def render_latex(table: Table, screen: Screen) -> str:
-    r"""A ``table`` for each part; the document needs ``\usepackage{booktabs}``."""
+    r"""Write a ``table`` for each part; the document needs ``\usepackage{booktabs}``."""
     del screen
     return "\n".join(_render_part(part) for part in (table, *table.below))
 
@@ -78,7 +78,7 @@ SIGNS = {
 
 
 def escape_latex(text: str) -> str:
-    r"""Text that LaTeX sets as it stands.
+    r"""Escape text so that LaTeX sets it as it stands.
 
     >>> escape_latex("conv2_x: 3.6×10⁹ & 18 %")
     'conv2\\_x: 3.6$\\times$10\\textsuperscript{9} \\& 18 \\%'

@@ -11,7 +11,7 @@ from resflops.tables import Column
 __all__ = ["GAP", "Placed", "fit_columns", "wrap_text"]
 
 GAP = 2
-"""Blanks between columns."""
+"""Spaces between columns."""
 
 LEAST_WRAP = 30
 """A text wrapped to fewer characters reads worse than one on a line of its own."""
@@ -21,7 +21,7 @@ LONGEST_HEADING = 14
 
 
 class Placed(Struct, frozen=True, kw_only=True):
-    """A column with its cells and the width that it has got."""
+    """A column with its cells and the width that it was given."""
 
     column: Column
     texts: tuple[str, ...]
@@ -29,7 +29,7 @@ class Placed(Struct, frozen=True, kw_only=True):
 
     @property
     def least(self) -> int:
-        """The width below which it cannot go: no figure is ever broken, and no word."""
+        """The width below which it cannot go, since no figure and no word is ever broken."""
         if not self.column.wraps:
             return self.width
         words = (word for text in (self.column.heading, *self.texts) for word in text.split())
@@ -39,12 +39,12 @@ class Placed(Struct, frozen=True, kw_only=True):
 def fit_columns(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None
 ) -> tuple[list[Placed], list[Placed]]:
-    """The columns that stay in the grid, and those that go to a line of their own under each row.
+    """Choose the columns that stay in the grid, and those that go to a line of their own under each row.
 
     Args:
         columns: all columns.
         rows: their cells.
-        width: of the screen; None for no limit.
+        width: the screen's width; None for no limit.
     """
     kept = [_place_column(column, tuple(row[place] for row in rows)) for place, column in enumerate(columns)]
     folded: list[Placed] = []
@@ -61,7 +61,7 @@ def fit_columns(
 
 
 def _place_column(column: Column, texts: tuple[str, ...]) -> Placed:
-    """As wide as the widest line; a long heading gives way to narrow values by wrapping."""
+    """Make a column as wide as its widest line; a long heading is wrapped over narrow values."""
     content = max((cell_len(line) for text in texts for line in text.split("\n")), default=0)
     word = max(map(cell_len, column.heading.split()), default=0)
     room = max(content, word, min(cell_len(column.heading), LONGEST_HEADING))
@@ -70,7 +70,7 @@ def _place_column(column: Column, texts: tuple[str, ...]) -> Placed:
 
 
 def wrap_text(text: str, width: int) -> list[str]:
-    """A text broken at its blanks: neither a number nor a name is ever cut."""
+    """Break a text at its spaces: neither a number nor a name is ever cut."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
@@ -79,9 +79,10 @@ def _compute_spare(kept: Sequence[Placed], width: int) -> int:
 
 
 def _widen_wrapped(kept: Sequence[Placed], spare: int) -> list[Placed]:
-    """Shared evenly among the wrapped columns, what one does not need going to the others."""
+    """Share spare width evenly among the wrapped columns; what one does not need goes to the others."""
     room = max(spare, 0)
     widths = [placed.least for placed in kept]
+    # Those that need least come first, so that what they leave over reaches the others.
     growing = sorted(range(len(kept)), key=lambda place: kept[place].width - kept[place].least)
     for number, place in enumerate(growing):
         more = min(kept[place].width - kept[place].least, room // (len(growing) - number))

@@ -12,7 +12,7 @@ __all__ = ["render_markdown"]
 
 @renderer("markdown", ".md")
 def render_markdown(table: Table, screen: Screen) -> str:
-    """Title, rows and notes, and after them the tables below."""
+    """Write title, rows and notes, and after them the tables below."""
     del screen
     return "\n".join(_render_part(part) for part in (table, *table.below))
 
@@ -42,7 +42,7 @@ def _render_line(cells: list[str]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Text that Markdown shows as it stands; an underscore inside a word does no harm.
+    r"""Escape text so that Markdown shows it as it stands; an underscore inside a word does no harm.
 
     >>> escape_markdown("a|b conv2_x __init__ 2*3")
     'a\\|b conv2_x \\_\\_init\\_\\_ 2\\*3'

@@ -1,4 +1,4 @@
-"""Where formats are registered, and where they are looked up."""
+"""Registers formats, and finds them by name or by the ending of a file."""
 
 from collections.abc import Callable
 from pathlib import PurePath
@@ -47,7 +47,7 @@ class Renderer(Struct, frozen=True, kw_only=True):
     """The distribution that it comes with."""
 
     def render(self, table: Table, *, on: Screen = PAPER) -> str:
-        """The table as text that ends in a newline."""
+        """Write a table as text that ends in a newline."""
         return self.function(table, on)
 
 
@@ -55,7 +55,7 @@ RENDERERS: dict[str, Renderer] = {}
 """The formats of any table."""
 
 CHECK_RENDERERS: dict[str, Renderer] = {}
-"""The formats in which other tools read what was checked; they say nothing of other tables."""
+"""The formats in which other tools read what was checked; other tables cannot be written in them."""
 
 
 def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Render], Render]:
@@ -85,19 +85,19 @@ def renderer(name: str, *suffixes: str, of_checks: bool = False) -> Callable[[Re
 
 
 def list_formats(*, of_checks: bool = False) -> dict[str, Renderer]:
-    """The formats of any table, with those of checks or without."""
+    """List the formats of any table, with those of checks or without."""
     return {**RENDERERS, **CHECK_RENDERERS} if of_checks else RENDERERS
 
 
 def find_renderer(name: str, *, of_checks: bool = False) -> Renderer:
-    """The format of that name.
+    """Find the format of a name.
 
     Args:
         name: as ``--format`` has it.
         of_checks: whether there is a table with checks to write.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no format of that name.
     """
     if name not in list_formats(of_checks=of_checks):
         _load_more_formats()
@@ -111,12 +111,12 @@ def find_renderer(name: str, *, of_checks: bool = False) -> Renderer:
 
 
 def _load_more_formats() -> None:
-    """Have the formats of other distributions, where a name or an ending is not found."""
+    """Load the formats of other distributions, when a name or an ending is not found."""
     load_extensions("resflops.formats", RENDERERS, CHECK_RENDERERS)
 
 
 def find_format(path: str, *, of_checks: bool = False) -> str | None:
-    """The format that a file's name asks for by its ending, if any.
+    """Find the format that a file's name asks for by its ending; None if it asks for none.
 
     >>> find_format("costs.tex"), find_format("costs.xyz")
     ('latex', None)

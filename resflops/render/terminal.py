@@ -1,6 +1,6 @@
 """The terminal, and plain text: aligned columns, no frame.
 
-On paper (a file, a pipe) a table is as wide as it is. On a screen that is too narrow,
+In a file or a pipe a table is as wide as it needs to be. On a screen that is too narrow,
 texts are wrapped and details go to a line of their own under the row; a figure is never cut.
 """
 
@@ -28,7 +28,7 @@ Line = tuple[str, str]
 
 @renderer("terminal", ".txt")
 def render_terminal(table: Table, screen: Screen) -> str:
-    """Title, rows and notes, and after them the tables below."""
+    """Write title, rows and notes, and after them the tables below."""
     lines: list[Line] = []
     for part in (table, *table.below):
         lines += [*([("", "")] if lines else []), *_render_part(part, screen.width)]
@@ -87,33 +87,34 @@ def _render_row(kept: Sequence[Placed], number: int, *, style: str) -> list[Line
 
 
 def _wrap_cell(placed: Placed, number: int) -> list[str]:
-    """The lines of one cell."""
+    """Break one cell into its lines."""
     lines = placed.texts[number].split("\n")
     return [piece for line in lines for piece in wrap_text(line, placed.width)]
 
 
 def _align_cells(kept: Sequence[Placed], cells: Sequence[Sequence[str]]) -> Iterable[str]:
-    """The lines of one row, each cell at its side."""
+    """Align the cells of one row, line by line."""
     for number in range(max(map(len, cells))):
         parts = []
         for placed, lines in zip(kept, cells, strict=True):
             text = lines[number] if number < len(lines) else ""
             blank = " " * max(placed.width - cell_len(text), 0)
+            # cell_len and not len: East Asian letters are two columns wide.
             parts.append(blank + text if placed.column.kind in RIGHT else text + blank)
         yield (" " * GAP).join(parts).rstrip()
 
 
 def _render_details(folded: Sequence[Placed], number: int, width: int | None) -> list[str]:
-    """What found no room in the grid, a value with its heading, as many on a line as fit."""
+    """Write what found no room in the grid, a value with its heading, as many on a line as fit."""
     lines: list[str] = []
     for placed in folded:
         if not (text := placed.texts[number].replace("\n", "; ")):
             continue
-        said = f"{placed.column.heading}: {text}"
-        if lines and width is not None and cell_len(f"{INDENT}{lines[-1]}   {said}") <= width:
-            lines[-1] += f"   {said}"
+        detail = f"{placed.column.heading}: {text}"
+        if lines and width is not None and cell_len(f"{INDENT}{lines[-1]}   {detail}") <= width:
+            lines[-1] += f"   {detail}"
         else:
-            lines.append(said)
+            lines.append(detail)
     return [piece for line in lines for piece in _wrap_lines(line, width, indent=INDENT)]
 
 

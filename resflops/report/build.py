@@ -1,4 +1,4 @@
-"""The reports as a whole: made, written where they changed, and checked against what they were made from.
+"""Builds the reports, writes those that changed, and checks them against what they were made from.
 
 Markdown is compared to the letter. A picture's bytes depend on matplotlib's version as well, so
 the manifest keeps for each file what it was drawn from and what it was: a picture is stale when
@@ -48,22 +48,22 @@ class Manifest(Stored, frozen=True, kw_only=True, tag="reports"):
 
 
 class FileDifference(Struct, frozen=True, kw_only=True):
-    """A file that is not what its data make."""
+    """A file that is not what its data make of it."""
 
     path: str
     state: Literal["missing", "changed", "stale", "damaged", "left over"]
 
 
 class _Content(Struct, frozen=True, kw_only=True):
-    """What there should be."""
+    """The files that there should be."""
 
     texts: dict[str, bytes]
     pictures: dict[str, tuple[str, Callable[[], bytes]]]
-    """The digest of what it is drawn from, and what draws it."""
+    """For each path the digest of what the picture is drawn from, and the function that draws it."""
 
 
 def find_differences(folder: Path, *, say: Say = lambda _: None) -> tuple[FileDifference, ...]:
-    """Where the reports in a folder no longer match their data; empty if they all do.
+    """Find where the reports in a folder no longer match their data; empty if they all do.
 
     Raises:
         FileError: there are no reports, or a file cannot be read.
@@ -73,14 +73,15 @@ def find_differences(folder: Path, *, say: Say = lambda _: None) -> tuple[FileDi
             f"there are no reports in {folder}: it has no {MANIFEST}; make them with resflops report"
         )
     manifest = Manifest.load(folder / MANIFEST)
+    # With the manifest's versions: no page is stale only because another machine checks it.
     return _compare_content(folder, manifest, _build_content(folder, manifest.environment, say))
 
 
 def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
-    """Make the reports; files that hold already are left alone.
+    """Build the reports; files that match their data already are left alone.
 
     Returns:
-        The paths of the files that were written or removed, none if everything held.
+        The paths of the files that were written or removed, none if everything matched.
 
     Raises:
         FileError: a file cannot be read or written.
@@ -90,16 +91,17 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
     if known and not _compare_content(folder, known, _build_content(folder, known.environment, say)):
         return ()
     now = read_versions()
-    wanted = _build_content(folder, now, say)
-    written = [path for path, text in wanted.texts.items() if _write_if_changed(folder / path, text)]
-    pictures = dict(_draw_pictures(folder, known, wanted, say))
+    content = _build_content(folder, now, say)
+    written = [path for path, text in content.texts.items() if _write_if_changed(folder / path, text)]
+    pictures = dict(_draw_pictures(folder, known, content, say))
     written += [path for path, (_, new) in pictures.items() if new]
-    removed = [path for path in _list_paths(known) if path not in wanted.texts | wanted.pictures]
+    removed = [path for path in _list_paths(known) if path not in content.texts | content.pictures]
     for path in removed:
         (folder / path).unlink(missing_ok=True)
+    # Last, so that what an interrupted run wrote is found out of date and not taken for good.
     Manifest(
         environment=now,
-        documents=tuple(wanted.texts),
+        documents=tuple(content.texts),
         pictures={path: record for path, (record, _) in pictures.items()},
     ).save(folder / MANIFEST)
     return (*written, *removed, MANIFEST)
@@ -107,11 +109,11 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
 
 def _build_content(folder: Path, made_with: Versions, say: Say) -> _Content:
     context = Context(folder, environment=made_with, say=say)
-    there = [page for page in PAGES if not page.data or context.data(page.data)]
-    documents: list[Document] = [document for page in there for document in page.build(context)]
-    lacking = [page for page in PAGES if page not in there]
+    available = [page for page in PAGES if not page.data or context.data(page.data)]
+    documents: list[Document] = [document for page in available for document in page.build(context)]
+    lacking = [page for page in PAGES if page not in available]
     timed = [found for pair in context.paper_pairs.values() if (found := build_ratios(pair))]
-    documents.append(build_index(context, pages=there, lacking=lacking, timed=timed))
+    documents.append(build_index(context, pages=available, lacking=lacking, timed=timed))
     return _Content(
         texts={document.path: document.text.encode() for document in documents},
         pictures={
@@ -123,44 +125,44 @@ def _build_content(folder: Path, made_with: Versions, say: Say) -> _Content:
     )
 
 
-def _compare_content(folder: Path, manifest: Manifest, wanted: _Content) -> tuple[FileDifference, ...]:
+def _compare_content(folder: Path, manifest: Manifest, content: _Content) -> tuple[FileDifference, ...]:
     return (
         *(
             FileDifference(path=path, state="changed" if (folder / path).exists() else "missing")
-            for path, text in wanted.texts.items()
+            for path, text in content.texts.items()
             if _read(folder / path) != text
         ),
-        *_compare_pictures(folder, manifest, wanted),
+        *_compare_pictures(folder, manifest, content),
         *(
             FileDifference(path=path, state="left over")
             for path in _list_paths(manifest)
-            if path not in wanted.texts | wanted.pictures
+            if path not in content.texts | content.pictures
         ),
     )
 
 
-def _compare_pictures(folder: Path, manifest: Manifest, wanted: _Content) -> Iterator[FileDifference]:
-    for path, (digest, _) in wanted.pictures.items():
-        known, content = manifest.pictures.get(path), _read(folder / path)
-        if content is None:
+def _compare_pictures(folder: Path, manifest: Manifest, content: _Content) -> Iterator[FileDifference]:
+    for path, (digest, _) in content.pictures.items():
+        known, current = manifest.pictures.get(path), _read(folder / path)
+        if current is None:
             yield FileDifference(path=path, state="missing")
         elif known is None or known.drawn_from != digest:
             yield FileDifference(path=path, state="stale")
-        elif known.sha256 != _compute_sha256(content):
+        elif known.sha256 != _compute_sha256(current):
             yield FileDifference(path=path, state="damaged")
 
 
 def _draw_pictures(
-    folder: Path, known: Manifest | None, wanted: _Content, say: Say
+    folder: Path, known: Manifest | None, content: _Content, say: Say
 ) -> Iterator[tuple[str, tuple[PictureFile, bool]]]:
-    """Each picture's record, and whether its file was written anew."""
-    for path, (digest, draw) in wanted.pictures.items():
+    """Draw what is out of date; yield each picture's record, and whether its file was written."""
+    for path, (digest, draw) in content.pictures.items():
         before = known.pictures.get(path) if known else None
-        content = _read(folder / path)
+        current = _read(folder / path)
         if (
             before
-            and content is not None
-            and (before.drawn_from, before.sha256) == (digest, _compute_sha256(content))
+            and current is not None
+            and (before.drawn_from, before.sha256) == (digest, _compute_sha256(current))
         ):
             yield path, (before, False)
             continue
@@ -175,7 +177,7 @@ def _list_paths(manifest: Manifest | None) -> tuple[str, ...]:
 
 
 def _write_if_changed(path: Path, content: bytes) -> bool:
-    """Write a file unless it is that already."""
+    """Write a file unless it holds the content already; tell whether it was written."""
     if _read(path) == content:
         return False
     _make_folder(path.parent)
@@ -195,7 +197,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _read(path: Path) -> bytes | None:
-    """What a file holds; None if there is none."""
+    """Read a file; None if there is none."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

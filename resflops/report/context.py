@@ -1,4 +1,4 @@
-"""What the pages are made of: the costs of models, each counted once, and the raw data, each read once."""
+"""What pages are made of: the costs of models, each counted once, and the raw data, each file read once."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -16,31 +16,31 @@ from resflops.tables import Entry, build_entry
 __all__ = ["DATA", "MEASUREMENTS", "Context"]
 
 DATA = "data"
-"""Where the raw data lie, in the folder of the reports."""
+"""The folder of the raw data, in the folder of the reports."""
 
 MEASUREMENTS = "latency-*.json"
-"""How the files of measurements among them are named."""
+"""The pattern of the files of measurements among them."""
 
 
 class Context:
-    """Counts on demand; a model that two pages speak of is counted once."""
+    """Counts models on demand; a model that two pages show is counted once."""
 
     def __init__(
         self, folder: Path, *, environment: Versions, say: Callable[[str], None] = lambda _: None
     ) -> None:
-        """Nothing is counted yet.
+        """Start without any count.
 
         Args:
-            folder: of the reports.
-            environment: what the pages say that they were made with.
-            say: is told what is going on.
+            folder: the folder of the reports.
+            environment: the versions that the pages say they were made with.
+            say: called with a line of progress.
         """
         self.folder = folder
         self.environment = environment
         self._say = say
 
     def entry(self, spec: str, *, input_shape: Shape | None = None) -> Entry:
-        """A model's cost under the default convention, with what was published of it."""
+        """Count a model under the default convention, and add the figures published for it."""
         if (spec, input_shape) not in self._counted:
             # Imports torch, which a check of a missing folder has no need of.
             from resflops.sources.counting import count_model
@@ -52,21 +52,21 @@ class Context:
         return self._counted[spec, input_shape]
 
     def cost(self, spec: str, *, input_shape: Shape | None = None) -> Cost:
-        """A model's cost under the default convention."""
+        """Count a model under the default convention."""
         return self.entry(spec, input_shape=input_shape).cost
 
     def data(self, pattern: str) -> tuple[Path, ...]:
-        """The stored raw data whose names match, in the order of their names."""
+        """Find the files of raw data that match a pattern, in the order of their names."""
         return tuple(sorted((self.folder / DATA).glob(pattern)))
 
     @cached_property
     def measurements(self) -> dict[Path, Measurements]:
-        """All that was measured, in the order of the files' names."""
+        """All measurements, in the order of the files' names."""
         return {path: Measurements.load(path) for path in self.data(MEASUREMENTS)}
 
     @cached_property
     def paper_pairs(self) -> dict[Path, PaperPair]:
-        """The paper's two networks, as each file has them."""
+        """The paper's two networks, as each file of measurements has them."""
         return {path: compare_paper_pair(measured) for path, measured in self.measurements.items()}
 
     @cached_property

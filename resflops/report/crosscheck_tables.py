@@ -19,11 +19,11 @@ ATTENTION = ("torchvision/vit_b_16", "torchvision/swin_t")
 """The models whose attention is looked for."""
 
 MISSED = ("attention", "projections", "linear layers")
-"""How the causes begin that take attention, or layers that work on sequences, out of a figure."""
+"""How the names of causes begin that take attention, or layers that work on sequences, out of a figure."""
 
 
 def build_explained_table(rows: Sequence[Reconciliation]) -> Table:
-    """How many pairs of a model and a peer are explained, by where the models come from."""
+    """Build the table of how many pairs of a model and a peer are explained, by the models' packages."""
     by_source = _group_by_source(rows)
     of_peer: list[Row] = []
     for name in PEERS:
@@ -63,7 +63,7 @@ def build_explained_table(rows: Sequence[Reconciliation]) -> Table:
 
 
 def _group_by_source(rows: Sequence[Reconciliation]) -> dict[str, list[Reconciliation]]:
-    """Rows by the package that their model comes from."""
+    """Group rows by the package that their model comes from."""
     sources: dict[str, list[Reconciliation]] = {}
     for row in rows:
         source, slash, _ = row.model.partition("/")
@@ -72,7 +72,7 @@ def _group_by_source(rows: Sequence[Reconciliation]) -> dict[str, list[Reconcili
 
 
 def _judge_pairs(rows: Iterable[Reconciliation]) -> dict[tuple[str, str], bool]:
-    """Pairs of a model and a peer, and whether all figures of the peer are explained."""
+    """Find the pairs of a model and a peer, and whether all figures of the peer are explained."""
     pairs: dict[tuple[str, str], bool] = {}
     for row in rows:
         pair = (row.model, row.peer)
@@ -81,7 +81,7 @@ def _judge_pairs(rows: Iterable[Reconciliation]) -> dict[tuple[str, str], bool]:
 
 
 def build_remainder_table(rows: Sequence[Reconciliation]) -> Table:
-    """Figures with a remainder that no cause explains; without rows if there is none."""
+    """Build the table of figures with a remainder that no cause explains; without rows if there is none."""
     return Table(
         title="Figures with a remainder, and what is known",
         columns=(
@@ -115,7 +115,7 @@ def build_missed_attention_tables(rows: Sequence[Reconciliation]) -> list[Table]
 
 
 def _is_main(row: Reconciliation) -> bool:
-    """Whether it is the figure that the peer gives first, of those that it gives of a model."""
+    """Tell whether a figure is the first of those that its peer gives for a model."""
     return row.convention == PEERS[row.peer].convention.name
 
 
@@ -159,7 +159,7 @@ def _build_missed_table(model: str, rows: Sequence[Reconciliation]) -> Table:
 
 
 def build_difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
-    """What each peer's main figure has more than our MACs, a table for each source of models."""
+    """Build a table for each source of models: how each peer's main figure differs from our MACs."""
     names = [each.convention.name for each in PEERS.values()]
     return [
         Table(

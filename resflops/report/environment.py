@@ -1,4 +1,4 @@
-"""What the reports were made with."""
+"""The versions that the reports were made with."""
 
 import platform
 from importlib.metadata import version
@@ -11,7 +11,7 @@ __all__ = ["Versions", "read_versions"]
 
 
 class Versions(Struct, frozen=True, kw_only=True):
-    """Versions."""
+    """The versions that decide what a report looks like."""
 
     resflops: str
     python: str
@@ -20,7 +20,7 @@ class Versions(Struct, frozen=True, kw_only=True):
 
 
 def read_versions() -> Versions:
-    """That of this process; nothing is imported for it."""
+    """Read the versions of this process, without importing the packages."""
     return Versions(
         resflops=__version__,
         python=platform.python_version(),

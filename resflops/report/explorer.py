@@ -41,17 +41,19 @@ SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
 
 
 def render_explorer(costs: Sequence[Cost]) -> str:
-    """The page about the given models, the first one and its convention shown first.
+    """Render the page about the given models, the first one and its convention shown first.
 
     Raises:
-        UsageError: there is no model, or two are named alike.
+        UsageError: there is no model, or two have the same name.
     """
     names = [cost.model for cost in costs]
     if not names or len(set(names)) < len(names):
         raise UsageError(
-            f"the page needs models of different names, and was given {', '.join(names) or 'none'}"
+            f"the page needs at least one model, all with different names, got {', '.join(names) or 'none'}"
         )
     scripts = [_read_asset(name) for name in SCRIPTS]
+    # The digests in the content security policy are of the scripts as they stand in the page, so the texts
+    # are read once and used for both.
     page = Environment(
         loader=PackageLoader("resflops.report"), autoescape=True, undefined=StrictUndefined
     ).get_template("explorer.html.jinja")
@@ -69,7 +71,7 @@ def render_explorer(costs: Sequence[Cost]) -> str:
 
 
 def build_page_data(costs: Sequence[Cost]) -> dict[str, Any]:
-    """What the page's script reads; figures are exact, those beyond 2⁵³ as text."""
+    """Build what the page's script reads; figures are exact, those beyond 2⁵³ as text."""
     texts: dict[str, int] = {"": 0}
     models = [_build_model_data(cost, texts) for cost in costs]
     return {
@@ -92,7 +94,7 @@ COLUMNS = (
     "name", "op", "stage", "calls", "input", "output", "window", "field", "params", "buffers",
     "activations", "counted", "totals", "formulas",
 )  # fmt: skip
-"""What a row of a layer holds; totals and formulas have one entry a convention."""
+"""The fields of a layer's row; totals and formulas have one entry a convention."""
 
 
 def _build_model_data(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
@@ -118,6 +120,7 @@ Key = tuple[str, str, Shape, Shape, int]
 
 
 def _key_rows(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
+    # Rows alike in name, op and shapes are told apart by their order.
     seen: Counter[tuple[str, str, Shape, Shape]] = Counter()
     keyed = {}
     for row in rows:
@@ -130,36 +133,36 @@ def _key_rows(rows: Sequence[LayerRow]) -> dict[Key, LayerRow]:
 def _build_row(
     cost: Cost, usual: LayerRow | None, rows: Sequence[LayerRow | None], texts: dict[str, int]
 ) -> list[Any]:
-    """One layer; what many layers have in common is a number that stands for a text.
+    """Build the row of one layer, in which a number stands for each text, as many layers share theirs.
 
     Args:
-        cost: the model's.
+        cost: the model's cost.
         usual: the row under the default convention, where a module's parameters stand in its
             first row; None for an op that is free under it.
         rows: that under each convention; None where there is none.
-        texts: the numbers of the texts so far.
+        texts: the numbers of the texts so far; new texts are added.
     """
 
-    def said(text: str) -> int:
+    def number_text(text: str) -> int:
         return texts.setdefault(text, len(texts))
 
     row = usual or next(each for each in rows if each is not None)
     return [
-        said(row.name),
-        said(row.op),
-        said(cost.trace.stage_of(row.name)),
+        number_text(row.name),
+        number_text(row.op),
+        number_text(cost.trace.stage_of(row.name)),
         row.calls,
-        said(shape(row.input_shape)),
-        said(shape(row.output_shape)),
-        said(format_window((row.kernel, row.stride, row.padding, row.groups))),
-        said(shape(row.receptive_field or ())),
+        number_text(shape(row.input_shape)),
+        number_text(shape(row.output_shape)),
+        number_text(format_window((row.kernel, row.stride, row.padding, row.groups))),
+        number_text(shape(row.receptive_field or ())),
         _encode_count(usual.params if usual else 0),
         _encode_count(usual.buffers if usual else 0),
         # An op that is free by default makes nothing new: a view, a copy.
         _encode_count(usual.activations if usual else 0),
         row.counted,
         [_encode_count(each.total if each else 0) for each in rows],
-        [said(each.formula if each else "") for each in rows],
+        [number_text(each.formula if each else "") for each in rows],
     ]
 
 
@@ -168,8 +171,9 @@ def _encode_count(count: int) -> int | str:
 
 
 def _encode_for_script(data: dict[str, Any]) -> str:
-    """JSON that ends no script element and opens no comment, whatever the names in it are."""
+    """Encode JSON that ends no script element and opens no comment, whatever names are in it."""
     text = json.encode(data).decode()
+    # Before ES2019 the last two ended a line in JavaScript, even inside a string.
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text

@@ -9,7 +9,7 @@ __all__ = ["build_ratio_table", "build_side_table"]
 
 
 def build_ratio_table(pair: PaperPair) -> Table:
-    """The ratios of counts and of times under each setting."""
+    """Build the table of the ratios of counts and of times under each setting."""
     rows = tuple(_build_ratio_cells(each) for each in pair.settings)
     return Table(
         title=f"{LARGER} over {SMALLER}",
@@ -47,7 +47,7 @@ def _build_ratio_cells(pair: SettingPair) -> Row:
 
 
 def build_side_table(pair: PaperPair) -> Table:
-    """What each of the two does with its time."""
+    """Build the table of what each of the two networks does with its time."""
     rows = tuple(
         {
             **build_setting_cells(each.setting),

@@ -1,4 +1,4 @@
-"""Markdown pages from templates, into which a value goes only as its kind is written.
+"""Fills templates of markdown pages, into which a value goes only as its kind is written.
 
 A template holds sentences and no figure: whatever stands between ``{{`` and ``}}`` is a count,
 which gets its separators, or a text, which is escaped, unless it is ``Markdown`` already.
@@ -23,7 +23,7 @@ __all__ = ["Markdown", "fill", "render_table", "show"]
 
 
 class Markdown(str):
-    """Text that is markdown, and not to be escaped."""
+    """Text that is markdown already, and must not be escaped."""
 
     __slots__ = ()
 
@@ -32,16 +32,16 @@ def fill(template: str, values: Mapping[str, Any], *, made_with: MadeWith) -> st
     """Put values into a template; the text ends in one newline.
 
     Args:
-        template: its file.
-        values: by the names that they have in it.
-        made_with: what the foot of the page names.
+        template: the name of the template's file.
+        values: the values, by their names in the template.
+        made_with: the versions that the foot of the page names.
     """
     text = _load_templates().get_template(template).render(made_with=made_with, **values)
     return text.strip("\n") + "\n"
 
 
 def render_table(value: Table) -> Markdown:
-    """A table as the renderer of markdown writes it."""
+    """Render a table as markdown."""
     return Markdown(find_renderer("markdown").render(value).rstrip("\n"))
 
 
@@ -49,8 +49,8 @@ def show(picture: Picture, *, path: str) -> Markdown:
     """Place a picture in a page, light or dark as the reader has it.
 
     Args:
-        picture: it.
-        path: of the page in the folder of the reports.
+        picture: the picture.
+        path: the path of the page in the folder of the reports.
     """
     up = "../" * len(PurePosixPath(path).parent.parts)
     light, dark, printed, _ = (f"{up}{name}" for name, _ in picture.list_files())
@@ -62,7 +62,7 @@ def show(picture: Picture, *, path: str) -> Markdown:
 
 
 def _format_span(values: Iterable[Any], kind: Kind) -> Markdown:
-    """One value, or the least and the greatest."""
+    """Write one value, or the least and the greatest of several."""
     known = list(values)
     least, most = format_value(kind, min(known)), format_value(kind, max(known))
     return Markdown(least if least == most else f"{least} to {most}")
@@ -71,13 +71,14 @@ def _format_span(values: Iterable[Any], kind: Kind) -> Markdown:
 def _format_markdown(value: object) -> str:
     if isinstance(value, Markdown):
         return value
+    # A bool is an int in Python, and no count.
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, str):
         return escape_markdown(value)
     if isinstance(value, tuple):
         return shape(value)
-    raise TypeError(f"{value!r} goes into a page through a filter that says how it is written")
+    raise TypeError(f"{value!r} needs a filter in the template that says how it is written")
 
 
 @cache

@@ -14,22 +14,22 @@ class Document(Struct, frozen=True, kw_only=True):
     """One markdown file, with the pictures that it shows."""
 
     path: str
-    """In the folder of the reports, with ``/``."""
+    """The path in the folder of the reports, with ``/``."""
     text: str
     pictures: tuple[Picture, ...] = ()
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """A page of the reports, and of the index."""
+    """A page of the reports, as the index lists it."""
 
     path: str
-    """Of the file that the index points to."""
+    """The path of the file that the index points to."""
     title: str
     summary: str
-    """What a reader finds there, in one sentence without its full stop."""
+    """What a reader finds there, as a sentence without its full stop."""
     build: Callable[[Context], tuple[Document, ...]]
-    """Makes its files, the one at ``path`` first."""
+    """The function that builds its documents, the one at ``path`` first."""
     data: str = ""
-    """Pattern of the raw data without which there is no page; ``""`` for one that needs none."""
+    """The pattern of the raw data without which there is no page; ``""`` for a page that needs none."""
     command: str = ""
-    """What makes those raw data."""
+    """The command that makes those raw data."""

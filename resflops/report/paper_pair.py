@@ -1,6 +1,6 @@
 """The two networks of the ResNet paper's sentence, timed in turns, and what lies between count and time.
 
-Compared once for all that shows it: the tables, sentences and picture of ``latency.md``, and the index.
+Compared once for everything that shows it: tables, sentences and picture of ``latency.md``, and the index.
 """
 
 from msgspec import Struct
@@ -38,12 +38,12 @@ class TimedNetwork(Struct, frozen=True, kw_only=True):
 
     @property
     def macs(self) -> int:
-        """Of one input."""
+        """Multiply-accumulates of one input."""
         return self.workload.step_macs // self.row.configuration.batch
 
     @property
     def ops(self) -> int:
-        """Ops that multiply and accumulate."""
+        """The number of ops that multiply and accumulate."""
         return len(self.workload.parts)
 
     @property
@@ -59,7 +59,7 @@ class SettingPair(Struct, frozen=True, kw_only=True):
     smaller: TimedNetwork
     larger: TimedNetwork
     time: Ratio
-    """Of their median times."""
+    """The ratio of their median times."""
 
     @property
     def macs(self) -> float:
@@ -203,19 +203,20 @@ class PaperPair(Struct, frozen=True, kw_only=True):
 
 
 def compare_paper_pair(measurements: Measurements) -> PaperPair:
-    """The paper's two networks under every setting that both were timed under."""
+    """Pair the paper's two networks under every setting that both were timed under."""
     pairs = []
     for setting in measurements.settings:
         smaller = _find_network(measurements, setting, SMALLER)
         larger = _find_network(measurements, setting, LARGER)
         if smaller and larger:
+            # By the rounds that both were measured in, in turns: what slowed one slowed the other.
             time = ratio(larger.row.series.samples, smaller.row.series.samples)
             pairs.append(SettingPair(setting=setting, smaller=smaller, larger=larger, time=time))
     return PaperPair(device=measurements.environment.device, settings=tuple(pairs))
 
 
 def find_timed_row(measurements: Measurements, model: str, setting: Setting) -> Row | None:
-    """The row of a model under a setting; None if it was not measured or could not be."""
+    """Find the row of a model under a setting; None if it was not or could not be measured."""
     for row in measurements.rows:
         if (row.configuration.model, row.configuration.setting) == (model, setting):
             return row if row.series.time and not row.series.failure else None

@@ -16,29 +16,30 @@ from resflops.report.style import DARK, LIGHT, Theme
 __all__ = ["FOLDER", "Picture"]
 
 FOLDER = "pictures"
-"""Where the files lie, in the folder of the reports."""
+"""The folder of the pictures, in the folder of the reports."""
 
 
 class Picture(Struct, frozen=True, kw_only=True):
     """One picture of a report."""
 
     name: str
-    """Its files are called after it."""
+    """The name that its files are called after."""
     data: Struct
-    """All that is drawn; nothing else may decide how the picture looks."""
+    """Everything that is drawn; nothing else may decide how the picture looks."""
     draw: Callable[[Any, Theme], Figure]
     alt: str
     """What it shows, for those who do not see it."""
 
     @property
     def digest(self) -> str:
-        """Changes with the data, and with the code that draws them, but not with matplotlib."""
+        """A digest that changes with the data and the code that draws them, but not with matplotlib."""
+        # The whole source of these modules: any edit, of a comment even, makes all their pictures stale.
         drawn_by = (sys.modules[self.draw.__module__], labels, scales, style)
         code = "".join(inspect.getsource(module) for module in drawn_by)
         return hashlib.sha256(json.encode(self.data) + code.encode()).hexdigest()
 
     def list_files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        """The paths of its files in the folder of the reports, with what makes their bytes."""
+        """List the paths of its files in the folder of the reports, with what makes their bytes."""
         yield f"{FOLDER}/{self.name}.svg", lambda: self._image(LIGHT, "svg")
         yield f"{FOLDER}/{self.name}-dark.svg", lambda: self._image(DARK, "svg")
         yield f"{FOLDER}/{self.name}.png", lambda: self._image(LIGHT, "png")

@@ -1,4 +1,4 @@
-"""Measurements as the pictures show them."""
+"""Turns measurements into the data of the pictures."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,14 @@ __all__ = ["build_ratios", "build_roofline", "find_latencies"]
 
 
 def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
-    """The paper's two networks under every setting that both were measured under; None if there is none."""
+    """Build the ratios of the paper's two networks under every setting of both; None if there is none."""
     if not pair.settings:
         return None
     return ratios.Ratios(
         smaller=SMALLER,
         larger=LARGER,
         device=pair.device,
+        # The forward ratio is the same under all settings, whatever passes were timed.
         macs=pair.settings[-1].forward_macs,
         settings=tuple(
             ratios.Setting(
@@ -36,7 +37,7 @@ def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
 
 
 def build_roofline(measurements: Measurements) -> roofline.Roofline | None:
-    """What was reached in plain forward passes, a roof a dtype; None without peaks or times."""
+    """Build the roofline of plain forward passes, with a roof for each dtype; None without peaks or times."""
     roofs = []
     bandwidth = measurements.find_peak("copy")
     for dtype in dict.fromkeys(row.configuration.dtype for row in measurements.rows):
@@ -55,11 +56,11 @@ def build_roofline(measurements: Measurements) -> roofline.Roofline | None:
 
 
 def find_latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tuple[str, dict[str, float]]:
-    """Times of one image under the one setting that most models were measured under, and what it is.
+    """Find the setting that most models were measured under, and their times under it.
 
     Args:
-        several: all that was measured.
-        costs: of the models; a time on another input than the cost is of is none of theirs.
+        several: all measurements.
+        costs: the models' costs; times on another input than a cost's are left out.
     """
     best: tuple[str, dict[str, float]] = ("", {})
     for measurements in several:
@@ -70,6 +71,7 @@ def find_latencies(several: Sequence[Measurements], costs: Sequence[Cost]) -> tu
                 for cost in costs
                 if (row := rows[cost.model]) and row.series.time and _is_same_work(row, cost)
             }
+            # One time alone compares nothing.
             if len(found) > max(len(best[1]), 1):
                 best = (f"{measurements.environment.device}, {setting.describe()}", found)
     return best
@@ -80,7 +82,7 @@ def _is_same_work(row: Row, cost: Cost) -> bool:
 
 
 def _is_plain(setting: Setting, dtype: str) -> bool:
-    """Without what would put another line of marks into the picture."""
+    """Tell whether a setting is in the picture: any other would put another line of marks into it."""
     return (
         setting.dtype == dtype
         and setting.memory_format == "contiguous"

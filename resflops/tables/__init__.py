@@ -1,4 +1,4 @@
-"""Values laid out as tables: what is shown, in what order, with which notes. How it looks is ``render``'s."""
+"""Lays values out as tables: what is shown, in what order, with which notes; ``render`` says how it looks."""
 
 from resflops.tables.breakdown import build_breakdown
 from resflops.tables.comparison import (

@@ -25,10 +25,10 @@ __all__ = ["build_breakdown"]
 
 
 def build_breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False) -> Table:
-    """The table of ``resflops layers``, with the stages below it where the model names any.
+    """Build the table of ``resflops layers``, with the stages below it where the model names any.
 
     Args:
-        cost: the model's.
+        cost: the model's cost.
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing and hold no parameters.
     """
@@ -46,6 +46,7 @@ def build_breakdown(cost: Cost, *, depth: int | None = None, everything: bool = 
         facts={"model": cost.model, "input": shape},
         columns=_build_layer_columns(cost, shown) if depth is None else _build_part_columns(cost, "module"),
         rows=tuple(_build_layer_row(row) if isinstance(row, LayerRow) else asdict(row) for row in layers),
+        # Hidden and not dropped: programs get every row.
         hidden=idle,
         total=_build_total(cost),
         notes=(
@@ -79,6 +80,7 @@ def _build_stage_table(cost: Cost) -> Table:
 
 
 def _is_idle(row: LayerRow | StageRow) -> bool:
+    # A row that is not counted is always shown: its cost is unknown, which is not zero.
     return row.counted and not row.total and not row.params
 
 
@@ -102,7 +104,7 @@ def _build_total(cost: Cost) -> Row:
 
 
 def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
-    """How many rows were left out, and what is in them."""
+    """Note how many rows were left out, and what is in them."""
     if any(isinstance(row, LayerRow) for row in rows):
         ops = Counter(row.op for row in rows if isinstance(row, LayerRow))
         what = ", ".join(f"{op} {count}" for op, count in ops.most_common())
@@ -117,7 +119,7 @@ def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
 
 
 def _build_cost_columns(cost: Cost) -> tuple[Column, ...]:
-    """Parameters, buffers, MACs, and the total where it is another number."""
+    """Build the columns of parameters, buffers, MACs, and the total where it is another number."""
     macs = cost.convention == "macs"
     heading = format_cost_heading(cost.priced_by)
     return (

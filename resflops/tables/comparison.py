@@ -44,13 +44,13 @@ __all__ = [
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A cost, with what is known of its model."""
+    """A cost, with what is known about its model."""
 
     cost: Cost
     variant: str = ""
-    """Which network it is, where the name means different ones to different people."""
+    """Which network it is, where people mean different ones by the name."""
     figures: tuple[PublishedFigure, ...] = ()
-    """What was printed of this network on this input."""
+    """The figures that were printed for this network on this input."""
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Failed(Struct, frozen=True, kw_only=True):
 
 
 class FigureVerdict(Struct, frozen=True, kw_only=True):
-    """A published figure beside ours."""
+    """A published figure beside ours, and whether they agree."""
 
     figure: PublishedFigure
     exact: int | Fraction
@@ -69,9 +69,9 @@ class FigureVerdict(Struct, frozen=True, kw_only=True):
 
 
 def build_entry(found: FoundModel, cost: Cost) -> Entry:
-    """A cost with the figures that were printed of its model.
+    """Add the figures that were printed for a model to its cost.
 
-    Multiply-accumulates depend on the input, so theirs hold for the usual one alone.
+    Printed multiply-accumulates hold for the usual input alone, and are left out for another.
     """
     usual = _list_input_shapes(cost) == ((1, *found.input_shape),)
     figures = tuple(figure for figure in select_figures(found.name) if usual or figure.quantity != "macs")
@@ -79,7 +79,7 @@ def build_entry(found: FoundModel, cost: Cost) -> Entry:
 
 
 def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
-    """The table of ``resflops table``, models in the given order.
+    """Build the table of ``resflops table``, models in the given order.
 
     Args:
         results: at least one entry; all costs under one convention.
@@ -87,11 +87,11 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
     """
     entries = [result for result in results if isinstance(result, Entry)]
     convention = entries[0].cost.priced_by
-    dearest = max(entries, key=lambda one: one.cost.total).cost
+    most_expensive = max(entries, key=lambda one: one.cost.total).cost
     costs = {one.cost.model: one.cost for one in entries}
     judged = {one.cost.model: judge_figures(one, among=costs) for one in entries}
     rows = tuple(
-        _build_row(result, dearest, judged[result.cost.model])
+        _build_row(result, most_expensive, judged[result.cost.model])
         if isinstance(result, Entry)
         else _build_failed_row(result)
         for result in results
@@ -99,7 +99,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
     return Table(
         title=f"Cost under the convention {convention.name}",
         convention=convention.name,
-        columns=_build_columns(rows, format_cost_heading(convention), dearest.model),
+        columns=_build_columns(rows, format_cost_heading(convention), most_expensive.model),
         rows=rows,
         notes=(
             note_convention(convention),
@@ -120,7 +120,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
 
 
 def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdict, ...]:
-    """The published figures that can be judged: a ratio needs the other model too.
+    """Judge the published figures of a model; a ratio can be judged only if the other model is there.
 
     Args:
         one: the model.
@@ -133,6 +133,7 @@ def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdi
         exact: int | Fraction = _count_exactly(one.cost, figure)
         if figure.relative_to:
             other = among.get(figure.relative_to)
+            # Counts on unlike inputs have a ratio, but not the one that was printed.
             if other is None or _list_input_shapes(other) != _list_input_shapes(one.cost):
                 continue
             exact = Fraction(exact, _count_exactly(other, figure))
@@ -141,7 +142,7 @@ def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdi
 
 
 def _count_exactly(cost: Cost, figure: PublishedFigure) -> int:
-    """Our count of what a published figure counts."""
+    """Count exactly what a published figure counts."""
     within = _build_scope_test(figure.scope)
     rows = [row for row in cost.layers if within(row.name, row.op)]
     if figure.quantity == "macs":
@@ -157,7 +158,7 @@ def _count_exactly(cost: Cost, figure: PublishedFigure) -> int:
 
 
 def _build_scope_test(scope: str) -> Callable[[str, str], bool]:
-    """Whether an op of a layer belongs to the part of the network that a figure is about."""
+    """Build the test that tells whether an op of a layer is in the part that a figure is about."""
     if scope == "convolutions":
         return lambda _, op: is_of_family(op, "convolution")
     return lambda layer, _: not scope or layer == scope or layer.startswith(f"{scope}.")
@@ -167,7 +168,7 @@ def _list_input_shapes(cost: Cost) -> tuple[Shape, ...]:
     return tuple(given.shape for given in cost.trace.inputs)
 
 
-def _build_row(one: Entry, dearest: Cost, judged: tuple[FigureVerdict, ...]) -> Row:
+def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ...]) -> Row:
     cost = one.cost
     return {
         "model": cost.model,
@@ -178,7 +179,7 @@ def _build_row(one: Entry, dearest: Cost, judged: tuple[FigureVerdict, ...]) -> 
         "trainable": cost.trainable,
         "frozen": cost.frozen,
         "buffers": cost.buffers,
-        "ratio": cost.total / dearest.total if dearest.total else None,
+        "ratio": cost.total / most_expensive.total if most_expensive.total else None,
         "complete": cost.complete,
         "uncounted": to_builtins(cost.uncounted),
         "variant": one.variant,
@@ -193,6 +194,7 @@ def _build_row(one: Entry, dearest: Cost, judged: tuple[FigureVerdict, ...]) -> 
 
 
 def _build_failed_row(failed: Failed) -> Row:
+    # Every key, with None: columns are looked up in each row.
     return {**dict.fromkeys(_FIGURES), "model": failed.model, "complete": False, "error": failed.reason}
 
 
@@ -200,11 +202,11 @@ _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
     "execution", "nonzero_macs", "published", "published_macs", "published_params", *TRAINING_FIGURES,
 )  # fmt: skip
-"""What a model has that could be counted."""
+"""The keys that have a value only where a model could be counted."""
 
 
-def _build_columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Column, ...]:
-    def shown(key: str) -> Audience:
+def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tuple[Column, ...]:
+    def show_if_any(key: str) -> Audience:
         return show_people_if(any(row[key] for row in rows))
 
     training = any("training_total" in row and row["training_total"] is not None for row in rows)
@@ -214,9 +216,9 @@ def _build_columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Colu
         Column(key="model", heading="model"),
         Column(key="input", heading="input", kind="shapes", detail=2),
         Column(key="params", heading="parameters", kind="count"),
-        Column(key="trainable", heading="trainable", kind="count", audience=shown("frozen")),
-        Column(key="frozen", heading="frozen", kind="count", audience=shown("frozen")),
-        Column(key="buffers", heading="buffers", kind="count", audience=shown("buffers"), detail=3),
+        Column(key="trainable", heading="trainable", kind="count", audience=show_if_any("frozen")),
+        Column(key="frozen", heading="frozen", kind="count", audience=show_if_any("frozen")),
+        Column(key="buffers", heading="buffers", kind="count", audience=show_if_any("buffers"), detail=3),
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
         Column(
             key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
@@ -224,16 +226,18 @@ def _build_columns(rows: tuple[Row, ...], cost: str, dearest: str) -> tuple[Colu
         Column(key="total", heading="≈", kind="rounded", audience="people", detail=1),
         build_nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
         *(build_training_columns(cost) if training else ()),
-        Column(key="ratio", heading=f"of {dearest}", kind="share", audience=several),
+        Column(key="ratio", heading=f"of {most_expensive}", kind="share", audience=several),
         *(
-            Column(key=key, heading=heading, kind="lines", audience=shown(key), wraps=True, detail=4)
+            Column(key=key, heading=heading, kind="lines", audience=show_if_any(key), wraps=True, detail=4)
             for key, heading in printed
         ),
         Column(key="complete", heading="complete", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
         Column(key="variant", heading="variant", audience="programs"),
         Column(key="execution", heading="execution", audience="programs"),
-        Column(key="error", heading="could not be counted", audience=shown("error"), wraps=True, detail=5),
+        Column(
+            key="error", heading="could not be counted", audience=show_if_any("error"), wraps=True, detail=5
+        ),
         Column(key="published", heading="published", kind="data", audience="programs"),
     )
 
@@ -248,7 +252,7 @@ _OURS: dict[Agreement, str] = {
 
 
 def _is_about(verdict: FigureVerdict, quantity: str) -> bool:
-    """Whether a figure stands in the column of a quantity; those of a part of a network are for programs."""
+    """Tell whether a figure stands in the column of a quantity; figures of parts are for programs."""
     figure = verdict.figure
     return figure.quantity == quantity and not figure.relative_to and figure.scope in {"", "convolutions"}
 
@@ -277,14 +281,14 @@ def _note_variant(one: Entry) -> Note:
 
 
 def note_interrupt(left: int) -> Note:
-    """How many models an interrupt has left out."""
+    """Note how many models an interrupt left out."""
     return Note(
         text="Interrupted: {left} more models were not counted.", figures={"left": Figure("count", left)}
     )
 
 
 def note_trace(cost: Cost) -> tuple[Note, ...]:
-    """What a reader should know of how the model was traced."""
+    """Note what a reader should know about how the model was traced."""
     model = Figure("text", cost.model)
     return tuple(
         Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)})
@@ -293,7 +297,7 @@ def note_trace(cost: Cost) -> tuple[Note, ...]:
 
 
 def _note_verdict(verdict: FigureVerdict, one: Entry) -> list[Note]:
-    """What a cell has no room for: ratios, sums, parts, and reasons of a difference."""
+    """Note what a cell has no room for: ratios, sums, parts, and reasons for a difference."""
     figure, texts = verdict.figure, to_builtins(verdict.figure)
     given = {name: Figure("text", text) for name, text in texts.items()}
     given["ours"] = Figure("text", _OURS[verdict.agreement])
@@ -320,7 +324,7 @@ def _note_verdict(verdict: FigureVerdict, one: Entry) -> list[Note]:
 
 
 def note_uncounted(cost: Cost) -> Note:
-    """Which ops the total lacks, the most data touched first."""
+    """Note the ops that the total lacks, those that touch most data first."""
     return Note(
         text="{model} is incomplete (≥): these ops have no rule and are not in its figures: {ops}.",
         figures={

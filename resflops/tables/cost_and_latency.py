@@ -62,14 +62,14 @@ def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements
             found = (_find_measured_cost(cost, measurements, setting) for cost in costs)
             measured = [pair for pair in found if pair]
             rows += _build_rows(measured, setting, measurements, place if len(several) > 1 else None)
-    several_dearest = len({row["dearest"] for row in rows}) > 1
-    dearest = "the most expensive" if several_dearest or not rows else str(rows[0]["dearest"])
+    several_references = len({row["dearest"] for row in rows}) > 1
+    most_expensive = "the most expensive" if several_references or not rows else str(rows[0]["dearest"])
     return Table(
         name="latency",
         title=f"Cost under the convention {convention.name}, and latency",
         convention=convention.name,
         intro=note_environments(several),
-        columns=_build_columns(rows, format_cost_heading(convention), dearest),
+        columns=_build_columns(rows, format_cost_heading(convention), most_expensive),
         rows=tuple(rows),
         notes=(note_convention(convention), _RATIOS, *(_note_missing(cost) for cost in lacking)),
         below=(below,),
@@ -110,6 +110,7 @@ def _find_measured_cost(cost: Cost, measurements: Measurements, setting: Setting
         configuration, workload = row.configuration, row.workload
         if configuration.model != cost.model or configuration.setting != setting or workload is None:
             continue
+        # Multiplied out: an integer comparison stays exact where a quotient might not.
         if workload.macs * _find_batch_size(cost) == cost.macs * configuration.batch:
             return _MeasuredCost(cost=cost, row=row)
     return None
@@ -120,18 +121,18 @@ def _build_rows(
 ) -> list[Cells]:
     if not measured:
         return []
-    dearest = max(measured, key=lambda each: each.total)
+    most_expensive = max(measured, key=lambda each: each.total)
     return [
         {
             "measured": place,
             "model": each.cost.model,
             **build_setting_cells(setting),
-            "dearest": dearest.cost.model,
+            "dearest": most_expensive.cost.model,
             "params": each.cost.params,
             "complete": each.cost.complete,
             "total": int(each.total) if each.total.is_integer() else each.total,
-            "ratio": each.total / dearest.total if dearest.total else None,
-            **_build_time_cells(each.row, dearest.row, measurements),
+            "ratio": each.total / most_expensive.total if most_expensive.total else None,
+            **_build_time_cells(each.row, most_expensive.row, measurements),
             "verdict": each.row.series.verdict.describe() if each.row.series.verdict else "",
             "error": each.row.series.failure.describe() if each.row.series.failure else "",
         }
@@ -139,19 +140,24 @@ def _build_rows(
     ]
 
 
-def _build_time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cells:
-    meaning, of_dearest = analyze_roofline(row, measurements), analyze_roofline(dearest, measurements)
-    both = row.series.time and dearest.series.time
-    compared = ratio(row.series.samples, dearest.series.samples) if both else None
+def _build_time_cells(row: Row, most_expensive: Row, measurements: Measurements) -> Cells:
+    meaning, of_most_expensive = (
+        analyze_roofline(row, measurements),
+        analyze_roofline(most_expensive, measurements),
+    )
+    both = row.series.time and most_expensive.series.time
+    compared = ratio(row.series.samples, most_expensive.series.samples) if both else None
     energy = meaning.joules_per_item if meaning else None
-    other = of_dearest.joules_per_item if of_dearest else None
+    other = of_most_expensive.joules_per_item if of_most_expensive else None
     return {
         "seconds": meaning.seconds / row.configuration.batch if meaning else None,
         "time_ratio": compared.value if compared else None,
         # Of its own time it is all, and there is nothing to be unsure of.
-        "time_ratio_interval": (compared.low, compared.high) if compared and row is not dearest else None,
-        "time_ratio_low": compared.low if compared and row is not dearest else None,
-        "time_ratio_high": compared.high if compared and row is not dearest else None,
+        "time_ratio_interval": (compared.low, compared.high)
+        if compared and row is not most_expensive
+        else None,
+        "time_ratio_low": compared.low if compared and row is not most_expensive else None,
+        "time_ratio_high": compared.high if compared and row is not most_expensive else None,
         "joules": energy,
         "energy_ratio": energy / other if energy is not None and other else None,
         "of_peak": meaning.of_peak if meaning else None,
@@ -159,11 +165,11 @@ def _build_time_cells(row: Row, dearest: Row, measurements: Measurements) -> Cel
     }
 
 
-def _build_columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Column, ...]:
+def _build_columns(rows: Sequence[Cells], cost: str, most_expensive: str) -> tuple[Column, ...]:
     energy = any(row["joules"] is not None for row in rows)
     energies: tuple[tuple[str, str, Kind], ...] = (
         ("joules", "energy per input", "joules"),
-        ("energy_ratio", f"energy of {dearest}'s", "share"),
+        ("energy_ratio", f"energy of {most_expensive}'s", "share"),
     )
     failed = any(row["error"] for row in rows)
     placed = any(row["measured"] for row in rows)
@@ -174,9 +180,9 @@ def _build_columns(rows: Sequence[Cells], cost: str, dearest: str) -> tuple[Colu
         Column(key="dearest", audience="programs"),
         Column(key="params", heading="parameters", kind="count", audience="programs"),
         Column(key="total", heading=f"{cost} per input", kind="count", exact_if="complete", detail=1),
-        Column(key="ratio", heading=f"cost of {dearest}'s", kind="share"),
+        Column(key="ratio", heading=f"cost of {most_expensive}'s", kind="share"),
         Column(key="seconds", heading="time per input", kind="seconds"),
-        Column(key="time_ratio", heading=f"time of {dearest}'s", kind="share"),
+        Column(key="time_ratio", heading=f"time of {most_expensive}'s", kind="share"),
         Column(
             key="time_ratio_interval",
             heading="95 % interval",

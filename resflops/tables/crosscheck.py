@@ -1,4 +1,4 @@
-"""The peers beside ours: their figures, what makes the difference, and where it comes from."""
+"""The peers' figures beside ours, what makes the difference, and where it comes from."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ __all__ = ["build_crosscheck_table"]
 
 
 def build_crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence[Note] = ()) -> Table:
-    """The table of ``resflops crosscheck``: figures, and below them the causes.
+    """Build the table of ``resflops crosscheck``: figures, and below them the causes.
 
     Args:
         check: at least one row.
@@ -69,7 +69,7 @@ def _build_columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[C
 
 
 def _build_row(row: Reconciliation) -> Row:
-    there, counts = row.figure is not None, row.peer_params is not None
+    has_figure, has_params = row.figure is not None, row.peer_params is not None
     return {
         "model": row.model,
         "input": row.inputs,
@@ -78,14 +78,14 @@ def _build_row(row: Reconciliation) -> Row:
         "version": row.version,
         "verified": row.verified,
         "figure": row.figure,
-        "macs": row.macs if there else None,
-        "per_mac": row.per_mac if there else None,
+        "macs": row.macs if has_figure else None,
+        "per_mac": row.per_mac if has_figure else None,
         "difference": row.difference,
-        "unexplained": row.unexplained if there else None,
+        "unexplained": row.unexplained if has_figure else None,
         "peer_params": row.peer_params,
-        "params": row.params if counts else None,
+        "params": row.params if has_params else None,
         "params_difference": row.peer_params - row.params if row.peer_params is not None else None,
-        "unexplained_params": row.unexplained_params if counts else None,
+        "unexplained_params": row.unexplained_params if has_params else None,
         "complete": not row.uncounted,
         "failure": row.failure,
     }
@@ -189,8 +189,8 @@ def _note_conventions(rows: Sequence[Reconciliation]) -> list[Note]:
 
 
 def _note_remainders(rows: Sequence[Reconciliation]) -> list[Note]:
-    """Who is left with a remainder, and what is known that may be the reason."""
-    lacking = dict.fromkeys(row.peer for row in rows if row.unexplained or row.unexplained_params)
+    """Note the peers with a remainder, and what is known that may be the reason."""
+    unexplained = dict.fromkeys(row.peer for row in rows if row.unexplained or row.unexplained_params)
     return [
         Note(
             text="{peer} is not explained to the last operation on {models}. Known of it: {known}.",
@@ -209,18 +209,18 @@ def _note_remainders(rows: Sequence[Reconciliation]) -> list[Note]:
                 "known": Figure("text", "; ".join(PEERS[name].limits) or "nothing that would explain it"),
             },
         )
-        for name in lacking
+        for name in unexplained
     ]
 
 
 def _note_unverified_versions(rows: Sequence[Reconciliation]) -> list[Note]:
-    found = dict.fromkeys((row.peer, row.version) for row in rows if row.version and not row.verified)
-    return [_note_unverified_version(name, version) for name, version in found]
+    unverified = dict.fromkeys((row.peer, row.version) for row in rows if row.version and not row.verified)
+    return [_note_unverified_version(name, version) for name, version in unverified]
 
 
 def _note_unverified_version(name: str, version: str) -> Note:
     peer = PEERS[name]
-    said = {
+    statement = {
         "newer": "is newer than those its convention was verified with",
         "older": "is older than those its convention was verified with",
         "unknown": "is not a version that can be compared with those its convention was verified with",
@@ -228,7 +228,7 @@ def _note_unverified_version(name: str, version: str) -> Note:
         "verified": "was not verified when this was measured; now its convention is verified with",
     }[peer.verify(version)]
     return Note(
-        text=f"{{peer}} {{version}} {said}: {{versions}}.",
+        text=f"{{peer}} {{version}} {statement}: {{versions}}.",
         figures={
             "peer": Figure("text", name),
             "version": Figure("text", version),
@@ -238,11 +238,11 @@ def _note_unverified_version(name: str, version: str) -> Note:
 
 
 def _note_uncounted(rows: Sequence[Reconciliation]) -> list[Note]:
-    found = {row.model: row.uncounted for row in rows if row.uncounted}
+    uncounted = {row.model: row.uncounted for row in rows if row.uncounted}
     return [
         Note(
             text="{model} is incomplete (≥): these ops have no rule and are not in our figure: {ops}.",
             figures={"model": Figure("text", model), "ops": Figure("names", ops)},
         )
-        for model, ops in found.items()
+        for model, ops in uncounted.items()
     ]

@@ -15,10 +15,10 @@ __all__ = ["build_diff_table"]
 
 
 def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), everything: bool = False) -> Table:
-    """The table of ``resflops diff``.
+    """Build the table of ``resflops diff``.
 
     Args:
-        diffs: of each pair of snapshots.
+        diffs: the difference of each pair of snapshots.
         notes: what else to say under it.
         everything: show people all layers.
     """
@@ -61,6 +61,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             Column(key="after_complete", audience="programs"),
         ),
         rows=rows,
+        # A model may have no buffers at all, before and after.
         hidden=frozenset(place for place, row in enumerate(rows) if not (row["before"] or row["after"])),
         notes=(
             *note_conventions(each.before for each in diffs),

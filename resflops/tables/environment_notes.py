@@ -1,4 +1,4 @@
-"""What measurements were taken on, how the device fared, and how fast it is at most, as notes."""
+"""Notes on what measurements were taken on, how the device did, and how fast it can be."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ __all__ = ["note_environments", "note_peaks", "note_readings"]
 
 
 def note_environments(several: Sequence[Measurements]) -> tuple[Note, ...]:
-    """What each was measured on; and if they are not alike, in what they differ."""
+    """Note what each was measured on; and if they are not alike, how they differ."""
     return (
         *(_note_environment(each, number, len(several)) for number, each in enumerate(several, start=1)),
         *(
@@ -57,7 +57,7 @@ def _note_difference(before: Measurements, after: Measurements, number: int) -> 
 
 
 def note_readings(several: Sequence[Measurements]) -> Iterable[Note]:
-    """How the device fared while it was measured, as the range of what it told."""
+    """Note how the device did while it was measured, as the range of what it told."""
     for measurements in several:
         rounds = [each for row in measurements.rows for each in row.series.rounds]
         readings = [reading for each in rounds for reading in (each.before, each.during)]
@@ -66,6 +66,7 @@ def note_readings(several: Sequence[Measurements]) -> Iterable[Note]:
         for name, words in _READINGS.items():
             values = [value for reading in readings if (value := getattr(reading, name)) is not None]
             if values:
+                # NVML tells clocks and temperatures in whole numbers; power and load are measured ones.
                 kind: Kind = "count" if isinstance(values[0], int) else "rate"
                 figures |= {
                     f"{name}_low": Figure(kind, min(values)),
@@ -91,7 +92,7 @@ _READINGS = {
 
 
 def note_peaks(several: Sequence[Measurements]) -> list[Note]:
-    """The peaks that times are set beside, or why one could not be measured."""
+    """Note the peaks that times are set beside, or why one could not be measured."""
     notes = []
     for measurements in several:
         for peak in measurements.peaks:

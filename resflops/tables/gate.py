@@ -1,4 +1,4 @@
-"""The cost gate's tables: the verdict on every model, and the layers that are to blame."""
+"""The cost gate's tables: the verdict on every model, and the layers to blame."""
 
 import shlex
 from collections import Counter
@@ -18,16 +18,16 @@ from resflops.tables.table import Check, Column, Figure, Note, Row, Table, descr
 __all__ = ["build_check_table", "note_locked", "note_verdict"]
 
 MOST_REASONS = 10
-"""Changed layers in an annotation or a failure message."""
+"""The most changed layers in an annotation or a failure message."""
 
 
 def build_check_table(
     verdicts: Sequence[Verdict], *, config: str, lock: str, everything: bool = False
 ) -> Table:
-    """The table of ``resflops check``.
+    """Build the table of ``resflops check``.
 
     Args:
-        verdicts: on every model, in the order in which they are configured.
+        verdicts: the verdict on every model, in the order in which they are configured.
         config: path of the configuration, for people.
         lock: path of the lock file, for people.
         everything: show people all layers and figures.
@@ -52,7 +52,7 @@ def build_check_table(
 
 
 def note_locked(now: Snapshot, before: Snapshot | None) -> Note:
-    """What a model costs that was just locked, and what it cost before."""
+    """Note what a model costs that was just locked, and what it cost before."""
     changed = before is not None and before.macs != now.macs
     return Note(
         text="{model}: was {before} MACs, now {now} MACs, {params} parameters"
@@ -68,7 +68,7 @@ def note_locked(now: Snapshot, before: Snapshot | None) -> Note:
 
 
 def note_verdict(verdict: Verdict) -> tuple[Note, ...]:
-    """A failed verdict in sentences: each broken limit, what is uncounted, and the layers to blame."""
+    """Write a failed verdict as sentences: each broken limit, what is uncounted, and the layers to blame."""
     return (
         *(_note_finding(verdict, finding) for finding in verdict.findings if not finding.passed),
         *([_note_uncounted(verdict)] if verdict.uncounted else []),
@@ -100,7 +100,7 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "verdict": finding.standing,
             "passed": finding.passed,
             "complete": not verdict.now.uncounted or finding.metric in {"params", "buffers"},
-            # Of a model that is as it was one row is enough.
+            # For a model that has not changed one row is enough.
             "quiet": not finding.change and finding is not verdict.findings[0],
         }
     if verdict.uncounted:
@@ -117,18 +117,19 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
 
 
 def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
-    def used(key: str) -> bool:
+    def has_value(key: str) -> bool:
         return any(row.get(key) is not None for row in rows)
 
+    # Where no more is allowed than is locked, the column would only repeat the one before it.
     loose = any(row.get("allowed") != row.get("locked") for row in rows)
     return (
         Column(key="model", heading="model", repeats=False),
         Column(key="convention", audience="programs"),
         Column(key="metric", audience="programs"),
         Column(key="figure", heading="figure", audience="people"),
-        Column(key="locked", heading="locked", kind="count", audience=show_people_if(used("locked"))),
+        Column(key="locked", heading="locked", kind="count", audience=show_people_if(has_value("locked"))),
         Column(key="now", heading="now", kind="count", exact_if="complete"),
-        Column(key="change", heading="change", kind="signed", audience=show_people_if(used("locked"))),
+        Column(key="change", heading="change", kind="signed", audience=show_people_if(has_value("locked"))),
         Column(
             key="share",
             heading="share",
@@ -138,7 +139,11 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
         ),
         Column(key="allowed", heading="allowed", kind="count", audience=show_people_if(loose), detail=1),
         Column(
-            key="budget", heading="budget", kind="count", audience=show_people_if(used("budget")), detail=2
+            key="budget",
+            heading="budget",
+            kind="count",
+            audience=show_people_if(has_value("budget")),
+            detail=2,
         ),
         Column(key="verdict", heading="verdict"),
         Column(key="passed", audience="programs"),
@@ -156,6 +161,7 @@ def _build_checks(verdict: Verdict, config: str) -> Iterable[Check]:
             outcome="failed" if not finding.passed else "better" if better else "passed",
             notes=tuple(failed) if better or not finding.passed else (),
             path=config,
+            # An annotation stands beside the budget that is broken, or else beside the model.
             line=finding.budget.line if finding.budget and finding.over_budget else verdict.line,
         )
     counted = not verdict.uncounted
@@ -170,7 +176,7 @@ def _build_checks(verdict: Verdict, config: str) -> Iterable[Check]:
 
 
 def _note_finding(verdict: Verdict, finding: Finding) -> Note:
-    """``resnet34: MACs went from … to … (+3.16 %); the lock allows …``."""
+    """Write a finding as a sentence: ``resnet34: MACs went from … to … (+3.16 %); the lock allows …``."""
     limits = []
     if finding.over_lock:
         limits.append("the lock allows {allowed}")
@@ -199,7 +205,7 @@ def _note_finding(verdict: Verdict, finding: Finding) -> Note:
 
 
 def _note_reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
-    """The layers to blame in sentences; of one metric, those that changed it."""
+    """Note the layers to blame; for one metric, those that changed it."""
     if verdict.diff is None:
         return ()
     changes = [change for change in verdict.diff.changes if metric is None or change.of(metric)]
@@ -233,13 +239,15 @@ def _describe_calls(verdict: Verdict, op: str) -> str:
 
 
 def _note_advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
-    """What to do about it, each command with the models that it is for."""
+    """Note what to do about it, each command with the models that it is for."""
     yield from (_note_uncounted(verdict) for verdict in verdicts if verdict.uncounted)
-    dearer = [each for each in verdicts if any(finding.over_lock for finding in each.findings)]
+    over_lock = [each for each in verdicts if any(finding.over_lock for finding in each.findings)]
     cheaper = [each for each in verdicts if each.cheaper]
-    stale = [each for each in verdicts if not each.as_locked and each not in dearer and each not in cheaper]
+    stale = [
+        each for each in verdicts if not each.as_locked and each not in over_lock and each not in cheaper
+    ]
     for concerned, text in (
-        (dearer, "To accept what is over the lock: resflops lock {models}, and commit {lock}."),
+        (over_lock, "To accept what is over the lock: resflops lock {models}, and commit {lock}."),
         (cheaper, "Cheaper than locked; to hold it to that: resflops lock {models}, and commit {lock}."),
         (stale, "Within the limits, but not quite what is locked; to renew {lock}: resflops lock {models}."),
     ):

@@ -18,11 +18,11 @@ __all__ = ["build_latency_rows", "build_latency_table", "build_setting_cells", "
 
 
 def build_latency_table(several: Sequence[Measurements]) -> Table:
-    """Every configuration that was measured, with every failure.
+    """Build the table of every configuration that was measured, with every failure.
 
     Args:
-        several: at least one; those of unlike machines or settings are told apart, and the notes
-            say in what they differ.
+        several: one series of measurements or more; those of unlike machines or settings are numbered,
+            and the notes say how they differ.
     """
     rows = build_latency_rows(several)
     layers = build_layer_time_table(several)
@@ -39,7 +39,7 @@ def build_latency_table(several: Sequence[Measurements]) -> Table:
 
 
 def build_latency_rows(several: Sequence[Measurements]) -> tuple[Cells, ...]:
-    """The cells of every configuration, in the order in which it was asked for."""
+    """Build the cells of every configuration, in the order in which they were asked for."""
     return tuple(
         _build_cells(row, measurements, place if len(several) > 1 else None)
         for place, measurements in enumerate(several, start=1)
@@ -48,15 +48,16 @@ def build_latency_rows(several: Sequence[Measurements]) -> tuple[Cells, ...]:
 
 
 def build_setting_cells(setting: Setting) -> Cells:
-    """The cells of what is set."""
+    """Build the cells of a setting."""
     return to_builtins(setting)  # type: ignore[no-any-return]
 
 
 def build_setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
-    """The columns of what is set: people see those that differ between rows, or are unusual."""
+    """Build the columns of settings: people see those that differ between rows, or are unusual."""
+    # Looked through once for each column, which an iterator would not survive.
     rows = tuple(rows)
 
-    def shown(key: str, usual: object) -> Audience:
+    def show_if_unusual(key: str, usual: object) -> Audience:
         return show_people_if({row[key] for row in rows} - {usual})
 
     return (
@@ -68,7 +69,7 @@ def build_setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
                 key=key,
                 heading=heading,
                 kind="flag" if usual is False else "text",
-                audience=shown(key, usual),
+                audience=show_if_unusual(key, usual),
             )
             for key, heading, usual in (
                 ("autocast", "autocast", False),
@@ -91,7 +92,7 @@ def _build_provenance(measurements: Measurements) -> Cells:
 
 
 def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cells:
-    """One row; what is not known is None."""
+    """Build the cells of one row; what is not known is None."""
     series, workload = row.series, row.workload
     meaning = analyze_roofline(row, measurements)
     setting = row.configuration.setting
@@ -105,6 +106,7 @@ def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cel
         "macs": workload.step_macs if workload else None,
         "params": workload.params if workload else None,
         "complete": workload.complete if workload else False,
+        # Autocast keeps the weights in float32.
         "weight_bytes": (workload.weight_elements * (4 if setting.autocast else size) if workload else None),
         "activation_bytes": workload.activation_elements * size if workload else None,
         "peak_bytes": series.peak_bytes if series.time else None,

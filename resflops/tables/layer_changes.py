@@ -103,6 +103,7 @@ def _build_change_row(model: str, found: Diff, change: Change) -> Row:
         "new_name": change.new_name,
         "layers": change.layers,
         "op": line.op if line else "",
+        # A moved layer is afterwards what it was before.
         "before": before if change.kind != "moved" else None,
         "after": after,
         "macs": change.macs,

@@ -9,11 +9,11 @@ from resflops.tables.table import Row as Cells
 __all__ = ["build_layer_time_table"]
 
 SHOWN_LAYERS = 10
-"""Of a model, to people; programs get all."""
+"""Layers of a model that people are shown; programs get all."""
 
 
 def build_layer_time_table(several: Sequence[Measurements]) -> Table | None:
-    """All layers of all rows whose time was attributed; None if there are none.
+    """Build the table of all layers whose time was attributed; None if there are none.
 
     Those whose share of the time is farthest from their share of the MACs come first.
     """

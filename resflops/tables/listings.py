@@ -1,4 +1,4 @@
-"""What there is: networks, conventions and ops, none of which takes a model to tell."""
+"""Tables of the networks, conventions and ops that resflops knows, without any model."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from typing import TypeVar
@@ -21,7 +21,7 @@ Text = TypeVar("Text", bound=Hashable)
 
 
 def build_network_table(networks: Iterable[Network] = NETWORKS.values()) -> Table:
-    """The table of ``resflops models``."""
+    """Build the table of ``resflops models``."""
     load_more_sources()
     return Table(
         title="Built-in networks",
@@ -79,7 +79,7 @@ def _format_choices(name: str, value: object) -> str:
 
 
 def build_convention_list() -> Table:
-    """The table of ``resflops conventions``."""
+    """Build the table of ``resflops conventions``."""
     load_more_peers()
     return Table(
         title="Conventions",
@@ -109,7 +109,7 @@ def build_convention_list() -> Table:
 
 
 def build_convention_table(convention: Convention) -> Table:
-    """The table of ``resflops conventions NAME``: what each op with a rule counts under it."""
+    """Build the table of ``resflops conventions NAME``: what each op with a rule counts under it."""
     if convention.views:
         return _build_peer_convention_table(convention)
     counted = {
@@ -152,7 +152,7 @@ def build_convention_table(convention: Convention) -> Table:
 
 
 def _note_convention(convention: Convention) -> tuple[Note, ...]:
-    """What a convention says of itself."""
+    """Note what a convention counts and where it comes from."""
     return (
         Note(text="counts: {counts}", figures={"counts": Figure("text", convention.counts)}),
         Note(text="source: {source}", figures={"source": Figure("text", convention.source)}),
@@ -160,7 +160,7 @@ def _note_convention(convention: Convention) -> tuple[Note, ...]:
 
 
 def _build_peer_convention_table(convention: Convention) -> Table:
-    """The same of another counter's convention: what it looks at, and what it charges there."""
+    """Build the same for another counter's convention: what it looks at, and what it charges there."""
     return Table(
         title=f"Convention {convention.name}",
         convention=convention.name,
@@ -198,13 +198,14 @@ def _build_figures(sees: str, again: str) -> dict[str, Figure]:
 
 
 def _list_rules() -> list[tuple[str, Op]]:
-    """The ops with a rule, those with multiply-accumulates first."""
+    """List the ops with a rule, those with multiply-accumulates first."""
     ruled = [(name, known) for name, known in OPS.items() if known.work is not None]
+    # sorted() is stable: within each half the order of the declarations stays.
     return sorted(ruled, key=lambda item: item[1].factors is None)
 
 
 def _may_cost(convention: Convention, op: str) -> bool:
-    """Whether an op can cost anything: under a price of MACs alone, only an op that has some."""
+    """Tell whether an op can cost anything: under a price of MACs alone, only an op that has some."""
     quantities = {quantity for quantity, unit in convention.prices_of(op).items() if unit}
     return bool(quantities - {"macs"}) or (bool(quantities) and OPS[op].factors is not None)
 
@@ -214,9 +215,9 @@ def _format_prices(prices: Prices) -> tuple[str, ...]:
 
 
 def build_op_table() -> Table:
-    """The table of ``resflops ops``: those with a rule, and those that are free."""
+    """Build the table of ``resflops ops``: those with a rule, and those that are free."""
     load_more_ops()
-    said = {op: (rule.summary, _describe_gradient(op), rule.origin) for op, rule in _list_rules()}
+    texts = {op: (rule.summary, _describe_gradient(op), rule.origin) for op, rule in _list_rules()}
     of_others = show_people_if(any(known.origin != OWN for known in OPS.values()))
     return Table(
         title="Ops with a rule",
@@ -228,7 +229,7 @@ def build_op_table() -> Table:
         ),
         rows=tuple(
             {"ops": ops, "work": work, "gradient": back, "origin": origin}
-            for (work, back, origin), ops in _group_ops(said)
+            for (work, back, origin), ops in _group_ops(texts)
         ),
         notes=(
             Note(
@@ -254,7 +255,7 @@ def build_op_table() -> Table:
 
 
 def _describe_gradient(op: str) -> str:
-    """What an op's gradient takes, in one line."""
+    """Describe in one line what an op's gradient takes."""
     gradient = OPS[op].gradient
     if gradient is None:
         return "No rule: listed as uncounted."
@@ -268,7 +269,7 @@ def _build_group_rows(texts: Mapping[str, str], key: str) -> tuple[dict[str, obj
 
 
 def _group_ops(of_op: Mapping[str, Text]) -> list[tuple[Text, tuple[str, ...]]]:
-    """Ops with the same to say, together."""
+    """Group ops with the same text."""
     groups: dict[Text, list[str]] = {}
     for op, value in of_op.items():
         groups.setdefault(value, []).append(op)

@@ -1,4 +1,4 @@
-"""The peers: what is installed, how each counts, and what is known of it."""
+"""The table of peers: what is installed, how each counts, and its known defects."""
 
 from resflops.counters import PEERS, Peer, load_more_peers
 from resflops.counters.installed import find_installed_version
@@ -9,7 +9,7 @@ __all__ = ["build_peer_table"]
 
 
 def build_peer_table() -> Table:
-    """The table of ``resflops peers``, with the known defects below."""
+    """Build the table of ``resflops peers``, with the known defects below."""
     load_more_peers()
     return Table(
         title="Peers",

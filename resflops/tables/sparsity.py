@@ -9,7 +9,7 @@ __all__ = ["build_nonzero_column", "note_nonzero"]
 
 
 def build_nonzero_column(*, asked: bool) -> Column:
-    """The column of non-zero MACs, which people are shown if they asked for them."""
+    """Build the column of non-zero MACs, which people are shown if they asked for them."""
     return Column(
         key="nonzero_macs",
         heading="non-zero MACs",
@@ -20,7 +20,7 @@ def build_nonzero_column(*, asked: bool) -> Column:
 
 
 def note_nonzero(costs: Sequence[Cost]) -> tuple[Note, ...]:
-    """What non-zero MACs are, and where they are only an upper bound."""
+    """Note what non-zero MACs are, and where they are only an upper bound."""
     if all(cost.nonzero_macs is None for cost in costs):
         return ()
     return (_SCOPE, *(_note_unknown(cost) for cost in costs if cost.nonzero_unknown))

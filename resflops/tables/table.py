@@ -71,7 +71,7 @@ Audience = Literal["all", "people", "programs"]
 """Who reads it: programs read JSON and CSV, people the other formats."""
 
 Row = Mapping[str, Any]
-"""Column key to raw value: counts are ints, shapes tuples, and None is what there is not."""
+"""Column key to raw value: counts are ints, shapes are tuples, and what is missing is None."""
 
 ForReaders = TypeVar("ForReaders", "Column", "Note")
 
@@ -92,7 +92,8 @@ class Column(Struct, frozen=True, kw_only=True):
     wraps: bool = False
     """Whether its text may be broken over several lines."""
     detail: int = 0
-    """Whether it may go to a line of its own under the row: the higher, the sooner."""
+    """How soon it goes to a line of its own under the row where the screen is narrow: the higher, the sooner;
+    0 for a column that always stays."""
 
 
 class Figure(Struct, frozen=True):
@@ -111,7 +112,7 @@ class Note(Struct, frozen=True, kw_only=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """Something that was held against a limit, for the formats in which other tools read verdicts."""
+    """Something that was checked against a limit, for the formats in which other tools read verdicts."""
 
     subject: str
     """What was checked, such as a model."""
@@ -119,14 +120,14 @@ class Check(Struct, frozen=True, kw_only=True):
     """Which figure of it."""
     outcome: Literal["passed", "better", "failed"]
     notes: tuple[Note, ...]
-    """What to say of it, the verdict first and then the reasons."""
+    """What to say about it, the verdict first and then the reasons."""
     path: str = ""
     """The file that sets the limit."""
     line: int = 1
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """What there is to show, for every format alike."""
+    """Everything that a format shows, for all formats alike."""
 
     title: str
     columns: tuple[Column, ...]
@@ -136,42 +137,43 @@ class Table(Struct, frozen=True, kw_only=True):
     convention: str = ""
     """The convention that its figures are under; ``""`` for a table without costs."""
     intro: tuple[Note, ...] = ()
-    """What to read before the rows."""
+    """Notes to read before the rows."""
     facts: Row = {}
     """What holds for the whole table, for programs; people read it in the title."""
     hidden: frozenset[int] = frozenset()
-    """Places of rows that only programs are given."""
+    """Indices of rows that only programs are given."""
     total: Row | None = None
     notes: tuple[Note, ...] = ()
     below: tuple["Table", ...] = ()
     """Tables that belong under this one."""
     checks: tuple[Check, ...] = ()
-    """What was checked, if anything was."""
+    """What was checked, if anything."""
 
     def list_shown_rows(self) -> tuple[Row, ...]:
-        """The rows for people."""
+        """List the rows for people."""
         return tuple(row for place, row in enumerate(self.rows) if place not in self.hidden)
 
     def to_frame(self) -> "pd.DataFrame":
-        """The rows as a pandas data frame, values as they are, a column for each key."""
+        """Turn the rows into a pandas data frame, values as they are, a column for each key."""
         import pandas as pd
 
+        # Two columns may show one key, as a count and rounded.
         keys = list(dict.fromkeys(column.key for column in self.columns))
         return pd.DataFrame([[row.get(key) for key in keys] for row in self.rows], columns=keys)
 
 
 def select_for_people(items: tuple[ForReaders, ...]) -> tuple[ForReaders, ...]:
-    """The columns or notes that people read."""
+    """Select the columns or notes that people read."""
     return tuple(item for item in items if item.audience != "programs")
 
 
 def show_people_if(needed: object) -> Audience:
-    """Everyone where there is something to see, else programs alone."""
+    """Return the audience of a column: everyone if there is something to see, else programs alone."""
     return "all" if needed else "programs"
 
 
 def note_broken_extensions(group: str) -> tuple[Note, ...]:
-    """What could not be loaded of the extensions of a group."""
+    """Note the extensions of a group that could not be loaded."""
     return tuple(
         Note(
             text="The extension {name} of the distribution {distribution} could not be loaded: {reason}.",
@@ -187,11 +189,11 @@ def note_broken_extensions(group: str) -> tuple[Note, ...]:
 
 
 UNITS = {"macs": "MACs", "flops": "FLOPs"}
-"""What the conventions of one kind of operation count; any other counts a mixture, a cost."""
+"""The unit of a convention that counts one kind of operation; any other counts a mixture, a cost."""
 
 
 def format_cost_heading(convention: Convention) -> str:
-    """The heading of a column of costs, which always names the convention.
+    """Write the heading of a column of costs, which always names the convention.
 
     >>> from resflops.cost.convention import find_convention
     >>> format_cost_heading(find_convention("macs")), format_cost_heading(find_convention("formula"))
@@ -201,14 +203,14 @@ def format_cost_heading(convention: Convention) -> str:
 
 
 def note_convention(convention: Convention) -> Note:
-    """What the convention counts, in words."""
+    """Note in words what a convention counts."""
     return Note(
         text="{name} counts {counts}.", figures=_build_figures(name=convention.name, counts=convention.counts)
     )
 
 
 def describe_calls(calls: int, first: str) -> str:
-    """How often an op is called, and where to look for it.
+    """Describe how often an op is called, and where to look for it.
 
     >>> describe_calls(3, "layer1"), describe_calls(1, "")
     ('3 calls, first in layer1', '1 call, in the model itself')
@@ -218,7 +220,7 @@ def describe_calls(calls: int, first: str) -> str:
 
 
 def list_uncounted_ops(uncounted: Iterable[UncountedOp]) -> str:
-    """Ops that a figure lacks, with their calls and where to look for them."""
+    """List the ops that a figure lacks in one text, with their calls and where to look for them."""
     return "; ".join(
         f"{lacking.op} ({describe_calls(lacking.calls, lacking.layer)})" for lacking in uncounted
     )

@@ -1,4 +1,4 @@
-"""What training takes: the backward pass beside the forward pass."""
+"""The backward pass beside the forward pass, as columns, notes and a table."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,11 @@ TRAINING_FIGURES = (
     "backward_macs", "backward_input_macs", "backward_weight_macs", "backward_total", "training_total",
     "backward_complete", "training_complete", "backward_uncounted",
 )  # fmt: skip
-"""What a row of the comparison has besides, where the backward pass is known."""
+"""The keys that a row of the comparison has besides, where the backward pass is known."""
 
 
 def build_training_cells(cost: Cost) -> Row:
-    """The figures of the backward pass and of both; none if it was not asked for."""
+    """Build the cells of the backward pass and of both passes; none if it was not counted."""
     if cost.backward is None:
         return {}
     backward = cost.backward
@@ -42,10 +42,10 @@ def build_training_cells(cost: Cost) -> Row:
 
 
 def build_training_columns(heading: str) -> tuple[Column, ...]:
-    """The columns of the backward pass and of both.
+    """Build the columns of the backward pass and of both passes.
 
     Args:
-        heading: of a cost under the convention.
+        heading: the heading of a cost under the convention.
     """
     parts = ("backward_macs", "backward_input_macs", "backward_weight_macs")
     return (
@@ -61,7 +61,7 @@ def build_training_columns(heading: str) -> tuple[Column, ...]:
 
 
 def note_training(costs: Sequence[Cost]) -> tuple[Note, ...]:
-    """What the backward figures count, and what they lack."""
+    """Note what the backward figures count, and what they lack."""
     passes = [(cost.model, cost.backward) for cost in costs if cost.backward]
     if not passes:
         return ()
@@ -86,10 +86,10 @@ def _note_uncounted(model: str, backward: Backward) -> Note:
 
 
 def build_backward_table(cost: Cost, backward: Backward, *, depth: int | None, everything: bool) -> Table:
-    """The backward pass layer by layer, the gradients for activations and for parameters apart.
+    """Build the table of the backward pass, the gradients for activations and for parameters apart.
 
     Args:
-        cost: the model's.
+        cost: the model's cost.
         backward: its backward pass.
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing under the convention.

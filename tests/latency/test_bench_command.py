@@ -209,14 +209,14 @@ def refused(capsys, *arguments: str) -> str:
     return err
 
 
-def test_measurements_of_another_machine_are_not_gone_on_with(capsys, saved, tmp_path) -> None:
+def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_path) -> None:
     other = json.loads(saved.read_text(encoding="utf-8"))
     other["environment"]["cpu"] = "Another CPU"
     file = tmp_path / "other.json"
     file.write_text(json.dumps(other), encoding="utf-8")
     before = file.read_bytes()
     message = refused(capsys, "bench", "--models", "resnet20", *BRIEF, "--save", str(file), "--resume")
-    assert "against Another CPU; measure into another file" in message
+    assert "against Another CPU; save to another file" in message
     assert file.read_bytes() == before
 
 

@@ -38,8 +38,8 @@ def test_all_but_the_model_and_its_input_is_the_setting():
     ("settings", "says"),
     [
         ({"dtypes": ["flaot16"]}, "dtype 'flaot16' is unknown; closest: float16"),
-        ({"modes": ["cuda-graph"]}, "'cuda-graph' needs a CUDA device, and cpu is none"),
-        ({"cold_l2": True}, "cold L2 cache is measured on CUDA devices, and cpu is none"),
+        ({"modes": ["cuda-graph"]}, "'cuda-graph' needs a CUDA device, and the device is cpu"),
+        ({"cold_l2": True}, "cold L2 cache can only be measured on a CUDA device, and the device is cpu"),
     ],
 )
 def test_what_a_device_has_not_is_refused(settings, says):

@@ -290,5 +290,5 @@ def test_a_figure_beyond_a_javascript_number_keeps_its_digits(opened):
 @pytest.mark.parametrize("names", [(), ("a", "a")])
 def test_models_must_be_told_apart(costs, names):
     given = [replace(costs[0], trace=replace(costs[0].trace, model=name)) for name in names]
-    with pytest.raises(UsageError, match="models of different names"):
+    with pytest.raises(UsageError, match="at least one model, all with different names"):
         render_explorer(given)

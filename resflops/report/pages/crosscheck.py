@@ -25,11 +25,11 @@ PATH = "crosscheck.md"
 DATA = "crosscheck.json"
 
 LINE_UP = "resnet34"
-"""The model whose figures are taken apart in full."""
+"""The model whose figures are explained in full."""
 
 
 def build_waterfall(rows: tuple[Reconciliation, ...]) -> waterfall.Waterfall:
-    """The figures of one model, each with its causes and what is left over."""
+    """Build the picture's data: the figures of one model, each with its causes and its remainder."""
     return waterfall.Waterfall(
         model=rows[0].model,
         macs=rows[0].macs,
@@ -50,11 +50,11 @@ def _build_steps(row: Reconciliation) -> tuple[waterfall.Step, ...]:
 
 
 def build_document(results: CrossCheck, *, made_with: Versions) -> Document:
-    """The page, every number of it from the results.
+    """Build the page, every number of it from the results.
 
     Args:
-        results: of the full matrix; parts that it has no models for are left out.
-        made_with: what the foot of the page names.
+        results: the results of the full matrix; parts without models are left out.
+        made_with: the versions that the foot of the page names.
     """
     rows = results.rows
     lined_up = tuple(row for row in rows if row.model == LINE_UP)

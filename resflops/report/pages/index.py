@@ -19,12 +19,12 @@ PATH = "README.md"
 def build_index(
     context: Context, *, pages: Sequence[Page], lacking: Sequence[Page], timed: Sequence[Ratios] = ()
 ) -> Document:
-    """The first page that a reader sees.
+    """Build the first page that a reader sees.
 
     Args:
         context: the counts.
-        pages: those that there are.
-        lacking: those whose raw data nobody has made yet.
+        pages: the pages that there are.
+        lacking: the pages whose raw data are not there yet.
         timed: how long the two networks took, on each device that they were measured on.
     """
     residual, _, vgg = (context.cost(spec) for spec in SENTENCE)

@@ -46,14 +46,14 @@ def _build_pictures(name: str, measurements: Measurements, pair: PaperPair) -> I
 def build_document(
     measurements: Measurements, pair: PaperPair, *, name: str, path: str, made_with: Versions
 ) -> Document:
-    """The page of one series of measurements.
+    """Build the page of one series of measurements.
 
     Args:
-        measurements: it.
+        measurements: the series.
         pair: the paper's two networks in it.
-        name: what its pictures are called after.
-        path: of the page.
-        made_with: what the foot of the page names.
+        name: the name that its pictures are called after.
+        path: the path of the page.
+        made_with: the versions that the foot of the page names.
     """
     pictures = tuple(_build_pictures(name, measurements, pair))
     values = {

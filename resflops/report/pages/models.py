@@ -35,11 +35,11 @@ GROWING = ("resnet34", "resnet152", "vgg16", "vgg19")
 SIDES = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 
 CONVENTIONS = ("macs", "formula", "flops")
-"""Those that are not another counter's."""
+"""The conventions that are not another counter's."""
 
 
 def build_convention_comparison(costs: list[Cost]) -> Table:
-    """Models under each convention, and with two of them how often the second holds the first."""
+    """Build the table of models under each convention; of two models with the second's ratio to the first."""
     rows = []
     for name in CONVENTIONS:
         totals = [cost.under(name).total for cost in costs]
@@ -64,7 +64,7 @@ def build_convention_comparison(costs: list[Cost]) -> Table:
 
 
 def build_scatter_picture(context: Context) -> Picture:
-    """Cost against parameters."""
+    """Build the picture of cost against parameters."""
     costs = [context.cost(name) for name in DRAWN]
     measured, seconds = find_latencies(list(context.measurements.values()), costs)
     return Picture(
@@ -90,7 +90,7 @@ def build_scatter_picture(context: Context) -> Picture:
 
 
 def build_resolution_picture(context: Context) -> Picture:
-    """Cost against the size of the image."""
+    """Build the picture of cost against the size of the image."""
     return Picture(
         name="cost-against-resolution",
         data=resolution.Resolutions(

@@ -21,13 +21,13 @@ SENTENCE = (SMALLER, PLAIN, LARGER)
 
 
 def build_stages(context: Context) -> stages.Stages:
-    """The three networks side by side, by the size of the feature maps."""
+    """Build the three networks side by side, by the size of the feature maps."""
     costs = [context.cost(spec) for spec in SENTENCE]
     return stages.stages_of(costs, unit=format_cost_heading(find_convention(DEFAULT_CONVENTION)))
 
 
 def build_stage_picture(context: Context) -> Picture:
-    """The same as a picture."""
+    """Build the picture of the same."""
     return Picture(
         name="stages",
         data=build_stages(context),

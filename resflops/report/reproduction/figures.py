@@ -14,7 +14,7 @@ __all__ = ["SOURCES", "build_agreement_table", "build_figure_tables"]
 
 
 def build_figure_tables(context: Context) -> list[Table]:
-    """Every published figure, a table for each source, in the order of the record."""
+    """Build the tables of every published figure, one for each source, in the order of the record."""
     judged = _judge_all_figures(context)
     return [
         _build_figure_table(source, list(group), context)
@@ -23,7 +23,7 @@ def build_figure_tables(context: Context) -> list[Table]:
 
 
 def build_agreement_table(context: Context) -> Table:
-    """How many figures agree, and how."""
+    """Build the table of how many figures agree, and how."""
     found = Counter(verdict.agreement for verdict in _judge_all_figures(context))
     return Table(
         title="How the published figures agree with ours",
@@ -86,13 +86,13 @@ def _describe_quantity(figure: PublishedFigure) -> str:
 
 
 def _explain_verdict(verdict: FigureVerdict, context: Context) -> str:
-    """What the verdict alone does not say."""
+    """Explain what the verdict alone does not say."""
     figure = verdict.figure
     if figure.reason:
         return figure.reason
     if verdict.agreement == "approximate":
-        apart = float((verdict.exact - Fraction(figure.value)) / Fraction(figure.value))
-        return f"ours is {share(abs(apart))} {'more' if apart > 0 else 'less'}"
+        difference = float((verdict.exact - Fraction(figure.value)) / Fraction(figure.value))
+        return f"ours is {share(abs(difference))} {'more' if difference > 0 else 'less'}"
     if figure.scope == "convolutions":
         return "without the fully connected layers"
     if verdict.agreement == "truncated":
@@ -102,7 +102,7 @@ def _explain_verdict(verdict: FigureVerdict, context: Context) -> str:
 
 
 def _compute_scale(figure: PublishedFigure) -> Fraction:
-    """What the printed digits stand for one of: a billion, a million, a hundredth."""
+    """Compute what the printed digits count: billions, millions, hundredths."""
     digits = Fraction(figure.value) / Fraction(figure.place)
     written = Fraction(figure.printed.strip("~").split()[0].split("×")[0].rstrip("kM%").replace(",", ""))
     return Fraction(figure.place) * digits / written

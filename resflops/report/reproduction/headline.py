@@ -15,19 +15,19 @@ __all__ = ["LargeMaps", "build_headline_table", "build_stage_table", "find_large
 
 
 def build_headline_table(context: Context, specs: tuple[str, ...]) -> Table:
-    """The networks of the paper's sentence, in every quantity that one may mean by cost."""
+    """Build the table of the networks of the paper's sentence, in every quantity that cost may mean."""
     costs = [context.cost(spec) for spec in specs]
-    dearest = max(costs, key=lambda cost: cost.macs)
+    most_expensive = max(costs, key=lambda cost: cost.macs)
     judged = {cost.model: find_verdicts(context, cost.model) for cost in costs}
     return Table(
-        title=f"The networks of the sentence; input {_format_input(dearest)}, "
-        f"convention {dearest.convention}",
+        title=f"The networks of the sentence; input {_format_input(most_expensive)}, "
+        f"convention {most_expensive.convention}",
         columns=(
             Column(key="model", heading="network"),
             Column(key="macs", heading="MACs (macs)", kind="count"),
             Column(key="printed", heading="printed", kind="lines"),
-            Column(key="part", heading=f"of {dearest.model}", kind="fine share"),
-            Column(key="times", heading=f"{dearest.model} is", kind="times"),
+            Column(key="part", heading=f"of {most_expensive.model}", kind="fine share"),
+            Column(key="times", heading=f"{most_expensive.model} is", kind="times"),
             Column(key="params", heading="parameters", kind="count"),
             Column(key="activations", heading="activations", kind="count"),
         ),
@@ -40,8 +40,8 @@ def build_headline_table(context: Context, specs: tuple[str, ...]) -> Table:
                     for verdict in judged[cost.model]
                     if verdict.figure.quantity == "macs"
                 ),
-                "part": Fraction(cost.macs, dearest.macs),
-                "times": Fraction(dearest.macs, cost.macs),
+                "part": Fraction(cost.macs, most_expensive.macs),
+                "times": Fraction(most_expensive.macs, cost.macs),
                 "params": cost.params,
                 "activations": sum(row.activations for row in cost.layers),
             }
@@ -55,7 +55,7 @@ def build_headline_table(context: Context, specs: tuple[str, ...]) -> Table:
 
 
 def build_stage_table(stages: Stages, first: str, second: str, third: str) -> Table:
-    """Three networks at each size of the feature maps, and how the first stands to the third."""
+    """Build the table of three networks at each size of the feature maps; ``times`` is third over first."""
     parts = {
         (network.model, part.size): (network.total, part)
         for network in stages.models
@@ -133,13 +133,14 @@ class LargeMaps(Struct, frozen=True, kw_only=True):
 
 
 def find_large_maps(stages: Stages, first: str, third: str) -> LargeMaps:
-    """The sizes down to the last at which one network takes more of the other than it does in all."""
+    """Find the sizes down to the last at which the ratio of the two is above their ratio as a whole."""
     networks = {network.model: network for network in stages.models}
     totals = {
         model: {part.size: part.total for part in networks[model].parts if part.size != FULLY_CONNECTED}
         for model in (first, third)
     }
     overall = Fraction(networks[third].total, networks[first].total)
+    # The fully connected layers are on no feature map, so neither network has them here.
     both = [size for size in stages.sizes if size in totals[first] and size in totals[third]]
     size = [size for size in both if Fraction(totals[third][size], totals[first][size]) > overall][-1]
     upto = stages.sizes[: stages.sizes.index(size) + 1]

@@ -31,7 +31,7 @@ __all__ = [
 
 
 def build_rounding_table(context: Context) -> Table:
-    """The FLOPs of the paper's Table 1: rounded, cut off, and as printed."""
+    """Build the table of the FLOPs of the paper's Table 1: rounded, cut off, and as printed."""
     return Table(
         title=f"{PAPER}, Table 1: FLOPs, which are MACs",
         columns=(
@@ -57,7 +57,7 @@ def build_rounding_table(context: Context) -> Table:
 
 
 class RoundingFits(Struct, frozen=True, kw_only=True):
-    """How many of the figures in the paper's Table 1 each way of writing them gives."""
+    """How many figures of the paper's Table 1 each way of writing them reproduces."""
 
     figures: int
     rounding: int
@@ -66,7 +66,7 @@ class RoundingFits(Struct, frozen=True, kw_only=True):
 
 
 def count_rounding_fits(context: Context) -> RoundingFits:
-    """Which way of writing gives how many of those figures."""
+    """Count how many of those figures each way of writing them reproduces."""
     judged = _judge_table_one(context)
     found = [
         {way for way, half in (("rounding", Fraction(1, 2)), ("cutting", Fraction(0)))
@@ -96,7 +96,7 @@ def _format_billions(verdict: FigureVerdict, half: Fraction) -> str:
 
 
 def build_stride_placement_table(context: Context) -> Table:
-    """The deep ResNets as in the paper, and as everyone runs them."""
+    """Build the table of the deep ResNets as in the paper, and as nearly everyone runs them."""
     rows = []
     for name in ("resnet50", "resnet101", "resnet152"):
         paper, today = context.cost(name), context.cost(f"{name}_v1_5")
@@ -129,7 +129,7 @@ def build_stride_placement_table(context: Context) -> Table:
 
 
 def build_strided_layers_table(context: Context) -> Table:
-    """The layers of ResNet-50 that the place of the stride makes dearer."""
+    """Build the table of the layers of ResNet-50 that the place of the stride makes more expensive."""
     paper = {row.name: row for row in context.cost("resnet50").layers}
     today = {row.name: row for row in context.cost("resnet50_v1_5").layers if row.macs}
     changed = [(paper[name], row) for name, row in today.items() if paper[name].macs != row.macs]
@@ -150,7 +150,7 @@ def build_strided_layers_table(context: Context) -> Table:
 
 
 def build_fully_connected_table(context: Context) -> Table:
-    """VGG's two figures in the paper: one without, one with the fully connected layers."""
+    """Build the table of VGG's two figures in the paper: without and with the fully connected layers."""
     rows = []
     for name in ("vgg16", "vgg19"):
         cost = context.cost(name)
@@ -183,7 +183,7 @@ def build_fully_connected_table(context: Context) -> Table:
 
 
 def build_keras_table(context: Context) -> Table:
-    """What Keras prints as total parameters, taken apart."""
+    """Build the table of what Keras prints as total parameters, taken apart."""
     rows = []
     for figure in load_figures():
         cost = context.cost(figure.model)
@@ -214,7 +214,7 @@ def build_keras_table(context: Context) -> Table:
 
 
 def build_shortcut_table(context: Context) -> Table:
-    """ResNet-34 under the paper's three ways of widening a shortcut."""
+    """Build the table of ResNet-34 under the paper's three ways of widening a shortcut."""
     figure = find_printed_verdict(context, "resnet34").figure
     costs = {option: context.cost(f"resnet34,shortcut={option}") for option in "ABC"}
     return Table(
@@ -249,7 +249,7 @@ OPTIONS = {
 
 
 def _list_printed(context: Context, model: str) -> tuple[str, ...]:
-    """What was printed of a model's MACs as a whole, with how it agrees."""
+    """List what was printed for the MACs of a model as a whole, with how it agrees."""
     return tuple(
         f"{format_with_unit(verdict.figure)} ({verdict.figure.source}): {AGREES[verdict.agreement]}"
         for verdict in find_verdicts(context, model)

@@ -33,13 +33,13 @@ AGREES: dict[Agreement, str] = {
 
 
 def find_verdicts(context: Context, model: str) -> tuple[FigureVerdict, ...]:
-    """All that was printed of a model, beside ours."""
+    """Judge all that was printed for a model by our counts."""
     others = {figure.relative_to for figure in select_figures(model)} - {""}
     return judge_figures(context.entry(model), among={other: context.cost(other) for other in others})
 
 
 def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPER) -> PublishedFigure:
-    """The one figure that a source prints of a model's MACs, or of their ratio to another's."""
+    """Find the one figure that a source prints for a model's MACs, or for their ratio to another's."""
     (figure,) = (
         figure
         for figure in select_figures(model)
@@ -52,23 +52,23 @@ def find_printed_figure(model: str, *, relative_to: str = "", source: str = PAPE
 def find_printed_verdict(
     context: Context, model: str, *, relative_to: str = "", source: str = PAPER
 ) -> FigureVerdict:
-    """The same figure, judged by our count."""
+    """Find the same figure, judged by our count."""
     figure = find_printed_figure(model, relative_to=relative_to, source=source)
     (verdict,) = (verdict for verdict in find_verdicts(context, model) if verdict.figure == figure)
     return verdict
 
 
 def round_to_place(verdict: FigureVerdict, half: Fraction) -> Fraction:
-    """Ours to the place that the figure was printed to: rounded with a half, cut off with zero."""
+    """Bring ours to the place that the figure was printed to: rounded with a half, cut off with zero."""
     place = Fraction(verdict.figure.place)
     return floor(verdict.exact / place + half) * place
 
 
 def build_text_figures(**values: str) -> dict[str, Figure]:
-    """Texts to put into a note."""
+    """Build the figures of a note from texts."""
     return {name: Figure("text", value) for name, value in values.items()}
 
 
 def format_with_unit(figure: PublishedFigure) -> str:
-    """The figure as printed, with the unit that its table's heading gives."""
+    """Write the figure as printed, with the unit that its table's heading gives."""
     return f"{figure.printed} {figure.unit.removesuffix('s')}".rstrip()
