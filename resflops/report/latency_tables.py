@@ -26,8 +26,8 @@ def build_ratio_table(pair: PaperPair) -> Table:
         rows=rows,
         notes=(
             Note(
-                text="From and to are the ends of the time ratio's 95 % interval. By the roof: of the times "
-                "that every op would take at the measured peaks."
+                text="From and to are the ends of the time ratio's 95 % interval. "
+                "By the roof: of the times that every op would take at the measured peaks."
             ),
         ),
     )
@@ -69,9 +69,9 @@ def build_side_table(pair: PaperPair) -> Table:
         rows=rows,
         notes=(
             Note(
-                text="Of peak: of the speed of a large matrix product in the same run. Memory-bound: of the "
-                "time by the roof, the share in ops that wait for memory. MACs per op: multiply-accumulates "
-                "of one step by the ops that have any."
+                text="Of peak: of the speed of a large matrix product in the same run. "
+                "Memory-bound: of the time by the roof, the share in ops that wait for memory. "
+                "MACs per op: multiply-accumulates of one step by the ops that have any."
             ),
         ),
     )

@@ -111,8 +111,9 @@ def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
     else:
         what = ", ".join(row.name or "the model itself" for row in rows)
     return Note(
-        text="Left out: {count} rows that cost nothing under this convention and hold no parameters "
-        "({what}); --all shows them.",
+        text="Left out: {count} rows that cost nothing under this convention "
+        "and hold no parameters ({what}); "
+        "--all shows them.",
         figures={"count": Figure("count", len(rows)), "what": Figure("text", what)},
         audience="people",
     )

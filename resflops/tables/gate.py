@@ -223,8 +223,8 @@ def _note_reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note,
 def _note_uncounted(verdict: Verdict) -> Note:
     ops = Counter(line.op for line in verdict.uncounted)
     return Note(
-        text="{model}: uncounted: {ops}; give each a rule with @resflops.rule, or let it pass by name "
-        "with allow-uncounted",
+        text="{model}: uncounted: {ops}; give each a rule with @resflops.rule, "
+        "or let it pass by name with allow-uncounted",
         figures={
             "model": Figure("text", verdict.model),
             "ops": Figure("names", tuple(f"{op} ({_describe_calls(verdict, op)})" for op in ops)),

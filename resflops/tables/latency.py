@@ -218,30 +218,32 @@ def _note_meanings(rows: tuple[Cells, ...]) -> list[Note]:
     known = {key for row in rows for key, value in row.items() if value is not None}
     texts = [
         f"Times are medians of all samples; the interval holds the median with {CONFIDENCE:.0%} confidence, "
-        "by a bootstrap over rounds and the samples in them. A percentile is blank where there are too few "
-        "samples for it.".replace("%", " %")
+        "by a bootstrap over rounds and the samples in them. "
+        "A percentile is blank where there are too few samples for it.".replace("%", " %")
     ]
     if "gpu_seconds" in known:
         texts.append(
-            "GPU time lies between two events around the kernels; wall time is from the call until the "
-            "device is done, and inputs/s are by it."
+            "GPU time lies between two events around the kernels; "
+            "wall time is from the call until the device is done, and inputs/s are by it."
         )
     if "of_peak" in known:
         texts.append(
-            "FLOP/s are 2 per multiply-accumulate over the time; the peak is a large matrix product's in the "
-            "same run, at its fastest. A better kernel may pass it, and so may an algorithm that multiplies "
-            "less often than is counted, such as Winograd's."
+            "FLOP/s are 2 per multiply-accumulate over the time; "
+            "the peak is a large matrix product's in the same run, at its fastest. "
+            "A better kernel may pass it, "
+            "and so may an algorithm that multiplies less often than is counted, such as Winograd's."
         )
     if "roof_seconds" in known:
         texts.append(
-            "By the roof: the time of the ops with multiply-accumulates, each computing at that peak or "
-            "moving its inputs, weight and output once at the speed of a large copy, whichever takes "
-            "longer; roof says which it is in most of it. No time is less unless it passed the peak."
+            "By the roof: the time of the ops with multiply-accumulates, each computing at that peak "
+            "or moving its inputs, weight and output once at the speed of a large copy, "
+            "whichever takes longer; roof says which it is in most of it. "
+            "No time is less unless it passed the peak."
         )
     if "peak_bytes" in known:
         texts.append(
-            "Peak memory is torch's max_memory_allocated for one step; weights and activations are by "
-            "count, activations being the outputs of all ops added up."
+            "Peak memory is torch's max_memory_allocated for one step; "
+            "weights and activations are by count, activations being the outputs of all ops added up."
         )
     if "joules_per_item" in known:
         texts.append("Energy is the whole board's, idle power included, over a window of nothing else.")

@@ -79,8 +79,8 @@ def _note_overhead(row: Row) -> Note:
     layers = len(_build_layer_cells(row))
     ratio = attribution.seconds / attribution.plain_seconds if attribution else None
     return Note(
-        text="{what}: with its marks a step takes {ratio} what it takes without; {shown} of {layers} layers "
-        "are shown.",
+        text="{what}: with its marks a step takes {ratio} what it takes without; "
+        "{shown} of {layers} layers are shown.",
         figures={
             "what": Figure("text", row.configuration.describe()),
             "ratio": Figure("times", ratio),

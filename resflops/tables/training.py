@@ -69,9 +69,11 @@ def note_training(costs: Sequence[Cost]) -> tuple[Note, ...]:
 
 
 _SCOPE = Note(
-    text="Backward is the gradients of all trainable parameters and of what lies between them and the "
-    "outputs; none is taken for the model's input, frozen parameters and buffers. The modules are in the "
-    "mode, training or eval, that they are built in. Loss, optimiser and recomputation are not counted."
+    text="Backward is the gradients of all trainable parameters "
+    "and of what lies between them and the outputs; "
+    "none is taken for the model's input, frozen parameters and buffers. "
+    "The modules are in the mode, training or eval, that they are built in. "
+    "Loss, optimiser and recomputation are not counted."
 )
 
 

@@ -27,18 +27,19 @@ def _build_pictures(name: str, measurements: Measurements, pair: PaperPair) -> I
             name=f"{name}-ratios",
             data=compared,
             draw=ratios.draw,
-            alt=f"Under each setting on {compared.device} the ratio of the times of {compared.larger} and "
-            f"{compared.smaller}, beside the ratio of their multiply-accumulates; the numbers stand in the "
-            "first table of this page.",
+            alt=f"Under each setting on {compared.device} "
+            f"the ratio of the times of {compared.larger} and {compared.smaller}, "
+            "beside the ratio of their multiply-accumulates; "
+            "the numbers stand in the first table of this page.",
         )
     if roofs:
         yield Picture(
             name=f"{name}-roofline",
             data=roofs,
             draw=roofline.draw,
-            alt=f"Floating-point operations per second that each network reached on {roofs.device} against "
-            "its arithmetic intensity, beside the measured peaks of computing and of memory, which "
-            f"{sum(len(roof.above) for roof in roofs.roofs)} of "
+            alt=f"Floating-point operations per second that each network reached on {roofs.device} "
+            "against its arithmetic intensity, beside the measured peaks of computing and of memory, "
+            f"which {sum(len(roof.above) for roof in roofs.roofs)} of "
             f"{sum(len(roof.spots) for roof in roofs.roofs)} marks pass.",
         )
 
@@ -99,8 +100,8 @@ def _build(context: Context) -> tuple[Document, ...]:
 PAGE = Page(
     path=PATH,
     title="Latency beside FLOPs",
-    summary="how long the networks take where they were measured, and why that is not the ratio of "
-    "their FLOPs",
+    summary="how long the networks take where they were measured, "
+    "and why that is not the ratio of their FLOPs",
     build=_build,
     data=MEASUREMENTS,
     command="resflops bench --models resnet34 vgg19 --save reports/data/latency-NAME.json",

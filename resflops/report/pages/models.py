@@ -84,8 +84,8 @@ def build_scatter_picture(context: Context) -> Picture:
             ),
         ),
         draw=scatter.draw,
-        alt="Multiply-accumulates against parameters of ResNets, ResNeXts and VGGs on ImageNet, both axes "
-        "logarithmic. VGGs have most parameters; ResNets have more of both the deeper they are.",
+        alt="Multiply-accumulates against parameters of ResNets, ResNeXts and VGGs on ImageNet, "
+        "both axes logarithmic. VGGs have most parameters; ResNets have more of both the deeper they are.",
     )
 
 
@@ -106,8 +106,8 @@ def build_resolution_picture(context: Context) -> Picture:
             ),
         ),
         draw=resolution.draw,
-        alt="Multiply-accumulates of two ResNets and two VGGs on images of growing size: they grow with the "
-        "square of its side.",
+        alt="Multiply-accumulates of two ResNets and two VGGs on images of growing size: "
+        "they grow with the square of its side.",
     )
 
 
@@ -200,7 +200,7 @@ def _format_input(cost: Cost) -> str:
 PAGE = Page(
     path=PATH,
     title="Model cards",
-    summary="what each network of the paper costs layer by layer, with formulas, receptive fields and "
-    "pictures, and how cost goes with parameters and resolution",
+    summary="what each network of the paper costs layer by layer, "
+    "with formulas, receptive fields and pictures, and how cost goes with parameters and resolution",
     build=_build,
 )

@@ -32,8 +32,9 @@ def build_stage_picture(context: Context) -> Picture:
         name="stages",
         data=build_stages(context),
         draw=stages.draw,
-        alt="Bars of the multiply-accumulates of ResNet-34, plain-34 and VGG-19 at each size of the feature "
-        "maps; the numbers stand in the table stage by stage of reproduction.md.",
+        alt="Bars of the multiply-accumulates of ResNet-34, plain-34 and VGG-19 "
+        "at each size of the feature maps; "
+        "the numbers stand in the table stage by stage of reproduction.md.",
     )
 
 
@@ -85,7 +86,7 @@ def _build(context: Context) -> tuple[Document, ...]:
 PAGE = Page(
     path=PATH,
     title="Every published figure against ours",
-    summary="what papers and packages print of these networks, the exact count beside it, whether they "
-    "agree, and why where they do not",
+    summary="what papers and packages print of these networks, the exact count beside it, "
+    "whether they agree, and why where they do not",
     build=_build,
 )
