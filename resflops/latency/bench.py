@@ -103,7 +103,10 @@ class _Bench:
         self._run = Run(started=now, command=command)
         self.finished = False
         earlier = {row.configuration: row for row in self._so_far.rows}
-        self._rows = {each: earlier.get(each, Row(configuration=each)) for each in configurations}
+        self._rows = {
+            configuration: earlier.get(configuration, Row(configuration=configuration))
+            for configuration in configurations
+        }
         # What an earlier run measured and this one does not ask for stays as it is.
         self._others = [row for row in self._so_far.rows if row.configuration not in self._rows]
         self._session = self._open_session(torch.device(name))
@@ -111,10 +114,14 @@ class _Bench:
     def _open_session(self, device: torch.device) -> Session[Key, Any]:
         subjects: dict[Key, Callable[[], Any]] = {}
         earlier = (peak.probe for peak in self._so_far.peaks)
-        for probe in choose_probes(device, (each.dtype for each in self._configurations), known=earlier):
+        for probe in choose_probes(
+            device, (configuration.dtype for configuration in self._configurations), known=earlier
+        ):
             subjects[probe] = partial(prepare_probe, probe, device)
-        for each in self._configurations:
-            subjects[each] = partial(prepare_measurable, self._models[each.model], each, self._device)
+        for configuration in self._configurations:
+            subjects[configuration] = partial(
+                prepare_measurable, self._models[configuration.model], configuration, self._device
+            )
         known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
         known |= {row.configuration: row.series for row in self._so_far.rows}
         return Session(subjects, self._device, self._effort, series=known, run=len(self._so_far.runs))
@@ -204,10 +211,10 @@ class _Bench:
             self._so_far,
             effort=self._effort,
             runs=(*self._so_far.runs, replace(self._run, finished=self.finished)),
-            rows=(*self._others, *(replace(row, series=series[each]) for each, row in self._rows.items())),
+            rows=(*self._others, *(replace(row, series=series[key]) for key, row in self._rows.items())),
             peaks=(
                 *others,
-                *(Peak(probe=key, series=each) for key, each in series.items() if isinstance(key, Probe)),
+                *(Peak(probe=key, series=known) for key, known in series.items() if isinstance(key, Probe)),
             ),
         )
 

@@ -24,7 +24,7 @@ class Cpu:
             start = perf_counter()
             step()
             wall.append(perf_counter() - start)
-        return Round(wall=tuple(round(each, 9) for each in wall), before=before, during=read_load())
+        return Round(wall=tuple(round(seconds, 9) for seconds in wall), before=before, during=read_load())
 
     def read_allocated_bytes(self) -> int | None:
         """Return None: torch keeps no count of the host's memory."""

@@ -77,12 +77,12 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     @cached_property
     def wall(self) -> Summary | None:
         """The time by the clock; None without samples."""
-        return _summarize_rounds([each.wall for each in self.rounds])
+        return _summarize_rounds([visit.wall for visit in self.rounds])
 
     @cached_property
     def gpu(self) -> Summary | None:
         """The time on the GPU; None without samples."""
-        return _summarize_rounds([each.gpu for each in self.rounds])
+        return _summarize_rounds([visit.gpu for visit in self.rounds])
 
     @property
     def time(self) -> Summary | None:
@@ -93,12 +93,12 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     def samples(self) -> list[tuple[float, ...]]:
         """What ``time`` summarises, round by round."""
         kind = "gpu" if self.gpu else "wall"
-        return [getattr(each, kind) for each in self.rounds]
+        return [getattr(visit, kind) for visit in self.rounds]
 
     @cached_property
     def throttled(self) -> tuple[str, ...]:
         """Why clocks were held back while samples were taken."""
-        return tuple(sorted({reason for each in self.rounds for reason in each.during.throttle}))
+        return tuple(sorted({reason for visit in self.rounds for reason in visit.during.throttle}))
 
     @cached_property
     def verdict(self) -> Stability | None:

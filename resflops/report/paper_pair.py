@@ -124,17 +124,17 @@ class PaperPair(Struct, frozen=True, kw_only=True):
     @property
     def times(self) -> tuple[float, ...]:
         """The ratios of the times."""
-        return tuple(each.time.value for each in self.settings)
+        return tuple(pair.time.value for pair in self.settings)
 
     @property
     def below_macs(self) -> int:
         """Settings under which the time ratio is surely less than that of the multiply-accumulates."""
-        return sum(each.time.high < self.macs for each in self.settings)
+        return sum(pair.time.high < self.macs for pair in self.settings)
 
     @property
     def above_macs(self) -> int:
         """Settings under which it is surely more."""
-        return sum(each.time.low > self.macs for each in self.settings)
+        return sum(pair.time.low > self.macs for pair in self.settings)
 
     @property
     def undecided(self) -> int:
@@ -144,20 +144,20 @@ class PaperPair(Struct, frozen=True, kw_only=True):
     @property
     def energies(self) -> tuple[float, ...]:
         """The known ratios of the energies."""
-        return tuple(each.energy for each in self.settings if each.energy)
+        return tuple(pair.energy for pair in self.settings if pair.energy)
 
     @property
     def roofs(self) -> tuple[float, ...]:
         """The known ratios of the times by the roofline."""
-        return tuple(each.roof for each in self.settings if each.roof)
+        return tuple(pair.roof for pair in self.settings if pair.roof)
 
     @property
     def peaks(self) -> tuple[tuple[float, float], ...]:
         """The shares of the measured peak that the smaller and the larger reach, where both are known."""
         return tuple(
             (smaller, larger)
-            for each in self.settings
-            if (smaller := each.smaller.meaning.of_peak) and (larger := each.larger.meaning.of_peak)
+            for pair in self.settings
+            if (smaller := pair.smaller.meaning.of_peak) and (larger := pair.larger.meaning.of_peak)
         )
 
     @property
@@ -174,10 +174,10 @@ class PaperPair(Struct, frozen=True, kw_only=True):
     def memory_bound(self) -> tuple[MemoryBound, ...]:
         """At the least batch size and at the greatest; one where they are the same."""
         known = [
-            (each.setting.batch, smaller, larger)
-            for each in self.settings
-            if (smaller := each.smaller.meaning.memory_part) is not None
-            and (larger := each.larger.meaning.memory_part) is not None
+            (pair.setting.batch, smaller, larger)
+            for pair in self.settings
+            if (smaller := pair.smaller.meaning.memory_part) is not None
+            and (larger := pair.larger.meaning.memory_part) is not None
         ]
         batches = sorted({batch for batch, _, _ in known})
         return tuple(
@@ -199,7 +199,7 @@ class PaperPair(Struct, frozen=True, kw_only=True):
     @property
     def unstable(self) -> int:
         """Settings under which a time cannot be trusted."""
-        return sum(not each.stable for each in self.settings)
+        return sum(not pair.stable for pair in self.settings)
 
 
 def compare_paper_pair(measurements: Measurements) -> PaperPair:

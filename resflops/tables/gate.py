@@ -241,10 +241,12 @@ def _describe_calls(verdict: Verdict, op: str) -> str:
 def _note_advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
     """Note what to do about it, each command with the models that it is for."""
     yield from (_note_uncounted(verdict) for verdict in verdicts if verdict.uncounted)
-    over_lock = [each for each in verdicts if any(finding.over_lock for finding in each.findings)]
-    cheaper = [each for each in verdicts if each.cheaper]
+    over_lock = [verdict for verdict in verdicts if any(finding.over_lock for finding in verdict.findings)]
+    cheaper = [verdict for verdict in verdicts if verdict.cheaper]
     stale = [
-        each for each in verdicts if not each.as_locked and each not in over_lock and each not in cheaper
+        verdict
+        for verdict in verdicts
+        if not verdict.as_locked and verdict not in over_lock and verdict not in cheaper
     ]
     for concerned, text in (
         (over_lock, "To accept what is over the lock: resflops lock {models}, and commit {lock}."),
@@ -252,5 +254,5 @@ def _note_advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
         (stale, "Within the limits, but not quite what is locked; to renew {lock}: resflops lock {models}."),
     ):
         if concerned:
-            models = shlex.join(each.model for each in concerned)
+            models = shlex.join(verdict.model for verdict in concerned)
             yield Note(text=text, figures={"models": Figure("text", models), "lock": Figure("text", lock)})

@@ -93,14 +93,14 @@ def build_convention_list() -> Table:
         ),
         rows=tuple(
             {
-                "name": each.name,
-                "counts": each.counts,
-                "source": each.source,
-                "prices": each.prices,
-                "op_prices": each.op_prices,
-                "views": to_builtins(each.views),
+                "name": convention.name,
+                "counts": convention.counts,
+                "source": convention.source,
+                "prices": convention.prices,
+                "op_prices": convention.op_prices,
+                "views": to_builtins(convention.views),
             }
-            for each in CONVENTIONS.values()
+            for convention in CONVENTIONS.values()
         ),
         notes=(
             Note(text="resflops conventions NAME shows one with its prices, op by op.", audience="people"),

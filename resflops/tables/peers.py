@@ -25,7 +25,7 @@ def build_peer_table() -> Table:
             Column(key="repository", heading="repository", audience="programs"),
             Column(key="origin", heading="from", audience=show_people_if(_has_other_origins()), detail=2),
         ),
-        rows=tuple(_build_row(each) for each in PEERS.values()),
+        rows=tuple(_build_row(peer) for peer in PEERS.values()),
         notes=(
             Note(text="pip install 'resflops[peers]' installs all but ultralytics-thop.", audience="people"),
             Note(
@@ -46,14 +46,14 @@ def build_peer_table() -> Table:
                 ),
                 rows=tuple(
                     {
-                        "peer": each.name,
+                        "peer": peer.name,
                         "since": edition.since,
-                        "decided_by": each.decided_by or each.distribution,
+                        "decided_by": peer.decided_by or peer.distribution,
                         "verified_versions": edition.versions,
                         "conventions": tuple(convention.name for convention in edition.conventions),
                     }
-                    for each in PEERS.values()
-                    for edition in each.editions
+                    for peer in PEERS.values()
+                    for edition in peer.editions
                 ),
                 notes=(
                     Note(
@@ -71,9 +71,9 @@ def build_peer_table() -> Table:
                     Column(key="issue", heading="reported in", empty="–", detail=1),
                 ),
                 rows=tuple(
-                    {"peer": each.name, "defect": defect.what, "issue": defect.issue}
-                    for each in PEERS.values()
-                    for defect in each.defects
+                    {"peer": peer.name, "defect": defect.what, "issue": defect.issue}
+                    for peer in PEERS.values()
+                    for defect in peer.defects
                 ),
             ),
         ),
@@ -81,20 +81,20 @@ def build_peer_table() -> Table:
 
 
 def _has_other_origins() -> bool:
-    return any(each.origin != OWN for each in PEERS.values())
+    return any(peer.origin != OWN for peer in PEERS.values())
 
 
-def _build_row(each: Peer) -> Row:
-    version = find_installed_version(each)
+def _build_row(peer: Peer) -> Row:
+    version = find_installed_version(peer)
     return {
-        "peer": each.name,
-        "distribution": each.distribution,
+        "peer": peer.name,
+        "distribution": peer.distribution,
         "installed": version or "",
-        "verified_versions": each.verified_versions,
-        "verification": "" if version is None else each.verify(version),
-        "verified": version is not None and each.is_verified_with(version),
-        "conventions": tuple(convention.name for convention in each.conventions),
-        "counts": each.convention.counts,
-        "repository": each.repository,
-        "origin": each.origin,
+        "verified_versions": peer.verified_versions,
+        "verification": "" if version is None else peer.verify(version),
+        "verified": version is not None and peer.is_verified_with(version),
+        "conventions": tuple(convention.name for convention in peer.conventions),
+        "counts": peer.convention.counts,
+        "repository": peer.repository,
+        "origin": peer.origin,
     }
