@@ -151,5 +151,5 @@ def test_pictures_are_drawn_with_them(hostile_cost):
 def test_a_report_escapes_every_text_that_is_not_markdown():
     assert _format_markdown("<b>|") == r"\<b\>\|"
     assert _format_markdown(Markdown("<b>")) == "<b>"
-    with pytest.raises(TypeError, match="through a filter"):
+    with pytest.raises(TypeError, match="needs a filter in the template"):
         _format_markdown(0.5)
