@@ -58,6 +58,9 @@ BY_HAND = (
     "tests/ops/test_gradients.py",
     "tests/ops/test_linalg_gradients.py",
     "tests/ops/test_stored_work.py",
+    "tests/ops/test_arguments.py",
+    "tests/ops/test_defaults.py",
+    "tests/tracing/test_described.py",
 )
 CONCERNED = {
     "resflops/ops": BY_HAND,
@@ -66,7 +69,9 @@ CONCERNED = {
 }
 WIDER = {
     "resflops/ops": ("tests/ops", "tests/cost", "tests/test_design_numbers.py", "tests/tracing"),
-    "resflops/cost": ("tests/tables", "tests/ops", "tests/tracing", "tests/test_records.py", "tests/test_public.py"),
+    "resflops/cost": (
+        "tests/counters", "tests/tables", "tests/ops", "tests/tracing", "tests/crosschecking", "tests/test_records.py",
+    ),
     "resflops/gate": ("tests/tables", "tests/cli", "tests/integrations", "tests/render"),
 }  # fmt: skip
 
