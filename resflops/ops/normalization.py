@@ -53,6 +53,13 @@ class GroupStatistics(Affine, frozen=True):
     """How many groups the whole batch has; each takes one root."""
 
 
+class InstanceStatistics(GroupStatistics, frozen=True):
+    """What is normalised, and by which statistics."""
+
+    running: bool = False
+    """Whether by statistics that were kept in training; recorded where it is so."""
+
+
 class Neighbours(Attributes, frozen=True):
     """A normalisation over neighbouring channels."""
 
@@ -252,10 +259,12 @@ def infer_instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Call:
-    """Normalise each channel of each sample."""
-    del running_mean, running_var, use_input_stats, momentum, eps
+    """Normalise each channel of each sample, by its own statistics or by the running ones."""
+    del running_mean, running_var, momentum, eps
     shape = tuple(input.shape)
     attributes = {"groups": prod(shape[:2]), "weight": weight is not None, "bias": bias is not None}
+    if not use_input_stats:
+        attributes["running"] = True
     return Call("instance_norm", (input,), shape, {**attributes}, affine=(weight, bias))
 
 
@@ -307,13 +316,31 @@ GROUP_NORM = op(
     saves=("input", "weight", "statistics"),
 )
 
+
+def instance_norm(record: OpRecord, attributes: InstanceStatistics) -> Work:
+    """As a group normalisation; with running statistics 2 per element, scale and shift being folded."""
+    if attributes.running:
+        return Work(arithmetic=_NORMALISE * prod(record.input_shapes[0]))
+    return normalisation(record, attributes)
+
+
+def instance_norm_gradient(
+    record: OpRecord, attributes: InstanceStatistics, needed: Needed
+) -> tuple[Work, ...]:
+    """As a group normalisation's; with running statistics as that of batch normalisation in eval mode."""
+    if not attributes.running:
+        return normalisation_gradient(record, attributes, needed)
+    kept = BatchStatistics(weight=attributes.weight, bias=attributes.bias, training=False)
+    return batch_norm_gradient(record, kept, needed)
+
+
 INSTANCE_NORM = op(
     "instance_norm",
     family=FAMILY,
-    attributes=GroupStatistics,
+    attributes=InstanceStatistics,
     bindings=binding(infer_instance_norm, "nn.functional.instance_norm"),
-    work=normalisation,
-    gradient=joint_gradient(normalisation_gradient),
+    work=instance_norm,
+    gradient=joint_gradient(instance_norm_gradient),
     saves=("input", "weight", "statistics"),
 )
 

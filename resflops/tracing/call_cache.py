@@ -27,10 +27,10 @@ _CAPACITY = 1 << 15
 _SIGNATURES: dict[Key, CallSignature] = {}
 
 # 1, 1.0 and True are equal as keys of a dict, yet may make different calls. So ints stand for themselves,
-# and bools and floats are marked.
+# and bools and floats are marked, by what nobody else can give.
 _PLAIN = frozenset((int, str, tuple, NoneType, EllipsisType, torch.dtype))
 _MARKED: dict[type, Callable[[Any], Any]] = {
-    bool: ("no", "yes").__getitem__,
+    bool: (object(), object()).__getitem__,
     float: lambda number: (float, number),
 }
 

@@ -17,6 +17,10 @@ CASES = {
     "group norm": (nn.GroupNorm(2, 4), IMAGE),
     "group norm, not affine": (nn.GroupNorm(2, 4, affine=False), IMAGE),
     "instance norm": (nn.InstanceNorm2d(4, affine=True), IMAGE),
+    "instance norm by running statistics": (
+        nn.InstanceNorm2d(4, affine=True, track_running_stats=True).eval(),
+        IMAGE,
+    ),
     "rms norm": (nn.RMSNorm(6), IMAGE),
     "rms norm, not affine": (nn.RMSNorm((6, 6), elementwise_affine=False), IMAGE),
     "local response norm": (nn.LocalResponseNorm(3), IMAGE),
@@ -26,6 +30,8 @@ DISPATCHED = ("scripted", "exported", "make_fx", "fallback")
 DIFFERS = {
     # Torch runs a batch norm, whose gradient for the input makes that of the weights in passing.
     **{(style, "instance norm"): {"flops backward"} for style in DISPATCHED},
+    # Torch repeats weight and bias for each sample, and adds their gradients up again.
+    **{(style, "instance norm by running statistics"): {"flops backward"} for style in DISPATCHED},
     # Torch writes these as powers, means and products, and each has a gradient of its own.
     **{
         (style, name): {"flops", "flops backward"}
