@@ -23,6 +23,7 @@ __all__ = [
     "broadcast",
     "is_tensor",
     "name_dtype",
+    "name_parts_dtype",
     "per_dimension",
     "plain_shapes",
     "wrap_dimension",
@@ -197,6 +198,17 @@ def wrap_dimension(place: int, dimensions: int) -> int:
     if not -dimensions <= place < dimensions:
         raise NotDescribed
     return place % dimensions
+
+
+def name_parts_dtype(dtype: Any) -> str | None:
+    """Name the element type of a complex number's two parts; None for a type that is not complex.
+
+    A magnitude, a norm or a variance of complex numbers has it.
+    """
+    return _PARTS.get(name_dtype(dtype))
+
+
+_PARTS = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
 
 def per_dimension(value: Any, dimensions: int) -> Shape:

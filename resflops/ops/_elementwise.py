@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, Literal
 
-from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
+from resflops.ops._call import (
+    Call,
+    NotDescribed,
+    Promoted,
+    TensorLike,
+    broadcast,
+    is_tensor,
+    name_parts_dtype,
+)
 from resflops.ops._declaration import AtenBinding, Binding, Gradient, Op, binding, each_gradient, op
 from resflops.records import OpRecord, Work
 
@@ -132,13 +140,16 @@ def is_inexact(tensor: TensorLike) -> bool:
     return bool(tensor.dtype.is_floating_point or tensor.dtype.is_complex)
 
 
-def bind_function(name: str, *more: str, floating: bool = False) -> tuple[Binding, ...]:
+def bind_function(
+    name: str, *more: str, floating: bool = False, magnitude: bool = False
+) -> tuple[Binding, ...]:
     """Bind the functions of one tensor that have a name, and those of that name that write into the tensor.
 
     Args:
         name: the name of the op and of the functions.
         more: further functions that do the same.
         floating: whether integers give a result of torch's default type.
+        magnitude: whether complex numbers give real ones.
     """
 
     # Slopes, thresholds and limits change no shape; among the positional arguments that
@@ -151,9 +162,12 @@ def bind_function(name: str, *more: str, floating: bool = False) -> tuple[Bindin
         in_place = inplace or (bool(more) and more[-1] is True)
         if floating and not is_inexact(input):
             return Call(name, (input,), tuple(input.shape), {}, "default", in_place, once=True)
-        return Call(name, (input,), tuple(input.shape), in_place=in_place)
+        dtype = name_parts_dtype(input.dtype) if magnitude else None
+        return Call(name, (input,), tuple(input.shape), {}, dtype, in_place)
 
     def infer_in_place(input: TensorLike, *more: Any, **named_more: Any) -> Call:
+        if magnitude and input.dtype.is_complex:
+            raise NotDescribed
         return Call(name, (input,), tuple(input.shape), in_place=True)
 
     return (

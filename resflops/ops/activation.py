@@ -131,7 +131,7 @@ SOFTSIGN = elementwise(
     Work(comparisons=1, arithmetic=2),
     family=FAMILY,
     gradient=Work(comparisons=1, arithmetic=3),
-    bindings=bind_function("softsign"),
+    bindings=bind_function("softsign", floating=True),
 )
 # x times the hyperbolic tangent t of softplus(x). Gradient: y'·(t + x·σ·(1-t²)), both computed again.
 MISH = _activation(

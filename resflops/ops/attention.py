@@ -48,10 +48,15 @@ def infer_attention(
     del scale
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise Mismatch("the shapes of its query, key and value do not match")
+    # Keys that are shared have heads of their own, fewer than the query has; all else is broadcast.
+    apart = -3 if enable_gqa else -2
+    batch = tuple(query.shape[:apart])
+    if query.shape[:apart] != key.shape[:apart] or query.shape[:apart] != value.shape[:apart]:
+        batch = broadcast(batch, broadcast(tuple(key.shape[:apart]), tuple(value.shape[:apart])))
     return Call(
         "scaled_dot_product_attention",
         (query, key, value),
-        (*query.shape[:-1], value.shape[-1]),
+        (*batch, *query.shape[apart:-1], value.shape[-1]),
         {
             "masked": attn_mask is not None,
             "mask_dims": 0 if attn_mask is None else attn_mask.dim(),
@@ -92,7 +97,7 @@ def attention_factors(record: OpRecord, attributes: Scores) -> Factors:
     """Every pair of a query and a key, times the widths of the two products."""
     del attributes
     query, key, value = record.input_shapes[:3]
-    pairs = (*query[:-2], query[-2], key[-2])
+    pairs = (*record.output_shape[:-1], key[-2])
     return tuple(size for size in pairs[:-2] if size != 1) + pairs[-2:], (query[-1] + value[-1],)
 
 
@@ -102,7 +107,8 @@ def attention(record: OpRecord, attributes: Scores) -> Work:
     Inputs are (…, heads, queries, width), (…, heads, keys, width), (…, heads, keys, value
     width). Every query meets every key, also under a causal or other mask: that is what
     papers count and what kernels without block skipping do. The scores are scaled by one
-    multiplication each, and a mask adds one addition each.
+    multiplication each, and a mask adds one addition each. The output has a batch that any of
+    the inputs was broadcast to.
 
     On tensors without memory torch has no fused kernel. Below its functions, as in a scripted
     model, attention becomes two products and a softmax, with query and key scaled in place of
@@ -110,8 +116,9 @@ def attention(record: OpRecord, attributes: Scores) -> Work:
     shows that it was attention.
     """
     query, key, value = record.input_shapes[:3]
-    pairs = prod(query[:-1]) * key[-2]
-    softmax = softmax_work(rows=prod(query[:-1]), length=key[-2])
+    rows = prod(record.output_shape[:-1])
+    pairs = rows * key[-2]
+    softmax = softmax_work(rows=rows, length=key[-2])
     return Work(
         macs=pairs * (query[-1] + value[-1]),
         arithmetic=softmax.arithmetic + pairs * (1 + attributes.masked),
@@ -127,15 +134,16 @@ def attention_gradient(record: OpRecord, attributes: Scores, needed: Needed) -> 
     softmax, ``S'``; ``Q' = S'·K`` and ``K' = S'ᵀ·Q``. P' and S', with one multiplication a
     score for the scale, stand with the query or, where that needs no gradient, with the key.
     A kernel that does not keep P computes the scores once more; that is a choice of the kernel
-    and not counted. Heads that share a key and a value add up their gradients.
+    and not counted. Heads that share a key and a value add up their gradients, as does a batch that
+    shares an input.
     """
     del attributes
     query, key, value = record.input_shapes[:3]
-    rows, length = prod(query[:-1]), key[-2]
+    rows, length = prod(record.output_shape[:-1]), key[-2]
     pairs = rows * length
-    heads = prod(query[:-2])
+    heads = prod(record.output_shape[:-2])
     products = {
-        _QUERY: Work(macs=pairs * query[-1]),
+        _QUERY: Work(macs=pairs * query[-1], arithmetic=heads * prod(query[-2:]) - prod(query)),
         _KEY: Work(macs=pairs * key[-1], arithmetic=heads * prod(key[-2:]) - prod(key)),
         _VALUE: Work(macs=pairs * value[-1], arithmetic=heads * prod(value[-2:]) - prod(value)),
     }

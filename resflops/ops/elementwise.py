@@ -31,6 +31,7 @@ def _function(
     *more: str,
     saves: tuple[str, ...],
     floating: bool = False,
+    magnitude: bool = False,
 ) -> Op:
     """Declare a function that both torch and its dispatcher call by this name."""
     return elementwise(
@@ -38,14 +39,14 @@ def _function(
         per_element,
         family=FAMILY,
         gradient=gradient,
-        bindings=bind_function(name, *more, floating=floating),
+        bindings=bind_function(name, *more, floating=floating, magnitude=magnitude),
         aten={name: SELF},
         saves=saves,
     )
 
 
 _function("neg", ADD, MULTIPLY, "*.__neg__", saves=())
-_function("abs", COMPARE, Work(comparisons=1, arithmetic=1), "*.__abs__", saves=("input",))
+_function("abs", COMPARE, Work(comparisons=1, arithmetic=1), "*.__abs__", saves=("input",), magnitude=True)
 _function("square", ADD, Work(arithmetic=2), saves=("input",))
 # Gradient: -y'·y².
 _function("reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True)

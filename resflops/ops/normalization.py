@@ -5,8 +5,9 @@ from math import prod
 from typing import Any
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._call import Call, CallSignature, Mismatch, SignedCall, TensorLike
+from resflops.ops._call import Call, CallSignature, Mismatch, NotDescribed, SignedCall, TensorLike
 from resflops.ops._declaration import Needed, binding, each_gradient, joint_gradient, op
+from resflops.ops._elementwise import is_inexact
 from resflops.records import Attribute, OpRecord, Shape, Work
 
 FAMILY = "normalization"
@@ -110,7 +111,7 @@ def _sign_batch_norm(
         if per_channel is not None and per_channel[0] != channels:
             raise Mismatch(f"takes {per_channel[0]} channels, but its input has {channels}")
     # Torch refuses the same, but names neither the layer nor a way out.
-    if training and prod(shape) == channels:
+    if training and shape[0] * prod(shape[2:]) == 1:
         raise Mismatch(
             f"needs more than one value per channel in training mode, but its input is "
             f"{'×'.join(map(str, shape))}; use a larger batch or input, or call model.eval()"
@@ -126,6 +127,13 @@ def _sign_batch_norm(
 def _infer_without_training(given: dict[str, Any]) -> SignedCall:
     """Read the aten ops that do not train, by their name or for lack of such an argument."""
     return infer_batch_norm(given["input"], None, None, given["weight"], given["bias"])
+
+
+def _read_functional(given: dict[str, Any]) -> SignedCall:
+    """Read the aten op that is called with running statistics or, in training, without any."""
+    return infer_batch_norm(
+        given["input"], None, None, given["weight"], given["bias"], training=given["training"]
+    )
 
 
 def _infer_training(given: dict[str, Any]) -> SignedCall:
@@ -175,7 +183,7 @@ BATCH_NORM = op(
     bindings=binding(infer_batch_norm, "nn.functional.batch_norm"),
     aten={
         "native_batch_norm": {},
-        "_native_batch_norm_legit": {},
+        "_native_batch_norm_legit": _read_functional,
         "_native_batch_norm_legit_no_training": _infer_without_training,
         "_batch_norm_with_update": _infer_training,
         "_batch_norm_no_update": _infer_without_training,
@@ -390,6 +398,8 @@ def infer_local_response_norm(
 ) -> Call:
     """Divide by a power of the mean square over neighbouring channels."""
     del alpha, beta, k
+    if not is_inexact(input):
+        raise NotDescribed
     return Call("local_response_norm", (input,), tuple(input.shape), {"size": size})
 
 

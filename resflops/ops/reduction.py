@@ -12,9 +12,12 @@ from resflops.ops._call import (
     TensorLike,
     broadcast,
     is_tensor,
+    name_dtype,
+    name_parts_dtype,
     wrap_dimension,
 )
 from resflops.ops._declaration import ANSWERS, binding, each_gradient, moved_gradient, op, stopped_gradient
+from resflops.ops._elementwise import is_inexact
 from resflops.ops._rows import name_dimensions, reduce_shape
 from resflops.records import Attribute, OpRecord, Work
 
@@ -162,9 +165,10 @@ def _infer_spread(name: str, *, pair: bool) -> Callable[..., Call]:
             raise NotDescribed
         shape = reduce_shape(tuple(input.shape), dim, keepdim=keepdim)
         attributes: dict[str, Attribute] = {"dim": name_dimensions(dim)}
+        dtype = name_parts_dtype(input.dtype)
         if pair:
-            return Call(name, (input,), shape, attributes, others=((shape, None),), pack=tuple)
-        return Call(name, (input,), shape, attributes)
+            return Call(name, (input,), shape, attributes, dtype, others=((shape, None),), pack=tuple)
+        return Call(name, (input,), shape, attributes, dtype)
 
     return infer_spread
 
@@ -243,13 +247,31 @@ def _infer_place(name: str) -> Callable[..., Call]:
     return infer_place
 
 
-def _infer_fold(name: str, *, dtype: str | None = None) -> Callable[..., Call]:
+def _infer_fold(name: str) -> Callable[..., Call]:
     def infer_fold(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
         """Fold dimensions by the operation that the op is named after."""
         shape = reduce_shape(tuple(input.shape), dim, keepdim=keepdim)
-        return Call(name, (input,), shape, {"dim": name_dimensions(dim)}, dtype)
+        return Call(name, (input,), shape, {"dim": name_dimensions(dim)})
 
     return infer_fold
+
+
+def _infer_answer(name: str) -> Callable[..., Call]:
+    def infer_answer(input: TensorLike, dim: Any = None, keepdim: bool = False) -> Call:
+        """Fold dimensions into truth values; torch leaves them in unsigned bytes where they came so."""
+        call = _infer_fold(name)(input, dim, keepdim)
+        call.dtype = None if name_dtype(input.dtype) == "uint8" else "bool"
+        return call
+
+    return infer_answer
+
+
+def infer_logsumexp(input: TensorLike, dim: Any, keepdim: bool = False) -> Call:
+    """Fold dimensions into the logarithm of the sum of exponentials; integers give torch's default type."""
+    call = _infer_fold("logsumexp")(input, dim, keepdim)
+    if not is_inexact(input):
+        call.dtype, call.once = "default", True
+    return call
 
 
 def extremum(record: OpRecord) -> Work:
@@ -305,7 +327,7 @@ for _name in ("all", "any"):
     op(
         _name,
         family=FAMILY,
-        bindings=binding(_infer_fold(_name, dtype="bool"), f"*.{_name}"),
+        bindings=binding(_infer_answer(_name), f"*.{_name}"),
         aten={_name: {"input": "self"}},
         work=extremum,
         gradient=stopped_gradient(ANSWERS),
@@ -344,7 +366,7 @@ def logsumexp_gradient(record: OpRecord, operand: int) -> Work:
 LOGSUMEXP = op(
     "logsumexp",
     family=FAMILY,
-    bindings=binding(_infer_fold("logsumexp"), "*.logsumexp"),
+    bindings=binding(infer_logsumexp, "*.logsumexp"),
     aten={"logsumexp": {"input": "self"}},
     work=logsumexp,
     gradient=each_gradient(logsumexp_gradient),

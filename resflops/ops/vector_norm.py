@@ -4,7 +4,7 @@ from collections.abc import Generator
 from math import prod
 from typing import Any
 
-from resflops.ops._call import Call, NotDescribed, TensorLike, broadcast
+from resflops.ops._call import Call, NotDescribed, TensorLike, broadcast, name_parts_dtype
 from resflops.ops._declaration import binding, composite, each_gradient, op
 from resflops.ops._rows import reduce_shape
 from resflops.records import OpRecord, Shape, Work
@@ -30,6 +30,7 @@ def infer_norm(
 
 
 def _infer_length(tensor: TensorLike, order: float, shape: Shape, dtype: Any = None) -> Call:
+    dtype = name_parts_dtype(dtype or tensor.dtype) or dtype
     return Call("norm", (tensor,), shape, {"ord": order}, dtype)
 
 

@@ -13,6 +13,7 @@ import torch
 from packaging.version import Version
 from torch import nn
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils._pytree import tree_leaves
 
 import resflops
 from resflops.cost import price
@@ -159,3 +160,24 @@ def record():
         )
 
     return make
+
+
+@pytest.fixture
+def agree_on_outputs():
+    """From a function and its operands, whether a trace on shapes gives what torch gives, type by type."""
+
+    def agree(function, *operands):
+        told = []
+        model = nn.Module()
+
+        def forward(*tensors):
+            out = function(*tensors)
+            told.append([(tuple(each.shape), each.dtype) for each in tree_leaves(out)])
+            return out
+
+        forward(*(each.clone() for each in operands))
+        model.forward = forward
+        execution = resflops.trace(model, *operands).execution
+        return execution == "meta" and told[0] == told[1]
+
+    return agree
