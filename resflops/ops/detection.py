@@ -13,7 +13,7 @@ def non_maximum_suppression(record: OpRecord) -> Work:
     overlap takes 4 extrema and a threshold; two widths and heights cut at zero are 4
     subtractions; area, union (2), quotient, and the areas' sum make 5.
     """
-    boxes = record.input_shapes[0][0] if record.input_shapes else 0
+    boxes = record.input_shapes[0][0]
     pairs = boxes * (boxes - 1) // 2
     return Work(arithmetic=9 * pairs + 3 * boxes, comparisons=5 * pairs)
 
