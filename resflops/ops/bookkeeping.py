@@ -15,7 +15,7 @@ _declare(
     shares="always",
 )  # fmt: skip
 _declare(
-    "_local_scalar_dense", "is_pinned", "is_same_size", "item",
+    "_has_same_storage_numel", "_local_scalar_dense", "is_pinned", "is_same_size", "item",
     gradient=stopped_gradient(ANSWERS),
 )  # fmt: skip
 _declare(

@@ -117,6 +117,7 @@ _declare("linspace", bindings=binding(infer_linspace, "linspace"), factories=("*
 for _op in ("eye", "randint", "randperm"):
     _declare(_op, factories=(f"*.{_op}",))
 _declare(
+    "_efficientzerotensor", "_new_zeros_with_same_feature_meta",
     "blackman_window", "empty_permuted", "empty_strided", "hamming_window", "hann_window", "logspace",
     "multinomial", "new_empty_strided", "poisson", "randint_like", "scalar_tensor", "tensor", "tril_indices",
     "triu_indices",

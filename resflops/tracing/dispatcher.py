@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -46,11 +47,24 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # the recorder never saw among the arguments of a function.
             args, kwargs = self._recorder.make_doubles((args, kwargs), self._doubles)
         out = call_through(func, args, kwargs)
+        if func.namespace == "prims" and _is_asked_for_shape(sys._getframe(1)):
+            return out
         op, inputs, attributes = describe_aten(func, args, kwargs)
         layer, outs = self._recorder.find_running_layer(sys._getframe(1)), tuple(find_tensors(out))
         affine = find_affine(func, args, kwargs, inputs) if _has_affine(attributes) else ()
         self._recorder.note(op, layer, inputs, outs, attributes, affine)
         return out
+
+
+def _is_asked_for_shape(frame: FrameType | None) -> bool:
+    """Whether a prim runs to tell torch's own C++ code a shape, as when it adds a tangent that is zero."""
+    # The Python references of torch's ops reach the dispatcher in no other way: where they run as the meta
+    # kernel of an op that was recorded, no mode is on.
+    while frame is not None and (name := frame.f_globals.get("__name__", "")).startswith("torch."):
+        if name.startswith("torch._refs"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:

@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import _DisableFuncTorch
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 __all__ = ["META", "find_tensors", "make_meta_doubles"]
@@ -32,12 +34,15 @@ def make_meta_doubles(
     """
 
     def double(tensor: Tensor) -> Tensor:
-        if tensor.device == META:
+        # What a transform such as vmap has wrapped has dimensions that its double would lack.
+        if tensor.device == META or is_functorch_wrapped_tensor(tensor):
             return tensor
         known = doubles.get(id(tensor))
         if known is None:
-            # With the original's strides: whether reshape copies depends on them, for one.
-            empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
+            # With the original's strides: whether reshape copies depends on them, for one. Inside
+            # torch.func.grad torch would wrap the double for its own use, and it could not serve later.
+            with _DisableFuncTorch():
+                empty = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=META)
             known = doubles[id(tensor)] = (tensor, empty)
             on_double(tensor, empty)
         return known[1]

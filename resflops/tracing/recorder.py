@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
@@ -275,6 +276,15 @@ class Recorder(TorchFunctionMode):
     def make_doubles(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """Rebuild the same containers with meta doubles, which have the producers of their originals."""
         return make_meta_doubles(value, doubles, on_double=self._enter_double)
+
+    def double(self, tensor: Tensor) -> Tensor:
+        """Give the meta double of a tensor that torch is about to take past every mode."""
+        if self.real:
+            return tensor
+        self.meta_pool.touched = True
+        with DisableTorchFunction(), unseen_by_dispatch_modes():
+            double: Tensor = self.make_doubles(tensor, self._doubles)
+        return double
 
     def _enter_double(self, tensor: Tensor, double: Tensor) -> None:
         self.producers.enter_double(tensor, double)

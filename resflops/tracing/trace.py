@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path
 
+import resflops.tracing.transforms  # noqa: F401 - registers its redirections
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, describe_error
 from resflops.records import Execution, InputRecord, Trace
 from resflops.tracing.custom_modules import record_custom_calls
@@ -20,6 +21,7 @@ from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues, WeightZeros, check_values
 from resflops.tracing.preserve_state import preserve_state
 from resflops.tracing.recorder import Recorder
+from resflops.tracing.redirections import redirect_calls
 
 __all__ = ["check_module", "trace"]
 
@@ -117,6 +119,7 @@ def _record_pass(
         torch.no_grad(),
         disable_flex_compile(),
         record_custom_calls(recorder) as custom_calls,
+        redirect_calls(recorder),
     ):
         outputs = recorder.find_makers(find_tensors(_run_model(model, args, kwargs, recorder)))
     joined = custom_calls.join(outputs)
