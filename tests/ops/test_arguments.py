@@ -120,6 +120,14 @@ CASES = {
     "running sum along the first": (lambda x: x.cumsum(0), SHAPE),
     "selected": (lambda x: x.index_select(1, torch.tensor([0, 3])), SHAPE),
     "gathered": (lambda x: x.gather(1, torch.zeros(2, 3, 6, 6, dtype=torch.int64)), SHAPE),
+    "a number behind an ellipsis": (lambda x: x[..., 0], SHAPE),
+    "a slice behind an ellipsis": (lambda x: x[1, ..., 2:], SHAPE),
+    "an ellipsis that stands for nothing": (lambda x: x[0, 1, ..., 2, 3], SHAPE),
+    "an ellipsis at the end": (lambda x: x[1:, 0, ...], SHAPE),
+    "new dimensions": (lambda x: x[None, :, None, 1], SHAPE),
+    "steps": (lambda x: x[::2, 3:0, -2:], SHAPE),
+    "a tensor of indices in the middle": (lambda x: x[:, torch.tensor([0, 3, 1]), 1:], SHAPE),
+    "a tensor of indices behind an ellipsis": (lambda x: x[..., torch.tensor([[0, 3]])], SHAPE),
     "softmax of scalars": (lambda x: x.softmax(0), ()),
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ FIRST = {"input", "query"}
 NUMBER = "a quotient of a number is a reciprocal times that number"
 UNUSED = "nothing is dropped, so that no mask is kept"
 COPIED = "operands of unlike batches are copied to one size, and the copies are kept"
+PLAIN = "numbers and slices are no tensors, and nothing is kept of them"
 BOUND = "a bound that is a tensor is kept, too"
 NO_GRADIENT = "no gradient passes it; what torch computes on the way keeps something until then"
 PARTS = "torch runs it as several ops here, of which each keeps something"
@@ -28,6 +29,10 @@ DIFFERENT = {
     "alpha_dropout as torch has it by default": UNUSED,
     "feature_alpha_dropout as torch has it by default": UNUSED,
     "broadcast batches": COPIED,
+    **dict.fromkeys(("a number behind an ellipsis", "a slice behind an ellipsis", "steps"), PLAIN),
+    **dict.fromkeys(
+        ("an ellipsis that stands for nothing", "an ellipsis at the end", "new dimensions"), PLAIN
+    ),
     **dict.fromkeys(("clamp by a tensor of one shape", "clamp by a tensor broadcast"), BOUND),
     **dict.fromkeys(("clamp by a tensor above of one shape", "clamp by a tensor above broadcast"), BOUND),
     "interpolate, area": "by area it is an average pooling, which keeps its input",
