@@ -11,7 +11,7 @@ from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
-from resflops.errors import DataDependentError, ModelError, ResflopsError, UsageError
+from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
 from resflops.tables import build_crosscheck_table
 from resflops.tables.table import Note
@@ -84,11 +84,7 @@ def _reconcile_or_say_why(
 ) -> Iterator[Reconciliation]:
     try:
         say(f"tracing {one.spec}")
-        # On meta tensors first, which take neither time nor memory to initialise; only a forward pass that
-        # depends on values needs real ones.
-        yield from _reconcile(one.spec, peers, args, say, device="meta")
-    except DataDependentError:
-        yield from _reconcile(one.spec, peers, args, say, device="cpu")
+        yield from _reconcile(one.spec, peers, args, say)
     except ResflopsError as error:
         if not one.by_pattern:
             raise
@@ -99,15 +95,25 @@ def _reconcile_or_say_why(
 
 
 def _reconcile(
-    spec: str, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None], *, device: str
+    spec: str, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
-    from resflops.sources.building import open_found_model
+    from resflops.sources.counting import trace_found
+    from resflops.tracing.generators import fix_generators
 
-    opened = open_found_model(find(spec), input_shape=args.input, device=device)
-    yield from reconcile_model(
-        opened.module, opened.args, opened.kwargs, peers=peers, spec=spec, seconds=args.time_limit, say=say
-    )
+    # The very model that a count takes: on meta, or with the weights on which its path depends.
+    opened, _ = trace_found(find(spec), input_shape=args.input)
+    # The peers are forked, so their forward passes begin with the same random numbers as ours.
+    with fix_generators():
+        yield from reconcile_model(
+            opened.module,
+            opened.args,
+            opened.kwargs,
+            peers=peers,
+            spec=spec,
+            seconds=args.time_limit,
+            say=say,
+        )
 
 
 def _check_some(rows: list[Reconciliation]) -> None:

@@ -13,7 +13,7 @@ from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
 from resflops.render.formats import format_note
 from resflops.storage import check_writable
-from resflops.tables import note_locked
+from resflops.tables import note_locked, note_snapshot
 
 __all__ = ["COMMAND"]
 
@@ -45,6 +45,8 @@ def _run(args: argparse.Namespace) -> int:
         return _check(config, old, new)
     changed = write_lock(config.lock, new)
     _report(config, old, new, changed=changed)
+    for note in (note for snapshot in snapshots for note in note_snapshot(snapshot)):
+        sys.stderr.write(f"resflops: {format_note(note)}\n")
     return DONE
 
 

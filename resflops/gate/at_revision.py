@@ -31,6 +31,8 @@ def main() -> int:
             if isinstance(outcome, ModelError):
                 raise outcome
             snapshots.append(outcome)
+        notes = {snapshot.model: snapshot.notes for snapshot in snapshots}
+        Path(request.notes).write_bytes(msgspec.json.encode(notes))
         write_lock(request.result, renew_lock(snapshots, old=None, made_by=name_versions()))
     except ResflopsError as error:
         sys.stderr.write(f"{error}\n")

@@ -116,7 +116,7 @@ def renew_lock(snapshots: Iterable[Snapshot], *, old: Lock | None, made_by: str)
     If no figure changed, ``made_by`` stays that of the old lock, so that a newer torch or resflops that
     counts the same does not change the file.
     """
-    named = {snapshot.model: snapshot for snapshot in snapshots}
+    named = {snapshot.model: snapshot.locked for snapshot in snapshots}
     return Lock(snapshots=named, made_by=old.made_by if old and old.snapshots == named else made_by)
 
 

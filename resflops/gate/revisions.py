@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import RevisionError
@@ -27,6 +28,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """The path of the configuration, which the revision may not have."""
     result: str
     """The path of the lock file to write."""
+    notes: str
+    """The path of the file for the notes on the models, which a lock file does not keep."""
     sources: tuple[str, ...]
     """The folders to import the project's code from, before anything that is installed."""
     models: tuple[str, ...]
@@ -95,6 +98,7 @@ def snapshot_revision(
         request = Request(
             config=str(folder / config.resolve().relative_to(repository.resolve())),
             result=str(Path(out) / "resflops.lock"),
+            notes=str(Path(out) / "notes.json"),
             # Both layouts of a project; the one that the revision does not have harms nothing.
             sources=(str(folder), str(folder / "src")),
             models=tuple(models),
@@ -107,7 +111,11 @@ def snapshot_revision(
             # The path of the worktree means nothing to the user: it is removed when this block ends.
             message = process.stderr.strip().replace(str(folder), name)
             raise RevisionError(f"at {name}: {message.removeprefix('resflops: ')}")
-        return dict(read_lock(request.result).snapshots)
+        notes = msgspec.json.decode(Path(request.notes).read_bytes(), type=dict[str, tuple[str, ...]])
+        return {
+            name: replace(snapshot, notes=notes[name])
+            for name, snapshot in read_lock(request.result).snapshots.items()
+        }
 
 
 def _count_in_process(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:

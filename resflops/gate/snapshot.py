@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.cost import Cost
 from resflops.cost.layers import LayerRow
@@ -69,6 +70,13 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     convention: str
     lines: tuple[SnapshotLine, ...]
     """The lines in the order of their first calls, without those that cost nothing and hold nothing."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its figures should know, such as which values decide them. It is not locked."""
+
+    @property
+    def locked(self) -> "Snapshot":
+        """What a lock keeps of it and compares."""
+        return replace(self, notes=()) if self.notes else self
 
     @cached_property
     def macs(self) -> int:
@@ -116,6 +124,7 @@ def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
         inputs=tuple(SnapshotInput(tensor.shape, tensor.dtype) for tensor in cost.trace.inputs),
         convention=cost.convention,
         lines=tuple(_list_lines(cost.layers)),
+        notes=cost.trace.notes,
     )
 
 

@@ -104,7 +104,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     @property
     def as_locked(self) -> bool:
         """Whether locking the model again would leave the lock as it is."""
-        return self.diff is None or self.diff.before == self.diff.after
+        return self.diff is None or self.diff.before.locked == self.diff.after.locked
 
 
 def judge(

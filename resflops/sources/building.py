@@ -16,7 +16,7 @@ from resflops.records import Shape
 from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, WithInputs
 from resflops.sources.lookup import find
 from resflops.tracing.call_through import call_through
-from resflops.tracing.generators import preserve_generators
+from resflops.tracing.generators import fix_generators
 from resflops.tracing.zeros import zeros
 
 __all__ = ["OpenModel", "build_model", "open_found_model", "open_model"]
@@ -55,9 +55,13 @@ def open_model(
 
 
 def open_found_model(
-    found: FoundModel, *, input_shape: Shape | None = None, device: str | torch.device = "meta"
+    found: FoundModel,
+    *,
+    input_shape: Shape | None = None,
+    device: str | torch.device = "meta",
+    input_device: str | torch.device | None = None,
 ) -> OpenModel:
-    """Build a model that a spec has found already, and make its usual inputs."""
+    """Build a model that a spec has found already, and make its usual inputs, if asked on another device."""
     # The inputs first, so that a shape that does not fit is refused before anything is built.
     inputs = found.resolve_inputs(input_shape)
     module, given, notes = _build(found, torch.device(device))
@@ -67,7 +71,7 @@ def open_found_model(
             f"the inputs of {found.spec} are not known; give the shape of its input, "
             "or let its factory return (module, inputs)"
         )
-    args, kwargs = _make_tensors((inputs.args, inputs.kwargs), torch.device(device))
+    args, kwargs = _make_tensors((inputs.args, inputs.kwargs), torch.device(input_device or device))
     return OpenModel(found=found, module=module, args=args, kwargs=kwargs, notes=(*found.notes, *notes))
 
 
@@ -77,8 +81,8 @@ def build_model(found: FoundModel, *, device: str | torch.device = "meta") -> nn
     Args:
         found: the model that a spec found.
         device: where to build it. On ``meta`` it has shapes and no weights; if its constructor needs values,
-            it is built on the CPU instead. Either way the random number generators stay as they were. On
-            any other device the weights are drawn from them, as in torch.
+            it is built on the CPU instead. Either way it is built from a fixed seed, and the random number
+            generators stay as they were. On any other device its weights are drawn from them, as in torch.
 
     Raises:
         ModelError: its constructor failed.
@@ -89,7 +93,7 @@ def build_model(found: FoundModel, *, device: str | torch.device = "meta") -> nn
 def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
     if target != META:
         return *_build_on(found, target), ()
-    with preserve_generators():
+    with fix_generators() as drawn:
         try:
             with _WithoutValues():
                 made = _check_module(found, found.make())
@@ -98,13 +102,26 @@ def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs |
         # A constructor may raise anything, and values may be all that it lacks: it gets a second try with
         # them. One that exits does so on purpose and gets none.
         except Exception as error:  # noqa: BLE001
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            note = f"built for real, on the CPU: its constructor needs values ({reason})"
-            return *_build_on(found, torch.device("cpu")), (note,)
+            return _build_for_real(found, error)
         except SystemExit as error:
             raise _make_build_error(found, error) from error
     _move_to_meta(made[0])
-    return *made, ()
+    return *made, _describe_draws(drawn)
+
+
+def _build_for_real(found: FoundModel, error: Exception) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
+    """Build a model on the CPU that failed on meta."""
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    note = f"built for real, on the CPU, from a fixed seed: its constructor needs values ({reason})"
+    # From the seed again, since the first attempt may have drawn some numbers.
+    with fix_generators():
+        return *_build_on(found, torch.device("cpu")), (note,)
+
+
+def _describe_draws(drawn: list[str]) -> tuple[str, ...]:
+    """Say whose random numbers a constructor drew, apart from torch's, which initialisers draw."""
+    names = " and ".join(name for name in drawn if name != "torch")
+    return (f"its constructor draws random numbers from {names}; they have a fixed seed",) if names else ()
 
 
 def _build_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None]:

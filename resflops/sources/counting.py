@@ -1,7 +1,7 @@
 """From the specs of models to their costs, for every command and report."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import chdir, nullcontext
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -18,8 +18,10 @@ from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
 from resflops.tracing import trace
+from resflops.tracing.generators import fix_generators
+from resflops.tracing.model_copies import refuse_made_up_weights
 
-__all__ = ["CountRequest", "CountedModel", "count_model", "count_models"]
+__all__ = ["CountRequest", "CountedModel", "count_model", "count_models", "trace_found"]
 
 
 class CountRequest(Struct, frozen=True, kw_only=True):
@@ -121,27 +123,68 @@ def count_model(
 
 
 def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool) -> Trace:
-    device = "cpu" if nonzero else "meta"
-    opened = _cast(open_found_model(found, input_shape=input_shape, device=device), dtype)
-    try:
-        traced = trace(opened.module, *opened.args, nonzero=nonzero, **opened.kwargs)
-    except DataDependentError:
-        if nonzero:
-            raise
-        # The model holds tensors on meta that are neither parameters nor buffers, so a copy of it cannot run
-        # for real. A model that is built on the CPU from the start can.
-        opened = _cast(open_found_model(found, input_shape=input_shape, device="cpu"), dtype)
-        traced = trace(opened.module, *opened.args, **opened.kwargs)
-    return replace(traced, notes=(*opened.notes, *traced.notes))
+    opened, traced = trace_found(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
+    fixed = (FIXED_SEED,) if traced.notes else ()
+    return replace(traced, notes=(*opened.notes, *traced.notes, *fixed))
 
 
-def _cast(opened: OpenModel, dtype: str | None) -> OpenModel:
+FIXED_SEED = "it was built and run from a fixed seed, so that each count takes the same path"
+
+
+def trace_found(
+    found: FoundModel, *, input_shape: Shape | None, dtype: str | None = None, nonzero: bool = False
+) -> tuple[OpenModel, Trace]:
+    """Build a model that a spec has found, on meta if its trace needs no values, and trace it."""
+    if not nonzero:
+        try:
+            # Weights that are made up here would be others than those that the model is built with.
+            with refuse_made_up_weights():
+                return _trace_on(found, input_shape, dtype, device="meta", nonzero=False)
+        except DataDependentError:
+            pass
+    return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero)
+
+
+def _trace_on(
+    found: FoundModel, input_shape: Shape | None, dtype: str | None, *, device: str, nonzero: bool
+) -> tuple[OpenModel, Trace]:
+    # Around both: the forward pass may draw numbers as well.
+    with fix_generators():
+        # The inputs have no values of their own, and the trace says so where it has to make some up.
+        opened = open_found_model(found, input_shape=input_shape, device=device, input_device="meta")
+        with _convert_floats(opened, dtype) as converted:
+            traced = trace(converted.module, *converted.args, nonzero=nonzero, **converted.kwargs)
+    return opened, traced
+
+
+@contextmanager
+def _convert_floats(opened: OpenModel, dtype: str | None) -> Iterator[OpenModel]:
+    """Convert floating-point parameters, buffers and inputs to a type, and give the module back as it was.
+
+    A factory may give a module that belongs to somebody else, or the same one each time.
+    """
     if dtype is None:
-        return opened
+        yield opened
+        return
     target: torch.dtype = getattr(torch, dtype)
 
-    def cast(tensor: Tensor) -> Tensor:
+    def convert(tensor: Tensor) -> Tensor:
         return tensor.to(target) if tensor.is_floating_point() else tensor
 
-    args, kwargs = tree_map_only(Tensor, cast, (opened.args, opened.kwargs))
-    return replace(opened, module=opened.module.to(target), args=args, kwargs=kwargs)
+    args, kwargs = tree_map_only(Tensor, convert, (opened.args, opened.kwargs))
+    buffers = [
+        (each, dict(each.named_buffers(recurse=False, remove_duplicate=False)))
+        for each in opened.module.modules()
+    ]
+    parameters = list(opened.module.parameters())
+    gradients = [each.grad for each in parameters if each.grad is not None]
+    data = [(tensor, tensor.data) for tensor in (*parameters, *gradients)]
+    try:
+        yield replace(opened, module=opened.module.to(target), args=args, kwargs=kwargs)
+    finally:
+        # Module.to replaces the buffers, and the data of parameters and of their gradients.
+        for owner, named in buffers:
+            for name, buffer in named.items():
+                setattr(owner, name, buffer)
+        for tensor, values in data:
+            tensor.data = values

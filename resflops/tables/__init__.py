@@ -15,6 +15,7 @@ from resflops.tables.crosscheck import build_crosscheck_table
 from resflops.tables.difference import build_diff_table
 from resflops.tables.gate import build_check_table, note_locked, note_verdict
 from resflops.tables.latency import build_latency_table
+from resflops.tables.layer_changes import note_snapshot
 from resflops.tables.listings import (
     build_convention_list,
     build_convention_table,
@@ -50,5 +51,6 @@ __all__ = [
     "judge_figures",
     "note_interrupt",
     "note_locked",
+    "note_snapshot",
     "note_verdict",
 ]

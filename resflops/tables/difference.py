@@ -1,6 +1,6 @@
 """The difference between snapshots: the table of ``resflops diff``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from resflops.gate.diff import Diff
 from resflops.tables.layer_changes import (
@@ -8,6 +8,7 @@ from resflops.tables.layer_changes import (
     name_metric,
     note_conventions,
     note_input_changes,
+    note_snapshot,
 )
 from resflops.tables.table import Column, Figure, Note, Table, show_people_if
 
@@ -22,7 +23,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
         notes: what else to say under it.
         everything: show people all layers.
     """
-    one = diffs[0]
+    first = diffs[0]
     names = [f"{each.before.model} → {each.after.model}" for each in diffs]
     names = [
         each.after.model if each.before.model == each.after.model else name
@@ -47,7 +48,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
     )
     return Table(
         title=f"Difference in cost: {title}",
-        convention=one.before.convention if len({each.before.convention for each in diffs}) == 1 else "",
+        convention=first.before.convention if len({each.before.convention for each in diffs}) == 1 else "",
         columns=(
             Column(key="model", heading="model", repeats=False, audience=show_people_if(len(diffs) > 1)),
             Column(key="convention", heading="convention", audience="programs"),
@@ -70,11 +71,19 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
                 for name, each in zip(names, diffs, strict=True)
                 for note in note_input_changes(name, each)
             ),
+            *_note_snapshots(diffs),
             *(_note_no_change(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
             *notes,
         ),
         below=build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
     )
+
+
+def _note_snapshots(diffs: Sequence[Diff]) -> Iterable[Note]:
+    """Note what to know of the models; one model at two revisions most likely has the same notes."""
+    snapshots = [one for each in diffs for one in (each.before, each.after)]
+    different = {(one.model, one.notes): one for one in snapshots}
+    return (note for one in different.values() for note in note_snapshot(one))
 
 
 def _note_no_change(name: str) -> Note:

@@ -12,6 +12,7 @@ from resflops.tables.layer_changes import (
     note_change,
     note_conventions,
     note_input_changes,
+    note_snapshot,
 )
 from resflops.tables.table import Check, Column, Figure, Note, Row, Table, describe_calls, show_people_if
 
@@ -44,6 +45,7 @@ def build_check_table(
         notes=(
             *note_conventions(verdict.now for verdict in verdicts),
             *(note for name, found in compared for note in note_input_changes(name, found)),
+            *(note for verdict in verdicts for note in note_snapshot(verdict.now)),
             *_note_advice(verdicts, lock),
         ),
         below=build_layer_change_tables(compared, everything=everything),
@@ -68,11 +70,12 @@ def note_locked(now: Snapshot, before: Snapshot | None) -> Note:
 
 
 def note_verdict(verdict: Verdict) -> tuple[Note, ...]:
-    """Write a failed verdict as sentences: each broken limit, what is uncounted, and the layers to blame."""
+    """Write a failed verdict as sentences: limits broken, ops uncounted, layers to blame, and its notes."""
     return (
         *(_note_finding(verdict, finding) for finding in verdict.findings if not finding.passed),
         *([_note_uncounted(verdict)] if verdict.uncounted else []),
         *_note_reasons(verdict),
+        *note_snapshot(verdict.now),
     )
 
 

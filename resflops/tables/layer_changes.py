@@ -23,6 +23,7 @@ __all__ = [
     "note_change",
     "note_conventions",
     "note_input_changes",
+    "note_snapshot",
 ]
 
 MOST_CHANGES = 20
@@ -157,6 +158,15 @@ def note_change(change: Change, convention_name: str) -> Note:
             "after": Figure("form", after),
             **{metric: Figure("signed", getattr(change, metric)) for metric in ("macs", "total", "params")},
         },
+    )
+
+
+def note_snapshot(snapshot: Snapshot) -> tuple[Note, ...]:
+    """Note what a reader of its figures should know, such as which values decide them."""
+    model = Figure("text", snapshot.model)
+    return tuple(
+        Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)})
+        for text in snapshot.notes
     )
 
 

@@ -1,34 +1,90 @@
-"""Preserving the random number generators of the process."""
+"""Preserving the random number generators of the process, and fixing what they give."""
 
 import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
-__all__ = ["preserve_generators"]
+__all__ = ["SEED", "fix_generators", "preserve_generators"]
+
+SEED = 0
+"""The seed that models are built and run from where they are counted by their specs."""
 
 
 @contextmanager
-def preserve_generators() -> Iterator[None]:
+def fix_generators() -> Iterator[list[str]]:
+    """Seed the generators of torch, Python and numpy, and give them back as they were.
+
+    What is built or run inside is the same in every process: torch draws the seed of its generator for the
+    CPU from the system, as Python and numpy do.
+
+    Yields:
+        A list that holds afterwards whose generators were drawn from, as ``preserve_generators`` does.
+    """
+    with preserve_generators():
+        # Not torch.manual_seed, which would also seed a CUDA that is not initialised yet, for good.
+        torch.default_generator.manual_seed(SEED)
+        for generator in _list_cuda_generators():
+            generator.manual_seed(SEED)
+        random.seed(SEED)
+        if numpy := sys.modules.get("numpy.random"):
+            numpy.seed(SEED)
+        with preserve_generators() as drawn:
+            yield drawn
+
+
+@contextmanager
+def preserve_generators() -> Iterator[list[str]]:
     """Give the generators of torch, Python and, where it is loaded, numpy back as they were.
 
     A generator that nothing drew from is not set: another thread may be drawing from it.
+
+    Yields:
+        A list that holds afterwards whose generators were drawn from: ``torch``, ``Python``, ``numpy``.
     """
     torch_state, python_state = torch.get_rng_state(), random.getstate()
+    cuda = [(generator, generator.get_state()) for generator in _list_cuda_generators()]
     # Not imported here: a model that draws from numpy has imported it before.
     numpy = sys.modules.get("numpy.random")
     numpy_state = numpy.get_state() if numpy else None
+    drawn: list[str] = []
     try:
-        yield
+        yield drawn
     finally:
-        if not torch.equal(torch_state, torch.get_rng_state()):
+        torch_drawn = not torch.equal(torch_state, torch.get_rng_state())
+        if torch_drawn:
             torch.set_rng_state(torch_state)
+        if _restore_cuda(cuda) or torch_drawn:
+            drawn.append("torch")
         if python_state != random.getstate():
             random.setstate(python_state)
+            drawn.append("Python")
         if numpy and numpy_state and _differ(numpy_state, numpy.get_state()):
             numpy.set_state(numpy_state)
+            drawn.append("numpy")
+
+
+def _list_cuda_generators() -> tuple[Any, ...]:
+    """List the generators of all CUDA devices; none before CUDA is initialised, which takes seconds."""
+    return tuple(torch.cuda.default_generators) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+
+
+def _restore_cuda(before: list[tuple[torch.Generator, torch.Tensor]]) -> bool:
+    """Give the generators of CUDA devices back, and tell whether any had been drawn from."""
+    drawn = False
+    for generator, state in before:
+        if not torch.equal(state, generator.get_state()):
+            generator.set_state(state)
+            drawn = True
+    if not before:
+        for generator in _list_cuda_generators():
+            # CUDA was initialised in between: a seed starts its generators afresh, and theirs is the one
+            # that the caller has given or will be given by torch.
+            generator.manual_seed(generator.initial_seed())
+    return drawn
 
 
 def _differ(before: tuple[object, ...], after: tuple[object, ...]) -> bool:

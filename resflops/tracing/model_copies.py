@@ -3,19 +3,34 @@
 import contextlib
 import copy
 import os
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from resflops.errors import TraceError
+from resflops.errors import DataDependentError, TraceError
+from resflops.tracing.generators import fix_generators
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.meta import META
 
-__all__ = ["copy_with_shapes", "ensure_on_cpu"]
+__all__ = ["copy_with_shapes", "ensure_on_cpu", "refuse_made_up_weights"]
 
 CPU = torch.device("cpu")
+
+_MAKES_UP_WEIGHTS = ContextVar("_MAKES_UP_WEIGHTS", default=True)
+
+
+@contextlib.contextmanager
+def refuse_made_up_weights() -> Iterator[None]:
+    """Refuse to make weights up for a model on meta: whoever can build it with its own rather does that."""
+    token = _MAKES_UP_WEIGHTS.set(False)
+    try:
+        yield
+    finally:
+        _MAKES_UP_WEIGHTS.reset(token)
 
 
 def copy_with_shapes(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> nn.Module:
@@ -29,10 +44,11 @@ def copy_with_shapes(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: 
 def ensure_on_cpu(model: nn.Module) -> nn.Module:
     """Give a model that can run on the CPU: itself if it is there already, else a copy.
 
-    The copy of a model on meta has the weights that its modules' own ``reset_parameters`` sets,
-    and zeros where there is no such method.
+    The copy of a model on meta has the weights that its modules' own ``reset_parameters`` sets from a fixed
+    seed, and zeros where there is no such method.
 
     Raises:
+        DataDependentError: it is on meta, and weights must not be made up.
         TraceError: its weights would take more than half of the machine's memory.
     """
     tensors = _list_tensors(model)
@@ -41,12 +57,15 @@ def ensure_on_cpu(model: nn.Module) -> nn.Module:
     _check_memory(model)
     if not any(tensor.is_meta for tensor in tensors):
         return copy.deepcopy(model).cpu()
+    if not _MAKES_UP_WEIGHTS.get():
+        raise DataDependentError(f"{type(model).__name__} has to run for real, and is on the meta device")
     copied = _copy_on(model, CPU)
-    for module in copied.modules():
-        if callable(initialise := getattr(module, "reset_parameters", None)):
-            # A method that fails, for want of an argument say, leaves weights that it did not reach at zero.
-            with contextlib.suppress(Exception):
-                initialise()
+    with fix_generators():
+        for module in copied.modules():
+            if callable(initialise := getattr(module, "reset_parameters", None)):
+                # A method that fails, for want of an argument say, leaves weights that it did not reach at 0.
+                with contextlib.suppress(Exception):
+                    initialise()
     return copied
 
 

@@ -15,7 +15,7 @@ __all__ = ["preserve_state"]
 
 
 @contextmanager
-def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[None]:
+def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[list[str]]:
     """Give every attribute, parameter and buffer back as it was, and the random number generators.
 
     A forward pass may set attributes on its modules, such as a cache of positions. After a trace these
@@ -25,12 +25,15 @@ def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[None]:
         modules: all modules of the model.
         keep_values: whether to give back the values of the buffers, too, which a real forward pass in
             training mode changes.
+
+    Yields:
+        A list that holds afterwards whose random number generators were drawn from.
     """
     contents = _Contents(modules.attributes)
     values = [(buffer, buffer.clone()) for buffer in modules.model.buffers()] if keep_values else []
     try:
-        with preserve_generators():
-            yield
+        with preserve_generators() as drawn:
+            yield drawn
     finally:
         contents.restore()
         for buffer, value in values:

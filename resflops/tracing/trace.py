@@ -115,7 +115,7 @@ def _record_pass(
     recorder = Recorder(modules, real=real, observers=observers)
     recorder.take_inputs(find_tensors((args, kwargs)))
     with (
-        preserve_state(modules, keep_values=real),
+        preserve_state(modules, keep_values=real) as drawn,
         torch.no_grad(),
         disable_flex_compile(),
         record_custom_calls(recorder) as custom_calls,
@@ -132,7 +132,12 @@ def _record_pass(
         modules=modules.records,
         ops=joined.ops,
         execution=execution,
-        notes=(*notes, *(_describe_assumptions(values) if values is not None else ())),
+        notes=(
+            *notes,
+            *(_describe_assumptions(values) if values is not None else ()),
+            # A real run draws torch's for every dropout; that its path depends on values is said already.
+            *_describe_draws([name for name in drawn if not (real and name == "torch")]),
+        ),
         stages=_read_stages(model),
         torch_version=str(torch.__version__),
         tells_parameters=True,
@@ -179,6 +184,12 @@ def _describe_zeros(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> 
         str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in find_tensors(item))
     ]
     return (f"it was run on {_join_names(names)}: {_ZEROS}",) if names else ()
+
+
+def _describe_draws(drawn: list[str]) -> tuple[str, ...]:
+    """Say whose random numbers a pass drew: a number of Python's may decide which layers are called."""
+    names = " and ".join(drawn)
+    return (f"it draws random numbers from {names}, on which its path may depend",) if drawn else ()
 
 
 _ZEROS = "given without values, taken as zeros"

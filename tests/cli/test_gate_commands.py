@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import random
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import torch
 
 import resflops
 from resflops.cli import main
@@ -277,3 +279,72 @@ def test_diff_of_locks_shows_models_that_only_one_has(
     output = capsys.readouterr().out
     assert "net: no layer differs." in output
     assert f"{8 * 8 * 4 * 27 + 16:,}" in output
+
+
+DRAWN = """
+import random
+
+from torch import nn
+
+class Routed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.router, self.expert = nn.Linear(4, 256), nn.Linear(4, 4)
+
+    def forward(self, x):
+        for _ in range(int(self.router(x).argmax()) + 1):
+            x = self.expert(x)
+        return x
+
+def routed(): return Routed(), (1, 4)
+def deep(): return nn.Sequential(*(nn.Linear(4, 4) for _ in range(random.randint(1, 100)))), (1, 4)
+"""
+
+DRAWN_CONFIG = """
+[models]
+routed = "drawn.py:routed"
+deep = "drawn.py:deep"
+"""
+
+
+@pytest.fixture
+def drawn(project: Path) -> Path:
+    (project / "drawn.py").write_text(DRAWN, encoding="utf-8")
+    (project / "resflops.toml").write_text(DRAWN_CONFIG, encoding="utf-8")
+    return project
+
+
+def test_a_model_that_depends_on_random_weights_passes_each_time(
+    drawn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock"]) == 0
+    locked = (drawn / "resflops.lock").read_bytes()
+    for _ in range(10):
+        # As in a process of its own, which starts from seeds of the system.
+        random.seed()
+        torch.seed()
+        assert main(["check"]) == 0
+    assert main(["lock", "deep"]) == 0
+    assert main(["lock", "--check"]) == 0
+    assert (drawn / "resflops.lock").read_bytes() == locked
+    assert b"seed" not in locked
+    capsys.readouterr()
+
+
+def test_a_verdict_says_which_models_depend_on_values(
+    drawn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lock"]) == 0
+    told = capsys.readouterr().err
+    assert main(["check", "--format", "json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"][1:]
+    assert notes[0].startswith("routed: run for real on the CPU, since shapes do not tell its path")
+    assert notes[1:] == [
+        "routed: it was run on input 0: given without values, taken as zeros.",
+        "routed: it was built and run from a fixed seed, so that each count takes the same path.",
+        "deep: its constructor draws random numbers from Python; they have a fixed seed.",
+    ]
+    assert told == "".join(f"resflops: {note}\n" for note in notes)
+    assert main(["diff", "drawn.py:routed", "drawn.py:routed"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("drawn.py:routed: it was built and run from a fixed seed") == 1

@@ -54,7 +54,7 @@ def _find_folder(place: str) -> Path:
 
 def _import_module(place: str, spec: Spec) -> ModuleType:
     try:
-        with _importable(_find_folder(place)):
+        with _importable(_find_folder(place)), _fix_random_numbers():
             return _import_file(Path(place), spec) if place.endswith(".py") else import_module(place)
     except ModelError:
         raise
@@ -152,6 +152,20 @@ def _is_shape(value: object) -> bool:
         and bool(value)
         and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
     )
+
+
+@contextmanager
+def _fix_random_numbers() -> Iterator[None]:
+    """Let a module draw the same random numbers each time that it is imported."""
+    # Here, since naming a model of another source must not import torch.
+    from resflops.tracing.generators import fix_generators
+
+    # numpy makes its generator when it is first asked for one, from a seed of the system. So it has to be
+    # there before the seed is set, here and where the factory is called.
+    if "numpy" in sys.modules:
+        import_module("numpy.random")
+    with fix_generators():
+        yield
 
 
 @contextmanager
