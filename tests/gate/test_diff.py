@@ -164,6 +164,36 @@ def test_a_form_shows_only_what_differs() -> None:
     assert summarize_change(add, None)[0] == Form(shapes=((1, 4),))
 
 
+def line(**fields) -> SnapshotLine:
+    return SnapshotLine(layer="x", **fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "features", "size"),
+    [
+        pytest.param({"op": "linear", "input": (2, 7, 3), "output": (2, 7, 5)}, (3, 5), (2, 7), id="sequence"),
+        pytest.param({"op": "linear", "input": (3,), "output": (5,)}, (3, 5), (), id="vector"),
+        pytest.param(
+            {"op": "conv2d", "kernel": (3, 3), "input": (2, 3, 8, 9), "output": (2, 5, 6, 7)}, (3, 5), (6, 7), id="images",
+        ),
+        pytest.param(
+            {"op": "conv2d", "kernel": (3, 3), "input": (3, 8, 9), "output": (5, 6, 7)}, (3, 5), (6, 7), id="image",
+        ),
+        pytest.param(
+            {"op": "conv_transpose1d", "kernel": (2,), "input": (2, 4, 8), "output": (2, 6, 16)}, (4, 6), (16,), id="signal",
+        ),
+    ],
+)  # fmt: skip
+def test_a_layer_that_maps_features_is_described_by_them(given, features, size) -> None:
+    _, added = summarize_change(None, line(**given))
+    assert (added.features, added.size, added.shapes) == (features, size, ())
+
+
+def test_any_other_layer_is_described_by_its_shapes() -> None:
+    _, added = summarize_change(None, line(op="relu", input=(2, 3), output=(2, 3)))
+    assert (added.features, added.size, added.shapes) == (None, (), ((2, 3),))
+
+
 def test_snapshots_of_different_conventions_do_not_compare() -> None:
     with pytest.raises(UsageError, match="count both under the same convention to compare them"):
         diff_snapshots(snapshot(stack(8)), snapshot(stack(8), convention="flops"))

@@ -113,3 +113,17 @@ def test_a_fused_activation_is_a_comparison_an_output(spatial, record):
     assert OPS[f"conv{spatial}d_relu"].work(record(f"conv{spatial}d_relu", *shapes, bias=True)) == Work(
         macs=4 * points, bias_adds=points, comparisons=points
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "weight", "factors"),
+    [
+        ((2, 4, 5, 6), (4, 3, 3, 2), ((2, 5, 6, 4), (3, 2, 3))),
+        ((4, 5, 6), (4, 3, 3, 2), ((5, 6, 4), (3, 2, 3))),
+        ((1, 4, 5), (4, 3, 2), ((5, 4), (2, 3))),
+        ((7, 4, 5), (4, 3, 2), ((7, 5, 4), (2, 3))),
+    ],
+)
+def test_a_transposed_convolution_shows_its_input_points_and_taps(image, weight, factors, record):
+    op = f"conv_transpose{len(weight) - 2}d"
+    assert OPS[op].factors(record(op, [image, weight], (), bias=False)) == factors

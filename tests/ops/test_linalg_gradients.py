@@ -133,6 +133,8 @@ def work(op, shapes, output, **attributes):
         pytest.param("linalg_lu_solve", [(4, 4), (4,), (4, 3)], (4, 3), 3 * 28, id="by LU"),
         pytest.param("cholesky_solve", [(4, 3), (4, 4)], (4, 3), 3 * 32, id="by Cholesky"),
         pytest.param("cholesky_inverse", [(4, 4)], (4, 4), (256 + 48 + 20) // 6, id="inverse by Cholesky"),
+        # 2·343/3 + 49/2 + 5·7/6.
+        pytest.param("cholesky_inverse", [(2, 7, 7)], (2, 7, 7), 2 * 259, id="inverses by Cholesky"),
     ],
 )
 def test_factorisations_of_known_size_count_as_lapack_does(op, shapes, output, arithmetic):

@@ -5,6 +5,7 @@ import torch
 
 from resflops.errors import MissingAttributeError
 from resflops.ops import OPS
+from resflops.ops._rows import count_rows
 from resflops.records import OpRecord, Work
 
 FUNCTIONS = {
@@ -53,3 +54,15 @@ def test_the_middle_of_all_elements_is_found_by_sorting_all():
         op="median", layer="", input_shapes=((2, 4),), output_shapes=((),), attributes={"dim": None}
     )
     assert OPS["median"].work(record) == Work(comparisons=8 * 3)
+
+
+@pytest.mark.parametrize(("elements", "comparisons"), [(0, 0), (1, 0), (2, 1), (5, 4)])
+def test_repeated_neighbours_take_one_comparison_a_pair(elements, comparisons, record):
+    work = OPS["unique_consecutive"].work(record("unique_consecutive", [(elements,)], ()))
+    assert work == Work(comparisons=comparisons)
+
+
+@pytest.mark.parametrize(("shape", "dim", "counted"), [((3, 5), 0, (5, 3)), ((3, 5), -1, (3, 5)),
+                                                       ((3, 0), 1, (0, 0)), ((), 0, (1, 1))])  # fmt: skip
+def test_rows_along_a_dimension(shape, dim, counted, record):
+    assert count_rows(record("sort", [shape], shape), dim) == counted
