@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.errors import ResflopsError
     from resflops.ops import gradient_rule, rule
-    from resflops.records import OpRecord, Trace, Work
+    from resflops.records import OpRecord, TensorSpec, Trace, Work, shape
 
 _HOMES = {
     "Backward": "cost.backward",
@@ -35,6 +35,7 @@ _HOMES = {
     "LayerRow": "cost.layers",
     "OpRecord": "records",
     "ResflopsError": "errors",
+    "TensorSpec": "records",
     "Trace": "records",
     "UncountedOp": "cost",
     "Work": "records",
@@ -45,6 +46,7 @@ _HOMES = {
     "load": "api",
     "register_convention": "cost.convention",
     "rule": "ops",
+    "shape": "records",
     "trace": "api",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "LayerRow",
     "OpRecord",
     "ResflopsError",
+    "TensorSpec",
     "Trace",
     "UncountedOp",
     "Work",
@@ -69,6 +72,7 @@ __all__ = [
     "load",
     "register_convention",
     "rule",
+    "shape",
     "trace",
 ]
 

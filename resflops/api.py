@@ -15,7 +15,7 @@ from resflops.errors import UsageError
 from resflops.records import Trace
 from resflops.sources import find
 from resflops.sources.building import build_model
-from resflops.tracing import check_module, trace
+from resflops.tracing import check_module, resolve_inputs, trace
 
 if TYPE_CHECKING:
     from resflops.latency.configuration import MemoryFormat, Mode
@@ -204,6 +204,8 @@ def benchmark(
     from resflops.latency.schedule import Effort
 
     check_module(model)
+    reading = resolve_inputs(model, inputs, keyword_inputs)
+    inputs, keyword_inputs = reading.args, reading.kwargs
     name = type(model).__name__
     configurations = grid(
         [(name, ())],

@@ -13,6 +13,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from resflops.errors import InputError
 from resflops.storage import SCHEMA_VERSION, Stored
 
 __all__ = [
@@ -27,10 +28,13 @@ __all__ = [
     "OpRecord",
     "Shape",
     "TensorRecord",
+    "TensorSpec",
     "Trace",
     "Weights",
     "Work",
     "add_works",
+    "is_shape",
+    "shape",
 ]
 
 Shape = tuple[int, ...]
@@ -54,6 +58,48 @@ PARAMETER = -3
 ``PARAMETER - n`` is the n-th of the trace's parameters, module by module; a tied one goes
 by its first place.
 """
+
+
+class TensorSpec(Struct, frozen=True):
+    """A tensor that a model takes, before there is one."""
+
+    shape: Shape
+    dtype: str = ""
+    """Its element type, such as ``int64``; ``""`` is the type of the model's own floating-point numbers."""
+
+
+def shape(*sizes: int, dtype: object = "") -> TensorSpec:
+    """Say that a model takes a tensor of some sizes, wherever it takes a tensor.
+
+    A tuple of ints says the same where it cannot be meant as a tuple; beside real tensors, in lists and for
+    other element types, this says it.
+
+    >>> shape(1, 77, dtype="int64")
+    TensorSpec(shape=(1, 77), dtype='int64')
+
+    Args:
+        sizes: of each dimension, outermost first.
+        dtype: the element type, as a name or as torch's own object; that of the model's first
+            floating-point parameter if not given.
+
+    Raises:
+        InputError: a size is no whole number or below one.
+    """
+    if not all(isinstance(size, int) and size >= 1 for size in sizes):
+        raise InputError(
+            f"resflops.shape{sizes!r}: every size must be a whole number of at least 1, as in "
+            "resflops.shape(1, 3, 224, 224)"
+        )
+    return TensorSpec(sizes, str(dtype or "").removeprefix("torch."))
+
+
+def is_shape(item: object) -> bool:
+    """Whether an argument may be a shape: a tuple of whole numbers."""
+    return (
+        isinstance(item, tuple)
+        and bool(item)
+        and all(isinstance(size, int) and not isinstance(size, bool) for size in item)
+    )
 
 
 # Files of schema 1 keep the names that these fields had when it was made.

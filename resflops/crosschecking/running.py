@@ -16,7 +16,7 @@ from resflops.crosschecking.process import Failure, run_in_process
 from resflops.crosschecking.reconciliation import Reconciliation, reconcile
 from resflops.errors import TraceError, UsageError
 from resflops.records import Trace
-from resflops.tracing import check_module, trace
+from resflops.tracing import check_module, resolve_inputs, trace
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.model_copies import ensure_on_cpu
 
@@ -75,6 +75,8 @@ def reconcile_model(
     if not seconds > 0:
         raise UsageError(f"seconds must be more than 0, got {seconds!r}; it is how long a peer may take")
     with _eval_mode(model):
+        reading = resolve_inputs(model, args, kwargs)
+        args, kwargs = reading.args, reading.kwargs
         traced = trace(model, *args, **kwargs)
         if spec:
             traced = replace(traced, model=spec)

@@ -22,7 +22,7 @@ from resflops.latency.prepare import (
 )
 from resflops.latency.session import Device
 from resflops.latency.workload import summarize_workload
-from resflops.records import Shape
+from resflops.records import Shape, TensorSpec
 from resflops.sources import FoundModel
 from resflops.sources.building import open_found_model
 from resflops.sources.counting import count_model
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-_CPU, _META = torch.device("cpu"), torch.device("meta")
+_CPU = torch.device("cpu")
 
 
 class Measurable(Protocol):
@@ -69,8 +69,8 @@ def prepare_measurable(model: Measurable, configuration: Configuration, device: 
 
 def find_batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
     """Find the batch size of a call: the leading size of its first tensor."""
-    for leaf in tree_leaves((as_tensors(args, _META), as_tensors(kwargs, _META))):
-        if isinstance(leaf, torch.Tensor) and leaf.dim():
+    for leaf in tree_leaves((args, kwargs)):
+        if isinstance(leaf, torch.Tensor | TensorSpec) and len(leaf.shape):
             return leaf.shape[0]
     return 1
 

@@ -20,6 +20,7 @@ from resflops.ops._call import (
 )
 from resflops.ops._declaration import QUANTISED, binding, each_gradient, moved_gradient, stopped_gradient
 from resflops.ops._free import ADDED_UP, COPY, LOOKED_UP, SPREAD_OUT, declare_free
+from resflops.ops.views import read_sizes
 from resflops.records import OpRecord, Work
 
 FAMILY = "copies"
@@ -79,11 +80,12 @@ def infer_pad(
     """
     del value
     shape = list(input.shape)
-    for index in range(len(pad) // 2):
-        shape[-1 - index] += pad[2 * index] + pad[2 * index + 1]
+    pads = read_sizes((pad,))
+    for index in range(len(pads) // 2):
+        shape[-1 - index] += pads[2 * index] + pads[2 * index + 1]
     if min(shape, default=1) < 0:
         raise Mismatch(f"cuts more from its input of {'×'.join(map(str, input.shape))} than it has")
-    return Call("pad", (input,), tuple(shape), {"pad": tuple(pad), "mode": mode})
+    return Call("pad", (input,), tuple(shape), {"pad": pads, "mode": mode})
 
 
 def infer_contiguous(input: TensorLike, *, memory_format: Any = None) -> Call:

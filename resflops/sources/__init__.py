@@ -7,7 +7,8 @@ package only when it is asked for a model.
 from importlib import import_module
 from typing import Any
 
-from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.records import TensorSpec
+from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.lookup import expand, find, names
 from resflops.sources.registry import SOURCES, Source, register
 from resflops.sources.selection import SelectedModel, select_models

@@ -12,11 +12,13 @@ from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.errors import InputError, ModelError, ResflopsError, describe_error
-from resflops.records import Shape
-from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.records import Shape, TensorSpec
+from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.lookup import find
 from resflops.tracing.call_through import call_through
 from resflops.tracing.generators import fix_generators
+from resflops.tracing.inputs import find_float_dtype
+from resflops.tracing.trace import resolve_inputs
 from resflops.tracing.zeros import zeros
 
 __all__ = ["OpenModel", "build_model", "open_found_model", "open_model"]
@@ -71,7 +73,10 @@ def open_found_model(
             f"the inputs of {found.spec} are not known; give the shape of its input, "
             "or let its factory return (module, inputs)"
         )
-    args, kwargs = _make_tensors((inputs.args, inputs.kwargs), torch.device(input_device or device))
+    reading = resolve_inputs(module, inputs.args, inputs.kwargs)
+    args, kwargs = _make_tensors(
+        (reading.args, reading.kwargs), torch.device(input_device or device), find_float_dtype(module)
+    )
     return OpenModel(found=found, module=module, args=args, kwargs=kwargs, notes=(*found.notes, *notes))
 
 
@@ -233,13 +238,13 @@ def _move_to_meta(module: nn.Module) -> None:
                 setattr(owner, name, doubles[id(tensor)])
 
 
-def _make_tensors(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - any nesting of containers
-    """Rebuild the same containers with a tensor of zeros for every TensorSpec."""
+def _make_tensors(value: Any, device: torch.device, dtype: str) -> Any:  # noqa: ANN401 - any containers
+    """Rebuild the same containers with a tensor of zeros for every TensorSpec, in a type if it names none."""
     if isinstance(value, TensorSpec):
-        return zeros(value.shape, dtype=getattr(torch, value.dtype), device=device)
+        return zeros(value.shape, dtype=getattr(torch, value.dtype or dtype), device=device)
     if isinstance(value, dict):
-        return {name: _make_tensors(item, device) for name, item in value.items()}
+        return {name: _make_tensors(item, device, dtype) for name, item in value.items()}
     # No subclass: a named tuple is not made from one iterable.
     if type(value) in (tuple, list):
-        return type(value)(_make_tensors(item, device) for item in value)
+        return type(value)(_make_tensors(item, device, dtype) for item in value)
     return value

@@ -6,19 +6,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from resflops.errors import InputError
-from resflops.records import Shape
+from resflops.records import Shape, TensorSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["FoundModel", "Inputs", "TensorSpec", "WithInputs", "take_one_tensor"]
-
-
-class TensorSpec(Struct, frozen=True):
-    """The shape and type of a tensor that a model takes."""
-
-    shape: Shape
-    dtype: str = "float32"
 
 
 class Inputs(Struct, frozen=True):
@@ -39,7 +32,7 @@ class WithInputs(Struct, frozen=True):
 
 
 def take_one_tensor(shape: Shape) -> Inputs:
-    """Give the inputs of a model that takes one float32 tensor."""
+    """Give the inputs of a model that takes one tensor, of its own floating-point type."""
     return Inputs((TensorSpec(shape),))
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from resflops.records import Shape
-from resflops.sources.found_model import Inputs, TensorSpec
+from resflops.records import Shape, TensorSpec
+from resflops.sources.found_model import Inputs
 
 __all__ = ["UsualInputs", "describe_inputs"]
 

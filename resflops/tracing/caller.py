@@ -5,7 +5,7 @@ The stack needs no hook on the user's modules, and a thread's stack cannot show 
 
 from types import FrameType
 
-__all__ = ["CallingLayer", "find_asking_frame"]
+__all__ = ["CallingLayer", "find_asking_frame", "is_taken_back"]
 
 
 class CallingLayer:
@@ -38,6 +38,15 @@ class CallingLayer:
                     return path
             frame = frame.f_back
         return ""
+
+
+def is_taken_back(frame: FrameType) -> bool:
+    """Whether what leaves torch in a frame comes back at once: ``torch.from_dlpack`` asks for it."""
+    while (
+        frame.f_globals.get("__name__") in ("torch._tensor", "torch.overrides") and frame.f_back is not None
+    ):
+        frame = frame.f_back
+    return frame.f_globals.get("__name__") == "torch.utils.dlpack"
 
 
 _OURS = "resflops.tracing."

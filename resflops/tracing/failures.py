@@ -1,16 +1,26 @@
-"""The errors of a forward pass that failed: the layer, the function, the shapes, and the reason."""
+"""The errors of a forward pass that failed: the layer, the function, the shapes, and the reason.
 
-from collections.abc import Callable, Iterable
+What a pass on shapes raises may be the model's own fault, or come of there being no values. Three classes
+tell how much is known: a ``ShapeError`` would come of a real run, too; a ``DataDependentError`` would not;
+of an ``UndecidedError`` only a real run can tell.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from resflops.errors import DataDependentError, ShapeError, TraceError
-from resflops.records import Shape
+from resflops.records import OpRecord, Shape
 from resflops.tracing.meta import find_tensors
 
 __all__ = [
+    "LayoutDependentError",
+    "UndecidedError",
+    "describe_shape",
     "make_exit_error",
+    "make_layout_error",
     "make_mismatch_error",
     "make_op_error",
     "make_size_error",
@@ -26,6 +36,17 @@ _NEEDS_VALUES = frozenset(
     )
 )  # fmt: skip
 """Functions whose result depends on the elements and not only on the shapes."""
+
+
+class LayoutDependentError(TraceError):
+    """Something asked how a tensor lies in memory, in a pass whose tensors do not know it."""
+
+
+class UndecidedError(TraceError):
+    """A pass on shapes failed, and only a real run can tell whether the model would fail as well."""
+
+    ops: Sequence[OpRecord] = ()
+    """What the pass had recorded until then."""
 
 
 def name_function(func: Callable[..., Any]) -> str:
@@ -50,11 +71,24 @@ def make_op_error(
     func: Callable[..., Any], layer: str, args: tuple[Any, ...], error: Exception
 ) -> TraceError:
     """Build the error for a call that torch itself refused."""
-    shapes = ", ".join(_format_shape(tensor.shape) for tensor in find_tensors(args))
+    shapes = ", ".join(describe_shape(tensor) for tensor in find_tensors(args))
     # Torch's messages go on with advice and C++ traces; the first sentence says what is wrong.
     reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+    if "Long" in reason and any(tensor.is_floating_point() for tensor in find_tensors(args)):
+        reason += "; resflops.shape(2, 8, dtype='int64') is a shape of whole numbers, such as tokens"
     kind = DataDependentError if func in _NEEDS_VALUES or needs_values(error) else TraceError
     return kind(f"{_name_layer(layer)}: {name_function(func)} on {shapes or 'no tensor'}: {reason}")
+
+
+def describe_shape(tensor: Tensor) -> str:
+    """Describe the shape of a tensor in a message."""
+    # The strided kind of nested tensor has no shape to ask for.
+    return "a nested tensor" if tensor.is_nested else _format_shape(tensor.shape)
+
+
+def make_layout_error(func: Callable[..., Any], layer: str) -> LayoutDependentError:
+    """Build the error for a question about strides or memory."""
+    return LayoutDependentError(f"{_name_layer(layer)}: {name_function(func)} depends on a memory layout")
 
 
 def make_exit_error(func: Callable[..., Any], layer: str, args: tuple[Any, ...]) -> DataDependentError:
@@ -72,8 +106,10 @@ def needs_values(error: BaseException) -> bool:
     return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
 
 
-def make_size_error(layer: str, op: str, shape: Shape) -> ShapeError:
-    """Build the error for an output that is larger than torch can address."""
+def make_size_error(layer: str, op: str, shape: Shape) -> TraceError:
+    """Build the error for an output that torch cannot make."""
+    if not all(isinstance(size, int) for size in shape):
+        return DataDependentError(f"{_name_layer(layer)}: {op} takes a size from a tensor")
     return ShapeError(
         f"{_name_layer(layer)}: {op} would make a tensor of {_format_shape(shape)}, "
         "more than torch can address; give a smaller input"

@@ -5,18 +5,21 @@ import copy
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
+from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from resflops.errors import DataDependentError, TraceError
+from resflops.errors import DataDependentError, TraceError, describe_error
+from resflops.ops import OPS
+from resflops.tracing.failures import UndecidedError
 from resflops.tracing.generators import fix_generators
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.meta import META
 
-__all__ = ["copy_with_shapes", "ensure_on_cpu", "refuse_made_up_weights"]
+__all__ = ["CPU", "check_worth_running", "copy_with_shapes", "ensure_on_cpu", "refuse_made_up_weights"]
 
 CPU = torch.device("cpu")
 
@@ -34,10 +37,30 @@ def refuse_made_up_weights() -> Iterator[None]:
 
 
 def copy_with_shapes(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> nn.Module:
-    """Copy a lazy model to meta and call the copy once, which gives its parameters their shapes."""
-    copied = _copy_on(model, META)
-    with torch.no_grad(), META:
-        copied(*as_tensors(inputs, META), **as_tensors(keyword_inputs, META))
+    """Copy a lazy model and call the copy once, which gives its parameters their shapes.
+
+    The copy is on meta or, if the model needs values, on the CPU.
+
+    Raises:
+        TraceError: the model failed.
+    """
+    try:
+        return _call_copy(model, inputs, keyword_inputs, META)
+    except Exception:  # noqa: BLE001 - a forward pass may raise anything, and values may cure it
+        try:
+            return _call_copy(model, inputs, keyword_inputs, CPU)
+        except Exception as error:
+            raise TraceError(
+                f"{type(model).__name__} is lazy, and its first call raised {describe_error(error)}"
+            ) from error
+
+
+def _call_copy(
+    model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], device: torch.device
+) -> nn.Module:
+    copied = _copy_on(model, device)
+    with torch.no_grad(), device:
+        copied(*as_tensors(inputs, device), **as_tensors(keyword_inputs, device))
     return copied
 
 
@@ -67,6 +90,30 @@ def ensure_on_cpu(model: nn.Module) -> nn.Module:
                 with contextlib.suppress(Exception):
                     initialise()
     return copied
+
+
+_MOST_MACS = 10**10
+"""A second or so of a processor."""
+_MOST_ELEMENTS = 1 << 28
+"""A GiB of a tensor in float32."""
+
+
+def check_worth_running(model: nn.Module, error: TraceError) -> None:
+    """Pass a failure of a pass on shapes if a real run may cure it and, where that is not sure, is cheap.
+
+    Raises:
+        TraceError: the failure, if the model must not run for real because of it.
+    """
+    if isinstance(error, DataDependentError):
+        return
+    if not isinstance(error, UndecidedError):
+        raise error
+    works = [(OPS[op.op].work, op) for op in error.ops if op.op in OPS]
+    macs = sum(work(op).macs for work, op in works if work is not None)
+    largest = max((prod(op.output_shape) for op in error.ops), default=0)
+    made = sum(tensor.numel() for tensor in _list_tensors(model) if tensor.is_meta)
+    if macs > _MOST_MACS or max(largest, made) > _MOST_ELEMENTS:
+        raise TraceError(str(error)) from error.__cause__
 
 
 def _list_tensors(model: nn.Module) -> tuple[Tensor, ...]:

@@ -20,14 +20,16 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
 
+from resflops.errors import ResflopsError, TraceError
 from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
 from resflops.records import CONSTANT, Attribute, OpRecord
 from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature
 from resflops.tracing.call_through import call_through
-from resflops.tracing.caller import CallingLayer, find_asking_frame
+from resflops.tracing.caller import CallingLayer, find_asking_frame, is_taken_back
 from resflops.tracing.dispatcher import DispatchRecorder
 from resflops.tracing.failures import (
     make_exit_error,
+    make_layout_error,
     make_mismatch_error,
     make_op_error,
     make_size_error,
@@ -40,10 +42,13 @@ from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import Observer
 from resflops.tracing.producers import Producers, drop_main_outputs
+from resflops.tracing.refusals import judge_refusal
+from resflops.tracing.strided import run_on_meta
 from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
     EXITS,
+    LAYOUTS,
     OPERATORS,
     QUERIES,
     REPEATED,
@@ -62,6 +67,9 @@ class Recorder(TorchFunctionMode):
     Args:
         modules: the model's modules.
         real: whether functions run for real; otherwise shapes are worked out on meta.
+        strided: whether a pass on meta gives tensors the strides of a real run, and views the memory of what
+            they are views of. Torch's own meta kernels then run for every function, which takes many times as
+            long.
         described: whether to use the table of described functions. Without it every function goes through
             the dispatcher, with which tests compare.
         observers: what else is to be learnt of the pass. A recorder without observers pays one test an op
@@ -73,12 +81,19 @@ class Recorder(TorchFunctionMode):
         modules: Modules,
         *,
         real: bool = False,
+        strided: bool = False,
         described: bool = True,
         observers: Sequence[Observer] = (),
     ) -> None:
         super().__init__()
         self.ops: list[OpRecord] = []
         self.real = real
+        self.strided = strided
+        self._runs = real or strided
+        self.failure: TraceError | None = None
+        """Why a pass on shapes is of no use, even if the model goes on after the exception."""
+        self.complaint: tuple[Exception, TraceError] | None = None
+        """The last exception of torch's that the model was given as it is, and what a trace says of it."""
         self.fallbacks: list[str] = []
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}
@@ -135,7 +150,7 @@ class Recorder(TorchFunctionMode):
                 claims = not self.real and is_flex_attention(find_asking_frame(sys._getframe(1)))
                 return CLAIMED_DEVICE if claims else func(*args, **(kwargs or {}))
             return self._record_undescribed(func, args, kwargs or {}, sys._getframe(1))
-        if self.real or func not in REPEATED:
+        if self._runs or func not in REPEATED:
             return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1))
         values = (*args, *kwargs.values()) if kwargs else args
         key, signature = find_signature(func, values, kwargs or ())
@@ -174,13 +189,32 @@ class Recorder(TorchFunctionMode):
         else:
             signature = keep_signature(key, call, (*args, *kwargs.values()))
         layer = self._calling_layer(frame)
-        if not self.real:
+        if not self._runs:
             return self._perform(signature, call.inputs, call.affine, layer)
-        with unseen_by_dispatch_modes():
-            out = call_through(func, args, kwargs)
+        out = self._run_described(func, args, kwargs, signature, layer)
         outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
         self.note(signature.op, layer, call.inputs, outs, signature.attributes, call.affine)
         return out
+
+    def _run_described(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        signature: CallSignature | None,
+        layer: str,
+    ) -> Any:
+        """Run a described function, for its values or for the strides of its result."""
+        if not self.strided:
+            with unseen_by_dispatch_modes():
+                try:
+                    return call_through(func, args, kwargs)
+                except Exception as error:
+                    self._explain(func, args, kwargs, layer, error)
+                    raise
+        with unseen_by_dispatch_modes():
+            args, kwargs = self.make_doubles((args, kwargs), self._doubles)
+            return run_on_meta(func, args, kwargs, signature)
 
     def _perform(
         self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
@@ -227,9 +261,9 @@ class Recorder(TorchFunctionMode):
             # Whoever catches this may run the function in another way, which records its ops again.
             del self.ops[before:]
             raise
-        if self.real:
-            with unseen_by_dispatch_modes():
-                out = call_through(func, args, kwargs)
+        if self._runs:
+            ran = self._run_described(func, args, kwargs, None, layer)
+            out = out if ran is None else ran
             for tensor in _list_outputs(out):
                 self.producers.remember(tensor, len(self.ops) - 1)
         return out
@@ -245,15 +279,26 @@ class Recorder(TorchFunctionMode):
             # This is the table of all recorders, so a name is looked up once in a process.
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
+        if func in LAYOUTS:
+            # A tensor that no op of this pass has made is laid out as the caller's, or is new.
+            if not self._runs and self.producers.find_maker(args[0]) >= 0:
+                raise self._fail(make_layout_error(func, self._calling_layer(frame)))
+            return call_through(func, args, kwargs)
+        layer = self._calling_layer(frame)
+        # Parameters and constants may leave: only what follows from the model's inputs belongs to the pass.
+        if func in EXITS and self.producers.find_maker(args[0]) > CONSTANT and not is_taken_back(frame):
+            if not self.real:
+                raise self._fail(make_exit_error(func, layer, args))
+            self.note(EXITS[func], layer, args[:1], (), {})
+        return self._run_undescribed(func, args, kwargs, layer)
+
+    def _run_undescribed(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], layer: str
+    ) -> Any:
+        """Hand a function to torch."""
         # Torch is about to see blanks. It may resize one, hold one in C++ or make a view of one, and the pool
         # could not tell. So the pool takes none of this pass back.
         self.meta_pool.touched = True
-        layer = self._calling_layer(frame)
-        # Parameters and constants may leave: only what follows from the model's inputs belongs to the pass.
-        if func in EXITS and self.producers.find_maker(args[0]) > CONSTANT:
-            if not self.real:
-                raise make_exit_error(func, layer, args)
-            self.note(EXITS[func], layer, args[:1], (), {})
         if not self.real:
             with unseen_by_dispatch_modes():
                 args, kwargs = self.make_doubles((args, kwargs), self._doubles)
@@ -262,8 +307,38 @@ class Recorder(TorchFunctionMode):
                 with unseen_by_dispatch_modes():
                     return run_unchanged(self, func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
-        except (RuntimeError, ValueError, IndexError, NotImplementedError) as error:
-            raise make_op_error(func, layer, args, error) from error
+        except ResflopsError:
+            raise
+        except Exception as error:
+            if (failure := self._explain(func, args, kwargs, layer, error)) is not None:
+                raise failure from error
+            raise
+
+    def _explain(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        layer: str,
+        error: Exception,
+    ) -> TraceError | None:
+        """Note what an exception of torch's says of a call; give the error to raise in its place, if any."""
+        if self.complaint and self.complaint[0] is error:
+            # It comes out of a function that this one has called.
+            return None
+        if self.real:
+            self.complaint = error, make_op_error(func, layer, args, error)
+            return None
+        failure, genuine = judge_refusal(func, args, kwargs, layer, error, knows_layouts=self.strided)
+        if genuine:
+            self.complaint = error, failure
+            return None
+        return self._fail(failure)
+
+    def _fail(self, failure: TraceError) -> TraceError:
+        """Note why this pass is of no use: the model may catch the exception and go on another way."""
+        self.failure = failure
+        return failure
 
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""

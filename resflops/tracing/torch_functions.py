@@ -19,6 +19,7 @@ __all__ = [
     "DEVICE",
     "EXITS",
     "FACTORIES",
+    "LAYOUTS",
     "OPERATORS",
     "QUERIES",
     "REPEATED",
@@ -103,12 +104,28 @@ _PROPERTIES = [
 DEVICE = _find_getter("device")
 """The one query that the recorder may answer itself."""
 
+LAYOUTS = frozenset(
+    _find_everywhere(
+        "is_contiguous",
+        "is_non_overlapping_and_dense",
+        "is_set_to",
+        "storage_offset",
+        "stride",
+        "_is_view",
+        "dim_order",
+        "storage",
+        "untyped_storage",
+        "_typed_storage",
+    )
+)
+"""Queries about how a tensor lies in memory. Of the result of an op, only a pass with strides can tell."""
+
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
         *(query for query in _PROPERTIES if query != DEVICE),
         *_find_everywhere(
-            "size", "dim", "numel", "nelement", "ndimension", "stride", "is_contiguous", "is_floating_point",
-            "is_complex", "element_size", "storage_offset", "is_tensor", "__len__", "__hash__", "get_device",
+            "size", "dim", "numel", "nelement", "ndimension", "is_floating_point", "is_complex",
+            "element_size", "is_tensor", "__len__", "__hash__", "get_device",
         ),
         torch._assert,
         torch.get_default_dtype,

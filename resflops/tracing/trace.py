@@ -1,29 +1,30 @@
 """Tracing: one forward pass of a model, recorded."""
 
-import reprlib
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten_with_path
+from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 import resflops.tracing.transforms  # noqa: F401 - registers its redirections
-from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, describe_error
-from resflops.records import Execution, InputRecord, Trace
+from resflops.errors import DataDependentError, ResflopsError, TraceError
+from resflops.records import Execution, InputRecord, TensorSpec, Trace
 from resflops.tracing.custom_modules import record_custom_calls
-from resflops.tracing.failures import needs_values
+from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
-from resflops.tracing.inputs import as_tensors, is_shape
+from resflops.tracing.inputs import Reading, as_tensors, list_readings
 from resflops.tracing.meta import META, find_tensors
-from resflops.tracing.model_copies import copy_with_shapes, ensure_on_cpu
+from resflops.tracing.model_copies import CPU, check_worth_running, copy_with_shapes, ensure_on_cpu
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues, WeightZeros, check_values
 from resflops.tracing.preserve_state import preserve_state
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import redirect_calls
+from resflops.tracing.running import run_model
 
-__all__ = ["check_module", "trace"]
+__all__ = ["check_module", "resolve_inputs", "trace"]
 
 
 def trace(
@@ -40,7 +41,8 @@ def trace(
 
     Args:
         model: any module, on any device.
-        inputs: the positional arguments of the model. A tuple of ints is the shape of a float32 tensor.
+        inputs: the positional arguments of the model. A tuple of ints is the shape of a tensor in the
+            model's floating-point type; :func:`resflops.shape` says the same anywhere, and of other types.
         real: whether to run every kernel from the start, on the model's device. A shape then stands for a
             tensor of zeros.
         nonzero: whether to count the zeros in the weights of each op, too, as ``weights``.
@@ -55,32 +57,79 @@ def trace(
         UsageError: ``nonzero`` was asked of a model on the meta device, whose weights have no values.
     """
     check_module(model)
-    modules = Modules(model)
-    if modules.lazy:
-        modules = Modules(copy_with_shapes(model, inputs, keyword_inputs))
     if nonzero:
-        check_values(modules.model)
+        check_values(model)
+    readings = list_readings(model, inputs, keyword_inputs)
     if real:
-        device = _find_device(modules.model)
-        return _record_pass(modules, inputs, keyword_inputs, device=device, execution="real", nonzero=nonzero)
-    try:
-        return _record_pass(modules, inputs, keyword_inputs, device=META, execution="meta", nonzero=nonzero)
-    except DataDependentError:
+        return _run_for_real(model, readings, nonzero=nonzero)
+    errors: list[TraceError] = []
+    for reading in readings:
+        try:
+            return _trace_on_shapes(model, reading, nonzero=nonzero)
+        except TraceError as error:
+            errors.append(error)
+    # Where no reading can be traced on shapes, the one that is known to need values is the right one.
+    reading, reason = next(
+        (pair for pair in zip(readings, errors, strict=True) if isinstance(pair[1], DataDependentError)),
+        (readings[0], errors[0]),
+    )
+    check_worth_running(model, reason)
+    note = f"run for real on the CPU, since shapes do not tell its path: {reason}"
+    runnable = Modules(ensure_on_cpu(_make_shapes_known(model, reading).model))
+    notes = (note, *_describe_zeros(reading))
+    return _record_pass(runnable, reading, device=CPU, execution="real", nonzero=nonzero, notes=notes)
+
+
+def resolve_inputs(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> Reading:
+    """Find out which tuples of a call are shapes; where only a trace can tell, by a trace."""
+    readings = list_readings(model, inputs, keyword_inputs)
+    for reading in readings[:-1]:
+        with contextlib.suppress(ResflopsError):
+            trace(model, *reading.args, **reading.kwargs)
+            return reading
+    return readings[-1]
+
+
+def _trace_on_shapes(model: nn.Module, reading: Reading, *, nonzero: bool) -> Trace:
+    """Trace without a kernel: as fast as can be, then with what the model turns out to depend on."""
+    modules = _make_shapes_known(model, reading)
+    strided = looking = False
+    while True:
+        try:
+            return _record_pass(
+                modules, reading,
+                device=META, execution="meta", nonzero=nonzero, strided=strided, looking_at_inputs=looking,
+            )  # fmt: skip
+        # Not from the start, since working strides out takes time that few models need.
+        except LayoutDependentError:
+            if strided:
+                raise
+            strided = True
         # Most text models only look into their tokens and masks, whose values the caller has given. Not the
-        # first attempt, since following values takes time that most models need not spend.
-        pass
-    try:
-        return _record_pass(
-            modules, inputs, keyword_inputs,
-            device=META, execution="meta", nonzero=nonzero, looking_at_inputs=True,
-        )  # fmt: skip
-    except DataDependentError as error:
-        note = f"run for real on the CPU, since shapes do not tell its path: {error}"
-    runnable = Modules(ensure_on_cpu(modules.model))
-    return _record_pass(
-        runnable, inputs, keyword_inputs, device=torch.device("cpu"), execution="real", nonzero=nonzero,
-        notes=(note, *_describe_zeros(inputs, keyword_inputs)),
-    )  # fmt: skip
+        # first attempt, since following values takes time, too.
+        except DataDependentError:
+            if looking:
+                raise
+            looking = True
+
+
+def _run_for_real(model: nn.Module, readings: list[Reading], *, nonzero: bool) -> Trace:
+    """Run every kernel, on the model's device."""
+    errors: list[TraceError] = []
+    for reading in readings:
+        modules = _make_shapes_known(model, reading)
+        device = _find_device(modules.model)
+        try:
+            return _record_pass(modules, reading, device=device, execution="real", nonzero=nonzero)
+        except TraceError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _make_shapes_known(model: nn.Module, reading: Reading) -> Modules:
+    """Look through a model; of a lazy one, through a copy whose parameters have their shapes."""
+    modules = Modules(model)
+    return Modules(copy_with_shapes(model, reading.args, reading.kwargs)) if modules.lazy else modules
 
 
 def check_module(model: object) -> None:
@@ -97,22 +146,22 @@ def check_module(model: object) -> None:
 
 def _record_pass(
     modules: Modules,
-    inputs: tuple[Any, ...],
-    keyword_inputs: dict[str, Any],
+    reading: Reading,
     *,
     device: torch.device,
     execution: Execution,
     nonzero: bool,
+    strided: bool = False,
     looking_at_inputs: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
     model = modules.model
-    args, kwargs = as_tensors(inputs, device), as_tensors(keyword_inputs, device)
+    args, kwargs = as_tensors(reading.args, device), as_tensors(reading.kwargs, device)
     real = execution == "real"
-    values = _observe_input_values(inputs, keyword_inputs, args, kwargs) if looking_at_inputs else None
+    values = _observe_input_values(reading, args, kwargs) if looking_at_inputs else None
     zeros = WeightZeros(model) if nonzero else None
     observers = [observer for observer in (values, zeros) if observer is not None]
-    recorder = Recorder(modules, real=real, observers=observers)
+    recorder = Recorder(modules, real=real, strided=strided, observers=observers)
     recorder.take_inputs(find_tensors((args, kwargs)))
     with (
         preserve_state(modules, keep_values=real) as drawn,
@@ -121,7 +170,11 @@ def _record_pass(
         record_custom_calls(recorder) as custom_calls,
         redirect_calls(recorder),
     ):
-        outputs = recorder.find_makers(find_tensors(_run_model(model, args, kwargs, recorder)))
+        try:
+            outputs = recorder.find_makers(find_tensors(run_model(model, args, kwargs, recorder)))
+        except UndecidedError as error:
+            error.ops = recorder.ops
+            raise
     joined = custom_calls.join(outputs)
     # Only now. Until the producers of the outputs had been looked up, no other trace could be lent a blank:
     # its id would have stood for two tensors.
@@ -146,12 +199,10 @@ def _record_pass(
     )
 
 
-def _observe_input_values(
-    inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> InputValues:
+def _observe_input_values(reading: Reading, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputValues:
     """Make an observer that knows the values of the whole-numbered inputs."""
     known = InputValues()
-    for name, item, made in _pair_arguments(inputs, keyword_inputs, args, kwargs):
+    for name, item, made in _pair_arguments(reading, args, kwargs):
         # as_tensors keeps the order of tensors, so the three lists go in step.
         (values,) = as_tensors((item,), torch.device("cpu"))
         for tensor, value, given in zip(*map(find_tensors, (made, values, item)), strict=True):
@@ -162,12 +213,12 @@ def _observe_input_values(
 
 
 def _pair_arguments(
-    inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    reading: Reading, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[str, Any, Any]]:
     """Pair the arguments, but for shapes: each one's name, what the caller gave, and what the model takes."""
-    given, taken = [*enumerate(inputs), *keyword_inputs.items()], [*args, *kwargs.values()]
+    given, taken = [*enumerate(reading.args), *reading.kwargs.items()], [*args, *kwargs.values()]
     for (name, item), made in zip(given, taken, strict=True):
-        if not is_shape(item):
+        if not isinstance(item, TensorSpec):
             yield str(name), item, made
 
 
@@ -177,12 +228,10 @@ def _describe_assumptions(values: InputValues) -> tuple[str, ...]:
     return (f"its path depends on the values of {_join_names(names)}: {_ZEROS}",) if names else ()
 
 
-def _describe_zeros(inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> tuple[str, ...]:
+def _describe_zeros(reading: Reading) -> tuple[str, ...]:
     """Say what a real run assumes about inputs whose values were not given."""
-    given = [*enumerate(inputs), *keyword_inputs.items()]
-    names = [
-        str(name) for name, item in given if is_shape(item) or any(t.is_meta for t in find_tensors(item))
-    ]
+    given = [*enumerate(reading.args), *reading.kwargs.items()]
+    names = [str(name) for name, item in given if any(map(_lacks_values, tree_leaves(item)))]
     return (f"it was run on {_join_names(names)}: {_ZEROS}",) if names else ()
 
 
@@ -192,50 +241,15 @@ def _describe_draws(drawn: list[str]) -> tuple[str, ...]:
     return (f"it draws random numbers from {names}, on which its path may depend",) if drawn else ()
 
 
+def _lacks_values(leaf: Any) -> bool:
+    return isinstance(leaf, TensorSpec) or (isinstance(leaf, Tensor) and leaf.is_meta)
+
+
 _ZEROS = "given without values, taken as zeros"
 
 
 def _join_names(names: list[str]) -> str:
     return ", ".join(f"input {name}" if name.isdecimal() else name for name in names)
-
-
-def _run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Recorder) -> Any:
-    try:
-        with recorder:
-            return model(*args, **kwargs)
-    except TraceError as error:
-        raise type(error)(f"{_describe_call(model, args, kwargs)}: {error}") from error.__cause__
-    except ResflopsError:
-        raise
-    # A forward pass may raise anything, and may call exit().
-    except (Exception, SystemExit) as error:
-        if needs_values(error):
-            raise DataDependentError(
-                f"{_describe_call(model, args, kwargs)} raised {describe_error(error)}"
-            ) from error
-        if (args or kwargs) and next(find_tensors((args, kwargs)), None) is None:
-            raise _make_input_error(model, [*args, *kwargs.values()], error) from error
-        raise TraceError(f"{_describe_call(model, args, kwargs)} raised {describe_error(error)}") from error
-
-
-def _make_input_error(model: nn.Module, given: list[Any], error: BaseException) -> InputError:
-    """Build the error for inputs without a tensor, most likely a shape that was not given as a tuple.
-
-    It is raised only after the pass has failed, since a model may take such inputs.
-    """
-    # Torch's message then lists all signatures that it would accept.
-    reason = describe_error(error).partition(", but expected one of")[0]
-    sizes = tuple(given[0]) if isinstance(given[0], list) else tuple(given)
-    example = sizes if is_shape(sizes) else (1, 3, 224, 224)
-    return InputError(
-        f"{type(model).__name__} was given {', '.join(reprlib.repr(item) for item in given)}, which is "
-        f"neither a tensor nor a shape, and raised {reason}; give a shape as a tuple of ints, as in {example}"
-    )
-
-
-def _describe_call(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    shapes = ", ".join("×".join(map(str, tensor.shape)) for tensor in find_tensors((args, kwargs)))
-    return f"{type(model).__name__} on input {shapes or '()'}"
 
 
 def _find_device(model: nn.Module) -> torch.device:

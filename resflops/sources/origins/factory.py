@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
-from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, WithInputs
+from resflops.records import TensorSpec, is_shape
+from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.registry import FACTORY, Source, register
 from resflops.sources.spec import Spec
 
@@ -129,29 +130,17 @@ def _read_inputs(given: object, spec: Spec) -> Inputs:
     A dict holds keyword arguments, a tuple or a list positional ones, and a tuple of ints is the shape of the
     only input. Anything else is the only argument itself.
     """
-    if _is_shape(given):
-        return Inputs((_make_tensor_spec(given),))
+    if is_shape(given):
+        return Inputs((TensorSpec(given),))  # type: ignore[arg-type]
     if isinstance(given, dict):
         if not all(isinstance(name, str) for name in given):
             raise ModelError(
                 f"{spec.text!r}: inputs given as a dict must have the names of the model's parameters as keys"
             )
-        return Inputs(kwargs={name: _make_tensor_spec(value) for name, value in given.items()})
+        return Inputs(kwargs=given)
     if isinstance(given, tuple | list):
-        return Inputs(tuple(_make_tensor_spec(value) for value in given))
+        return Inputs(tuple(given))
     return Inputs((given,))
-
-
-def _make_tensor_spec(value: object) -> object:
-    return TensorSpec(value) if _is_shape(value) else value  # type: ignore[arg-type]
-
-
-def _is_shape(value: object) -> bool:
-    return (
-        isinstance(value, tuple)
-        and bool(value)
-        and all(isinstance(size, int) and not isinstance(size, bool) for size in value)
-    )
 
 
 @contextmanager

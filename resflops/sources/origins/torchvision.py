@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from resflops.errors import SpecError
-from resflops.records import Shape
-from resflops.sources.found_model import FoundModel, Inputs, TensorSpec, take_one_tensor
+from resflops.records import Shape, TensorSpec
+from resflops.sources.found_model import FoundModel, Inputs, take_one_tensor
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec
