@@ -82,7 +82,8 @@ def count(
 
     Args:
         model: any module on any device, or a trace of one.
-        inputs: the positional arguments of the model; a tuple of ints is the shape of a float32 tensor.
+        inputs: the positional arguments of the model; a tuple of ints is a shape, and
+            :func:`resflops.shape` says so where it could be meant as a tuple.
         convention: the convention that ``total`` follows; ``resflops conventions`` lists them.
         backward: whether to count the backward pass as well, as ``cost.backward``.
         nonzero: whether to count the zeros in the weights, which need values for it.
@@ -130,7 +131,8 @@ def crosscheck(
 
     Args:
         model: any module on any device.
-        inputs: the positional arguments of the model; a tuple of ints is the shape of a float32 tensor.
+        inputs: the positional arguments of the model; a tuple of ints is a shape, and
+            :func:`resflops.shape` says so where it could be meant as a tuple.
         peers: the name of one counter, or the names of several; by default all that are installed.
             ``resflops peers`` lists them.
         seconds: how long each may take.

@@ -60,7 +60,8 @@ class CostGate:
 
         Args:
             model: any module on any device; it is left as it is.
-            inputs: what the model takes; a tuple of ints is the shape of a float32 tensor.
+            inputs: what the model takes; a tuple of ints is a shape, and
+                :func:`resflops.shape` says so where it could be meant as a tuple.
             keyword_inputs: what the model takes by keyword.
             macs: the limit for multiply-accumulates, such as ``"<=4.2G"``.
             params: the limit for parameters.

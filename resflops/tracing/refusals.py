@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from resflops.errors import DataDependentError, TraceError
 from resflops.tracing.call_through import call_through
 from resflops.tracing.failures import UndecidedError, make_layout_error, make_op_error
+from resflops.tracing.generators import preserve_generators
 from resflops.tracing.meta import find_tensors
 
 __all__ = ["judge_refusal"]
@@ -74,7 +75,8 @@ def _call_on_values(
     if sum(tensor.numel() * tensor.element_size() for tensor in tensors) > _MOST_BYTES:
         return
     for value in (0, 1):
-        with DisableTorchFunction(), unseen_by_dispatch_modes():
+        # What it draws here is no draw of the model's.
+        with DisableTorchFunction(), unseen_by_dispatch_modes(), preserve_generators():
             try:
                 real_args, real_kwargs = tree_map_only(Tensor, _make_filler(value), (args, kwargs))
                 # A function that was asked for a tensor on another device would make it there.
