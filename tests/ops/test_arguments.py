@@ -128,6 +128,9 @@ CASES = {
     "steps": (lambda x: x[::2, 3:0, -2:], SHAPE),
     "a tensor of indices in the middle": (lambda x: x[:, torch.tensor([0, 3, 1]), 1:], SHAPE),
     "a tensor of indices behind an ellipsis": (lambda x: x[..., torch.tensor([[0, 3]])], SHAPE),
+    "mean of all, dimensions kept": (lambda x: x.mean(None, keepdim=True), SHAPE),
+    "sum of some": (lambda x: x.sum((0, -1)), SHAPE),
+    "sum of some, dimensions kept": (lambda x: x.sum((0, -1), keepdim=True), SHAPE),
     "softmax of scalars": (lambda x: x.softmax(0), ()),
 }  # fmt: skip
 

@@ -69,3 +69,13 @@ def test_a_network_with_an_attribute_missing_has_no_cost(op, missing):
     for ask in (OPS[op].work, OPS[op].factors, lambda record: OPS[op].gradient.work(record, (0,))):
         with pytest.raises(MissingAttributeError, match=missing):
             ask(record)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "rows"), [((9, 2, 3), (9, 2)), ((9, 1, 3), (9,)), ((1, 1, 3), (1,)), ((9, 3), (9,))]
+)
+def test_factors_are_the_elements_of_the_sequences_and_of_the_matrices(sequences, rows, record):
+    given = record(
+        "lstm", [sequences, (20, 3), (20, 5)], (), hidden=5, layers=1, directions=1, bias=True, dropout=False
+    )
+    assert OPS["lstm"].factors(given) == (rows, (20 * 3 + 20 * 5,))
