@@ -5,7 +5,21 @@ from types import FrameType
 from torch.utils._contextlib import _DecoratorContextManager
 from torch.utils.checkpoint import CheckpointFunction
 
-__all__ = ["GradMode"]
+__all__ = ["GradMode", "TrueGradMode"]
+
+
+class TrueGradMode:
+    """Follows the mode in a pass with autograd on, in which it is what torch is told."""
+
+    def __init__(self) -> None:
+        self.on = True
+
+    def set(self, value: bool, frame: FrameType | None) -> None:  # noqa: FBT001 - torch's own signature
+        """Take note of a mode that torch is asked to set, from a frame."""
+        while frame is not None and isinstance(frame.f_locals.get("self"), _DecoratorContextManager):
+            frame = frame.f_back
+        if not _is_checkpointing(frame):
+            self.on = value
 
 
 class GradMode:
@@ -30,9 +44,7 @@ class GradMode:
         # outermost is the one that the model entered.
         while frame is not None and isinstance(found := frame.f_locals.get("self"), _DecoratorContextManager):
             owner, method, frame = found, frame.f_code.co_name, frame.f_back
-        if frame is not None and frame.f_globals is CheckpointFunction.forward.__globals__:
-            # Checkpointing runs a part without autograd and runs it again with autograd in the backward
-            # pass, where its gradients are recorded: so they are counted as if recorded here.
+        if _is_checkpointing(frame):
             return
         key = (type(owner), id(owner))
         if method == "__exit__":
@@ -44,3 +56,12 @@ class GradMode:
         elif owner is not None:
             self._before.setdefault(key, self.on)
         self.on = value
+
+
+def _is_checkpointing(frame: FrameType | None) -> bool:
+    """Whether a frame is checkpointing's own, so that the mode that it sets does not count.
+
+    Checkpointing runs a part without autograd and runs it again with autograd in the backward pass, where its
+    gradients are recorded: so they are counted as if recorded at first.
+    """
+    return frame is not None and frame.f_globals is CheckpointFunction.forward.__globals__

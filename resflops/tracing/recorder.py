@@ -8,7 +8,9 @@ the same op names.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Self
 
@@ -18,7 +20,7 @@ from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
 from resflops.errors import ResflopsError, TraceError
 from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
@@ -36,7 +38,7 @@ from resflops.tracing.failures import (
     name_function,
 )
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
-from resflops.tracing.grad_mode import GradMode
+from resflops.tracing.grad_mode import GradMode, TrueGradMode
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
@@ -72,6 +74,7 @@ class Recorder(TorchFunctionMode):
             long.
         described: whether to use the table of described functions. Without it every function goes through
             the dispatcher, with which tests compare.
+        autograd: whether the pass runs with autograd on, since the model takes gradients itself.
         observers: what else is to be learnt of the pass. A recorder without observers pays one test an op
             for them.
     """
@@ -83,11 +86,12 @@ class Recorder(TorchFunctionMode):
         real: bool = False,
         strided: bool = False,
         described: bool = True,
+        autograd: bool = False,
         observers: Sequence[Observer] = (),
     ) -> None:
         super().__init__()
         self.ops: list[OpRecord] = []
-        self.real = real
+        self.real, self.autograd = real, autograd
         self.strided = strided
         self._runs = real or strided
         self.failure: TraceError | None = None
@@ -103,7 +107,7 @@ class Recorder(TorchFunctionMode):
         # The dicts themselves, since every op reads and writes them and a method would cost a call. The head
         # of producers.py says why an id may stand for a tensor.
         self._made, self._slots = self.producers.made, self.producers.slots
-        self._grad_mode = GradMode()
+        self.grad_mode = TrueGradMode() if autograd else GradMode()
         self.meta_pool = MetaPool()
         self._observers = tuple(observers)
         self._on_record = tuple([observer.on_record for observer in observers])
@@ -229,7 +233,7 @@ class Recorder(TorchFunctionMode):
         index = self._record(signature, inputs, affine, layer, outs)
         # The pool holds a blank until the pass is over, so its id stays valid without a reference here. An op
         # in place that autograd does not see leaves the tensor the producer that it had.
-        if blank is not None or self._grad_mode.on:
+        if blank is not None or self.grad_mode.on:
             self._made[id(out)] = index
         # A single blank needs no number: nobody was lent it before in this pass, so it has no old one either.
         # A tensor that is written in place may have one.
@@ -273,7 +277,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         """Run a function that has no description, and record what it does."""
         if func is torch._C._set_grad_enabled:
-            self._grad_mode.set(args[0], find_asking_frame(frame))
+            self.grad_mode.set(args[0], find_asking_frame(frame))
             return call_through(func, args, kwargs)
         if self._described and isinstance(func, HigherOrderOperator) and func.__name__ in OPERATORS:
             # This is the table of all recorders, so a name is looked up once in a process.
@@ -340,6 +344,20 @@ class Recorder(TorchFunctionMode):
         self.failure = failure
         return failure
 
+    @contextmanager
+    def resume(self) -> Iterator[None]:
+        """See functions again, while torch runs one that calls the model's code back.
+
+        Torch switches a mode off as it asks it of a function, and with it what that function goes on to call.
+        """
+        on = {id(mode) for mode in _get_current_function_mode_stack()}  # type: ignore[no-untyped-call]
+        with ExitStack() as stack:
+            for mode in (self, *self._observers):
+                if isinstance(mode, TorchFunctionMode) and id(mode) not in on:
+                    TorchFunctionMode.__enter__(mode)  # type: ignore[no-untyped-call]
+                    stack.push(partial(TorchFunctionMode.__exit__, mode))
+            yield
+
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""
         self.producers.take_inputs(tensors)
@@ -352,14 +370,13 @@ class Recorder(TorchFunctionMode):
         """Rebuild the same containers with meta doubles, which have the producers of their originals."""
         return make_meta_doubles(value, doubles, on_double=self._enter_double)
 
-    def double(self, tensor: Tensor) -> Tensor:
-        """Give the meta double of a tensor that torch is about to take past every mode."""
+    def double(self, value: Any) -> Any:
+        """Give the meta doubles of tensors that torch is about to take past the recorder."""
         if self.real:
-            return tensor
+            return value
         self.meta_pool.touched = True
         with DisableTorchFunction(), unseen_by_dispatch_modes():
-            double: Tensor = self.make_doubles(tensor, self._doubles)
-        return double
+            return self.make_doubles(value, self._doubles)
 
     def _enter_double(self, tensor: Tensor, double: Tensor) -> None:
         self.producers.enter_double(tensor, double)
@@ -408,7 +425,7 @@ class Recorder(TorchFunctionMode):
             layer,
             outs,
         )
-        if not self._grad_mode.on and outs and inputs and outs[0] is inputs[0]:
+        if not self.grad_mode.on and outs and inputs and outs[0] is inputs[0]:
             # Autograd does not see this write, so the tensor keeps the producer that it had.
             return
         for out in outs:
@@ -448,7 +465,7 @@ class Recorder(TorchFunctionMode):
                 )
                 if affine
                 else (),
-                records_gradient=self._grad_mode.on,
+                records_gradient=self.grad_mode.on,
             )
         )
         index = len(ops) - 1

@@ -8,6 +8,7 @@ from torch import nn
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, describe_error
 from resflops.records import is_shape
 from resflops.tracing.failures import UndecidedError, describe_shape, needs_values
+from resflops.tracing.lazy_results import complete_results
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.recorder import Recorder
 
@@ -25,7 +26,7 @@ def run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], r
     """
     try:
         with recorder:
-            out = model(*args, **kwargs)
+            out = complete_results(model(*args, **kwargs), (args, kwargs))
         if recorder.failure is None:
             return out
         # The model has caught it, and would have taken another way with values.

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
-import resflops.tracing.transforms  # noqa: F401 - registers its redirections
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
+from resflops.tracing import transforms  # noqa: F401 - it registers its redirections
+from resflops.tracing.autograd_pass import Autograd, preserve_gradients, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
@@ -22,6 +23,7 @@ from resflops.tracing.observers import InputValues, WeightZeros, check_values
 from resflops.tracing.preserve_state import preserve_state
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import redirect_calls
+from resflops.tracing.repeated_pass import repeat_if_needed
 from resflops.tracing.running import run_model
 
 __all__ = ["check_module", "resolve_inputs", "trace"]
@@ -144,6 +146,7 @@ def check_module(model: object) -> None:
         )
 
 
+@repeat_if_needed
 def _record_pass(
     modules: Modules,
     reading: Reading,
@@ -153,6 +156,7 @@ def _record_pass(
     nonzero: bool,
     strided: bool = False,
     looking_at_inputs: bool = False,
+    autograd: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Trace:
     model = modules.model
@@ -160,12 +164,21 @@ def _record_pass(
     real = execution == "real"
     values = _observe_input_values(reading, args, kwargs) if looking_at_inputs else None
     zeros = WeightZeros(model) if nonzero else None
-    observers = [observer for observer in (values, zeros) if observer is not None]
-    recorder = Recorder(modules, real=real, strided=strided, observers=observers)
+    doubles = Autograd() if autograd and not real else None
+    observers = [observer for observer in (doubles, values, zeros) if observer is not None]
+    # With autograd on, torch's own meta kernels make every tensor, and give it its strides.
+    recorder = Recorder(
+        modules, real=real, strided=strided or doubles is not None, described=not autograd, autograd=autograd,
+        observers=observers,
+    )  # fmt: skip
+    if autograd:
+        for _, given, made in _pair_arguments(reading, args, kwargs):
+            require_like(made, given)
     recorder.take_inputs(find_tensors((args, kwargs)))
     with (
         preserve_state(modules, keep_values=real) as drawn,
-        torch.no_grad(),
+        preserve_gradients(model, keep_values=autograd) if real else contextlib.nullcontext(),
+        contextlib.nullcontext() if autograd else torch.no_grad(),
         disable_flex_compile(),
         record_custom_calls(recorder) as custom_calls,
         redirect_calls(recorder),

@@ -1,0 +1,158 @@
+"""Forward passes that take gradients themselves, as force fields and inner training loops do.
+
+A pass on shapes hands out fresh tensors, through which autograd could find no way. So at the first gradient
+that a forward asks for, the pass is broken off and made again with autograd on: every function then runs
+through the dispatcher, which sees the ops of the backward pass like all others, and the doubles of the
+model's parameters require a gradient where the parameters do. A model that never asks pays nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._C import _DisableFuncTorch
+from torch._C._functorch import maybe_current_level as functorch_level
+from torch.overrides import TorchFunctionMode
+
+from resflops.tracing.call_through import call_through
+from resflops.tracing.meta import find_tensors
+from resflops.tracing.observers import Observer
+from resflops.tracing.recorder import Recorder
+from resflops.tracing.redirections import find_recorder, redirect
+
+__all__ = [
+    "Autograd",
+    "AutogradNeeded",
+    "asks_for_gradient",
+    "enable_autograd",
+    "preserve_gradients",
+    "require_like",
+]
+
+
+class AutogradNeeded(BaseException):
+    """The pass has to be made again with autograd on.
+
+    No Exception, so that a forward that catches whatever its own code may raise does not catch this.
+    """
+
+
+def asks_for_gradient(error: BaseException) -> bool:
+    """Whether an error means that a tensor should have required a gradient, as for a hook on its gradient."""
+    words = ("require grad", "requires_grad=False", "requires grad")
+    return any(word in str(error) for word in words)
+
+
+class Autograd(TorchFunctionMode, Observer):
+    """Lets the model see the doubles of its tensors, over a recorder on meta, and their gradients."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call a function on the doubles; this reaches the recorder."""
+        if (recorder := find_recorder()) is not None:
+            args, kwargs = recorder.double((args, kwargs or {}))
+        return call_through(func, args, kwargs or {})
+
+    def on_double(self, tensor: Tensor, double: Tensor) -> None:
+        """Let a double require a gradient where the model's tensor does."""
+        # Inside torch.func.grad nothing may be made to require a gradient.
+        with _DisableFuncTorch():
+            double.requires_grad_(tensor.requires_grad)
+
+
+@contextmanager
+def enable_autograd() -> Iterator[None]:
+    """Switch autograd on, also for a caller who has switched it off."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(mode=False))
+        stack.enter_context(torch.enable_grad())
+        yield
+
+
+def require_like(made: Any, given: Any) -> None:
+    """Let the tensors that stand for inputs require a gradient where the caller's do."""
+    for stand_in, own in zip(find_tensors(made), find_tensors(given), strict=False):
+        if own.requires_grad:
+            stand_in.requires_grad_()
+
+
+@contextmanager
+def preserve_gradients(model: nn.Module, *, keep_values: bool) -> Iterator[None]:
+    """Give the parameters their gradients back, and whether they require one.
+
+    Args:
+        model: the model.
+        keep_values: whether to give back the values of the parameters and of their gradients, too, which a
+            real pass that takes gradients may change.
+    """
+    # Torch lets nobody change what was made in inference mode.
+    before = [(held, held.requires_grad, held.grad) for held in model.parameters() if not held.is_inference()]
+    kept = [tensor for held, _, slope in before for tensor in (held, slope) if tensor is not None]
+    values = [tensor.detach().clone() for tensor in kept] if keep_values else []
+    try:
+        yield
+    finally:
+        for held, required, slope in before:
+            held.requires_grad_(required)
+            held.grad = slope
+        for tensor, value in zip(kept, values, strict=keep_values):
+            tensor.data.copy_(value)
+
+
+@redirect("torch.autograd", "_engine_run_backward")
+def run_backward(
+    recorder: Recorder,
+    own: Callable[..., Any],
+    outputs: Any,
+    gradients: Any,
+    retain_graph: bool,  # noqa: FBT001 - torch's own signature
+    create_graph: bool,  # noqa: FBT001
+    *more: Any,
+    **named: Any,
+) -> Any:
+    """Run a backward pass, whose ops are recorded as they run."""
+    if not recorder.autograd:
+        raise AutogradNeeded
+    more = recorder.double(more)
+    mode = recorder.grad_mode
+    before, mode.on = mode.on, mode.on and bool(create_graph)
+    try:
+        # Hooks, custom functions and checkpointed parts are the model's code.
+        with recorder.resume():
+            return own(outputs, gradients, retain_graph, create_graph, *more, **named)
+    finally:
+        mode.on = before
+
+
+@redirect("torch.autograd.forward_ad", "make_dual")
+def make_dual(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Give a tensor a tangent, which the ops then carry on."""
+    if not recorder.autograd and functorch_level() is None:
+        raise AutogradNeeded
+    args, kwargs = recorder.double((args, kwargs))
+    return own(*args, **kwargs)
+
+
+@redirect("torch._functorch.eager_transforms", "_autograd_grad")
+def take_gradient_of_transform(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Take the gradient that torch.func was asked for: within a transform, all ops went through autograd."""
+    before, recorder.autograd = recorder.autograd, True
+    try:
+        return own(*args, **kwargs)
+    finally:
+        recorder.autograd = before
+
+
+@redirect("torch.autograd.functional", "_autograd_grad")
+def take_gradient(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Take a gradient for a Jacobian, which torch fills with zeros where nothing requires a gradient."""
+    if not recorder.autograd:
+        raise AutogradNeeded
+    return own(*args, **kwargs)

@@ -1,0 +1,54 @@
+"""Passes that are made again, since only the pass itself shows what it needs."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from typing import Any, TypeVar
+
+from resflops.errors import TraceError
+from resflops.tracing.autograd_pass import AutogradNeeded, asks_for_gradient, enable_autograd
+
+__all__ = ["repeat_if_needed"]
+
+Result = TypeVar("Result")
+_COMPILER = "torch._dynamo"
+
+
+def repeat_if_needed(record: Callable[..., Result]) -> Callable[..., Result]:
+    """Let a function that records a pass do so again with what the pass turns out to need."""
+
+    @wraps(record)
+    def repeat(*args: Any, **kwargs: Any) -> Result:
+        try:
+            return _record_with_compiler(record, *args, **kwargs)
+        except AutogradNeeded:
+            pass
+        except TraceError as error:
+            if not asks_for_gradient(error):
+                raise
+        with enable_autograd():
+            return _record_with_compiler(record, *args, autograd=True, **kwargs)
+
+    return repeat
+
+
+def _record_with_compiler(record: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+    """Record a pass; if it failed where it was the first to import torch's compiler, import that and repeat.
+
+    The compiler's modules call torch as they are imported, which goes wrong on shapes (vmap imports them in
+    torch 2.6), and what is redirected in them is redirected before a pass begins.
+    """
+    known = _COMPILER in sys.modules
+    try:
+        return record(*args, **kwargs)
+    except TraceError:
+        imported = [name for name in sys.modules if name.startswith(_COMPILER)]
+        if known or not imported:
+            raise
+    # If its import failed half-way, Python has taken only the package itself out again.
+    if _COMPILER not in sys.modules:
+        for name in imported:
+            del sys.modules[name]
+    import_module(_COMPILER)
+    return record(*args, **kwargs)
