@@ -194,7 +194,8 @@ def infer_two(op: str, *, result: Result = "promoted", in_place: bool = False) -
             dtype = None if input.dtype is other.dtype else Promoted(input, other)
         else:
             tensor, number = (input, other) if is_tensor(input) else (other, input)
-            if not isinstance(number, (int, float)):
+            # Two numbers, as in torch.div(512, 256), are computed where they stand.
+            if not isinstance(number, (int, float)) or not is_tensor(tensor):
                 raise NotDescribed
             inputs, shape = (tensor,), tuple(tensor.shape)
             dtype = None if is_inexact(tensor) else Promoted(tensor, number)

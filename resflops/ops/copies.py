@@ -101,8 +101,11 @@ def infer_clone(input: TensorLike, *, memory_format: Any = None) -> Call:
 
 
 def _is_dtype(value: object) -> bool:
-    # An element type has a flag of this name, a tensor a method, and a device nothing.
-    return isinstance(getattr(value, "is_floating_point", None), bool)
+    # An element type has a flag of this name, a tensor a method, and a device nothing. Python's own types
+    # are taken as well, as in x.to(int).
+    return any(value is kind for kind in (bool, int, float, complex)) or isinstance(
+        getattr(value, "is_floating_point", None), bool
+    )
 
 
 def infer_to(input: TensorLike, *more: Any, dtype: Any = None, **named_more: Any) -> Call:

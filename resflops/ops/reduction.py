@@ -328,7 +328,8 @@ for _name in ("all", "any"):
         _name,
         family=FAMILY,
         bindings=binding(_infer_answer(_name), f"*.{_name}"),
-        aten={_name: {"input": "self"}},
+        # The second is what isinf(x).all() and the like become where a truth is asked of them.
+        aten={_name: {"input": "self"}, f"_is_{_name}_true": {"input": "self"}},
         work=extremum,
         gradient=stopped_gradient(ANSWERS),
         saves=(),

@@ -99,14 +99,18 @@ def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs |
     if target != META:
         return *_build_on(found, target), ()
     with fix_generators() as drawn:
+        without_values = _WithoutValues()
         try:
-            with _WithoutValues():
+            with without_values:
                 made = _check_module(found, found.make())
         except ResflopsError:
             raise
         # A constructor may raise anything, and values may be all that it lacks: it gets a second try with
         # them. One that exits does so on purpose and gets none.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
+            # Whoever misses a value has asked torch for it. Weights with values may take all the memory.
+            if not without_values.refused:
+                raise _make_build_error(found, error) from error
             return _build_for_real(found, error)
         except SystemExit as error:
             raise _make_build_error(found, error) from error
@@ -175,6 +179,12 @@ class _WithoutValues(TorchFunctionMode):
                      "uniform_", "zero_")
     )  # fmt: skip
 
+    def __init__(self) -> None:
+        """Begin without a refusal."""
+        super().__init__()
+        self.refused = False
+        """Whether a function of torch has raised something, such as for want of a value."""
+
     def __torch_function__(
         self,
         func: Callable[..., Any],
@@ -193,8 +203,9 @@ class _WithoutValues(TorchFunctionMode):
         try:
             return call_through(func, args, kwargs)
         # Only after a failure: most calls have tensors on one device, and looking for others takes time.
-        except RuntimeError:
-            if not _mixes_devices(func, (args, kwargs)):
+        except Exception as error:
+            if not isinstance(error, RuntimeError) or not _mixes_devices(func, (args, kwargs)):
+                self.refused = True
                 raise
             args, kwargs = tree_map_only(Tensor, _make_double, (args, kwargs))
             return call_through(func, args, kwargs)
@@ -242,6 +253,9 @@ def _make_tensors(value: Any, device: torch.device, dtype: str) -> Any:  # noqa:
     """Rebuild the same containers with a tensor of zeros for every TensorSpec, in a type if it names none."""
     if isinstance(value, TensorSpec):
         return zeros(value.shape, dtype=getattr(torch, value.dtype or dtype), device=device)
+    # What has values keeps them, for a trace on shapes to look up.
+    if isinstance(value, Tensor) and device != META:
+        return value.to(device)
     if isinstance(value, dict):
         return {name: _make_tensors(item, device, dtype) for name, item in value.items()}
     # No subclass: a named tuple is not made from one iterable.

@@ -55,6 +55,8 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     """Gives all its inputs from the shape of the main one, with the batch in front."""
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know."""
+    unknown_inputs: tuple[str, ...] = ()
+    """Parameters that its forward cannot do without and of which nothing is known."""
     make: "Callable[[], nn.Module | WithInputs]"
     """Builds it, on torch's default device."""
 
@@ -66,8 +68,16 @@ class FoundModel(Struct, frozen=True, kw_only=True):
                 one; None for its usual shape.
 
         Raises:
-            InputError: the shape has another number of sizes than the model takes, or a size below one.
+            InputError: the shape has another number of sizes than the model takes, or a size below one,
+                or the model takes inputs that nothing is known of.
         """
+        if self.unknown_inputs:
+            first, named = self.unknown_inputs[0], ", ".join(self.unknown_inputs)
+            raise InputError(
+                f"{self.spec}: {self.variant or 'its model'} requires inputs whose sizes its config does not "
+                f"tell ({named}); count it from Python, as in "
+                f"resflops.count(resflops.load({self.spec!r}), {first}=...)"
+            )
         usual = self.input_shape
         if shape is not None and min(shape, default=0) < 1:
             raise InputError(f"input shape {_format_shape(shape)}: every size must be at least 1")

@@ -86,10 +86,12 @@ def keep_signature(key: Key, call: Call, values: tuple[Any, ...]) -> CallSignatu
     return signature
 
 
-_NAMED = {
+_NAMED: dict[Any, torch.dtype] = {
     name: getattr(torch, name)
     for name in ("bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32", "float64")
 }
+# Python's own types, as in torch.zeros(3, dtype=int).
+_NAMED |= {bool: torch.bool, int: torch.int64, float: torch.float64, complex: torch.complex128}
 
 
 def _resolve(dtype: Any, first: Any) -> Any:

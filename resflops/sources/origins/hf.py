@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
+from resflops.sources.architectures import find_architecture
 from resflops.sources.found_model import FoundModel
 from resflops.sources.modalities import describe_inputs
 from resflops.sources.packages import import_optional
@@ -48,8 +49,8 @@ def _find(name: str, spec: Spec) -> FoundModel:
     length = _read_length(options.pop("seq", None), spec)
     asked = options.pop("architecture", None)
     with _offline():
-        config = _make_config(transformers, name, spec, options)
-        kind = _find_architecture(transformers, config, asked, spec)
+        config = _make_config(transformers, name, spec, options, asked)
+        kind = find_architecture(transformers, config, asked, spec.text)
     usual = describe_inputs(config, kind, length)
     return FoundModel(
         spec=spec.text,
@@ -59,6 +60,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         inputs=usual.inputs,
         variant=kind.__name__,
         notes=usual.notes,
+        unknown_inputs=usual.unknown,
         make=partial(_make, kind, config),
     )
 
@@ -71,23 +73,25 @@ def _read_length(value: Value, spec: Spec) -> int | None:
     return value
 
 
-def _make_config(transformers: ModuleType, name: str, spec: Spec, options: dict[str, Value]) -> Any:  # noqa: ANN401
+def _make_config(
+    transformers: ModuleType, name: str, spec: Spec, options: dict[str, Value], asked: Value
+) -> Any:  # noqa: ANN401
     """Make the config of a model type, or of a file, with the spec's options set."""
     stored = {} if name in transformers.CONFIG_MAPPING else _read_config_file(name, spec)
     model_type = stored.pop("model_type", name)
+    _refuse_remote_code(transformers, stored, options, asked, spec)
     if model_type not in transformers.CONFIG_MAPPING:
         known = list(transformers.CONFIG_MAPPING)
         raise UnknownModelError(
             f"{spec.text!r}: transformers {transformers.__version__} has no model type {model_type!r}"
-            f"{suggest(str(model_type), known)}; a newer version may have it, "
-            "and code that a config's auto_map names is never run"
+            f"{suggest(str(model_type), known)}; a newer version may have it"
         )
     kind = transformers.CONFIG_MAPPING[model_type]
     try:
-        usual = kind()
+        usual = _make_usual(kind, stored) if options else None
         for option, value in options.items():
             _set(stored, option, value, usual, spec)
-        config = kind.from_dict(stored) if stored else usual
+        config = kind.from_dict(stored) if stored else kind()
     except ModelError:
         raise
     # A config checks itself as it is made, and each type raises what it likes.
@@ -99,6 +103,42 @@ def _make_config(transformers: ModuleType, name: str, spec: Spec, options: dict[
     if getattr(config, "use_pretrained_backbone", False):
         config.use_pretrained_backbone = False
     return config
+
+
+def _make_usual(kind: Any, stored: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Make the config that options are set on; the type itself where that is not valid without them."""
+    try:
+        return kind.from_dict(deepcopy(stored))
+    except Exception:  # noqa: BLE001 - a config checks itself, and each type raises what it likes
+        return kind
+
+
+def _refuse_remote_code(
+    transformers: ModuleType, stored: dict[str, Any], options: dict[str, Value], asked: Value, spec: Spec
+) -> None:
+    """Refuse to count in the name of a model whose code is not in transformers.
+
+    A class that auto_map names and transformers has too, as for models that it took up later, is counted as
+    transformers'.
+    """
+    if "trust_remote_code" in options or "auto_map" in options:
+        raise SpecError(
+            f"{spec.text!r}: trust_remote_code cannot be set; code that comes with a config is never run"
+        )
+    named = stored.get("auto_map")
+    named = named if isinstance(named, dict) else {}
+    models = {
+        auto: reference[0] if isinstance(reference, list | tuple) else reference
+        for auto, reference in named.items()
+        if auto.startswith("AutoModel")
+    }
+    own = [each for each in models.values() if not hasattr(transformers, str(each).rpartition(".")[2])]
+    if own and not asked:
+        raise ModelError(
+            f"{spec.text!r}: its auto_map names {', '.join(map(repr, dict.fromkeys(own)))}, which is remote "
+            "code and is never run; name a class of transformers, as in architecture=AutoModel, or build the "
+            "model in a function of your own and give that, as in model.py:factory"
+        )
 
 
 def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
@@ -122,38 +162,45 @@ def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
     return stored
 
 
-def _set(stored: dict[str, Any], option: str, value: Value, usual: object, spec: Spec) -> None:
+def _set(stored: dict[str, Any], option: str, value: Value, usual: Any, spec: Spec) -> None:  # noqa: ANN401
     """Set an option of a config, or of a part's config: ``vision_config.num_hidden_layers``."""
     *parts, last = option.split(".")
     for part in parts:
         usual = getattr(usual, part, None)
-        stored = stored.setdefault(part, {})
+        if not isinstance(stored.get(part), dict):
+            # Whatever the whole says of a part stands when one of its options is set.
+            stored[part] = _describe_part(usual) if hasattr(usual, "to_dict") else {}
+        stored = stored[part]
     if usual is None or last.startswith("_") or not hasattr(usual, last):
-        known = [name for name in vars(usual) if not name.startswith("_")] if usual is not None else []
+        known = (
+            [name for name in vars(usual) if not name.startswith("_")] if hasattr(usual, "__dict__") else []
+        )
         raise SpecError(
             f"{spec.text!r}: the config has no option {option!r}{suggest(last, known)}; "
             "set its own options by their names, as in hf/gpt2,n_layer=2, and the length of a text by seq"
         )
+    if last in _LAYER_COUNTS:
+        _cut_lists_of_layers(stored, getattr(usual, last), value)
     stored[last] = value
 
 
-def _find_architecture(transformers: ModuleType, config: Any, asked: Value, spec: Spec) -> Any:  # noqa: ANN401
-    """Find the class to build: the one that was asked for, or the config's own, or AutoModel's."""
-    named = asked or next(iter(config.architectures or ()), None)
-    # A class of remote code does not exist in transformers. AutoModel's class is then the closest.
-    if named is None or not (asked or hasattr(transformers, str(named))):
-        named = "AutoModel"
-    kind = getattr(transformers, str(named), None)
-    mapping = getattr(kind, "_model_mapping", None)
-    if mapping is not None:
-        kind = mapping.get(type(config), None)
-        kind = kind[0] if isinstance(kind, tuple | list) else kind
-    if kind is None or not hasattr(kind, "main_input_name"):
-        raise SpecError(
-            f"{spec.text!r}: transformers has no architecture {named!r} for a config of {config.model_type}; "
-            "name a class of its models, such as BertModel or AutoModelForCausalLM"
-        )
-    return kind
+def _describe_part(part: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What a part's config has, as a file would hold it, without what follows from the rest."""
+    usual = type(part)().to_dict()
+    own = {name: value for name, value in part.to_dict().items() if usual.get(name, part) != value}
+    return {**own, "model_type": part.model_type}
+
+
+_LAYER_COUNTS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers")
+
+
+def _cut_lists_of_layers(stored: dict[str, Any], former: object, value: Value) -> None:
+    """Cut lists with one entry a layer, such as layer_types, where the last layers are left out."""
+    if not isinstance(former, int) or not isinstance(value, int) or value >= former:
+        return
+    for name, each in stored.items():
+        if "layer" in name and isinstance(each, list) and len(each) == former:
+            stored[name] = each[:value]
 
 
 def _make(kind: Any, config: Any) -> "nn.Module":  # noqa: ANN401

@@ -1,0 +1,123 @@
+"""Hugging Face models whose inputs are not what the names of their forward's parameters mean elsewhere.
+
+By the config's model type or, where one type has parts that take different things, by the class.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from resflops.records import Shape
+
+__all__ = ["ALSO", "SIZES"]
+
+Config = Any
+Size = Callable[[Config, int], Shape]
+"""Of a config and a text's length: the shape without the batch."""
+
+SAMPLES = 16_000
+
+
+def _find_part(config: Config, name: str) -> Config:
+    """The config of a part, or the config itself if it is the part's."""
+    return getattr(config, name, config)
+
+
+def _size_pair(config: Config, _: int) -> Shape:
+    """Two images, which are matched."""
+    size = getattr(config, "image_size", None) or 224
+    return (2, getattr(config, "num_channels", None) or 3, size, size)
+
+
+def _size_clap(config: Config, _: int) -> Shape:
+    """One channel of as many frames as the folded spectrogram has pixels in each row of bins."""
+    audio = _find_part(config, "audio_config")
+    return (1, audio.spec_size * (audio.spec_size // audio.num_mel_bins), audio.num_mel_bins)
+
+
+def _size_mono(_config: Config, _length: int) -> Shape:
+    """A sound of one channel."""
+    return (1, SAMPLES)
+
+
+def _size_gemma_mel(_config: Config, _length: int) -> Shape:
+    """What Gemma's feature extractor gives, which no config says."""
+    return (1000, 128)
+
+
+def _size_depth_pro(config: Config, _: int) -> Shape:
+    """An image whose smallest scaled copy is one patch."""
+    side = round(config.patch_size / min(config.scaled_images_ratios))
+    return (3, side, side)
+
+
+def _size_channels_of_tokens(config: Config, length: int) -> Shape:
+    """Tokens of several codebooks at each place."""
+    decoder = _find_part(config, "decoder_config")
+    return (length, decoder.num_channels)
+
+
+def _size_codebooks(config: Config, length: int) -> Shape:
+    return (length, config.num_codebooks + 1)
+
+
+def _size_stacked_mel(config: Config, _: int) -> Shape:
+    """Frames of a spectrogram, some of them joined."""
+    encoder = _find_part(config, "encoder_config")
+    return (1000, encoder.input_dim)
+
+
+def _size_mel_first(config: Config, _: int) -> Shape:
+    """Bins before frames, as Whisper takes them."""
+    return (getattr(config, "num_mel_bins", 80), 3000)
+
+
+def _size_seggpt(config: Config, _: int) -> Shape:
+    """Half of the image: the prompt is put on top of it."""
+    height, width = config.image_size
+    return (config.num_channels, height // 2, width)
+
+
+def _size_images(config: Config, _: int) -> Shape:
+    """A sequence of one image."""
+    vision = _find_part(config, "vision_config")
+    return (1, 3, vision.image_size, vision.image_size)
+
+
+def _size_tiles(config: Config, _: int) -> Shape:
+    """One image, cut into as many tiles as may be."""
+    return (1, config.max_num_tiles, config.num_channels, config.image_size, config.image_size)
+
+
+SIZES: dict[str, dict[str, Size]] = {
+    "ClapAudioModel": {"input_features": _size_clap},
+    "ClapModel": {"input_features": _size_clap},
+    "DacModel": {"input_values": _size_mono},
+    "DepthProModel": {"pixel_values": _size_depth_pro},
+    "DiaDecoder": {"input_ids": _size_channels_of_tokens},
+    "DiaModel": {"decoder_input_ids": _size_channels_of_tokens},
+    "EfficientLoFTRModel": {"pixel_values": _size_pair},
+    "FunAsrNanoEncoder": {"input_features": lambda config, _: (1000, config.input_size)},
+    "Gemma3nAudioEncoder": {"audio_mel": lambda config, _: (1000, config.input_feat_size)},
+    "Gemma4AudioModel": {"input_features": _size_gemma_mel},
+    "GlmAsrEncoder": {"input_features": _size_mel_first},
+    "GraniteSpeech5Encoder": {"input_features": _size_stacked_mel},
+    "GraniteSpeech5ForCTC": {"input_features": _size_stacked_mel},
+    "IdeficsModel": {"pixel_values": _size_images},
+    "KyutaiSpeechToTextModel": {"input_ids": _size_codebooks},
+    "LightGlueForKeypointMatching": {"pixel_values": _size_pair},
+    "MllamaVisionModel": {"pixel_values": _size_tiles},
+    "SegGptModel": {"pixel_values": _size_seggpt},
+    "SuperGlueForKeypointMatching": {"pixel_values": _size_pair},
+}
+"""Sizes that a class has in its own way."""
+
+ALSO: dict[str, tuple[str, ...]] = {
+    "AudioFlamingo3Encoder": ("input_features_mask",),
+    "BrosModel": ("bbox",),
+    "ClvpModelForConditionalGeneration": ("input_features",),
+    "DecisionTransformerModel": ("states", "actions", "rewards", "returns_to_go", "timesteps"),
+    "Idefics2PerceiverResampler": ("attention_mask",),
+    "IdeficsModel": ("image_attention_mask",),
+    "Kosmos2Model": ("image_embeds_position_mask",),
+}
+"""Inputs that a class cannot do without, though its forward has defaults for them."""
