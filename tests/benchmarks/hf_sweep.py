@@ -29,7 +29,7 @@ from resflops.errors import SpecError
 from resflops.sources.counting import CountRequest, count_models
 
 STORED = Path(__file__).parent.parent / "sources" / "hf_configs.json"
-CHUNK, SECONDS, MEMORY = 60, 25, 8 * 2**30
+CHUNK, SECONDS, MEMORY = 60, 60, 8 * 2**30
 
 Outcome = dict[str, Any]
 
