@@ -60,6 +60,7 @@ BY_HAND = (
     "tests/ops/test_stored_work.py",
     "tests/ops/test_arguments.py",
     "tests/ops/test_defaults.py",
+    "tests/ops/test_mismatch.py",
     "tests/tracing/test_described.py",
 )
 CONCERNED = {
@@ -168,7 +169,7 @@ def lives(copy: Path, mutant: Mutant, *, near_only: bool) -> bool:
     path = copy / mutant.file
     source = path.read_text()
     folder = str(Path(mutant.file).parent)
-    own = f"tests/{Path(folder).name}/test_{path.stem}.py"
+    own = f"tests/{Path(folder).name}/test_{path.stem.lstrip('_')}.py"
     path.write_text(write_mistake(source, mutant))
     try:
         # What is closest comes first, since the first failure ends a run.

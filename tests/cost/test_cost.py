@@ -116,6 +116,13 @@ def test_a_shortcut_leaves_the_wider_field(spec, points):
     assert (sums[-1].receptive_field, sums[-1].effective_stride) == ((points, points), (32, 32))
 
 
+def test_an_adaptive_window_sees_what_its_elements_see_together():
+    # 17 points, 8 after the stem, in windows of 4: 3 wide and 2 apart, so 3 + 3·2 = 9.
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, stride=2), nn.AdaptiveAvgPool2d((2, 4)))
+    row = resflops.count(model, (1, 4, 17, 17)).layers[-1]
+    assert (row.receptive_field, row.effective_stride) == ((9, 5), (8, 4))
+
+
 def test_a_classifier_has_gathered_every_position():
     row = count_spec("vgg16").layers[-1]
     assert row.op == "linear"

@@ -8,7 +8,7 @@ from torch import nn
 
 import resflops
 from resflops.errors import UsageError
-from resflops.gate.alignment import LARGEST_TABLE, align
+from resflops.gate.alignment import LARGEST_TABLE, _pair_between, align
 from resflops.gate.diff import Diff, Form, diff_snapshots, summarize_change
 from resflops.gate.snapshot import METRICS, Snapshot, SnapshotLine, snapshot_cost
 
@@ -162,6 +162,21 @@ def test_a_form_shows_only_what_differs() -> None:
     assert summarize_change(None, plain) == (None, Form(kernel=(3, 3), features=(8, 8), size=(9, 9)))
     add = SnapshotLine(layer="", op="add", input=(1, 4), output=(1, 4))
     assert summarize_change(add, None)[0] == Form(shapes=((1, 4),))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "before", "after", "extended"),
+    [
+        pytest.param([(2, 2)], "xyz", "xyz", [(0, 0), (1, 1), (2, 2)], id="in front of a pair"),
+        pytest.param([(0, 0)], "zpx", "zqx", [(0, 0), (2, 2)], id="behind what is new"),
+        pytest.param([(0, 0)], "zpx", "zx", [(0, 0), (2, 1)], id="behind what is gone"),
+        pytest.param([(0, 0)], "zx", "zqx", [(0, 0), (1, 2)], id="behind what was put in"),
+        pytest.param([(0, 0), (3, 1)], "zpxz", "zzx", [(0, 0), (3, 1)], id="never across a pair"),
+    ],
+)
+def test_lines_are_paired_between_those_that_are_known(pairs, before, after, extended) -> None:
+    lines = [[SnapshotLine(layer=name, op="relu") for name in names] for names in (before, after)]
+    assert _pair_between(pairs, *lines, lambda line: line.layer) == extended
 
 
 def line(**fields) -> SnapshotLine:

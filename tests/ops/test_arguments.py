@@ -11,7 +11,7 @@ from torch import nn
 import resflops
 
 SHAPE = (2, 4, 6, 6)
-STEPS = (2, 5, 8)
+STEPS = (3, 5, 8)
 
 
 class Attention(nn.Module):
@@ -20,8 +20,8 @@ class Attention(nn.Module):
     def __init__(self, *, keys=7, same=False, kdim=None, masks=(), **options):
         super().__init__()
         self.inner = nn.MultiheadAttention(8, 2, batch_first=True, kdim=kdim, vdim=kdim, **options)
-        self.register_buffer("key", torch.zeros(2, keys, kdim or 8))
-        self.register_buffer("value", self.key if same else torch.zeros(2, keys, kdim or 8))
+        self.register_buffer("key", torch.zeros(3, keys, kdim or 8))
+        self.register_buffer("value", self.key if same else torch.zeros(3, keys, kdim or 8))
         self.masks = dict(masks)
 
     def forward(self, x):
@@ -38,8 +38,9 @@ class Call(nn.Module):
 
 
 QUERY_BY_KEY = torch.zeros(5, 7)
-EACH_HEAD = torch.zeros(4, 5, 7)
-PADDING = torch.zeros(2, 7, dtype=torch.bool)
+EACH_HEAD = torch.zeros(6, 5, 7)
+PADDING = torch.zeros(3, 7, dtype=torch.bool)
+CAUSAL = {"attn_mask": torch.ones(5, 7).triu(3).bool(), "is_causal": True, "need_weights": False}
 CASES = {
     "multi-head, other keys": (Attention(), STEPS),
     "multi-head, key as value": (Attention(same=True), STEPS),
@@ -52,6 +53,9 @@ CASES = {
     "multi-head, both": (Attention(add_bias_kv=True, add_zero_attn=True), STEPS),
     "multi-head, masked": (Attention(masks={"attn_mask": QUERY_BY_KEY}), STEPS),
     "multi-head, masked by head": (Attention(masks={"attn_mask": EACH_HEAD}), STEPS),
+    "multi-head, causal": (Attention(masks=CAUSAL), STEPS),
+    "multi-head, causal, for weights": (Attention(masks={**CAUSAL, "need_weights": True}), STEPS),
+    "multi-head, causal and padded": (Attention(masks={**CAUSAL, "key_padding_mask": PADDING}), STEPS),
     "multi-head, padded": (Attention(masks={"key_padding_mask": PADDING}), STEPS),
     "multi-head, masked and padded": (
         Attention(masks={"attn_mask": QUERY_BY_KEY.bool(), "key_padding_mask": PADDING}), STEPS,
@@ -131,6 +135,10 @@ CASES = {
     "mean of all, dimensions kept": (lambda x: x.mean(None, keepdim=True), SHAPE),
     "sum of some": (lambda x: x.sum((0, -1)), SHAPE),
     "sum of some, dimensions kept": (lambda x: x.sum((0, -1), keepdim=True), SHAPE),
+    "padded to nothing": (lambda x: F.pad(x, (-3, -3)), SHAPE),
+    "cut and padded": (lambda x: F.pad(x, (-1, 2, 3, -2)), SHAPE),
+    "a grid of one": (lambda x: torch.meshgrid(x, indexing="xy"), (4,)),
+    "a grid of three, columns first": (lambda x, y: torch.meshgrid(x, y, x, indexing="xy"), (4,), (3,)),
     "softmax of scalars": (lambda x: x.softmax(0), ()),
 }  # fmt: skip
 

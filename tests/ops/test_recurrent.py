@@ -79,3 +79,28 @@ def test_factors_are_the_elements_of_the_sequences_and_of_the_matrices(sequences
         "lstm", [sequences, (20, 3), (20, 5)], (), hidden=5, layers=1, directions=1, bias=True, dropout=False
     )
     assert OPS["lstm"].factors(given) == (rows, (20 * 3 + 20 * 5,))
+
+
+@pytest.mark.parametrize(
+    ("mode", "op", "gates"), [(0, "rnn_relu", 1), (1, "rnn_tanh", 1), (2, "lstm", 4), (3, "gru", 3)]
+)
+@pytest.mark.parametrize("bias", [True, False])
+def test_cudnn_numbers_its_networks_and_shows_biases_by_their_number(mode, op, gates, bias):
+    weights = [torch.zeros(gates * 5, 4), torch.zeros(gates * 5, 5)] + [torch.zeros(gates * 5)] * 2 * bias
+    call = OPS["lstm"].aten["_cudnn_rnn"](
+        {"mode": mode, "input": torch.zeros(3, 2, 4), "hx": torch.zeros(1, 2, 5), "weight": weights,
+         "num_layers": 1, "dropout": 0.5, "train": True, "bidirectional": False}
+    )  # fmt: skip
+    assert (call.op, call.attributes["bias"], call.attributes["dropout"]) == (op, bias, True)
+
+
+@pytest.mark.parametrize(("layers", "directions", "dropped"), [(1, 1, 0), (2, 1, 30), (3, 2, 120)])
+def test_dropout_between_layers_compares_and_scales_each_element_once(layers, directions, dropped, record):
+    works = [
+        OPS["gru"].work(record("gru", [(3, 2, 4), (15, 4), (15, 5)], (), hidden=5, layers=layers,
+                               directions=directions, bias=True, dropout=dropout))
+        for dropout in (False, True)
+    ]  # fmt: skip
+    assert works[1].arithmetic - works[0].arithmetic == dropped
+    assert works[1].comparisons - works[0].comparisons == dropped
+    assert works[1].macs == works[0].macs
