@@ -67,7 +67,7 @@ def infer_attention(
     )
 
 
-def _infer_fused(given: dict[str, Any]) -> Call:
+def infer_fused_attention(given: dict[str, Any]) -> Call:
     """Read a fused kernel, to which only the shapes say that heads share keys."""
     query, key = given["query"], given["key"]
     return infer_attention(
@@ -167,11 +167,11 @@ ATTENTION = op(
     ),
     aten={
         "scaled_dot_product_attention": {},
-        "_scaled_dot_product_flash_attention": _infer_fused,
-        "_scaled_dot_product_flash_attention_for_cpu": _infer_fused,
-        "_scaled_dot_product_efficient_attention": _infer_fused,
-        "_scaled_dot_product_cudnn_attention": _infer_fused,
-        "_scaled_dot_product_fused_attention_overrideable": _infer_fused,
+        "_scaled_dot_product_flash_attention": infer_fused_attention,
+        "_scaled_dot_product_flash_attention_for_cpu": infer_fused_attention,
+        "_scaled_dot_product_efficient_attention": infer_fused_attention,
+        "_scaled_dot_product_cudnn_attention": infer_fused_attention,
+        "_scaled_dot_product_fused_attention_overrideable": infer_fused_attention,
     },
     work=attention,
     factors=attention_factors,

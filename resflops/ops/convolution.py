@@ -184,7 +184,7 @@ _CONVOLVE = {spatial: _infer_convolution(spatial) for spatial in (1, 2, 3)}
 _SCATTER = {spatial: _infer_transposed(spatial) for spatial in (1, 2, 3)}
 
 
-def _infer_any(given: dict[str, Any]) -> Call | SignedCall:
+def read_convolution(given: dict[str, Any]) -> Call | SignedCall:
     """Read the aten op that all convolutions turn into; the weight gives the number of dimensions."""
     spatial = given["weight"].dim() - 2
     names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
@@ -307,7 +307,7 @@ def _bind_aten(spatial: int) -> dict[str, AtenBinding]:
     return {
         f"conv{spatial}d": {},
         **(
-            dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), _infer_any)
+            dict.fromkeys(("convolution", "_convolution", "convolution_overrideable"), read_convolution)
             if spatial == 2
             else {}
         ),

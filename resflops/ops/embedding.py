@@ -14,6 +14,10 @@ FAMILY = "embedding"
 _WEIGHT = 1
 
 
+BAG_MODES = ("sum", "mean", "max")
+"""The modes in the order in which torch's own op numbers them."""
+
+
 class Bag(Attributes, frozen=True):
     """How the rows of a bag are folded into one."""
 
@@ -91,7 +95,7 @@ def _call_bag(indices: TensorLike, weight: TensorLike, bags: int, mode: str, wei
 def _infer_aten_bag(given: dict[str, Any]) -> Call:
     """Read the aten op, which always takes offsets, also for the rows of a matrix, and numbers the modes."""
     bags = given["offsets"].shape[0] - bool(given["include_last_offset"])
-    mode = ("sum", "mean", "max")[given["mode"]]
+    mode = BAG_MODES[given["mode"]]
     return _call_bag(given["indices"], given["weight"], bags, mode, given["per_sample_weights"])
 
 

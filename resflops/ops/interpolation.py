@@ -142,19 +142,26 @@ def interpolation_gradient(record: OpRecord, attributes: Interpolation, operand:
     return Work(arithmetic=interpolate(record, attributes).arithmetic + points)
 
 
+UPSAMPLING = {
+    **{f"upsample_nearest{n}d": "nearest" for n in (1, 2, 3)},
+    **{f"_upsample_nearest_exact{n}d": "nearest-exact" for n in (1, 2, 3)},
+    "upsample_linear1d": "linear",
+    "upsample_bilinear2d": "bilinear",
+    "upsample_bicubic2d": "bicubic",
+    "upsample_trilinear3d": "trilinear",
+}
+"""Aten ops, with the mode of each."""
+ANTIALIASED = {f"_upsample_{mode}2d_aa": mode for mode in _REACHES}
+"""Those that read an image that shrinks with more taps."""
+
 INTERPOLATE = op(
     "interpolate",
     family=FAMILY,
     attributes=Interpolation,
     bindings=binding(infer_interpolate, "nn.functional.interpolate"),
     aten={
-        **{f"upsample_nearest{n}d": _infer_upsample("nearest") for n in (1, 2, 3)},
-        **{f"_upsample_nearest_exact{n}d": _infer_upsample("nearest-exact") for n in (1, 2, 3)},
-        "upsample_linear1d": _infer_upsample("linear"),
-        "upsample_bilinear2d": _infer_upsample("bilinear"),
-        "upsample_bicubic2d": _infer_upsample("bicubic"),
-        "upsample_trilinear3d": _infer_upsample("trilinear"),
-        **{f"_upsample_{mode}2d_aa": _infer_upsample(mode, antialias=True) for mode in _REACHES},
+        **{name: _infer_upsample(mode) for name, mode in UPSAMPLING.items()},
+        **{name: _infer_upsample(mode, antialias=True) for name, mode in ANTIALIASED.items()},
     },
     work=interpolate,
     gradient=each_gradient(interpolation_gradient, takes=(_IMAGE,)),
@@ -179,7 +186,8 @@ def infer_grid_sample(
     return Call("grid_sample", (input, grid), (*input.shape[:2], *grid.shape[1:-1]), {"mode": mode})
 
 
-def _infer_grid_sampler(given: dict[str, Any]) -> Call:
+def read_grid_sampler(given: dict[str, Any]) -> Call:
+    """Read torch's own op, which has a number for the mode."""
     return infer_grid_sample(given["input"], given["grid"], _GRID_MODES[given["interpolation_mode"]])
 
 
@@ -217,7 +225,7 @@ GRID_SAMPLE = op(
     attributes=GridSampling,
     bindings=binding(infer_grid_sample, "nn.functional.grid_sample"),
     aten={
-        **dict.fromkeys(("grid_sampler", "grid_sampler_2d", "grid_sampler_3d"), _infer_grid_sampler),
+        **dict.fromkeys(("grid_sampler", "grid_sampler_2d", "grid_sampler_3d"), read_grid_sampler),
         "cudnn_grid_sampler": _infer_cudnn_grid_sampler,
     },
     work=grid_sample,
