@@ -261,8 +261,8 @@ FORMULA = register_convention(
         ),
         prices={"macs": 1},
         op_prices=dict.fromkeys(
-            ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-             "linear", "addmm"),
+            ("conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d",
+             "conv_transpose3d", "linear", "addmm"),
             WITH_BIAS_ALWAYS,
         ),
     )

@@ -278,6 +278,14 @@ for _name in ("logaddexp", "logaddexp2"):
         gradient=Work(arithmetic=2, transcendental=1),
         saves=("input", "other"),
     )
+# The first number times the sine and the cosine of the second.
+elementwise(
+    "polar",
+    Work(arithmetic=2, transcendental=2),
+    family=FAMILY,
+    gradient=Work(arithmetic=4),
+    saves=("input", "other", "output"),
+)
 for _name in ("xlogy", "special_xlog1py", "ldexp"):
     elementwise(_name, Work(arithmetic=1, transcendental=1), family=FAMILY, saves=("input", "other"))
 for _name in ("igamma", "igammac"):
@@ -316,10 +324,10 @@ def infer_lerp(input: TensorLike, end: TensorLike, weight: Any) -> Call:
     return Call("lerp", inputs, shape)
 
 
-# Gradient: (1-w)·y', w·y' and, for a tensor of weights, (b-a)·y'.
+# a + w·(b - a). Gradient: (1-w)·y', w·y' and, for a tensor of weights, (b-a)·y'.
 LERP = elementwise(
     "lerp",
-    ADD,
+    Work(arithmetic=3),
     family=FAMILY,
     gradient=(Work(arithmetic=2), MULTIPLY, Work(arithmetic=2)),
     bindings=(binding(infer_lerp, "*.lerp"),),

@@ -15,13 +15,16 @@ _declare(
     shares="always",
 )  # fmt: skip
 _declare(
-    "_has_same_storage_numel", "_local_scalar_dense", "is_pinned", "is_same_size", "item",
+    "_has_compatible_shallow_copy_type", "_has_same_storage_numel", "_local_scalar_dense", "can_cast",
+    "is_pinned", "is_same_size", "is_set_to", "item", "promote_types", "result_type",
     gradient=stopped_gradient(ANSWERS),
 )  # fmt: skip
 _declare(
     "_assert_async", "_assert_scalar", "_assert_tensor_metadata", "_functional_assert_async",
-    "_linalg_check_errors", "sym_constrain_range", "sym_constrain_range_for_size", "sym_numel", "sym_size",
-    "sym_storage_offset", "sym_stride",
+    "_linalg_check_errors", "is_contiguous", "is_non_overlapping_and_dense", "is_strides_like_format",
+    "profiler._record_function_enter", "profiler._record_function_enter_new",
+    "profiler._record_function_exit", "size", "stride", "sym_constrain_range", "sym_constrain_range_for_size",
+    "sym_is_contiguous", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride",
     gradient=stopped_gradient("bookkeeping: it works on no element"),
 )  # fmt: skip
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, is_tensor, wrap_dimension
+from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, is_tensor, name_dtype, wrap_dimension
 from resflops.ops._declaration import Factors, binding, composite, each_gradient, op
+from resflops.ops._elementwise import is_inexact
 from resflops.ops._steps import Steps
 from resflops.ops.matmul import FAMILY, Bias, infer_matmul
 from resflops.records import OpRecord, Shape, Work
@@ -66,6 +67,9 @@ def _sum_out(tensor: TensorLike, labels: str, kept: set[str], sizes: dict[str, i
     left = tuple([sizes[label] for label in labels if label in kept])
     if len(left) == len(labels):
         return tensor
+    if not is_inexact(tensor) and name_dtype(tensor.dtype) != "int64":
+        # The sum of small integers is of long ones, to which torch may then refuse the other operand.
+        raise NotDescribed
     return (yield Call("sum", (tensor,), left))
 
 

@@ -97,7 +97,7 @@ def _sign_convolution(
         raise Mismatch(f"takes {kernel[1] * groups} input channels, but its input has {channels}")
     taps = tuple(kernel[2:])
     strides, dilations = per_dimension(stride, spatial), per_dimension(dilation, spatial)
-    sizes, paddings = _output_sizes(tuple(shape[-spatial:]), taps, strides, padding, dilations)
+    sizes, paddings = output_sizes(tuple(shape[-spatial:]), taps, strides, padding, dilations)
     attributes: dict[str, Attribute] = {
         "kernel": taps,
         "stride": strides,
@@ -111,7 +111,7 @@ def _sign_convolution(
     )
 
 
-def _output_sizes(
+def output_sizes(
     sizes: Shape,
     taps: Shape,
     strides: Shape,
@@ -206,7 +206,7 @@ def _infer_packed(op: str) -> Callable[[dict[str, Any]], Call]:
         strides, paddings, dilations = (
             tuple(sizes)[-spatial:] for sizes in (packed.stride(), packed.padding(), packed.dilation())
         )
-        sizes, _ = _output_sizes(tuple(image.shape[-spatial:]), taps[-spatial:], strides, paddings, dilations)
+        sizes, _ = output_sizes(tuple(image.shape[-spatial:]), taps[-spatial:], strides, paddings, dilations)
         attributes: dict[str, Attribute] = {
             "bias": bias is not None,
             "quantised": True,
@@ -216,6 +216,27 @@ def _infer_packed(op: str) -> Callable[[dict[str, Any]], Call]:
         return Call(op, (image, weight), (image.shape[0], weight.shape[0], *sizes), attributes)
 
     return infer_packed
+
+
+def _infer_packed_transposed(spatial: int) -> Callable[[dict[str, Any]], Call]:
+    """Make the reader of a quantised transposed layer; what is packed has a height of one for ``1d``."""
+
+    def infer_packed_transposed(given: dict[str, Any]) -> Call:
+        image, packed = given["qx"], given["packed_weight"]
+        weight, bias = packed.unpack()
+        call = _SCATTER[spatial](
+            image,
+            weight.reshape(*weight.shape[:2], *weight.shape[-spatial:]),
+            bias,
+            tuple(packed.stride())[-spatial:],
+            tuple(packed.padding())[-spatial:],
+            tuple(packed.output_padding())[-spatial:],
+            packed.groups(),
+            tuple(packed.dilation())[-spatial:],
+        )
+        return Call(call.op, call.inputs, call.shape, {**call.attributes, "quantised": True})
+
+    return infer_packed_transposed
 
 
 def convolution_factors(record: OpRecord, attributes: Convolution) -> Factors:
@@ -228,11 +249,12 @@ def convolution_factors(record: OpRecord, attributes: Convolution) -> Factors:
     weight = record.input_shapes[_WEIGHT]
     # The papers write H·W·D: spatial sizes first, then channels, and no batch of one.
     shape, spatial = record.output_shape, len(weight) - 2
-    points = (*_drop_ones(shape[: len(shape) - spatial - 1]), *shape[-spatial:], shape[-spatial - 1])
+    points = (*drop_ones(shape[: len(shape) - spatial - 1]), *shape[-spatial:], shape[-spatial - 1])
     return points, (*weight[2:], weight[1])
 
 
-def _drop_ones(sizes: Shape) -> Shape:
+def drop_ones(sizes: Shape) -> Shape:
+    """Drop sizes of one, which a formula need not show."""
     return tuple(size for size in sizes if size != 1)
 
 
@@ -258,7 +280,7 @@ def transposed_factors(record: OpRecord, attributes: Convolution) -> Factors:
     image, weight = record.input_shapes[:2]
     spatial = len(weight) - 2
     batch = image[: len(image) - spatial - 1]
-    return (*_drop_ones(batch), *image[-spatial:], image[-spatial - 1]), (*weight[2:], weight[1])
+    return (*drop_ones(batch), *image[-spatial:], image[-spatial - 1]), (*weight[2:], weight[1])
 
 
 def transposed_convolution(record: OpRecord, attributes: Convolution) -> Work:
@@ -284,7 +306,7 @@ def convolution_gradient(record: OpRecord, attributes: Convolution, operand: int
     way round. The same holds with groups and for a depthwise convolution: the backward pass is
     twice the forward pass.
     """
-    return _product_gradient(record, operand, convolution(record, attributes))
+    return product_gradient(record, operand, convolution(record, attributes))
 
 
 def transposed_convolution_gradient(record: OpRecord, attributes: Convolution, operand: int) -> Work:
@@ -292,10 +314,11 @@ def transposed_convolution_gradient(record: OpRecord, attributes: Convolution, o
 
     They are counted as those of a convolution, because the gradient of the input is one here.
     """
-    return _product_gradient(record, operand, transposed_convolution(record, attributes))
+    return product_gradient(record, operand, transposed_convolution(record, attributes))
 
 
-def _product_gradient(record: OpRecord, operand: int, forward: Work) -> Work:
+def product_gradient(record: OpRecord, operand: int, forward: Work) -> Work:
+    """Count the gradient of one operand: image and weight take the forward pass's products once more."""
     if operand in (_IMAGE, _WEIGHT):
         return Work(macs=forward.macs)
     return Work(arithmetic=prod(record.output_shape))
@@ -339,7 +362,11 @@ TRANSPOSED_CONVOLUTIONS = tuple(
         family=FAMILY,
         attributes=Convolution,
         bindings=binding(infer, f"conv_transpose{spatial}d"),
-        aten={f"conv_transpose{spatial}d": {}},
+        aten={
+            f"conv_transpose{spatial}d": {},
+            f"quantized.conv_transpose{spatial}d": _infer_packed_transposed(spatial),
+            f"quantized.conv_transpose{spatial}d_dynamic": _infer_packed_transposed(spatial),
+        },
         work=transposed_convolution,
         factors=transposed_factors,
         gradient=each_gradient(transposed_convolution_gradient),
@@ -357,7 +384,7 @@ def _infer_deformable(given: dict[str, Any]) -> Call:
     strides, paddings, dilations = (
         (given[f"{name}_h"], given[f"{name}_w"]) for name in ("stride", "pad", "dilation")
     )
-    sizes, _ = _output_sizes(tuple(image.shape[-2:]), tuple(weight.shape[2:]), strides, paddings, dilations)
+    sizes, _ = output_sizes(tuple(image.shape[-2:]), tuple(weight.shape[2:]), strides, paddings, dilations)
     attributes: dict[str, Attribute] = {"mask": given["use_mask"], "bias": True, "groups": given["groups"]}
     inputs = (image, weight, given["offset"])
     return Call("deform_conv2d", inputs, (image.shape[0], weight.shape[0], *sizes), attributes)

@@ -304,6 +304,7 @@ _declare(
     shares="sometimes",
 )
 _declare("_to_dense", "to_dense", saves=None, shares="sometimes")
+_declare("resolve_conj", "resolve_neg", shares="sometimes")
 _declare("_pin_memory", "pin_memory", shares="sometimes")
 _declare(
     "copy",
@@ -334,6 +335,8 @@ _declare("roll", bindings=binding(infer_roll, "*.roll", repeated=True))
 _declare("pixel_shuffle", bindings=binding(infer_pixel_shuffle, "*.pixel_shuffle"), runs=True)
 _declare("pixel_unshuffle", bindings=binding(infer_pixel_unshuffle, "*.pixel_unshuffle"), runs=True)
 _declare("diag", "diag_embed", "rot90")
+# The factors of an LU factorisation, which lie in one matrix, are put in matrices of their own.
+_declare("lu_unpack", gradient=moved_gradient((0,)))
 _declare(
     "im2col",
     bindings=binding(infer_im2col, "nn.functional.unfold"),

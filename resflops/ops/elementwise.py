@@ -6,7 +6,7 @@ which uses the op's output where that makes it shorter.
 
 from collections.abc import Callable
 
-from resflops.ops._call import Call, TensorLike
+from resflops.ops._call import Call, TensorLike, name_dtype
 from resflops.ops._declaration import ANSWERS, WHOLE_NUMBERS, Op, binding, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
@@ -47,7 +47,32 @@ def _function(
 
 _function("neg", ADD, MULTIPLY, "*.__neg__", saves=())
 _function("abs", COMPARE, Work(comparisons=1, arithmetic=1), "*.__abs__", saves=("input",), magnitude=True)
-_function("square", ADD, Work(arithmetic=2), saves=("input",))
+
+
+def infer_square(input: TensorLike) -> Call:
+    """Multiply elements by themselves; truth values give long integers, as the power that torch runs does."""
+    return Call(
+        "square", (input,), tuple(input.shape), {}, "int64" if name_dtype(input.dtype) == "bool" else None
+    )
+
+
+def infer_square_in_place(input: TensorLike) -> Call:
+    """Multiply elements by themselves, in place."""
+    return Call("square", (input,), tuple(input.shape), in_place=True)
+
+
+elementwise(
+    "square",
+    ADD,
+    family=FAMILY,
+    gradient=Work(arithmetic=2),
+    bindings=(
+        binding(infer_square, "*.square", repeated=True),
+        binding(infer_square_in_place, "*.square_", repeated=True),
+    ),
+    aten={"square": SELF},
+    saves=("input",),
+)
 # Gradient: -y'·y².
 _function("reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True)
 # Steps: the gradient is zero everywhere, and autograd passes it on even so.
@@ -56,8 +81,9 @@ for _name in ("floor", "ceil", "round", "trunc"):
 _function("sign", COMPARE, PASS, saves=())
 elementwise("sgn", COMPARE, family=FAMILY, gradient=PASS, saves=("input", "output"))
 elementwise("frac", ADD, family=FAMILY, gradient=PASS, saves=())
-for _name in ("deg2rad", "rad2deg", "conj_physical"):
+for _name in ("deg2rad", "rad2deg"):
     elementwise(_name, ADD, family=FAMILY, gradient=MULTIPLY, saves=())
+elementwise("conj_physical", ADD, family=FAMILY, gradient=MULTIPLY, aten=("_conj_physical",), saves=())
 
 # Gradients: y'·y; y'·y·ln 2; y'·(y + 1).
 _function("exp", EVALUATE, MULTIPLY, saves=("output",), floating=True)
@@ -103,6 +129,27 @@ elementwise(
 elementwise("sinc", Work(arithmetic=2, transcendental=1), family=FAMILY, saves=("input",))
 for _name in ("angle", "lgamma", "digamma", "polygamma", "mvlgamma", "i0"):
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input",))
+# Functions by their names in torch.special, each of them evaluated once; the polynomials of a degree, too.
+for _name in (
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0", "modified_bessel_i1",
+    "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1",
+    "spherical_bessel_j0", "zeta",
+    *(f"{kind}_polynomial_{variant}" for kind, variants in (
+        ("chebyshev", "tuvw"), ("shifted_chebyshev", "tuvw"), ("laguerre", "l"), ("legendre", "p"),
+        ("hermite", ("h", "he")),
+    ) for variant in variants),
+):  # fmt: skip
+    elementwise(f"special_{_name}", EVALUATE, family=FAMILY, saves=())
+# Minus x times its logarithm. Gradient: -y'·(ln x + 1).
+elementwise(
+    "special_entr",
+    Work(arithmetic=2, transcendental=1),
+    family=FAMILY,
+    gradient=Work(arithmetic=3, transcendental=1),
+    saves=("input",),
+)
+# The exponent is split off the bits. Gradient: y' over a power of two.
+elementwise("frexp", ADD, family=FAMILY, gradient=MULTIPLY, saves=())
 for _name in ("special_i0e", "special_i1", "special_i1e", "special_erfcx", "special_log_ndtr"):
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input", "output"))
 elementwise("special_ndtri", EVALUATE, family=FAMILY, saves=("output",))

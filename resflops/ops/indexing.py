@@ -66,10 +66,17 @@ def infer_setitem(input: TensorLike, index: Any, value: Any) -> Call:
 
 
 def _infer_index_put(given: dict[str, Any]) -> Call:
-    """Read the aten op, whose indices are a tensor or nothing for each of the first dimensions."""
+    """Read the aten op, whose indices are a tensor or nothing for each of the first dimensions.
+
+    With ``accumulate`` it adds where it otherwise overwrites, which is another op here. A mask's values
+    decide how many elements are added: that op is left uncounted.
+    """
     tensor, indices, values = given["self"], given["indices"], given["values"]
     known = [index for index in indices if index is not None]
+    name = "index_put_accumulate" if given["accumulate"] else "index_put"
     if any(name_dtype(index.dtype) in {"bool", "uint8"} for index in known):
+        if given["accumulate"]:
+            return Call(f"{name} by a mask", (tensor, *known, values), tuple(tensor.shape))
         raise NotDescribed
     chosen: Shape = ()
     for index in known:
@@ -77,7 +84,21 @@ def _infer_index_put(given: dict[str, Any]) -> Call:
     whole = [size for size, index in zip(tensor.shape, indices, strict=False) if index is None]
     written = prod((*chosen, *whole, *tensor.shape[len(indices) :]))
     attributes: dict[str, Attribute] = {"accumulate": given["accumulate"], "written": written}
-    return Call("index_put", (tensor, *known, values), tuple(tensor.shape), attributes)
+    return Call(name, (tensor, *known, values), tuple(tensor.shape), attributes)
+
+
+def _read_put(given: dict[str, Any]) -> Call:
+    """Read a write to places that are counted through the whole tensor."""
+    tensor, index, source = given["self"], given["index"], given["source"]
+    name = "index_put_accumulate" if given["accumulate"] else "put"
+    return Call(name, (tensor, index, source), tuple(tensor.shape), {"written": index.numel()})
+
+
+def _read_scatter(given: dict[str, Any]) -> Call:
+    """Read a write along a dimension; one that folds is another op here."""
+    tensors = [given[name] for name in ("self", "index", "src", "value") if is_tensor(given.get(name))]
+    name = "scatter_reduce" if given.get("reduce") else "scatter"
+    return Call(name, tuple(tensors), tuple(given["self"].shape))
 
 
 def _infer_masked_fill(*, in_place: bool) -> Callable[..., Call]:
@@ -137,7 +158,7 @@ _declare(
 _declare("_unsafe_index", "_unsafe_masked_index", "index", gradient=LOOKED_UP, saves=("indices",))
 _declare("take", "take_along_dim", gradient=LOOKED_UP, saves=("input", "indices"))
 _declare("masked_select", gradient=_FIRST, saves=("input", "mask"))
-_declare("nonzero", gradient=_ANSWER, saves=())
+_declare("nonzero", "nonzero_static", gradient=_ANSWER, saves=())
 
 # Elements written: the gradient is looked up where the element was written.
 _declare(
@@ -154,7 +175,9 @@ _declare(
     gradient=each_gradient(writing_gradient),
     saves=("indices",),
 )
-_declare("index_copy", "put", "scatter", gradient=_WRITTEN, saves=("indices",))
+_declare("index_copy", gradient=_WRITTEN, saves=("indices",))
+_declare("put", aten={"put": _read_put}, gradient=_WRITTEN, saves=("indices",))
+_declare("scatter", aten={"scatter": _read_scatter}, gradient=_WRITTEN, saves=("indices",))
 _declare("masked_scatter", gradient=_WRITTEN, saves=("mask",))
 _declare("index_fill", gradient=_FIRST, saves=("indices",))
 _declare(

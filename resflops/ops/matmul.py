@@ -208,7 +208,7 @@ for _name in ("mm", "bmm", "mv", "dot", "vdot", "inner"):
 
 for _name, _reason in {
     "_int_mm": WHOLE_NUMBERS,
-    **dict.fromkeys(("_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), QUANTISED),
+    **dict.fromkeys(("_weight_int8pack_mm", "_weight_int4pack_mm"), QUANTISED),
 }.items():
     op(
         _name,

@@ -152,6 +152,55 @@ def _read_mkldnn(given: dict[str, Any]) -> Call:
     )
 
 
+def _unpack(packed: Any) -> list[TensorLike]:
+    """Unpack the two matrices of one layer and direction of a quantised network.
+
+    Its parameters are one object, whose state is its kind, biases, scales, offsets and packed matrices.
+    """
+    *_, matrices = packed.__getstate__()[0]
+    return [matrix.unpack()[0] for matrix in matrices]
+
+
+def _read_quantised_network(op: str) -> AtenBinding:
+    """Make the reader of a network that quantises its input at every step, padded or packed."""
+
+    def read(given: dict[str, Any]) -> Call:
+        call = _infer_any_network(
+            op,
+            given["input"] if "input" in given else given["data"],
+            given["hx"],
+            [matrix for packed in given["params"] for matrix in _unpack(packed)],
+            given["has_biases"],
+            given["num_layers"],
+            given["dropout"],
+            given["train"],
+            given["bidirectional"],
+        )
+        call.attributes["quantised"] = True
+        return call
+
+    return read
+
+
+def _read_quantised_cell(op: str) -> AtenBinding:
+    """Make the reader of a cell whose two matrices are packed with what they are quantised by."""
+
+    def read(given: dict[str, Any]) -> Call:
+        states = _list_states(given["hx"])
+        matrices = [given[name].unpack()[0] for name in ("w_ih", "w_hh")]
+        bias = given.get("b_ih", given.get("bias_ih")) is not None
+        attributes: dict[str, Attribute] = {
+            "layers": 1,
+            "directions": 1,
+            "bias": bias,
+            "dropout": False,
+            "quantised": True,
+        }
+        return _infer(op, given["input"], states, matrices, attributes)
+
+    return read
+
+
 def _infer_cell(op: str) -> Callable[..., Call]:
     def infer_cell(
         input: TensorLike,
@@ -326,6 +375,9 @@ for _name, _work in (("lstm", lstm), ("gru", gru), ("rnn_tanh", rnn_tanh), ("rnn
         aten={
             _name: _read_network(_name),
             f"{_name}_cell": _read_cell(_cell),
+            # Torch has no quantised network without gates, but a cell of it.
+            **({f"quantized_{_name}": _read_quantised_network(_name)} if _name in ("lstm", "gru") else {}),
+            f"quantized.quantized_{_name}_cell_dynamic": _read_quantised_cell(_name),
             # These two say by a number which of the four networks they run, and so are bound only once.
             **({"_cudnn_rnn": _read_cudnn, "mkldnn_rnn_layer": _read_mkldnn} if _name == "lstm" else {}),
         },

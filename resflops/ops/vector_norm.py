@@ -4,8 +4,9 @@ from collections.abc import Generator
 from math import prod
 from typing import Any
 
+from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, TensorLike, broadcast, name_parts_dtype
-from resflops.ops._declaration import binding, composite, each_gradient, op
+from resflops.ops._declaration import binding, composite, each_gradient, moved_gradient, op
 from resflops.ops._rows import reduce_shape
 from resflops.records import OpRecord, Shape, Work
 
@@ -70,6 +71,49 @@ VECTOR_NORM = op(
     work=vector_norm,
     gradient=each_gradient(vector_norm_gradient),
     saves=("input", "output"),
+)
+
+
+def distance(record: OpRecord) -> Work:
+    """Per element a difference, a multiplication, and an addition to fold; one root."""
+    points = prod(record.input_shapes[0])
+    return Work(arithmetic=2 * points + max(points - 1, 0), transcendental=1)
+
+
+DIST = op("dist", family=FAMILY, work=distance, saves=("input", "other", "output"))
+
+
+class Limited(Attributes, frozen=True):
+    """Vectors whose norms are limited."""
+
+    dim: int
+    """The dimension along which the vectors stand."""
+
+
+def limited_norms(record: OpRecord, attributes: Limited) -> Work:
+    """Per element a multiplication and an addition for the norm and one to scale; per vector as below.
+
+    A root, a comparison with the limit, and an addition and a division for the scale.
+    """
+    shape = record.input_shapes[0]
+    points, vectors = prod(shape), shape[attributes.dim]
+    return Work(arithmetic=3 * points - vectors + 2 * vectors, comparisons=vectors, transcendental=vectors)
+
+
+RENORM = op("renorm", family=FAMILY, attributes=Limited, work=limited_norms, saves=("input",))
+
+
+def limited_rows(record: OpRecord) -> Work:
+    """Per row that is looked up as for ``renorm``, each counted as often as its index stands there.
+
+    Torch scales a row once; but only the values say how many different rows there are.
+    """
+    rows, width = prod(record.input_shapes[1]), record.input_shapes[0][-1]
+    return Work(arithmetic=rows * (3 * width + 1), comparisons=rows, transcendental=rows)
+
+
+EMBEDDING_RENORM = op(
+    "embedding_renorm", family=FAMILY, work=limited_rows, gradient=moved_gradient((0,)), saves=()
 )
 
 

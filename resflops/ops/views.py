@@ -257,4 +257,4 @@ _declare(
 _declare("broadcast_to", "expand_as", gradient=ADDED_UP)
 _declare("broadcast_tensors", gradient=SPREAD_OUT)
 # Views of complex numbers: as pairs of numbers, as one of the pair, or conjugated, which torch only notes.
-_declare("conj", "_conj", "imag", "real", "view_as_complex", "view_as_real")
+_declare("_conj", "_neg_view", "conj", "imag", "real", "view_as_complex", "view_as_real")

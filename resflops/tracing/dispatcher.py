@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+from torch._C import DispatchKey
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from resflops.ops import OPS
 from resflops.records import Attribute
 from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.call_through import call_through
@@ -46,6 +49,12 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # Compiled code holds real tensors of its own, such as weights of a scripted module, which
             # the recorder never saw among the arguments of a function.
             args, kwargs = self._recorder.make_doubles((args, kwargs), self._doubles)
+        if _is_composite_without_rule(func):
+            # In inference mode, functions arrive whole that torch takes apart elsewhere.
+            with self:
+                out = call_through(func.decompose, args, kwargs)
+            if out is not NotImplemented:
+                return out
         out = call_through(func, args, kwargs)
         if func.namespace == "prims" and _is_asked_for_shape(sys._getframe(1)):
             return out
@@ -94,6 +103,20 @@ def describe_aten(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> D
         tuple(find_tensors((args, kwargs))),
         select_plain_values(_bind_arguments(func, args, kwargs)),
     )
+
+
+def _is_composite_without_rule(func: Any) -> bool:
+    """Whether torch implements an op by others, and no declaration says what it is as a whole."""
+    composite, names = _read_composite(func)
+    return composite and not any(each in _READ or each in _RENAMED or each in OPS for each in names)
+
+
+@cache
+def _read_composite(func: Any) -> tuple[bool, tuple[str, ...]]:
+    """Read whether torch implements an op by others, and the names that declarations may have for it."""
+    name = func._schema.name.partition("::")[2]
+    names = (name, name.rstrip("_")) if func.namespace == "aten" else (f"{func.namespace}.{name}",)
+    return bool(func.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd)), names
 
 
 def find_affine(

@@ -169,7 +169,19 @@ def list_forms(info: Any) -> Iterator[Callable[..., Any]]:
     yield from dict.fromkeys(form for form in forms if form is not None)
 
 
-def sweep(patterns: list[str], *, count: int) -> Iterator[tuple[str, torch.dtype, Any, Verdict]]:
+def infer_whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Call an operator in inference mode, where torch leaves functions whole that it takes apart elsewhere."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with torch.inference_mode():
+            return function(*args, **kwargs)
+
+    return call
+
+
+def sweep(
+    patterns: list[str], *, count: int, inference: bool
+) -> Iterator[tuple[str, torch.dtype, Any, Verdict]]:
     """Judge the samples of every operator whose name matches."""
     from torch.testing._internal.common_methods_invocations import op_db
 
@@ -180,7 +192,7 @@ def sweep(patterns: list[str], *, count: int) -> Iterator[tuple[str, torch.dtype
         for dtype, sample in list_samples(info, count):
             for function in list_forms(info):
                 torch.manual_seed(0)
-                verdict = judge(function, sample)
+                verdict = judge(infer_whole(function) if inference else function, sample)
                 if verdict is not None:
                     yield name, dtype, sample, verdict
 
@@ -190,6 +202,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
     parser.add_argument("--samples", type=int, default=12, help="how many of each element type")
+    parser.add_argument("--inference", action="store_true", help="call them in torch.inference_mode()")
     parser.add_argument("--verbose", action="store_true", help="a line for every sample that does not agree")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -197,7 +210,7 @@ def main() -> int:
     reasons: dict[str, dict[str, str]] = collections.defaultdict(dict)
     uncounted: dict[str, set[str]] = collections.defaultdict(set)
     names, real = set(), 0
-    for name, dtype, _, verdict in sweep(given.patterns, count=given.samples):
+    for name, dtype, _, verdict in sweep(given.patterns, count=given.samples, inference=given.inference):
         names.add(name)
         kinds[verdict.kind] += 1
         real += verdict.real
