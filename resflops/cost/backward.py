@@ -28,7 +28,7 @@ from resflops.cost.convention import Convention
 from resflops.cost.frames import make_frame
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
-from resflops.ops import OPS, Gradient
+from resflops.ops import COMPLEX_TYPES, OPS, Gradient, is_complex
 from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, add_works
 
 if TYPE_CHECKING:
@@ -287,12 +287,15 @@ class _Walk:
         if operand not in self._used:
             self._used.add(operand)
             return Work()
-        return Work(arithmetic=self._count_elements(operand))
+        return Work(arithmetic=self._count_numbers(operand))
 
-    def _count_elements(self, operand: _Operand) -> int:
+    def _count_numbers(self, operand: _Operand) -> int:
+        """Count the numbers that a tensor holds: a complex one is two."""
         if operand.producer <= PARAMETER:
-            return self._parameters[PARAMETER - operand.producer].elements
-        return prod(self._ops[operand.producer].output_shapes[operand.slot])
+            parameter = self._parameters[PARAMETER - operand.producer]
+            return parameter.elements * (1 + (parameter.dtype in COMPLEX_TYPES))
+        maker = self._ops[operand.producer]
+        return prod(maker.output_shapes[operand.slot]) * (1 + (maker.dtype in COMPLEX_TYPES))
 
 
 def _list_operands(record: OpRecord) -> Iterator[_Operand]:
@@ -356,7 +359,10 @@ def _count_each(record: OpRecord, needed: tuple[int, ...]) -> tuple[Work, ...] |
     gradient = _find_gradient(record)
     if gradient is None:
         return None
-    return (Work(),) * len(needed) if gradient.work is None else gradient.work(record, needed)
+    if gradient.work is None:
+        return (Work(),) * len(needed)
+    rule = gradient.on_complex if is_complex(record) else gradient.work
+    return None if rule is None else rule(record, needed)
 
 
 def _find_gradient(record: OpRecord) -> Gradient | None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from resflops.cost.quantities import QUANTITIES, Measure, Quantity
 from resflops.errors import DuplicateError, UnknownConventionError, suggest
 from resflops.extensions import load_extensions
+from resflops.ops import OPS, is_complex
 from resflops.records import ModuleRecord, OpRecord, Trace, Work
 
 __all__ = [
@@ -166,6 +167,9 @@ def _make_charger_by_views(
     def charge(record: OpRecord, work: Work) -> Iterator[Charge]:
         # A counter of functions sees the einsum and not the product that it turns into.
         op = "einsum" if "einsum" in record.attributes else record.op
+        if is_complex(record) and (count := OPS[record.op].work) is not None:
+            # None of them distinguishes complex numbers from real ones.
+            work = count(record)
         for view in find_views(record.layer):
             for name, unit in view.charges.get(op, _NO_PRICES).items():
                 quantity = QUANTITIES[name]

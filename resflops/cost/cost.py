@@ -18,7 +18,7 @@ from resflops.cost.sparsity import count_nonzero_macs
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
 from resflops.extensions import load_extensions
-from resflops.ops import OPS, is_free, load_more_ops
+from resflops.ops import COMPLEX_TYPES, OPS, is_free, load_more_ops
 from resflops.records import OpRecord, Trace, Work, add_works
 from resflops.storage import Stored
 
@@ -229,7 +229,7 @@ _NO_OPS: set[str] = set()
 def _count_works(ops: Iterable[OpRecord]) -> tuple[Work | None, ...]:
     """Count the work of each op; None where it is not known."""
     # One plain loop without a call of its own: every count runs it for every op of the model.
-    find_op = OPS.get
+    find_op, complex_types = OPS.get, COMPLEX_TYPES
     works: list[Work | None] = []
     for record in ops:
         declared = find_op(record.op)
@@ -240,7 +240,11 @@ def _count_works(ops: Iterable[OpRecord]) -> tuple[Work | None, ...]:
         if declared is None:
             works.append(None)
         elif declared.work is not None:
-            works.append(declared.work(record))
+            # What ``is_complex`` asks, written out for the same reason.
+            if record.dtype in complex_types or "complex" in record.attributes:
+                works.append(None if declared.on_complex is None else declared.on_complex(record))
+            else:
+                works.append(declared.work(record))
         else:
             works.append(_NOTHING if declared.free else None)
     return tuple(works)

@@ -47,6 +47,9 @@ def _split_into_factors(
     points, taps = declared.factors(record)
     rest = price - unit * work.macs
     count = prod(points)
+    # A complex multiply-accumulate is several real ones.
+    parts = work.macs // (count * prod(taps)) if count and prod(taps) else 1
+    taps = (*((parts,) if parts > 1 else ()), *taps)
     product = "·".join(map(str, ((unit,) if unit > 1 else ()) + taps))
     if not rest:
         return points, f"({product})" if len(taps) > 1 or unit > 1 else product

@@ -25,6 +25,7 @@ from resflops.ops._call import (
     plain_shapes,
     wrap_dimension,
 )
+from resflops.ops._complex import COMPLEX_TYPES, is_complex
 from resflops.ops._declaration import (
     ALL_BUT_FIRST,
     CLASSES,
@@ -55,6 +56,7 @@ from resflops.ops._declaration import (
 __all__ = [
     "ALL_BUT_FIRST",
     "CLASSES",
+    "COMPLEX_TYPES",
     "COMPOSITES",
     "OPS",
     "AtenBinding",
@@ -77,6 +79,7 @@ __all__ = [
     "composite",
     "each_gradient",
     "gradient_rule",
+    "is_complex",
     "is_free",
     "is_of_family",
     "is_tensor",

@@ -29,6 +29,7 @@ from resflops.errors import DuplicateError, UsageError
 from resflops.extensions import find_origin
 from resflops.ops._attributes import Attributes, find_cache, read_attributes
 from resflops.ops._call import Call, SignedCall
+from resflops.ops._complex import SUMS, multiply, multiply_work
 from resflops.records import OpRecord, Shape, Work
 
 __all__ = [
@@ -111,6 +112,8 @@ class Gradient(Struct, frozen=True, kw_only=True):
     None if it has no rule for this use of the op. No function means that gradients are only moved."""
     takes: frozenset[int] | None = None
     """The operands that can have a gradient at all; None stands for every one."""
+    on_complex: JointFunction | None = None
+    """The same for complex numbers; none leaves their gradients uncounted."""
     stops: str = ""
     """Why no gradient passes the op; ``""`` if one does."""
     summary: str = ""
@@ -145,6 +148,9 @@ class Op(Struct, frozen=True, kw_only=True):
     """What ``work`` counts, in one line; the per-op table of ``resflops ops`` shows it."""
     factors: Callable[[OpRecord], Factors] | None = None
     """For an op with multiply-accumulates: the factors that the formula column shows."""
+    on_complex: Callable[[OpRecord], Work | None] | None = None
+    """It counts the op's work on complex numbers. An op without it, and one that it returns None for, is
+    reported as uncounted there, unless it is free."""
     gradient: Gradient | None = None
     """What its gradients cost; None if that is not known."""
     window: Window = ""
@@ -209,6 +215,7 @@ def op(
     work: Callable[..., Work] | None = None,
     summary: str = "",
     factors: Callable[..., Factors] | None = None,
+    on_complex: Callable[..., Work] | Work | None = None,
     gradient: Gradient | None = None,
     window: Window = "",
     weights: tuple[int, ...] | AllButFirst = (),
@@ -224,11 +231,15 @@ def op(
     ``factors(record, attributes)``, and in ``gradient`` ``(record, attributes, operand)`` or
     ``(record, attributes, needed)``. Without, they take the same arguments except ``attributes``.
 
+    ``on_complex`` is a function like ``work``; or it says how many real operations each operation counts,
+    kind by kind, which then holds for the gradients, too.
+
     Raises:
         DuplicateError: an op of that name is declared already.
     """
     if name in OPS:
         raise DuplicateError(f"op {name!r} is declared already; declare each op once")
+    counted = None if work is None else _pass_attributes_to_work(work, attributes)
     declared = Op(
         name=name,
         family=family,
@@ -239,10 +250,14 @@ def op(
         factories=factories,
         aten=dict.fromkeys(aten) if isinstance(aten, tuple) else aten,
         free=free,
-        work=None if work is None else _pass_attributes_to_work(work, attributes),
+        work=counted,
+        on_complex=_count_on_complex(counted, on_complex, attributes),
         summary=summary or _read_first_line(work),
         factors=None if factors is None else _pass_attributes(factors, attributes),
-        gradient=gradient and _pass_attributes_to_gradient(gradient, attributes),
+        gradient=gradient
+        and _add_complex_gradient(
+            _pass_attributes_to_gradient(gradient, attributes), SUMS if free else on_complex
+        ),
         window=window,
         weights=weights,
         saves=saves,
@@ -342,6 +357,8 @@ def rule(
             OPS[name] = replace(
                 known or Op(name=name, origin=function.__module__),
                 work=function,
+                # What a rule of the user's counts on complex numbers is the user's affair.
+                on_complex=function,
                 factors=factors,
                 summary=summary or _read_first_line(function),
             )
@@ -419,6 +436,7 @@ def name_op(target: str | type) -> str:
 def _add_gradient(ops: tuple[str | type, ...], gradient: Gradient, origin: str) -> None:
     for name in map(name_op, ops):
         known = OPS.get(name) or Op(name=name, origin=origin)
+        gradient = replace(gradient, on_complex=gradient.work)
         if known.gradient is not None:
             raise DuplicateError(f"op {name!r} has a gradient rule already; name each op once")
         OPS[name] = replace(known, gradient=gradient)
@@ -453,6 +471,30 @@ def _pass_attributes_to_work(function: Callable[..., Work], kind: type[Attribute
         return function(record, read_attributes(record, kind))
 
     return read
+
+
+def _count_on_complex(
+    work: WorkFunction | None, on_complex: Callable[..., Work] | Work | None, kind: type[Attributes] | None
+) -> Callable[[OpRecord], Work | None] | None:
+    """Make the function of a record that counts an op's work on complex numbers."""
+    if isinstance(on_complex, Work):
+        return None if work is None else multiply_work(work, on_complex)
+    return None if on_complex is None else _pass_attributes_to_work(on_complex, kind)
+
+
+def _add_complex_gradient(gradient: Gradient, factors: Callable[..., Work] | Work | None) -> Gradient:
+    """Give a gradient its rule for complex numbers, if factors say what they take."""
+    function = gradient.work
+    if gradient.on_complex is not None or not isinstance(factors, Work) or function is None:
+        return gradient
+    of_complex = factors
+
+    def count_parts(record: OpRecord, needed: Needed) -> tuple[Work, ...] | None:
+        works = [multiply(each, of_complex) for each in function(record, needed) or ()]
+        known = tuple([each for each in works if each is not None])
+        return known if len(known) == len(needed) else None
+
+    return replace(gradient, on_complex=count_parts)
 
 
 def _pass_attributes_to_gradient(gradient: Gradient, kind: type[Attributes] | None) -> Gradient:

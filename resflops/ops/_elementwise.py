@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from resflops.ops._call import (
     Call,
     NotDescribed,
@@ -61,7 +63,9 @@ def elementwise(
     per_element: Work,
     *,
     family: str,
+    on_complex: Work | None = None,
     gradient: Work | tuple[Work, ...] | Gradient | None = None,
+    complex_gradient: Work | tuple[Work, ...] | None = None,
     bindings: tuple[Binding, ...] = (),
     aten: Mapping[str, AtenBinding] | tuple[str, ...] = (),
     saves: tuple[str, ...] | None = None,
@@ -72,8 +76,10 @@ def elementwise(
         name: the name of the op.
         per_element: the work for one element of the output.
         family: the kind of work.
+        on_complex: the work for one element if it is complex, or an input is; None if that is not known.
         gradient: the work for one element of the gradient, of the only input or of each input; or any other
             gradient.
+        complex_gradient: the work for one complex element of it.
         bindings: the torch functions that are this op.
         aten: the aten ops that are this op.
         saves: what autograd keeps for the backward pass.
@@ -86,7 +92,10 @@ def elementwise(
         aten=aten,
         work=_price_elements(per_element),
         summary=f"Per element: {counts}.",
-        gradient=_price_gradient(gradient) if isinstance(gradient, (Work, tuple)) else gradient,
+        on_complex=None if on_complex is None else _price_elements(on_complex),
+        gradient=_price_gradient(gradient, complex_gradient)
+        if isinstance(gradient, (Work, tuple))
+        else gradient,
         saves=saves,
     )
 
@@ -108,7 +117,20 @@ def count_added_up(record: OpRecord, operand: int) -> int:
     return max(prod(record.output_shape) - prod(record.input_shapes[operand]), 0)
 
 
-def _price_gradient(per_element: Work | tuple[Work, ...]) -> Gradient:
+def _price_gradient(
+    per_element: Work | tuple[Work, ...], per_complex: Work | tuple[Work, ...] | None
+) -> Gradient:
+    real = each_gradient(
+        _price_operands(per_element, per_addition=1), summary=_summarise_gradient(per_element)
+    )
+    if per_complex is None:
+        return real
+    return replace(real, on_complex=each_gradient(_price_operands(per_complex, per_addition=2)).work)
+
+
+def _price_operands(
+    per_element: Work | tuple[Work, ...], *, per_addition: int
+) -> Callable[[OpRecord, int], Work]:
     def gradient(record: OpRecord, operand: int) -> Work:
         if isinstance(per_element, Work):
             price = per_element
@@ -116,12 +138,12 @@ def _price_gradient(per_element: Work | tuple[Work, ...]) -> Gradient:
             price = per_element[min(operand, len(per_element) - 1)]
         work = price.times(prod(record.output_shape))
         return Work(
-            arithmetic=work.arithmetic + count_added_up(record, operand),
+            arithmetic=work.arithmetic + per_addition * count_added_up(record, operand),
             comparisons=work.comparisons,
             transcendental=work.transcendental,
         )
 
-    return each_gradient(gradient, summary=_summarise_gradient(per_element))
+    return gradient
 
 
 def _summarise_gradient(per_element: Work | tuple[Work, ...]) -> str:

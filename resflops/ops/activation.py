@@ -31,12 +31,14 @@ def _activation(
     saves: tuple[str, ...] | None,
     floating: bool = False,
     aten: AtenBinding = SELF,
+    on_complex: Work | None = None,
 ) -> Op:
     """Declare an activation that both torch and its dispatcher call by this name."""
     return elementwise(
         name,
         per_element,
         family=FAMILY,
+        on_complex=on_complex,
         gradient=gradient,
         bindings=bind_function(name, floating=floating),
         aten={name: aten},
@@ -91,10 +93,24 @@ SELU = _activation(
 
 # 1 / (1 + e^-x). Gradient: y'·y·(1-y).
 SIGMOID = _activation(
-    "sigmoid", Work(arithmetic=3, transcendental=1), Work(arithmetic=3), saves=("output",), floating=True
+    "sigmoid",
+    Work(arithmetic=3, transcendental=1),
+    Work(arithmetic=3),
+    saves=("output",),
+    floating=True,
+    # Negated 2, exponential 2 and 3, plus one 2, reciprocal 6.
+    on_complex=Work(arithmetic=12, transcendental=3),
 )
 # Gradient: y'·(1 - y²).
-TANH = _activation("tanh", EVALUATE, Work(arithmetic=3), saves=("output",), floating=True)
+TANH = _activation(
+    "tanh",
+    EVALUATE,
+    Work(arithmetic=3),
+    saves=("output",),
+    floating=True,
+    # (e²ᶻ - 1) / (e²ᶻ + 1): doubled 2, exponential 2 and 3, two sums 4, quotient 11.
+    on_complex=Work(arithmetic=19, transcendental=3),
+)
 # The logarithm of a sigmoid. Gradient: y'·σ(-x), the sigmoid computed again.
 LOGSIGMOID = elementwise(
     "logsigmoid",
@@ -107,7 +123,12 @@ LOGSIGMOID = elementwise(
 )
 # Gradient: y'·σ·(1 + x·(1-σ)), the sigmoid computed again.
 SILU = _activation(
-    "silu", Work(arithmetic=4, transcendental=1), Work(arithmetic=8, transcendental=1), saves=("input",)
+    "silu",
+    Work(arithmetic=4, transcendental=1),
+    Work(arithmetic=8, transcendental=1),
+    saves=("input",),
+    # A sigmoid, and a product 6.
+    on_complex=Work(arithmetic=18, transcendental=3),
 )
 HARDSIGMOID = _activation(
     "hardsigmoid", Work(comparisons=2, arithmetic=2), Work(comparisons=2, arithmetic=1), saves=("input",)

@@ -9,6 +9,7 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, NotDescribed, Promoted, TensorLike, broadcast, is_tensor
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import WHOLE_NUMBERS, binding, each_gradient, op, stopped_gradient
 from resflops.ops._elementwise import (
     ADD,
@@ -29,7 +30,9 @@ ADDITION = elementwise(
     "add",
     ADD,
     family=FAMILY,
+    on_complex=Work(arithmetic=2),
     gradient=PASS,
+    complex_gradient=PASS,
     bindings=bind_two("add", ("add", "__add__", "__radd__"), ("add_", "__iadd__")),
     aten={"add": SELF},
     saves=(),
@@ -96,6 +99,7 @@ SUBTRACTION = op(
         "rsub": lambda given: infer_rsub(given["self"], given["other"], alpha=given["alpha"]),
     },
     work=difference,
+    on_complex=SUMS,
     gradient=each_gradient(difference_gradient),
     saves=(),
 )
@@ -114,7 +118,9 @@ MULTIPLICATION = elementwise(
     "mul",
     ADD,
     family=FAMILY,
+    on_complex=Work(arithmetic=6),
     gradient=MULTIPLY,
+    complex_gradient=Work(arithmetic=6),
     bindings=(
         *bind_two("mul", ("mul", "multiply", "__mul__", "__rmul__"), ("mul_", "multiply_", "__imul__")),
         binding(infer_outer, "*.outer", "*.ger"),
@@ -128,7 +134,9 @@ DIVISION = elementwise(
     "div",
     ADD,
     family=FAMILY,
+    on_complex=Work(arithmetic=11),
     gradient=(MULTIPLY, Work(arithmetic=3)),
+    complex_gradient=(Work(arithmetic=11), Work(arithmetic=2 + 6 + 11)),
     bindings=bind_two(
         "div",
         ("div", "divide", "true_divide", "__div__", "__truediv__", "__rdiv__", "__rtruediv__"),
@@ -221,6 +229,17 @@ def power(record: OpRecord, attributes: Power) -> Work:
     return Work(transcendental=points)
 
 
+def complex_power(record: OpRecord, attributes: Power) -> Work:
+    """Per element n-1 multiplications of 6 for a whole exponent n of 2, 3 or 4, else 12 and 5 transcendental.
+
+    A power is the exponential (2 and 3) of a product (6) with a logarithm (4 and 2).
+    """
+    points = prod(record.output_shape)
+    if attributes.products:
+        return Work(arithmetic=6 * points * attributes.products)
+    return Work(arithmetic=12 * points, transcendental=5 * points)
+
+
 def power_gradient(record: OpRecord, attributes: Power, operand: int) -> Work:
     """Per element n multiplications for a whole exponent n of 2, 3 or 4, else 3 arithmetic and a power.
 
@@ -248,6 +267,7 @@ POWER = op(
     ),
     aten={"pow": SELF},
     work=power,
+    on_complex=complex_power,
     gradient=each_gradient(power_gradient),
 )
 
@@ -283,6 +303,7 @@ elementwise(
     "polar",
     Work(arithmetic=2, transcendental=2),
     family=FAMILY,
+    on_complex=Work(arithmetic=2, transcendental=2),
     gradient=Work(arithmetic=4),
     saves=("input", "other", "output"),
 )
@@ -305,6 +326,8 @@ for _name, _divisor in (("addcmul", 2), ("addcdiv", 4)):
         _name,
         Work(arithmetic=3),
         family=FAMILY,
+        # The product or the quotient, that with the factor, and the sum.
+        on_complex=Work(arithmetic=(6 if _name == "addcmul" else 11) + 6 + 2),
         gradient=(PASS, Work(arithmetic=2), Work(arithmetic=_divisor)),
         bindings=(
             binding(_infer_three(_name), f"*.{_name}"),
@@ -329,6 +352,7 @@ LERP = elementwise(
     "lerp",
     Work(arithmetic=3),
     family=FAMILY,
+    on_complex=Work(arithmetic=2 + 6 + 2),
     gradient=(Work(arithmetic=2), MULTIPLY, Work(arithmetic=2)),
     bindings=(binding(infer_lerp, "*.lerp"),),
     aten={"lerp": SELF},

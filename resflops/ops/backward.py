@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, SignedCall, TensorLike
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import OPS, moved_gradient, op
 from resflops.ops._free import COPY, declare_free
 from resflops.ops.activation import infer_gelu, infer_glu, infer_prelu, read_elu
@@ -60,13 +61,16 @@ def gradients(record: OpRecord, attributes: Differentiated) -> Work:
     return add_works(declared.work(forward, attributes.operands) or ())
 
 
-def _declare(name: str, forward: Forward, *, operands: tuple[int, ...] | None = (0,)) -> None:
+def _declare(
+    name: str, forward: Forward, *, operands: tuple[int, ...] | None = (0,), on_complex: Work | None = None
+) -> None:
     """Declare the aten op that does the gradients of another.
 
     Args:
         name: the aten op.
         forward: it makes the call of the forward pass from the arguments of the backward one.
         operands: the operands whose gradients it does. None leaves it to its flags.
+        on_complex: the factors of its work on complex numbers, which are those of the forward pass.
     """
 
     def read(given: Given) -> Call:
@@ -81,7 +85,14 @@ def _declare(name: str, forward: Forward, *, operands: tuple[int, ...] | None = 
         }
         return Call(name, (arriving, *call.inputs), tuple(arriving.shape), attributes)
 
-    op(name, family=FAMILY, attributes=Differentiated, aten={name: read}, work=gradients)
+    op(
+        name,
+        family=FAMILY,
+        attributes=Differentiated,
+        aten={name: read},
+        work=gradients,
+        on_complex=on_complex,
+    )
 
 
 def _read_flags(given: Given, call: Call | SignedCall) -> tuple[int, ...]:
@@ -130,7 +141,8 @@ _declare("log_sigmoid_backward", _call("logsigmoid", "self"))
 _declare("elu_backward", lambda given: read_elu({**given, "self": given["self_or_result"]}))
 _declare("gelu_backward", lambda given: infer_gelu(given["self"], approximate=given["approximate"]))
 _declare("glu_backward", lambda given: infer_glu(given["self"], given["dim"]))
-_declare("_prelu_kernel_backward", lambda given: infer_prelu(given["self"], given["weight"]), operands=(0, 1))
+# The gradients of the slopes are of the input's shape; an op of its own adds them up afterwards.
+_declare("_prelu_kernel_backward", lambda given: infer_prelu(given["self"], given["self"]), operands=(0, 1))
 _declare("native_dropout_backward", _call("dropout", "grad_output", training=True))
 
 # Along a dimension.
@@ -182,14 +194,21 @@ for _name in ("convolution_backward", "convolution_backward_overrideable"):
             {**given, "bias": given["weight"] if given["output_mask"][2] else None}
         ),
         operands=None,
+        on_complex=SUMS,
     )
 for _name in ("linear_backward", "mkldnn_linear_backward"):
     _declare(
         _name,
         lambda given: infer_linear(given["self"], given["weight"], _stand_for_bias(given)),
         operands=None,
+        on_complex=SUMS,
     )
-_declare("matmul_backward", lambda given: infer_matmul(given["self"], given["other"]), operands=None)
+_declare(
+    "matmul_backward",
+    lambda given: infer_matmul(given["self"], given["other"]),
+    operands=None,
+    on_complex=SUMS,
+)
 for _name in ("cudnn", "efficient", "flash", "fused"):
     _suffix = "_overrideable" if _name == "fused" else ""
     _declare(
@@ -216,7 +235,8 @@ def _read_bag(given: Given) -> Call:
     return Call("embedding_bag", (given["indices"],), (), attributes)
 
 
-_declare("_embedding_bag_dense_backward", _read_bag, operands=(1,))
+for _name in ("_embedding_bag_backward", "_embedding_bag_dense_backward"):
+    _declare(_name, _read_bag, operands=(1,))
 
 # Windows.
 for _spatial in (2, 3):

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._call import Call, Mismatch, NotDescribed, TensorLike, is_tensor, name_dtype, wrap_dimension
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import Factors, binding, composite, each_gradient, op
 from resflops.ops._elementwise import is_inexact
 from resflops.ops._steps import Steps
@@ -170,6 +171,12 @@ def bilinear(record: OpRecord, attributes: Bias) -> Work:
     return Work(macs=points * (first[-1] + 1) * second[-1], bias_adds=points if attributes.bias else 0)
 
 
+def complex_bilinear(record: OpRecord, attributes: Bias) -> Work:
+    """Four times the MACs of real numbers, and twice the bias."""
+    work = bilinear(record, attributes)
+    return Work(macs=SUMS.macs * work.macs, bias_adds=SUMS.bias_adds * work.bias_adds)
+
+
 def bilinear_gradient(record: OpRecord, attributes: Bias, operand: int) -> Work:
     """Per output, an input: its product with the matrix, N1·N2 MACs, and its own size more; weight: N1·N2.
 
@@ -195,6 +202,7 @@ BILINEAR = op(
     bindings=binding(infer_bilinear, "bilinear", "ops.aten.bilinear.default"),
     aten={"bilinear": {}, "_trilinear": _infer_trilinear},
     work=bilinear,
+    on_complex=complex_bilinear,
     factors=bilinear_factors,
     gradient=each_gradient(bilinear_gradient),
     weights=(_WEIGHT,),

@@ -7,6 +7,7 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, CallSignature, Mismatch, SignedCall, TensorLike, per_dimension
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import (
     QUANTISED,
     AtenBinding,
@@ -347,6 +348,7 @@ CONVOLUTIONS = tuple(
         bindings=binding(infer, f"conv{spatial}d"),
         aten=_bind_aten(spatial),
         work=convolution,
+        on_complex=SUMS,
         factors=convolution_factors,
         gradient=each_gradient(convolution_gradient),
         window="slides",
@@ -368,6 +370,7 @@ TRANSPOSED_CONVOLUTIONS = tuple(
             f"quantized.conv_transpose{spatial}d_dynamic": _infer_packed_transposed(spatial),
         },
         work=transposed_convolution,
+        on_complex=SUMS,
         factors=transposed_factors,
         gradient=each_gradient(transposed_convolution_gradient),
         window="breaks",

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._call import Call, TensorLike
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import binding, each_gradient, op
 from resflops.records import OpRecord, Work
 
@@ -26,6 +27,11 @@ def running_total(record: OpRecord) -> Work:
     return Work(arithmetic=prod(record.output_shape))
 
 
+def complex_running_product(record: OpRecord) -> Work:
+    """One multiplication of complex numbers per element, 6 operations each."""
+    return Work(arithmetic=6 * prod(record.output_shape))
+
+
 def running_sum_gradient(record: OpRecord, operand: int) -> Work:
     """One addition per element: the running sum from the other end."""
     del operand
@@ -44,6 +50,7 @@ CUMSUM = op(
     bindings=binding(_infer_running("cumsum"), "*.cumsum"),
     aten={"cumsum": {"input": "self"}},
     work=running_total,
+    on_complex=SUMS,
     gradient=each_gradient(running_sum_gradient),
     saves=(),
 )
@@ -54,6 +61,7 @@ CUMPROD = op(
     bindings=binding(_infer_running("cumprod"), "*.cumprod"),
     aten={"cumprod": {"input": "self"}},
     work=running_total,
+    on_complex=complex_running_product,
     gradient=each_gradient(running_product_gradient),
     saves=("input", "output"),
 )

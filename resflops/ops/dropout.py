@@ -64,6 +64,8 @@ def _declare(
         bindings=(binding(infer or _infer(name), *functions, repeated=True), *more),
         aten=aten,
         work=dropout,
+        # The random number and the scale are real.
+        on_complex=Work(comparisons=1, arithmetic=2),
         gradient=each_gradient(dropout_gradient, takes=(0,)),
         saves=("mask",),
     )

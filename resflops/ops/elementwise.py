@@ -2,6 +2,11 @@
 
 ``y'`` in the comments is the gradient that arrives. Each count is that of the formula beside it,
 which uses the op's output where that makes it shorter.
+
+On complex numbers ``z = a + bi``: ``|z|`` is 3 operations and a root; ``1/z`` 6 (``z̄`` over ``a² + b²``);
+``eᶻ = eᵃ·(cos b + i·sin b)`` 2 and 3 transcendental; ``ln z = ln(a² + b²)/2 + i·atan2(b, a)`` 4 and 2;
+``√z`` has the roots of ``(|z| ± a)/2`` for parts, 7 with those of ``|z|``, 3 roots and the sign;
+``sin z = sin a·cosh b + i·cos a·sinh b`` 2 and 4, and its relatives likewise.
 """
 
 from collections.abc import Callable
@@ -32,21 +37,42 @@ def _function(
     saves: tuple[str, ...],
     floating: bool = False,
     magnitude: bool = False,
+    on_complex: Work | None = None,
+    complex_gradient: Work | None = None,
 ) -> Op:
     """Declare a function that both torch and its dispatcher call by this name."""
     return elementwise(
         name,
         per_element,
         family=FAMILY,
+        on_complex=on_complex,
         gradient=gradient,
+        complex_gradient=complex_gradient,
         bindings=bind_function(name, *more, floating=floating, magnitude=magnitude),
         aten={name: SELF},
         saves=saves,
     )
 
 
-_function("neg", ADD, MULTIPLY, "*.__neg__", saves=())
-_function("abs", COMPARE, Work(comparisons=1, arithmetic=1), "*.__abs__", saves=("input",), magnitude=True)
+_function(
+    "neg",
+    ADD,
+    MULTIPLY,
+    "*.__neg__",
+    saves=(),
+    on_complex=Work(arithmetic=2),
+    complex_gradient=Work(arithmetic=2),
+)
+_function(
+    "abs",
+    COMPARE,
+    Work(comparisons=1, arithmetic=1),
+    "*.__abs__",
+    saves=("input",),
+    magnitude=True,
+    on_complex=Work(arithmetic=3, transcendental=1),
+    complex_gradient=Work(arithmetic=4),
+)
 
 
 def infer_square(input: TensorLike) -> Call:
@@ -65,7 +91,9 @@ elementwise(
     "square",
     ADD,
     family=FAMILY,
+    on_complex=Work(arithmetic=6),
     gradient=Work(arithmetic=2),
+    complex_gradient=Work(arithmetic=6 + 2),
     bindings=(
         binding(infer_square, "*.square", repeated=True),
         binding(infer_square_in_place, "*.square_", repeated=True),
@@ -74,38 +102,120 @@ elementwise(
     saves=("input",),
 )
 # Gradient: -y'·y².
-_function("reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True)
+_function(
+    "reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True, on_complex=Work(arithmetic=6)
+)
 # Steps: the gradient is zero everywhere, and autograd passes it on even so.
 for _name in ("floor", "ceil", "round", "trunc"):
     _function(_name, ADD, PASS, saves=())
 _function("sign", COMPARE, PASS, saves=())
-elementwise("sgn", COMPARE, family=FAMILY, gradient=PASS, saves=("input", "output"))
+elementwise(
+    "sgn",
+    COMPARE,
+    family=FAMILY,
+    on_complex=Work(arithmetic=5, comparisons=1, transcendental=1),
+    gradient=PASS,
+    saves=("input", "output"),
+)
 elementwise("frac", ADD, family=FAMILY, gradient=PASS, saves=())
 for _name in ("deg2rad", "rad2deg"):
     elementwise(_name, ADD, family=FAMILY, gradient=MULTIPLY, saves=())
 elementwise("conj_physical", ADD, family=FAMILY, gradient=MULTIPLY, aten=("_conj_physical",), saves=())
 
 # Gradients: y'·y; y'·y·ln 2; y'·(y + 1).
-_function("exp", EVALUATE, MULTIPLY, saves=("output",), floating=True)
+_function(
+    "exp",
+    EVALUATE,
+    MULTIPLY,
+    saves=("output",),
+    floating=True,
+    on_complex=Work(arithmetic=2, transcendental=3),
+    complex_gradient=Work(arithmetic=6),
+)
 elementwise("exp2", EVALUATE, family=FAMILY, gradient=Work(arithmetic=2), saves=("output",))
-_function("expm1", EVALUATE, Work(arithmetic=2), saves=("output",), floating=True)
+_function(
+    "expm1",
+    EVALUATE,
+    Work(arithmetic=2),
+    saves=("output",),
+    floating=True,
+    on_complex=Work(arithmetic=4, transcendental=3),
+)
 # Gradients: y'/x, over the logarithm of the base, or over 1 + x.
-_function("log", EVALUATE, MULTIPLY, saves=("input",), floating=True)
+_function(
+    "log",
+    EVALUATE,
+    MULTIPLY,
+    saves=("input",),
+    floating=True,
+    on_complex=Work(arithmetic=4, transcendental=2),
+    complex_gradient=Work(arithmetic=11),
+)
 for _name in ("log2", "log10", "log1p"):
-    _function(_name, EVALUATE, Work(arithmetic=2), saves=("input",), floating=True)
+    # Two more than the logarithm: both parts over that of the base, or the number and one.
+    _function(
+        _name,
+        EVALUATE,
+        Work(arithmetic=2),
+        saves=("input",),
+        floating=True,
+        on_complex=Work(arithmetic=6, transcendental=2),
+    )
 # Gradients: y'/(2y) and -y'·y³/2.
-_function("sqrt", EVALUATE, Work(arithmetic=2), saves=("output",), floating=True)
-_function("rsqrt", EVALUATE, Work(arithmetic=4), saves=("output",), floating=True)
+_function(
+    "sqrt",
+    EVALUATE,
+    Work(arithmetic=2),
+    saves=("output",),
+    floating=True,
+    on_complex=Work(arithmetic=7, comparisons=1, transcendental=3),
+)
+_function(
+    "rsqrt",
+    EVALUATE,
+    Work(arithmetic=4),
+    saves=("output",),
+    floating=True,
+    on_complex=Work(arithmetic=13, comparisons=1, transcendental=3),
+)
 
-_function("sin", EVALUATE, Work(arithmetic=1, transcendental=1), saves=("input",), floating=True)
-_function("cos", EVALUATE, Work(arithmetic=2, transcendental=1), saves=("input",), floating=True)
+_function(
+    "sin",
+    EVALUATE,
+    Work(arithmetic=1, transcendental=1),
+    saves=("input",),
+    floating=True,
+    on_complex=Work(arithmetic=2, transcendental=4),
+)
+_function(
+    "cos",
+    EVALUATE,
+    Work(arithmetic=2, transcendental=1),
+    saves=("input",),
+    floating=True,
+    on_complex=Work(arithmetic=3, transcendental=4),
+)
 _function("tan", EVALUATE, Work(arithmetic=3), saves=("output",), floating=True)
 # Gradients: y'/√(1 - x²), and so on.
 _function("asin", EVALUATE, Work(arithmetic=3, transcendental=1), saves=("input",), floating=True)
 _function("acos", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
 _function("atan", EVALUATE, Work(arithmetic=3), saves=("input",), floating=True)
-_function("sinh", EVALUATE, Work(arithmetic=1, transcendental=1), saves=("input",), floating=True)
-_function("cosh", EVALUATE, Work(arithmetic=1, transcendental=1), saves=("input",), floating=True)
+_function(
+    "sinh",
+    EVALUATE,
+    Work(arithmetic=1, transcendental=1),
+    saves=("input",),
+    floating=True,
+    on_complex=Work(arithmetic=2, transcendental=4),
+)
+_function(
+    "cosh",
+    EVALUATE,
+    Work(arithmetic=1, transcendental=1),
+    saves=("input",),
+    floating=True,
+    on_complex=Work(arithmetic=2, transcendental=4),
+)
 for _name in ("asinh", "acosh"):
     elementwise(
         _name, EVALUATE, family=FAMILY, gradient=Work(arithmetic=3, transcendental=1), saves=("input",)
@@ -127,7 +237,9 @@ elementwise(
 )
 # The sine of πx over πx.
 elementwise("sinc", Work(arithmetic=2, transcendental=1), family=FAMILY, saves=("input",))
-for _name in ("angle", "lgamma", "digamma", "polygamma", "mvlgamma", "i0"):
+# The angle of a complex number is an arc tangent of two arguments. Gradient: y'·i·z over its square.
+elementwise("angle", EVALUATE, family=FAMILY, on_complex=EVALUATE, saves=("input",))
+for _name in ("lgamma", "digamma", "polygamma", "mvlgamma", "i0"):
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input",))
 # Functions by their names in torch.special, each of them evaluated once; the polynomials of a degree, too.
 for _name in (
@@ -172,6 +284,7 @@ for _name in ("isnan", "isinf", "isfinite", "signbit"):
         _name,
         COMPARE,
         family=FAMILY,
+        on_complex=Work(comparisons=2),
         gradient=stopped_gradient(ANSWERS),
         bindings=(binding(_infer_test(_name), f"*.{_name}"),),
         aten={_name: SELF},

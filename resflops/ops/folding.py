@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._call import Call, NotDescribed, TensorLike, per_dimension
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import binding, moved_gradient, op
 from resflops.records import OpRecord, Work
 
@@ -39,6 +40,7 @@ COL2IM = op(
     bindings=binding(infer_fold, "nn.functional.fold"),
     aten={"col2im": {"input": "self"}},
     work=fold,
+    on_complex=SUMS,
     # A sum over overlapping windows hands every window its gradient.
     gradient=moved_gradient(),
     saves=(),

@@ -3,6 +3,7 @@
 from math import log2, prod
 
 from resflops.ops._attributes import Attributes
+from resflops.ops._complex import AS_REAL
 from resflops.ops._declaration import each_gradient, op
 from resflops.records import OpRecord, Shape, Work
 
@@ -65,6 +66,7 @@ for _name, _aten in (("fft", "_fft_c2c"), ("rfft", "_fft_r2c"), ("irfft", "_fft_
         attributes=Transform,
         aten=(_aten,),
         work=_WORKS[_name],
+        on_complex=AS_REAL,
         gradient=each_gradient(transform_gradient),
         saves=(),
     )

@@ -98,7 +98,7 @@ def _read_scatter(given: dict[str, Any]) -> Call:
     """Read a write along a dimension; one that folds is another op here."""
     tensors = [given[name] for name in ("self", "index", "src", "value") if is_tensor(given.get(name))]
     name = "scatter_reduce" if given.get("reduce") else "scatter"
-    return Call(name, tuple(tensors), tuple(given["self"].shape))
+    return Call(name, tuple(tensors), tuple(given["self"].shape), {"dim": given["dim"]})
 
 
 def _infer_masked_fill(*, in_place: bool) -> Callable[..., Call]:

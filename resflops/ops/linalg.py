@@ -21,6 +21,7 @@ the function itself, and is read as the op that does its work.
 from math import prod
 
 from resflops.ops._attributes import Attributes
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import Needed, each_gradient, joint_gradient, moved_gradient, op
 from resflops.ops._lapack import (
     form_q_work,
@@ -394,6 +395,11 @@ def cross(record: OpRecord) -> Work:
     return Work(arithmetic=3 * prod(record.output_shape))
 
 
+def complex_cross(record: OpRecord) -> Work:
+    """Per element two multiplications of complex numbers, 6 operations each, and a subtraction, 2."""
+    return Work(arithmetic=14 * prod(record.output_shape))
+
+
 def cross_gradient(record: OpRecord, operand: int) -> Work:
     """Per element 3 arithmetic: another cross product for each factor."""
     del operand
@@ -405,6 +411,7 @@ CROSS = op(
     family=FAMILY,
     aten=("cross",),
     work=cross,
+    on_complex=complex_cross,
     gradient=each_gradient(cross_gradient),
     saves=("input", "other"),
 )
@@ -416,4 +423,4 @@ def matrix_trace(record: OpRecord) -> Work:
 
 
 # A sum hands its gradient to every element of the diagonal.
-TRACE = op("trace", family=FAMILY, work=matrix_trace, gradient=moved_gradient(), saves=())
+TRACE = op("trace", family=FAMILY, work=matrix_trace, on_complex=SUMS, gradient=moved_gradient(), saves=())

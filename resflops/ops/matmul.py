@@ -7,6 +7,7 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, CallSignature, Mismatch, NotDescribed, SignedCall, TensorLike, broadcast
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import (
     QUANTISED,
     WHOLE_NUMBERS,
@@ -112,6 +113,7 @@ LINEAR = op(
         },
     },
     work=linear,
+    on_complex=SUMS,
     factors=linear_factors,
     gradient=each_gradient(linear_gradient),
     weights=(_RIGHT,),
@@ -133,6 +135,7 @@ LINEAR_RELU = op(
         f"quantized.{name}": _infer_packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")
     },
     work=linear_with_relu,
+    on_complex=SUMS,
     factors=linear_factors,
     gradient=stopped_gradient(QUANTISED),
     weights=(_RIGHT,),
@@ -187,6 +190,7 @@ MATMUL = op(
     ),
     aten={"matmul": {"input": "self"}},
     work=matrix_product,
+    on_complex=SUMS,
     factors=product_factors,
     gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),
     # Either factor may be a parameter; whether one is, the trace knows.
@@ -200,6 +204,7 @@ for _name in ("mm", "bmm", "mv", "dot", "vdot", "inner"):
         _name,
         family=FAMILY,
         work=matrix_product,
+        on_complex=SUMS,
         factors=product_factors,
         gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),
         weights=(_LEFT, _RIGHT),
@@ -214,6 +219,7 @@ for _name, _reason in {
         _name,
         family=FAMILY,
         work=matrix_product,
+        on_complex=SUMS,
         factors=product_factors,
         gradient=stopped_gradient(_reason),
     )
@@ -305,6 +311,7 @@ ADDMM = op(
     bindings=binding(infer_addmm, "*.addmm"),
     aten={"addmm": {"input": "self"}, "_addmm_activation": {"input": "self"}},
     work=matrix_product_with_bias,
+    on_complex=SUMS,
     factors=product_factors,
     gradient=each_gradient(product_gradient),
     weights=(_LEFT, _RIGHT),
@@ -317,6 +324,7 @@ ADDMV = op(
     bindings=binding(infer_addmv, "*.addmv"),
     aten={"addmv": {"input": "self"}},
     work=matrix_product_with_bias,
+    on_complex=SUMS,
     factors=product_factors,
     gradient=each_gradient(product_gradient),
     weights=(_LEFT, _RIGHT),
@@ -329,6 +337,7 @@ BADDBMM = op(
     bindings=binding(infer_baddbmm, "*.baddbmm"),
     aten={"baddbmm": {"input": "self"}},
     work=matrix_product_with_bias,
+    on_complex=SUMS,
     factors=product_factors,
     gradient=each_gradient(product_gradient),
     weights=(_LEFT, _RIGHT),
@@ -341,6 +350,7 @@ ADDBMM = op(
     bindings=binding(infer_addbmm, "*.addbmm"),
     aten={"addbmm": {"input": "self"}},
     work=summed_products,
+    on_complex=SUMS,
     gradient=each_gradient(summed_products_gradient),
     saves=_SAVED,
 )
@@ -355,6 +365,11 @@ def _infer_addr(given: dict[str, Any]) -> Call:
 def outer_product_with_bias(record: OpRecord) -> Work:
     """Per element a product and an addition: of an outer product nothing is accumulated."""
     return Work(arithmetic=2 * prod(record.output_shape))
+
+
+def complex_outer_product(record: OpRecord) -> Work:
+    """Per element 8 arithmetic: a product of complex numbers, and an addition."""
+    return Work(arithmetic=(6 + 2) * prod(record.output_shape))
 
 
 def outer_product_gradient(record: OpRecord, operand: int) -> Work:
@@ -373,6 +388,7 @@ ADDR = op(
     family=FAMILY,
     aten={"addr": _infer_addr},
     work=outer_product_with_bias,
+    on_complex=complex_outer_product,
     gradient=each_gradient(outer_product_gradient),
     saves=_SAVED,
 )
@@ -423,6 +439,7 @@ GROUPED_MM = op(
         "transformers.grouped_mm_fallback": {"mat2": "weight"},
     },
     work=grouped_product,
+    on_complex=SUMS,
     gradient=each_gradient(grouped_product_gradient, takes=(_LEFT, _RIGHT)),
     saves=_SAVED,
 )

@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 from resflops.ops._call import Call, is_tensor
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import ANSWERS, op, stopped_gradient
 from resflops.records import OpRecord, Work
 
@@ -16,7 +17,7 @@ def equal(record: OpRecord) -> Work:
     return Work(comparisons=prod(left) if left == right else 0)
 
 
-EQUAL = op("equal", family=FAMILY, work=equal, gradient=stopped_gradient(ANSWERS), saves=())
+EQUAL = op("equal", family=FAMILY, work=equal, on_complex=SUMS, gradient=stopped_gradient(ANSWERS), saves=())
 
 
 def nearly_equal(record: OpRecord) -> Work:

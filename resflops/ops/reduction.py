@@ -16,6 +16,7 @@ from resflops.ops._call import (
     name_parts_dtype,
     wrap_dimension,
 )
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import ANSWERS, binding, each_gradient, moved_gradient, op, stopped_gradient
 from resflops.ops._elementwise import is_inexact
 from resflops.ops._rows import name_dimensions, reduce_shape
@@ -70,6 +71,7 @@ SUM = op(
     bindings=binding(infer_sum, "*.sum"),
     aten={"sum": {"input": "self"}},
     work=total,
+    on_complex=SUMS,
     gradient=moved_gradient(),
     cause="arithmetic",
     window="gathers",
@@ -87,6 +89,11 @@ NANSUM = op(
 )
 
 
+def complex_product(record: OpRecord) -> Work:
+    """Inputs less outputs: n-1 multiplications of complex numbers, 6 operations each."""
+    return Work(arithmetic=6 * _count_folds(record))
+
+
 def product_of_all_gradient(record: OpRecord, operand: int) -> Work:
     """Per input element 2 arithmetic (times the product, over the element)."""
     del operand
@@ -99,6 +106,7 @@ PROD = op(
     "prod",
     family=FAMILY,
     work=total,
+    on_complex=complex_product,
     gradient=each_gradient(product_of_all_gradient),
     saves=("input", "output"),
 )
@@ -136,6 +144,7 @@ MEAN = op(
     bindings=binding(_infer_total("mean"), "*.mean"),
     aten={"mean": {"input": "self"}},
     work=mean,
+    on_complex=SUMS,
     gradient=each_gradient(mean_gradient),
     cause="arithmetic",
     window="gathers",
@@ -180,6 +189,16 @@ def variance(record: OpRecord) -> Work:
     return Work(arithmetic=4 * _count_inputs(record))
 
 
+def complex_variance(record: OpRecord) -> Work:
+    """Per element 8: 2 additions for the mean, 2 subtractions, 3 for the squared magnitude, an addition."""
+    return Work(arithmetic=8 * _count_inputs(record))
+
+
+def complex_deviation(record: OpRecord) -> Work:
+    """As the variance, and one root per output."""
+    return Work(arithmetic=8 * _count_inputs(record), transcendental=prod(record.output_shape))
+
+
 def deviation(record: OpRecord) -> Work:
     """As the variance, and one root per output."""
     return Work(arithmetic=4 * _count_inputs(record), transcendental=prod(record.output_shape))
@@ -208,6 +227,7 @@ for _name, _work, _saves in (
         bindings=binding(_infer_spread(_name, pair=_name.endswith("_mean")), f"*.{_name}"),
         aten={_name: {"input": "self"}},
         work=_work,
+        on_complex=complex_variance if _work is variance else complex_deviation,
         gradient=each_gradient(variance_gradient),
         saves=_saves,
     )
@@ -333,12 +353,18 @@ for _name in ("all", "any"):
         # The second is what isinf(x).all() and the like become where a truth is asked of them.
         aten={_name: {"input": "self"}, f"_is_{_name}_true": {"input": "self"}},
         work=extremum,
+        on_complex=SUMS,
         gradient=stopped_gradient(ANSWERS),
         saves=(),
     )
 
 COUNT_NONZERO = op(
-    "count_nonzero", family=FAMILY, work=extremum, gradient=stopped_gradient(ANSWERS), saves=()
+    "count_nonzero",
+    family=FAMILY,
+    work=extremum,
+    on_complex=SUMS,
+    gradient=stopped_gradient(ANSWERS),
+    saves=(),
 )
 
 AMINMAX = op(

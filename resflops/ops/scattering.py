@@ -5,6 +5,7 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import ANSWERS, each_gradient, moved_gradient, op, stopped_gradient
 from resflops.records import OpRecord, Work
 
@@ -18,9 +19,14 @@ def scattered_sum(record: OpRecord) -> Work:
 
 # The gradient of a scattered sum is looked up for each element of the source.
 SCATTER_ADD = op(
-    "scatter_add", family=FAMILY, work=scattered_sum, gradient=moved_gradient(), saves=("indices",)
+    "scatter_add",
+    family=FAMILY,
+    work=scattered_sum,
+    on_complex=SUMS,
+    gradient=moved_gradient(),
+    saves=("indices",),
 )
-INDEX_ADD = op("index_add", family=FAMILY, work=scattered_sum, gradient=moved_gradient())
+INDEX_ADD = op("index_add", family=FAMILY, work=scattered_sum, on_complex=SUMS, gradient=moved_gradient())
 
 
 class Adding(Attributes, frozen=True):
@@ -57,6 +63,7 @@ INDEX_PUT_ACCUMULATE = op(
     attributes=Adding,
     aten={"_unsafe_masked_index_put_accumulate": _read_masked},
     work=added_elements,
+    on_complex=SUMS,
     gradient=each_gradient(added_elements_gradient),
     saves=("indices",),
 )

@@ -3,6 +3,7 @@
 from math import prod
 
 from resflops.ops._call import Call, Mismatch, TensorLike
+from resflops.ops._complex import SUMS
 from resflops.ops._declaration import Factors, binding, each_gradient, op
 from resflops.ops.convolution import FAMILY, drop_ones, output_sizes, product_gradient
 from resflops.records import OpRecord, Work
@@ -44,6 +45,7 @@ CONV_TBC = op(
     bindings=binding(infer_conv_tbc, "conv_tbc"),
     aten={"conv_tbc": {"input": "self"}},
     work=time_first_convolution,
+    on_complex=SUMS,
     factors=time_first_factors,
     gradient=each_gradient(time_first_gradient),
     window="breaks",

@@ -48,6 +48,12 @@ def vector_norm(record: OpRecord) -> Work:
     return Work(arithmetic=points + max(points - out, 0), transcendental=out)
 
 
+def complex_vector_norm(record: OpRecord) -> Work:
+    """Per element: 3 for the square of a magnitude, and an addition to fold; one root per output."""
+    points, out = prod(record.input_shapes[0]), prod(record.output_shape)
+    return Work(arithmetic=3 * points + max(points - out, 0), transcendental=out)
+
+
 def vector_norm_gradient(record: OpRecord, operand: int) -> Work:
     """One division per output, one multiplication per input element: those of the Euclidean norm."""
     del operand
@@ -60,6 +66,7 @@ NORM = op(
     bindings=binding(infer_norm, "norm", "Tensor.norm", "linalg.vector_norm"),
     aten={"norm": _read_norm, "linalg_vector_norm": _read_norm},
     work=vector_norm,
+    on_complex=complex_vector_norm,
     gradient=each_gradient(vector_norm_gradient),
     saves=("input", "output"),
 )
@@ -69,6 +76,7 @@ VECTOR_NORM = op(
     "linalg_vector_norm",
     family=FAMILY,
     work=vector_norm,
+    on_complex=complex_vector_norm,
     gradient=each_gradient(vector_norm_gradient),
     saves=("input", "output"),
 )

@@ -115,6 +115,9 @@ def make_signature(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, 
     kind = _resolve(call.dtype, first)
     others = [(shape, _resolve(other, first)) for shape, other in call.others]
     pack = call.pack
+    if first is not None and first.is_complex and not kind.is_complex:
+        # Nothing else in a record tells that a magnitude, say, was taken of complex numbers.
+        call.attributes = {**call.attributes, "complex": True}
     return CallSignature(
         op=call.op,
         input_shapes=plain_shapes(tuple([tensor.shape for tensor in call.inputs])),

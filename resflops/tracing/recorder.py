@@ -412,6 +412,9 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         """Record an op that has run."""
         dtype = outs[0].dtype if outs else inputs[0].dtype if inputs else torch.float32
+        if inputs and inputs[0].dtype.is_complex and not dtype.is_complex and "complex" not in attributes:
+            # As in ``make_signature``.
+            attributes = {**attributes, "complex": True}
         index = self._record(
             CallSignature(
                 op=op,

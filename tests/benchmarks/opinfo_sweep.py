@@ -29,7 +29,7 @@ from resflops.errors import ResflopsError
 from resflops.ops import is_free
 from resflops.records import Trace
 
-DTYPES = (torch.float32, torch.complex64, torch.int64, torch.bool, torch.uint8, torch.float16)
+DTYPES = ("float32", "complex64", "int64", "bool", "uint8", "float16")
 """The element types that an operator is tried on, where it has them."""
 
 CONVENTIONS = ("macs", "formula", "flops")
@@ -150,9 +150,9 @@ def describe(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def list_samples(info: Any, count: int) -> Iterator[tuple[torch.dtype, Any]]:
+def list_samples(info: Any, count: int, dtypes: list[str]) -> Iterator[tuple[torch.dtype, Any]]:
     """Choose some samples of an operator for each element type, spread over all that it has."""
-    for dtype in DTYPES:
+    for dtype in (getattr(torch, name) for name in dtypes):
         if dtype not in info.dtypes:
             continue
         try:
@@ -180,7 +180,7 @@ def infer_whole(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def sweep(
-    patterns: list[str], *, count: int, inference: bool
+    patterns: list[str], *, count: int, dtypes: list[str], inference: bool
 ) -> Iterator[tuple[str, torch.dtype, Any, Verdict]]:
     """Judge the samples of every operator whose name matches."""
     from torch.testing._internal.common_methods_invocations import op_db
@@ -189,7 +189,7 @@ def sweep(
         name = ".".join(part for part in (info.name, info.variant_test_name) if part)
         if patterns and not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
             continue
-        for dtype, sample in list_samples(info, count):
+        for dtype, sample in list_samples(info, count, dtypes):
             for function in list_forms(info):
                 torch.manual_seed(0)
                 verdict = judge(infer_whole(function) if inference else function, sample)
@@ -202,6 +202,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("patterns", nargs="*", metavar="PATTERN")
     parser.add_argument("--samples", type=int, default=12, help="how many of each element type")
+    parser.add_argument("--dtypes", nargs="+", default=DTYPES, choices=DTYPES)
     parser.add_argument("--inference", action="store_true", help="call them in torch.inference_mode()")
     parser.add_argument("--verbose", action="store_true", help="a line for every sample that does not agree")
     given = parser.parse_args()
@@ -210,7 +211,8 @@ def main() -> int:
     reasons: dict[str, dict[str, str]] = collections.defaultdict(dict)
     uncounted: dict[str, set[str]] = collections.defaultdict(set)
     names, real = set(), 0
-    for name, dtype, _, verdict in sweep(given.patterns, count=given.samples, inference=given.inference):
+    found_all = sweep(given.patterns, count=given.samples, dtypes=given.dtypes, inference=given.inference)
+    for name, dtype, _, verdict in found_all:
         names.add(name)
         kinds[verdict.kind] += 1
         real += verdict.real

@@ -17,7 +17,7 @@ WITHOUT = {
     **dict.fromkeys(("linear_relu", "conv1d_relu", "conv2d_relu", "conv3d_relu"), QUANTISED),
     **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), QUANTISED),
     **dict.fromkeys(("_int_mm", "_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), KERNEL),
-    "_grouped_mm": KERNEL,
+    **dict.fromkeys(("_grouped_mm", "_scaled_grouped_mm"), KERNEL),
     "ldexp": "torch 2.6 runs it as a power and a product, newer ones as an op",
     **dict.fromkeys(("torchvision.nms", "unique", "unique_consecutive", "bincount"), VALUES),
 }

@@ -27,13 +27,17 @@ WITHOUT = {
     "_pdist_forward", "angle", "digamma", "i0", "igamma", "igammac", "index_reduce", "ldexp", "lgamma",
     "linalg_lu_solve", "logcumsumexp", "mvlgamma", "polygamma", "scatter_reduce", "segment_reduce", "sinc",
     "special_erfcx", "special_i0e", "special_i1", "special_i1e", "special_log_ndtr", "special_ndtri",
-    "special_xlog1py", "xlogy",
+    "special_xlog1py", "xlogy", "_ctc_loss", "dist", "geqrf", "linalg_householder_product",
+    "multi_margin_loss", "ormqr", "renorm",
+    *(name for name in OPS if name.startswith("special_") and ("bessel" in name or "polynomial" in name)),
+    "special_airy_ai", "special_zeta",
 }  # fmt: skip
 
 
 def test_every_op_that_is_counted_forward_is_counted_backward_or_named():
     lacking = {op for op, known in OPS.items() if known.counted and known.gradient is None}
-    assert {op for op in lacking if "." not in op} == WITHOUT
+    # What does a gradient itself would have a second one.
+    assert {op for op in lacking if "." not in op and OPS[op].family != "backward"} == WITHOUT
 
 
 def test_an_op_has_one_gradient_rule():
