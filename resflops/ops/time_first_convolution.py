@@ -17,7 +17,8 @@ def infer_conv_tbc(input: TensorLike, weight: TensorLike, bias: TensorLike, pad:
     if channels != weight.shape[1]:
         raise Mismatch(f"takes {weight.shape[1]} input channels, but its input has {channels}")
     sizes, _ = output_sizes((steps,), (weight.shape[0],), (1,), (pad,), (1,))
-    return Call("conv_tbc", (input, weight), (*sizes, batch, weight.shape[2]), affine=(bias,))
+    shape = (*sizes, batch, weight.shape[2])
+    return Call("conv_tbc", (input, weight), shape, {"bias": True}, affine=(bias,))
 
 
 def time_first_convolution(record: OpRecord) -> Work:

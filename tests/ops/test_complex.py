@@ -28,6 +28,17 @@ def work(function, *inputs):
     return cost.work
 
 
+CASES = {
+    "polar": (lambda x: torch.view_as_real(torch.polar(x, x)), (2, 3)),
+    "product": (lambda x: torch.view_as_real(x.to(torch.complex64) @ x.mT.to(torch.complex64)), (2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_costs_the_same_in_every_style(name, style, compare_style):
+    assert compare_style(style, *CASES[name]) == set()
+
+
 Z = torch.ones(2, 3, dtype=torch.complex64)
 R = torch.ones(2, 3)
 

@@ -11,6 +11,7 @@ OTHERWISE = "torch runs it as other ops, whose names it is recorded by; users' r
 QUANTISED = "a quantised layer has no float model to call in another style"
 KERNEL = "a kernel for types that its caller prepares, most of them on GPUs"
 VALUES = "its values decide what comes out, so that it runs for real and in eager mode only"
+SIBLING = "it is read like the op of its kind that a case of test_backward calls"
 WITHOUT = {
     **dict.fromkeys(("rsub", "true_divide", "inner", "softmin", "fmax", "fmin", "rrelu"), OTHERWISE),
     **dict.fromkeys(("conj_physical", "linalg_vector_norm"), OTHERWISE),
@@ -18,6 +19,61 @@ WITHOUT = {
     **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), QUANTISED),
     **dict.fromkeys(("_int_mm", "_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), KERNEL),
     **dict.fromkeys(("_grouped_mm", "_scaled_grouped_mm"), KERNEL),
+    "hash_tensor": "torch has it since 2.9",
+    "_ctc_loss": "its lengths are read off tensors, so that no other style of calling it can be made",
+    **dict.fromkeys(
+        (
+            f"_scaled_dot_product_{kind}_backward"
+            for kind in (
+                "cudnn_attention",
+                "efficient_attention",
+                "flash_attention",
+                "flash_attention_for_cpu",
+                "fused_attention_overrideable",
+            )
+        ),
+        KERNEL,
+    ),
+    **dict.fromkeys(
+        (
+            "batch_norm_backward",
+            "convolution_backward_overrideable",
+            "cudnn_batch_norm_backward",
+            "miopen_batch_norm_backward",
+            "mkldnn_linear_backward",
+            "mkldnn_max_pool2d_backward",
+            "mkldnn_max_pool3d_backward",
+            "_embedding_bag_dense_backward",
+            "linear_backward",
+            "matmul_backward",
+        ),
+        KERNEL,
+    ),
+    **dict.fromkeys(
+        (
+            "_fused_rms_norm_backward",
+            "binary_cross_entropy_backward",
+            "fractional_max_pool2d_backward",
+            "fractional_max_pool3d_backward",
+            "grid_sampler_3d_backward",
+            "huber_loss_backward",
+            "mish_backward",
+            "native_dropout_backward",
+            "nll_loss_backward",
+            "nll_loss2d_backward",
+            "rrelu_with_noise_backward",
+            "smooth_l1_loss_backward",
+            "soft_margin_loss_backward",
+            "upsample_bicubic2d_backward",
+            "upsample_linear1d_backward",
+            "upsample_trilinear3d_backward",
+            *(f"{kind}_pad{n}d_backward" for kind in ("reflection", "replication") for n in (2, 3)),
+            *(f"upsample_nearest{n}d_backward" for n in (1, 3)),
+            *(f"_upsample_nearest_exact{n}d_backward" for n in (1, 2, 3)),
+            *(f"_upsample_{mode}2d_aa_backward" for mode in ("bicubic", "bilinear", "lanczos")),
+        ),
+        SIBLING,
+    ),
     "ldexp": "torch 2.6 runs it as a power and a product, newer ones as an op",
     **dict.fromkeys(("torchvision.nms", "unique", "unique_consecutive", "bincount"), VALUES),
 }
