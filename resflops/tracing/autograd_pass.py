@@ -118,8 +118,7 @@ def run_backward(
     **named: Any,
 ) -> Any:
     """Run a backward pass, whose ops are recorded as they run."""
-    if not recorder.autograd:
-        raise AutogradNeeded
+    _check_autograd(recorder)
     more = recorder.double(more)
     mode = recorder.grad_mode
     before, mode.on = mode.on, mode.on and bool(create_graph)
@@ -134,8 +133,8 @@ def run_backward(
 @redirect("torch.autograd.forward_ad", "make_dual")
 def make_dual(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Give a tensor a tangent, which the ops then carry on."""
-    if not recorder.autograd and functorch_level() is None:
-        raise AutogradNeeded
+    if functorch_level() is None:
+        _check_autograd(recorder)
     args, kwargs = recorder.double((args, kwargs))
     return own(*args, **kwargs)
 
@@ -153,6 +152,12 @@ def take_gradient_of_transform(recorder: Recorder, own: Callable[..., Any], *arg
 @redirect("torch.autograd.functional", "_autograd_grad")
 def take_gradient(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Take a gradient for a Jacobian, which torch fills with zeros where nothing requires a gradient."""
-    if not recorder.autograd:
-        raise AutogradNeeded
+    _check_autograd(recorder)
     return own(*args, **kwargs)
+
+
+def _check_autograd(recorder: Recorder) -> None:
+    """Break the pass off if it runs without autograd."""
+    if not recorder.autograd:
+        recorder.autograd_needed = True
+        raise AutogradNeeded

@@ -39,6 +39,17 @@ class CallingLayer:
             frame = frame.f_back
         return ""
 
+    def find_module(self, frame: FrameType | None) -> object:
+        """Find the innermost module that a frame runs for; None if there is none."""
+        while frame is not None:
+            code = frame.f_code
+            if code.co_argcount > 0 and code.co_varnames[0] == "self":
+                found = frame.f_locals.get("self")
+                if id(found) in self._paths:
+                    return found
+            frame = frame.f_back
+        return None
+
 
 def is_taken_back(frame: FrameType) -> bool:
     """Whether what leaves torch in a frame comes back at once: ``torch.from_dlpack`` asks for it."""

@@ -26,7 +26,7 @@ from resflops.tracing.dispatcher import select_plain_values
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.recorder import Recorder
 
-__all__ = ["CustomCalls", "record_custom_calls"]
+__all__ = ["CustomCalls", "find_calls", "join_calls", "record_custom_calls"]
 
 Forward = Callable[..., Any]
 Fact = TypeVar("Fact")
@@ -131,18 +131,33 @@ _wrapped: dict[type, tuple[int, Any]] = {}
 @contextmanager
 def record_custom_calls(recorder: Recorder) -> Iterator[CustomCalls]:
     """Record each call of a class with a rule as one op, as long as this lasts."""
-    calls, before = CustomCalls(recorder, []), getattr(_thread, "calls", None)
+    calls = CustomCalls(recorder, [])
     # A copy: a rule that is registered meanwhile would otherwise be unwrapped without having been wrapped.
     classes = list(CLASSES)
     try:
         for cls in classes:
             _wrap(cls)
-        _thread.calls = calls
-        yield calls
+        with join_calls(calls):
+            yield calls
     finally:
-        _thread.calls = before
         for cls in classes:
             _unwrap(cls)
+
+
+@contextmanager
+def join_calls(calls: CustomCalls | None) -> Iterator[None]:
+    """Let this thread's custom calls be among those of a trace, as long as this lasts."""
+    before = find_calls()
+    _thread.calls = calls
+    try:
+        yield
+    finally:
+        _thread.calls = before
+
+
+def find_calls() -> CustomCalls | None:
+    """Find the custom calls of the trace that runs in this thread."""
+    return getattr(_thread, "calls", None)
 
 
 def _wrap(cls: type) -> None:
@@ -170,7 +185,7 @@ def _unwrap(cls: type) -> None:
 def _module_call(op: str, forward: Forward) -> Forward:
     @wraps(forward)
     def whole(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-        if (calls := _find_calls()) is None:
+        if (calls := _find_recorded()) is None:
             return forward(self, *args, **kwargs)
         return calls.record(op, forward, _getframe(), (self, *args), kwargs)
 
@@ -180,15 +195,14 @@ def _module_call(op: str, forward: Forward) -> Forward:
 def _function_call(op: str, forward: Forward) -> Any:
     @wraps(forward)
     def whole(*args: Any, **kwargs: Any) -> Any:
-        if (calls := _find_calls()) is None:
+        if (calls := _find_recorded()) is None:
             return forward(*args, **kwargs)
         return calls.record(op, forward, _getframe(), args, kwargs)
 
     return staticmethod(whole)
 
 
-def _find_calls() -> CustomCalls | None:
+def _find_recorded() -> CustomCalls | None:
     # Inside vmap and similar transforms a tensor's shape lacks the dimensions that are mapped over. The
     # call is then recorded op by op, by the dispatcher, which sees whole shapes.
-    calls: CustomCalls | None = getattr(_thread, "calls", None)
-    return calls if functorch_level() is None else None
+    return find_calls() if functorch_level() is None else None

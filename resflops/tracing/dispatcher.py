@@ -41,6 +41,12 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run one aten op and record it."""
         kwargs = kwargs or {}
+        if self._recorder.over:
+            return call_through(func, args, kwargs)
+        with self._recorder.lock:
+            return self._record(func, args, kwargs)
+
+    def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # An op may have made a view of a blank, or resized it, and the pool could not tell.
         self._recorder.meta_pool.touched = True
         if not self._recorder.real and "device" in kwargs:

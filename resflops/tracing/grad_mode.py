@@ -3,7 +3,6 @@
 from types import FrameType
 
 from torch.utils._contextlib import _DecoratorContextManager
-from torch.utils.checkpoint import CheckpointFunction
 
 __all__ = ["GradMode", "TrueGradMode"]
 
@@ -18,7 +17,7 @@ class TrueGradMode:
         """Take note of a mode that torch is asked to set, from a frame."""
         while frame is not None and isinstance(frame.f_locals.get("self"), _DecoratorContextManager):
             frame = frame.f_back
-        if not _is_checkpointing(frame):
+        if not _hands_mode_on(frame):
             self.on = value
 
 
@@ -44,7 +43,7 @@ class GradMode:
         # outermost is the one that the model entered.
         while frame is not None and isinstance(found := frame.f_locals.get("self"), _DecoratorContextManager):
             owner, method, frame = found, frame.f_code.co_name, frame.f_back
-        if _is_checkpointing(frame):
+        if _hands_mode_on(frame):
             return
         key = (type(owner), id(owner))
         if method == "__exit__":
@@ -58,10 +57,14 @@ class GradMode:
         self.on = value
 
 
-def _is_checkpointing(frame: FrameType | None) -> bool:
-    """Whether a frame is checkpointing's own, so that the mode that it sets does not count.
+def _hands_mode_on(frame: FrameType | None) -> bool:
+    """Whether a frame is of torch's own code that sets a mode which the model has not asked for.
 
     Checkpointing runs a part without autograd and runs it again with autograd in the backward pass, where its
-    gradients are recorded: so they are counted as if recorded at first.
+    gradients are recorded: so they are counted as if recorded at first. parallel_apply gives its threads the
+    mode of the thread that starts them, which in a trace is off.
     """
-    return frame is not None and frame.f_globals is CheckpointFunction.forward.__globals__
+    return frame is not None and frame.f_globals.get("__name__") in _HANDS_ON
+
+
+_HANDS_ON = ("torch.utils.checkpoint", "torch.nn.parallel.parallel_apply")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from threading import RLock
 from types import FrameType
 from typing import Any, Self
 
@@ -98,11 +99,18 @@ class Recorder(TorchFunctionMode):
         """Why a pass on shapes is of no use, even if the model goes on after the exception."""
         self.complaint: tuple[Exception, TraceError] | None = None
         """The last exception of torch's that the model was given as it is, and what a trace says of it."""
+        self.autograd_needed = False
+        """Whether the pass has taken a gradient without autograd; the thread that did may be another one."""
+        self.over = False
+        """Whether the pass has ended, which a thread that it has started may outlive."""
+        self.lock = RLock()
+        """Held while an op is recorded, where other threads may record as well."""
         self.fallbacks: list[str] = []
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}
         self._whole = WHOLE if described else {}
-        self._calling_layer = CallingLayer(modules.paths).find
+        self._layers = CallingLayer(modules.paths)
+        self._calling_layer = self._layers.find
         self.producers = Producers(modules.origins, real=real)
         # The dicts themselves, since every op reads and writes them and a method would cost a call. The head
         # of producers.py says why an id may stand for a tensor.
@@ -130,6 +138,7 @@ class Recorder(TorchFunctionMode):
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.over = True
         for observer in reversed(self._observers):
             observer.__exit__(*exception)
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
@@ -362,6 +371,10 @@ class Recorder(TorchFunctionMode):
         """Remember which tensors came from the caller."""
         self.producers.take_inputs(tensors)
 
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether a tensor comes from this pass, or is the double of one that the model holds."""
+        return id(tensor) in self._made or any(tensor is double for _, double in self._doubles.values())
+
     def find_makers(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """Look up the ops that made some tensors, each once, in order."""
         return self.producers.find_makers(tensors)
@@ -396,6 +409,10 @@ class Recorder(TorchFunctionMode):
         if len(self.ops) > before:
             self.fallbacks.append(name_function(func))
         return out
+
+    def find_calling_module(self, frame: FrameType) -> object:
+        """Find the module that a frame runs for, None if there is none."""
+        return self._layers.find_module(frame)
 
     def find_running_layer(self, frame: FrameType) -> str:
         """Find the layer that an aten op belongs to, if the dispatcher is called from a frame."""

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from resflops.tracing.recorder import Recorder
 
-__all__ = ["find_recorder", "redirect", "redirect_calls"]
+__all__ = ["find_recorder", "join_trace", "redirect", "redirect_calls"]
 
 Redirected = Callable[..., Any]
 """Takes the recorder, the function that it stands for, and that function's arguments."""
@@ -31,18 +31,23 @@ class _Redirection(Struct, eq=False):
     instead: Redirected
     users: int = 0
     """How many running traces have replaced it."""
+    owner: Any = None
+    """What holds the function; None as long as that has not been imported."""
+    name: str = ""
     own: Any = None
     inherited: bool = False
     """Whether the owner is a class that has the function from its base."""
     replacement: Any = None
 
-    def find_owner(self) -> tuple[Any, str] | None:
-        """Find what holds the function; None where the module has not been imported, or lacks it."""
-        owner: Any = sys.modules.get(self.module)
-        *parts, name = self.path.split(".")
-        for part in parts:
-            owner = getattr(owner, part, None)
-        return (owner, name) if hasattr(owner, name) else None
+    def find_owner(self) -> bool:
+        """Find what holds the function, and say whether it does."""
+        # Once found it is kept, as this is asked for every trace.
+        if self.owner is None and (owner := sys.modules.get(self.module)) is not None:
+            *parts, self.name = self.path.split(".")
+            for part in parts:
+                owner = getattr(owner, part, None)
+            self.owner = owner if hasattr(owner, self.name) else None
+        return self.owner is not None
 
 
 _REDIRECTIONS: list[_Redirection] = []
@@ -75,28 +80,40 @@ def find_recorder() -> Recorder | None:
 @contextmanager
 def redirect_calls(recorder: Recorder) -> Iterator[None]:
     """Redirect this thread's calls to a recorder, as long as this lasts."""
-    # A forward pass may trace another model, whose recorder then comes first.
-    before = find_recorder()
     with _lock:
         replaced = [redirection for redirection in _REDIRECTIONS if _replace(redirection)]
-    _thread.recorder = recorder
     try:
-        yield
+        with join_trace(recorder):
+            yield
     finally:
-        _thread.recorder = before
         with _lock:
             for redirection in replaced:
                 _put_back(redirection)
 
 
+@contextmanager
+def join_trace(recorder: Recorder | None) -> Iterator[None]:
+    """Let this thread belong to a trace, or to none, as long as this lasts."""
+    # A forward pass may trace another model, whose recorder then comes first.
+    before = find_recorder()
+    _thread.recorder = recorder
+    try:
+        yield
+    finally:
+        _thread.recorder = before
+
+
 def _replace(redirection: _Redirection) -> bool:
+    """Replace a function, if it is there."""
     if not redirection.users:
-        found = redirection.find_owner()
-        if found is None:
+        if redirection.owner is None and not redirection.find_owner():
             return False
-        owner, name = found
-        redirection.own, redirection.inherited = getattr(owner, name), name not in vars(owner)
-        redirection.replacement = _make_replacement(redirection.own, redirection.instead)
+        owner, name = redirection.owner, redirection.name
+        own = getattr(owner, name)
+        # The replacement of the last time serves again, unless somebody has replaced the function meanwhile.
+        if own is not redirection.own:
+            redirection.own, redirection.inherited = own, name not in vars(owner)
+            redirection.replacement = _make_replacement(own, redirection.instead)
         setattr(owner, name, redirection.replacement)
     redirection.users += 1
     return True
@@ -104,15 +121,14 @@ def _replace(redirection: _Redirection) -> bool:
 
 def _put_back(redirection: _Redirection) -> None:
     redirection.users -= 1
-    if redirection.users:
-        return
+    owner, name = redirection.owner, redirection.name
     # Not if somebody else has replaced it meanwhile.
-    if (found := redirection.find_owner()) and getattr(*found) is redirection.replacement:
-        if redirection.inherited:
-            delattr(*found)
-        else:
-            setattr(*found, redirection.own)
-    redirection.own = redirection.replacement = None
+    if redirection.users or getattr(owner, name) is not redirection.replacement:
+        return
+    if redirection.inherited:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, redirection.own)
 
 
 def _make_replacement(own: Callable[..., Any], instead: Redirected) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
 from resflops.tracing import transforms  # noqa: F401 - it registers its redirections
-from resflops.tracing.autograd_pass import Autograd, preserve_gradients, require_like
+from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, preserve_gradients, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
@@ -25,6 +25,7 @@ from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import redirect_calls
 from resflops.tracing.repeated_pass import repeat_if_needed
 from resflops.tracing.running import run_model
+from resflops.tracing.worker_threads import note_unseen
 
 __all__ = ["check_module", "resolve_inputs", "trace"]
 
@@ -184,10 +185,15 @@ def _record_pass(
         redirect_calls(recorder),
     ):
         try:
-            outputs = recorder.find_makers(find_tensors(run_model(model, args, kwargs, recorder)))
+            results = list(find_tensors(run_model(model, args, kwargs, recorder)))
         except UndecidedError as error:
             error.ops = recorder.ops
             raise
+        finally:
+            if recorder.autograd_needed:
+                raise AutogradNeeded
+        note_unseen(recorder, results, modules)
+        outputs = recorder.find_makers(results)
     joined = custom_calls.join(outputs)
     # Only now. Until the producers of the outputs had been looked up, no other trace could be lent a blank:
     # its id would have stood for two tensors.
