@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from resflops.errors import InputError
 from resflops.ops import name_dtype
 from resflops.records import Shape, TensorSpec, is_shape
+from resflops.tracing.distributed.tensors import find_distributed_type, find_local, replace_local
 from resflops.tracing.parameters import find_parameters
 from resflops.tracing.zeros import zeros
 
@@ -184,6 +185,8 @@ def _find_held(leaf: Any, *, depth: int) -> Iterator[Tensor]:
 
 def _move(tensor: Tensor, device: torch.device) -> Tensor:
     """Give a tensor on the device that is not the caller's own: the forward may write into it."""
+    if (distributed := find_distributed_type()) is not None and isinstance(tensor, distributed):
+        return replace_local(tensor, _move(find_local(tensor), device))
     if device.type == "meta":
         # There is nothing to write into on meta, so a view of the caller's is enough.
         if tensor.is_meta:

@@ -80,6 +80,10 @@ class Modules:
         backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
         return {id(parameter): number for number, parameter in backwards if parameter.requires_grad}
 
+    def list_modules(self) -> tuple[nn.Module, ...]:
+        """List the modules, in the order of the records."""
+        return tuple(self._modules)
+
     def _walk(self) -> list[ModuleRecord]:
         # named_modules() is a nest of generators as deep as the model, and takes longer than recording the
         # model's ops.

@@ -13,6 +13,14 @@ from resflops.records import Execution, InputRecord, TensorSpec, Trace
 from resflops.tracing import transforms  # noqa: F401 - it registers its redirections
 from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, preserve_gradients, require_like
 from resflops.tracing.custom_modules import record_custom_calls
+from resflops.tracing.distributed import (
+    DistributedRecorder,
+    check_real_run,
+    describe_rank,
+    is_distributed,
+    list_local_records,
+    unshard,
+)
 from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
 from resflops.tracing.inputs import Reading, as_tensors, list_readings
@@ -77,6 +85,7 @@ def trace(
         (readings[0], errors[0]),
     )
     check_worth_running(model, reason)
+    check_real_run(model)
     note = f"run for real on the CPU, since shapes do not tell its path: {reason}"
     runnable = Modules(ensure_on_cpu(_make_shapes_known(model, reading).model))
     notes = (note, *_describe_zeros(reading))
@@ -167,8 +176,9 @@ def _record_pass(
     zeros = WeightZeros(model) if nonzero else None
     doubles = Autograd() if autograd and not real else None
     observers = [observer for observer in (doubles, values, zeros) if observer is not None]
+    distributed = is_distributed(model)
     # With autograd on, torch's own meta kernels make every tensor, and give it its strides.
-    recorder = Recorder(
+    recorder = (DistributedRecorder if distributed else Recorder)(
         modules, real=real, strided=strided or doubles is not None, described=not autograd, autograd=autograd,
         observers=observers,
     )  # fmt: skip
@@ -184,6 +194,8 @@ def _record_pass(
         record_custom_calls(recorder) as custom_calls,
         redirect_calls(recorder),
     ):
+        if distributed:
+            unshard(modules, recorder)
         try:
             results = list(find_tensors(run_model(model, args, kwargs, recorder)))
         except UndecidedError as error:
@@ -201,11 +213,12 @@ def _record_pass(
     return Trace(
         model=type(model).__name__,
         inputs=_record_inputs(args, kwargs),
-        modules=modules.records,
+        modules=list_local_records(modules) if distributed else modules.records,
         ops=joined.ops,
         execution=execution,
         notes=(
             *notes,
+            *(describe_rank(model) if distributed else ()),
             *(_describe_assumptions(values) if values is not None else ()),
             # A real run draws torch's for every dropout; that its path depends on values is said already.
             *_describe_draws([name for name in drawn if not (real and name == "torch")]),
