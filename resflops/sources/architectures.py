@@ -61,12 +61,14 @@ def _look_up(auto: Any, config: Config) -> Kind | None:  # noqa: ANN401 - a clas
 
 def _find_usual(transformers: ModuleType, config: Config, spec: str) -> Kind:
     """Find AutoModel's class for a config, or another auto class's, or one in the config's own module."""
-    if (kind := _look_up(transformers.AutoModel, config)) is not None:
+    kind = _look_up(transformers.AutoModel, config)
+    # For a few types it has the class of a part, which takes another config.
+    if kind is not None and _takes(kind, config):
         return kind
     own = _list_own(transformers, config)
     mapped = _list_mapped(transformers, config)
-    for kind in (*mapped, *sorted(own, key=_rank(config))):
-        return kind
+    for each in (*mapped, *sorted(own, key=_rank(config))):
+        return each
     raise SpecError(
         f"{spec!r}: transformers has no model for a config of {config.model_type}, that of a part or "
         "of a tokenizer; give the config of the whole model"
@@ -87,9 +89,13 @@ def _list_mapped(transformers: ModuleType, config: Config) -> list[Kind]:
     for table in sorted(tables, key=lambda name: "BACKBONE" in name):
         name = getattr(module, table).get(config.model_type)
         kind = getattr(transformers, name if isinstance(name, str) else next(iter(name or ()), ""), None)
-        if kind is not None and _has_forward(transformers, kind):
+        if kind is not None and _has_forward(transformers, kind) and _takes(kind, config):
             found.append(kind)
     return found
+
+
+def _takes(kind: Kind, config: Config) -> bool:
+    return isinstance(config, getattr(kind, "config_class", None) or object)
 
 
 def _has_forward(transformers: ModuleType, kind: Kind) -> bool:

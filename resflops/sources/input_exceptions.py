@@ -61,9 +61,21 @@ def _size_codebooks(config: Config, length: int) -> Shape:
 
 
 def _size_stacked_mel(config: Config, _: int) -> Shape:
-    """Frames of a spectrogram, some of them joined."""
-    encoder = _find_part(config, "encoder_config")
-    return (1000, encoder.input_dim)
+    """Pairs of frames of a spectrogram, each with its change since the last."""
+    return (1000, 4 * _find_part(config, "encoder_config").num_mel_bins)
+
+
+def _size_clvp(config: Config, _: int) -> Shape:
+    return (config.decoder_config.feature_size, 1000)
+
+
+def _size_flattened_patches(config: Config, _: int) -> Shape:
+    """Patches of an image, the row and the column of each in front of its pixels."""
+    vision = _find_part(config, "vision_config")
+    return (
+        vision.seq_len if hasattr(vision, "seq_len") else vision.max_num_patches,
+        vision.patch_embed_hidden_size + 2,
+    )
 
 
 def _size_mel_first(config: Config, _: int) -> Shape:
@@ -100,10 +112,21 @@ SIZES: dict[str, dict[str, Size]] = {
     "Gemma3nAudioEncoder": {"audio_mel": lambda config, _: (1000, config.input_feat_size)},
     "Gemma4AudioModel": {"input_features": _size_gemma_mel},
     "GlmAsrEncoder": {"input_features": _size_mel_first},
+    "ClvpModelForConditionalGeneration": {"input_features": _size_clvp},
     "GraniteSpeech5Encoder": {"input_features": _size_stacked_mel},
     "GraniteSpeech5ForCTC": {"input_features": _size_stacked_mel},
     "IdeficsModel": {"pixel_values": _size_images},
     "KyutaiSpeechToTextModel": {"input_ids": _size_codebooks},
+    "Kosmos2_5VisionModel": {"flattened_patches": _size_flattened_patches},
+    "Nemotron3_5TranscribeAudioModel": {"input_features": _size_gemma_mel},
+    "OmniASRAudioModel": {"input_values": _size_mono},
+    "OmniASRCTCModel": {"input_values": _size_mono},
+    "PeAudioEncoder": {"input_values": _size_mono},
+    "PeAudioModel": {"input_values": _size_mono},
+    "Pix2StructForConditionalGeneration": {"flattened_patches": _size_flattened_patches},
+    "Pix2StructVisionModel": {"flattened_patches": _size_flattened_patches},
+    "Qwen3ASREncoder": {"input_features": _size_mel_first},
+    "VibeVoiceAcousticTokenizerModel": {"input_values": _size_mono},
     "LightGlueForKeypointMatching": {"pixel_values": _size_pair},
     "MllamaVisionModel": {"pixel_values": _size_tiles},
     "SegGptModel": {"pixel_values": _size_seggpt},
@@ -113,11 +136,18 @@ SIZES: dict[str, dict[str, Size]] = {
 
 ALSO: dict[str, tuple[str, ...]] = {
     "AudioFlamingo3Encoder": ("input_features_mask",),
+    "Blip2QFormerModel": ("encoder_hidden_states",),
     "BrosModel": ("bbox",),
     "ClvpModelForConditionalGeneration": ("input_features",),
     "DecisionTransformerModel": ("states", "actions", "rewards", "returns_to_go", "timesteps"),
     "Idefics2PerceiverResampler": ("attention_mask",),
     "IdeficsModel": ("image_attention_mask",),
+    "Kosmos2_5VisionModel": ("flattened_patches",),
+    "LxmertModel": ("visual_feats", "visual_pos"),
+    "Pix2StructForConditionalGeneration": ("flattened_patches", "decoder_input_ids"),
+    "Pix2StructVisionModel": ("flattened_patches",),
+    "TvpModel": ("pixel_values",),
+    "UdopModel": ("bbox",),
     "Kosmos2Model": ("image_embeds_position_mask",),
 }
 """Inputs that a class cannot do without, though its forward has defaults for them."""

@@ -26,6 +26,10 @@ MEL_FRAMES = 1000
 IMAGE = 224
 """Height and width of an image, where the config does not say."""
 QUERIES = 32
+PATCHES = 257
+"""Of an image of 224 pixels in patches of 14, with the class token: what a Q-former looks at."""
+REGIONS = 36
+"""Of an image, where a detector has found them."""
 STEPS = 20
 """Of a game that a decision transformer looks back at."""
 FRAMES = 16
@@ -73,6 +77,7 @@ def find_usual_shape(call: Call) -> Shape:
 
 def _size_image(call: Call) -> Shape:
     parts = _list_parts(call.config, "vision_config", "backbone_config")
+    parts += [part.backbone_config for part in parts if getattr(part, "backbone_config", None) is not None]
     size = _find_first(parts, "image_size", "crop_size", "img_size") or IMAGE
     if isinstance(size, dict):
         size = tuple(size.values())
@@ -266,6 +271,7 @@ TENSORS: dict[str, Make] = {
     "input_values": _make_main(_size_sound),
     "input_ids": _TEXT,
     "past_values": _make_main(_size_series),
+    "flattened_patches": _make_main(_size_embeddings),
     "states": _make_main(lambda call: (STEPS, call.config.state_dim)),
     "inputs": _make_main(_size_embeddings),
     "context": _make_main(_size_embeddings),
@@ -285,6 +291,9 @@ TENSORS: dict[str, Make] = {
     "attention_mask": _make_ones(_size_text),
     "image_attention_mask": _make_ones(lambda call: (call.length, 1)),
     "image_embeds_position_mask": _mark_image,
+    "encoder_hidden_states": _make(lambda call: (PATCHES, call.config.encoder_hidden_size)),
+    "visual_feats": _make(lambda call: (REGIONS, call.config.visual_feat_dim)),
+    "visual_pos": _make(lambda call: (REGIONS, call.config.visual_pos_dim)),
     "actions": _make(lambda call: (STEPS, call.config.act_dim)),
     "rewards": _make(lambda _: (STEPS, 1)),
     "returns_to_go": _make(lambda _: (STEPS, 1)),

@@ -63,6 +63,15 @@ COMPLETIONS: dict[str, dict[str, Any]] = {
     "instructblip": {"image_token_index": 999},
     "instructblipvideo": {"video_token_index": 999},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 16},
+    "ministral": {"head_dim": 128},
+    "nemotron": {"num_key_value_heads": 8},
+    "qwen4_exp_text": {
+        "indexer_n_heads": 4,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 32,
+        "indexer_budget": 64,
+        "indexer_compress_ratio": 4,
+    },
     "time_series_transformer": {"prediction_length": 24, "context_length": 48, "num_time_features": 2},
 }
 """What a type's config has to be given, since it is not complete without a file."""

@@ -8,6 +8,8 @@ again whose outcome matches. ``--store`` writes tests/sources/hf_configs.json, w
 
 import argparse
 import collections
+import contextlib
+import importlib
 import json
 import logging
 import re
@@ -21,15 +23,18 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
 from hf_small import LEVELS, make_small_config
 
-import resflops
 from resflops.cost.convention import find_convention
-from resflops.errors import SpecError
+from resflops.errors import ResflopsError, SpecError
+from resflops.sources import find
 from resflops.sources.counting import CountRequest, count_models
 
 STORED = Path(__file__).parent.parent / "sources" / "hf_configs.json"
 CHUNK, SECONDS, MEMORY = 60, 60, 8 * 2**30
+
+KEPT = ("level", "architecture", "params", "macs", "execution", "uncounted", "failure")
 
 Outcome = dict[str, Any]
 
@@ -43,7 +48,7 @@ def count_small(name: str, level: str, folder: Path) -> Outcome:
     file.write_text(json.dumps(config, default=str))
     request = CountRequest(spec=f"hf/{file}", convention=find_convention("macs"))
     (counted,) = count_models([request], say=lambda _: None)
-    if isinstance(counted, resflops.ResflopsError):
+    if isinstance(counted, ResflopsError):
         raise counted
     cost = counted.cost
     return {
@@ -61,6 +66,9 @@ def count_small(name: str, level: str, folder: Path) -> Outcome:
 def attempt(name: str, folder: Path) -> Outcome:
     """What became of a type at the smallest size at which it can be counted, or why it cannot."""
     failure: Outcome = {}
+    # An import that is cut off leaves half a module to all who import it after.
+    with contextlib.suppress(Exception):
+        find(f"hf/{name}")
     for level in LEVELS:
         signal.alarm(SECONDS)
         try:
@@ -78,6 +86,7 @@ def attempt(name: str, folder: Path) -> Outcome:
 
 def run_chunk(names: list[str], log: Path) -> None:
     """Count some types in this process, a line each as soon as it is known."""
+    importlib.import_module("torch._dynamo")
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -160,14 +169,17 @@ def main() -> None:
     outcomes = read(options.log)
     print(summarize(outcomes))
     if options.store:
-        rows = {
-            name: {k: v for k, v in outcomes[name].items() if k != "seconds"} for name in sorted(outcomes)
-        }
-        STORED.write_text(
-            json.dumps(
-                {"transformers": __version__, "torch": resflops.load.__module__, "types": rows}, indent=1
-            )
-        )
+        STORED.write_text(format_list(outcomes, __version__))
+
+
+def format_list(outcomes: dict[str, Outcome], version: str) -> str:
+    """The list as it is stored, a line a type."""
+    rows = [
+        f"  {json.dumps(name)}: {json.dumps({key: each[key] for key in KEPT if key in each}, ensure_ascii=False)}"
+        for name, each in sorted(outcomes.items())
+    ]
+    types = ",\n".join(rows)
+    return f'{{"transformers": "{version}",\n "torch": "{torch.__version__}",\n "types": {{\n{types}\n}}}}\n'
 
 
 if __name__ == "__main__":
