@@ -242,3 +242,21 @@ def test_layers_go_to_a_data_frame():
     assert list(frame.columns)[:2] == ["name", "op"]
     assert int(frame["macs"].sum()) == 1_814_073_344
     assert int(frame["params"].sum()) == 11_689_512
+
+
+class Unused(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.unused = nn.Linear(3, 2), nn.Linear(5, 7)
+
+    def forward(self, x):
+        return self.used(x)
+
+
+def test_a_module_that_is_never_called_has_a_row_of_its_own_that_costs_nothing():
+    cost = resflops.count(Unused(), (4, 3))
+    (row,) = [row for row in cost.layers if row.name == "unused"]
+    assert (row.op, row.calls, row.macs, row.total, row.share) == ("", 0, 0, 0, 0.0)
+    assert (row.params, row.trainable, row.frozen, row.buffers) == (42, 42, 0, 0)
+    assert (row.input_shape, row.output_shape, row.formula, row.counted) == ((), (), "", True)
+    assert cost.total == 4 * 3 * 2
