@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from resflops.errors import FileError, SchemaError
-from resflops.gate.lockfile import Lock, format_lock, is_up_to_date, read_lock, renew_lock, write_lock
+from resflops.gate.lockfile import (
+    Lock,
+    format_lock,
+    is_lock,
+    is_up_to_date,
+    read_lock,
+    renew_lock,
+    write_lock,
+)
 from resflops.gate.snapshot import Snapshot, SnapshotInput, SnapshotLine
 
 CONV = SnapshotLine(
@@ -210,3 +218,18 @@ def test_a_writer_that_is_killed_leaves_the_old_file(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False, env={**os.environ})
     assert done.returncode == -signal.SIGKILL
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("schema_version = 1\nmodels = [", True),
+        ("# damaged\nschema_version = 1\n", True),
+        ("[project]\nname = 'mine'\n", False),
+        ("", False),
+    ],
+)
+def test_a_lock_file_is_known_by_its_head_even_if_it_is_damaged(text, expected, tmp_path) -> None:
+    path = tmp_path / "some.lock"
+    path.write_text(text)
+    assert is_lock(path) is expected

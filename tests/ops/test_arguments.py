@@ -111,6 +111,14 @@ CASES = {
     "squeezed all": (lambda x: x.squeeze(), (1, 3, 1, 2)),
     "squeezed one": (lambda x: x.squeeze(0), (1, 3, 1, 2)),
     "squeezed none": (lambda x: x.squeeze(1), (1, 3, 1, 2)),
+    "unsqueezed before the last": (lambda x: x.unsqueeze(-2), (3, 2)),
+    "pooled in ceil mode, padded": (lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True), (2, 4, 6, 7)),
+    "pooled in ceil mode, the last window left out": (
+        lambda x: F.avg_pool2d(x, 2, 3, padding=1, ceil_mode=True), (2, 4, 5, 6),
+    ),
+    "pooled in ceil mode, by windows apart": (
+        lambda x: F.max_pool1d(x, 2, 4, 1, dilation=2, ceil_mode=True), (2, 4, 9),
+    ),
     "unsqueezed last": (lambda x: x.unsqueeze(-1), (3, 2)),
     "flattened in the middle": (lambda x: x.flatten(1, 2), SHAPE),
     "flattened to the end": (lambda x: x.flatten(start_dim=2), SHAPE),
