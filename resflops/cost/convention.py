@@ -8,6 +8,7 @@ at: a counter of modules charges for a ReLU module, but not for a ReLU called as
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Literal
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ __all__ = [
     "counts_macs_alone",
     "find_convention",
     "make_charger",
+    "make_chargers_by_sight",
     "make_pricer",
     "register_convention",
 ]
@@ -49,6 +51,12 @@ class View(Struct, frozen=True, kw_only=True):
     """Whether it sees only ops that run in a module without submodules."""
     outside: tuple[str, ...] = ()
     """It sees no op that runs anywhere inside a module of these classes, or of one derived from them."""
+    patches: Literal["", "usual", "rare"] = ""
+    """Whether it sees only calls of functions that the counter has replaced, for the time of a forward pass.
+
+    It misses an operator, a method, or a function that the model took hold of before, where it has not
+    replaced that one. A trace does not tell these apart; ``crosschecking`` finds out. A call of which nothing
+    is known is taken to be seen if these functions are the ``usual`` way to an op, and not if ``rare``."""
     again: str = ""
     """Why it charges for work that another view has charged already; ``""`` where it does not."""
 
@@ -140,10 +148,20 @@ class Charge(Struct, frozen=True):
     """Why the work is charged again after another view has charged it; ``""`` where it is not."""
 
 
+def make_chargers_by_sight(
+    convention: Convention, trace: Trace
+) -> tuple[Callable[[OpRecord, Work], Iterator[Charge]], Callable[[OpRecord, Work], Iterator[Charge]]]:
+    """Make two functions like ``make_charger``: for ops known to be seen by a patch, and known not to be."""
+    seen = tuple(view for view in convention.views if not view.patches)
+    return _make_charger_by_views(convention.views, trace), _make_charger_by_views(seen, trace)
+
+
 def make_charger(convention: Convention, trace: Trace) -> Callable[[OpRecord, Work], Iterator[Charge]]:
     """Make a function that lists what a convention charges for one op of a trace, price by price."""
     if convention.views:
-        return _make_charger_by_views(convention.views, trace)
+        return _make_charger_by_views(
+            tuple(view for view in convention.views if view.patches != "rare"), trace
+        )
     op_prices, default = convention.op_prices, convention.prices
 
     def charge(record: OpRecord, work: Work) -> Iterator[Charge]:

@@ -5,6 +5,7 @@ Most of the sizes are here because some counter charges by them.
 """
 
 from collections.abc import Callable
+from itertools import zip_longest
 from math import prod
 from typing import Literal
 
@@ -132,6 +133,25 @@ def input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) ->
     """Elements of the first input."""
     del work, module
     return prod(record.input_shapes[0]) if record.input_shapes else 0
+
+
+@quantity("element of what is added to a product", stands_for="bias")
+def addend_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of what ``addmm`` adds, as it was given: of a bias, once and not for every row."""
+    del work, module
+    return prod(record.input_shapes[2])
+
+
+@quantity("element of two tensors, their shapes aligned from the left")
+def left_aligned_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the result if broadcasting aligned shapes from their first dimension on.
+
+    >>> left_aligned_elements(OpRecord(op="mul", layer="", input_shapes=((2, 3, 4), (4,)), output_shapes=()),
+    ...                       Work(), None)
+    48
+    """
+    del work, module
+    return prod(map(max, zip_longest(*record.input_shapes, fillvalue=1)))
 
 
 @quantity("input element of a layer with a weight")

@@ -4,7 +4,8 @@ The charges are those of ``calflops/pytorch_ops.py``.
 """
 
 from resflops.cost.convention import Convention, View
-from resflops.counters.patched import FLOPS, MACS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
+from resflops.counters.ops import charge_ops
+from resflops.counters.patched import CALLED, FLOPS, MACS, RECURRENT_FLOPS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
 from resflops.counters.registry import CountsParameters, Defect, Peer, register_peer
 
 __all__ = ["CALFLOPS"]
@@ -23,7 +24,7 @@ CALFLOPS = register_peer(
                 name="calflops",
                 counts="multiply-accumulates of convolutions and matrix products; fused attention not",
                 source="calflops.calculate_flops(model), the second of its figures: MACs",
-                views=(View(sees=SEES, charges={**MACS, **TRANSPOSED_MACS}),),
+                views=(View(sees=SEES, patches="usual", charges={**MACS, **TRANSPOSED_MACS}),),
             ),
             Convention(
                 name="calflops-flops",
@@ -38,6 +39,7 @@ CALFLOPS = register_peer(
                 views=(
                     View(
                         sees=SEES,
+                        patches="usual",
                         charges={
                             **FLOPS,
                             **TRANSPOSED_FLOPS,
@@ -45,6 +47,12 @@ CALFLOPS = register_peer(
                             "interpolate": {"input_elements": 1},
                         },
                     ),
+                    View(
+                        sees=CALLED,
+                        patches="rare",
+                        charges=charge_ops(("add", "mul"), left_aligned_elements=1),
+                    ),
+                    RECURRENT_FLOPS,
                 ),
             ),
         ),

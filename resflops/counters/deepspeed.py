@@ -5,7 +5,7 @@ The charges are those of ``deepspeed/profiling/flops_profiler/profiler.py``.
 
 from resflops.cost.convention import Convention, Prices, View
 from resflops.counters.ops import charge_ops
-from resflops.counters.patched import FLOPS, MACS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
+from resflops.counters.patched import CALLED, FLOPS, MACS, RECURRENT_FLOPS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
 from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
 
 __all__ = ["DEEPSPEED"]
@@ -30,7 +30,7 @@ def _build_conventions(
             name=f"DeepSpeed{edition}",
             counts="multiply-accumulates of convolutions, matrix products and attention; einsum not",
             source="deepspeed's get_model_profile(model), the second of its figures: MACs",
-            views=(View(sees=SEES, charges={**MACS, **macs, **charge_ops(MORE, macs=1)}),),
+            views=(View(sees=SEES, patches="usual", charges={**MACS, **macs, **charge_ops(MORE, macs=1)}),),
         ),
         Convention(
             name=f"DeepSpeed-flops{edition}",
@@ -43,6 +43,7 @@ def _build_conventions(
             views=(
                 View(
                     sees=SEES,
+                    patches="usual",
                     charges={
                         **FLOPS,
                         **flops,
@@ -50,6 +51,8 @@ def _build_conventions(
                         "interpolate": {"output_elements": 1},
                     },
                 ),
+                View(sees=CALLED, patches="rare", charges=charge_ops(("add", "mul"), output_elements=1)),
+                RECURRENT_FLOPS,
             ),
         ),
     )

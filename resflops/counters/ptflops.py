@@ -19,7 +19,7 @@ from resflops.counters.ops import (
     charge_recurrent,
     list_dimensions,
 )
-from resflops.counters.patched import LOCAL_RESPONSE
+from resflops.counters.patched import CALLED, LOCAL_RESPONSE
 from resflops.counters.registry import CountsParameters, Defect, Edition, Peer, register_peer
 
 __all__ = ["PTFLOPS", "PTFLOPS_ATEN"]
@@ -73,6 +73,7 @@ _ATTENTION = View(
 
 _AGAIN = View(
     sees="calls of patched functions of torch.nn.functional, those of hooked modules too",
+    patches="usual",
     modules=(*TWICE, *POOL_MODULES, "Upsample"),
     charges={
         **charge_ops((*TWICE.values(), "gelu_tanh", *POOLS), input_elements=1),
@@ -83,15 +84,19 @@ _AGAIN = View(
 
 _FUNCTIONS = View(
     sees="calls of patched functions outside of hooked modules",
+    patches="usual",
     outside=(*TWICE, *POOL_MODULES, "Upsample", "ReLU6", "LeakyReLU", "MultiheadAttention", "Linear"),
     charges={
         **charge_ops((*PATCHED_ACTIVATIONS, "softmax", *POOLS), input_elements=1),
         **charge_ops(("matmul", "mm", "bmm"), macs=1),
-        **charge_ops(("addmm", "baddbmm"), macs=1, bias_adds=1),
+        **charge_ops(("addmm", "baddbmm"), macs=1, addend_elements=1),
         "interpolate": {"output_elements": 1},
         **LOCAL_RESPONSE,
     },
 )
+
+
+_ELEMENTWISE = View(sees=CALLED, patches="rare", charges=charge_ops(("add", "mul"), left_aligned_elements=1))
 
 
 def _register_backend(
@@ -132,7 +137,7 @@ def _build_hooks_convention(name: str, modules: View) -> Convention:
             "MultiheadAttention alone"
         ),
         source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
-        views=(modules, _ATTENTION, _AGAIN, _FUNCTIONS),
+        views=(modules, _ATTENTION, _AGAIN, _FUNCTIONS, _ELEMENTWISE),
     )
 
 

@@ -11,12 +11,16 @@ import io
 import logging
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 from torch import Tensor, nn
 
-from resflops.counters import Peer
+from resflops.cost.convention import Convention
+from resflops.counters import PEERS, Peer
+from resflops.counters.installed import list_figures
+from resflops.crosschecking.dispatch import DispatchReasons
 from resflops.errors import DuplicateError, UsageError
 
 __all__ = ["ADAPTERS", "Adapter", "Answer", "adapter", "find_adapter"]
@@ -141,13 +145,17 @@ def ask_ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[s
 @adapter("ptflops")
 def ask_ptflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Ask ptflops by its default backend, pytorch, which hooks modules and patches functions."""
-    return _ask_ptflops_backend(model, args, kwargs, name="ptflops", backend="pytorch")
+    with _TimmAttention(model) as attention:
+        answer = _ask_ptflops_backend(model, args, kwargs, name="ptflops", backend="pytorch")
+    return replace(answer, non_op_charges=attention.charges)
 
 
 @adapter("ptflops-aten")
 def ask_ptflops_aten(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Ask ptflops by its backend aten, which is a dispatch mode."""
-    return _ask_ptflops_backend(model, args, kwargs, name="ptflops-aten", backend="aten")
+    with DispatchReasons(_find_convention("ptflops-aten")) as reasons:
+        answer = _ask_ptflops_backend(model, args, kwargs, name="ptflops-aten", backend="aten")
+    return replace(answer, non_op_charges=dict(reasons.charges))
 
 
 def _ask_ptflops_backend(
@@ -231,6 +239,63 @@ def ask_flop_counter_mode(model: nn.Module, args: tuple[Any, ...], kwargs: dict[
     from torch.utils.flop_counter import FlopCounterMode
 
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
-    with FlopCounterMode(display=False) as counter:
+    with (
+        DispatchReasons(_find_convention("FlopCounterMode")) as reasons,
+        FlopCounterMode(display=False) as counter,
+    ):
         model(*args, **kwargs)
-    return Answer(figures={"FlopCounterMode": counter.get_total_flops()})
+    return Answer(
+        figures={"FlopCounterMode": counter.get_total_flops()}, non_op_charges=dict(reasons.charges)
+    )
+
+
+def _find_convention(peer: str) -> Convention:
+    """Find how the installed version of a peer counts."""
+    return next(list_figures(PEERS[peer]))[1]
+
+
+class _TimmAttention:
+    """What ptflops charges by its hook for timm's Attention, which hides the layers inside of it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        from ptflops.pytorch_ops import MODULES_MAPPING
+
+        self.charges: dict[str, int] = {}
+        self._hooks = MODULES_MAPPING
+        self._outer = [
+            module
+            for module in model.modules()
+            if type(module).__module__.startswith("timm.") and type(module) in MODULES_MAPPING
+        ]
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Self:
+        for module in self._outer:
+            self._watch(module, "timm's Attention, by a hook of its own", 1)
+            for child in list(module.modules())[1:]:
+                if type(child) in self._hooks:
+                    self._watch(child, "layers in timm's Attention, hidden by that hook", -1)
+        return self
+
+    def _watch(self, module: nn.Module, cause: str, sign: int) -> None:
+        def charge(module: nn.Module, given: Any, output: Any) -> None:  # noqa: ANN401
+            ledger = _Ledger(module)
+            self._hooks[type(module)](ledger, given, output)
+            self.charges[cause] = self.charges.get(cause, 0) + sign * ledger.__flops__
+
+        self._handles.append(module.register_forward_hook(charge))
+
+    def __exit__(self, *exception: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+
+class _Ledger:
+    """A module as a hook of ptflops sees it, with an account of its own."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.__flops__ = 0
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._module, name)

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from resflops.cost import price
-from resflops.cost.convention import MACS, Charge, Convention, make_charger
+from resflops.cost.convention import MACS, Charge, Convention, make_charger, make_chargers_by_sight
 from resflops.counters import Peer
 from resflops.ops import OPS
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
@@ -89,6 +89,8 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     """The peer's number of parameters; None if it counts none."""
     parameter_causes: tuple[ParameterCause, ...] = ()
     unexplained_params: int = 0
+    sights: dict[int, bool] = {}
+    """For places in the trace, whether the call went through a function that the peer had patched."""
     failure: str = ""
     """Why there is no figure; ``""`` if there is one."""
     uncounted: tuple[str, ...] = ()
@@ -126,6 +128,7 @@ def reconcile(
     figure: int,
     peer_params: int | None,
     non_op_charges: Mapping[str, int] | None = None,
+    sights: Mapping[int, bool] | None = None,
 ) -> Reconciliation:
     """Split the difference between a peer's figure and ours into causes.
 
@@ -137,10 +140,12 @@ def reconcile(
         figure: the figure that the peer gave, in its own unit.
         peer_params: the number of parameters that the peer gave; None if it gave none.
         non_op_charges: what the peer charged for things that are no op of the model, by cause.
+        sights: for places in the trace, whether the call goes through a function that the peer patches; an
+            op that is not among them is taken to go the usual way.
     """
     cost = price(trace, MACS)
     causes = (
-        *_find_causes(trace, convention, cost.works),
+        *_find_causes(trace, convention, cost.works, sights or {}),
         # ops=0 marks these: tests/benchmarks/crosscheck_matrix.py takes them over from stored rows,
         # because they cannot be computed from the trace again.
         *(
@@ -164,6 +169,7 @@ def reconcile(
         figure=figure,
         causes=causes,
         unexplained=figure - explained,
+        sights=dict(sights or {}),
         params=trace.params,
         peer_params=peer_params,
         parameter_causes=params if peer_params is not None else (),
@@ -174,15 +180,20 @@ def reconcile(
     )
 
 
-def _find_causes(trace: Trace, convention: Convention, works: tuple[Work | None, ...]) -> tuple[Cause, ...]:
-    charges = make_charger(convention, trace)
+def _find_causes(
+    trace: Trace, convention: Convention, works: tuple[Work | None, ...], sights: Mapping[int, bool]
+) -> tuple[Cause, ...]:
+    charge = make_charger(convention, trace)
+    charge_seen, charge_missed = make_chargers_by_sight(convention, trace)
+    chargers = {True: charge_seen, False: charge_missed, None: charge}
     attention = find_attention(trace)
     amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
-    for record, counted_work in zip(trace.ops, works, strict=True):
+    for place, (record, counted_work) in enumerate(zip(trace.ops, works, strict=True)):
         # An op that has no rule here may still be charged by the peer, and then all of that is a difference.
         work = counted_work or Work()
         family = _name_cause(record, trace.module_at.get(record.layer), attention)
-        for name, amount in _split_difference(work, tuple(charges(record, work)), family, convention.per_mac):
+        charges = tuple(chargers[sights.get(place)](record, work))
+        for name, amount in _split_difference(work, charges, family, convention.per_mac):
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
     causes = [_build_cause(name, places) for name, places in amounts.items()]
     return tuple(sorted(causes, key=lambda cause: -abs(cause.amount)))

@@ -12,6 +12,7 @@ from torch import nn
 from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer, load_more_peers
 from resflops.counters.installed import find_installed_version, list_figures
 from resflops.crosschecking.adapters import Answer, find_adapter
+from resflops.crosschecking.patches import find_sights, list_patches
 from resflops.crosschecking.process import Failure, run_in_process
 from resflops.crosschecking.reconciliation import Reconciliation, reconcile
 from resflops.errors import TraceError, UsageError
@@ -109,13 +110,16 @@ def _reconcile_one(
 ) -> Iterator[Reconciliation]:
     ask = find_adapter(peer)
 
-    def ask_peer() -> Answer:
-        return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU))
+    def ask_peer() -> tuple[Answer, list[str]]:
+        with list_patches(model) as patched:
+            return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU)), patched
 
-    outcome: Answer | Failure = run_in_process(ask_peer, seconds=seconds)
+    outcome: tuple[Answer, list[str]] | Failure = run_in_process(ask_peer, seconds=seconds)
     if isinstance(outcome, Failure):
         yield from _build_failure(traced, peer, version=version, reason=outcome.reason)
         return
+    answer, patched = outcome
+    sights = _find_sights(peer, traced, model, args, kwargs, patched=patched, seconds=seconds)
     for figure, convention in list_figures(peer):
         main = figure == peer.convention.name
         yield reconcile(
@@ -123,11 +127,36 @@ def _reconcile_one(
             peer,
             convention,
             version=version,
-            figure=outcome.figures[figure],
-            non_op_charges=outcome.non_op_charges if main else {},
+            figure=answer.figures[figure],
+            non_op_charges=answer.non_op_charges if main else {},
             # Parameters are compared once, in the row of the main figure.
-            peer_params=outcome.params if main else None,
+            peer_params=answer.params if main else None,
+            sights=sights,
         )
+
+
+def _find_sights(
+    peer: Peer,
+    traced: Trace,
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    patched: list[str],
+    seconds: float,
+) -> dict[int, bool]:
+    """Find out which of the ops that a peer charges go through the functions that it patches."""
+    views = [view for convention in peer.conventions for view in convention.views if view.patches]
+    charged = {op for view in views for op in view.charges}
+    if not patched or not charged:
+        return {}
+    # In a process of its own too: the peer may have left the model and torch changed.
+    found: dict[int, bool] | Failure = run_in_process(
+        lambda: find_sights(model, args, kwargs, patched=patched, expected=traced), seconds=seconds
+    )
+    if isinstance(found, Failure):
+        return {}
+    return {place: seen for place, seen in found.items() if traced.ops[place].op in charged}
 
 
 def _build_failure(traced: Trace, peer: Peer, *, version: str, reason: str) -> Iterator[Reconciliation]:

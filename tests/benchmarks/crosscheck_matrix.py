@@ -83,6 +83,7 @@ def repriced(rows: list[Reconciliation]) -> list[Reconciliation]:
                 figure=row.figure,
                 peer_params=row.peer_params,
                 # What has no op of the model is the peer's own account, and stays.
+                sights=row.sights,
                 non_op_charges={cause.name: cause.amount for cause in row.causes if not cause.ops},
             ).without_places()
         )
