@@ -34,8 +34,8 @@ _declare(
         for name in (
             "_allgather_base_", "_reduce_scatter_base_", "allgather_", "allgather_coalesced_",
             "allgather_into_tensor_coalesced_", "allreduce_", "allreduce_coalesced_", "alltoall_",
-            "alltoall_base_", "broadcast_", "gather_", "gather_into_tensor_", "recv_", "recv_any_source_", "reduce_",
-            "reduce_scatter_", "reduce_scatter_tensor_coalesced_", "scatter_", "send",
+            "alltoall_base_", "broadcast_", "gather_", "gather_into_tensor_", "recv_", "recv_any_source_",
+            "reduce_", "reduce_scatter_", "reduce_scatter_tensor_coalesced_", "scatter_", "send",
         )
     ),
     shares="sometimes",

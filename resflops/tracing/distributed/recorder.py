@@ -107,6 +107,10 @@ class DistributedRecorder(Recorder):
         """Remember which tensors came from the caller."""
         super().take_inputs(map(find_local, tensors))
 
+    def knows(self, tensor: Tensor) -> bool:
+        """Whether this pass has made a tensor, or its local part."""
+        return super().knows(find_local(tensor))
+
     def find_makers(self, tensors: Iterable[Tensor]) -> tuple[int, ...]:
         """Look up the ops that made some tensors, each once, in order."""
         outputs = list(tensors)
