@@ -6,14 +6,26 @@ from functools import cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
-from torch._C import DispatchKey
+from torch._C import DispatchKey, _get_dispatch_mode
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
-from resflops.ops import OPS
+from resflops.ops import OPS, is_free, is_of_family
 from resflops.records import Attribute
 from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.call_through import call_through
+from resflops.tracing.formats import (
+    holds_special,
+    is_nested,
+    is_sparse,
+    read_sparse_product,
+    split_components,
+    stored_in,
+)
 from resflops.tracing.meta import META, find_tensors
 
 if TYPE_CHECKING:
@@ -24,6 +36,9 @@ __all__ = ["DispatchRecorder", "select_plain_values"]
 _READ, _RENAMED = bind_aten()
 
 
+_FAKE = torch._C._TorchDispatchModeKey.FAKE
+
+
 class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes every aten op that reaches torch's dispatcher into a recorder, as long as it is on."""
 
@@ -31,6 +46,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
+        self._fake_mode = _get_dispatch_mode(_FAKE)
 
     def __torch_dispatch__(
         self,
@@ -42,6 +58,12 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run one aten op and record it."""
         kwargs = kwargs or {}
         if self._recorder.over:
+            return call_through(func, args, kwargs)
+        if types and any(map(_dispatches_itself, types)):
+            # A class that wraps tensors says which ops on these a call is. They come here next.
+            return NotImplemented
+        if _get_dispatch_mode(_FAKE) is not self._fake_mode:
+            # Torch works out shapes for its own use, as it does to place a distributed tensor.
             return call_through(func, args, kwargs)
         with self._recorder.lock:
             return self._record(func, args, kwargs)
@@ -64,11 +86,81 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = call_through(func, args, kwargs)
         if func.namespace == "prims" and _is_asked_for_shape(sys._getframe(1)):
             return out
-        op, inputs, attributes = describe_aten(func, args, kwargs)
         layer, outs = self._recorder.find_running_layer(sys._getframe(1)), tuple(find_tensors(out))
+        if self._recorder.real and holds_special((args, kwargs, out)):
+            record_special(self._recorder, func, args, kwargs, out, layer)
+            return out
+        op, inputs, attributes = describe_aten(func, args, kwargs)
         affine = find_affine(func, args, kwargs, inputs) if _has_affine(attributes) else ()
         self._recorder.note(op, layer, inputs, outs, attributes, affine)
         return out
+
+
+def _dispatches_itself(kind: type) -> bool:
+    """Whether a class has a dispatch of its own, other than the stand-ins of torch's compiler."""
+    own = getattr(kind, "__torch_dispatch__", None)
+    return own is not Tensor.__torch_dispatch__ and not issubclass(kind, FakeTensor | FunctionalTensor)
+
+
+def record_special(
+    recorder: "Recorder", func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, layer: str
+) -> None:
+    """Record an aten op on sparse or nested tensors that has run."""
+    outs = tuple(find_tensors(out))
+    if any(map(is_nested, find_tensors((args, kwargs, out)))):
+        _record_components(recorder, func, args, kwargs, out, layer)
+    else:
+        op, inputs, attributes, results = _describe_sparse(func, args, kwargs, outs)
+        for stored, tensor in zip(inputs, find_tensors((args, kwargs)), strict=False):
+            recorder.producers.remember(stored, recorder.producers.find_maker(tensor))
+        recorder.note(op, layer, inputs, results, attributes)
+    for tensor in outs:
+        recorder.producers.remember(tensor, len(recorder.ops) - 1)
+
+
+def _record_components(
+    recorder: "Recorder", func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, layer: str
+) -> None:
+    """Record one op for each component, or one that only makes or takes apart nested tensors."""
+    given = tuple(find_tensors((args, kwargs)))
+    if not (isinstance(out, Tensor) and is_nested(out) and any(map(is_nested, given))):
+        plain = tuple(tensor for tensor in find_tensors(out) if not is_nested(tensor))
+        recorder.note(describe_name(func), layer, (), plain, {})
+        return
+    makers = [recorder.producers.find_maker(tensor) for tensor in given]
+    for (parts, named), result in zip(split_components((args, kwargs)), out.unbind(), strict=True):
+        for tensor, maker in zip(find_tensors((parts, named)), makers, strict=True):
+            recorder.producers.remember(tensor, maker)
+        op, inputs, attributes = describe_aten(func, parts, named)
+        affine = find_affine(func, parts, named, inputs) if _has_affine(attributes) else ()
+        recorder.note(op, layer, inputs, (result,), attributes, affine)
+
+
+def _describe_sparse(
+    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outs: tuple[Tensor, ...]
+) -> tuple[str, tuple[Any, ...], dict[str, Attribute], tuple[Tensor, ...]]:
+    """Say what an aten op on sparse tensors is: by what they store, and not by their shapes."""
+    name = describe_name(func)
+    if product := read_sparse_product(name, args, kwargs):
+        return *product, outs
+    if is_free(name):
+        return name, (), {}, tuple(tensor for tensor in outs if not is_sparse(tensor))
+    sparse = [tensor for tensor in (*outs, *find_tensors((args, kwargs))) if is_sparse(tensor)]
+    stored = stored_in(sparse[0])
+    if any(is_of_family(name, family) for family in _ELEMENTWISE) or is_of_family(name, "sparse"):
+        parts = tree_map_only(Tensor, lambda tensor: stored if tensor.dim() else tensor, (args, kwargs))
+        return *describe_aten(func, *parts), (stored,)
+    return f"{name} of a sparse tensor", (stored,), {}, ()
+
+
+_ELEMENTWISE = ("activation", "arithmetic", "comparison", "elementwise")
+
+
+def describe_name(func: Any) -> str:
+    """Give the name that an aten op is recorded by, whatever its arguments."""
+    name = str(func._schema.name.partition("::")[2])
+    op = name.rstrip("_") if not name.endswith("__") else name
+    return _RENAMED.get(op, op)
 
 
 def _is_asked_for_shape(frame: FrameType | None) -> bool:

@@ -17,6 +17,7 @@ from resflops.errors import InputError
 from resflops.ops import name_dtype
 from resflops.records import Shape, TensorSpec, is_shape
 from resflops.tracing.distributed.tensors import find_distributed_type, find_local, replace_local
+from resflops.tracing.formats import check_format, is_wrapper
 from resflops.tracing.parameters import find_parameters
 from resflops.tracing.zeros import zeros
 
@@ -189,7 +190,8 @@ def _move(tensor: Tensor, device: torch.device) -> Tensor:
         return replace_local(tensor, _move(find_local(tensor), device))
     if device.type == "meta":
         # There is nothing to write into on meta, so a view of the caller's is enough.
-        if tensor.is_meta:
+        check_format(tensor)
+        if tensor.is_meta or is_wrapper(tensor):
             return tensor.detach()
         return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
     if tensor.is_meta:

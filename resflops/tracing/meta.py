@@ -9,6 +9,8 @@ from torch._C import _DisableFuncTorch
 from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from resflops.tracing.formats import check_format, is_wrapper
+
 __all__ = ["META", "find_tensors", "make_meta_doubles"]
 
 META = torch.device("meta")
@@ -37,8 +39,12 @@ def make_meta_doubles(
         # What a transform such as vmap has wrapped has dimensions that its double would lack.
         if tensor.device == META or is_functorch_wrapped_tensor(tensor):
             return tensor
+        # It is asked itself for the tensors inside, which are then replaced.
+        if is_wrapper(tensor):
+            return tensor
         known = doubles.get(id(tensor))
         if known is None:
+            check_format(tensor)
             # With the original's strides: whether reshape copies depends on them, for one. Inside
             # torch.func.grad torch would wrap the double for its own use, and it could not serve later.
             with _DisableFuncTorch():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from resflops.records import PARAMETER, ModuleRecord, Shape, TensorRecord
+from resflops.tracing.formats import list_wrapped
 
 __all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
 
@@ -44,6 +46,10 @@ _CLASSES = _Classes()
 is lazy."""
 
 
+_PLAIN = frozenset((Tensor, nn.Parameter, nn.Buffer))
+_STRIDED = frozenset((torch.strided,))
+
+
 class Modules:
     """The modules of a model, each once, under the first of its paths, in the order of definition.
 
@@ -64,6 +70,12 @@ class Modules:
         self._parameters: list[Tensor | None] = []
         self._buffers: list[Tensor | None] = []
         self.records = tuple(self._walk())
+        held = [parameter for parameter in self._parameters if parameter is not None]
+        # By map and sets, since this looks at every parameter of every model.
+        self.special = not (
+            _PLAIN.issuperset(map(type, held)) and _STRIDED.issuperset(map(attrgetter("layout"), held))
+        )
+        """Whether a parameter is no plain array: sparse, or of a class of its own."""
         ids = [id(tensor) for tensor in (*self._parameters, *self._buffers) if tensor is not None]
         # Few models have tied tensors, so the others are spared a second walk.
         if len(set(ids)) < len(ids):
@@ -78,7 +90,12 @@ class Modules:
         parameters = [parameter for parameter in self._parameters if parameter is not None]
         # From the last to the first, so that a tied parameter keeps the number of its first place.
         backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
-        return {id(parameter): number for number, parameter in backwards if parameter.requires_grad}
+        numbers = {id(parameter): number for number, parameter in backwards if parameter.requires_grad}
+        if self.special:
+            # Ops are done on the tensors inside a parameter that wraps them.
+            held = [parameter for parameter in parameters if id(parameter) in numbers]
+            numbers |= {id(each): numbers[id(whole)] for whole in held for each in list_wrapped(whole)}
+        return numbers
 
     def list_modules(self) -> tuple[nn.Module, ...]:
         """List the modules, in the order of the records."""

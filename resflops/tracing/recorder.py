@@ -23,7 +23,7 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 
-from resflops.errors import ResflopsError, TraceError
+from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
 from resflops.records import CONSTANT, Attribute, OpRecord
 from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature
@@ -39,6 +39,7 @@ from resflops.tracing.failures import (
     name_function,
 )
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
+from resflops.tracing.formats import check_format, holds_special
 from resflops.tracing.grad_mode import GradMode, TrueGradMode
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
@@ -95,6 +96,8 @@ class Recorder(TorchFunctionMode):
         self.real, self.autograd = real, autograd
         self.strided = strided
         self._runs = real or strided
+        # Whether every call is looked at for tensors that are no plain arrays, which takes time.
+        self._careful = self._runs or modules.special
         self.failure: TraceError | None = None
         """Why a pass on shapes is of no use, even if the model goes on after the exception."""
         self.complaint: tuple[Exception, TraceError] | None = None
@@ -163,7 +166,7 @@ class Recorder(TorchFunctionMode):
                 claims = not self.real and is_flex_attention(find_asking_frame(sys._getframe(1)))
                 return CLAIMED_DEVICE if claims else func(*args, **(kwargs or {}))
             return self._record_undescribed(func, args, kwargs or {}, sys._getframe(1))
-        if self._runs or func not in REPEATED:
+        if self._careful or func not in REPEATED:
             return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1))
         values = (*args, *kwargs.values()) if kwargs else args
         key, signature = find_signature(func, values, kwargs or ())
@@ -185,6 +188,8 @@ class Recorder(TorchFunctionMode):
         key: Key | None = None,
     ) -> Any:
         """Record a call as its description says; if it has a key, keep its signature for calls like it."""
+        if self._careful and holds_special((args, kwargs)):
+            return self._record_undescribed(func, args, kwargs, frame)
         try:
             call = describe(*args, **kwargs)
             if not isinstance(call, (Call, SignedCall)):
@@ -316,7 +321,9 @@ class Recorder(TorchFunctionMode):
             with unseen_by_dispatch_modes():
                 args, kwargs = self.make_doubles((args, kwargs), self._doubles)
         try:
-            if functorch_level() is None and (func in self._whole or func in UNCHANGED):
+            whole = functorch_level() is None and (func in self._whole or func in UNCHANGED)
+            # What is hidden from the dispatcher is hidden from a class's own dispatch as well.
+            if whole and not (self._careful and holds_special((args, kwargs))):
                 with unseen_by_dispatch_modes():
                     return run_unchanged(self, func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
@@ -347,6 +354,15 @@ class Recorder(TorchFunctionMode):
             self.complaint = error, failure
             return None
         return self._fail(failure)
+
+    def _check_formats(self, tensors: Iterable[Tensor]) -> None:
+        """Stop a pass on shapes that meets a tensor which it cannot work with."""
+        for tensor in tensors:
+            if tensor.layout is not torch.strided:
+                try:
+                    check_format(tensor)
+                except DataDependentError as error:
+                    raise self._fail(error) from None
 
     def _fail(self, failure: TraceError) -> TraceError:
         """Note why this pass is of no use: the model may catch the exception and go on another way."""
@@ -408,6 +424,8 @@ class Recorder(TorchFunctionMode):
             self._running = outer
         if len(self.ops) > before:
             self.fallbacks.append(name_function(func))
+        if not self.real:
+            self._check_formats(find_tensors(out))
         return out
 
     def find_calling_module(self, frame: FrameType) -> object:
@@ -468,6 +486,9 @@ class Recorder(TorchFunctionMode):
         """
         # Lists made into tuples, and no generators: these take longer for the few inputs of an op.
         made, slots, ops = self._made.get, self._slots, self.ops
+        producers = tuple([made(id(tensor), CONSTANT) for tensor in inputs])
+        if CONSTANT in producers and not self.real:
+            self._check_formats(inputs)
         ops.append(
             OpRecord(
                 op=signature.op,
@@ -476,7 +497,7 @@ class Recorder(TorchFunctionMode):
                 output_shapes=signature.output_shapes,
                 dtype=signature.dtype,
                 attributes=signature.attributes,
-                producers=tuple([made(id(tensor), CONSTANT) for tensor in inputs]),
+                producers=producers,
                 output_indices=drop_main_outputs([slots.get(id(tensor), 0) for tensor in inputs])
                 if slots
                 else (),

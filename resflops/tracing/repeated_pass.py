@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from resflops.errors import TraceError
 from resflops.tracing.autograd_pass import AutogradNeeded, asks_for_gradient, enable_autograd
+from resflops.tracing.subclasses import hide_constructors, is_constructor_error
 
 __all__ = ["repeat_if_needed"]
 
@@ -25,6 +26,9 @@ def repeat_if_needed(record: Callable[..., Result]) -> Callable[..., Result]:
         except AutogradNeeded:
             pass
         except TraceError as error:
+            if is_constructor_error(error.__cause__):
+                with hide_constructors():
+                    return repeat(*args, **kwargs)
             if not asks_for_gradient(error):
                 raise
         with enable_autograd():

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from resflops.tracing.distributed import (
 )
 from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
+from resflops.tracing.formats import find_stored_shape, list_wrapped
 from resflops.tracing.inputs import Reading, as_tensors, list_readings
 from resflops.tracing.meta import META, find_tensors
 from resflops.tracing.model_copies import CPU, check_worth_running, copy_with_shapes, ensure_on_cpu
@@ -185,7 +187,8 @@ def _record_pass(
     if autograd:
         for _, given, made in _pair_arguments(reading, args, kwargs):
             require_like(made, given)
-    recorder.take_inputs(find_tensors((args, kwargs)))
+    tensors = list(find_tensors((args, kwargs)))
+    recorder.take_inputs([*tensors, *chain.from_iterable(map(list_wrapped, tensors))])
     with (
         preserve_state(modules, keep_values=real) as drawn,
         preserve_gradients(model, keep_values=autograd) if real else contextlib.nullcontext(),
@@ -302,7 +305,9 @@ def _record_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input
         for path, leaf in leaves:
             if isinstance(leaf, Tensor):
                 name = ".".join([str(place), *(_name_step(step) for step in path)])
-                records.append(InputRecord(name=name, shape=tuple(leaf.shape), dtype=DTYPE_NAMES[leaf.dtype]))
+                records.append(
+                    InputRecord(name=name, shape=find_stored_shape(leaf), dtype=DTYPE_NAMES[leaf.dtype])
+                )
     return tuple(records)
 
 
