@@ -19,7 +19,6 @@ from resflops.records import Attribute
 from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.call_through import call_through
 from resflops.tracing.formats import (
-    holds_special,
     is_nested,
     is_sparse,
     read_sparse_product,
@@ -87,7 +86,8 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func.namespace == "prims" and _is_asked_for_shape(sys._getframe(1)):
             return out
         layer, outs = self._recorder.find_running_layer(sys._getframe(1)), tuple(find_tensors(out))
-        if self._recorder.real and holds_special((args, kwargs, out)):
+        tensors = (*outs, *find_tensors((args, kwargs)))
+        if self._recorder.real and any(is_sparse(each) or is_nested(each) for each in tensors):
             record_special(self._recorder, func, args, kwargs, out, layer)
             return out
         op, inputs, attributes = describe_aten(func, args, kwargs)
@@ -111,8 +111,12 @@ def record_special(
         _record_components(recorder, func, args, kwargs, out, layer)
     else:
         op, inputs, attributes, results = _describe_sparse(func, args, kwargs, outs)
-        for stored, tensor in zip(inputs, find_tensors((args, kwargs)), strict=False):
-            recorder.producers.remember(stored, recorder.producers.find_maker(tensor))
+        given = list(find_tensors((args, kwargs)))
+        sparse = next(filter(is_sparse, given), None)
+        for each in inputs:
+            # The elements that a sparse tensor stores stand for it, and come from where it comes from.
+            if sparse is not None and not any(each is tensor for tensor in given):
+                recorder.producers.remember(each, recorder.producers.find_maker(sparse))
         recorder.note(op, layer, inputs, results, attributes)
     for tensor in outs:
         recorder.producers.remember(tensor, len(recorder.ops) - 1)
