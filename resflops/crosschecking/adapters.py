@@ -35,6 +35,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     """The number of parameters; None if the peer counts none."""
     non_op_charges: dict[str, int] = {}
     """What the peer charged for things that are no op of the model, by cause."""
+    by_layer: dict[str, int] = {}
+    """What the peer charged for layers that it charges as a whole, whichever ops run in them."""
 
 
 Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Answer]
@@ -188,7 +190,16 @@ def ask_torchinfo(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
     import torchinfo as package
 
     summary = package.summary(model, input_data=args, verbose=0, **kwargs)
-    return Answer(figures={"torchinfo": int(summary.total_mult_adds)}, params=int(summary.total_params))
+    paths = {id(module): path for path, module in model.named_modules()}
+    own: dict[str, int] = {}
+    for layer in summary.summary_list:
+        # Of torch's own layers the ops tell what they are charged; those of other classes may do anything.
+        if layer.is_leaf_layer and not type(layer.module).__module__.startswith("torch.nn."):
+            path = paths[id(layer.module)]
+            own[path] = own.get(path, 0) + int(layer.macs)
+    return Answer(
+        figures={"torchinfo": int(summary.total_mult_adds)}, params=int(summary.total_params), by_layer=own
+    )
 
 
 @adapter("calflops")

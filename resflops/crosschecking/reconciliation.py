@@ -129,6 +129,7 @@ def reconcile(
     peer_params: int | None,
     non_op_charges: Mapping[str, int] | None = None,
     sights: Mapping[int, bool] | None = None,
+    by_layer: Mapping[str, int] | None = None,
 ) -> Reconciliation:
     """Split the difference between a peer's figure and ours into causes.
 
@@ -142,6 +143,7 @@ def reconcile(
         non_op_charges: what the peer charged for things that are no op of the model, by cause.
         sights: for places in the trace, whether the call goes through a function that the peer patches; an
             op that is not among them is taken to go the usual way.
+        by_layer: what the peer charged for layers that it charges as a whole, whichever ops run in them.
     """
     cost = price(trace, MACS)
     causes = (
@@ -153,6 +155,7 @@ def reconcile(
             for name, amount in (non_op_charges or {}).items()
             if amount
         ),
+        *_find_layer_cause(trace, convention, cost.works, by_layer or {}),
     )
     params = find_parameter_causes(trace, peer)
     # Summed from the causes and not from the charges: a charge that no cause took up must stay visible.
@@ -197,6 +200,26 @@ def _find_causes(
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
     causes = [_build_cause(name, places) for name, places in amounts.items()]
     return tuple(sorted(causes, key=lambda cause: -abs(cause.amount)))
+
+
+def _find_layer_cause(
+    trace: Trace, convention: Convention, works: tuple[Work | None, ...], by_layer: Mapping[str, int]
+) -> Iterator[Cause]:
+    """Find what layers that a peer charges as a whole are charged more than their ops."""
+    charge = make_charger(convention, trace)
+    more = dict(by_layer)
+    for record, work in zip(trace.ops, works, strict=True):
+        if record.layer in more:
+            more[record.layer] -= sum(each.amount for each in charge(record, work or Work()))
+    where = {layer: amount for layer, amount in more.items() if amount}
+    if where:
+        yield Cause(
+            name="layers of other classes than torch's, by their parameters",
+            amount=sum(where.values()),
+            ops=0,
+            layers=len(where),
+            where=fold_paths(where),
+        )
 
 
 def _build_cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:
@@ -319,6 +342,7 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
     called = {record.layer for record in trace.ops}
     attention = find_attention(trace)
     places_by_cause: dict[str, list[tuple[str, int]]] = {}
+    met: set[str] = set()
     for module in trace.modules:
         # A peer that goes by modules asks the model for its children, and never looks at the model itself.
         is_counted = counts.which != "modules" or (
@@ -334,7 +358,12 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
                     name = _name_missed(module, attention, called=module.path in called)
                     places_by_cause.setdefault(name, []).append((module.path, -tensor.elements))
             elif tensor.tied_to:
-                if counts.tied_each_time:
+                # A peer of all parameters meets them as modules are called. What a module that is never called
+                # shares with one that is, it meets there alone.
+                uncalled = tensor.tied_to.rpartition(".")[0] not in called and counts.which == "all"
+                if uncalled and tensor.tied_to not in met:
+                    met.add(tensor.tied_to)
+                elif counts.tied_each_time:
                     places_by_cause.setdefault("tied parameters, counted each time", []).append(
                         (module.path, tensor.elements)
                     )

@@ -129,6 +129,7 @@ def _reconcile_one(
             version=version,
             figure=answer.figures[figure],
             non_op_charges=answer.non_op_charges if main else {},
+            by_layer=answer.by_layer if main else {},
             # Parameters are compared once, in the row of the main figure.
             peer_params=answer.params if main else None,
             sights=sights,

@@ -140,8 +140,11 @@ def trace_found(
             # Weights that are made up here would be others than those that the model is built with.
             with refuse_made_up_weights():
                 return _trace_on(found, input_shape, dtype, device="meta", nonzero=False)
-        except DataDependentError:
-            pass
+        except TraceError as error:
+            # In a model that was built on meta, tensors that are neither parameters nor buffers may meet others
+            # that have values: torch then names the device. All other failures would come again.
+            if not isinstance(error, DataDependentError) and "device meta" not in str(error):
+                raise
     return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero)
 
 
