@@ -358,8 +358,8 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
                     name = _name_missed(module, attention, called=module.path in called)
                     places_by_cause.setdefault(name, []).append((module.path, -tensor.elements))
             elif tensor.tied_to:
-                # A peer of all parameters meets them as modules are called. What a module that is never called
-                # shares with one that is, it meets there alone.
+                # A peer of all parameters meets them as modules are called: what a module that is never
+                # called shares with one that is, it meets there alone.
                 uncalled = tensor.tied_to.rpartition(".")[0] not in called and counts.which == "all"
                 if uncalled and tensor.tied_to not in met:
                     met.add(tensor.tied_to)

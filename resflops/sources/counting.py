@@ -141,8 +141,8 @@ def trace_found(
             with refuse_made_up_weights():
                 return _trace_on(found, input_shape, dtype, device="meta", nonzero=False)
         except TraceError as error:
-            # In a model that was built on meta, tensors that are neither parameters nor buffers may meet others
-            # that have values: torch then names the device. All other failures would come again.
+            # In a model that was built on meta, tensors that are neither parameters nor buffers may meet
+            # others that have values: torch then names the device. All other failures would come again.
             if not isinstance(error, DataDependentError) and "device meta" not in str(error):
                 raise
     return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero)
