@@ -29,8 +29,9 @@ def find_architecture(transformers: ModuleType, config: Config, asked: object, s
     try:
         kind = _find(transformers, config, asked, spec)
         _ = kind.forward
-    # What stands for a class whose package is missing raises this whatever is asked of it.
-    except ImportError as error:
+    # What stands for a class whose package is missing raises this whatever is asked of it, and an auto class
+    # that names a class which is nowhere a ValueError.
+    except (ImportError, ValueError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(f"{spec!r}: {' '.join(lines)[:300]}") from error
     return kind

@@ -146,6 +146,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "LxmertModel": ("visual_feats", "visual_pos"),
     "Pix2StructForConditionalGeneration": ("flattened_patches", "decoder_input_ids"),
     "Pix2StructVisionModel": ("flattened_patches",),
+    "Siglip2Model": ("pixel_attention_mask", "spatial_shapes"),
     "TvpModel": ("pixel_values",),
     "UdopModel": ("bbox",),
     "Kosmos2Model": ("image_embeds_position_mask",),

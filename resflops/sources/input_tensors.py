@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from resflops.errors import InputError, describe_error
 from resflops.records import Shape, TensorSpec
 from resflops.sources.input_exceptions import SIZES
 
@@ -165,7 +166,21 @@ def _take(call: Call, size: Callable[[Call], Shape]) -> Shape:
 
 
 def make_tensor(name: str, call: Call) -> "TensorSpec | Tensor":
-    """Make what stands for one of a model's inputs."""
+    """Make what stands for one of a model's inputs.
+
+    Raises:
+        InputError: the config lacks what its size follows from.
+    """
+    try:
+        return _make_tensor(name, call)
+    except (AttributeError, TypeError) as error:
+        raise InputError(
+            f"the size of {name}, which {call.kind.__name__} takes, does not follow from its config "
+            f"({describe_error(error)}); load the model and count it from Python, with inputs of your own"
+        ) from error
+
+
+def _make_tensor(name: str, call: Call) -> "TensorSpec | Tensor":
     own = SIZES.get(call.kind.__name__, {}).get(name)
     if own is None:
         return TENSORS[name](call)
@@ -203,9 +218,13 @@ def _make_grid(call: Call) -> "Tensor":
     return _fill([[1, *_lay_grid(call)]] * call.batch)
 
 
+def _find_vision(call: Call) -> Config:
+    return _list_parts(call.config, "vision_config")[0]
+
+
 def _make_square(call: Call) -> "Tensor":
     """Rows and columns of images in as many patches as the config has positions for."""
-    side = isqrt(call.config.num_patches)
+    side = isqrt(_find_vision(call).num_patches)
     return _fill([[side, side]] * call.batch)
 
 
@@ -226,8 +245,9 @@ def _make_image(call: Call) -> TensorSpec:
     if call.accepted & _GRIDS:
         return _pack_image(call)
     if "spatial_shapes" in call.accepted:
-        side = isqrt(call.config.num_patches)
-        return TensorSpec((call.batch, side**2, call.config.num_channels * call.config.patch_size**2))
+        vision = _find_vision(call)
+        patches = isqrt(vision.num_patches) ** 2
+        return TensorSpec((call.batch, patches, vision.num_channels * vision.patch_size**2))
     return TensorSpec((call.batch, *_take(call, _size_image)))
 
 
@@ -311,7 +331,7 @@ TENSORS: dict[str, Make] = {
     "task_inputs": _make(lambda call: (call.config.task_seq_len,), "int64"),
     "aspect_ratio_ids": _make(lambda _: (1,), "int64"),
     "aspect_ratio_mask": _make_ones(lambda call: (1, call.config.max_num_tiles)),
-    "pixel_attention_mask": _make_ones(lambda call: (call.config.num_patches,)),
+    "pixel_attention_mask": _make_ones(lambda call: (isqrt(_find_vision(call).num_patches) ** 2,)),
     "spatial_shapes": _make_square,
     "merge_sizes": _make_ones(lambda _: ()),
 }
