@@ -18,6 +18,7 @@ from resflops.ops import OPS, is_free, is_of_family
 from resflops.records import Attribute
 from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.call_through import call_through
+from resflops.tracing.caller import find_asking_frame
 from resflops.tracing.formats import (
     is_nested,
     is_sparse,
@@ -83,7 +84,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if out is not NotImplemented:
                 return out
         out = call_through(func, args, kwargs)
-        if func.namespace == "prims" and _is_asked_for_shape(sys._getframe(1)):
+        if func.namespace == "prims" and _is_asked_for_shape(find_asking_frame(sys._getframe(1))):
             return out
         layer, outs = self._recorder.find_running_layer(sys._getframe(1)), tuple(find_tensors(out))
         tensors = (*outs, *find_tensors((args, kwargs)))

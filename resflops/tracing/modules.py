@@ -29,21 +29,23 @@ DTYPE_NAMES = _DtypeNames()
 """``float32`` for ``torch.float32``; a dict, since it is looked up for every op and every tensor."""
 
 
-class _Classes(dict[type, tuple[str, str, bool]]):
-    def __missing__(self, cls: type) -> tuple[str, str, bool]:
+class _Classes(dict[type, tuple[str, str, bool, bool]]):
+    def __missing__(self, cls: type) -> tuple[str, str, bool, bool]:
         bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
         nearest = next((base.__name__ for base in bases if base is not nn.Module), "")
         # A counter that goes by exact classes does not know timm.layers.norm.LayerNorm.
         namesake = cls.__name__ == nearest and not cls.__module__.startswith("torch.nn.")
         name = f"{cls.__module__}.{cls.__qualname__}" if namesake else cls.__name__
+        # Told by its name, since importing its module takes longer than a count.
+        compiled = cls.__module__ == "torch._dynamo.eval_frame" and cls.__name__ == "OptimizedModule"
         # A lazy module changes its class to the plain one at its first call.
-        known = self[cls] = (name, nearest, issubclass(cls, LazyModuleMixin))
+        known = self[cls] = (name, nearest, issubclass(cls, LazyModuleMixin), compiled)
         return known
 
 
 _CLASSES = _Classes()
-"""A class's name, its nearest base in torch.nn, itself included (``""`` for a plain Module), and whether it
-is lazy."""
+"""A class's name, its nearest base in torch.nn, itself included (``""`` for a plain Module), whether it is
+lazy, and whether it is what torch.compile wraps a module in."""
 
 
 _PLAIN = frozenset((Tensor, nn.Parameter, nn.Buffer))
@@ -82,6 +84,11 @@ class Modules:
             self.records = tuple(self._mark_tied())
 
     @property
+    def root(self) -> nn.Module:
+        """The model itself, without what torch.compile has wrapped it in."""
+        return self._modules[0]
+
+    @property
     def origins(self) -> dict[int, int]:
         """Id of a trainable parameter to the number that ``OpRecord.producers`` has for it.
 
@@ -111,14 +118,18 @@ class Modules:
             if id(module) in paths:
                 continue
             paths[id(module)] = path
-            modules.append(module)
             parameters, buffers, children = module._parameters, module._buffers, module._modules
             # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
             # no dicts.
             attributes += (module.__dict__, parameters, buffers, children)[
                 : 4 if type(children) is dict else 1
             ]
-            cls, base, lazy = _CLASSES[type(module)]
+            cls, base, lazy, compiled = _CLASSES[type(module)]
+            if compiled:
+                # The layer is called as it was before it was compiled, without _orig_mod.
+                waiting += [(path, child) for child in children.values() if child is not None]
+                continue
+            modules.append(module)
             if lazy:
                 self.lazy, parameters, buffers = True, {}, {}
             records.append(

@@ -9,7 +9,7 @@ back.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from threading import Lock, local
 from typing import Any
 
@@ -17,18 +17,19 @@ from msgspec import Struct
 
 from resflops.tracing.recorder import Recorder
 
-__all__ = ["find_recorder", "join_trace", "redirect", "redirect_calls"]
+__all__ = ["find_recorder", "join_trace", "redirect", "redirect_calls", "redirect_value"]
 
 Redirected = Callable[..., Any]
 """Takes the recorder, the function that it stands for, and that function's arguments."""
 
 
 class _Redirection(Struct, eq=False):
-    """One function that is replaced."""
+    """One function, or other value of a module, that is replaced."""
 
     module: str
     path: str
-    instead: Redirected
+    make: Callable[[Any], Any]
+    """Makes what takes its place."""
     users: int = 0
     """How many running traces have replaced it."""
     owner: Any = None
@@ -66,8 +67,21 @@ def redirect(module: str, path: str) -> Callable[[Redirected], Redirected]:
     """
 
     def register(instead: Redirected) -> Redirected:
-        _REDIRECTIONS.append(_Redirection(module, path, instead))
+        redirect_value(module, path)(partial(_make_replacement, instead))
         return instead
+
+    return register
+
+
+def redirect_value(module: str, path: str) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """Register a function that makes, of what a module holds, what takes its place while traces run.
+
+    Other threads see it, too. So it has to be what the other was, except in a thread in which a trace runs.
+    """
+
+    def register(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        _REDIRECTIONS.append(_Redirection(module, path, make))
+        return make
 
     return register
 
@@ -113,7 +127,7 @@ def _replace(redirection: _Redirection) -> bool:
         # The replacement of the last time serves again, unless somebody has replaced the function meanwhile.
         if own is not redirection.own:
             redirection.own, redirection.inherited = own, name not in vars(owner)
-            redirection.replacement = _make_replacement(own, redirection.instead)
+            redirection.replacement = redirection.make(own)
         setattr(owner, name, redirection.replacement)
     redirection.users += 1
     return True
@@ -131,7 +145,7 @@ def _put_back(redirection: _Redirection) -> None:
         setattr(owner, name, redirection.own)
 
 
-def _make_replacement(own: Callable[..., Any], instead: Redirected) -> Callable[..., Any]:
+def _make_replacement(instead: Redirected, own: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(own)
     def replacement(*args: Any, **kwargs: Any) -> Any:
         recorder = find_recorder()

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
-from resflops.tracing import transforms  # noqa: F401 - it registers its redirections
+from resflops.tracing import compiled_parts, transforms  # noqa: F401 - they register their redirections
 from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, preserve_gradients, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.distributed import (
@@ -214,7 +214,7 @@ def _record_pass(
     # its id would have stood for two tensors.
     recorder.meta_pool.take_back()
     return Trace(
-        model=type(model).__name__,
+        model=type(modules.root).__name__,
         inputs=_record_inputs(args, kwargs),
         modules=list_local_records(modules) if distributed else modules.records,
         ops=joined.ops,
