@@ -198,8 +198,9 @@ class Recorder(TorchFunctionMode):
             # The description does not cover this use, or has other parameters. If the call is wrong, torch
             # says so when it runs.
             return self._record_undescribed(func, args, kwargs, frame)
-        except Mismatch as error:
-            raise make_mismatch_error(func, self._calling_layer(frame), error) from None
+        except Mismatch as mismatch:
+            failure = make_mismatch_error(func, self._calling_layer(frame), mismatch)
+            return self._refuse(func, args, kwargs, failure)
         if isinstance(call, SignedCall):
             signature = call.signature
         elif key is None or call.once:
@@ -233,6 +234,22 @@ class Recorder(TorchFunctionMode):
         with unseen_by_dispatch_modes():
             args, kwargs = self.make_doubles((args, kwargs), self._doubles)
             return run_on_meta(func, args, kwargs, signature)
+
+    def _refuse(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], failure: TraceError
+    ) -> Any:
+        """Let torch refuse a call in its own words, since the model may catch what it raises and go on."""
+        self.meta_pool.touched = True
+        with unseen_by_dispatch_modes():
+            if not self.real:
+                args, kwargs = self.make_doubles((args, kwargs), self._doubles)
+            try:
+                call_through(func, args, kwargs)
+            except Exception as error:
+                self.complaint = error, failure
+                raise
+        # Some of torch's meta kernels take what its others refuse.
+        raise failure
 
     def _perform(
         self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str

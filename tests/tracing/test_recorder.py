@@ -269,3 +269,22 @@ def test_only_modules_can_be_traced():
 def test_a_model_without_weights_cannot_run_for_real():
     with pytest.raises(TraceError, match="on the meta device"):
         resflops.trace(resflops.load("resnet18"), (1, 3, 32, 32), real=True)
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["on shapes", "for real"])
+def test_a_model_may_catch_what_torch_raises_of_shapes_and_go_another_way(real):
+    class Trying(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.narrow, self.wide, self.fitting = nn.Linear(3, 5), nn.Linear(6, 4), nn.Linear(4, 2)
+
+        def forward(self, x):
+            try:
+                return self.narrow(self.wide(x))
+            except RuntimeError:
+                return self.fitting(self.wide(x))
+
+    trace = resflops.trace(Trying(), torch.ones(2, 6), real=real)
+    # The first layer ran before the failure, too.
+    assert [op.layer for op in trace.ops] == ["wide", "wide", "fitting"]
+    assert resflops.count(trace).macs == 2 * (2 * 6 * 4) + 2 * 4 * 2
