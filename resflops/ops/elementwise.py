@@ -120,7 +120,16 @@ elementwise(
 elementwise("frac", ADD, family=FAMILY, gradient=PASS, saves=())
 for _name in ("deg2rad", "rad2deg"):
     elementwise(_name, ADD, family=FAMILY, gradient=MULTIPLY, saves=())
-elementwise("conj_physical", ADD, family=FAMILY, gradient=MULTIPLY, aten=("_conj_physical",), saves=())
+elementwise(
+    "conj_physical",
+    ADD,
+    on_complex=ADD,
+    complex_gradient=ADD,
+    family=FAMILY,
+    gradient=MULTIPLY,
+    aten=("_conj_physical",),
+    saves=(),
+)
 
 # Gradients: y'·y; y'·y·ln 2; y'·(y + 1).
 _function(

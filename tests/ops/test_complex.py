@@ -61,6 +61,7 @@ R = torch.ones(2, 3)
         pytest.param(lambda z: -z, [Z], Work(arithmetic=12), id="negative"),
         pytest.param(lambda z: z.abs(), [Z], Work(arithmetic=18, transcendental=6), id="magnitude"),
         pytest.param(torch.exp, [Z], Work(arithmetic=12, transcendental=18), id="exponential"),
+        pytest.param(torch.conj_physical, [Z], Work(arithmetic=6), id="conjugate"),
         pytest.param(torch.sum, [Z], Work(arithmetic=10), id="sum"),
         pytest.param(torch.mean, [Z], Work(arithmetic=12), id="mean"),
         pytest.param(torch.prod, [Z], Work(arithmetic=30), id="product of all"),
