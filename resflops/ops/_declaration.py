@@ -37,6 +37,7 @@ __all__ = [
     "ANSWERS",
     "CLASSES",
     "COMPOSITES",
+    "KERNELS",
     "OPS",
     "QUANTISED",
     "WHOLE_NUMBERS",
@@ -55,6 +56,7 @@ __all__ = [
     "is_of_family",
     "joint_gradient",
     "joint_gradient_rule",
+    "kernel",
     "moved_gradient",
     "name_op",
     "op",
@@ -186,6 +188,12 @@ OPS: dict[str, Op] = {}
 COMPOSITES: dict[tuple[str, ...], Binding] = {}
 """Torch functions that are several ops: their ``infer`` is a generator of calls."""
 
+Reader = Callable[[dict[str, Any]], Call]
+
+KERNELS: dict[tuple[str, str], Reader] = {}
+"""What a call of another library's function is, read from its arguments by name. The key is the module of the
+function and its name there, after its class if it is a method."""
+
 CLASSES: dict[type, str] = {}
 """The name under which a call is recorded, by module type or autograd Function that has a rule."""
 
@@ -286,6 +294,29 @@ def composite(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., A
     def register(steps: Callable[..., Any]) -> Callable[..., Any]:
         COMPOSITES[functions] = Binding(functions=functions, infer=steps)
         return steps
+
+    return register
+
+
+def kernel(module: str, path: str) -> Callable[[Reader], Reader]:
+    """Declare a function of another library, which the tracer knows by its name and never imports.
+
+    It does not run in a trace on shapes: what it calls is no torch function and needs memory.
+    The reader takes its arguments by name, and says which op the call is and what comes out.
+
+    Args:
+        module: the module that holds the function.
+        path: its name there; ``Class.forward`` is the forward of an autograd Function.
+
+    Raises:
+        DuplicateError: the function is declared already.
+    """
+
+    def register(read: Reader) -> Reader:
+        if (module, path) in KERNELS:
+            raise DuplicateError(f"function {module}.{path} is declared already; declare it once")
+        KERNELS[module, path] = read
+        return read
 
     return register
 

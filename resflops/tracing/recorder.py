@@ -400,6 +400,17 @@ class Recorder(TorchFunctionMode):
                     stack.push(partial(TorchFunctionMode.__exit__, mode))
             yield
 
+    def record_kernel(
+        self,
+        func: Callable[..., Any],
+        describe: Describe,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        frame: FrameType,
+    ) -> Any:
+        """Record a function that is no torch function as its description says."""
+        return self._record_described(func, describe, args, kwargs, frame)
+
     def take_inputs(self, tensors: Iterable[Tensor]) -> None:
         """Remember which tensors came from the caller."""
         self.producers.take_inputs(tensors)

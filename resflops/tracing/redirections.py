@@ -36,9 +36,13 @@ class _Redirection(Struct, eq=False):
     """What holds the function; None as long as that has not been imported."""
     name: str = ""
     own: Any = None
+    held: Any = None
+    """The same as its owner holds it: a static method is more than the function that it gives."""
     inherited: bool = False
     """Whether the owner is a class that has the function from its base."""
     replacement: Any = None
+    lasting: bool = True
+    """Whether its owner stays what it is once it has been found."""
 
     def find_owner(self) -> bool:
         """Find what holds the function, and say whether it does."""
@@ -57,17 +61,19 @@ _thread = local()
 _lock = Lock()
 
 
-def redirect(module: str, path: str) -> Callable[[Redirected], Redirected]:
+def redirect(module: str, path: str, *, lasting: bool = True) -> Callable[[Redirected], Redirected]:
     """Register a function that takes the place of another one in a thread in which a trace runs.
 
     Args:
         module: the module that holds the other function. Only if it has been imported, the function is
             replaced: importing it might take longer than a count.
         path: the function's name there, after its class if it is a method.
+        lasting: whether the module may be kept once it has been found; otherwise it is looked for again in
+            every trace.
     """
 
     def register(instead: Redirected) -> Redirected:
-        redirect_value(module, path)(partial(_make_replacement, instead))
+        _REDIRECTIONS.append(_Redirection(module, path, partial(_make_replacement, instead), lasting=lasting))
         return instead
 
     return register
@@ -120,10 +126,12 @@ def join_trace(recorder: Recorder | None) -> Iterator[None]:
 def _replace(redirection: _Redirection) -> bool:
     """Replace a function, if it is there."""
     if not redirection.users:
+        if not redirection.lasting:
+            redirection.owner = None
         if redirection.owner is None and not redirection.find_owner():
             return False
         owner, name = redirection.owner, redirection.name
-        own = getattr(owner, name)
+        own, redirection.held = getattr(owner, name), vars(owner).get(name)
         # The replacement of the last time serves again, unless somebody has replaced the function meanwhile.
         if own is not redirection.own:
             redirection.own, redirection.inherited = own, name not in vars(owner)
@@ -142,7 +150,7 @@ def _put_back(redirection: _Redirection) -> None:
     if redirection.inherited:
         delattr(owner, name)
     else:
-        setattr(owner, name, redirection.own)
+        setattr(owner, name, redirection.held)
 
 
 def _make_replacement(instead: Redirected, own: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,6 +26,7 @@ from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
 from resflops.tracing.formats import find_stored_shape, list_wrapped
 from resflops.tracing.inputs import Reading, as_tensors, list_readings
+from resflops.tracing.kernels import find_kernels
 from resflops.tracing.meta import META, find_tensors
 from resflops.tracing.model_copies import CPU, check_worth_running, copy_with_shapes, ensure_on_cpu
 from resflops.tracing.modules import DTYPE_NAMES, Modules
@@ -189,6 +190,7 @@ def _record_pass(
             require_like(made, given)
     tensors = list(find_tensors((args, kwargs)))
     recorder.take_inputs([*tensors, *chain.from_iterable(map(list_wrapped, tensors))])
+    find_kernels()
     with (
         preserve_state(modules, keep_values=real) as drawn,
         preserve_gradients(model, keep_values=autograd) if real else contextlib.nullcontext(),

@@ -10,6 +10,7 @@ from resflops.ops import OPS
 OTHERWISE = "torch runs it as other ops, whose names it is recorded by; users' rules may still name it"
 QUANTISED = "a quantised layer has no float model to call in another style"
 KERNEL = "a kernel for types that its caller prepares, most of them on GPUs"
+LIBRARY = "a kernel of another library; test_kernels.py holds it against the same in plain torch"
 VALUES = "its values decide what comes out, so that it runs for real and in eager mode only"
 SIBLING = "it is read like the op of its kind that a case of test_backward calls"
 WITHOUT = {
@@ -19,6 +20,21 @@ WITHOUT = {
     **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), QUANTISED),
     **dict.fromkeys(("_int_mm", "_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), KERNEL),
     **dict.fromkeys(("_grouped_mm", "_scaled_grouped_mm"), KERNEL),
+    **dict.fromkeys(("packed_product", "fused_attention", "neighbourhood_product", "causal_conv1d"), LIBRARY),
+    **dict.fromkeys(("selective_scan", "chunk_scan"), LIBRARY),
+    **{
+        f"bitsandbytes.{name}": LIBRARY
+        for name in (
+            "int8_vectorwise_quant",
+            "int8_vectorwise_dequant",
+            "int8_mm_dequant",
+            "int8_double_quant",
+            "quantize_4bit",
+            "quantize_blockwise",
+            "dequantize_4bit",
+            "dequantize_blockwise",
+        )
+    },
     "hash_tensor": "torch has it since 2.9",
     "_ctc_loss": "its lengths are read off tensors, so that no other style of calling it can be made",
     **dict.fromkeys(

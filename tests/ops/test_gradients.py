@@ -31,6 +31,8 @@ WITHOUT = {
     "multi_margin_loss", "ormqr", "renorm",
     *(name for name in OPS if name.startswith("special_") and ("bessel" in name or "polynomial" in name)),
     "special_airy_ai", "special_zeta",
+    # Scans of other libraries, whose backward kernels do several products anew.
+    "selective_scan", "chunk_scan",
 }  # fmt: skip
 
 
