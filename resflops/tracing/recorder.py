@@ -21,7 +21,7 @@ from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from torch._C._functorch import maybe_current_level as functorch_level
 from torch._ops import HigherOrderOperator
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
 
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
@@ -49,6 +49,7 @@ from resflops.tracing.producers import Producers, drop_main_outputs
 from resflops.tracing.refusals import judge_refusal
 from resflops.tracing.strided import run_on_meta
 from resflops.tracing.torch_functions import (
+    CONTROL_FLOW,
     DESCRIBED,
     DEVICE,
     EXITS,
@@ -314,6 +315,10 @@ class Recorder(TorchFunctionMode):
             # This is the table of all recorders, so a name is looked up once in a process.
             self._described[func] = OPERATORS[func.__name__]
             return self.__torch_function__(func, (), args, kwargs)
+        if isinstance(func, HigherOrderOperator) and func.__name__ in CONTROL_FLOW:
+            # The functions that it is given are code of the model's, so the recorder goes on listening.
+            with enable_reentry(self):
+                return CONTROL_FLOW[func.__name__](*args, **kwargs)
         if func in LAYOUTS:
             # A tensor that no op of this pass has made is laid out as the caller's, or is new.
             if not self._runs and self.producers.find_maker(args[0]) >= 0:
@@ -542,6 +547,16 @@ class Recorder(TorchFunctionMode):
             for on_record in self._on_record:
                 on_record(index, ops[index], inputs, outs)
         return index
+
+
+@contextmanager
+def enable_reentry(mode: TorchFunctionMode) -> Iterator[None]:
+    """Let a mode see the calls that are made while it handles one."""
+    _push_mode(mode)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        _pop_mode()  # type: ignore[no-untyped-call]
 
 
 def _list_outputs(out: Any) -> tuple[Tensor, ...]:

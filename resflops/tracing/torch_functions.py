@@ -15,6 +15,7 @@ from resflops.ops import Call, SignedCall
 from resflops.tracing.binding import bind_functions, bind_unchanged, resolve
 
 __all__ = [
+    "CONTROL_FLOW",
     "DESCRIBED",
     "DEVICE",
     "EXITS",
@@ -28,6 +29,7 @@ __all__ = [
     "Part",
     "Steps",
     "describe_operator",
+    "run_operator",
 ]
 
 SomeResult = TypeVar("SomeResult")
@@ -71,6 +73,20 @@ def describe_operator(name: str) -> Callable[[SomeDescribe], SomeDescribe]:
             raise DuplicateError(f"operator {name!r} has a description already; describe each operator once")
         OPERATORS[name] = describe
         return describe
+
+    return register
+
+
+CONTROL_FLOW: dict[str, Callable[..., Any]] = {}
+"""What to run in place of a higher-order operator that calls the model's functions, by name."""
+
+
+def run_operator(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function to run in place of a higher-order operator."""
+
+    def register(run: Callable[..., Any]) -> Callable[..., Any]:
+        CONTROL_FLOW[name] = run
+        return run
 
     return register
 

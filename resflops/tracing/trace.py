@@ -11,7 +11,9 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
-from resflops.tracing import compiled_parts, transforms  # noqa: F401 - they register their redirections
+
+# They register their redirections.
+from resflops.tracing import compiled_parts, control_flow, transforms  # noqa: F401
 from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, preserve_gradients, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.distributed import (
