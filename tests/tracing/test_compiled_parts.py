@@ -99,6 +99,7 @@ def test_other_threads_compile_meanwhile_and_the_stance_is_as_before():
     other.start()
     assert resflops.count(Using(run), (2, 6)).macs == LAYER
     other.join()
-    assert compiled == [1]
+    # Torch 2.6 compiles in no thread as long as any has a dispatch mode.
+    assert compiled == ([] if torch.__version__.startswith("2.6.") else [1])
     assert torch.equal(results[0], torch.full((2,), 3.0))
     assert eval_frame._stance is before
