@@ -27,6 +27,7 @@ __all__ = [
     "ModuleRecord",
     "OpRecord",
     "Shape",
+    "StorageRecord",
     "TensorRecord",
     "TensorSpec",
     "Trace",
@@ -131,6 +132,11 @@ class OpRecord(Struct, frozen=True, kw_only=True, gc=False, rename=_IN_FILES):
     among its inputs (the attributes ``weight`` and ``bias`` say so)."""
     records_gradient: bool = True
     """Whether autograd would record it, which it does not inside a ``torch.no_grad()`` of the model's own."""
+    storages: tuple[int, ...] = ()
+    """For each output, the number of the memory that it lies in; ``()`` in older records. Tensors of one
+    number share their memory: a view has its base's number, and an op in place that of what it writes into.
+    Memory that the pass makes is numbered from 0 on, in order but not without gaps, so the first op with a
+    number has made it. The number ``-1 - n`` is the n-th of the trace's ``given_storages``."""
 
     @property
     def output_shape(self) -> Shape:
@@ -178,6 +184,14 @@ class InputRecord(Struct, frozen=True, kw_only=True, gc=False):
     """Its place in the call: ``0``, ``1``, … or the keyword, dotted inside containers."""
     shape: Shape
     dtype: str = "float32"
+
+
+class StorageRecord(Struct, frozen=True, kw_only=True, gc=False):
+    """Memory that was there before the pass, and in which an output of some op lies."""
+
+    kind: Literal["input", "parameter", "buffer", "constant"]
+    name: str = ""
+    """The input's name, or the dotted path of the parameter or buffer; ``""`` for a constant."""
 
 
 class Work(Struct, frozen=True, kw_only=True, gc=False):
@@ -244,6 +258,8 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """Whether ``producers`` distinguish trainable parameters from constants; older records do not."""
     outputs: tuple[int, ...] = ()
     """The ops that made the model's outputs, as far as its containers can be looked into."""
+    given_storages: tuple[StorageRecord, ...] = ()
+    """What the negative numbers in ``OpRecord.storages`` stand for, beginning with -1."""
     weights: dict[int, Weights] | None = None
     """Index of an op to the elements of its weights; None if they were not asked for."""
 

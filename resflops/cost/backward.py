@@ -23,9 +23,11 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.cost.convention import Convention
 from resflops.cost.frames import make_frame
+from resflops.cost.operands import Operand, Reading, Readings, read_operands
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
 from resflops.errors import UsageError
 from resflops.ops import COMPLEX_TYPES, OPS, Gradient, is_complex
@@ -225,19 +227,13 @@ _NOTHING = OpGradient()
 _FLOATING = ("float", "bfloat", "complex")
 
 
-class _Operand(Struct, frozen=True):
-    """A tensor that an op takes: the op that made it, and which of that op's outputs it is."""
-
-    producer: int
-    slot: int
-
-
 class _Walk:
     """A walk along the ops in forward order, with what is known of the tensors made so far."""
 
     def __init__(self, trace: Trace) -> None:
         self._ops = trace.ops
-        self._arrives = _find_arriving(trace)
+        self._readings = read_operands(trace)
+        self._arrives = _find_arriving(trace, self._readings)
         self._parameters: list[TensorRecord] = [
             tensor for module in trace.modules for tensor in module.parameters
         ]
@@ -247,16 +243,19 @@ class _Walk:
         # An op's output is an activation if it was made from the model's input or, like a tensor of
         # ones, in the forward pass itself; else it was made from parameters alone.
         self._activation: list[bool] = []
-        self._used: set[_Operand] = set()
+        self._used: set[Operand] = set()
 
     def step(self, record: OpRecord) -> OpGradient | None:
         """Count the backward work of the next op."""
-        operands = list(_list_operands(record))
+        reading = self._readings.by_op[len(self._needs_gradient)]
+        operands = reading.operands
         needed = tuple(
-            [place for place in _find_passing(record, operands, self._ops) if self._needs(operands[place])]
+            [place for place in _find_passing(record, reading, self._ops) if self._needs(operands[place])]
         )
         arrives = self._arrives[len(self._needs_gradient)]
-        self._needs_gradient.append(bool(needed))
+        self._needs_gradient.append(
+            bool(needed) or (reading.before is not None and self._needs(reading.before))
+        )
         self._activation.append(not operands or any(map(self._is_activation, operands)))
         if not needed or not arrives:
             return _NOTHING
@@ -270,67 +269,63 @@ class _Walk:
             part += [work, self._accumulate(operand)]
         return OpGradient(inputs=add_works(parts[0]), weights=add_works(parts[1]))
 
-    def _needs(self, operand: _Operand) -> bool:
+    def _needs(self, operand: Operand) -> bool:
         # A producer below zero is no op. Trainable parameters are numbered from PARAMETER downwards.
         if operand.producer < 0:
             return operand.producer <= PARAMETER
         return self._needs_gradient[operand.producer]
 
-    def _is_activation(self, operand: _Operand) -> bool:
+    def _is_activation(self, operand: Operand) -> bool:
         if operand.producer < 0:
             return operand.producer == MODEL_INPUT
         return self._activation[operand.producer]
 
-    def _accumulate(self, operand: _Operand) -> Work:
+    def _accumulate(self, operand: Operand) -> Work:
         """Count the additions that join this use's gradient to those of the uses before it."""
         # An operand is told apart by its output, too: uses of two outputs of one op add nothing up.
-        if operand not in self._used:
-            self._used.add(operand)
-            return Work()
-        return Work(arithmetic=self._count_numbers(operand))
+        if operand in self._used:
+            return Work(arithmetic=self._count_numbers(operand))
+        self._used.add(operand)
+        # The first use of a view of what was written is a use of the base, from which it is taken anew.
+        return self._accumulate(replace(operand, view=None)) if operand.view else Work()
 
-    def _count_numbers(self, operand: _Operand) -> int:
+    def _count_numbers(self, operand: Operand) -> int:
         """Count the numbers that a tensor holds: a complex one is two."""
         if operand.producer <= PARAMETER:
             parameter = self._parameters[PARAMETER - operand.producer]
             return parameter.elements * (1 + (parameter.dtype in COMPLEX_TYPES))
-        maker = self._ops[operand.producer]
-        return prod(maker.output_shapes[operand.slot]) * (1 + (maker.dtype in COMPLEX_TYPES))
+        producer, slot = operand.view or (operand.producer, operand.slot)
+        maker = self._ops[producer]
+        elements = prod(maker.output_shapes[slot])
+        if operand.view is None:
+            elements = self._readings.elements.get(producer, elements)
+        return elements * (1 + (maker.dtype in COMPLEX_TYPES))
 
 
-def _list_operands(record: OpRecord) -> Iterator[_Operand]:
-    slots = record.output_indices or (0,) * len(record.producers)
-    for producer, slot in zip(record.producers, slots, strict=True):
-        yield _Operand(producer, slot)
-    # Gradient rules number the weight and the bias after the last input, so they come in this order.
-    for producer in record.affine_producers:
-        yield _Operand(producer, 0)
-
-
-def _find_arriving(trace: Trace) -> list[bool]:
+def _find_arriving(trace: Trace, readings: Readings) -> list[bool]:
     """Find, for each op, whether a gradient arrives at its output, which then leads to one of the model's."""
-    outputs = set(trace.outputs)
     used, arriving = [False] * len(trace.ops), [False] * len(trace.ops)
     # Backwards, so that all users of an op's output have been seen before the op itself.
     for place in reversed(range(len(trace.ops))):
-        record = trace.ops[place]
-        operands = list(_list_operands(record))
+        record, reading = trace.ops[place], readings.by_op[place]
         # An output that no op uses may be in a container that the trace could not look into.
-        arriving[place] |= place in outputs or not used[place]
-        for operand in operands:
-            if operand.producer >= 0:
-                used[operand.producer] = True
+        arriving[place] |= place in readings.outputs or not used[place]
+        for producer in (*record.producers, *[operand.producer for operand in reading.operands]):
+            if producer >= 0:
+                used[producer] = True
         if arriving[place]:
-            for operand_place in _find_passing(record, operands, trace.ops):
-                if operands[operand_place].producer >= 0:
-                    arriving[operands[operand_place].producer] = True
+            passing = [reading.operands[at] for at in _find_passing(record, reading, trace.ops)]
+            # Around what was written through a view, the gradient passes on to the base as it was.
+            for operand in (*passing, *([reading.before] if reading.before else ())):
+                if operand.producer >= 0:
+                    arriving[operand.producer] = True
     return arriving
 
 
-def _find_passing(record: OpRecord, operands: Sequence[_Operand], ops: Sequence[OpRecord]) -> Iterator[int]:
+def _find_passing(record: OpRecord, reading: Reading, ops: Sequence[OpRecord]) -> Iterator[int]:
     """Find the operands to which a gradient of the op's output passes on."""
     takes = _find_takes(record)
-    for place, operand in enumerate(operands):
+    for place, operand in enumerate(reading.operands):
         if takes is not None and place not in takes:
             continue
         if not (operand.slot and _gives_indices(ops[operand.producer])):

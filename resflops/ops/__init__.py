@@ -10,11 +10,13 @@ from pkgutil import iter_modules
 from resflops.extensions import load_extensions
 from resflops.ops._attributes import Attributes, read_attributes
 from resflops.ops._call import (
+    Blank,
     Call,
     CallSignature,
     Mismatch,
     NotDescribed,
     Promoted,
+    SharedWith,
     SignedCall,
     TensorLike,
     broadcast,
@@ -65,6 +67,7 @@ __all__ = [
     "AtenBinding",
     "Attributes",
     "Binding",
+    "Blank",
     "Call",
     "CallSignature",
     "Factors",
@@ -74,6 +77,7 @@ __all__ = [
     "NotDescribed",
     "Op",
     "Promoted",
+    "SharedWith",
     "SignedCall",
     "TensorLike",
     "Window",

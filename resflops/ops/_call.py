@@ -6,18 +6,20 @@ passed on unchanged, or given by a name that the tracer turns into torch's own.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from resflops.records import Attribute, Shape
 
 __all__ = [
+    "Blank",
     "Call",
     "CallSignature",
     "Mismatch",
     "NotDescribed",
     "Promoted",
+    "SharedWith",
     "SignedCall",
     "TensorLike",
     "broadcast",
@@ -69,8 +71,9 @@ class Promoted(Struct, frozen=True):
     right: Any
 
 
-Blank = tuple[Shape, Any]
-"""The shape and element type of a tensor to make."""
+Blank = tuple[Shape, Any] | tuple[Shape, Any, Shape]
+"""The shape and element type of a tensor to make, and its strides unless the elements lie in the order of the
+shape."""
 
 
 # Not frozen, because an ``infer`` may take the call that another makes and change a field of it. ``gc=False``
@@ -101,6 +104,11 @@ class Call(Struct, gc=False):
     signature must not be kept for the next call."""
 
 
+SharedWith = Literal["", "first", "each"]
+"""In whose memory the outputs of a call lie: all in that of the ``first`` input, which they are or which they
+are views of; ``each`` in that of the input in its place; ``""`` where the call makes memory."""
+
+
 class CallSignature(Struct, frozen=True, gc=False):
     """A call without its tensors."""
 
@@ -118,6 +126,7 @@ class CallSignature(Struct, frozen=True, gc=False):
     """Positions of the inputs among the arguments of any call with this signature."""
     affine: tuple[int, ...] = ()
     """Positions of the weight and the bias that are not among the inputs."""
+    shares: SharedWith = ""
 
     @classmethod
     def single(

@@ -47,6 +47,7 @@ __all__ = [
     "Gradient",
     "Needed",
     "Op",
+    "Shares",
     "Window",
     "binding",
     "composite",
@@ -83,6 +84,10 @@ Window = Literal["", "keeps", "slides", "gathers", "flattens", "slices", "breaks
 """What an op does to receptive fields. It ``keeps`` every position, whatever its shapes; ``slides`` a kernel;
 ``gathers`` positions into fewer or one; ``flattens`` all into a vector; ``slices`` some out; or ``breaks``
 the field, so that its output has none. ``""`` keeps positions if the spatial shape stays, else breaks."""
+
+Shares = Literal["", "always", "sometimes", "each"]
+"""Whether the outputs of an op are views of its first input: never; always; ``sometimes``, as it is called
+and as the elements lie; or ``each`` is a view of the input in its place."""
 
 AllButFirst = Literal["all but the first"]
 ALL_BUT_FIRST: AllButFirst = "all but the first"
@@ -162,8 +167,8 @@ class Op(Struct, frozen=True, kw_only=True):
     saves: tuple[str, ...] | None = None
     """What autograd keeps for the backward pass: ``input``, ``weight``, ``output``, ``statistics``, …
     None where that depends on how the op is called, as the exponent of a power decides it."""
-    shares: Literal["", "always", "sometimes"] = ""
-    """Whether the output shares the memory of the first input."""
+    shares: Shares = ""
+    """Whether the outputs are views of the first input. An op in place shares its memory whatever it is."""
     gives_indices: bool = False
     """Whether its outputs after the first are indices, which have no gradient."""
     weightless_macs: Callable[[OpRecord], int] | None = None
@@ -228,7 +233,7 @@ def op(
     window: Window = "",
     weights: tuple[int, ...] | AllButFirst = (),
     saves: tuple[str, ...] | None = None,
-    shares: Literal["", "always", "sometimes"] = "",
+    shares: Shares = "",
     gives_indices: bool = False,
     weightless_macs: Callable[[OpRecord], int] | None = None,
     cause: str = "",

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import Literal
 
 from resflops.ops._attributes import Attributes
-from resflops.ops._declaration import AtenBinding, Binding, Gradient, Window, each_gradient, op
+from resflops.ops._declaration import AtenBinding, Binding, Gradient, Shares, Window, each_gradient, op
 from resflops.records import OpRecord, Work
 
 __all__ = ["ADDED_UP", "COPY", "LOOKED_UP", "SPREAD_OUT", "VIEW", "declare_free"]
@@ -27,7 +26,7 @@ def declare_free(
     aten: Mapping[str, AtenBinding] | tuple[str, ...] = (),
     window: Window = "",
     saves: tuple[str, ...] | None = None,
-    shares: Literal["", "always", "sometimes"] = "",
+    shares: Shares = "",
 ) -> None:
     """Declare ops that do no arithmetic, all for one reason.
 
@@ -44,7 +43,7 @@ def declare_free(
         aten: aten ops that are the op under another name, or that are read by a function.
         window: what they do to receptive fields.
         saves: what autograd keeps for the backward pass.
-        shares: whether the output shares the memory of the first input.
+        shares: whether the outputs are views of the first input.
     """
     bound = (bindings,) if isinstance(bindings, Binding) else bindings
     run_by_torch = tuple(name for binding in bound for name in binding.functions) if runs else ()

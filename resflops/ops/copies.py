@@ -245,7 +245,9 @@ def repeating_padding_gradient(record: OpRecord, operand: int) -> Work:
 
 
 def copy_gradient(record: OpRecord, operand: int) -> Work:
-    """Nothing; n-1 additions where the source was broadcast to n places. What was there before has none."""
+    """Nothing; n-1 additions where the source was broadcast to n places. What was there before gets zeros."""
+    if not operand:
+        return Work()
     return Work(arithmetic=max(prod(record.output_shape) - prod(record.input_shapes[operand]), 0))
 
 
@@ -309,8 +311,7 @@ _declare("_pin_memory", "pin_memory", shares="sometimes")
 _declare(
     "copy",
     bindings=binding(infer_copy, "Tensor.copy_"),
-    gradient=each_gradient(copy_gradient, takes=(1,)),
-    shares="sometimes",
+    gradient=each_gradient(copy_gradient),
 )
 
 # Repeated elements.
@@ -325,7 +326,7 @@ _declare(
 )
 _declare("tile", gradient=ADDED_UP)
 # Its outputs are expanded views, and so share memory although they are listed as copies.
-_declare("meshgrid", bindings=binding(infer_meshgrid, "meshgrid"), gradient=SPREAD_OUT, shares="always")
+_declare("meshgrid", bindings=binding(infer_meshgrid, "meshgrid"), gradient=SPREAD_OUT, shares="each")
 _declare("combinations", gradient=LOOKED_UP, saves=None)
 
 # Rearranged elements.

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from resflops.ops._call import Call, NotDescribed, TensorLike, is_tensor
-from resflops.ops._declaration import binding, stopped_gradient
+from resflops.ops._declaration import binding, moved_gradient, stopped_gradient
 from resflops.ops._free import declare_free
 from resflops.records import Shape
 
@@ -18,7 +18,8 @@ _declare = partial(
     gradient=stopped_gradient("it makes a tensor that depends on no input"),
     saves=(),
 )
-_OVERWRITES = stopped_gradient("what was in the tensor is overwritten")
+# Autograd passes zeros on to what was in the tensor, and what made that works on them.
+_OVERWRITES = moved_gradient()
 
 
 def _read_sizes(given: Sequence[Any], named: Any) -> Shape:
@@ -124,9 +125,7 @@ _declare(
 )  # fmt: skip
 
 for _op in ("zero", "fill", "normal", "uniform", "bernoulli"):
-    _declare(
-        _op, bindings=binding(_infer_filled(_op), f"Tensor.{_op}_"), gradient=_OVERWRITES, shares="sometimes"
-    )
+    _declare(_op, bindings=binding(_infer_filled(_op), f"Tensor.{_op}_"), gradient=_OVERWRITES)
 _declare(
-    "cauchy", "exponential", "geometric", "log_normal", "random", gradient=_OVERWRITES, shares="sometimes"
+    "cauchy", "exponential", "geometric", "log_normal", "random", gradient=_OVERWRITES
 )  # fmt: skip

@@ -23,7 +23,10 @@ def _infer(name: str) -> Callable[..., Call]:
     def infer(input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Call:
         # Networks switch dropout off by a rate of zero.
         dropping = bool(training and p > 0)
-        return Call(name, (input,), tuple(input.shape), {"training": dropping}, in_place=inplace)
+        # Where it drops nothing, torch gives the tensor itself.
+        return Call(
+            name, (input,), tuple(input.shape), {"training": dropping}, in_place=inplace or not dropping
+        )
 
     return infer
 

@@ -166,7 +166,6 @@ _declare(
     attributes=Writing,
     bindings=binding(infer_setitem, "Tensor.__setitem__"),
     gradient=each_gradient(writing_gradient),
-    shares="always",
 )
 _declare(
     "index_put",

@@ -188,7 +188,7 @@ _declare("narrow", bindings=binding(infer_narrow, "*.narrow", repeated=True), ru
 # With a tensor of indices it copies, and only then.
 _declare(
     "getitem",
-    bindings=binding(infer_getitem, "Tensor.__getitem__"),
+    bindings=binding(infer_getitem, "Tensor.__getitem__", repeated=True),
     runs=True,
     gradient=each_gradient(getitem_gradient, takes=(0,)),
     window="slices",

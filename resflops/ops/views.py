@@ -255,6 +255,6 @@ _declare(
     "unsafe_view",
 )  # fmt: skip
 _declare("broadcast_to", "expand_as", gradient=ADDED_UP)
-_declare("broadcast_tensors", gradient=SPREAD_OUT)
+_declare("broadcast_tensors", gradient=SPREAD_OUT, shares="each")
 # Views of complex numbers: as pairs of numbers, as one of the pair, or conjugated, which torch only notes.
 _declare("_conj", "_neg_view", "conj", "imag", "real", "view_as_complex", "view_as_real")

@@ -9,10 +9,11 @@ from types import EllipsisType, NoneType
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import Parameter
 
-from resflops.ops import Call, CallSignature, Promoted, name_dtype, plain_shapes
+from resflops.ops import OPS, Call, CallSignature, Promoted, name_dtype, plain_shapes
 
 __all__ = ["Key", "find_signature", "keep_signature", "make_signature"]
 
@@ -46,11 +47,13 @@ def find_signature(
         names: the keywords.
     """
     try:
+        if func is _GETITEM:
+            values = (values[0], _mark_index(values[1]))
         key = (
             func,
             *names,
             *[
-                (value.shape, value.dtype)
+                ((value.shape, value.dtype) if value.is_contiguous() else _describe_layout(value))
                 # No subclass: one may have behaviour of its own that its shape and type do not tell.
                 if (kind := type(value)) is Tensor or kind is Parameter
                 else value
@@ -60,30 +63,54 @@ def find_signature(
             ],
         )
         return key, _SIGNATURES.get(key)
-    except (KeyError, TypeError):
-        # An argument of another type, or a tuple that holds something unhashable.
+    except (KeyError, TypeError, RuntimeError):
+        # An argument of another type, a tuple that holds something unhashable, or a tensor without strides.
         return None, None
 
 
-def keep_signature(key: Key, call: Call, values: tuple[Any, ...]) -> CallSignature:
-    """Make the signature of a call, and keep it if the places of its tensors can be told."""
+_GETITEM = Tensor.__getitem__
+
+
+def _mark_index(index: Any) -> Any:
+    """Mark an index as arguments are marked, and slices as well, which could not be looked up before 3.12."""
+    kind = type(index)
+    if kind is tuple:
+        return tuple([each if type(each) is int else _mark_index(each) for each in index])
+    if kind is slice:
+        bounds = index.start, index.stop, index.step
+        if not _BOUNDS.issuperset(map(type, bounds)):
+            raise TypeError
+        return (slice, *bounds)
+    if kind is int or index is None or index is Ellipsis:
+        return index
+    raise TypeError
+
+
+_BOUNDS = frozenset((int, NoneType))
+
+
+def _describe_layout(tensor: Tensor) -> Key:
+    # Whether the call copies depends on the strides, and so may those of its result.
+    return tensor.shape, tensor.dtype, tensor.stride()
+
+
+def keep_signature(key: Key, signature: CallSignature, call: Call, values: tuple[Any, ...]) -> None:
+    """Keep the signature of a call, if the places of its tensors can be told."""
     tensors = [(id(value), place) for place, value in enumerate(values) if isinstance(value, Tensor)]
     places = dict(tensors)
     # It is not kept where one tensor is two of the arguments, since its id does not tell which of the two is
     # meant, nor where the call reads a tensor that is no argument itself.
     affine = [tensor for tensor in call.affine if tensor is not None]
     if len(places) < len(tensors) or any(id(tensor) not in places for tensor in (*call.inputs, *affine)):
-        return make_signature(call)
-    signature = make_signature(
-        call,
-        tuple([places[id(tensor)] for tensor in call.inputs]),
-        tuple([places[id(tensor)] for tensor in affine]),
-    )
+        return
     # All at once: keeping count of which was used last would cost every hit.
     if len(_SIGNATURES) >= _CAPACITY:
         _SIGNATURES.clear()
-    _SIGNATURES[key] = signature
-    return signature
+    _SIGNATURES[key] = replace(
+        signature,
+        inputs=tuple([places[id(tensor)] for tensor in call.inputs]),
+        affine=tuple([places[id(tensor)] for tensor in affine]),
+    )
 
 
 _NAMED: dict[Any, torch.dtype] = {
@@ -109,8 +136,8 @@ _PACKS = {name: getattr(torch.return_types, name) for name in ("max", "min", "so
 """Torch's named tuples of values and indices."""
 
 
-def make_signature(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, ...] = ()) -> CallSignature:
-    """Make the signature of a call; with the places of its tensors, it serves for other calls."""
+def make_signature(call: Call) -> CallSignature:
+    """Make the signature of a call."""
     first = call.inputs[0].dtype if call.inputs else None
     kind = _resolve(call.dtype, first)
     others = [(shape, _resolve(other, first)) for shape, other in call.others]
@@ -127,6 +154,10 @@ def make_signature(call: Call, inputs: tuple[int, ...] = (), affine: tuple[int, 
         blank=None if call.in_place else (call.shape, kind),
         others=tuple(others),
         pack=_PACKS[pack] if isinstance(pack, str) else pack,
-        inputs=inputs,
-        affine=affine,
+        shares="first" if call.in_place or _is_view(call.op) else "",
     )
+
+
+def _is_view(op: str) -> bool:
+    declared = OPS.get(op)
+    return declared is not None and declared.shares == "always"

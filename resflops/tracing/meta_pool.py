@@ -1,7 +1,7 @@
 """A pool of blanks: meta tensors that stand for the results of ops, lent to a trace and taken back after it.
 
 Making a tensor is the most expensive part of recording an op, and a trace needs hundreds of tensors that
-differ in nothing but shape and type. So the blanks that nobody has touched or kept serve again.
+differ in nothing but shape, type and strides. So the blanks that nobody has touched or kept serve again.
 """
 
 import threading
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
-from resflops.records import Shape
+from resflops.ops import Blank
 from resflops.tracing.meta import META
 
 __all__ = ["MetaPool"]
 
 Shelf = list[Tensor]
-"""Blanks of one shape and type that are free."""
+"""Blanks of one shape, type and strides that are free."""
 
 _CAPACITY = 1 << 14
 """How many blanks a thread keeps between traces; they take some ten megabytes."""
@@ -28,7 +28,7 @@ class _Store(threading.local):
     """The blanks of one thread. Traces in two threads have two stores, so neither needs a lock."""
 
     def __init__(self) -> None:
-        self.shelves: dict[tuple[Shape, torch.dtype], Shelf] = {}
+        self.shelves: dict[Blank, Shelf] = {}
         self.size = 0
 
 
@@ -51,8 +51,8 @@ class MetaPool:
         self._shelf_of: list[Shelf] = []
         self._made = 0
 
-    def lend(self, kind: tuple[Shape, torch.dtype]) -> Tensor:
-        """Lend a meta tensor of a shape and type.
+    def lend(self, kind: Blank) -> Tensor:
+        """Lend a meta tensor of a shape, type and strides.
 
         Raises:
             RuntimeError, TypeError: torch cannot address one so large.
@@ -63,7 +63,11 @@ class MetaPool:
         else:
             # Otherwise the recorder's own dispatch mode would record the making of a blank as an op.
             with unseen_by_dispatch_modes():
-                blank = torch.empty(kind[0], dtype=kind[1], device=META)
+                blank = (
+                    torch.empty(kind[0], dtype=kind[1], device=META)
+                    if len(kind) == 2
+                    else torch.empty_strided(kind[0], kind[2], dtype=kind[1], device=META)
+                )
             if shelf is None:
                 shelf = self._shelves[kind] = []
             if torch.is_inference_mode_enabled():

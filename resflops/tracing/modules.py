@@ -1,16 +1,17 @@
 """The modules of a model, with the parameters, buffers and attributes that are each one's own."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
-from resflops.records import PARAMETER, ModuleRecord, Shape, TensorRecord
+from resflops.records import PARAMETER, ModuleRecord, Shape, StorageRecord, TensorRecord
 from resflops.tracing.formats import list_wrapped
 
 __all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
@@ -108,6 +109,28 @@ class Modules:
         """List the modules, in the order of the records."""
         return tuple(self._modules)
 
+    def name_parameter(self, number: int) -> StorageRecord:
+        """Name a trainable parameter, given the number that ``OpRecord.producers`` has for it."""
+        place = PARAMETER - number
+        for module in self.records:
+            if place < len(module.parameters):
+                return _name_storage("parameter", module.path, module.parameters[place].name)
+            place -= len(module.parameters)
+        raise AssertionError("each number is some parameter's")
+
+    def name_tensors(self, ids: AbstractSet[int]) -> dict[int, StorageRecord]:
+        """Name the parameters and buffers of some ids."""
+        named: dict[int, StorageRecord] = {}
+        for module, record in zip(self._modules, self.records, strict=True):
+            # By items(), since what a scripted module has here is no dict.
+            for name, parameter in module._parameters.items():
+                if id(parameter) in ids:
+                    named.setdefault(id(parameter), _name_storage("parameter", record.path, name))
+            for name, buffer in module._buffers.items():
+                if id(buffer) in ids:
+                    named.setdefault(id(buffer), _name_storage("buffer", record.path, name))
+        return named
+
     def _walk(self) -> list[ModuleRecord]:
         # named_modules() is a nest of generators as deep as the model, and takes longer than recording the
         # model's ops.
@@ -166,6 +189,10 @@ class Modules:
                 parameters=tuple([mark(record.path, parameters, tensor) for tensor in record.parameters]),
                 buffers=tuple([mark(record.path, buffers, tensor) for tensor in record.buffers]),
             )
+
+
+def _name_storage(kind: Literal["parameter", "buffer"], path: str, name: str) -> StorageRecord:
+    return StorageRecord(kind=kind, name=f"{path}.{name}" if path else name)
 
 
 def _tensor_records(

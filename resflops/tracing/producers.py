@@ -77,6 +77,23 @@ class Producers:
         if id(tensor) in self.made:
             self.made[id(double)] = self.made[id(tensor)]
 
+    def enter_result(self, tensor: Tensor, blank: Tensor) -> None:
+        """Remember that a tensor of a real run is the result that a blank stood for."""
+        made = self.find_maker(blank)
+        if made >= 0 and tensor is not blank:
+            self.remember(tensor, made)
+            if slot := self.slots.get(id(blank), 0):
+                self.slots[id(tensor)] = slot
+
+    def enter_write(self, tensors: Iterable[Tensor], op: int) -> None:
+        """Remember that an op wrote into tensors that were there before the pass, and so made what they hold.
+
+        A trace tells such tensors apart by their producer alone, so a write through a view of one must be its
+        producer as well.
+        """
+        for tensor in tensors:
+            self.made[id(tensor)] = op
+
     def find_maker(self, tensor: Tensor) -> int:
         """Look up the op that made a tensor, or what ``OpRecord.producers`` has for one that no op made."""
         return self.made.get(id(tensor), CONSTANT)

@@ -24,7 +24,7 @@ from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode, _push_mode
 
 from resflops.errors import DataDependentError, ResflopsError, TraceError
-from resflops.ops import Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
+from resflops.ops import OPS, Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
 from resflops.records import CONSTANT, Attribute, OpRecord
 from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature
 from resflops.tracing.call_through import call_through
@@ -41,12 +41,14 @@ from resflops.tracing.failures import (
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
 from resflops.tracing.formats import check_format, holds_special
 from resflops.tracing.grad_mode import GradMode, TrueGradMode
+from resflops.tracing.layouts import REORDERING, lay_out
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import Observer
 from resflops.tracing.producers import Producers, drop_main_outputs
 from resflops.tracing.refusals import judge_refusal
+from resflops.tracing.storages import Storages
 from resflops.tracing.strided import run_on_meta
 from resflops.tracing.torch_functions import (
     CONTROL_FLOW,
@@ -119,6 +121,7 @@ class Recorder(TorchFunctionMode):
         # The dicts themselves, since every op reads and writes them and a method would cost a call. The head
         # of producers.py says why an id may stand for a tensor.
         self._made, self._slots = self.producers.made, self.producers.slots
+        self.storages = Storages(self.ops, self.producers, real=real)
         self.grad_mode = TrueGradMode() if autograd else GradMode()
         self.meta_pool = MetaPool()
         self._observers = tuple(observers)
@@ -202,14 +205,19 @@ class Recorder(TorchFunctionMode):
         except Mismatch as mismatch:
             failure = make_mismatch_error(func, self._calling_layer(frame), mismatch)
             return self._refuse(func, args, kwargs, failure)
-        if isinstance(call, SignedCall):
-            signature = call.signature
-        elif key is None or call.once:
-            signature = make_signature(call)
-        else:
-            signature = keep_signature(key, call, (*args, *kwargs.values()))
+        signature = call.signature if isinstance(call, SignedCall) else make_signature(call)
         layer = self._calling_layer(frame)
         if not self._runs:
+            try:
+                # A list, since a generator would take longer for one or two inputs.
+                if signature.op in REORDERING or False in [tensor.is_contiguous() for tensor in call.inputs]:
+                    signature = lay_out(signature, call, func, args, kwargs)
+            except RuntimeError:
+                # What has no strides is of a format that has no description either.
+                self._check_formats(call.inputs)
+                raise
+            if key is not None and isinstance(call, Call) and not call.once:
+                keep_signature(key, signature, call, (*args, *kwargs.values()))
             return self._perform(signature, call.inputs, call.affine, layer)
         out = self._run_described(func, args, kwargs, signature, layer)
         outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
@@ -262,11 +270,23 @@ class Recorder(TorchFunctionMode):
             outs = (out, *[lend(kind) for kind in signature.others]) if signature.others else (out,)
         except (RuntimeError, TypeError) as error:
             raise make_size_error(layer, signature.op, signature.output_shapes[0]) from error
-        index = self._record(signature, inputs, affine, layer, outs)
+        if signature.others:
+            storages = self.storages.number_blanks(signature.shares, inputs, len(outs))
+        elif signature.shares:
+            # Looked up here where it is one step: a network with windowed attention makes hundreds of views.
+            made = self._made.get(id(inputs[0]), CONSTANT)
+            storages = self.ops[made].storages if made >= 0 else ()
+            if len(storages) != 1:
+                storages = (self.storages.find_number(inputs[0]),)
+        else:
+            storages = (len(self.ops) + self.storages.further,)
+        index = self._record(signature, inputs, affine, layer, outs, storages)
         # The pool holds a blank until the pass is over, so its id stays valid without a reference here. An op
         # in place that autograd does not see leaves the tensor the producer that it had.
         if blank is not None or self.grad_mode.on:
             self._made[id(out)] = index
+        if blank is None and storages[0] < 0 and self.grad_mode.on:
+            self.producers.enter_write(self.storages.find_given(storages[0]), index)
         # A single blank needs no number: nobody was lent it before in this pass, so it has no old one either.
         # A tensor that is written in place may have one.
         if signature.others or (blank is None and self._slots):
@@ -299,9 +319,10 @@ class Recorder(TorchFunctionMode):
             raise
         if self._runs:
             ran = self._run_described(func, args, kwargs, None, layer)
-            out = out if ran is None else ran
-            for tensor in _list_outputs(out):
-                self.producers.remember(tensor, len(self.ops) - 1)
+            result, out = out, out if ran is None else ran
+            for tensor, blank in zip(_list_outputs(out), _list_outputs(result), strict=False):
+                self.producers.enter_result(tensor, blank)
+                self.storages.enter_result(tensor, blank)
         return out
 
     def _record_undescribed(
@@ -442,6 +463,7 @@ class Recorder(TorchFunctionMode):
 
     def _enter_double(self, tensor: Tensor, double: Tensor) -> None:
         self.producers.enter_double(tensor, double)
+        self.storages.enter_double(tensor, double)
         for observer in self._observers:
             observer.on_double(tensor, double)
 
@@ -495,12 +517,16 @@ class Recorder(TorchFunctionMode):
             affine,
             layer,
             outs,
+            self.storages.number_outputs((*inputs, *affine), outs),
         )
         if not self.grad_mode.on and outs and inputs and outs[0] is inputs[0]:
             # Autograd does not see this write, so the tensor keeps the producer that it had.
             return
         for out in outs:
             self.producers.remember(out, index)
+        storages = self.ops[index].storages
+        if storages and storages[0] < 0 and self.grad_mode.on and _is_written(op):
+            self.producers.enter_write(self.storages.find_given(storages[0]), index)
         if self._slots or len(outs) > 1:
             self.producers.number_outputs(outs, index)
 
@@ -511,6 +537,7 @@ class Recorder(TorchFunctionMode):
         affine: Sequence[Tensor | None],
         layer: str,
         outs: Sequence[Tensor],
+        storages: tuple[int, ...],
     ) -> int:
         """Append an op to the record and return its index.
 
@@ -540,6 +567,7 @@ class Recorder(TorchFunctionMode):
                 if affine
                 else (),
                 records_gradient=self.grad_mode.on,
+                storages=storages,
             )
         )
         index = len(ops) - 1
@@ -557,6 +585,12 @@ def enable_reentry(mode: TorchFunctionMode) -> Iterator[None]:
         yield
     finally:
         _pop_mode()  # type: ignore[no-untyped-call]
+
+
+def _is_written(op: str) -> bool:
+    """Whether an op that gives memory which was there before it has written into it, and is no view."""
+    declared = OPS.get(op)
+    return declared is not None and not declared.shares
 
 
 def _list_outputs(out: Any) -> tuple[Tensor, ...]:

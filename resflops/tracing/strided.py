@@ -62,6 +62,6 @@ def _make_outputs(signature: CallSignature, first: Tensor | None) -> Any:
         torch.empty_strided(shape, first.stride(), dtype=dtype, device=META)
         if first is not None and tuple(first.shape) == shape
         else torch.empty(shape, dtype=dtype, device=META)
-        for shape, dtype in (signature.blank, *signature.others)
+        for shape, dtype, *_ in (signature.blank, *signature.others)
     ]
     return outs[0] if signature.pack is None else signature.pack(tuple(outs))

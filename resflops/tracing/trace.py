@@ -234,6 +234,7 @@ def _record_pass(
         torch_version=str(torch.__version__),
         tells_parameters=True,
         outputs=joined.outputs,
+        given_storages=recorder.storages.list_given(modules, _name_inputs(args, kwargs)),
         weights=None if zeros is None else joined.renumber(zeros.count_weights()),
     )
 
@@ -303,16 +304,18 @@ def _find_device(model: nn.Module) -> torch.device:
 
 
 def _record_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[InputRecord, ...]:
-    records = []
+    return tuple(
+        InputRecord(name=name, shape=find_stored_shape(tensor), dtype=DTYPE_NAMES[tensor.dtype])
+        for name, tensor in _name_inputs(args, kwargs)
+    )
+
+
+def _name_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     for place, item in [*enumerate(args), *kwargs.items()]:
         leaves, _ = tree_flatten_with_path(item)
         for path, leaf in leaves:
             if isinstance(leaf, Tensor):
-                name = ".".join([str(place), *(_name_step(step) for step in path)])
-                records.append(
-                    InputRecord(name=name, shape=find_stored_shape(leaf), dtype=DTYPE_NAMES[leaf.dtype])
-                )
-    return tuple(records)
+                yield ".".join([str(place), *(_name_step(step) for step in path)]), leaf
 
 
 def _name_step(step: Any) -> str:
