@@ -252,7 +252,7 @@ for _name in ("lgamma", "digamma", "polygamma", "mvlgamma", "i0"):
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input",))
 # Functions by their names in torch.special, each of them evaluated once; the polynomials of a degree, too.
 for _name in (
-    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0", "modified_bessel_i1",
+    "airy_ai", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0", "modified_bessel_i1",
     "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1",
     "spherical_bessel_j0", "zeta",
     *(f"{kind}_polynomial_{variant}" for kind, variants in (

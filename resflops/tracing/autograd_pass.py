@@ -121,7 +121,7 @@ def run_backward(
     _check_autograd(recorder)
     more = recorder.double(more)
     mode = recorder.grad_mode
-    before, mode.on = mode.on, mode.on and bool(create_graph)
+    before, mode.on = mode.on, mode.on and bool(create_graph or recorder.graph_asked)
     try:
         # Hooks, custom functions and checkpointed parts are the model's code.
         with recorder.resume():
@@ -143,10 +143,12 @@ def make_dual(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs:
 def take_gradient_of_transform(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Take the gradient that torch.func was asked for: within a transform, all ops went through autograd."""
     before, recorder.autograd = recorder.autograd, True
+    # vjp asks for the graph of its gradient where autograd is on, which it never is in a trace on shapes.
+    asked, recorder.graph_asked = recorder.graph_asked, True
     try:
         return own(*args, **kwargs)
     finally:
-        recorder.autograd = before
+        recorder.autograd, recorder.graph_asked = before, asked
 
 
 @redirect("torch.autograd.functional", "_autograd_grad")

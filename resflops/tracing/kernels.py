@@ -22,7 +22,9 @@ for _module, _path in KERNELS:
 
 def find_kernels() -> None:
     """Redirect the functions of the libraries that have been imported by now, from the next trace on."""
-    # By library: a look for each function would be felt in every count.
+    # By library, and the smaller set first: a look for each function would be felt in every count.
+    if _waiting.keys().isdisjoint(sys.modules.keys()):
+        return
     for library in [library for library in _waiting if library in sys.modules]:
         for module, path in _waiting.pop(library):
             redirect(module, path, lasting=False)(partial(_record, KERNELS[module, path]))

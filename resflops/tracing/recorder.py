@@ -107,6 +107,8 @@ class Recorder(TorchFunctionMode):
         """The last exception of torch's that the model was given as it is, and what a trace says of it."""
         self.autograd_needed = False
         """Whether the pass has taken a gradient without autograd; the thread that did may be another one."""
+        self.graph_asked = False
+        """Whether a gradient that is being taken has a gradient itself, even if torch is not told so."""
         self.over = False
         """Whether the pass has ended, which a thread that it has started may outlive."""
         self.lock = RLock()

@@ -128,13 +128,16 @@ def _replace(redirection: _Redirection) -> bool:
     if not redirection.users:
         if not redirection.lasting:
             redirection.owner = None
-        if redirection.owner is None and not redirection.find_owner():
-            return False
         owner, name = redirection.owner, redirection.name
-        own, redirection.held = getattr(owner, name), vars(owner).get(name)
+        if owner is None:
+            if not redirection.find_owner():
+                return False
+            owner, name = redirection.owner, redirection.name
+        own = getattr(owner, name)
         # The replacement of the last time serves again, unless somebody has replaced the function meanwhile.
         if own is not redirection.own:
-            redirection.own, redirection.inherited = own, name not in vars(owner)
+            redirection.own, redirection.held = own, vars(owner).get(name)
+            redirection.inherited = name not in vars(owner)
             redirection.replacement = redirection.make(own)
         setattr(owner, name, redirection.replacement)
     redirection.users += 1
@@ -143,9 +146,11 @@ def _replace(redirection: _Redirection) -> bool:
 
 def _put_back(redirection: _Redirection) -> None:
     redirection.users -= 1
+    if redirection.users:
+        return
     owner, name = redirection.owner, redirection.name
     # Not if somebody else has replaced it meanwhile.
-    if redirection.users or getattr(owner, name) is not redirection.replacement:
+    if getattr(owner, name) is not redirection.replacement:
         return
     if redirection.inherited:
         delattr(owner, name)

@@ -76,12 +76,15 @@ def convert_and_trace(make, model, inputs):
         return resflops.trace(made, *inputs)
 
 
+def build_undescribed(*args, **settings):
+    """A recorder that has no function described, whatever else it is asked for."""
+    return Recorder(*args, **{**settings, "described": False})
+
+
 def trace_aten_ops(model, inputs):
     """The aten ops that a model runs, no torch function being described."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            importlib.import_module("resflops.tracing.trace"), "Recorder", partial(Recorder, described=False)
-        )
+        patch.setattr(importlib.import_module("resflops.tracing.trace"), "Recorder", build_undescribed)
         return resflops.trace(model, *inputs)
 
 

@@ -35,7 +35,7 @@ DIFFERS = {
     # It is a plain product there, which formula adds no 1 to.
     **{(style, "linear without bias"): {"formula"} for style in BELOW},
     # The bias is an addition, which has fewer gradients to add than elements.
-    **{(style, "bilinear with bias"): {"flops backward"} for style in ("scripted", "make_fx")},
+    **{(style, "bilinear with bias"): {"flops backward"} for style in BELOW},
 }
 """Where torch takes a function apart so that other work is left than it does as one."""
 
