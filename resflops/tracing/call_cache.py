@@ -27,12 +27,22 @@ _CAPACITY = 1 << 15
 # signature of one key learn the same.
 _SIGNATURES: dict[Key, CallSignature] = {}
 
+
+def _mark_sizes(items: list[Any]) -> Any:
+    """Mark a list of sizes or dimensions, which unlike a tuple cannot be looked up."""
+    for item in items:
+        if type(item) is not int:
+            raise TypeError
+    return (list, *items)
+
+
 # 1, 1.0 and True are equal as keys of a dict, yet may make different calls. So ints stand for themselves,
 # and bools and floats are marked, by what nobody else can give.
 _PLAIN = frozenset((int, str, tuple, NoneType, EllipsisType, torch.dtype))
 _MARKED: dict[type, Callable[[Any], Any]] = {
     bool: (object(), object()).__getitem__,
     float: lambda number: (float, number),
+    list: _mark_sizes,
 }
 
 
