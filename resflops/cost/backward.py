@@ -10,7 +10,8 @@ returns integers or truth values, that cuts the history off, or that the model r
 The pass begins with the gradients of the model's outputs: neither the loss nor the
 optimiser's step is part of the model. Every output is assumed to contribute to the loss, and
 so is every tensor that no other op uses, because a trace cannot look into every container
-that a model may return. A tensor that leads to none of these has no gradient.
+that a model may return. A tensor that leads to none of these has no gradient, nor has what is
+written into other tensors and read by no op and no output.
 
 A tensor used by several ops gets a gradient from each, and these are added up: one addition
 per element for each use after the first, counted with that use. The same holds for a
@@ -308,8 +309,10 @@ def _find_arriving(trace: Trace, readings: Readings) -> list[bool]:
     # Backwards, so that all users of an op's output have been seen before the op itself.
     for place in reversed(range(len(trace.ops))):
         record, reading = trace.ops[place], readings.by_op[place]
-        # An output that no op uses may be in a container that the trace could not look into.
-        arriving[place] |= place in readings.outputs or not used[place]
+        # An output that no op uses may be in a container that the trace could not look into. What is written
+        # and not read again is not: the tensor that holds it had been there before.
+        ends = not used[place] and not (reading.writes and readings.outputs)
+        arriving[place] |= place in readings.outputs or ends
         for producer in (*record.producers, *[operand.producer for operand in reading.operands]):
             if producer >= 0:
                 used[producer] = True

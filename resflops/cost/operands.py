@@ -37,6 +37,8 @@ class Reading(Struct, frozen=True):
 
     operands: tuple[Operand, ...]
     """Its inputs, then the weight and the bias that are not among them."""
+    writes: bool = False
+    """Whether it writes into memory that was there before it."""
     before: Operand | None = None
     """What it writes into through a view: the base as it was, which lives on in the base's new value whatever
     is written. It also stands among the operands, in place of the view."""
@@ -145,7 +147,9 @@ class _Reader:
             self.elements[place] = aliases.elements
             operands = list(reading.operands)
             operands[at] = aliases.value
-            reading = Reading(tuple(operands), before=aliases.value)
+            reading = Reading(tuple(operands), writes=True, before=aliases.value)
+        else:
+            reading = Reading(reading.operands, writes=True)
         aliases.version = place
         own = [_Aliases(Operand(place, slot), prod(each)) for slot, each in enumerate(record.output_shapes)]
         return _Made((aliases, *own[1:]), is_view=through_view), reading

@@ -21,7 +21,7 @@ from resflops.tracing.formats import check_format, is_wrapper
 from resflops.tracing.parameters import find_parameters
 from resflops.tracing.zeros import zeros
 
-__all__ = ["Reading", "as_tensors", "find_float_dtype", "list_readings"]
+__all__ = ["Reading", "as_tensors", "find_float_dtype", "find_held", "list_readings"]
 
 
 class Reading(Struct, frozen=True):
@@ -175,19 +175,19 @@ def _move_leaf(leaf: Any, device: torch.device) -> Any:
         return leaf._replace(data=_move(leaf.data, device))
     # An object of the caller's that holds tensors, such as a cache of keys and values. The forward may
     # write into it, so it gets a copy; deepcopy takes the moved tensors from its memo.
-    moved = {id(tensor): _move(tensor, device) for tensor in _find_held(leaf, depth=4)}
+    moved = {id(tensor): _move(tensor, device) for tensor in find_held(leaf, depth=4)}
     return copy.deepcopy(leaf, moved) if moved else leaf
 
 
-def _find_held(leaf: Any, *, depth: int) -> Iterator[Tensor]:
-    """Find the tensors inside an object, as deep as caches nest them."""
+def find_held(leaf: Any, *, depth: int) -> Iterator[Tensor]:
+    """Find the tensors inside a value, objects that hold some included, as deep as caches nest them."""
     if isinstance(leaf, Tensor):
         yield leaf
     elif isinstance(leaf, list | tuple | dict):
         for item in leaf.values() if isinstance(leaf, dict) else leaf:
-            yield from _find_held(item, depth=depth)
+            yield from find_held(item, depth=depth)
     elif depth and hasattr(leaf, "__dict__") and not isinstance(leaf, type | ModuleType | nn.Module):
-        yield from _find_held(vars(leaf), depth=depth - 1)
+        yield from find_held(vars(leaf), depth=depth - 1)
 
 
 def _move(tensor: Tensor, device: torch.device) -> Tensor:

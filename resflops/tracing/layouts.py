@@ -82,13 +82,21 @@ def _run(
             return taken, []
 
 
+# Before, it refuses keys that several queries share.
+_FUSES_GROUPS = torch.__version__ >= (2, 9)
+
+
 def _is_fused(signature: CallSignature, inputs: Sequence[Tensor]) -> bool:
-    """Whether the CPU fuses attention."""
+    """Whether the CPU fuses attention; ``cost.quantities`` says where torch decides it."""
     attributes = signature.attributes
     widths = {tensor.shape[-1] for tensor in inputs}
     if attributes["dropout"] or attributes["mask_dims"] not in {0, 2, 4} or len(widths) > 1:
         return False
-    return len(signature.output_shapes[0]) == 4
+    if len(signature.output_shapes[0]) != 4:
+        return False
+    if attributes["grouped"]:
+        return _FUSES_GROUPS and len({tensor.shape[0] for tensor in inputs}) == 1
+    return len({tensor.shape[:-2] for tensor in inputs}) == 1
 
 
 def _fit(given: list[Tensor], signature: CallSignature) -> bool:

@@ -27,7 +27,7 @@ from resflops.tracing.distributed import (
 from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
 from resflops.tracing.formats import find_stored_shape, list_wrapped
-from resflops.tracing.inputs import Reading, as_tensors, list_readings
+from resflops.tracing.inputs import Reading, as_tensors, find_held, list_readings
 from resflops.tracing.kernels import find_kernels
 from resflops.tracing.meta import META, find_tensors
 from resflops.tracing.model_copies import CPU, check_worth_running, copy_with_shapes, ensure_on_cpu
@@ -204,15 +204,18 @@ def _record_pass(
         if distributed:
             unshard(modules, recorder)
         try:
-            results = list(find_tensors(run_model(model, args, kwargs, recorder)))
+            returned = run_model(model, args, kwargs, recorder)
         except UndecidedError as error:
             error.ops = recorder.ops
             raise
         finally:
             if recorder.autograd_needed:
                 raise AutogradNeeded
+        results = list(find_tensors(returned))
         note_unseen(recorder, results, modules)
-        outputs = recorder.find_makers(results)
+        # An object that is no container may hold outputs, too.
+        outputs = recorder.find_makers([*results, *find_held(returned, depth=4)])
+        del returned, results
     joined = custom_calls.join(outputs)
     # Only now. Until the producers of the outputs had been looked up, no other trace could be lent a blank:
     # its id would have stood for two tensors.
