@@ -127,6 +127,9 @@ class _Reader:
         if producer < 0:
             return Operand(producer)
         made = self._made[producer]
+        # A sparse tensor's parts are made with it, and have no shape of their own in the record.
+        if slot >= len(made.aliases):
+            return Operand(producer, slot)
         aliases = made.aliases[slot]
         # A tensor that was made after the last write was made of what that left. The view that was written
         # into is as much a view of the new value as any other.
@@ -162,7 +165,7 @@ class _Reader:
     def _find_aliases(self, tensor: tuple[int, int], number: int) -> _Aliases:
         """Find the aliases of a tensor; one that no op made is known by the number of its memory."""
         producer, slot = tensor
-        if producer >= 0:
+        if producer >= 0 and slot < len(self._made[producer].aliases):
             return self._made[producer].aliases[slot]
         if number not in self._given:
             self._given[number] = _Aliases(Operand(producer), self._count_given(number))

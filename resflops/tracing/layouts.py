@@ -83,7 +83,7 @@ def _run(
 
 
 # Before, it refuses keys that several queries share.
-_FUSES_GROUPS = torch.__version__ >= (2, 9)
+_FUSES_GROUPS = torch.__version__ >= "2.9"
 
 
 def _is_fused(signature: CallSignature, inputs: Sequence[Tensor]) -> bool:

@@ -291,8 +291,10 @@ class Recorder(TorchFunctionMode):
             self.producers.enter_write(self.storages.find_given(storages[0]), index)
         # A single blank needs no number: nobody was lent it before in this pass, so it has no old one either.
         # A tensor that is written in place may have one.
-        if signature.others or (blank is None and self._slots):
+        if signature.others:
             self.producers.number_outputs(outs, index)
+        elif blank is None and self._slots:
+            self._slots.pop(id(out), None)
         return out if signature.pack is None else signature.pack(outs)
 
     def _record_steps(

@@ -65,7 +65,9 @@ class Storages:
             return (self.find_number(inputs[0]),) * count
         if shares == "each":
             return tuple(map(self.find_number, inputs))
-        return tuple([self._make_number(first=not place) for place in range(count)])
+        first = len(self._ops) + self.further
+        self.further += count - 1
+        return tuple(range(first, first + count))
 
     def number_outputs(self, inputs: Sequence[Tensor | None], outs: Sequence[Tensor]) -> tuple[int, ...]:
         """Number the memory of the outputs of an op that torch itself has run."""
