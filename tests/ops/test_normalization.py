@@ -139,3 +139,9 @@ def test_the_gradients_of_a_weight_norm_share_a_sum(record):
     # The length: a product and an addition each of 24, and a division by each of 6; the direction 3 more and one.
     assert gradient(given, (0, 1)) == (Work(arithmetic=5 * 24 + 2 * 6), Work())
     assert gradient(given, (1,)) == (Work(arithmetic=2 * 24 + 6),)
+
+
+@pytest.mark.parametrize(("shape", "roots"), [((2, 3, 4), 3), ((2, 3), 3), ((5,), 1)])
+def test_batch_norm_in_training_takes_a_root_for_each_channel(shape, roots, record):
+    given = record("batch_norm", [shape], shape, training=True, weight=False, bias=False)
+    assert OPS["batch_norm"].work(given).transcendental == roots
