@@ -106,7 +106,10 @@ def infer_batch_norm(
 def _sign_batch_norm(
     dtype: Any, shape: Shape, weight: Shape | None, mean: Shape | None, bias: bool, training: bool
 ) -> CallSignature:
-    channels = shape[1] if len(shape) > 1 else shape[0]
+    # Torch's kernels refuse it, and its meta kernel does not.
+    if len(shape) < 2:
+        raise Mismatch(f"takes a batch of channels, but its input has the shape {'×'.join(map(str, shape))}")
+    channels = shape[1]
     for per_channel in (weight, mean):
         if per_channel is not None and per_channel[0] != channels:
             raise Mismatch(f"takes {per_channel[0]} channels, but its input has {channels}")

@@ -1,10 +1,12 @@
 """Normalisations: their attributes, and one cost however they are called."""
 
 import pytest
+import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from resflops.errors import MissingAttributeError
+import resflops
+from resflops.errors import MissingAttributeError, TraceError
 from resflops.ops import OPS
 from resflops.records import Work
 
@@ -145,3 +147,12 @@ def test_the_gradients_of_a_weight_norm_share_a_sum(record):
 def test_batch_norm_in_training_takes_a_root_for_each_channel(shape, roots, record):
     given = record("batch_norm", [shape], shape, training=True, weight=False, bias=False)
     assert OPS["batch_norm"].work(given).transcendental == roots
+
+
+def test_batch_norm_of_a_vector_is_refused_as_torch_refuses_it():
+    class Vector(nn.Module):
+        def forward(self, x):
+            return F.batch_norm(x, None, None, training=True)
+
+    with pytest.raises(TraceError):
+        resflops.trace(Vector(), (5,))
