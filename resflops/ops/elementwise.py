@@ -270,7 +270,7 @@ elementwise(
     saves=("input",),
 )
 # The exponent is split off the bits. Gradient: y' over a power of two.
-elementwise("frexp", ADD, family=FAMILY, gradient=MULTIPLY, saves=())
+elementwise("frexp", ADD, family=FAMILY, gradient=MULTIPLY, saves=("exponent",))
 for _name in ("special_i0e", "special_i1", "special_i1e", "special_erfcx", "special_log_ndtr"):
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input", "output"))
 elementwise("special_ndtri", EVALUATE, family=FAMILY, saves=("output",))

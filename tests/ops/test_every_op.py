@@ -13,7 +13,9 @@ KERNEL = "a kernel for types that its caller prepares, most of them on GPUs"
 LIBRARY = "a kernel of another library; test_kernels.py holds it against the same in plain torch"
 VALUES = "its values decide what comes out, so that it runs for real and in eager mode only"
 SIBLING = "it is read like the op of its kind that a case of test_backward calls"
+SPARSE = "a sparse tensor is no operand of a case; tests/tracing/test_formats.py calls it"
 WITHOUT = {
+    **dict.fromkeys(("_coalesce", "sparse_mm", "sparse_sampled_addmm"), SPARSE),
     **dict.fromkeys(("rsub", "true_divide", "inner", "softmin", "fmax", "fmin", "rrelu"), OTHERWISE),
     **dict.fromkeys(("conj_physical", "linalg_vector_norm"), OTHERWISE),
     **dict.fromkeys(("linear_relu", "conv1d_relu", "conv2d_relu", "conv3d_relu"), QUANTISED),

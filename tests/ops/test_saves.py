@@ -39,7 +39,7 @@ DIFFERENT = {
     "adaptive_avg_pool2d, global": "a mean of all elements keeps nothing but a shape",
     "logsigmoid": "a buffer, which only the CPU's kernel fills",
     **dict.fromkeys(("local response norm", "nanmean"), PARTS),
-    **dict.fromkeys(("addcmul of one shape", "addcmul broadcast"), SAME),
+    **dict.fromkeys(("addcmul of one shape", "addcmul broadcast", "distance"), SAME),
     **dict.fromkeys(("addcdiv of one shape", "addcdiv broadcast", "cholesky_solve"), SAME),
 }
 NOT_DIFFERENTIABLE = {"soft_margin_loss, mean", "soft_margin_loss, none"}
