@@ -72,7 +72,7 @@ def _infer_convolution(spatial: int) -> Callable[..., SignedCall]:
             dilation if type(dilation) is tuple else per_dimension(dilation, spatial),
             groups,
         )
-        return SignedCall(signature, (input, weight), (bias,))
+        return SignedCall(signature, (input, weight), () if bias is None else (bias,))
 
     return infer_convolution
 

@@ -148,26 +148,24 @@ _PACKS = {name: getattr(torch.return_types, name) for name in ("max", "min", "so
 
 def make_signature(call: Call) -> CallSignature:
     """Make the signature of a call."""
-    first = call.inputs[0].dtype if call.inputs else None
-    kind = _resolve(call.dtype, first)
-    others = [(shape, _resolve(other, first)) for shape, other in call.others]
-    pack = call.pack
+    inputs, others, pack = call.inputs, call.others, call.pack
+    first = inputs[0].dtype if inputs else None
+    kind: Any = first if call.dtype is None else _resolve(call.dtype, first)
     if first is not None and first.is_complex and not kind.is_complex:
         # Nothing else in a record tells that a magnitude, say, was taken of complex numbers.
         call.attributes = {**call.attributes, "complex": True}
+    declared = OPS.get(call.op)
+    is_view = declared is not None and declared.shares == "always"
+    # Most calls have no further outputs, and an empty list takes as long to make as a short one.
+    further = [shape for shape, _ in others] if others else ()
     return CallSignature(
         op=call.op,
-        input_shapes=plain_shapes(tuple([tensor.shape for tensor in call.inputs])),
-        output_shapes=plain_shapes((call.shape, *[shape for shape, _ in call.others])),
+        input_shapes=plain_shapes(tuple([tensor.shape for tensor in inputs])),
+        output_shapes=plain_shapes((call.shape, *further)),
         dtype=name_dtype(kind),
         attributes=call.attributes,
         blank=None if call.in_place else (call.shape, kind),
-        others=tuple(others),
+        others=tuple([(shape, _resolve(other, first)) for shape, other in others]) if others else (),
         pack=_PACKS[pack] if isinstance(pack, str) else pack,
-        shares="first" if call.in_place or _is_view(call.op) else "",
+        shares="first" if is_view or call.in_place else "",
     )
-
-
-def _is_view(op: str) -> bool:
-    declared = OPS.get(op)
-    return declared is not None and declared.shares == "always"

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from resflops.tracing.numpy_state import NumpyState
+
 __all__ = ["SEED", "fix_generators", "preserve_generators"]
 
 SEED = 0
@@ -49,7 +51,7 @@ def preserve_generators() -> Iterator[list[str]]:
     cuda = [(generator, generator.get_state()) for generator in _list_cuda_generators()]
     # Not imported here: a model that draws from numpy has imported it before.
     numpy = sys.modules.get("numpy.random")
-    numpy_state = numpy.get_state() if numpy else None
+    numpy_state = NumpyState(numpy) if numpy else None
     drawn: list[str] = []
     try:
         yield drawn
@@ -62,8 +64,8 @@ def preserve_generators() -> Iterator[list[str]]:
         if python_state != random.getstate():
             random.setstate(python_state)
             drawn.append("Python")
-        if numpy and numpy_state and _differ(numpy_state, numpy.get_state()):
-            numpy.set_state(numpy_state)
+        if numpy_state is not None and numpy_state.has_changed():
+            numpy_state.restore()
             drawn.append("numpy")
 
 
@@ -85,9 +87,3 @@ def _restore_cuda(before: list[tuple[torch.Generator, torch.Tensor]]) -> bool:
             # that the caller has given or will be given by torch.
             generator.manual_seed(generator.initial_seed())
     return drawn
-
-
-def _differ(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
-    # The state is a tuple of five, whose second part is an array: != would compare its elements one by one
-    # and give an array.
-    return before[2:] != after[2:] or bytes(before[1]) != bytes(after[1])  # type: ignore[call-overload]

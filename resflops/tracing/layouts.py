@@ -19,7 +19,7 @@ from resflops.records import Shape
 from resflops.tracing.call_through import call_through
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 
-__all__ = ["REORDERING", "lay_out"]
+__all__ = ["REORDERING", "are_in_order", "lay_out"]
 
 Strides = tuple[Shape | None, ...]
 """Strides for each output; None where the elements lie in the order of the shape."""
@@ -33,6 +33,15 @@ _CAPACITY = 1 << 14
 _STRIDES: dict[Any, Strides] = {}
 """What torch has said, by function and by the shapes and strides of the inputs. All threads share it without
 a lock, as they do the signatures in ``call_cache``."""
+
+
+def are_in_order(tensors: Sequence[Tensor]) -> bool:
+    """Whether the elements of all tensors lie in the order of their shapes."""
+    # A loop, since a generator takes longer for the one or two inputs of an op.
+    for tensor in tensors:  # noqa: SIM110
+        if not tensor.is_contiguous():
+            return False
+    return True
 
 
 def lay_out(

@@ -1,6 +1,7 @@
 """Tensors without memory: meta doubles of real tensors, anywhere in nested arguments."""
 
 from collections.abc import Callable, Iterator
+from types import NoneType
 from typing import Any
 
 import torch
@@ -18,9 +19,18 @@ META = torch.device("meta")
 
 def find_tensors(value: Any) -> Iterator[Tensor]:
     """Iterate over the tensors in nested containers, in order."""
-    for leaf in tree_leaves(value):
-        if isinstance(leaf, Tensor):
-            yield leaf
+    # What tree_leaves does, written out for the usual values, since every count asks this several times.
+    kind = type(value)
+    if isinstance(value, Tensor):
+        yield value
+    elif kind is tuple or kind is list or kind is dict:
+        for item in value.values() if kind is dict else value:
+            yield from find_tensors(item)
+    elif kind not in _PLAIN:
+        yield from [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+
+
+_PLAIN = frozenset((NoneType, bool, int, float, str, torch.dtype, torch.device))
 
 
 def make_meta_doubles(

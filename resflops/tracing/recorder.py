@@ -41,7 +41,7 @@ from resflops.tracing.failures import (
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
 from resflops.tracing.formats import check_format, holds_special
 from resflops.tracing.grad_mode import GradMode, TrueGradMode
-from resflops.tracing.layouts import REORDERING, lay_out
+from resflops.tracing.layouts import REORDERING, are_in_order, lay_out
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
@@ -178,10 +178,8 @@ class Recorder(TorchFunctionMode):
         key, signature = find_signature(func, values, kwargs or ())
         if signature is None:
             return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1), key)
-        inputs, affine = (
-            [values[place] for place in signature.inputs],
-            [values[place] for place in signature.affine],
-        )
+        inputs = [values[place] for place in signature.inputs]
+        affine = [values[place] for place in signature.affine] if signature.affine else ()
         return self._perform(signature, inputs, affine, self._calling_layer(sys._getframe(1)))
 
     def _record_described(
@@ -198,7 +196,7 @@ class Recorder(TorchFunctionMode):
             return self._record_undescribed(func, args, kwargs, frame)
         try:
             call = describe(*args, **kwargs)
-            if not isinstance(call, (Call, SignedCall)):
+            if not isinstance(call, (SignedCall, Call)):
                 return self._record_steps(func, call, args, kwargs, frame)
         except (TypeError, NotDescribed):
             # The description does not cover this use, or has other parameters. If the call is wrong, torch
@@ -211,8 +209,7 @@ class Recorder(TorchFunctionMode):
         layer = self._calling_layer(frame)
         if not self._runs:
             try:
-                # A list, since a generator would take longer for one or two inputs.
-                if signature.op in REORDERING or False in [tensor.is_contiguous() for tensor in call.inputs]:
+                if signature.op in REORDERING or not are_in_order(call.inputs):
                     signature = lay_out(signature, call, func, args, kwargs)
             except RuntimeError:
                 # What has no strides is of a format that has no description either.
@@ -266,36 +263,49 @@ class Recorder(TorchFunctionMode):
         self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
     ) -> Any:
         """Record a described op, and give its results without running it."""
-        lend, blank = self.meta_pool.lend, signature.blank
+        if (blank := signature.blank) is None:
+            return self._perform_in_place(signature, inputs, affine, layer)
         try:
-            out = inputs[0] if blank is None else lend(blank)
-            outs = (out, *[lend(kind) for kind in signature.others]) if signature.others else (out,)
+            out = self.meta_pool.lend(blank)
+            outs = (out, *map(self.meta_pool.lend, signature.others)) if signature.others else (out,)
         except (RuntimeError, TypeError) as error:
             raise make_size_error(layer, signature.op, signature.output_shapes[0]) from error
         if signature.others:
             storages = self.storages.number_blanks(signature.shares, inputs, len(outs))
         elif signature.shares:
-            # Looked up here where it is one step: a network with windowed attention makes hundreds of views.
-            made = self._made.get(id(inputs[0]), CONSTANT)
-            storages = self.ops[made].storages if made >= 0 else ()
-            if len(storages) != 1:
-                storages = (self.storages.find_number(inputs[0]),)
+            storages = self._find_storages(inputs[0])
         else:
             storages = (len(self.ops) + self.storages.further,)
         index = self._record(signature, inputs, affine, layer, outs, storages)
-        # The pool holds a blank until the pass is over, so its id stays valid without a reference here. An op
-        # in place that autograd does not see leaves the tensor the producer that it had.
-        if blank is not None or self.grad_mode.on:
-            self._made[id(out)] = index
-        if blank is None and storages[0] < 0 and self.grad_mode.on:
-            self.producers.enter_write(self.storages.find_given(storages[0]), index)
+        # The pool holds a blank until the pass is over, so its id stays valid without a reference here.
+        self._made[id(out)] = index
         # A single blank needs no number: nobody was lent it before in this pass, so it has no old one either.
-        # A tensor that is written in place may have one.
         if signature.others:
             self.producers.number_outputs(outs, index)
-        elif blank is None and self._slots:
-            self._slots.pop(id(out), None)
         return out if signature.pack is None else signature.pack(outs)
+
+    def _perform_in_place(
+        self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
+    ) -> Tensor:
+        """Record a described op that writes into its first input, and give that."""
+        out = inputs[0]
+        storages = self._find_storages(out)
+        index = self._record(signature, inputs, affine, layer, (out,), storages)
+        # An op that autograd does not see leaves the tensor the producer that it had.
+        if self.grad_mode.on:
+            self._made[id(out)] = index
+            if storages[0] < 0:
+                self.producers.enter_write(self.storages.find_given(storages[0]), index)
+        if self._slots:
+            self._slots.pop(id(out), None)
+        return out
+
+    def _find_storages(self, base: Tensor) -> tuple[int, ...]:
+        """Give the numbers of the memory of one output that lies in a tensor's memory."""
+        # Looked up here where it is one step: a network with windowed attention makes hundreds of views.
+        made = self._made.get(id(base), CONSTANT)
+        storages = self.ops[made].storages if made >= 0 else ()
+        return storages if len(storages) == 1 else (self.storages.find_number(base),)
 
     def _record_steps(
         self,
@@ -550,7 +560,10 @@ class Recorder(TorchFunctionMode):
         """
         # Lists made into tuples, and no generators: these take longer for the few inputs of an op.
         made, slots, ops = self._made.get, self._slots, self.ops
-        producers = tuple([made(id(tensor), CONSTANT) for tensor in inputs])
+        if len(inputs) == 1:
+            producers: tuple[int, ...] = (made(id(inputs[0]), CONSTANT),)
+        else:
+            producers = tuple([made(id(tensor), CONSTANT) for tensor in inputs])
         if CONSTANT in producers and not self.real:
             self._check_formats(inputs)
         ops.append(

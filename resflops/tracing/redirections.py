@@ -7,8 +7,7 @@ back.
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial, wraps
 from threading import Lock, local
 from typing import Any
@@ -97,30 +96,35 @@ def find_recorder() -> Recorder | None:
     return getattr(_thread, "recorder", None)
 
 
-@contextmanager
-def redirect_calls(recorder: Recorder) -> Iterator[None]:
+class join_trace:  # noqa: N801 - a context manager, named as the function that it would be
+    """Let this thread belong to the trace of a recorder, or to none, as long as this lasts."""
+
+    # Written out, here and below, since the generators of contextlib take longer and every count enters both.
+    def __init__(self, recorder: Recorder | None) -> None:
+        self._recorder = recorder
+
+    def __enter__(self) -> None:
+        # A forward pass may trace another model, whose recorder then comes first.
+        self._before = find_recorder()
+        _thread.recorder = self._recorder
+
+    def __exit__(self, *exception: object) -> None:
+        _thread.recorder = self._before
+
+
+class redirect_calls(join_trace):  # noqa: N801
     """Redirect this thread's calls to a recorder, as long as this lasts."""
-    with _lock:
-        replaced = [redirection for redirection in _REDIRECTIONS if _replace(redirection)]
-    try:
-        with join_trace(recorder):
-            yield
-    finally:
+
+    def __enter__(self) -> None:
         with _lock:
-            for redirection in replaced:
+            self._replaced = [redirection for redirection in _REDIRECTIONS if _replace(redirection)]
+        super().__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        with _lock:
+            for redirection in self._replaced:
                 _put_back(redirection)
-
-
-@contextmanager
-def join_trace(recorder: Recorder | None) -> Iterator[None]:
-    """Let this thread belong to a trace, or to none, as long as this lasts."""
-    # A forward pass may trace another model, whose recorder then comes first.
-    before = find_recorder()
-    _thread.recorder = recorder
-    try:
-        yield
-    finally:
-        _thread.recorder = before
 
 
 def _replace(redirection: _Redirection) -> bool:

@@ -315,6 +315,9 @@ def _record_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Input
 
 def _name_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Tensor]]:
     for place, item in [*enumerate(args), *kwargs.items()]:
+        if isinstance(item, Tensor):
+            yield str(place), item
+            continue
         leaves, _ = tree_flatten_with_path(item)
         for path, leaf in leaves:
             if isinstance(leaf, Tensor):
@@ -327,5 +330,8 @@ def _name_step(step: Any) -> str:
 
 def _read_stages(model: nn.Module) -> dict[str, str]:
     # A protocol for any network, not only ours: an attribute that maps module paths to stages.
+    # A model without it is not asked itself, since a module words an error that nobody reads.
+    if "resflops_stages" not in vars(model) and not hasattr(type(model), "resflops_stages"):
+        return {}
     stages = getattr(model, "resflops_stages", None)
     return dict(stages) if isinstance(stages, Mapping) else {}
