@@ -46,17 +46,19 @@ def infer_attention(
 ) -> Call:
     """Attend from every query to every key; the inputs are (…, heads, length, width)."""
     del scale
-    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+    # As plain tuples: torch's own take several times as long to cut.
+    of_query, of_key, of_value = tuple(query.shape), tuple(key.shape), tuple(value.shape)
+    if of_query[-1] != of_key[-1] or of_key[-2] != of_value[-2]:
         raise Mismatch("the shapes of its query, key and value do not match")
     # Keys that are shared have heads of their own, fewer than the query has; all else is broadcast.
     apart = -3 if enable_gqa else -2
-    batch = tuple(query.shape[:apart])
-    if query.shape[:apart] != key.shape[:apart] or query.shape[:apart] != value.shape[:apart]:
-        batch = broadcast(batch, broadcast(tuple(key.shape[:apart]), tuple(value.shape[:apart])))
+    batch = of_query[:apart]
+    if not batch == of_key[:apart] == of_value[:apart]:
+        batch = broadcast(batch, broadcast(of_key[:apart], of_value[:apart]))
     return Call(
         "scaled_dot_product_attention",
         (query, key, value),
-        (*batch, *query.shape[apart:-1], value.shape[-1]),
+        (*batch, *of_query[apart:-1], of_value[-1]),
         {
             "masked": attn_mask is not None,
             "mask_dims": 0 if attn_mask is None else attn_mask.dim(),
@@ -218,11 +220,11 @@ def infer_multi_head_attention(
     """
     if static_k is not None or static_v is not None or (bias_k is None) != (bias_v is None):
         raise NotDescribed
-    batched = query.dim() == 3
-    width, length = query.shape[-1], query.shape[0]
-    batch = query.shape[1] if batched else 1
     _check_shapes(query, key, value, embed_dim_to_check, num_heads)
-    _check_masks(attn_mask, key_padding_mask, (batch, num_heads, length, key.shape[0]))
+    length, *middle, width = query.shape
+    batched, batch = bool(middle), middle[0] if middle else 1
+    if attn_mask is not None or key_padding_mask is not None:
+        _check_masks(attn_mask, key_padding_mask, (batch, num_heads, length, key.shape[0]))
 
     if use_separate_proj_weight:
         weights: tuple[Any, ...] = (q_proj_weight, k_proj_weight, v_proj_weight)
@@ -261,13 +263,14 @@ def infer_multi_head_attention(
 
 
 def _check_shapes(query: TensorLike, key: TensorLike, value: TensorLike, width: int, num_heads: int) -> None:
-    if query.dim() not in (2, 3) or key.dim() != query.dim():
+    of_query, of_key, of_value = tuple(query.shape), tuple(key.shape), tuple(value.shape)
+    if len(of_query) not in (2, 3) or len(of_key) != len(of_query):
         raise NotDescribed
-    if query.shape[-1] != width:
-        raise Mismatch(f"takes a query of width {width}, but its query has {query.shape[-1]}")
+    if of_query[-1] != width:
+        raise Mismatch(f"takes a query of width {width}, but its query has {of_query[-1]}")
     if width % num_heads:
         raise Mismatch(f"has {num_heads} heads, which do not divide its width of {width}")
-    if key.shape[:-1] != value.shape[:-1] or key.shape[1:-1] != query.shape[1:-1]:
+    if of_key[:-1] != of_value[:-1] or of_key[1:-1] != of_query[1:-1]:
         raise Mismatch("the shapes of its query, key and value do not match")
 
 

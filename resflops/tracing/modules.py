@@ -73,13 +73,13 @@ class Modules:
         self._parameters: list[Tensor | None] = []
         self._buffers: list[Tensor | None] = []
         self.records = tuple(self._walk())
-        held = [parameter for parameter in self._parameters if parameter is not None]
+        held = self._held = [parameter for parameter in self._parameters if parameter is not None]
         # By map and sets, since this looks at every parameter of every model.
         self.special = not (
             _PLAIN.issuperset(map(type, held)) and _STRIDED.issuperset(map(attrgetter("layout"), held))
         )
         """Whether a parameter is no plain array: sparse, or of a class of its own."""
-        ids = [id(tensor) for tensor in (*self._parameters, *self._buffers) if tensor is not None]
+        ids = [*map(id, held), *[id(buffer) for buffer in self._buffers if buffer is not None]]
         # Few models have tied tensors, so the others are spared a second walk.
         if len(set(ids)) < len(ids):
             self.records = tuple(self._mark_tied())
@@ -95,7 +95,7 @@ class Modules:
 
         The ids stay valid for as long as the model, which holds the parameters, is alive.
         """
-        parameters = [parameter for parameter in self._parameters if parameter is not None]
+        parameters = self._held
         # From the last to the first, so that a tied parameter keeps the number of its first place.
         backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
         numbers = {id(parameter): number for number, parameter in backwards if parameter.requires_grad}
@@ -144,9 +144,10 @@ class Modules:
             parameters, buffers, children = module._parameters, module._buffers, module._modules
             # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
             # no dicts.
-            attributes += (module.__dict__, parameters, buffers, children)[
-                : 4 if type(children) is dict else 1
-            ]
+            if type(children) is dict:
+                attributes += (module.__dict__, parameters, buffers, children)
+            else:
+                attributes.append(module.__dict__)
             cls, base, lazy, compiled = _CLASSES[type(module)]
             if compiled:
                 # The layer is called as it was before it was compiled, without _orig_mod.

@@ -275,7 +275,8 @@ class Recorder(TorchFunctionMode):
         elif signature.shares:
             storages = self._find_storages(inputs[0])
         else:
-            storages = (len(self.ops) + self.storages.further,)
+            number = len(self.ops) + self.storages.further
+            storages = _SINGLE[number] if number < _MOST else (number,)
         index = self._record(signature, inputs, affine, layer, outs, storages)
         # The pool holds a blank until the pass is over, so its id stays valid without a reference here.
         self._made[id(out)] = index
@@ -560,8 +561,10 @@ class Recorder(TorchFunctionMode):
         """
         # Lists made into tuples, and no generators: these take longer for the few inputs of an op.
         made, slots, ops = self._made.get, self._slots, self.ops
+        producers: tuple[int, ...]
         if len(inputs) == 1:
-            producers: tuple[int, ...] = (made(id(inputs[0]), CONSTANT),)
+            maker = made(id(inputs[0]), CONSTANT)
+            producers = _SINGLE[maker] if 0 <= maker < _MOST else (maker,)
         else:
             producers = tuple([made(id(tensor), CONSTANT) for tensor in inputs])
         if CONSTANT in producers and not self.real:
@@ -592,6 +595,12 @@ class Recorder(TorchFunctionMode):
             for on_record in self._on_record:
                 on_record(index, ops[index], inputs, outs)
         return index
+
+
+_MOST = 1 << 11
+_SINGLE = [(number,) for number in range(_MOST)]
+"""The first of the tuples that hold one number. Records share them: a new tuple for every op would call the
+garbage collector twice as often."""
 
 
 @contextmanager
