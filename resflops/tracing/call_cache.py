@@ -15,7 +15,7 @@ from torch.nn import Parameter
 
 from resflops.ops import OPS, Call, CallSignature, Promoted, name_dtype, plain_shapes
 
-__all__ = ["Key", "find_signature", "keep_signature", "make_signature"]
+__all__ = ["Key", "find_signature", "keep_signature", "make_signature", "sign_step"]
 
 Key = tuple[Any, ...]
 """A function and its arguments, with a shape and a type in place of each tensor."""
@@ -121,6 +121,34 @@ def keep_signature(key: Key, signature: CallSignature, call: Call, values: tuple
         inputs=tuple([places[id(tensor)] for tensor in call.inputs]),
         affine=tuple([places[id(tensor)] for tensor in affine]),
     )
+
+
+_STEPS: dict[Key, CallSignature] = {}
+"""The signatures of the single calls of functions that are several."""
+
+
+def sign_step(call: Call) -> CallSignature:
+    """Make the signature of one of the calls of a function that is several, or find it."""
+    if call.once or call.dtype is not None:
+        # It may depend on torch's default type.
+        return make_signature(call)
+    key = (
+        call.op,
+        *[(tensor.shape, tensor.dtype) for tensor in call.inputs],
+        call.shape,
+        call.others,
+        call.in_place,
+        call.pack,
+        *call.attributes.items(),
+        # As 1, 1.0 and True are equal.
+        *map(type, call.attributes.values()),
+    )
+    signature = _STEPS.get(key)
+    if signature is None:
+        if len(_STEPS) >= _CAPACITY:
+            _STEPS.clear()
+        signature = _STEPS[key] = make_signature(call)
+    return signature
 
 
 _NAMED: dict[Any, torch.dtype] = {

@@ -29,7 +29,9 @@ class NumpyState:
 
     def has_changed(self) -> bool:
         """Whether numbers have been drawn since, or the generator was seeded or replaced."""
-        if self._memory and _find_generator(self._numpy) is self._generator:
+        if _find_generator(self._numpy) is not self._generator:
+            return True
+        if self._memory:
             # One case is not noticed: seeded again as before, it gave all it had given but half a pair.
             return _read(self._generator) != self._memory
         return not _are_equal(self._state, self._numpy.get_state(legacy=False))

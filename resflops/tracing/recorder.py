@@ -26,7 +26,7 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack,
 from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.ops import OPS, Call, CallSignature, Mismatch, NotDescribed, SignedCall, plain_shapes
 from resflops.records import CONSTANT, Attribute, OpRecord
-from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature
+from resflops.tracing.call_cache import Key, find_signature, keep_signature, make_signature, sign_step
 from resflops.tracing.call_through import call_through
 from resflops.tracing.caller import CallingLayer, find_asking_frame, is_taken_back
 from resflops.tracing.dispatcher import DispatchRecorder
@@ -324,7 +324,7 @@ class Recorder(TorchFunctionMode):
         try:
             while True:
                 call = steps.send(answer)
-                signature = call.signature if isinstance(call, SignedCall) else make_signature(call)
+                signature = call.signature if isinstance(call, SignedCall) else sign_step(call)
                 answer = self._perform(signature, call.inputs, call.affine, layer)
         except StopIteration as end:
             out = end.value
