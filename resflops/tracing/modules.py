@@ -1,10 +1,13 @@
 """The modules of a model, with the parameters, buffers and attributes that are each one's own."""
 
+import weakref
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
+from itertools import islice
 from operator import attrgetter
-from typing import Any, Literal
+from types import BuiltinFunctionType, EllipsisType, NoneType
+from typing import Any, Literal, NamedTuple
 
 import torch
 from msgspec.structs import replace
@@ -30,23 +33,64 @@ DTYPE_NAMES = _DtypeNames()
 """``float32`` for ``torch.float32``; a dict, since it is looked up for every op and every tensor."""
 
 
-class _Classes(dict[type, tuple[str, str, bool, bool]]):
-    def __missing__(self, cls: type) -> tuple[str, str, bool, bool]:
-        bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
-        nearest = next((base.__name__ for base in bases if base is not nn.Module), "")
-        # A counter that goes by exact classes does not know timm.layers.norm.LayerNorm.
-        namesake = cls.__name__ == nearest and not cls.__module__.startswith("torch.nn.")
-        name = f"{cls.__module__}.{cls.__qualname__}" if namesake else cls.__name__
-        # Told by its name, since importing its module takes longer than a count.
-        compiled = cls.__module__ == "torch._dynamo.eval_frame" and cls.__name__ == "OptimizedModule"
-        # A lazy module changes its class to the plain one at its first call.
-        known = self[cls] = (name, nearest, issubclass(cls, LazyModuleMixin), compiled)
-        return known
+class _ClassFacts(NamedTuple):
+    name: str
+    base: str
+    """Its nearest base in torch.nn, itself included; ``""`` for a plain Module."""
+    lazy: bool
+    compiled: bool
+    """Whether it is what torch.compile wraps a module in."""
+    size: int
+    """How many attributes a module of it has that holds nothing unusual; 0 for a class that is not torch's
+    own, whose forward may use them in any way."""
 
 
-_CLASSES = _Classes()
-"""A class's name, its nearest base in torch.nn, itself included (``""`` for a plain Module), whether it is
-lazy, and whether it is what torch.compile wraps a module in."""
+_CLASSES: dict[int, _ClassFacts] = {}
+"""Facts by id of the class. No class is kept alive by it: a parametrised module has a class of its own."""
+
+
+def _read_class(module: nn.Module) -> _ClassFacts:
+    """Find out the facts of a module's class, once for each class."""
+    cls = type(module)
+    bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
+    nearest = next((base.__name__ for base in bases if base is not nn.Module), "")
+    # A counter that goes by exact classes does not know timm.layers.norm.LayerNorm.
+    namesake = cls.__name__ == nearest and not cls.__module__.startswith("torch.nn.")
+    name = f"{cls.__module__}.{cls.__qualname__}" if namesake else cls.__name__
+    # Told by its name, since importing its module takes longer than a count.
+    compiled = cls.__module__ == "torch._dynamo.eval_frame" and cls.__name__ == "OptimizedModule"
+    own = cls.__module__.startswith("torch.nn.modules.") and type(module._modules) is dict
+    size = len(module.__dict__) if own and not _list_unusual(module.__dict__) else 0
+    # A lazy module changes its class to the plain one at its first call.
+    facts = _ClassFacts(name, nearest, issubclass(cls, LazyModuleMixin), compiled, size)
+    _CLASSES[id(cls)] = facts
+    weakref.finalize(cls, _CLASSES.pop, id(cls), None).atexit = False
+    return facts
+
+
+_STANDARD = len(nn.Module().__dict__)
+"""How many attributes every module has before its own: ``training``, and dicts of parameters, hooks and the
+like."""
+_USUAL = frozenset(
+    (
+        NoneType, bool, int, float, complex, str, bytes, EllipsisType, type, BuiltinFunctionType,
+        torch.Size, torch.dtype, torch.device, torch.memory_format, torch.layout,
+        Tensor, nn.Parameter, nn.Buffer,
+    )
+)  # fmt: skip
+"""Types of values that nobody can write into, but for the elements of a tensor."""
+
+
+def _list_unusual(attributes: Attributes) -> list[Any]:
+    """List those of a module's own attributes that a forward pass may write into."""
+    first = next(iter(attributes), "")
+    values = islice(attributes.values(), _STANDARD if first == "training" else 0, None)
+    return [
+        value
+        for value in values
+        if (kind := type(value)) not in _USUAL
+        and not (kind is tuple and _USUAL.issuperset(map(type, value)))
+    ]
 
 
 _PLAIN = frozenset((Tensor, nn.Parameter, nn.Buffer))
@@ -68,6 +112,8 @@ class Modules:
         """Every dict in which a module keeps something; ``preserve_state`` gives these back."""
         self.lazy = False
         """Whether some parameters get their shapes only at the first call."""
+        self.unusual: list[Any] = []
+        """Attributes that a forward pass may write into: containers and objects."""
         self._modules: list[nn.Module] = []
         # In the order of the records; None for a bias, say, that a module does without.
         self._parameters: list[Tensor | None] = []
@@ -136,6 +182,7 @@ class Modules:
         # model's ops.
         paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
+        classes, unusual = _CLASSES, self.unusual
         while waiting:
             path, module = waiting.pop()
             if id(module) in paths:
@@ -144,11 +191,14 @@ class Modules:
             parameters, buffers, children = module._parameters, module._buffers, module._modules
             # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
             # no dicts.
+            own = module.__dict__
+            cls, base, lazy, compiled, size = classes.get(id(type(module))) or _read_class(module)
             if type(children) is dict:
-                attributes += (module.__dict__, parameters, buffers, children)
+                attributes += (own, parameters, buffers, children)
+                if len(own) != size:
+                    unusual += _list_unusual(own)
             else:
-                attributes.append(module.__dict__)
-            cls, base, lazy, compiled = _CLASSES[type(module)]
+                attributes.append(own)
             if compiled:
                 # The layer is called as it was before it was compiled, without _orig_mod.
                 waiting += [(path, child) for child in children.values() if child is not None]
