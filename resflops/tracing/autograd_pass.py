@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._C import _DisableFuncTorch
 from torch._C._functorch import maybe_current_level as functorch_level
 from torch.overrides import TorchFunctionMode
@@ -27,7 +27,6 @@ __all__ = [
     "AutogradNeeded",
     "asks_for_gradient",
     "enable_autograd",
-    "preserve_gradients",
     "require_like",
 ]
 
@@ -81,29 +80,6 @@ def require_like(made: Any, given: Any) -> None:
     for stand_in, own in zip(find_tensors(made), find_tensors(given), strict=False):
         if own.requires_grad:
             stand_in.requires_grad_()
-
-
-@contextmanager
-def preserve_gradients(model: nn.Module, *, keep_values: bool) -> Iterator[None]:
-    """Give the parameters their gradients back, and whether they require one.
-
-    Args:
-        model: the model.
-        keep_values: whether to give back the values of the parameters and of their gradients, too, which a
-            real pass that takes gradients may change.
-    """
-    # Torch lets nobody change what was made in inference mode.
-    before = [(held, held.requires_grad, held.grad) for held in model.parameters() if not held.is_inference()]
-    kept = [tensor for held, _, slope in before for tensor in (held, slope) if tensor is not None]
-    values = [tensor.detach().clone() for tensor in kept] if keep_values else []
-    try:
-        yield
-    finally:
-        for held, required, slope in before:
-            held.requires_grad_(required)
-            held.grad = slope
-        for tensor, value in zip(kept, values, strict=keep_values):
-            tensor.data.copy_(value)
 
 
 @redirect("torch.autograd", "_engine_run_backward")

@@ -5,7 +5,9 @@ import copy
 import os
 from collections.abc import Iterator
 from contextvars import ContextVar
+from itertools import chain
 from math import prod
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -15,11 +17,21 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from resflops.errors import DataDependentError, TraceError, describe_error
 from resflops.ops import OPS
 from resflops.tracing.failures import UndecidedError
-from resflops.tracing.generators import fix_generators
+from resflops.tracing.generators import fix_generators, preserve_generators
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.meta import META
+from resflops.tracing.modules import Modules
 
-__all__ = ["CPU", "check_worth_running", "copy_with_shapes", "ensure_on_cpu", "refuse_made_up_weights"]
+__all__ = [
+    "CPU",
+    "check_worth_running",
+    "copy_sharing_tensors",
+    "copy_whole",
+    "copy_with_shapes",
+    "ensure_on_cpu",
+    "list_held_tensors",
+    "refuse_made_up_weights",
+]
 
 CPU = torch.device("cpu")
 
@@ -36,6 +48,58 @@ def refuse_made_up_weights() -> Iterator[None]:
         _MAKES_UP_WEIGHTS.reset(token)
 
 
+def copy_sharing_tensors(modules: Modules) -> nn.Module | None:
+    """Copy a model all but its tensors, for a pass on shapes, which writes into none.
+
+    Returns:
+        The copy; None where something in the model cannot be copied, or would call the model itself.
+    """
+    memo: dict[int, Any] = {id(tensor): tensor for tensor in list_held_tensors(modules)}
+    return _copy(modules, memo)
+
+
+def copy_whole(modules: Modules) -> nn.Module | None:
+    """Copy a model with its tensors, for a real run, which may write into any.
+
+    Returns:
+        The copy; None where something in the model cannot be copied, or would call the model itself.
+    """
+    # Torch itself copies no tensor that has come out of other ones.
+    made = [tensor for tensor in list_held_tensors(modules) if not tensor.is_leaf]
+    memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
+    return _copy(modules, memo)
+
+
+def _copy(modules: Modules, memo: dict[int, Any]) -> nn.Module | None:
+    if any(isinstance(value, FunctionType) for value in modules.held.opaque):
+        return None
+    for value in modules.held.opaque:
+        # What cannot be copied, such as an open file, is shared.
+        try:
+            copy.deepcopy(value, dict(memo))
+        except Exception:  # noqa: BLE001 - a class may refuse in any way
+            memo[id(value)] = value
+    for _ in range(_ATTEMPTS):
+        try:
+            return copy.deepcopy(modules.model, dict(memo))
+        except RuntimeError as error:
+            # Another thread runs the model, and what it sets cannot be iterated over just then.
+            if "during iteration" not in str(error):
+                return None
+        except Exception:  # noqa: BLE001
+            return None
+    return None
+
+
+_ATTEMPTS = 5
+
+
+def list_held_tensors(modules: Modules) -> list[Tensor]:
+    """List the tensors of a model, wherever it holds them."""
+    values = chain.from_iterable(list(attributes.values()) for attributes in modules.attributes)
+    return [*[value for value in values if isinstance(value, Tensor)], *modules.held.tensors]
+
+
 def copy_with_shapes(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> nn.Module:
     """Copy a lazy model and call the copy once, which gives its parameters their shapes.
 
@@ -44,15 +108,16 @@ def copy_with_shapes(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: 
     Raises:
         TraceError: the model failed.
     """
-    try:
-        return _call_copy(model, inputs, keyword_inputs, META)
-    except Exception:  # noqa: BLE001 - a forward pass may raise anything, and values may cure it
+    with preserve_generators():
         try:
-            return _call_copy(model, inputs, keyword_inputs, CPU)
-        except Exception as error:
-            raise TraceError(
-                f"{type(model).__name__} is lazy, and its first call raised {describe_error(error)}"
-            ) from error
+            return _call_copy(model, inputs, keyword_inputs, META)
+        except Exception:  # noqa: BLE001 - a forward pass may raise anything, and values may cure it
+            try:
+                return _call_copy(model, inputs, keyword_inputs, CPU)
+            except Exception as error:
+                raise TraceError(
+                    f"{type(model).__name__} is lazy, and its first call raised {describe_error(error)}"
+                ) from error
 
 
 def _call_copy(

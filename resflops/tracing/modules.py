@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from operator import attrgetter
 from types import BuiltinFunctionType, EllipsisType, NoneType
@@ -16,6 +16,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from resflops.records import PARAMETER, ModuleRecord, Shape, StorageRecord, TensorRecord
 from resflops.tracing.formats import list_wrapped
+from resflops.tracing.held_state import HeldState
 
 __all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
 
@@ -88,8 +89,7 @@ def _list_unusual(attributes: Attributes) -> list[Any]:
     return [
         value
         for value in values
-        if (kind := type(value)) not in _USUAL
-        and not (kind is tuple and _USUAL.issuperset(map(type, value)))
+        if (kind := type(value)) not in _USUAL and not (kind is tuple and _USUAL.issuperset(map(type, value)))
     ]
 
 
@@ -102,10 +102,14 @@ class Modules:
 
     One walk finds everything that a trace needs to know of them: a deep model's modules do not fit into
     the processor's caches, so a second walk would take as long again.
+
+    Args:
+        model: the model.
+        copied: whether it is a copy that nobody else has.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    def __init__(self, model: nn.Module, *, copied: bool = False) -> None:
+        self.model, self.copied = model, copied
         self.paths: dict[int, str] = {}
         """Module id to path; ``""`` is the model itself."""
         self.attributes: list[Attributes] = []
@@ -129,6 +133,11 @@ class Modules:
         # Few models have tied tensors, so the others are spared a second walk.
         if len(set(ids)) < len(ids):
             self.records = tuple(self._mark_tied())
+
+    @cached_property
+    def held(self) -> HeldState:
+        """What the attributes that are containers or objects hold, as it is when this is first asked for."""
+        return HeldState(self.unusual, self.paths)
 
     @property
     def root(self) -> nn.Module:

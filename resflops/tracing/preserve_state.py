@@ -9,36 +9,43 @@ from typing import Any
 import torch
 
 from resflops.tracing.generators import preserve_generators
+from resflops.tracing.model_copies import list_held_tensors
 from resflops.tracing.modules import Attributes, Modules
+from resflops.tracing.tensor_values import TensorValues
 
 __all__ = ["preserve_state"]
 
 
 @contextmanager
 def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[list[str]]:
-    """Give every attribute, parameter and buffer back as it was, and the random number generators.
+    """Give back all that a pass may change: attributes, what they hold, and the random number generators.
 
     A forward pass may set attributes on its modules, such as a cache of positions. After a trace these
     would hold meta tensors.
 
     Args:
         modules: all modules of the model.
-        keep_values: whether to give back the values of the buffers, too, which a real forward pass in
-            training mode changes.
+        keep_values: whether to give back the values of all tensors, too, which a real pass may write into. A
+            pass on shapes writes into none.
 
     Yields:
         A list that holds afterwards whose random number generators were drawn from.
     """
     contents = _Contents(modules.attributes)
-    values = [(buffer, buffer.clone()) for buffer in modules.model.buffers()] if keep_values else []
+    held = modules.held if modules.unusual else None
+    values = TensorValues(list_held_tensors(modules)) if keep_values else None
+    dtype = torch.get_default_dtype()
     try:
         with preserve_generators() as drawn:
             yield drawn
     finally:
         contents.restore()
-        for buffer, value in values:
-            with torch.no_grad():
-                buffer.copy_(value)
+        if held is not None:
+            held.restore()
+        if values is not None:
+            values.restore()
+        if torch.get_default_dtype() is not dtype:
+            torch.set_default_dtype(dtype)
 
 
 class _Contents:

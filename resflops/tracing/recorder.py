@@ -113,6 +113,8 @@ class Recorder(TorchFunctionMode):
         """Whether the pass has ended, which a thread that it has started may outlive."""
         self.lock = RLock()
         """Held while an op is recorded, where other threads may record as well."""
+        self.hooks_before: dict[int, tuple[dict[Any, Any], dict[Any, Any]]] = {}
+        """By id: the dicts of hooks that the pass has changed, each with what it held before."""
         self.fallbacks: list[str] = []
         """Names of the functions that no table knew, in order of their calls."""
         self._described = DESCRIBED if described else {}

@@ -14,7 +14,7 @@ from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
 # They register their redirections.
 from resflops.tracing import compiled_parts, control_flow, transforms  # noqa: F401
-from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, preserve_gradients, require_like
+from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.distributed import (
     DistributedRecorder,
@@ -27,12 +27,21 @@ from resflops.tracing.distributed import (
 from resflops.tracing.failures import LayoutDependentError, UndecidedError
 from resflops.tracing.flex import disable_flex_compile
 from resflops.tracing.formats import find_stored_shape, list_wrapped
+from resflops.tracing.hooks import preserve_hooks
 from resflops.tracing.inputs import Reading, as_tensors, find_held, list_readings
 from resflops.tracing.kernels import find_kernels
 from resflops.tracing.meta import META, find_tensors
-from resflops.tracing.model_copies import CPU, check_worth_running, copy_with_shapes, ensure_on_cpu
+from resflops.tracing.model_copies import (
+    CPU,
+    check_worth_running,
+    copy_sharing_tensors,
+    copy_whole,
+    copy_with_shapes,
+    ensure_on_cpu,
+)
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues, WeightZeros, check_values
+from resflops.tracing.other_threads import are_others_running
 from resflops.tracing.preserve_state import preserve_state
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import redirect_calls
@@ -92,7 +101,7 @@ def trace(
     check_worth_running(model, reason)
     check_real_run(model)
     note = f"run for real on the CPU, since shapes do not tell its path: {reason}"
-    runnable = Modules(ensure_on_cpu(_make_shapes_known(model, reading).model))
+    runnable = _copy_to_run(_make_shapes_known(model, reading), on_cpu=True)
     notes = (note, *_describe_zeros(reading))
     return _record_pass(runnable, reading, device=CPU, execution="real", nonzero=nonzero, notes=notes)
 
@@ -109,7 +118,7 @@ def resolve_inputs(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: di
 
 def _trace_on_shapes(model: nn.Module, reading: Reading, *, nonzero: bool) -> Trace:
     """Trace without a kernel: as fast as can be, then with what the model turns out to depend on."""
-    modules = _make_shapes_known(model, reading)
+    modules = _copy_if_needed(_make_shapes_known(model, reading))
     strided = looking = False
     while True:
         try:
@@ -134,8 +143,8 @@ def _run_for_real(model: nn.Module, readings: list[Reading], *, nonzero: bool) -
     """Run every kernel, on the model's device."""
     errors: list[TraceError] = []
     for reading in readings:
-        modules = _make_shapes_known(model, reading)
-        device = _find_device(modules.model)
+        device = _find_device(model)
+        modules = _copy_to_run(_make_shapes_known(model, reading))
         try:
             return _record_pass(modules, reading, device=device, execution="real", nonzero=nonzero)
         except TraceError as error:
@@ -146,7 +155,30 @@ def _run_for_real(model: nn.Module, readings: list[Reading], *, nonzero: bool) -
 def _make_shapes_known(model: nn.Module, reading: Reading) -> Modules:
     """Look through a model; of a lazy one, through a copy whose parameters have their shapes."""
     modules = Modules(model)
-    return Modules(copy_with_shapes(model, reading.args, reading.kwargs)) if modules.lazy else modules
+    if not modules.lazy:
+        return modules
+    return Modules(copy_with_shapes(model, reading.args, reading.kwargs), copied=True)
+
+
+def _copy_if_needed(modules: Modules) -> Modules:
+    """Copy a model for passes on shapes, if others may see what these change, or it could not be put back."""
+    if modules.copied or is_distributed(modules.model):
+        return modules
+    if not (modules.unusual and modules.held.opaque) and not are_others_running():
+        return modules
+    copied = copy_sharing_tensors(modules)
+    return modules if copied is None else Modules(copied, copied=True)
+
+
+def _copy_to_run(modules: Modules, *, on_cpu: bool = False) -> Modules:
+    """Copy a model for a real run, which may write into its tensors."""
+    runnable = ensure_on_cpu(modules.model) if on_cpu else modules.model
+    if runnable is not modules.model:
+        return Modules(runnable, copied=True)
+    if modules.copied or is_distributed(runnable):
+        return modules
+    copied = copy_whole(modules)
+    return modules if copied is None else Modules(copied, copied=True)
 
 
 def check_module(model: object) -> None:
@@ -194,11 +226,11 @@ def _record_pass(
     recorder.take_inputs([*tensors, *chain.from_iterable(map(list_wrapped, tensors))])
     find_kernels()
     with (
-        preserve_state(modules, keep_values=real) as drawn,
-        preserve_gradients(model, keep_values=autograd) if real else contextlib.nullcontext(),
+        preserve_state(modules, keep_values=real and not modules.copied) as drawn,
         contextlib.nullcontext() if autograd else torch.no_grad(),
         disable_flex_compile(),
         record_custom_calls(recorder) as custom_calls,
+        preserve_hooks(recorder),
         redirect_calls(recorder),
     ):
         if distributed:
@@ -333,5 +365,8 @@ def _read_stages(model: nn.Module) -> dict[str, str]:
     # A model without it is not asked itself, since a module words an error that nobody reads.
     if "resflops_stages" not in vars(model) and not hasattr(type(model), "resflops_stages"):
         return {}
-    stages = getattr(model, "resflops_stages", None)
+    try:
+        stages = getattr(model, "resflops_stages", None)
+    except Exception:  # noqa: BLE001 - it may be a property, and without stages the table is complete, too
+        return {}
     return dict(stages) if isinstance(stages, Mapping) else {}

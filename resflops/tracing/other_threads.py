@@ -1,0 +1,31 @@
+"""Whether other threads could run the model, or draw random numbers, while it is counted."""
+
+import threading
+
+__all__ = ["are_others_running"]
+
+
+def are_others_running() -> bool:
+    """Whether the process has threads besides this one that may run the caller's code.
+
+    A notebook, a debugger or a progress bar has threads that do not.
+    """
+    if threading.active_count() == 1:
+        return False
+    own = threading.current_thread()
+    return any(thread is not own and not _serves(thread) for thread in threading.enumerate())
+
+
+_SERVERS = frozenset(
+    (
+        "IPython", "ipykernel", "jupyter_client", "zmq", "tornado", "tqdm", "rich", "debugpy", "pydevd",
+        "_pydevd_bundle", "prompt_toolkit", "pytest_timeout", "xdist", "execnet",
+    )
+)  # fmt: skip
+
+
+def _serves(thread: threading.Thread) -> bool:
+    """Whether a thread belongs to a package that runs no model."""
+    target = getattr(thread, "_target", None)
+    modules = (type(thread).__module__, getattr(target, "__module__", None) or "")
+    return any(module.partition(".")[0] in _SERVERS for module in modules)
