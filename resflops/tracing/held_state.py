@@ -6,6 +6,8 @@ holds the same list. Other values, such as generators of random numbers, have a 
 one way for all. A model that holds one is counted as a copy.
 """
 
+import inspect
+import random
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
@@ -40,6 +42,9 @@ class HeldState:
         self.opaque: list[Any] = []
         """Values whose state cannot be read; functions that hold one of the ``known`` are among them."""
         self.tensors: list[Tensor] = []
+        self.shared: list[Any] = []
+        """Values that a copy of the model shares: functions in C, whose object need not be the model's, and
+        the generators of the process."""
         self._restores: list[Callable[[], None]] = []
         self._known, self._seen = frozenset(known), set[int]()
         waiting = list(values)
@@ -101,22 +106,21 @@ class HeldState:
         return items
 
     def _take_function(self, value: FunctionType) -> Iterable[Any]:
-        held = []
-        for cell in value.__closure__ or ():
-            # A cell is empty until the variable is set.
-            if (content := _read_cell(cell)) is not None:
-                held.append(content)
-                self._restores.append(partial(_write_cell, cell, content))
-        if any(id(each) in self._known for each in held):
+        # What a function has enclosed is its author's, and stays what a call makes of it.
+        if any(id(_read_cell(cell)) in self._known for cell in value.__closure__ or ()):
             # A copy of the model would call the model itself through it.
             self.opaque.append(value)
-        return held
+        return ()
 
     def _take_object(self, value: Any) -> Iterable[Any]:
         cls = type(value)
         package = cls.__module__.partition(".")[0]
-        if isinstance(value, bytearray | torch.Generator) or not all(map(_keeps_all_in_dict, cls.__mro__)):
-            if package not in _WITHOUT_STATE or isinstance(value, bytearray | torch.Generator):
+        if inspect.isroutine(value) or cls.__name__ == "cython_function_or_method" or _is_generator(value):
+            self.shared.append(value)
+            return ()
+        special = isinstance(value, bytearray | torch.Generator)
+        if special or not (hasattr(value, "__dict__") and all(map(_keeps_all_in_dict, cls.__mro__))):
+            if special or package not in _WITHOUT_STATE:
                 self.opaque.append(value)
             return ()
         if package in sys.stdlib_module_names and package not in {"argparse", "collections"}:
@@ -148,6 +152,12 @@ def _keeps_all_in_dict(cls: type) -> bool:
     return cls is object or (bool(cls.__flags__ & _HEAP_TYPE) and not cls.__dict__.get("__slots__"))
 
 
+def _is_generator(value: Any) -> bool:
+    """Whether a value is Python's or numpy's own generator, which ``preserve_generators`` gives back."""
+    numpy = sys.modules.get("numpy.random")
+    return value is random.random.__self__ or (numpy is not None and value is numpy.rand.__self__)  # type: ignore[attr-defined]
+
+
 def _are_same(one: list[Any], other: list[Any]) -> bool:
     return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))
 
@@ -157,8 +167,3 @@ def _read_cell(cell: CellType) -> Any:
         return cell.cell_contents
     except ValueError:
         return None
-
-
-def _write_cell(cell: CellType, content: Any) -> None:
-    if _read_cell(cell) is not content:
-        cell.cell_contents = content

@@ -73,6 +73,7 @@ def copy_whole(modules: Modules) -> nn.Module | None:
 def _copy(modules: Modules, memo: dict[int, Any]) -> nn.Module | None:
     if any(isinstance(value, FunctionType) for value in modules.held.opaque):
         return None
+    memo |= {id(value): value for value in modules.held.shared}
     for value in modules.held.opaque:
         # What cannot be copied, such as an open file, is shared.
         try:
