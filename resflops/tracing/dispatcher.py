@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch._C import DispatchKey, _get_dispatch_mode
-from torch._subclasses.fake_tensor import FakeTensor
-from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
@@ -20,6 +18,7 @@ from resflops.tracing.binding import Described, bind_aten
 from resflops.tracing.call_through import call_through
 from resflops.tracing.caller import find_asking_frame
 from resflops.tracing.formats import (
+    dispatches_itself,
     is_nested,
     is_sparse,
     read_sparse_product,
@@ -59,7 +58,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         if self._recorder.over:
             return call_through(func, args, kwargs)
-        if types and any(map(_dispatches_itself, types)):
+        if types and any(map(dispatches_itself, types)):
             # A class that wraps tensors says which ops on these a call is. They come here next.
             return NotImplemented
         if _get_dispatch_mode(_FAKE) is not self._fake_mode:
@@ -95,12 +94,6 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         affine = find_affine(func, args, kwargs, inputs) if _has_affine(attributes) else ()
         self._recorder.note(op, layer, inputs, outs, attributes, affine)
         return out
-
-
-def _dispatches_itself(kind: type) -> bool:
-    """Whether a class has a dispatch of its own, other than the stand-ins of torch's compiler."""
-    own = getattr(kind, "__torch_dispatch__", None)
-    return own is not Tensor.__torch_dispatch__ and not issubclass(kind, FakeTensor | FunctionalTensor)
 
 
 def record_special(

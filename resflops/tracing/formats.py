@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
 from torch.nn import Buffer, Parameter
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -21,6 +23,7 @@ from resflops.records import Attribute, Shape
 
 __all__ = [
     "check_format",
+    "dispatches_itself",
     "find_stored_shape",
     "holds_special",
     "is_nested",
@@ -60,10 +63,27 @@ def list_wrapped(tensor: Tensor) -> list[Tensor]:
     return [plain for each in inner for plain in (list_wrapped(each) or [each])]
 
 
-def holds_special(values: Any) -> bool:
-    """Whether any tensor among nested arguments is no plain array."""
+def holds_special(values: Any, *, real: bool = False) -> bool:
+    """Whether any tensor among nested arguments is no plain array.
+
+    Args:
+        values: the arguments.
+        real: whether they have values, which a class with a dispatch of its own may keep anywhere.
+    """
     tensors = [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
-    return any(each.layout is not torch.strided or each.is_nested or is_wrapper(each) for each in tensors)
+    return any(
+        each.layout is not torch.strided
+        or each.is_nested
+        or is_wrapper(each)
+        or (real and dispatches_itself(type(each)))
+        for each in tensors
+    )
+
+
+def dispatches_itself(kind: type) -> bool:
+    """Whether a class has a dispatch of its own, other than the stand-ins of torch's compiler."""
+    own = getattr(kind, "__torch_dispatch__", None)
+    return own is not Tensor.__torch_dispatch__ and not issubclass(kind, FakeTensor | FunctionalTensor)
 
 
 def check_format(tensor: Tensor) -> None:

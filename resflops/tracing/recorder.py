@@ -194,7 +194,7 @@ class Recorder(TorchFunctionMode):
         key: Key | None = None,
     ) -> Any:
         """Record a call as its description says; if it has a key, keep its signature for calls like it."""
-        if self._careful and holds_special((args, kwargs)):
+        if self._careful and holds_special((args, kwargs), real=self.real):
             return self._record_undescribed(func, args, kwargs, frame)
         try:
             call = describe(*args, **kwargs)
@@ -383,7 +383,7 @@ class Recorder(TorchFunctionMode):
         try:
             whole = functorch_level() is None and (func in self._whole or func in UNCHANGED)
             # What is hidden from the dispatcher is hidden from a class's own dispatch as well.
-            if whole and not (self._careful and holds_special((args, kwargs))):
+            if whole and not (self._careful and holds_special((args, kwargs), real=self.real)):
                 with unseen_by_dispatch_modes():
                     return run_unchanged(self, func, args, kwargs, layer)
             return self._run_through_dispatcher(func, args, kwargs, layer)
