@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from resflops.tracing.numpy_state import NumpyState
+from resflops.tracing.other_threads import are_others_running
 
 __all__ = ["SEED", "fix_generators", "preserve_generators"]
 
@@ -42,11 +43,13 @@ def fix_generators() -> Iterator[list[str]]:
 def preserve_generators() -> Iterator[list[str]]:
     """Give the generators of torch, Python and, where it is loaded, numpy back as they were.
 
-    A generator that nothing drew from is not set: another thread may be drawing from it.
+    A generator that nothing drew from is not set. While other threads run, none is: it would repeat the
+    numbers that another thread has drawn meanwhile.
 
     Yields:
         A list that holds afterwards whose generators were drawn from: ``torch``, ``Python``, ``numpy``.
     """
+    alone = not are_others_running()
     torch_state, python_state = torch.get_rng_state(), random.getstate()
     cuda = [(generator, generator.get_state()) for generator in _list_cuda_generators()]
     # Not imported here: a model that draws from numpy has imported it before.
@@ -57,16 +60,18 @@ def preserve_generators() -> Iterator[list[str]]:
         yield drawn
     finally:
         torch_drawn = not torch.equal(torch_state, torch.get_rng_state())
-        if torch_drawn:
+        if torch_drawn and alone:
             torch.set_rng_state(torch_state)
-        if _restore_cuda(cuda) or torch_drawn:
+        if _restore_cuda(cuda, alone=alone) or torch_drawn:
             drawn.append("torch")
         if python_state != random.getstate():
-            random.setstate(python_state)
             drawn.append("Python")
+            if alone:
+                random.setstate(python_state)
         if numpy_state is not None and numpy_state.has_changed():
-            numpy_state.restore()
             drawn.append("numpy")
+            if alone:
+                numpy_state.restore()
 
 
 def _list_cuda_generators() -> tuple[Any, ...]:
@@ -74,13 +79,14 @@ def _list_cuda_generators() -> tuple[Any, ...]:
     return tuple(torch.cuda.default_generators) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
 
 
-def _restore_cuda(before: list[tuple[torch.Generator, torch.Tensor]]) -> bool:
+def _restore_cuda(before: list[tuple[torch.Generator, torch.Tensor]], *, alone: bool) -> bool:
     """Give the generators of CUDA devices back, and tell whether any had been drawn from."""
     drawn = False
     for generator, state in before:
         if not torch.equal(state, generator.get_state()):
-            generator.set_state(state)
             drawn = True
+            if alone:
+                generator.set_state(state)
     if not before:
         for generator in _list_cuda_generators():
             # CUDA was initialised in between: a seed starts its generators afresh, and theirs is the one

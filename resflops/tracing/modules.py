@@ -116,6 +116,8 @@ class Modules:
         """Every dict in which a module keeps something; ``preserve_state`` gives these back."""
         self.lazy = False
         """Whether some parameters get their shapes only at the first call."""
+        self.written: list[Attributes] = []
+        """The dicts of those modules whose forward is not torch's own and may do anything to them."""
         self.unusual: list[Any] = []
         """Attributes that a forward pass may write into: containers and objects."""
         self._modules: list[nn.Module] = []
@@ -205,6 +207,7 @@ class Modules:
             if type(children) is dict:
                 attributes += (own, parameters, buffers, children)
                 if len(own) != size:
+                    self.written.append(own)
                     unusual += _list_unusual(own)
             else:
                 attributes.append(own)

@@ -31,7 +31,7 @@ def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[list[str]
     Yields:
         A list that holds afterwards whose random number generators were drawn from.
     """
-    contents = _Contents(modules.attributes)
+    contents = _Contents(modules)
     held = modules.held if modules.unusual else None
     values = TensorValues(list_held_tensors(modules)) if keep_values else None
     dtype = torch.get_default_dtype()
@@ -51,9 +51,10 @@ def preserve_state(modules: Modules, *, keep_values: bool) -> Iterator[list[str]
 class _Contents:
     """The contents of dicts at one moment."""
 
-    def __init__(self, attributes: list[Attributes]) -> None:
-        self._attributes = attributes
-        self._before = list(map(dict.copy, attributes))
+    def __init__(self, modules: Modules) -> None:
+        self._attributes, self._named = modules.attributes, modules.written
+        self._before = list(map(dict.copy, self._attributes))
+        self._names = list(map(tuple, self._named))
 
     def restore(self) -> None:
         """Restore every dict, in place: the module and others hold the dict itself."""
@@ -61,12 +62,14 @@ class _Contents:
         # One pass in C over all values of all modules settles the usual case. It compares identities, since
         # == on two tensors compares their elements. Where the lengths are equal, the same dicts are empty in
         # both lists, as most are, and an iterator over each would take half the time.
-        if all(map(eq, map(len, now), map(len, before))) and all(
-            map(is_, _values(filter(None, now)), _values(filter(None, before)))
+        if (
+            all(map(eq, map(len, now), map(len, before)))
+            and all(map(is_, _values(filter(None, now)), _values(filter(None, before))))
+            and list(map(tuple, self._named)) == self._names
         ):
             return
         for attributes, saved in zip(now, before, strict=True):
-            if len(attributes) != len(saved) or not all(map(is_, attributes.values(), saved.values())):
+            if list(attributes) != list(saved) or not all(map(is_, attributes.values(), saved.values())):
                 attributes.clear()
                 attributes.update(saved)
 
