@@ -15,7 +15,7 @@ from enum import Enum
 from functools import partial
 from numbers import Number
 from pathlib import PurePath
-from types import CellType, FunctionType, MethodType, ModuleType
+from types import CellType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
 import torch
@@ -26,6 +26,8 @@ __all__ = ["HeldState"]
 _MOST = 1 << 14
 """How many containers and objects are gone through. A model that holds a data set would take seconds."""
 _INERT = (Tensor, type, ModuleType, Enum, Number, PurePath, str, bytes, torch.Size, torch.dtype, torch.device)
+_PLAIN = frozenset((NoneType, bool, int, float, str, bytes))
+"""The types of most values: nothing needs to be asked about these."""
 _HEAP_TYPE = 1 << 9
 """The flag of a class that was made by a class statement: its instances keep all they have in Python."""
 
@@ -52,7 +54,7 @@ class HeldState:
             value = waiting.pop()
             if id(value) not in self._seen and id(value) not in self._known:
                 self._seen.add(id(value))
-                waiting += self._take(value)
+                waiting += [each for each in self._take(value) if type(each) not in _PLAIN]
 
     def restore(self) -> None:
         """Put everything back in place."""
@@ -129,10 +131,10 @@ class HeldState:
 
 
 _TAKES: tuple[tuple[Any, Callable[[HeldState, Any], Iterable[Any]]], ...] = (
-    (tuple | frozenset, lambda _, value: value),
+    ((tuple, frozenset), lambda _, value: value),
     (dict, HeldState._take_dict),
     (list, HeldState._take_list),
-    (set | deque, HeldState._take_collection),
+    ((set, deque), HeldState._take_collection),
     (FunctionType, HeldState._take_function),
     (partial, lambda _, value: (value.func, value.args, value.keywords)),
     (MethodType, lambda _, value: (value.__self__,)),
