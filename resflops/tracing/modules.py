@@ -13,6 +13,12 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from resflops.records import PARAMETER, ModuleRecord, Shape, StorageRecord, TensorRecord
 from resflops.tracing.formats import list_wrapped
+from resflops.tracing.packed_parameters import (
+    PackedReader,
+    find_packed_reader,
+    find_unpacked_shape,
+    make_stand_ins,
+)
 
 __all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
 
@@ -30,8 +36,8 @@ DTYPE_NAMES = _DtypeNames()
 """``float32`` for ``torch.float32``; a dict, since it is looked up for every op and every tensor."""
 
 
-class _Classes(dict[type, tuple[str, str, bool, bool]]):
-    def __missing__(self, cls: type) -> tuple[str, str, bool, bool]:
+class _Classes(dict[type, tuple[str, str, bool, bool, PackedReader | None]]):
+    def __missing__(self, cls: type) -> tuple[str, str, bool, bool, PackedReader | None]:
         bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
         nearest = next((base.__name__ for base in bases if base is not nn.Module), "")
         # A counter that goes by exact classes does not know timm.layers.norm.LayerNorm.
@@ -40,13 +46,14 @@ class _Classes(dict[type, tuple[str, str, bool, bool]]):
         # Told by its name, since importing its module takes longer than a count.
         compiled = cls.__module__ == "torch._dynamo.eval_frame" and cls.__name__ == "OptimizedModule"
         # A lazy module changes its class to the plain one at its first call.
-        known = self[cls] = (name, nearest, issubclass(cls, LazyModuleMixin), compiled)
+        lazy = issubclass(cls, LazyModuleMixin)
+        known = self[cls] = (name, nearest, lazy, compiled, find_packed_reader(cls))
         return known
 
 
 _CLASSES = _Classes()
 """A class's name, its nearest base in torch.nn, itself included (``""`` for a plain Module), whether it is
-lazy, and whether it is what torch.compile wraps a module in."""
+lazy, whether it is what torch.compile wraps a module in, and how its packed weights are read."""
 
 
 _PLAIN = frozenset((Tensor, nn.Parameter, nn.Buffer))
@@ -79,6 +86,8 @@ class Modules:
             _PLAIN.issuperset(map(type, held)) and _STRIDED.issuperset(map(attrgetter("layout"), held))
         )
         """Whether a parameter is no plain array: sparse, or of a class of its own."""
+        if self.special:
+            self.records = tuple(self._unpack_shapes())
         ids = [*map(id, held), *[id(buffer) for buffer in self._buffers if buffer is not None]]
         # Few models have tied tensors, so the others are spared a second walk.
         if len(set(ids)) < len(ids):
@@ -136,19 +145,21 @@ class Modules:
         # model's ops.
         paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
+        stand_ins: dict[int, Tensor] = {}
         while waiting:
             path, module = waiting.pop()
             if id(module) in paths:
                 continue
             paths[id(module)] = path
-            parameters, buffers, children = module._parameters, module._buffers, module._modules
+            parameters: Mapping[str, Tensor | None] = module._parameters
+            buffers, children = module._buffers, module._modules
             # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
             # no dicts.
             if type(children) is dict:
                 attributes += (module.__dict__, parameters, buffers, children)
             else:
                 attributes.append(module.__dict__)
-            cls, base, lazy, compiled = _CLASSES[type(module)]
+            cls, base, lazy, compiled, read_packed = _CLASSES[type(module)]
             if compiled:
                 # The layer is called as it was before it was compiled, without _orig_mod.
                 waiting += [(path, child) for child in children.values() if child is not None]
@@ -156,6 +167,10 @@ class Modules:
             modules.append(module)
             if lazy:
                 self.lazy, parameters, buffers = True, {}, {}
+            elif read_packed is not None and (unpacked := tuple(read_packed(module))):
+                packed = make_stand_ins(unpacked, {**parameters, **buffers}, stand_ins)
+                parameters = {**parameters, **packed}
+                buffers = {name: buffer for name, buffer in buffers.items() if name not in packed}
             records.append(
                 ModuleRecord(
                     path=path,
@@ -174,21 +189,33 @@ class Modules:
                 ]
         return records
 
+    def _unpack_shapes(self) -> Iterator[ModuleRecord]:
+        """Rebuild the records, with the logical shape of every parameter that is packed."""
+        held = iter(self._held)
+        for record in self.records:
+            parameters = [
+                tensor if shape is None else replace(tensor, shape=shape)
+                for tensor in record.parameters
+                for shape in (find_unpacked_shape(next(held)),)
+            ]
+            yield replace(record, parameters=tuple(parameters))
+
     def _mark_tied(self) -> Iterator[ModuleRecord]:
         """Rebuild the records, with every tensor that was met before marked as tied to its first name."""
         first_names: dict[int, str] = {}
+        parameters = iter(self._held)
+        buffers = iter([buffer for buffer in self._buffers if buffer is not None])
 
-        def mark(path: str, own: Mapping[str, Tensor | None], tensor: TensorRecord) -> TensorRecord:
+        def mark(path: str, own: Tensor, tensor: TensorRecord) -> TensorRecord:
             name = f"{path}.{tensor.name}" if path else tensor.name
-            first = first_names.setdefault(id(own[tensor.name]), name)
+            first = first_names.setdefault(id(own), name)
             return tensor if first == name else replace(tensor, tied_to=first)
 
-        for module, record in zip(self._modules, self.records, strict=True):
-            parameters, buffers = module._parameters, module._buffers
+        for record in self.records:
             yield replace(
                 record,
-                parameters=tuple([mark(record.path, parameters, tensor) for tensor in record.parameters]),
-                buffers=tuple([mark(record.path, buffers, tensor) for tensor in record.buffers]),
+                parameters=tuple([mark(record.path, next(parameters), each) for each in record.parameters]),
+                buffers=tuple([mark(record.path, next(buffers), each) for each in record.buffers]),
             )
 
 
