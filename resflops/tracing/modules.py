@@ -156,7 +156,7 @@ class Modules:
             # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
             # no dicts.
             if type(children) is dict:
-                attributes += (module.__dict__, parameters, buffers, children)
+                attributes += (module.__dict__, module._parameters, buffers, children)
             else:
                 attributes.append(module.__dict__)
             cls, base, lazy, compiled, read_packed = _CLASSES[type(module)]
