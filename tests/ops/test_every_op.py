@@ -30,7 +30,7 @@ WITHOUT = {
             "conv2d_add_relu",
         ),
         QUANTISED,
-    ),  # fmt: skip
+    ),
     **dict.fromkeys(
         [name for name, known in OPS.items() if name.startswith("quantized.") and known.work], QUANTISED
     ),
