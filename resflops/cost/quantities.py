@@ -231,6 +231,17 @@ def unfused_macs_2_6(record: OpRecord, work: Work, module: ModuleRecord | None) 
     return 0 if _is_fused(record, batched=(4,), grouped=False) else work.macs
 
 
+@quantity("MAC of an attention's gradients by a kernel that computes the scores again", stands_for="macs")
+def recomputing_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Five products of an attention's three operands: the scores again, and the four of the gradients.
+
+    The record is that of a kernel for the gradients, which takes the arriving one first.
+    """
+    del work, module
+    _, query, key, value = record.input_shapes[:4]
+    return prod(query[:-1]) * key[-2] * (3 * query[-1] + 2 * value[-1])
+
+
 def _is_fused(record: OpRecord, *, batched: tuple[int, ...], grouped: bool) -> bool:
     """Whether torch's fused kernel for the CPU accepts an attention.
 
