@@ -187,6 +187,31 @@ def bilinear_elements(record: OpRecord, work: Work, module: ModuleRecord | None)
     return output_elements(record, work, module) if mode == "bilinear" else 0
 
 
+@quantity("point of the size that a resizing is given, or else output element")
+def requested_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The product of the sizes asked for, without batch and channels; of factors, the elements they make.
+
+    So DeepSpeed counts it: one size for all dimensions is one factor of the product, and what factors make is
+    cut to an integer once, and not in each dimension.
+    """
+    asked = read_attributes(record, Interpolation)
+    if asked.size:
+        return prod(asked.size)
+    if asked.scale is None:
+        return output_elements(record, work, module)
+    return int(input_elements(record, work, module) * asked.scale)
+
+
+@quantity("point of the size that a resizing is given, or else input element")
+def requested_or_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The product of the sizes asked for, without batch and channels; of factors, the input's elements.
+
+    So calflops counts it, whose product with the factors is lost.
+    """
+    size = read_attributes(record, Interpolation).size
+    return prod(size) if size else input_elements(record, work, module)
+
+
 @quantity("row of softmax")
 def softmax_rows(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """How many vectors a softmax normalises."""
