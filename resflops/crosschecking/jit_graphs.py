@@ -4,6 +4,7 @@ Counters that read such a graph charge the arithmetic on sizes that it records, 
 keeps as one node: a function that is scripted for it, and a ``torch.autograd.Function``.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -34,6 +35,11 @@ _CREATIONS = frozenset(
     for suffix in ("", "_like")
 )
 """What makes a tensor of numbers: from there on it is the model's own, whatever the numbers are."""
+
+_ONLY_UNTRACED = {
+    "torchvision.models.detection.roi_heads": ("paste_mask_in_image", "heatmaps_to_keypoints"),
+}
+"""Functions of modules where torchvision runs a scripted function instead while it is traced."""
 
 _script: Any = import_module("torch.jit._trace")
 
@@ -109,22 +115,27 @@ class _ClosedCalls:
     @contextmanager
     def marked(self) -> Iterator[None]:
         """Mark the functions that a jit trace would keep closed."""
-        forwards = [
-            (cls, vars(cls)["forward"])
+        replaced: list[tuple[Any, str, Any, Any]] = [
+            (cls, "forward", forward, staticmethod(self._mark(forward.__func__)))
             for cls in _list_subclasses(torch.autograd.Function)
-            if isinstance(vars(cls).get("forward"), staticmethod)
+            if isinstance(forward := vars(cls).get("forward"), staticmethod)
         ]
-        is_tracing, script = _script.is_tracing, _script.script
+        for module, names in _ONLY_UNTRACED.items():
+            if loaded := sys.modules.get(module):
+                found = {name: vars(loaded)[name] for name in names if name in vars(loaded)}
+                replaced += [(loaded, name, each, self._mark(each)) for name, each in found.items()]
         # What script_if_tracing made asks the first whether to compile, and the second to do so.
-        _script.is_tracing, _script.script = (lambda: True), self._mark
-        for cls, forward in forwards:
-            cls.forward = staticmethod(self._mark(forward.__func__))
+        replaced += [
+            (_script, "is_tracing", _script.is_tracing, lambda: True),
+            (_script, "script", _script.script, self._mark),
+        ]
+        for owner, name, _, replacement in replaced:
+            setattr(owner, name, replacement)
         try:
             yield
         finally:
-            _script.is_tracing, _script.script = is_tracing, script
-            for cls, forward in forwards:
-                cls.forward = forward
+            for owner, name, original, _ in replaced:
+                setattr(owner, name, original)
 
     def _mark(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)

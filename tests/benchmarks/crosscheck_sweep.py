@@ -49,7 +49,7 @@ TIMM = {
     SMALL: (
         "resnet10t", "efficientnet_lite0", "convnextv2_atto", "ghostnet_100", "hrnet_w18_small",
         "mobilenetv4_conv_small", "nfnet_f0", "regnetz_b16", "resnest14d", "rexnet_100", "tinynet_e",
-        "darknet53", "csresnet50", "vgg11",
+        "darknet53", "cspresnet50", "vgg11",
     ),
     IMAGE: (
         "vit_tiny_patch16_224", "deit_tiny_patch16_224", "beit_base_patch16_224", "cait_xxs24_224",

@@ -65,11 +65,26 @@ def explain(function, name):
             CONV + 2,
             {SIZE_ARITHMETIC: 2},
         ),
+        # torchprofile has a handler for leaky_relu, and none for leaky_relu_.
+        (lambda x: F.leaky_relu(x), CONV + ELEMENTS, {}),
+        (lambda x: F.leaky_relu(x, inplace=True), CONV, {}),
+        (lambda x: F.leaky_relu_(F.leaky_relu(x)), CONV + ELEMENTS, {}),
         # A product of single numbers that is the model's own.
         (lambda x: x + x.mean() * 2, CONV + 2, {}),
         (lambda x: x + torch.full((), x.shape[1] * 1.5) * x.shape[2], CONV + 2, {SIZE_ARITHMETIC: 1}),
     ],
-    ids=["scripted", "autograd function", "beside others", "sizes", "factors", "a mean", "a made number"],
+    ids=[
+        "scripted",
+        "autograd function",
+        "beside others",
+        "sizes",
+        "factors",
+        "leaky",
+        "leaky in place",
+        "leaky twice",
+        "a mean",
+        "a made number",
+    ],
 )
 def test_torchprofile_is_explained(function, figure, causes):
     assert explain(function, "torchprofile") == (figure, causes)
@@ -100,3 +115,17 @@ def test_looking_inside_leaves_torch_and_the_model_as_they_were():
     assert vars(Square)["forward"] is forward
     assert (torch.jit._trace.is_tracing, torch.jit._trace.script) == (is_tracing, script)
     assert not model._forward_pre_hooks
+
+
+@pytest.mark.parametrize("name", ["fvcore", "torchprofile"])
+def test_masks_that_torchvision_pastes_by_a_scripted_function_are_not_seen(name):
+    """Two masks of 4×4 pasted into boxes of 2×3 and 4×4 pixels: 4 per pixel of the resizing."""
+    heads = pytest.importorskip("torchvision.models.detection.roi_heads")
+    boxes = torch.tensor([[0.0, 0, 1, 2], [1, 1, 4, 4]])
+
+    def paste(x):
+        return heads.paste_masks_in_image(x[0][:2, None], boxes.to(x), (8, 8), padding=0)
+
+    figure, causes = explain(paste, name)
+    assert CLOSED_CALLS in causes
+    assert figure - sum(causes.values()) > figure
