@@ -22,6 +22,7 @@ The tree::
 Every message says three things: what was given, what is wrong, what to do.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -43,12 +44,18 @@ __all__ = [
     "UnknownModelError",
     "UsageError",
     "describe_error",
+    "escape_control_characters",
+    "shorten",
     "suggest",
 ]
 
 
 class ResflopsError(Exception):
     """The root: catch this to catch all that resflops raises on purpose."""
+
+    def __str__(self) -> str:
+        """Give the message, fit to be shown: names and values in it come from files of anyone's."""
+        return escape_control_characters(shorten(super().__str__()))
 
 
 class ModelError(ResflopsError):
@@ -111,6 +118,41 @@ class UsageError(ResflopsError):
     """The command line asks for something that does not exist."""
 
 
+LONGEST_WORD, LONGEST_LINE = 400, 4000
+"""The most characters of a word and of a line in a message; longer than any name, and still readable."""
+
+
+def shorten(message: str) -> str:
+    """Cut the words and lines of a message that are too long to be read, in their middle.
+
+    >>> shorten("a" * 1000) == "a" * 267 + "…" + "a" * 132
+    True
+    """
+    if len(message) <= LONGEST_WORD:
+        return message
+    lines = (re.sub(r"\S+", lambda found: _cut(found[0], LONGEST_WORD), line) for line in message.split("\n"))
+    return "\n".join(_cut(line, LONGEST_LINE) for line in lines)
+
+
+def _cut(text: str, most: int) -> str:
+    begin = most * 2 // 3 + 1
+    return text if len(text) <= most else f"{text[:begin]}…{text[begin + 1 - most :]}"
+
+
+def escape_control_characters(text: str) -> str:
+    r"""Escape what would move a terminal's cursor, change its colours or hide a part of a text.
+
+    >>> escape_control_characters("\x1b[31mred\u202e\n") == r"\x1b[31mred\u202e" + "\n"
+    True
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
+
+
 def describe_error(error: BaseException) -> str:
     r"""Describe an exception of somebody else's code in one line, as a part of a message.
 
@@ -130,6 +172,9 @@ def suggest(name: str, known: Iterable[str], *, most: int = 4) -> str:
     >>> suggest("xyzzy", ["resnet34"])
     ''
     """
+    # Comparing takes the square of a name's length, and nobody misspells so long a name.
+    if len(name) > LONGEST_WORD:
+        return ""
     lowered = {candidate.lower(): candidate for candidate in known}
     closest = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)]
     return f"; closest: {', '.join(closest)}" if closest else ""

@@ -263,6 +263,10 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     weights: dict[int, Weights] | None = None
     """Index of an op to the elements of its weights; None if they were not asked for."""
 
+    def check(self) -> None:
+        """Check that the sizes and the numbers of ops in a trace from a file can be."""
+        check_trace(self)
+
     @property
     def params(self) -> int:
         """The number of parameters, trainable and frozen; tied ones count once."""
@@ -302,3 +306,67 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
             for tensor in getattr(module, kind):
                 if not tensor.tied_to:
                     yield tensor
+
+
+MOST_DIMENSIONS = 64
+LARGEST_SIZE = 2**63 - 1
+"""The largest number that torch takes for a size, and for the elements of a tensor."""
+
+
+def check_trace(trace: Trace) -> None:
+    """Check that the sizes of a trace can be, and that what it refers to is there.
+
+    Raises:
+        ValueError: not so; the message says where.
+    """
+    for given in trace.inputs:
+        _check_shapes(f"input {given.name!r}", (given.shape,))
+    parameters = 0
+    for module in trace.modules:
+        parameters += len(module.parameters)
+        for tensor in (*module.parameters, *module.buffers):
+            _check_shapes(f"{tensor.name!r} of module {module.path!r}", (tensor.shape,))
+    for place, record in enumerate(trace.ops):
+        where = f"op {place} ({record.op!r} of layer {record.layer!r})"
+        _check_shapes(where, record.input_shapes)
+        _check_shapes(where, record.output_shapes)
+        _check_attributes(where, record.attributes)
+        _check_references(where, place, record, PARAMETER - parameters, trace)
+    for op in trace.outputs:
+        if not 0 <= op < len(trace.ops):
+            raise ValueError(f"an output is of op {op}, and there are {len(trace.ops)} ops")
+    for op, weights in (trace.weights or {}).items():
+        if not 0 <= op < len(trace.ops) or not 0 <= (weights.nonzero or 0) <= weights.elements:
+            raise ValueError(f"the weights of op {op} cannot be: {weights.nonzero} of {weights.elements}")
+
+
+def _check_shapes(where: str, shapes: tuple[Shape, ...]) -> None:
+    for sizes in shapes:
+        if len(sizes) > MOST_DIMENSIONS or (sizes and min(sizes) < 0) or prod(sizes) > LARGEST_SIZE:
+            raise ValueError(f"{where} has the shape {sizes}, which no tensor can have")
+
+
+def _check_attributes(where: str, attributes: dict[str, Attribute]) -> None:
+    for name, value in attributes.items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int) and abs(number) > LARGEST_SIZE + 1:
+                raise ValueError(f"{where} has the attribute {name!r} with the number {number}")
+
+
+def _check_references(where: str, place: int, record: OpRecord, least: int, trace: Trace) -> None:
+    """Check that an op takes what others before it have made."""
+    for producer in (*record.producers, *record.affine_producers):
+        # Below PARAMETER, one number for each of the trace's parameters.
+        if not least < producer < place:
+            raise ValueError(f"{where} takes what op {producer} has made, which does not stand before it")
+    for name, numbers, of in (
+        ("producers", record.producers, record.input_shapes),
+        ("slots", record.output_indices, record.producers),
+        ("storages", record.storages, record.output_shapes),
+    ):
+        if numbers and len(numbers) != len(of):
+            raise ValueError(f"{where} has {len(numbers)} {name}, and {len(of)} are due")
+    if record.storages and min(record.storages) < -len(trace.given_storages):
+        raise ValueError(f"{where} lies in the given memory {min(record.storages)}, which there is not")
+    if record.output_indices and min(record.output_indices) < 0:
+        raise ValueError(f"{where} takes the output {min(record.output_indices)} of an op")

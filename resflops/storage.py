@@ -1,15 +1,30 @@
 """Writing values to JSON files, each whole or not at all, and reading them back."""
 
+import json
 import os
-import tempfile
-from pathlib import Path
-from typing import Self
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from traceback import walk_tb
+from typing import Any, Self
 
 import msgspec
 
-from resflops.errors import FileError, SchemaError
+from resflops.errors import FileError, SchemaError, describe_error
+from resflops.writing import check_writable, read_bytes, write_bytes, write_text
 
-__all__ = ["SCHEMA_VERSION", "Stored", "check_writable", "read_kind", "write_bytes", "write_text"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Stored",
+    "blame_file",
+    "check_writable",
+    "read_kind",
+    "write_bytes",
+    "write_text",
+]
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError)
+"""What decoding raises: for a file that is not JSON, or whose numbers or nesting are beyond Python."""
 
 SCHEMA_VERSION = 1
 """The version of the JSON that traces and costs are written in."""
@@ -22,60 +37,6 @@ class _StoredHeader(msgspec.Struct):
     kind: str = ""
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in one step; see ``write_bytes``.
-
-    Raises:
-        FileError: the folder is missing or not writable, or the disk is full.
-    """
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file in one step: a reader sees the old file or the new one, never half.
-
-    Raises:
-        FileError: the folder is missing or not writable, or the disk is full.
-    """
-    target = Path(path)
-    check_writable(target)
-    try:
-        # mkstemp makes a file that only its owner can read; it gets the mode that open() would give it.
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_read_umask()
-        # In the same folder, since only a rename within one file system happens in one step.
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(temporary).chmod(mode)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise FileError(f"could not write {os.fspath(path)}: {error.strerror}") from error
-
-
-def check_writable(path: str | os.PathLike[str]) -> None:
-    """Check before long work that its result can be written.
-
-    Raises:
-        FileError: the path is a folder, or its folder is missing or not writable.
-    """
-    target = Path(path)
-    if target.is_dir():
-        raise FileError(f"cannot write {os.fspath(path)}: it is a folder; give a file name in it")
-    if target.exists() and not target.is_file():
-        # A file is put in place by a rename, which would remove a device such as /dev/null for everyone.
-        raise FileError(f"cannot write {os.fspath(path)}: it is a device or a pipe; give the name of a file")
-    if not target.parent.is_dir():
-        raise FileError(
-            f"cannot write {os.fspath(path)}: there is no folder {target.parent}; create it first"
-        )
-    if not os.access(target.parent, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
-        raise FileError(f"cannot write {os.fspath(path)}: permission denied; choose another place")
-
-
 def read_kind(path: str | os.PathLike[str]) -> str:
     """Read what kind of value a file holds, such as ``trace``; ``""`` if it is not a JSON file of resflops.
 
@@ -83,16 +44,24 @@ def read_kind(path: str | os.PathLike[str]) -> str:
         FileError: the file cannot be read.
     """
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=_StoredHeader).kind
-    except OSError as error:
-        raise FileError(f"could not read {os.fspath(path)}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(_read_file(path), type=_StoredHeader).kind
+    except UNREADABLE:
         return ""
+
+
+def _read_file(path: str | os.PathLike[str]) -> bytes:
+    try:
+        return read_bytes(path)
+    except FileNotFoundError as error:
+        raise FileError(f"could not read {os.fspath(path)}: {error.strerror}") from error
 
 
 # dict=True gives an instance a __dict__, where the cached properties of subclasses keep their values.
 class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="kind"):
-    """A value that goes to a JSON file and back unchanged; a subclass names its kind as its ``tag``."""
+    """A value that goes to a JSON file and back unchanged; a subclass names its kind as its ``tag``.
+
+    What the types of its fields do not say about a file, ``check`` does.
+    """
 
     schema_version: int = SCHEMA_VERSION
 
@@ -113,14 +82,11 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
             SchemaError: the file is not JSON, holds another kind of value, or has an unknown version.
         """
         name, kind = os.fspath(path), cls.__struct_config__.tag
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise FileError(f"could not read {name}: {error.strerror}") from error
+        data = _read_file(path)
         # The header first: a file of another kind or version would fail on some field, which says little.
         try:
             header = msgspec.json.decode(data, type=_StoredHeader)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise SchemaError(f"{name} is not a {kind} file of resflops: {error}") from error
         if header.kind != kind:
             held = f"a {header.kind} file" if header.kind else "something else"
@@ -132,13 +98,72 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
                 "read the file with the resflops that wrote it, or create it again"
             )
         try:
-            return msgspec.json.decode(data, type=cls)
-        except msgspec.DecodeError as error:
+            _check_numbers(data)
+            value = msgspec.json.decode(data, type=cls)
+            value.check()
+        except UNREADABLE as error:
             raise SchemaError(f"{name} is a damaged {kind} file: {error}; create it again") from error
+        # Not a field: a value that was read equals the one that was saved.
+        vars(value)["_file"] = name
+        return value
+
+    def check(self) -> None:
+        """Check what the types of the fields do not say: whether numbers and places fit each other.
+
+        Raises:
+            ValueError: they do not; the message says where.
+        """
 
 
-def _read_umask() -> int:
-    # The only way to read the umask is to set it, so it is set back at once.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+LONGEST_NUMBER = 60
+"""The most digits of a whole number in a file: beyond any count, and within what a float can hold."""
+
+
+def _check_numbers(data: bytes) -> None:
+    """Check that no whole number is beyond any count; Python would not even write the longest ones.
+
+    Raises:
+        ValueError: one is.
+    """
+    # Nearly every file ends the search here, at the speed of C; a long name of digits is no number.
+    if re.search(rb"[0-9]{%d}" % (LONGEST_NUMBER + 1), data):
+        json.loads(data, parse_int=_check_number)
+
+
+def _check_number(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(f"the number {text[:10]}… has {len(text)} digits, which no count has")
+    return int(text)
+
+
+MISFITS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
+"""What working with values raises that do not fit each other."""
+
+
+@contextmanager
+def blame_file(*values: object) -> Iterator[None]:
+    """Blame what goes wrong inside on the files that values were read from; with none of them it is a defect.
+
+    Raises:
+        SchemaError: something went wrong, and a value is from a file.
+    """
+    try:
+        yield
+    except MISFITS as error:
+        files = [vars(value)["_file"] for value in values if "_file" in getattr(value, "__dict__", {})]
+        if not files:
+            raise
+        raise SchemaError(
+            f"{' or '.join(files)} is damaged: {_find_place(error)}its values do not fit each other "
+            f"({describe_error(error)}); create it again"
+        ) from error
+
+
+def _find_place(error: BaseException) -> str:
+    """Find out which op's record was worked on: the one that the code which failed calls ``record``."""
+    place = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        record: Any = frame.f_locals.get("record")
+        if hasattr(record, "op") and hasattr(record, "layer"):
+            place = f"op {record.op!r} of layer {record.layer!r}: "
+    return place

@@ -1,13 +1,13 @@
 """Count the models that a command was given, and show progress while counting."""
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
 from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.cli.streams import warn
 from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, expand, select_models
@@ -77,9 +77,9 @@ def choose_status(costs: Iterable[Cost], args: argparse.Namespace) -> int:
     incomplete = [cost.model for cost in costs if not (cost.complete and _is_backward_complete(cost))]
     if not args.strict or not incomplete:
         return DONE
-    sys.stderr.write(
-        f"resflops: --strict: the count of {', '.join(incomplete)} is incomplete, because the ops listed "
-        "have no rule; add rules with @resflops.rule\n"
+    warn(
+        f"--strict: the count of {', '.join(incomplete)} is incomplete, because the ops listed "
+        "have no rule; add rules with @resflops.rule"
     )
     return CHECK_FAILED
 

@@ -1,7 +1,6 @@
 """``resflops crosscheck``: run other counters on models, and explain their figures."""
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator
 
 from resflops.cli.command import Command, Parser, add_input, add_output, make_number_reader
@@ -9,6 +8,7 @@ from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cli.streams import warn
 from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import ModelError, ResflopsError, UsageError
@@ -138,7 +138,7 @@ def _choose_status(rows: list[Reconciliation], args: argparse.Namespace) -> int:
     unexplained = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
     if not args.strict or not unexplained:
         return DONE
-    sys.stderr.write(f"resflops: --strict: not explained to the last operation: {', '.join(unexplained)}\n")
+    warn(f"--strict: not explained to the last operation: {', '.join(unexplained)}")
     return CHECK_FAILED
 
 

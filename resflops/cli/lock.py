@@ -1,12 +1,13 @@
 """``resflops lock``: lock what the models cost now."""
 
 import argparse
-import sys
+from collections.abc import Sequence
 
 from resflops.cli.command import Command, Parser
 from resflops.cli.gating import add_models, load_config, snapshot_models
 from resflops.cli.output import say
 from resflops.cli.status import CHECK_FAILED, DONE
+from resflops.cli.streams import warn
 from resflops.gate.config import Config
 from resflops.gate.lockfile import Lock, is_up_to_date, read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
@@ -14,6 +15,7 @@ from resflops.gate.snapshot import Snapshot
 from resflops.render.formats import format_note
 from resflops.storage import check_writable
 from resflops.tables import note_locked, note_snapshot
+from resflops.writing import hold_folder
 
 __all__ = ["COMMAND"]
 
@@ -37,23 +39,39 @@ def _run(args: argparse.Namespace) -> int:
     snapshots = snapshot_models(models, config, args)
     from resflops.gate.counting import name_versions
 
-    kept = [
-        snapshot for snapshot in (old.snapshots.values() if old else ()) if _is_kept(snapshot, config, args)
-    ]
-    new = renew_lock([*kept, *snapshots], old=old, made_by=name_versions())
     if args.check:
-        return _check(config, old, new)
-    changed = write_lock(config.lock, new)
-    _report(config, old, new, changed=changed)
+        return _check(config, old, _merge(snapshots, old, old, config, args, made_by=name_versions()))
+    # Read again, since counting takes a while in which another command may have locked other models.
+    with hold_folder(config.lock):
+        present = read_lock(config.lock) if config.lock.exists() else None
+        new = _merge(snapshots, present, old, config, args, made_by=name_versions())
+        changed = write_lock(config.lock, new)
+    _report(config, present, new, changed=changed)
     for note in (note for snapshot in snapshots for note in note_snapshot(snapshot)):
-        sys.stderr.write(f"resflops: {format_note(note)}\n")
+        warn(format_note(note))
     return DONE
 
 
-def _is_kept(snapshot: Snapshot, config: Config, args: argparse.Namespace) -> bool:
-    """Whether a locked model is kept as it is: neither counted again nor dropped."""
-    # If no models are named, all of them are counted, and a locked model that is not among them is dropped.
-    return bool(args.models) and snapshot.model in config.models and snapshot.model not in args.models
+def _merge(
+    snapshots: Sequence[Snapshot],
+    present: Lock | None,
+    old: Lock | None,
+    config: Config,
+    args: argparse.Namespace,
+    *,
+    made_by: str,
+) -> Lock:
+    """Merge what was counted into the lock as it is now, which may have changed since it was first read."""
+    counted = {snapshot.model for snapshot in snapshots}
+    before = old.snapshots if old else {}
+    kept = [
+        snapshot
+        for name, snapshot in (present.snapshots if present else {}).items()
+        # If no models are named, all of them are counted, and a locked model that is not among them is
+        # dropped; but not one that another command has just locked, which knows a newer configuration.
+        if name not in counted and ((args.models and name in config.models) or name not in before)
+    ]
+    return renew_lock([*kept, *snapshots], old=present, made_by=made_by)
 
 
 def _check(config: Config, old: Lock | None, new: Lock) -> int:
@@ -64,7 +82,7 @@ def _check(config: Config, old: Lock | None, new: Lock) -> int:
     before = old.snapshots if old else {}
     stale = [name for name in {**new.snapshots, **before} if before.get(name) != new.snapshots.get(name)]
     which = f": {', '.join(stale)}" if stale else ", in its layout"
-    sys.stderr.write(f"resflops: {path} is out of date{which}; run `resflops lock` and commit it\n")
+    warn(f"{path} is out of date{which}; run `resflops lock` and commit it")
     return CHECK_FAILED
 
 
@@ -78,9 +96,9 @@ def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> No
         if before.get(name) != snapshot:
             say(format_note(note_locked(snapshot, before.get(name))))
             for op in dict.fromkeys(line.op for line in snapshot.uncounted):
-                sys.stderr.write(
-                    f"resflops: {name}: {op} has no rule, and `resflops check` fails until it has one; "
-                    "add a rule with @resflops.rule, or list the op in allow-uncounted\n"
+                warn(
+                    f"{name}: {op} has no rule, and `resflops check` fails until it has one; "
+                    "add a rule with @resflops.rule, or list the op in allow-uncounted"
                 )
     for name in before:
         if name not in new.snapshots:

@@ -5,6 +5,8 @@ import os
 import shutil
 import sys
 
+from resflops.cli.streams import OutputError
+from resflops.errors import escape_control_characters
 from resflops.render import PAPER, Screen, find_format, find_renderer
 from resflops.storage import write_text
 from resflops.tables import Table
@@ -25,13 +27,16 @@ def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) ->
 def say(sentence: str) -> None:
     """Write one line to standard output."""
     if sys.stdout is not None:
-        _write_to_stdout(f"{sentence}\n")
+        _write_to_stdout(f"{escape_control_characters(sentence)}\n")
 
 
 def _write_to_stdout(text: str) -> None:
     # Where the locale has no × or ⁹, the table has a question mark there, rather than not being written.
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    except OSError as error:
+        raise OutputError(error) from error
 
 
 def _detect_screen() -> Screen:

@@ -10,6 +10,9 @@ from contextlib import contextmanager, redirect_stdout
 from types import FrameType
 from typing import TextIO
 
+from resflops.cli.streams import Terminated, raise_terminated
+from resflops.errors import escape_control_characters
+
 __all__ = ["announce_torch", "progress"]
 
 CLEAR = "\r\x1b[K"
@@ -45,34 +48,39 @@ def progress(*, shown: bool) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _remember_interrupts() -> Iterator[Callable[[], None]]:
-    """Give a function that raises KeyboardInterrupt if one was raised before and got lost.
+    """Give a function that raises KeyboardInterrupt, or Terminated, if one was raised before and got lost.
 
     Python drops an exception that is raised in a finaliser or in a callback of C code, including that of
     Ctrl-C, and building and running a model goes through many of both.
     """
-    lost = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal lost
-        lost = True
-        signal.default_int_handler(number, frame)
+    lost: type[KeyboardInterrupt] | None = None
 
     def check() -> None:
         nonlocal lost
         if lost:
-            lost = False
-            raise KeyboardInterrupt
+            error, lost = lost, None
+            raise error
+
+    def remember(handler: Callable[[int, FrameType | None], None]) -> Callable[[int, FrameType | None], None]:
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            nonlocal lost
+            lost = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+            handler(number, frame)
+
+        return interrupt
 
     # A handler of the caller's stays in place; and only the main thread may install another one.
-    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not is_default or threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    signal.signal(signal.SIGINT, interrupt)
+    known = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: raise_terminated}
+    if threading.current_thread() is not threading.main_thread():
+        known = {}
+    replaced = {number: handler for number, handler in known.items() if signal.getsignal(number) is handler}
+    for number, handler in replaced.items():
+        signal.signal(number, remember(handler))
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
 
 
 def _show_in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callable[[str], None]]:
@@ -80,7 +88,7 @@ def _show_in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callab
         check()
         # Cut before the last column: a line that wraps could not be cleared by one carriage return.
         width = shutil.get_terminal_size().columns
-        stream.write(CLEAR + f"resflops: {text} …"[: width - 1])
+        stream.write(CLEAR + f"resflops: {escape_control_characters(text)} …"[: width - 1])
         stream.flush()
 
     try:

@@ -2,13 +2,14 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 from resflops.cli.command import Command, Parser, add_model_input
 from resflops.cli.counting import count_models
+from resflops.cli.output import say as say_line
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cli.streams import warn
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError
 from resflops.storage import check_writable, write_text
@@ -76,9 +77,9 @@ def _write_page(args: argparse.Namespace) -> int:
     write_text(args.html, render_explorer(costs))
     for result in counted.results:
         if not isinstance(result, Entry):
-            sys.stderr.write(f"resflops: {result.model} is not on the page: {result.reason}\n")
+            warn(f"{result.model} is not on the page: {result.reason}")
     if counted.left:
-        sys.stderr.write(f"resflops: interrupted: {counted.left} more models are not on the page\n")
+        warn(f"interrupted: {counted.left} more models are not on the page")
     return INTERRUPTED if counted.left else DONE
 
 
@@ -88,15 +89,14 @@ def _check(args: argparse.Namespace) -> int:
     with progress(shown=not args.no_progress) as say:
         differences = find_differences(args.folder, say=say)
     for difference in differences:
-        sys.stdout.write(f"{difference.state}: {args.folder / difference.path}\n")
+        say_line(f"{difference.state}: {args.folder / difference.path}")
     if differences:
         left_over = any(difference.state == "left over" for difference in differences)
         what = "1 file does" if len(differences) == 1 else f"{len(differences)} files do"
-        sys.stderr.write(
-            f"resflops: {what} not match what {args.folder} is made from; "
+        warn(
+            f"{what} not match what {args.folder} is made from; "
             f"resflops report --folder {shlex.quote(str(args.folder))} rebuilds them"
             + (", and removes what is left over" if left_over else "")
-            + "\n"
         )
     return CHECK_FAILED if differences else DONE
 
@@ -107,9 +107,9 @@ def _rebuild(args: argparse.Namespace) -> int:
     with progress(shown=not args.no_progress) as say:
         written = rebuild(args.folder, say=say)
     for path in written:
-        sys.stdout.write(f"{args.folder / path}\n")
+        say_line(f"{args.folder / path}")
     if not written:
-        sys.stderr.write(f"resflops: everything in {args.folder} is up to date\n")
+        warn(f"everything in {args.folder} is up to date")
     return DONE
 
 

@@ -57,6 +57,8 @@ class View(Struct, frozen=True, kw_only=True):
     It misses an operator, a method, or a function that the model took hold of before, where it has not
     replaced that one. A trace does not tell these apart; ``crosschecking`` finds out. A call of which nothing
     is known is taken to be seen if these functions are the ``usual`` way to an op, and not if ``rare``."""
+    not_in_place: tuple[str, ...] = ()
+    """Ops that it sees only where they make a tensor, and not where they write into one that is there."""
     again: str = ""
     """Why it charges for work that another view has charged already; ``""`` where it does not."""
 
@@ -176,6 +178,7 @@ def _make_charger_by_views(
     views: tuple[View, ...], trace: Trace
 ) -> Callable[[OpRecord, Work], Iterator[Charge]]:
     module_at = trace.module_at
+    in_place = _find_in_place({op for view in views for op in view.not_in_place}, trace)
 
     # Cached because many ops run in one layer, and to test a view walks up the module tree.
     @cache
@@ -189,6 +192,8 @@ def _make_charger_by_views(
             # None of them distinguishes complex numbers from real ones.
             work = count(record)
         for view in find_views(record.layer):
+            if op in view.not_in_place and id(record) in in_place:
+                continue
             for name, unit in view.charges.get(op, _NO_PRICES).items():
                 quantity = QUANTITIES[name]
                 amount = unit * quantity.measure(record, work, module_at.get(record.layer))
@@ -198,6 +203,19 @@ def _make_charger_by_views(
 
 
 _NO_PRICES: Prices = {}
+
+
+def _find_in_place(ops: set[str], trace: Trace) -> dict[int, OpRecord]:
+    """Find the calls of these ops that write into memory which is there, by the ids of their records."""
+    found: dict[int, OpRecord] = {}
+    made: set[int] = set()
+    for record in trace.ops if ops else ():
+        # Memory is numbered as it is made; a negative number is that of what the model was given.
+        number = record.storages[0] if record.storages else None
+        if number is not None and record.op in ops and (number < 0 or number in made):
+            found[id(record)] = record
+        made.update(record.storages)
+    return found
 
 
 def _looks_into(view: View, layer: str, module_at: dict[str, ModuleRecord]) -> bool:

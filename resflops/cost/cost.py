@@ -20,7 +20,7 @@ from resflops.errors import UsageError
 from resflops.extensions import load_extensions
 from resflops.ops import COMPLEX_TYPES, OPS, is_free, load_more_ops
 from resflops.records import OpRecord, Trace, Work, add_works
-from resflops.storage import Stored
+from resflops.storage import Stored, blame_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,9 +138,10 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     @cached_property
     def layers(self) -> tuple[LayerRow, ...]:
         """One row for each layer and op; the rows' params, macs and totals add up to the cost's."""
-        return make_layer_rows(
-            self.trace, self.works, self.prices, self.priced_by, nonzero=self._nonzero_macs
-        )
+        with blame_file(self, self.trace):
+            return make_layer_rows(
+                self.trace, self.works, self.prices, self.priced_by, nonzero=self._nonzero_macs
+            )
 
     @cached_property
     def backward(self) -> Backward | None:
@@ -160,7 +161,24 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
         Raises:
             UnknownConventionError: there is no convention of that name.
         """
-        return _price_works(self.trace, find_convention(name), self.works, self.gradients)
+        convention = find_convention(name)
+        with blame_file(self, self.trace):
+            return _price_works(self.trace, convention, self.works, self.gradients)
+
+    def check(self) -> None:
+        """Check that a cost from a file has a work and a price for each op, and a trace that is sound."""
+        self.trace.check()
+        for name in ("works", "prices", "gradients"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.trace.ops):
+                raise ValueError(f"it has {len(values)} {name} for {len(self.trace.ops)} ops")
+        for place, (work, price) in enumerate(zip(self.works, self.prices, strict=True)):
+            if (
+                (work is None) != (price is None)
+                or (price or 0) < 0
+                or (work and min(dict(work.kinds()).values(), default=0) < 0)
+            ):
+                raise ValueError(f"op {place} has a work and a price that do not fit each other")
 
     def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""
@@ -204,9 +222,10 @@ def price(trace: Trace, convention: Convention, *, backward: bool = False) -> Co
     """
     if backward:
         check_prices_gradients(convention)
-    return _price_works(
-        trace, convention, _count_works(trace.ops), count_gradients(trace) if backward else None
-    )
+    with blame_file(trace):
+        return _price_works(
+            trace, convention, _count_works(trace.ops), count_gradients(trace) if backward else None
+        )
 
 
 def check_prices_gradients(convention: Convention) -> None:

@@ -187,6 +187,31 @@ def bilinear_elements(record: OpRecord, work: Work, module: ModuleRecord | None)
     return output_elements(record, work, module) if mode == "bilinear" else 0
 
 
+@quantity("point of the size that a resizing is given, or else output element")
+def requested_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The product of the sizes asked for, without batch and channels; of factors, the elements they make.
+
+    So DeepSpeed counts it: one size for all dimensions is one factor of the product, and what factors make is
+    cut to an integer once, and not in each dimension.
+    """
+    asked = read_attributes(record, Interpolation)
+    if asked.size:
+        return prod(asked.size)
+    if asked.scale is None:
+        return output_elements(record, work, module)
+    return int(input_elements(record, work, module) * asked.scale)
+
+
+@quantity("point of the size that a resizing is given, or else input element")
+def requested_or_input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The product of the sizes asked for, without batch and channels; of factors, the input's elements.
+
+    So calflops counts it, whose product with the factors is lost.
+    """
+    size = read_attributes(record, Interpolation).size
+    return prod(size) if size else input_elements(record, work, module)
+
+
 @quantity("row of softmax")
 def softmax_rows(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """How many vectors a softmax normalises."""
@@ -229,6 +254,17 @@ def unfused_macs_2_6(record: OpRecord, work: Work, module: ModuleRecord | None) 
     """MACs of attention; none where torch 2.6 to 2.8 run it in one fused kernel on the CPU."""
     del module
     return 0 if _is_fused(record, batched=(4,), grouped=False) else work.macs
+
+
+@quantity("MAC of an attention's gradients by a kernel that computes the scores again", stands_for="macs")
+def recomputing_macs(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Five products of an attention's three operands: the scores again, and the four of the gradients.
+
+    The record is that of a kernel for the gradients, which takes the arriving one first.
+    """
+    del work, module
+    _, query, key, value = record.input_shapes[:4]
+    return prod(query[:-1]) * key[-2] * (3 * query[-1] + 2 * value[-1])
 
 
 def _is_fused(record: OpRecord, *, batched: tuple[int, ...], grouped: bool) -> bool:

@@ -43,8 +43,8 @@ CALFLOPS = register_peer(
                         charges={
                             **FLOPS,
                             **TRANSPOSED_FLOPS,
-                            # DeepSpeed charges the output of the same call.
-                            "interpolate": {"input_elements": 1},
+                            # DeepSpeed charges the output of a call with factors.
+                            "interpolate": {"requested_or_input_elements": 1},
                         },
                     ),
                     View(
@@ -59,7 +59,6 @@ CALFLOPS = register_peer(
         limits=(
             "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
             "a trace does not tell functions that a model took hold of before the patch: these are not seen",
-            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
         ),
         defects=(
             Defect(
@@ -71,6 +70,9 @@ CALFLOPS = register_peer(
                 issue="MrYxJ/calculate-flops.pytorch#48",
             ),
             Defect(what="a transposed convolution is divided by its groups once more than it should be"),
+            Defect(
+                what="resizing to a size counts the size without batch and channels, by factors the input"
+            ),
             Defect(what="a model without parameters is refused"),
             Defect(what="a module that is used in several places counts all its calls in each"),
             Defect(what="parameters that require no gradient are left out"),

@@ -48,7 +48,7 @@ def _build_conventions(
                         **FLOPS,
                         **flops,
                         **charge_ops(MORE, macs=2),
-                        "interpolate": {"output_elements": 1},
+                        "interpolate": {"requested_elements": 1},
                     },
                 ),
                 View(sees=CALLED, patches="rare", charges=charge_ops(("add", "mul"), output_elements=1)),
@@ -77,7 +77,6 @@ DEEPSPEED = register_peer(
         ),
         limits=(
             "a trace does not tell functions that a model took hold of before the patch: these are not seen",
-            "a trace does not tell an upsampling to a size, charged by the size alone, from one by a factor",
         ),
         defects=(
             Defect(
@@ -85,6 +84,7 @@ DEEPSPEED = register_peer(
                 issue="deepspeedai/DeepSpeed#4723",
             ),
             Defect(what="einsum counts FLOPs and no MACs"),
+            Defect(what="resizing to a size counts the size without batch and channels"),
             Defect(what="before 0.19.7, a transposed convolution was divided by its groups once too often"),
             Defect(what="changes the model it profiles", issue="deepspeedai/DeepSpeed#2292"),
         ),

@@ -23,12 +23,27 @@ PRODUCTS = charge_ops(
         "gru",
         "rnn_tanh",
         "rnn_relu",
+        "_scaled_mm",
+        # What a forward runs that takes gradients itself; products of the backward pass are products.
+        "convolution_backward",
     ),
     macs=2,
 )
 
 
-def _build_convention(name: str, counts: str, attention: dict[str, int]) -> Convention:
+# The kernels compute the scores once more.
+ATTENTION_GRADIENTS = charge_ops(
+    [f"_scaled_dot_product_{kernel}_attention_backward" for kernel in ("flash", "efficient", "cudnn")],
+    recomputing_macs=2,
+)
+CPU_ATTENTION_GRADIENT = charge_ops(
+    ["_scaled_dot_product_flash_attention_for_cpu_backward"], recomputing_macs=2
+)
+
+
+def _build_convention(
+    name: str, counts: str, attention: dict[str, int], gradients: dict[str, dict[str, int]] | None = None
+) -> Convention:
     """Build the convention of a version, which differs from others by what it charges for attention."""
     return Convention(
         name=name,
@@ -38,7 +53,12 @@ def _build_convention(name: str, counts: str, attention: dict[str, int]) -> Conv
         views=(
             View(
                 sees="the aten ops that reach the dispatcher",
-                charges={**PRODUCTS, "scaled_dot_product_attention": attention},
+                charges={
+                    **PRODUCTS,
+                    **ATTENTION_GRADIENTS,
+                    **(gradients or {}),
+                    "scaled_dot_product_attention": attention,
+                },
             ),
         ),
     )
@@ -61,6 +81,7 @@ FLOP_COUNTER_MODE = register_peer(
                 "FlopCounterMode",
                 "2 per multiply-accumulate of convolutions, matrix products and attention; nothing else",
                 {"macs": 2},
+                CPU_ATTENTION_GRADIENT,
             ),
         ),
         editions=(
@@ -69,7 +90,9 @@ FLOP_COUNTER_MODE = register_peer(
                 versions=("2.6.0", "2.8.0"),
                 conventions=(
                     _build_convention(
-                        "FlopCounterMode-2.6", _UNFUSED.format(versions="2.6 to 2.8"), {"unfused_macs_2_6": 2}
+                        "FlopCounterMode-2.6",
+                        _UNFUSED.format(versions="2.6 to 2.8"),
+                        {"unfused_macs_2_6": 2},
                     ),
                 ),
             ),
@@ -109,7 +132,10 @@ FLOP_COUNTER_MODE = register_peer(
             ),
             Defect(what="on the CPU an LSTM is one fused op that counts nothing"),
             Defect(what="custom ops count nothing and are not reported", issue="pytorch/pytorch#131041"),
-            Defect(what="the backward pass of a grouped convolution is counted as if it had no groups"),
+            Defect(
+                what="the backward pass of a grouped convolution is counted as if it had no groups; this "
+                "convention counts it by its groups"
+            ),
         ),
     )
 )

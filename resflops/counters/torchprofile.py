@@ -26,6 +26,8 @@ def _build_convention(name: str, counts: str, products: tuple[str, ...]) -> Conv
         views=(
             View(
                 sees="the aten ops of a torch.jit trace",
+                # It has no handler for leaky_relu_, but one for mul_.
+                not_in_place=("leaky_relu",),
                 charges={
                     **charge_ops((*CONVOLUTIONS, *MATRIX_PRODUCTS, "addmv", "linear", *products), macs=1),
                     # Its handler takes the first size of the weight for the input channels, which leaves
@@ -77,6 +79,7 @@ TORCHPROFILE = register_peer(
         ),
         defects=(
             Defect(what="arithmetic on sizes that the trace records counts one per multiplication"),
+            Defect(what="a leaky ReLU in place counts nothing, another one its output"),
             Defect(what="a transposed convolution is charged by its output"),
             Defect(what="before 0.1.0, fused attention, einsum and LSTM counted nothing"),
             Defect(what="GRU and RNN count nothing", issue="zhijian-liu/torchprofile#4"),

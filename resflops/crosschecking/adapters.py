@@ -21,6 +21,13 @@ from resflops.cost.convention import Convention
 from resflops.counters import PEERS, Peer
 from resflops.counters.installed import list_figures
 from resflops.crosschecking.dispatch import DispatchReasons
+from resflops.crosschecking.jit_graphs import (
+    CLOSED_CALLS,
+    SIZE_ARITHMETIC,
+    charge_closed_calls,
+    find_size_products,
+    has_closed_calls,
+)
 from resflops.errors import DuplicateError, UsageError
 
 __all__ = ["ADAPTERS", "Adapter", "Answer", "adapter", "find_adapter"]
@@ -120,9 +127,21 @@ def ask_fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """Ask fvcore, which traces the model with torch.jit and has handles for its ops."""
     from fvcore.nn import FlopCountAnalysis, parameter_count
 
-    analysis = FlopCountAnalysis(model, _bind_positionally(model, args, kwargs))
+    positional = _bind_positionally(model, args, kwargs)
+    analysis = FlopCountAnalysis(model, positional)
     analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
-    return Answer(figures={"fvcore": _to_integer(analysis.total())}, params=parameter_count(model)[""])
+    total = _to_integer(analysis.total())
+    closed = has_closed_calls(analysis.unsupported_ops())
+    return Answer(
+        figures={"fvcore": total},
+        params=parameter_count(model)[""],
+        non_op_charges=_charge_closed_calls("fvcore", model, positional) if closed else {},
+    )
+
+
+def _charge_closed_calls(peer: str, model: nn.Module, args: tuple[Any, ...]) -> dict[str, int]:
+    """Charge the ops that no jit graph shows, which a peer that reads one does not see."""
+    return {CLOSED_CALLS: -charge_closed_calls(model, args, {}, _find_convention(peer))}
 
 
 @adapter("thop")
@@ -207,6 +226,11 @@ def ask_calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     """Ask calflops, which patches functions."""
     from calflops import calculate_flops
 
+    unmoved = [type(given).__name__ for given in (*args, *kwargs.values()) if not hasattr(given, "to")]
+    if unmoved:
+        raise ValueError(
+            f"calflops takes only inputs that it can move to a device, and a {unmoved[0]} is none"
+        )
     flops, macs, params = calculate_flops(
         model, args=list(args), kwargs=dict(kwargs), print_results=False, output_as_string=False
     )
@@ -228,20 +252,27 @@ def ask_deepspeed(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
 @adapter("torchprofile")
 def ask_torchprofile(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Ask torchprofile, which traces the model with torch.jit and has handlers for its ops."""
-    from torchprofile import profile_macs
+    package: Any = import_module("torchprofile.profile")
+    graphs: list[Any] = []
+    read = package.trace
 
-    charged = profile_macs(model, _bind_positionally(model, args, kwargs), reduction=None)
+    def keep_graph(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        graphs.append(read(*args, **kwargs))
+        return graphs[-1]
+
+    package.trace = keep_graph
+    positional = _bind_positionally(model, args, kwargs)
+    try:
+        charged = package.profile_macs(model, positional, reduction=None)
+    finally:
+        package.trace = read
     assert isinstance(charged, dict)  # noqa: S101 - what it says it returns without a reduction
-    # A jit trace also records the arithmetic that a model does on the sizes of its tensors, and torchprofile
-    # charges its multiplications like those of the model. No op of ours stands for them.
-    sizes = [
-        macs for node, macs in charged.items()
-        if node.operator == "aten::mul" and node.outputs[0].shape == [] and node.outputs[0].dtype == "long"
-    ]  # fmt: skip
-    return Answer(
-        figures={"torchprofile": sum(charged.values())},
-        non_op_charges={"arithmetic on the sizes of tensors": sum(sizes)},
-    )
+    (graph,) = graphs
+    # It charges the multiplications of sizes like those of the model. No op of ours stands for them.
+    charges = {SIZE_ARITHMETIC: sum(charged[node] for node in find_size_products(graph.nodes))}
+    if has_closed_calls(node.operator for node in graph.nodes):
+        charges |= _charge_closed_calls("torchprofile", model, positional)
+    return Answer(figures={"torchprofile": sum(charged.values())}, non_op_charges=charges)
 
 
 @adapter("FlopCounterMode")

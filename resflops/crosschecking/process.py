@@ -4,8 +4,9 @@ The process is forked: it begins with the caller's model as it is, and memory th
 writes to is copied first, so that nothing that happens in the child reaches the caller.
 """
 
+import contextlib
+import json
 import os
-import pickle
 import select
 import signal
 import sys
@@ -15,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from typing import IO, Any
 
+import msgspec
 from msgspec import Struct
 
 from resflops.errors import UsageError, describe_error
@@ -23,6 +25,10 @@ __all__ = ["Failure", "can_fork", "run_in_process"]
 
 LAST_WORDS = 300
 """The number of characters of an error message that are kept."""
+
+LENGTH_BYTES = 8
+LARGEST_ANSWER = 1 << 28
+"""The most bytes of an answer: a number for each op of the largest model, many times over."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -39,12 +45,20 @@ def can_fork() -> bool:
     return hasattr(os, "fork")
 
 
-def run_in_process(function: Callable[[], Any], *, seconds: float) -> Any:  # noqa: ANN401 - what it returns
+def run_in_process(
+    function: Callable[[], Any],
+    *,
+    seconds: float,
+    kind: Any = Any,  # noqa: ANN401 - any type
+) -> Any:  # noqa: ANN401 - a value of that type
     """Run a function in a process of its own.
 
+    Its answer comes back as JSON, which is only read: to load a pickle would run what it says.
+
     Args:
-        function: takes nothing, and returns what can be pickled. It may raise, crash or hang.
-        seconds: how long it may take; its process group is killed after that.
+        function: takes nothing, and returns what JSON can hold. It may raise, crash or hang.
+        seconds: how long it may take. Then, or as soon as it has answered, its process group is killed.
+        kind: the type of what it returns, such as a struct, which JSON does not tell.
 
     Returns:
         What the function returned, or a ``Failure``.
@@ -70,20 +84,55 @@ def run_in_process(function: Callable[[], Any], *, seconds: float) -> Any:  # no
         if child == 0:
             os.close(read_end)
             _run_child(function, write_end, output)
+        # In both processes, since either may run first.
+        with contextlib.suppress(OSError):
+            os.setpgid(child, child)
         # The read below ends when every copy of the write end is closed, this one first.
         os.close(write_end)
         try:
             data = _read_all(read_end, until=time.monotonic() + seconds)
         finally:
             os.close(read_end)
-            if (status := _reap(child)) is None:
-                _kill(child)
+            status = _reap(child)
+            # Also where it has ended by itself: what it started may go on.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child, signal.SIGKILL)
+            if status is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
                 _, status = os.waitpid(child, 0)
         if data is None:
             return Failure(reason=f"did not finish within {seconds:g} s, and was stopped")
         if not data:
             return Failure(reason=_describe_exit(status, output))
-        return pickle.loads(data)  # noqa: S301 - from our own child
+        return _decode_answer(data, kind)
+
+
+def _decode_answer(data: bytes, kind: Any) -> Any:  # noqa: ANN401
+    """Read what came through the pipe, in which the code of a peer may have written, too."""
+    try:
+        answer = msgspec.json.decode(data)
+        if isinstance(answer, dict) and answer.keys() == {"failure"}:
+            return msgspec.convert(answer["failure"], Failure)
+        # Not strict: the keys of an object are texts in JSON, and may stand for numbers.
+        return msgspec.convert(answer["result"], bytes if answer["bytes"] else kind, strict=False)
+    except (msgspec.DecodeError, ValueError, RecursionError, LookupError, TypeError) as error:
+        return Failure(reason=f"answered with what is not its figures: {describe_error(error)[:LAST_WORDS]}")
+
+
+def _encode_answer(answer: object) -> bytes:
+    """Write an answer: its length, since what the peer started may keep the pipe open, and JSON."""
+    if isinstance(answer, Failure):
+        said: dict[str, Any] = {"failure": msgspec.to_builtins(answer)}
+    else:
+        try:
+            # JSON has no bytes: they are sent as text.
+            said = {"result": msgspec.to_builtins(answer), "bytes": isinstance(answer, bytes)}
+            json.dumps(said)
+        except (TypeError, ValueError, RecursionError) as error:
+            said = {"failure": {"reason": f"its answer is no data: {describe_error(error)[:LAST_WORDS]}"}}
+    text = json.dumps(said).encode()
+    return len(text).to_bytes(LENGTH_BYTES, "big") + text
 
 
 def _run_child(function: Callable[[], Any], write_end: int, output: IO[bytes]) -> None:
@@ -97,7 +146,7 @@ def _run_child(function: Callable[[], Any], write_end: int, output: IO[bytes]) -
         sys.stdout = sys.stderr = open(output.fileno(), "w", errors="replace", closefd=False)  # noqa: SIM115
         result = _compute_result(function)
         with os.fdopen(write_end, "wb") as pipe:
-            pickle.dump(result, pipe)
+            pipe.write(_encode_answer(result))
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
@@ -124,15 +173,20 @@ def _compute_result(function: Callable[[], Any]) -> Any:  # noqa: ANN401
 
 
 def _read_all(source: int, *, until: float) -> bytes | None:
-    """Read until the other end is closed; None if that takes too long."""
-    parts: list[bytes] = []
+    """Read an answer; None if that takes too long, and nothing if the other end is closed before."""
+    data = bytearray()
     while (left := until - time.monotonic()) > 0:
         ready, _, _ = select.select([source], [], [], left)
         if ready:
             part = os.read(source, 1 << 16)
             if not part:
-                return b"".join(parts)
-            parts.append(part)
+                return b""
+            data += part
+            length = int.from_bytes(data[:LENGTH_BYTES], "big")
+            if len(data) >= LENGTH_BYTES and len(data) - LENGTH_BYTES >= length:
+                return bytes(data[LENGTH_BYTES : LENGTH_BYTES + length])
+            if len(data) > LARGEST_ANSWER:
+                return b""
     return None
 
 
@@ -148,14 +202,6 @@ def _reap(child: int, *, patience: float = 1.0) -> int | None:
         if time.monotonic() > until:
             return None
         time.sleep(0.002)
-
-
-def _kill(child: int) -> None:
-    try:
-        os.killpg(child, signal.SIGKILL)
-    # The child may be killed before it has got as far as to make its own group.
-    except ProcessLookupError:
-        os.kill(child, signal.SIGKILL)
 
 
 def _describe_exit(status: int, output: IO[bytes]) -> str:

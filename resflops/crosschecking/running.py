@@ -114,7 +114,9 @@ def _reconcile_one(
         with list_patches(model) as patched:
             return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU)), patched
 
-    outcome: tuple[Answer, list[str]] | Failure = run_in_process(ask_peer, seconds=seconds)
+    outcome: tuple[Answer, list[str]] | Failure = run_in_process(
+        ask_peer, seconds=seconds, kind=tuple[Answer, list[str]]
+    )
     if isinstance(outcome, Failure):
         yield from _build_failure(traced, peer, version=version, reason=outcome.reason)
         return
@@ -153,7 +155,9 @@ def _find_sights(
         return {}
     # In a process of its own too: the peer may have left the model and torch changed.
     found: dict[int, bool] | Failure = run_in_process(
-        lambda: find_sights(model, args, kwargs, patched=patched, expected=traced), seconds=seconds
+        lambda: find_sights(model, args, kwargs, patched=patched, expected=traced),
+        seconds=seconds,
+        kind=dict[int, bool],
     )
     if isinstance(found, Failure):
         return {}

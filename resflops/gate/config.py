@@ -13,7 +13,6 @@
     tolerance = { macs = "+1%" }
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -26,11 +25,12 @@ from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, s
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import METRICS, Metric
-from resflops.gate.toml_lines import KeyPath, TomlLines
+from resflops.gate.toml_lines import LARGEST_FILE, KeyPath, TomlLines, parse_toml, show_value
 from resflops.latency.configuration import DTYPES, check_known
 from resflops.records import Shape
 from resflops.sources import parse_spec
 from resflops.sources.shapes import read_shape
+from resflops.writing import read_bytes
 
 __all__ = ["Budget", "Config", "ModelConfig", "find_config", "read_config"]
 
@@ -137,8 +137,9 @@ def read_config(path: Path) -> Config:
 
 def _read_file(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
+        # What universal newlines would make of line ends, tomllib makes itself, but for a lone return.
+        return read_bytes(path, most=LARGEST_FILE).decode()
+    except FileNotFoundError as error:
         raise FileError(f"could not read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 text: {error}") from error
@@ -146,8 +147,8 @@ def _read_file(path: Path) -> str:
 
 def _parse_toml(text: str, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 
@@ -172,7 +173,7 @@ class _Reader:
     def read_all(self, table: dict[str, Any]) -> Config:
         """Read the whole file."""
         self.check_keys((), table, ("lock", "models", *SETTINGS))
-        lock = self.read_value(("lock",), table, _read_text) or DEFAULT_LOCK
+        lock = self.read_value(("lock",), table, _read_path) or DEFAULT_LOCK
         common = self.read_settings((), table)
         models = self.read_value(("models",), table, _read_table) or {}
         # An empty file; but where a mistake spoilt the models, it alone should be reported.
@@ -192,7 +193,7 @@ class _Reader:
         if isinstance(given, str):
             given = {"spec": given}
         if not isinstance(given, dict):
-            self.add_mistake(path, f"must be a spec or a table, got {given!r}")
+            self.add_mistake(path, f"must be a spec or a table, got {show_value(given)}")
             # It only keeps the reading going: a file with a mistake gives no configuration.
             return ModelConfig(name=name, spec=name)
         self.check_keys(path, given, ("spec", "input", "budget", *SETTINGS))
@@ -265,13 +266,20 @@ class _Reader:
 
 def _read_text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"must be a non-empty text, got {value!r}")
+        raise UsageError(f"must be a non-empty text, got {show_value(value)}")
     return value
+
+
+def _read_path(value: object) -> str:
+    text = _read_text(value)
+    if "\0" in text:
+        raise UsageError(f"must be the name of a file, got {text!r} with a null character")
+    return text
 
 
 def _read_table(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"must be a table, got {value!r}")
+        raise UsageError(f"must be a table, got {show_value(value)}")
     return value
 
 
@@ -293,5 +301,5 @@ def _read_dtype(value: object) -> str:
 
 def _read_names(value: object) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UsageError(f"must be a list of op names, got {value!r}")
+        raise UsageError(f"must be a list of op names, got {show_value(value)}")
     return frozenset(value)

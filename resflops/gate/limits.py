@@ -11,7 +11,7 @@ __all__ = ["Tolerance", "read_count", "read_limit", "read_tolerance"]
 
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 COUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([a-zA-Z]*)")
-LONGEST = 30
+LONGEST, BEYOND = 30, 10**30
 """The most characters of a count: more than any count needs, and few enough to be read at once."""
 
 
@@ -42,10 +42,10 @@ def read_count(value: object) -> int:
         UsageError: it is not a count, or not a whole number.
     """
     # True is an int to Python.
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, float) and value.is_integer() and value >= 0:
-        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1:
+        if 0 <= value < BEYOND:
+            return int(value)
+        value = "a negative number" if value < 0 else f"a number of more than {LONGEST} digits"
     match = COUNT.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= LONGEST else None
     if match is None:
         raise UsageError(

@@ -8,7 +8,6 @@ without a conflict.
 import json
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +19,11 @@ from msgspec import Struct, field
 from resflops.errors import FileError, SchemaError
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import METRICS, Snapshot, SnapshotInput, SnapshotLine
+from resflops.gate.toml_lines import LARGEST_FILE, parse_toml
 from resflops.records import Shape
+from resflops.sources.shapes import LONGEST_SIZE
 from resflops.storage import write_text
+from resflops.writing import read_bytes
 
 __all__ = [
     "LOCK_VERSION",
@@ -139,7 +141,8 @@ def write_lock(path: str | os.PathLike[str], lock: Lock) -> bool:
 def is_up_to_date(path: str | os.PathLike[str], lock: Lock) -> bool:
     """Whether a file is what would be written, apart from the line endings that git may have given it."""
     file = Path(path)
-    return file.is_file() and file.read_bytes().replace(b"\r\n", b"\n") == format_lock(lock).encode()
+    written = format_lock(lock).encode()
+    return file.is_file() and read_bytes(file).replace(b"\r\n", b"\n") == written
 
 
 def is_lock(path: str | os.PathLike[str]) -> bool:
@@ -150,8 +153,8 @@ def is_lock(path: str | os.PathLike[str]) -> bool:
     """
     # By a part of its head: whatever else is damaged, the user is then told how to repair a lock file.
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
+        data = read_bytes(path, most=LARGEST_FILE)
+    except FileNotFoundError as error:
         raise FileError(f"could not read {shorten_path(path)}: {error.strerror}") from error
     return b"schema_version = " in data or HEADING.encode().split(b"\n")[0] in data
 
@@ -166,13 +169,11 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
     """
     name = shorten_path(path)
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path, most=LARGEST_FILE)
     except FileNotFoundError:
         raise FileError(
             f"there is no lock file {name}; lock the models with `resflops lock` and commit the file"
         ) from None
-    except OSError as error:
-        raise FileError(f"could not read {name}: {error.strerror}") from error
     document = _parse_toml(name, data)
     _check_version(name, document)
     try:
@@ -188,10 +189,10 @@ def read_lock(path: str | os.PathLike[str]) -> Lock:
 def _parse_toml(name: str, data: bytes) -> dict[str, Any]:
     try:
         text = data.decode()
-        return tomllib.loads(text)
+        return parse_toml(text)
     except UnicodeDecodeError as error:
         raise SchemaError(f"{name} is not a text file: {error}; {REPAIR}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         # Git's markers are no TOML, so a file in the middle of a merge always ends here.
         marker = re.search(r"^(<{7}|={7}|>{7})( |\r?$)", text, re.MULTILINE)
         if marker:
@@ -220,6 +221,7 @@ def _check_version(name: str, document: dict[str, Any]) -> None:
 def _check_model(name: str, model: str, stored: _Model) -> Snapshot:
     try:
         snapshot = _read_model(model, stored)
+        _check_figures(snapshot)
     except ValueError as error:
         raise SchemaError(f"{name} was edited manually: {model}: {error}; {REPAIR}") from error
     # The digest would notice this too, but could not say what is wrong.
@@ -250,6 +252,23 @@ def _read_model(model: str, stored: _Model) -> Snapshot:
         convention=stored.convention,
         lines=tuple(_read_line(line) for line in stored.layers),
     )
+
+
+LARGEST_FIGURE = 10**60
+"""Beyond any count, and within what a float can hold."""
+
+
+def _check_figures(snapshot: Snapshot) -> None:
+    """Check that every number can be one of a layer.
+
+    Raises:
+        ValueError: one cannot.
+    """
+    for line in snapshot.lines:
+        for value in line.content:
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int) and not 0 <= number < LARGEST_FIGURE:
+                    raise ValueError(f"layer {line.layer!r} has a number that no layer has")
 
 
 def _format_model(snapshot: Snapshot) -> str:
@@ -328,7 +347,11 @@ def _format_shape(shape: Shape) -> str:
 
 
 def _read_shape(text: str) -> Shape:
-    return tuple(int(size) for size in text.split("x")) if text else ()
+    sizes = text.split("x") if text else []
+    for size in sizes:
+        if not (size.isascii() and size.isdigit() and len(size) <= LONGEST_SIZE + 1):
+            raise ValueError(f"{size!r:.80} is no size")
+    return tuple(map(int, sizes))
 
 
 def _format_key(name: str) -> str:

@@ -17,6 +17,7 @@ from resflops.gate.snapshot import METRICS, Metric, Snapshot, snapshot_cost
 from resflops.gate.verdict import Verdict, judge
 from resflops.render.formats import format_note
 from resflops.tables import note_verdict
+from resflops.writing import hold_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -159,10 +160,11 @@ def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
     """
     from resflops.gate.counting import name_versions
 
-    old = read_lock(path) if path.exists() else None
     new = {name: msgspec.json.decode(text, type=Snapshot) for name, text in updates.items()}
-    snapshots = {**(old.snapshots if old else {}), **new}
-    return write_lock(path, renew_lock(snapshots.values(), old=old, made_by=name_versions()))
+    with hold_folder(path):
+        old = read_lock(path) if path.exists() else None
+        snapshots = {**(old.snapshots if old else {}), **new}
+        return write_lock(path, renew_lock(snapshots.values(), old=old, made_by=name_versions()))
 
 
 def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:

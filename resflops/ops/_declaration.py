@@ -327,7 +327,11 @@ def kernel(module: str, path: str) -> Callable[[Reader], Reader]:
 
 
 def each_gradient(
-    function: Callable[..., Work], *, takes: tuple[int, ...] | None = None, summary: str = ""
+    function: Callable[..., Work],
+    *,
+    on_complex: Callable[..., Work] | None = None,
+    takes: tuple[int, ...] | None = None,
+    summary: str = "",
 ) -> Gradient:
     """Make a gradient whose work is counted for each operand by itself, by a function of that operand."""
     return Gradient(
@@ -335,6 +339,7 @@ def each_gradient(
         takes=_freeze(takes),
         summary=summary or _read_first_line(function),
         work=_ask_per_operand(function),
+        on_complex=None if on_complex is None else _ask_per_operand(on_complex),
     )
 
 
@@ -534,17 +539,22 @@ def _add_complex_gradient(gradient: Gradient, factors: Callable[..., Work] | Wor
 
 
 def _pass_attributes_to_gradient(gradient: Gradient, kind: type[Attributes] | None) -> Gradient:
-    if kind is None or gradient.work is None:
+    work = gradient.work
+    if kind is None or work is None:
         return gradient
+    if gradient.on_complex is not None:
+        # What each_gradient made of it hands its arguments on.
+        gradient = replace(gradient, on_complex=_pass_attributes(gradient.on_complex, kind))
     if gradient.per_operand is not None:
         per_operand = _pass_attributes(gradient.per_operand, kind)
         return replace(gradient, per_operand=per_operand, work=_ask_per_operand(per_operand))
-    return replace(gradient, work=_pass_attributes(gradient.work, kind))
+    return replace(gradient, work=_pass_attributes(work, kind))
 
 
-def _ask_per_operand(function: OperandFunction) -> JointFunction:
-    def count_each(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
-        return tuple([function(record, operand) for operand in needed])
+def _ask_per_operand(function: Callable[..., Work]) -> Callable[..., tuple[Work, ...]]:
+    def count_each(record: OpRecord, *given: Any) -> tuple[Work, ...]:
+        *attributes, needed = given
+        return tuple([function(record, *attributes, operand) for operand in needed])
 
     return count_each
 

@@ -32,6 +32,7 @@ def _activation(
     floating: bool = False,
     aten: AtenBinding = SELF,
     on_complex: Work | None = None,
+    complex_gradient: Work | None = None,
 ) -> Op:
     """Declare an activation that both torch and its dispatcher call by this name."""
     return elementwise(
@@ -40,6 +41,7 @@ def _activation(
         family=FAMILY,
         on_complex=on_complex,
         gradient=gradient,
+        complex_gradient=complex_gradient,
         bindings=bind_function(name, floating=floating),
         aten={name: aten},
         saves=saves,
@@ -100,6 +102,8 @@ SIGMOID = _activation(
     floating=True,
     # Negated 2, exponential 2 and 3, plus one 2, reciprocal 6.
     on_complex=Work(arithmetic=12, transcendental=3),
+    # A difference with one, and two products.
+    complex_gradient=Work(arithmetic=2 + 6 + 6),
 )
 # Gradient: y'·(1 - y²).
 TANH = _activation(
@@ -110,6 +114,7 @@ TANH = _activation(
     floating=True,
     # (e²ᶻ - 1) / (e²ᶻ + 1): doubled 2, exponential 2 and 3, two sums 4, quotient 11.
     on_complex=Work(arithmetic=19, transcendental=3),
+    complex_gradient=Work(arithmetic=6 + 2 + 6),
 )
 # The logarithm of a sigmoid. Gradient: y'·σ(-x), the sigmoid computed again.
 LOGSIGMOID = elementwise(

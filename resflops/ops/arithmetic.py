@@ -26,6 +26,9 @@ from resflops.records import OpRecord, Shape, Work
 
 FAMILY = "arithmetic"
 
+_DIVISIONS = ("div", "divide", "true_divide", "__div__", "__truediv__")
+_DIVISIONS_IN_PLACE = ("div_", "divide_", "true_divide_", "__idiv__", "__itruediv__")
+
 ADDITION = elementwise(
     "add",
     ADD,
@@ -39,11 +42,11 @@ ADDITION = elementwise(
 )
 
 
-class Subtraction(Attributes, frozen=True):
-    """A subtraction."""
+class Reflectable(Attributes, frozen=True):
+    """A subtraction or a division."""
 
     reflected: bool = False
-    """Whether it is a number minus a tensor. The work forward is the same; older records do not say."""
+    """Whether it is a number minus or over a tensor: the same work forward; older records do not say."""
 
 
 def infer_sub(input: Any, other: Any, *, alpha: float = 1) -> Call:
@@ -71,13 +74,13 @@ _INFER_SUB = infer_two("sub")
 _INFER_SUB_IN_PLACE = infer_two("sub", in_place=True)
 
 
-def difference(record: OpRecord, attributes: Subtraction) -> Work:
+def difference(record: OpRecord, attributes: Reflectable) -> Work:
     """Per element: 1 arithmetic."""
     del attributes
     return Work(arithmetic=prod(record.output_shape))
 
 
-def difference_gradient(record: OpRecord, attributes: Subtraction, operand: int) -> Work:
+def difference_gradient(record: OpRecord, attributes: Reflectable, operand: int) -> Work:
     """Nothing for what is taken from; per element a negation for what is taken away, be it from a number."""
     negated = operand == 1 or attributes.reflected
     points = prod(record.output_shape) if negated else 0
@@ -87,7 +90,7 @@ def difference_gradient(record: OpRecord, attributes: Subtraction, operand: int)
 SUBTRACTION = op(
     "sub",
     family=FAMILY,
-    attributes=Subtraction,
+    attributes=Reflectable,
     bindings=(
         binding(infer_sub, "*.sub", "*.subtract", "*.__sub__", repeated=True),
         binding(infer_rsub, "*.rsub", "*.__rsub__", repeated=True),
@@ -128,22 +131,72 @@ MULTIPLICATION = elementwise(
     aten={"mul": SELF},
     saves=("input", "other"),
 )
-# Gradient: y'/b, and -y'·y/b. Torch runs a number over a tensor as a reciprocal and a product, which is one
-# operation more where only these are seen (scripted, exported, by make_fx).
-DIVISION = elementwise(
+
+
+def infer_div(input: Any, other: Any) -> Call:
+    """Divide the first by the second; a rounding mode makes another op of it."""
+    return _mark_reflected(_INFER_DIV(input, other), input)
+
+
+def infer_div_in_place(input: Any, other: Any) -> Call:
+    """Divide the first by the second, in place."""
+    return _INFER_DIV_IN_PLACE(input, other)
+
+
+def infer_rdiv(input: Any, other: Any) -> Call:
+    """Divide the second by the first."""
+    return infer_div(other, input)
+
+
+_INFER_DIV = infer_two("div", result="inexact")
+_INFER_DIV_IN_PLACE = infer_two("div", result="inexact", in_place=True)
+
+
+def quotient(record: OpRecord, attributes: Reflectable) -> Work:
+    """Per element: 1 arithmetic."""
+    del attributes
+    return Work(arithmetic=prod(record.output_shape))
+
+
+def complex_quotient(record: OpRecord, attributes: Reflectable) -> Work:
+    """Per element: 11 arithmetic."""
+    del attributes
+    return Work(arithmetic=11 * prod(record.output_shape))
+
+
+def quotient_gradient(record: OpRecord, attributes: Reflectable, operand: int) -> Work:
+    """Per element ``y'/b`` for what is divided, and ``-y'·y/b``, 3 arithmetic, for the divisor.
+
+    The divisor of a number is the only operand.
+    """
+    divisor = operand == 1 or attributes.reflected
+    return Work(
+        arithmetic=(3 if divisor else 1) * prod(record.output_shape) + count_added_up(record, operand)
+    )
+
+
+def complex_quotient_gradient(record: OpRecord, attributes: Reflectable, operand: int) -> Work:
+    """Per element a quotient of 11; for the divisor a negation of 2 and a product of 6 besides."""
+    divisor = operand == 1 or attributes.reflected
+    each = 2 + 6 + 11 if divisor else 11
+    return Work(arithmetic=each * prod(record.output_shape) + 2 * count_added_up(record, operand))
+
+
+# Torch runs a number over a tensor as a reciprocal and a product, which is one operation more where only
+# these are seen (scripted, exported, by make_fx).
+DIVISION = op(
     "div",
-    ADD,
     family=FAMILY,
-    on_complex=Work(arithmetic=11),
-    gradient=(MULTIPLY, Work(arithmetic=3)),
-    complex_gradient=(Work(arithmetic=11), Work(arithmetic=2 + 6 + 11)),
-    bindings=bind_two(
-        "div",
-        ("div", "divide", "true_divide", "__div__", "__truediv__", "__rdiv__", "__rtruediv__"),
-        ("div_", "divide_", "true_divide_", "__idiv__", "__itruediv__"),
-        result="inexact",
+    attributes=Reflectable,
+    bindings=(
+        binding(infer_div, *[f"*.{name}" for name in _DIVISIONS], repeated=True),
+        binding(infer_rdiv, "*.__rdiv__", "*.__rtruediv__", repeated=True),
+        binding(infer_div_in_place, *[f"*.{name}" for name in _DIVISIONS_IN_PLACE], repeated=True),
     ),
     aten={"div": SELF},
+    work=quotient,
+    on_complex=complex_quotient,
+    gradient=each_gradient(quotient_gradient, on_complex=complex_quotient_gradient),
     saves=("input", "other"),
 )
 elementwise(

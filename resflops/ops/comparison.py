@@ -16,6 +16,7 @@ from resflops.ops._elementwise import (
     SELECT,
     SELF,
     bind_two,
+    count_added_up,
     elementwise,
 )
 from resflops.records import OpRecord, Work
@@ -164,9 +165,13 @@ def clamp(record: OpRecord, attributes: Limits) -> Work:
 
 
 def clamp_gradient(record: OpRecord, attributes: Limits, operand: int) -> Work:
-    """Per element: one comparison for each limit that is given."""
-    del operand
-    return Work(comparisons=prod(record.output_shape) * attributes.count(record))
+    """Per element: one comparison for each limit that is given, for the input and for a limit alike.
+
+    A limit has the gradient of the elements that it replaced: those beyond it, where the two are in order.
+    What was broadcast is added up.
+    """
+    points = prod(record.output_shape)
+    return Work(comparisons=points * attributes.count(record), arithmetic=count_added_up(record, operand))
 
 
 CLAMP = op(
@@ -176,7 +181,7 @@ CLAMP = op(
     bindings=binding(infer_clamp, "*.clamp", "*.clip"),
     aten={"clamp": SELF},
     work=clamp,
-    gradient=each_gradient(clamp_gradient, takes=(0,)),
+    gradient=each_gradient(clamp_gradient),
     saves=("input",),
 )
 for _name in ("clamp_min", "clamp_max"):

@@ -465,3 +465,36 @@ CONVOLUTIONS_WITH_RELU = tuple(
     )
     for spatial in _CONVOLVE
 )
+
+
+def _infer_packed_sum(op: str) -> Callable[[dict[str, Any]], Call]:
+    """Make the reader of a quantised layer to whose result another tensor is added."""
+    infer = _infer_packed(op)
+
+    def infer_packed_sum(given: dict[str, Any]) -> Call:
+        call = infer(given)
+        call.inputs = (*call.inputs, given["qaccum"])
+        return call
+
+    return infer_packed_sum
+
+
+def convolution_with_sum(record: OpRecord, attributes: Convolution) -> Work:
+    """A quantised convolution fused with a sum: one addition per output more, and a comparison for a ReLU."""
+    work, points = convolution(record, attributes), prod(record.output_shape)
+    comparisons = points if record.op.endswith("relu") else 0
+    return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=points, comparisons=comparisons)
+
+
+for _name in ("conv2d_add", "conv2d_add_relu"):
+    op(
+        _name,
+        family=FAMILY,
+        attributes=Convolution,
+        aten={f"quantized.{_name}": _infer_packed_sum(_name)},
+        work=convolution_with_sum,
+        factors=convolution_factors,
+        gradient=stopped_gradient(QUANTISED),
+        weights=(_WEIGHT,),
+        saves=(),
+    )

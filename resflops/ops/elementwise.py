@@ -6,7 +6,14 @@ which uses the op's output where that makes it shorter.
 On complex numbers ``z = a + bi``: ``|z|`` is 3 operations and a root; ``1/z`` 6 (``z̄`` over ``a² + b²``);
 ``eᶻ = eᵃ·(cos b + i·sin b)`` 2 and 3 transcendental; ``ln z = ln(a² + b²)/2 + i·atan2(b, a)`` 4 and 2;
 ``√z`` has the roots of ``(|z| ± a)/2`` for parts, 7 with those of ``|z|``, 3 roots and the sign;
-``sin z = sin a·cosh b + i·cos a·sinh b`` 2 and 4, and its relatives likewise.
+``sin z = sin a·cosh b + i·cos a·sinh b`` 2 and 4, and its relatives likewise;
+``tan z = (sin 2a + i·sinh 2b)/(cos 2a + cosh 2b)`` 5 and 4.
+The inverses are logarithms: ``asin z = -i·ln(iz + √(1 - z²))`` 23, a comparison and 5 (a product with
+``i`` swaps the parts and negates one), ``acos z = π/2 - asin z`` 2 more;
+``atan z = i/2·(ln(1 - iz) - ln(1 + iz))`` 17 and 4; ``asinh z = ln(z + √(z² + 1))`` 21, a comparison and 5;
+``acosh z = ln(z + √(z + 1)·√(z - 1))`` 30, 2 comparisons and 8;
+``atanh z = (ln(1 + z) - ln(1 - z))/2`` 16 and 4.
+Their gradients are those of real numbers, with complex operations.
 """
 
 from collections.abc import Callable
@@ -24,9 +31,14 @@ from resflops.ops._elementwise import (
     bind_function,
     elementwise,
 )
-from resflops.records import Work
+from resflops.records import Work, add_works
 
 FAMILY = "elementwise"
+
+_ASIN = Work(arithmetic=1 + 6 + 2 + 7 + 2 + 4 + 1, comparisons=1, transcendental=5)
+# A complex gradient over the root of 1 and a square, and over that sum itself.
+_OVER_ROOT = Work(arithmetic=6 + 2 + 7 + 11, comparisons=1, transcendental=3)
+_OVER_SQUARE = Work(arithmetic=6 + 2 + 11)
 
 
 def _function(
@@ -103,7 +115,13 @@ elementwise(
 )
 # Gradient: -y'·y².
 _function(
-    "reciprocal", ADD, Work(arithmetic=3), saves=("output",), floating=True, on_complex=Work(arithmetic=6)
+    "reciprocal",
+    ADD,
+    Work(arithmetic=3),
+    saves=("output",),
+    floating=True,
+    on_complex=Work(arithmetic=6),
+    complex_gradient=Work(arithmetic=6 + 6 + 2),
 )
 # Steps: the gradient is zero everywhere, and autograd passes it on even so.
 for _name in ("floor", "ceil", "round", "trunc"):
@@ -141,7 +159,16 @@ _function(
     on_complex=Work(arithmetic=2, transcendental=3),
     complex_gradient=Work(arithmetic=6),
 )
-elementwise("exp2", EVALUATE, family=FAMILY, gradient=Work(arithmetic=2), saves=("output",))
+elementwise(
+    "exp2",
+    EVALUATE,
+    family=FAMILY,
+    # By the logarithm of 2, which is real, first.
+    on_complex=Work(arithmetic=4, transcendental=3),
+    gradient=Work(arithmetic=2),
+    complex_gradient=Work(arithmetic=8),
+    saves=("output",),
+)
 _function(
     "expm1",
     EVALUATE,
@@ -149,6 +176,7 @@ _function(
     saves=("output",),
     floating=True,
     on_complex=Work(arithmetic=4, transcendental=3),
+    complex_gradient=Work(arithmetic=8),
 )
 # Gradients: y'/x, over the logarithm of the base, or over 1 + x.
 _function(
@@ -169,6 +197,7 @@ for _name in ("log2", "log10", "log1p"):
         saves=("input",),
         floating=True,
         on_complex=Work(arithmetic=6, transcendental=2),
+        complex_gradient=Work(arithmetic=13),
     )
 # Gradients: y'/(2y) and -y'·y³/2.
 _function(
@@ -178,6 +207,7 @@ _function(
     saves=("output",),
     floating=True,
     on_complex=Work(arithmetic=7, comparisons=1, transcendental=3),
+    complex_gradient=Work(arithmetic=13),
 )
 _function(
     "rsqrt",
@@ -186,6 +216,7 @@ _function(
     saves=("output",),
     floating=True,
     on_complex=Work(arithmetic=13, comparisons=1, transcendental=3),
+    complex_gradient=Work(arithmetic=6 + 6 + 6 + 2),
 )
 
 _function(
@@ -195,6 +226,7 @@ _function(
     saves=("input",),
     floating=True,
     on_complex=Work(arithmetic=2, transcendental=4),
+    complex_gradient=Work(arithmetic=9, transcendental=4),
 )
 _function(
     "cos",
@@ -203,12 +235,45 @@ _function(
     saves=("input",),
     floating=True,
     on_complex=Work(arithmetic=3, transcendental=4),
+    complex_gradient=Work(arithmetic=10, transcendental=4),
 )
-_function("tan", EVALUATE, Work(arithmetic=3), saves=("output",), floating=True)
+_function(
+    "tan",
+    EVALUATE,
+    Work(arithmetic=3),
+    saves=("output",),
+    floating=True,
+    on_complex=Work(arithmetic=5, transcendental=4),
+    complex_gradient=Work(arithmetic=6 + 2 + 6),
+)
 # Gradients: y'/√(1 - x²), and so on.
-_function("asin", EVALUATE, Work(arithmetic=3, transcendental=1), saves=("input",), floating=True)
-_function("acos", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
-_function("atan", EVALUATE, Work(arithmetic=3), saves=("input",), floating=True)
+_function(
+    "asin",
+    EVALUATE,
+    Work(arithmetic=3, transcendental=1),
+    saves=("input",),
+    floating=True,
+    on_complex=_ASIN,
+    complex_gradient=_OVER_ROOT,
+)
+_function(
+    "acos",
+    EVALUATE,
+    Work(arithmetic=4, transcendental=1),
+    saves=("input",),
+    floating=True,
+    on_complex=add_works([_ASIN, Work(arithmetic=2)]),
+    complex_gradient=add_works([_OVER_ROOT, Work(arithmetic=2)]),
+)
+_function(
+    "atan",
+    EVALUATE,
+    Work(arithmetic=3),
+    saves=("input",),
+    floating=True,
+    on_complex=Work(arithmetic=1 + 2 + 2 + 8 + 2 + 2, transcendental=4),
+    complex_gradient=_OVER_SQUARE,
+)
 _function(
     "sinh",
     EVALUATE,
@@ -216,6 +281,7 @@ _function(
     saves=("input",),
     floating=True,
     on_complex=Work(arithmetic=2, transcendental=4),
+    complex_gradient=Work(arithmetic=8, transcendental=4),
 )
 _function(
     "cosh",
@@ -224,12 +290,30 @@ _function(
     saves=("input",),
     floating=True,
     on_complex=Work(arithmetic=2, transcendental=4),
+    complex_gradient=Work(arithmetic=8, transcendental=4),
 )
-for _name in ("asinh", "acosh"):
+for _name, _on_complex in (
+    ("asinh", Work(arithmetic=6 + 2 + 7 + 2 + 4, comparisons=1, transcendental=5)),
+    ("acosh", Work(arithmetic=2 + 2 + 14 + 6 + 2 + 4, comparisons=2, transcendental=8)),
+):
     elementwise(
-        _name, EVALUATE, family=FAMILY, gradient=Work(arithmetic=3, transcendental=1), saves=("input",)
+        _name,
+        EVALUATE,
+        family=FAMILY,
+        on_complex=_on_complex,
+        gradient=Work(arithmetic=3, transcendental=1),
+        complex_gradient=_OVER_ROOT,
+        saves=("input",),
     )
-elementwise("atanh", EVALUATE, family=FAMILY, gradient=Work(arithmetic=3), saves=("input",))
+elementwise(
+    "atanh",
+    EVALUATE,
+    family=FAMILY,
+    on_complex=Work(arithmetic=2 + 2 + 8 + 2 + 2, transcendental=4),
+    gradient=Work(arithmetic=3),
+    complex_gradient=_OVER_SQUARE,
+    saves=("input",),
+)
 # Gradients: y'·c·e^(-x²) and y'·c·e^(y²).
 _function("erf", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)
 _function("erfc", EVALUATE, Work(arithmetic=4, transcendental=1), saves=("input",), floating=True)

@@ -33,6 +33,9 @@ _REACHES = {"bilinear": 2, "bicubic": 4, "lanczos": 6}
 
 _MODES = frozenset((*_TAPS, *_REACHES, "area"))
 
+_FACTORS = ("scales", "scales_d", "scales_h", "scales_w")
+"""The arguments of torch's own ops for the factor of each dimension."""
+
 _GRID_MODES = ("bilinear", "nearest", "bicubic")
 """The modes in the order in which torch's own op numbers them."""
 
@@ -43,6 +46,12 @@ class Interpolation(Attributes, frozen=True):
     mode: Literal["nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "lanczos", "area"]
     antialias: bool = False
     """Whether an image that shrinks is read with more taps; recorded only if it is."""
+    size: Shape = ()
+    """The sizes asked for, one number if it was one for all dimensions; ``()`` where factors were given.
+
+    No cost of ours depends on it: other counters charge the sizes that they are given, and no channels."""
+    scale: float | None = None
+    """The product of the factors; recorded only if the output, whose sizes are whole, is of another size."""
 
 
 class GridSampling(Attributes, frozen=True):
@@ -82,6 +91,14 @@ def infer_interpolate(
     attributes: dict[str, Attribute] = {"mode": mode}
     if antialias:
         attributes["antialias"] = True
+    if size is not None:
+        attributes["size"] = (size,) if isinstance(size, int) else tuple(size)
+    else:
+        # Multiplied as the counters do that charge by it: in another order it may round to another number.
+        single = isinstance(scale_factor, (int, float))
+        scale = scale_factor**spatial if single else prod(scale_factor)
+        if scale * prod(shape[2:]) != prod(sizes):
+            attributes["scale"] = float(scale)
     return Call("interpolate", (input,), (*shape[:2], *sizes), attributes)
 
 
@@ -91,13 +108,17 @@ def _infer_upsample(mode: str, *, antialias: bool = False) -> Callable[[dict[str
     def infer_upsample(given: dict[str, Any]) -> Call:
         # The overload with a list of factors has another name for its input.
         listed = "input" in given
-        return infer_interpolate(
+        call = infer_interpolate(
             given["input" if listed else "self"],
             given["output_size"],
             given["scale_factors"] if listed else None,
             mode,
             antialias=antialias,
         )
+        # Without a list the op has the sizes anyway, and the factors too where these were given.
+        if any(given.get(name) is not None for name in _FACTORS):
+            del call.attributes["size"]
+        return call
 
     return infer_upsample
 

@@ -132,7 +132,8 @@ LINEAR_RELU = op(
     family=FAMILY,
     attributes=Bias,
     aten={
-        f"quantized.{name}": _infer_packed("linear_relu") for name in ("linear_relu", "linear_relu_dynamic")
+        f"quantized.{name}": _infer_packed("linear_relu")
+        for name in ("linear_relu", "linear_relu_dynamic", "linear_relu_dynamic_fp16")
     },
     work=linear_with_relu,
     on_complex=SUMS,
@@ -140,6 +141,31 @@ LINEAR_RELU = op(
     gradient=stopped_gradient(QUANTISED),
     weights=(_RIGHT,),
 )
+
+
+def linear_with_leaky_relu(record: OpRecord, attributes: Bias) -> Work:
+    """A quantised linear layer fused with its activation: a comparison and a product per output more."""
+    work, points = linear(record, attributes), prod(record.output_shape)
+    return Work(macs=work.macs, bias_adds=work.bias_adds, comparisons=points, arithmetic=points)
+
+
+def linear_with_tanh(record: OpRecord, attributes: Bias) -> Work:
+    """A quantised linear layer fused with its activation: one hyperbolic tangent per output more."""
+    work = linear(record, attributes)
+    return Work(macs=work.macs, bias_adds=work.bias_adds, transcendental=prod(record.output_shape))
+
+
+for _name, _work in (("linear_leaky_relu", linear_with_leaky_relu), ("linear_tanh", linear_with_tanh)):
+    op(
+        _name,
+        family=FAMILY,
+        attributes=Bias,
+        aten={f"quantized.{_name}": _infer_packed(_name)},
+        work=_work,
+        factors=linear_factors,
+        gradient=stopped_gradient(QUANTISED),
+        weights=(_RIGHT,),
+    )
 
 
 def infer_matmul(input: TensorLike, other: TensorLike) -> Call:
@@ -188,7 +214,7 @@ MATMUL = op(
     bindings=binding(
         infer_matmul, "*.matmul", "*.__matmul__", "*.mm", "*.bmm", "*.mv", "*.dot", repeated=True
     ),
-    aten={"matmul": {"input": "self"}},
+    aten={"matmul": {"input": "self"}, "quantized.matmul": {"input": "qa", "other": "qb"}},
     work=matrix_product,
     on_complex=SUMS,
     factors=product_factors,

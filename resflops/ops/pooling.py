@@ -125,7 +125,11 @@ def _declare_max_pool(spatial: int) -> None:
             binding(infer, f"nn.functional.{name}", name, repeated=True),
             binding(infer_with_indices, f"nn.functional.{name}_with_indices"),
         ),
-        aten={name: {"input": "self"}, f"{name}_with_indices": {"input": "self"}},
+        aten={
+            name: {"input": "self"},
+            f"{name}_with_indices": {"input": "self"},
+            **({f"quantized.{name}": {"input": "qx"}} if spatial < 3 else {}),
+        },
         work=max_pool,
         gradient=each_gradient(max_pool_gradient, takes=(0,)),
         window="slides",

@@ -41,9 +41,10 @@ def _infer_total(name: str) -> Callable[..., Call]:
     ) -> Call:
         """Fold by addition; integers and truth values add up to a long integer."""
         if dtype is None and not (input.dtype.is_floating_point or input.dtype.is_complex):
-            if averages:
+            # A quantised tensor has a mean, of its own type.
+            if averages and ".q" not in str(input.dtype):
                 raise Mismatch("the mean of integers is not defined; convert them to floating point first")
-            dtype = "int64"
+            dtype = None if averages else "int64"
         shape = reduce_shape(tuple(input.shape), axis if dim is None else dim, keepdim=keepdim)
         return Call(name, (input,), shape, {}, dtype)
 

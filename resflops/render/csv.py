@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+from resflops.errors import escape_control_characters
 from resflops.render.formats import encode_value, format_value, shape
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
@@ -47,7 +48,9 @@ def _format_field(column: Column, row: Row) -> str | int | float:
         return value
     text = _format_text(column, value)
     # Behind an apostrophe a spreadsheet takes the cell for text; names of models come from anywhere.
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
+    # A tab stays: it is text to every reader of CSV.
+    shown = "\t".join(map(escape_control_characters, text.split("\t")))
+    return f"'{shown}" if text.startswith(FORMULA_SIGNS) else shown
 
 
 def _format_text(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a cell

@@ -8,6 +8,7 @@ so that a new name there would redraw it.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from resflops.errors import escape_control_characters
 from resflops.gate.diff import Form
 from resflops.records import Shape
 from resflops.tables import Column, Figure, Kind, Note, Table
@@ -197,18 +198,18 @@ def format_form(layer: Form) -> str:
 
 def format_lines(texts: tuple[str, ...]) -> str:
     """Write texts one below the other."""
-    return "\n".join(map(strip_control_characters, texts))
+    return "\n".join(map(escape_text, texts))
 
 
-def strip_control_characters(text: object) -> str:
-    """Put a text in one line, without the control characters that would move a terminal's cursor."""
-    return "".join(sign if sign.isprintable() else "?" for sign in str(text))
+def escape_text(text: object) -> str:
+    """Put a text in one line, with the control characters escaped that would move a terminal's cursor."""
+    return escape_control_characters(str(text)).replace("\n", "\\n")
 
 
 FORMATTERS: dict[Kind, Callable[[Any], str]] = {
-    "text": strip_control_characters,
+    "text": escape_text,
     "lines": format_lines,
-    "names": lambda names: ", ".join(map(strip_control_characters, names)),
+    "names": lambda names: ", ".join(map(escape_text, names)),
     "count": lambda count: f"{count:,}",
     "rounded": rounded,
     "share": share,
@@ -229,7 +230,7 @@ FORMATTERS: dict[Kind, Callable[[Any], str]] = {
     "share range": lambda ends: " – ".join(map(share, ends)),
     "points": lambda value: f"{value * 100:+.1f}",
     "flag": lambda flag: "yes" if flag else "no",
-    "data": strip_control_characters,
+    "data": escape_text,
 }
 
 

@@ -1,5 +1,6 @@
 """Annotations of GitHub Actions, which it shows beside the line that sets the limit."""
 
+from resflops.errors import escape_control_characters
 from resflops.render.formats import format_note
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Check, Table
@@ -30,8 +31,8 @@ def escape_command(text: str) -> str:
     >>> escape_command("18 %\n::error::x")
     '18 %25%0A::error::x'
     """
-    # The percent sign first: the other escapes begin with one.
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    # The percent sign first: the other escapes begin with one. A return is shown as any control character.
+    return escape_control_characters(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _escape_property(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from resflops.render.formats import RIGHT, format_cells, format_note, format_total, strip_control_characters
+from resflops.render.formats import RIGHT, escape_text, format_cells, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
 from resflops.tables.table import select_for_people
@@ -72,4 +72,4 @@ def _render_line(columns: tuple[Column, ...], cells: list[str], *, heads: bool =
 
 
 def _escape(text: str) -> str:
-    return "<br>".join(escape(strip_control_characters(line)) for line in text.split("\n"))
+    return "<br>".join(escape(escape_text(line)) for line in text.split("\n"))

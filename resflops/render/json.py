@@ -50,4 +50,8 @@ def _encode_value(value: object) -> str:
 
 def _encode(value: object) -> str:
     # NaN and infinity are not JSON: better an error here than a file that other readers refuse.
-    return json.dumps(to_builtins(value), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_builtins(value), ensure_ascii=False, allow_nan=False)
+    if text.isprintable():
+        return text
+    # Beside those that it escapes itself, there are characters that move a cursor or hide a part of a text.
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)

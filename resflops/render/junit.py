@@ -2,6 +2,7 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from resflops.errors import escape_control_characters
 from resflops.render.formats import format_note
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Check, Table
@@ -31,23 +32,18 @@ def _add_case(suite: Element, check: Check) -> None:
         suite,
         "testcase",
         {
-            "classname": f"resflops.{_strip_control_characters(check.subject)}",
-            "name": _strip_control_characters(check.name),
+            "classname": f"resflops.{escape_control_characters(check.subject)}",
+            "name": escape_control_characters(check.name),
         },
     )
     if check.path:
-        case.set("file", _strip_control_characters(check.path))
+        case.set("file", escape_control_characters(check.path))
         case.set("line", str(check.line))
     if not check.notes:
         return
-    first, *rest = (_strip_control_characters(format_note(note)) for note in check.notes)
+    first, *rest = (escape_control_characters(format_note(note)) for note in check.notes)
     if check.outcome == "failed":
         failure = SubElement(case, "failure", {"message": first, "type": "over the limit"})
         failure.text = "\n".join([first, *rest])
     else:
         SubElement(case, "system-out").text = "\n".join([first, *rest])
-
-
-def _strip_control_characters(text: str) -> str:
-    """Replace the control characters that XML cannot hold."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from resflops.errors import escape_control_characters
 from resflops.render.formats import RIGHT, format_cells, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Table
@@ -84,7 +85,7 @@ def escape_latex(text: str) -> str:
     'conv2\\_x: 3.6$\\times$10\\textsuperscript{9} \\& 18 \\%'
     """
     # Two hyphens would be set as a dash.
-    return re.sub("-(?=-)", "-{}", "".join(map(_escape_sign, text)))
+    return re.sub("-(?=-)", "-{}", "".join(map(_escape_sign, escape_control_characters(text))))
 
 
 def _escape_sign(sign: str) -> str:

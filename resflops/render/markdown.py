@@ -2,6 +2,7 @@
 
 import re
 
+from resflops.errors import escape_control_characters
 from resflops.render.formats import RIGHT, format_cells, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Table
@@ -47,6 +48,7 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("a|b conv2_x __init__ 2*3")
     'a\\|b conv2_x \\_\\_init\\_\\_ 2\\*3'
     """
+    text = escape_control_characters(text)
     text = re.sub(r"([\\`*\[\]<>|~$])", r"\\\1", text)
     # An ampersand is one, unless what follows makes it an entity.
     text = re.sub(r"&(?=#?\w+;)", r"\\&", text)

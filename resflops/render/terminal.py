@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
+from resflops.errors import escape_control_characters
 from resflops.render.formats import RIGHT, format_cells, format_note, format_total
 from resflops.render.layout import GAP, Placed, fit_columns, wrap_text
 from resflops.render.registry import Screen, renderer
@@ -54,6 +55,7 @@ def _render_notes(notes: tuple[Note, ...], style: str, width: int | None) -> lis
 
 
 def _wrap_lines(text: str, width: int | None, *, indent: str = "") -> list[str]:
+    text = escape_control_characters(text)
     if width is None:
         return [indent + text]
     return [

@@ -85,6 +85,8 @@ def read_value(text: str) -> Value:
         return text
     try:
         value: Value = literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        # A number of thousands of digits, which hexadecimals can make, Python reads and does not write.
+        repr(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
     return value

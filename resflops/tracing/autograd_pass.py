@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 from torch._C import _DisableFuncTorch
 from torch._C._functorch import maybe_current_level as functorch_level
+from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
 from resflops.tracing.call_through import call_through
+from resflops.tracing.fused_attention import attend
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.observers import Observer
 from resflops.tracing.recorder import Recorder
@@ -57,6 +59,8 @@ class Autograd(TorchFunctionMode, Observer):
         """Call a function on the doubles; this reaches the recorder."""
         if (recorder := find_recorder()) is not None:
             args, kwargs = recorder.double((args, kwargs or {}))
+            if func is scaled_dot_product_attention:
+                func = attend
         return call_through(func, args, kwargs or {})
 
     def on_double(self, tensor: Tensor, double: Tensor) -> None:
@@ -80,6 +84,12 @@ def require_like(made: Any, given: Any) -> None:
     for stand_in, own in zip(find_tensors(made), find_tensors(given), strict=False):
         if own.requires_grad:
             stand_in.requires_grad_()
+
+
+@redirect("torch.nn.functional", "scaled_dot_product_attention", autograd=True)
+def attend_fused(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Attend as the CPU does, also where a function of torch's own asks for it, which reaches no mode."""
+    return own(*args, **kwargs) if recorder.real else attend(*args, **kwargs)
 
 
 @redirect("torch.autograd", "_engine_run_backward")

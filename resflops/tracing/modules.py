@@ -17,6 +17,12 @@ from torch.nn.modules.lazy import LazyModuleMixin
 from resflops.records import PARAMETER, ModuleRecord, Shape, StorageRecord, TensorRecord
 from resflops.tracing.formats import list_wrapped
 from resflops.tracing.held_state import HeldState
+from resflops.tracing.packed_parameters import (
+    PackedReader,
+    find_packed_reader,
+    find_unpacked_shape,
+    make_stand_ins,
+)
 
 __all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
 
@@ -41,6 +47,8 @@ class _ClassFacts(NamedTuple):
     lazy: bool
     compiled: bool
     """Whether it is what torch.compile wraps a module in."""
+    read_packed: PackedReader | None
+    """How its packed weights are read."""
     size: int
     """How many attributes a module of it has that holds nothing unusual; 0 for a class that is not torch's
     own, whose forward may use them in any way."""
@@ -63,7 +71,8 @@ def _read_class(module: nn.Module) -> _ClassFacts:
     own = cls.__module__.startswith("torch.nn.modules.") and type(module._modules) is dict
     size = len(module.__dict__) if own and not _list_unusual(module.__dict__) else 0
     # A lazy module changes its class to the plain one at its first call.
-    facts = _ClassFacts(name, nearest, issubclass(cls, LazyModuleMixin), compiled, size)
+    lazy = issubclass(cls, LazyModuleMixin)
+    facts = _ClassFacts(name, nearest, lazy, compiled, find_packed_reader(cls), size)
     _CLASSES[id(cls)] = facts
     weakref.finalize(cls, _CLASSES.pop, id(cls), None).atexit = False
     return facts
@@ -131,6 +140,8 @@ class Modules:
             _PLAIN.issuperset(map(type, held)) and _STRIDED.issuperset(map(attrgetter("layout"), held))
         )
         """Whether a parameter is no plain array: sparse, or of a class of its own."""
+        if self.special:
+            self.records = tuple(self._unpack_shapes())
         ids = [*map(id, held), *[id(buffer) for buffer in self._buffers if buffer is not None]]
         # Few models have tied tensors, so the others are spared a second walk.
         if len(set(ids)) < len(ids):
@@ -194,18 +205,22 @@ class Modules:
         paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
         classes, unusual = _CLASSES, self.unusual
+        stand_ins: dict[int, Tensor] = {}
         while waiting:
             path, module = waiting.pop()
             if id(module) in paths:
                 continue
             paths[id(module)] = path
-            parameters, buffers, children = module._parameters, module._buffers, module._modules
+            parameters: Mapping[str, Tensor | None] = module._parameters
+            buffers, children = module._buffers, module._modules
             # A scripted module keeps its parameters, buffers and children in C++, behind objects that are
             # no dicts.
             own = module.__dict__
-            cls, base, lazy, compiled, size = classes.get(id(type(module))) or _read_class(module)
+            cls, base, lazy, compiled, read_packed, size = classes.get(id(type(module))) or _read_class(
+                module
+            )
             if type(children) is dict:
-                attributes += (own, parameters, buffers, children)
+                attributes += (own, module._parameters, buffers, children)
                 if len(own) != size:
                     self.written.append(own)
                     unusual += _list_unusual(own)
@@ -218,6 +233,10 @@ class Modules:
             modules.append(module)
             if lazy:
                 self.lazy, parameters, buffers = True, {}, {}
+            elif read_packed is not None and (unpacked := tuple(read_packed(module))):
+                packed = make_stand_ins(unpacked, {**parameters, **buffers}, stand_ins)
+                parameters = {**parameters, **packed}
+                buffers = {name: buffer for name, buffer in buffers.items() if name not in packed}
             records.append(
                 ModuleRecord(
                     path=path,
@@ -236,21 +255,33 @@ class Modules:
                 ]
         return records
 
+    def _unpack_shapes(self) -> Iterator[ModuleRecord]:
+        """Rebuild the records, with the logical shape of every parameter that is packed."""
+        held = iter(self._held)
+        for record in self.records:
+            parameters = [
+                tensor if shape is None else replace(tensor, shape=shape)
+                for tensor in record.parameters
+                for shape in (find_unpacked_shape(next(held)),)
+            ]
+            yield replace(record, parameters=tuple(parameters))
+
     def _mark_tied(self) -> Iterator[ModuleRecord]:
         """Rebuild the records, with every tensor that was met before marked as tied to its first name."""
         first_names: dict[int, str] = {}
+        parameters = iter(self._held)
+        buffers = iter([buffer for buffer in self._buffers if buffer is not None])
 
-        def mark(path: str, own: Mapping[str, Tensor | None], tensor: TensorRecord) -> TensorRecord:
+        def mark(path: str, own: Tensor, tensor: TensorRecord) -> TensorRecord:
             name = f"{path}.{tensor.name}" if path else tensor.name
-            first = first_names.setdefault(id(own[tensor.name]), name)
+            first = first_names.setdefault(id(own), name)
             return tensor if first == name else replace(tensor, tied_to=first)
 
-        for module, record in zip(self._modules, self.records, strict=True):
-            parameters, buffers = module._parameters, module._buffers
+        for record in self.records:
             yield replace(
                 record,
-                parameters=tuple([mark(record.path, parameters, tensor) for tensor in record.parameters]),
-                buffers=tuple([mark(record.path, buffers, tensor) for tensor in record.buffers]),
+                parameters=tuple([mark(record.path, next(parameters), each) for each in record.parameters]),
+                buffers=tuple([mark(record.path, next(buffers), each) for each in record.buffers]),
             )
 
 

@@ -55,12 +55,16 @@ class _Redirection(Struct, eq=False):
 
 
 _REDIRECTIONS: list[_Redirection] = []
+_FOR_AUTOGRAD: list[_Redirection] = []
+"""Those that only a pass with autograd on needs."""
 _thread = local()
 """Has ``recorder`` in a thread in which a trace runs."""
 _lock = Lock()
 
 
-def redirect(module: str, path: str, *, lasting: bool = True) -> Callable[[Redirected], Redirected]:
+def redirect(
+    module: str, path: str, *, lasting: bool = True, autograd: bool = False
+) -> Callable[[Redirected], Redirected]:
     """Register a function that takes the place of another one in a thread in which a trace runs.
 
     Args:
@@ -69,10 +73,12 @@ def redirect(module: str, path: str, *, lasting: bool = True) -> Callable[[Redir
         path: the function's name there, after its class if it is a method.
         lasting: whether the module may be kept once it has been found; otherwise it is looked for again in
             every trace.
+        autograd: whether only a pass with autograd on replaces it: others would call it for nothing.
     """
 
     def register(instead: Redirected) -> Redirected:
-        _REDIRECTIONS.append(_Redirection(module, path, partial(_make_replacement, instead), lasting=lasting))
+        known = _FOR_AUTOGRAD if autograd else _REDIRECTIONS
+        known.append(_Redirection(module, path, partial(_make_replacement, instead), lasting=lasting))
         return instead
 
     return register
@@ -117,7 +123,10 @@ class redirect_calls(join_trace):  # noqa: N801
 
     def __enter__(self) -> None:
         with _lock:
-            self._replaced = [redirection for redirection in _REDIRECTIONS if _replace(redirection)]
+            known = _REDIRECTIONS
+            if self._recorder is not None and self._recorder.autograd:
+                known = [*_REDIRECTIONS, *_FOR_AUTOGRAD]
+            self._replaced = [redirection for redirection in known if _replace(redirection)]
         super().__enter__()
 
     def __exit__(self, *exception: object) -> None:

@@ -6,21 +6,24 @@ the name of the layer that started it. Whoever starts one waits until it has not
 ops of a model are in the same order each time; a thread that waits for another one is not waited for.
 
 What is done elsewhere is not known: in another process, or in a thread that was there before the trace and is
-told what to do by other means. An op without a rule then stands for it.
+told what to do by other means. An op without a rule then stands for it. Such a thread works with the model's
+real weights, so nothing is handed to it but in a real run.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
+from queue import Queue
 from sys import _getframe
-from threading import Thread
+from threading import Thread, active_count
 from typing import Any
+from weakref import ref
 
 import torch
 from torch import Tensor
 
-from resflops.errors import ResflopsError
+from resflops.errors import DataDependentError, ResflopsError
 from resflops.tracing.autograd_pass import AutogradNeeded
 from resflops.tracing.custom_modules import CustomCalls, find_calls, join_calls
 from resflops.tracing.dispatcher import DispatchRecorder
@@ -29,7 +32,7 @@ from resflops.tracing.grad_mode import GradMode, TrueGradMode
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
-from resflops.tracing.redirections import find_recorder, join_trace, redirect
+from resflops.tracing.redirections import find_recorder, join_trace, redirect, redirect_value
 
 __all__ = ["SharedRecorder", "note_unseen"]
 
@@ -190,9 +193,61 @@ def leave_process(recorder: Recorder, own: Callable[..., Any], *args: Any, **kwa
     return own(*args, **kwargs)
 
 
+_handed: dict[int, tuple[Any, str]] = {}
+"""What recorded threads have put into queues: its id to a reference to the recorder, and the layer."""
+
+
+@redirect("queue", "Queue.put")
+def hand_over(
+    recorder: Recorder, own: Callable[..., Any], channel: Any, item: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """Put something into a queue, from which a thread may take it that was there before the trace."""
+    if isinstance(channel, Queue) and any(True for _ in find_tensors(item)):
+        # Only a thread of the forward's own has made it a shared one, and that may be the one that waits.
+        if not recorder.real and channel.not_empty._waiters and type(recorder) is not SharedRecorder:  # type: ignore[attr-defined]
+            raise DataDependentError(
+                "it hands tensors to a thread that was there before, which shapes do not follow"
+            )
+        for key in [key for key, (known, _) in _handed.items() if known() is None]:
+            del _handed[key]
+        recorder.__class__ = SharedRecorder if type(recorder) is Recorder else recorder.__class__
+        _handed[id(item)] = ref(recorder), recorder.find_running_layer(_getframe(1))
+    return own(channel, item, *args, **kwargs)
+
+
+@redirect_value("queue", "Queue._get")
+@redirect_value("queue", "LifoQueue._get")
+@redirect_value("queue", "PriorityQueue._get")
+def watch_takers(own: Callable[..., Any]) -> Callable[..., Any]:
+    """Note who takes something out of a queue: a thread without a recorder does unknown work with it.
+
+    A thread that has been waiting since before the trace calls this, too, once there is something to take.
+    """
+
+    def take(channel: Any) -> Any:
+        item = own(channel)
+        handed = _handed.pop(id(item), None) if _handed else None
+        if handed is not None and find_recorder() is None:
+            recorder = handed[0]()
+            if recorder is not None and not recorder.over:
+                with recorder.lock:
+                    recorder.note("unseen_thread", handed[1], tuple(find_tensors(item)), (), {})
+        return item
+
+    return take
+
+
 def note_unseen(recorder: Recorder, results: Iterable[Tensor], modules: Modules) -> None:
-    """Note the results of a pass on shapes that none of its ops has made."""
-    unknown = [tensor for tensor in results if tensor.is_meta and not recorder.knows(tensor)]
+    """Note the results of a pass that none of its ops has made, though no thread was seen to take anything.
+
+    In a real run the model may return what somebody else holds. Only where there are other threads, one of
+    them may have made it.
+    """
+    if recorder.real and active_count() == 1:
+        return
+    unknown = [
+        tensor for tensor in results if tensor.is_meta is not recorder.real and not recorder.knows(tensor)
+    ]
     if not unknown:
         return
     # A model on the meta device may return a constant of its own.

@@ -78,6 +78,59 @@ def test_an_operation_counts_its_real_ones(function, inputs, expected):
     assert work(function, *inputs) == expected
 
 
+@pytest.mark.parametrize(
+    ("function", "arithmetic", "comparisons", "transcendental"),
+    [
+        # Doubled 2, a sum, two quotients; a sine, a cosine and their hyperbolic twins.
+        pytest.param(torch.tan, 2 + 1 + 2, 0, 4, id="tangent"),
+        # iz 1, squared 6, from one 2, root 7 and 3, sum 2, logarithm 4 and 2, times -i 1.
+        pytest.param(torch.asin, 1 + 6 + 2 + 7 + 2 + 4 + 1, 1, 5, id="arc sine"),
+        pytest.param(torch.acos, 23 + 2, 1, 5, id="arc cosine"),
+        # iz 1, two sums 4, two logarithms 8 and 4, a difference 2, times i/2 2.
+        pytest.param(torch.atan, 1 + 4 + 8 + 2 + 2, 0, 4, id="arc tangent"),
+        # Squared 6, plus one 2, root 7 and 3, sum 2, logarithm 4 and 2.
+        pytest.param(torch.asinh, 6 + 2 + 7 + 2 + 4, 1, 5, id="area sine"),
+        # Two sums 4, two roots 14 and 6, a product 6, a sum 2, a logarithm 4 and 2.
+        pytest.param(torch.acosh, 4 + 14 + 6 + 2 + 4, 2, 8, id="area cosine"),
+        pytest.param(torch.atanh, 4 + 8 + 2 + 2, 0, 4, id="area tangent"),
+        # Times the logarithm of 2, which is real, 2; an exponential 2 and 3.
+        pytest.param(torch.exp2, 2 + 2, 0, 3, id="power of two"),
+    ],
+)
+def test_an_angle_counts_the_logarithms_and_roots_that_it_is_made_of(
+    function, arithmetic, comparisons, transcendental
+):
+    each = Work(arithmetic=arithmetic, comparisons=comparisons, transcendental=transcendental)
+    assert work(function, Z) == each.times(6)
+
+
+@pytest.mark.parametrize(
+    ("function", "each"),
+    [
+        # A number over a tensor: y' negated 2, times the quotient 6, over the divisor 11.
+        pytest.param(lambda z: 2 / z, Work(arithmetic=19), id="number over"),
+        pytest.param(lambda z: z / 2, Work(arithmetic=11), id="over a number"),
+        pytest.param(torch.tan, Work(arithmetic=6 + 2 + 6), id="tangent"),
+        # Squared 6, from one 2, root 7 with a comparison and 3 transcendental, quotient 11.
+        pytest.param(torch.asin, Work(arithmetic=26, comparisons=1, transcendental=3), id="arc sine"),
+        pytest.param(torch.acos, Work(arithmetic=28, comparisons=1, transcendental=3), id="arc cosine"),
+        pytest.param(torch.atan, Work(arithmetic=6 + 2 + 11), id="arc tangent"),
+        # A cosine is 3 and 4, a product 6; of the cosine's gradient a negation 2 as well.
+        pytest.param(torch.sin, Work(arithmetic=3 + 6, transcendental=4), id="sine"),
+        pytest.param(torch.cos, Work(arithmetic=2 + 6 + 2, transcendental=4), id="cosine"),
+        pytest.param(torch.sqrt, Work(arithmetic=2 + 11), id="root"),
+        pytest.param(torch.reciprocal, Work(arithmetic=6 + 6 + 2), id="reciprocal"),
+        pytest.param(torch.tanh, Work(arithmetic=6 + 2 + 6), id="hyperbolic tangent"),
+        pytest.param(torch.log1p, Work(arithmetic=2 + 11), id="logarithm of one more"),
+    ],
+)
+def test_its_gradient_is_that_of_real_numbers_with_complex_operations(function, each):
+    model = Call(function, nn.Parameter(torch.ones(2, 3, dtype=torch.complex64)))
+    cost = resflops.count(model, backward=True)
+    assert cost.backward.complete
+    assert cost.backward.work == each.times(6)
+
+
 @pytest.mark.parametrize("size", [4, 8])
 def test_a_transform_counts_as_it_did(size):
     z = torch.ones(size, dtype=torch.complex64)

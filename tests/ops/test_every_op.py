@@ -18,7 +18,22 @@ WITHOUT = {
     **dict.fromkeys(("_coalesce", "sparse_mm", "sparse_sampled_addmm"), SPARSE),
     **dict.fromkeys(("rsub", "true_divide", "inner", "softmin", "fmax", "fmin", "rrelu"), OTHERWISE),
     **dict.fromkeys(("conj_physical", "linalg_vector_norm"), OTHERWISE),
-    **dict.fromkeys(("linear_relu", "conv1d_relu", "conv2d_relu", "conv3d_relu"), QUANTISED),
+    **dict.fromkeys(
+        (
+            "linear_relu",
+            "linear_tanh",
+            "linear_leaky_relu",
+            "conv1d_relu",
+            "conv2d_relu",
+            "conv3d_relu",
+            "conv2d_add",
+            "conv2d_add_relu",
+        ),
+        QUANTISED,
+    ),
+    **dict.fromkeys(
+        [name for name, known in OPS.items() if name.startswith("quantized.") and known.work], QUANTISED
+    ),
     **dict.fromkeys(("quantize_per_tensor", "quantize_per_channel", "dequantize"), QUANTISED),
     **dict.fromkeys(("_int_mm", "_scaled_mm", "_weight_int8pack_mm", "_weight_int4pack_mm"), KERNEL),
     **dict.fromkeys(("_grouped_mm", "_scaled_grouped_mm"), KERNEL),

@@ -4,8 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import resflops
 from resflops.errors import DuplicateError
 from resflops.ops import OPS, gradient_rule, joint_gradient_rule, moved_gradient
 from resflops.records import OpRecord, Work, add_works
@@ -217,6 +219,47 @@ def test_pooling_puts_gradients_back_where_they_came_from():
 )
 def test_arithmetic_of_two_tensors_is_by_operand(op, works):
     assert gradients(op, [(2, 5), (2, 5)], (2, 5), (0, 1)) == tuple(work.times(10) for work in works)
+
+
+class Weighed(nn.Module):
+    def __init__(self, function, *shapes):
+        super().__init__()
+        self.function = function
+        self.weights = nn.ParameterList([torch.ones(shape) for shape in shapes])
+
+    def forward(self):
+        return self.function(*self.weights)
+
+
+@pytest.mark.parametrize(
+    ("function", "each"),
+    [
+        pytest.param(lambda w: w / 7, 1, id="over a number"),
+        # -y'·y/b.
+        pytest.param(lambda w: 7 / w, 3, id="number over"),
+        pytest.param(lambda w: w.__rtruediv__(7), 3, id="its method"),
+        pytest.param(lambda w: torch.ones(()) / w, 3, id="scalar tensor over"),
+    ],
+)
+def test_a_divisor_takes_three_operations_even_of_a_number(function, each):
+    cost = resflops.count(Weighed(function, (2, 5)), backward=True)
+    assert cost.backward.complete
+    assert cost.backward.work == Work(arithmetic=each * 10)
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes", "comparisons", "arithmetic"),
+    [
+        pytest.param(lambda x, low: x.clamp(low), [(2, 5), (2, 5)], 20, 0, id="one"),
+        # Three gradients, each of which asks of both limits; the lower one is added up to a row, the upper to one.
+        pytest.param(torch.clamp, [(2, 5), (5,), ()], 60, 5 + 9, id="both, broadcast"),
+        pytest.param(lambda x: x.clamp(0, 1), [(2, 5)], 20, 0, id="numbers"),
+    ],
+)
+def test_a_limit_that_is_a_tensor_has_a_gradient(function, shapes, comparisons, arithmetic):
+    cost = resflops.count(Weighed(function, *shapes), backward=True)
+    assert cost.backward.complete
+    assert cost.backward.work == Work(comparisons=comparisons, arithmetic=arithmetic)
 
 
 def test_what_was_broadcast_is_added_up():

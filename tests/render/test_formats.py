@@ -43,7 +43,7 @@ def table(*names: str, total: bool = False, title: str = "Title") -> Table:
         ("step", (2, 1), "2×1"),
         ("names", ("a", "b"), "a, b"),
         ("lines", ("a", "b"), "a\nb"),
-        ("text", "a\x1b[31mb\nc", "a?[31mb?c"),
+        ("text", "a\x1b[31mb\nc", r"a\x1b[31mb\nc"),
         ("fine share", 0.18662, "18.66 %"),
     ],
 )

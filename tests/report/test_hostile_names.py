@@ -62,7 +62,7 @@ def read(html):
 
 
 def shown(name):
-    return "".join(sign if sign.isprintable() else "?" for sign in name)
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
 
 
 @pytest.mark.parametrize("name", list(RENDERERS))

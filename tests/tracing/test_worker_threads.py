@@ -208,3 +208,98 @@ def test_what_a_thread_of_before_is_told_by_a_queue_is_not_known():
     cost = resflops.count(Asking(), (2, 6), (6, 6))
     assert [op.op for op in cost.uncounted] == ["unseen_thread"]
     thread.join()
+
+
+class Fed(nn.Module):
+    """A model whose layer runs in a thread that is older than any trace, and is told what to do by a queue."""
+
+    def __init__(self, make=queue.Queue):
+        super().__init__()
+        self.layer, self.last = nn.Linear(6, 6), nn.Linear(6, 2)
+        # A model is copied for some passes, and a queue cannot be.
+        self.__dict__["channels"] = make(), make()
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        jobs, results = self.channels
+        while (x := jobs.get()) is not None:
+            results.put(self.layer(x))
+
+    def forward(self, x):
+        jobs, results = self.channels
+        jobs.put(x)
+        return self.last(results.get(timeout=10))
+
+
+@pytest.mark.parametrize("make", [queue.Queue, queue.LifoQueue])
+@pytest.mark.parametrize("real", [False, True])
+def test_a_thread_of_before_that_a_queue_feeds_is_listed(real, make):
+    model = Fed(make)
+    for _ in range(2):
+        cost = resflops.count(resflops.trace(model, torch.rand(3, 6), real=real))
+        assert [(op.op, op.calls) for op in cost.uncounted] == [("unseen_thread", 1)]
+        assert cost.macs == 3 * 6 * 2
+        # The thread lives on, and never met a tensor without memory.
+        assert model(torch.rand(3, 6)).shape == (3, 2)
+    model.channels[0].put(None)
+
+
+def test_a_thread_of_before_that_leaves_its_result_in_an_attribute_is_listed():
+    asked, done = threading.Event(), threading.Event()
+
+    class Leaving(nn.Module):
+        def forward(self, x):
+            self.__dict__["given"] = x
+            asked.set()
+            done.wait(10)
+            return box[0]
+
+    box, model = [], Leaving()
+
+    def work():
+        asked.wait(10)
+        box.append(model.given @ model.given.mT)
+        done.set()
+        ended.wait(10)
+
+    ended = threading.Event()
+    threading.Thread(target=work, daemon=True).start()
+    cost = resflops.count(resflops.trace(model, torch.rand(3, 6), real=True))
+    ended.set()
+    assert [op.op for op in cost.uncounted] == ["unseen_thread"]
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_queue_within_the_forward_hides_nothing(real):
+    class Buffered(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 2)
+
+        def forward(self, x):
+            channel = queue.Queue()
+            channel.put((x, x + 1))
+            left, right = channel.get()
+            return self.layer(left) + self.layer(right)
+
+    cost = resflops.count(resflops.trace(Buffered(), torch.rand(3, 6), real=real))
+    assert (cost.uncounted, cost.macs) == ((), 2 * 3 * 6 * 2)
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_a_thread_of_the_forward_that_a_queue_feeds_is_counted(real):
+    class Started(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 2)
+
+        def forward(self, x):
+            jobs, results = queue.Queue(), queue.Queue()
+            thread = threading.Thread(target=lambda: results.put(self.layer(jobs.get(timeout=10))))
+            thread.start()
+            jobs.put(x)
+            thread.join()
+            return results.get()
+
+    cost = resflops.count(resflops.trace(Started(), torch.rand(3, 6), real=real))
+    assert (cost.uncounted, cost.macs) == ((), 3 * 6 * 2)

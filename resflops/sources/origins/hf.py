@@ -6,7 +6,6 @@ config may name an architecture, as the file of a trained model does, and so may
 config.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
 from resflops.sources.architectures import find_architecture
+from resflops.sources.configs import check_config, read_config_file
 from resflops.sources.found_model import FoundModel
 from resflops.sources.modalities import describe_inputs
 from resflops.sources.packages import import_optional
@@ -51,7 +51,14 @@ def _find(name: str, spec: Spec) -> FoundModel:
     with _offline():
         config = _make_config(transformers, name, spec, options, asked)
         kind = find_architecture(transformers, config, asked, spec.text)
-    usual = describe_inputs(config, kind, length)
+    try:
+        usual = describe_inputs(config, kind, length)
+    # What it reads, the config may have with a value of any kind.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{spec.text!r}: the inputs of {kind.__name__} cannot be told from its config: "
+            f"{describe_error(error)}"
+        ) from error
     return FoundModel(
         spec=spec.text,
         summary=f"{config.model_type}, by transformers",
@@ -91,6 +98,7 @@ def _make_config(
         usual = _make_usual(kind, stored) if options else None
         for option, value in options.items():
             _set(stored, option, value, usual, spec)
+        check_config({"model_type": model_type, **stored}, spec.text)
         config = kind.from_dict(stored) if stored else kind()
     except ModelError:
         raise
@@ -100,8 +108,9 @@ def _make_config(
             f"{spec.text!r} does not give a valid config of {model_type}: {describe_error(error)}"
         ) from error
     # Otherwise a config with a timm backbone would ask for the backbone's weights.
-    if getattr(config, "use_pretrained_backbone", False):
-        config.use_pretrained_backbone = False
+    for each in (config, *vars(config).values()):
+        if getattr(each, "use_pretrained_backbone", False) is not False:
+            each.use_pretrained_backbone = False
     return config
 
 
@@ -128,7 +137,7 @@ def _refuse_remote_code(
     named = stored.get("auto_map")
     named = named if isinstance(named, dict) else {}
     models = {
-        auto: reference[0] if isinstance(reference, list | tuple) else reference
+        auto: next(iter(reference), None) if isinstance(reference, list) else reference
         for auto, reference in named.items()
         if auto.startswith("AutoModel")
     }
@@ -153,13 +162,7 @@ def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
                 "give a model type as in hf/bert, or a local config.json or its folder"
             )
         raise make_unknown_model_error(PREFIX, name, _list_names())
-    try:
-        stored = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:
-        raise ModelError(f"{spec.text!r}: {path} cannot be read as JSON: {error}") from error
-    if not isinstance(stored, dict) or not isinstance(stored.get("model_type"), str):
-        raise ModelError(f"{spec.text!r}: {path} is not a config of transformers: it has no model_type")
-    return stored
+    return read_config_file(path, spec.text)
 
 
 def _set(stored: dict[str, Any], option: str, value: Value, usual: Any, spec: Spec) -> None:  # noqa: ANN401

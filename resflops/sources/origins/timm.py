@@ -40,6 +40,11 @@ def _find(name: str, spec: Spec) -> FoundModel:
         raise SpecError(
             f"{spec.text!r}: pretrained cannot be set; a count needs no weights, and none are loaded"
         )
+    for option in ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"):
+        if options.get(option):
+            raise SpecError(
+                f"{spec.text!r}: {option} cannot be set; a count needs no weights, and none are loaded"
+            )
     return FoundModel(
         spec=spec.text,
         summary=f"timm's {name}",
