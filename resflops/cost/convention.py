@@ -57,6 +57,10 @@ class View(Struct, frozen=True, kw_only=True):
     It misses an operator, a method, or a function that the model took hold of before, where it has not
     replaced that one. A trace does not tell these apart; ``crosschecking`` finds out. A call of which nothing
     is known is taken to be seen if these functions are the ``usual`` way to an op, and not if ``rare``."""
+    in_each_place: int = 0
+    """How often it counts the calls of a module that stands in n places of the model: n to the power of this.
+
+    It is 1 where a sum over the model meets the module in each place, and 2 where it has as many hooks."""
     not_in_place: tuple[str, ...] = ()
     """Ops that it sees only where they make a tensor, and not where they write into one that is there."""
     again: str = ""

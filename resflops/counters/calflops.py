@@ -3,6 +3,8 @@
 The charges are those of ``calflops/pytorch_ops.py``.
 """
 
+from msgspec.structs import replace
+
 from resflops.cost.convention import Convention, View
 from resflops.counters.ops import charge_ops
 from resflops.counters.patched import CALLED, FLOPS, MACS, RECURRENT_FLOPS, TRANSPOSED_FLOPS, TRANSPOSED_MACS
@@ -24,7 +26,9 @@ CALFLOPS = register_peer(
                 name="calflops",
                 counts="multiply-accumulates of convolutions and matrix products; fused attention not",
                 source="calflops.calculate_flops(model), the second of its figures: MACs",
-                views=(View(sees=SEES, patches="usual", charges={**MACS, **TRANSPOSED_MACS}),),
+                views=(
+                    View(sees=SEES, patches="usual", in_each_place=1, charges={**MACS, **TRANSPOSED_MACS}),
+                ),
             ),
             Convention(
                 name="calflops-flops",
@@ -40,6 +44,7 @@ CALFLOPS = register_peer(
                     View(
                         sees=SEES,
                         patches="usual",
+                        in_each_place=1,
                         charges={
                             **FLOPS,
                             **TRANSPOSED_FLOPS,
@@ -50,9 +55,10 @@ CALFLOPS = register_peer(
                     View(
                         sees=CALLED,
                         patches="rare",
+                        in_each_place=1,
                         charges=charge_ops(("add", "mul"), left_aligned_elements=1),
                     ),
-                    RECURRENT_FLOPS,
+                    replace(RECURRENT_FLOPS, in_each_place=1),
                 ),
             ),
         ),

@@ -42,6 +42,7 @@ TWICE = {
 
 _BY_MODULES = View(
     sees="modules of exactly the classes of torch.nn that it has a hook for",
+    in_each_place=1,
     modules=(
         *list_dimensions("Conv{}d"), *list_dimensions("ConvTranspose{}d"),
         "ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU", *POOL_MODULES, *BATCH_NORMS, *INSTANCE_NORMS,
@@ -64,6 +65,7 @@ _BY_MODULES = View(
 
 _ATTENTION = View(
     sees="the inside of torch.nn.MultiheadAttention, by a hook of its own",
+    in_each_place=1,
     modules=("MultiheadAttention",),
     charges={
         "linear": {"macs": 1, "bias_adds": 1},

@@ -48,6 +48,7 @@ THOP = register_peer(
                 source="thop.profile(model, inputs)",
                 views=(
                     View(
+                        in_each_place=2,
                         sees="modules of exactly the classes of torch.nn that it has a rule for",
                         modules=COUNTED,
                         charges={
@@ -83,6 +84,7 @@ THOP = register_peer(
                 what="function calls count nothing: F.relu, F.linear, torch.matmul",
                 issue="Lyken17/pytorch-OpCounter#174",
             ),
+            Defect(what="calls of a module that stands in n places count n squared times"),
             Defect(what="a class derived from one that it knows counts nothing"),
             Defect(
                 what="leaves buffers in the model after an exception", issue="Lyken17/pytorch-OpCounter#82"

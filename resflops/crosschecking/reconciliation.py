@@ -7,14 +7,14 @@ convention is right and the peer does what it says.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from resflops.cost import price
 from resflops.cost.convention import MACS, Charge, Convention, make_charger, make_chargers_by_sight
-from resflops.counters import Peer
+from resflops.counters import CountsParameters, Peer
 from resflops.ops import OPS
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 from resflops.storage import Stored
@@ -130,6 +130,7 @@ def reconcile(
     non_op_charges: Mapping[str, int] | None = None,
     sights: Mapping[int, bool] | None = None,
     by_layer: Mapping[str, int] | None = None,
+    occurrences: Mapping[str, int] | None = None,
 ) -> Reconciliation:
     """Split the difference between a peer's figure and ours into causes.
 
@@ -144,6 +145,7 @@ def reconcile(
         sights: for places in the trace, whether the call goes through a function that the peer patches; an
             op that is not among them is taken to go the usual way.
         by_layer: what the peer charged for layers that it charges as a whole, whichever ops run in them.
+        occurrences: in how many places of the model a module stands, by its path; 1 where it is not given.
     """
     cost = price(trace, MACS)
     causes = (
@@ -156,8 +158,9 @@ def reconcile(
             if amount
         ),
         *_find_layer_cause(trace, convention, cost.works, by_layer or {}),
+        *_find_repeated_cause(trace, convention, cost.works, sights or {}, occurrences or {}),
     )
-    params = find_parameter_causes(trace, peer)
+    params = find_parameter_causes(trace, peer, occurrences or {})
     # Summed from the causes and not from the charges: a charge that no cause took up must stay visible.
     explained = convention.per_mac * cost.macs + sum(cause.amount for cause in causes)
     return Reconciliation(
@@ -186,9 +189,7 @@ def reconcile(
 def _find_causes(
     trace: Trace, convention: Convention, works: tuple[Work | None, ...], sights: Mapping[int, bool]
 ) -> tuple[Cause, ...]:
-    charge = make_charger(convention, trace)
-    charge_seen, charge_missed = make_chargers_by_sight(convention, trace)
-    chargers = {True: charge_seen, False: charge_missed, None: charge}
+    chargers = _make_chargers(trace, convention)
     attention = find_attention(trace)
     amounts: dict[str, dict[tuple[str, str], list[int]]] = {}
     for place, (record, counted_work) in enumerate(zip(trace.ops, works, strict=True)):
@@ -200,6 +201,43 @@ def _find_causes(
             amounts.setdefault(name, {}).setdefault((record.layer, record.op), []).append(amount)
     causes = [_build_cause(name, places) for name, places in amounts.items()]
     return tuple(sorted(causes, key=lambda cause: -abs(cause.amount)))
+
+
+def _make_chargers(
+    trace: Trace, convention: Convention
+) -> dict[bool | None, Callable[[OpRecord, Work], Iterator[Charge]]]:
+    """Make the charger for each answer to whether a patch sees an op; None where nothing is known."""
+    charge_seen, charge_missed = make_chargers_by_sight(convention, trace)
+    return {True: charge_seen, False: charge_missed, None: make_charger(convention, trace)}
+
+
+def _find_repeated_cause(
+    trace: Trace,
+    convention: Convention,
+    works: tuple[Work | None, ...],
+    sights: Mapping[int, bool],
+    occurrences: Mapping[str, int],
+) -> Iterator[Cause]:
+    """Find what a peer counts again of modules that stand in several places of the model."""
+    views = tuple(view for view in convention.views if view.in_each_place)
+    power = max((view.in_each_place for view in views), default=0)
+    if not occurrences or not power:
+        return
+    chargers = _make_chargers(trace, replace(convention, views=views))
+    where: dict[str, int] = {}
+    for place, (record, work) in enumerate(zip(trace.ops, works, strict=True)):
+        times = occurrences.get(record.layer, 1) ** power - 1
+        if times:
+            charged = sum(each.amount for each in chargers[sights.get(place)](record, work or Work()))
+            where[record.layer] = where.get(record.layer, 0) + times * charged
+    if any(where.values()):
+        yield Cause(
+            name="modules that stand in several places, counted in each",
+            amount=sum(where.values()),
+            ops=0,
+            layers=len(where),
+            where=fold_paths(where),
+        )
 
 
 def _find_layer_cause(
@@ -334,23 +372,28 @@ def find_attention(trace: Trace) -> frozenset[str]:
 _SCORED, _NORMALIZED = 1, 2
 
 
-def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...]:
-    """List why a peer counts another number of parameters than we do; neither counts buffers."""
+def find_parameter_causes(
+    trace: Trace, peer: Peer, occurrences: Mapping[str, int] | None = None
+) -> tuple[ParameterCause, ...]:
+    """List why a peer counts another number of parameters than we do; neither counts buffers.
+
+    Args:
+        trace: the trace of the model.
+        peer: the counter.
+        occurrences: in how many places of the model a module stands, by its path; 1 where it is not given.
+    """
     counts = peer.counts_parameters
     if counts is None:
         return ()
     called = {record.layer for record in trace.ops}
+    again = _list_repeated_parameters(trace, counts, called, occurrences or {})
     attention = find_attention(trace)
-    places_by_cause: dict[str, list[tuple[str, int]]] = {}
+    places_by_cause: dict[str, list[tuple[str, int]]] = {
+        "parameters of modules that stand in several places": again
+    }
     met: set[str] = set()
     for module in trace.modules:
-        # A peer that goes by modules asks the model for its children, and never looks at the model itself.
-        is_counted = counts.which != "modules" or (
-            bool(module.path)
-            and module.base in counts.modules
-            and module.cls == module.base
-            and module.path in called
-        )
+        is_counted = counts.which != "modules" or _is_looked_at(module, counts, called)
         for tensor in module.parameters:
             if not is_counted:
                 # A tied tensor is in our own number once, at the first module that holds it.
@@ -378,6 +421,29 @@ def find_parameter_causes(trace: Trace, peer: Peer) -> tuple[ParameterCause, ...
             modules=fold_paths(path for path, _ in places),
         )
         for name, places in places_by_cause.items()
+        if places
+    )
+
+
+def _list_repeated_parameters(
+    trace: Trace, counts: CountsParameters, called: set[str], occurrences: Mapping[str, int]
+) -> list[tuple[str, int]]:
+    """List what a peer that goes by modules counts again, by the paths of modules in several places."""
+    return [
+        (module.path, (occurrences[module.path] - 1) * tensor.elements)
+        for module in trace.modules
+        if counts.which == "modules" and module.path in occurrences and _is_looked_at(module, counts, called)
+        for tensor in module.parameters
+    ]
+
+
+def _is_looked_at(module: ModuleRecord, counts: CountsParameters, called: set[str]) -> bool:
+    """Whether a peer that goes by modules counts one: it asks for children, so not for the model itself."""
+    return (
+        bool(module.path)
+        and module.base in counts.modules
+        and module.cls == module.base
+        and module.path in called
     )
 
 

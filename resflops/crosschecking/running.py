@@ -1,6 +1,7 @@
 """Run the peers on a model, one after the other, each in a process of its own."""
 
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -122,6 +123,7 @@ def _reconcile_one(
         return
     answer, patched = outcome
     sights = _find_sights(peer, traced, model, args, kwargs, patched=patched, seconds=seconds)
+    occurrences = _count_occurrences(model)
     for figure, convention in list_figures(peer):
         main = figure == peer.convention.name
         yield reconcile(
@@ -135,7 +137,22 @@ def _reconcile_one(
             # Parameters are compared once, in the row of the main figure.
             peer_params=answer.params if main else None,
             sights=sights,
+            occurrences=occurrences,
         )
+
+
+def _count_occurrences(model: nn.Module) -> dict[str, int]:
+    """Count, by path, the places of modules that stand in several: as children of different modules."""
+    paths = {id(module): path for path, module in model.named_modules()}
+    met: Counter[str] = Counter()
+
+    def visit(module: nn.Module) -> None:
+        met[paths[id(module)]] += 1
+        for child in module.children():
+            visit(child)
+
+    visit(model)
+    return {path: times for path, times in met.items() if times > 1}
 
 
 def _find_sights(

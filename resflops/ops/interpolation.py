@@ -92,7 +92,8 @@ def infer_interpolate(
     if antialias:
         attributes["antialias"] = True
     if size is not None:
-        attributes["size"] = (size,) if isinstance(size, int) else tuple(size)
+        # In a real run sizes may be tensors of one number.
+        attributes["size"] = (size,) if isinstance(size, int) else tuple([int(each) for each in size])
     else:
         # Multiplied as the counters do that charge by it: in another order it may round to another number.
         single = isinstance(scale_factor, (int, float))

@@ -2,8 +2,13 @@
 
 Counts of real multiplications, divisions and additions are LAPACK's own: LAPACK Working
 Note 41, "Installation Guide for LAPACK" (Blackford & Dongarra 1999), appendix C. They are
-arithmetic, not multiply-accumulates, which only matrix products are. Methods that iterate
-until they converge (eigenvalues, singular values) have no rule.
+arithmetic, not multiply-accumulates, which only matrix products are. On complex numbers a
+multiplication counts 6 real operations and an addition 2, as LAPACK counts its complex routines.
+
+What depends on the values has no rule, and is listed as uncounted: eigenvalues and singular values iterate
+until they converge (and with them the pseudoinverse, ranks, conditions and 2-norms of matrices); the
+exponential of a matrix takes as many squarings as its norm asks for; least squares use one of four routines,
+of which those that find a rank iterate.
 
 Each gradient is written as torch's own backward pass writes it (torch/csrc/autograd/FunctionsManual.cpp),
 after Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic
@@ -24,8 +29,10 @@ from resflops.ops._attributes import Attributes
 from resflops.ops._complex import SUMS
 from resflops.ops._declaration import Needed, each_gradient, joint_gradient, moved_gradient, op
 from resflops.ops._lapack import (
+    complex_work,
     form_q_work,
     householder_work,
+    lu_additions,
     lu_work,
     solve_by_lu_work,
     solve_triangular_work,
@@ -67,6 +74,13 @@ def lu(record: OpRecord) -> Work:
     return Work(arithmetic=batch * lu_work(n, max(shape[-2:])))
 
 
+def complex_lu(record: OpRecord) -> Work:
+    """The same routine on complex numbers: 6 operations for a multiplication, 2 for an addition."""
+    shape = record.input_shapes[0]
+    batch, n, m = prod(shape[:-2]), min(shape[-2:]), max(shape[-2:])
+    return Work(arithmetic=batch * complex_work(lu_work(n, m), lu_additions(n, m)))
+
+
 def lu_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...] | None:
     """2n³ MACs per square matrix, and 2n systems with a triangle solved; no rule for other matrices.
 
@@ -86,6 +100,7 @@ for _name, _aten in (("linalg_lu_factor_ex", ("linalg_lu_factor",)), ("linalg_lu
         family=FAMILY,
         aten=_aten,
         work=lu,
+        on_complex=complex_lu,
         gradient=joint_gradient(lu_gradient, takes=(_MATRIX,)),
         saves=("output",),
     )
@@ -101,6 +116,12 @@ def determinant(record: OpRecord) -> Work:
     """A factorisation (GETRF), and n - 1 multiplications of its diagonal."""
     batch, n = _read_batch_and_size(record)
     return Work(arithmetic=batch * (lu_work(n) + max(n - 1, 0)))
+
+
+def complex_determinant(record: OpRecord) -> Work:
+    """A factorisation of complex numbers, and n - 1 multiplications of 6 operations."""
+    batch, n = _read_batch_and_size(record)
+    return Work(arithmetic=complex_lu(record).arithmetic + 6 * batch * max(n - 1, 0))
 
 
 def determinant_gradient(record: OpRecord, operand: int) -> Work:
@@ -119,6 +140,7 @@ DETERMINANT = op(
     family=FAMILY,
     aten=("linalg_det", "det"),
     work=determinant,
+    on_complex=complex_determinant,
     gradient=each_gradient(determinant_gradient),
 )
 
@@ -137,6 +159,13 @@ def inverse(record: OpRecord) -> Work:
     return Work(arithmetic=batch * (lu_work(n) + (4 * n**3 - 3 * n**2 + 5 * n) // 3))
 
 
+def complex_inverse(record: OpRecord) -> Work:
+    """Both routines on complex numbers; of the second's operations 2n³/3 - 3n²/2 + 5n/6 are additions."""
+    batch, n = _read_batch_and_size(record)
+    inverting = complex_work((4 * n**3 - 3 * n**2 + 5 * n) // 3, (4 * n**3 - 9 * n**2 + 5 * n) // 6)
+    return Work(arithmetic=complex_lu(record).arithmetic + batch * inverting)
+
+
 def inverse_gradient(record: OpRecord, operand: int) -> Work:
     """2n³ MACs per matrix, and n² negations: ``A' = -Y·Y'·Y`` of the inverse Y, transposed."""
     del operand
@@ -149,6 +178,7 @@ INVERSE = op(
     family=FAMILY,
     aten=("linalg_inv", "inverse"),
     work=inverse,
+    on_complex=complex_inverse,
     gradient=each_gradient(inverse_gradient),
     saves=("output",),
 )
@@ -173,6 +203,20 @@ def solve(record: OpRecord) -> Work:
     return Work(arithmetic=batch * lu_work(n) + solve_by_lu_work(n, sides=sides))
 
 
+def complex_solve_by_lu(record: OpRecord) -> Work:
+    """The same routine on complex numbers; n² - n of each right-hand side's operations are additions."""
+    _, n = _read_batch_and_size(record)
+    sides = _count_sides(record, n)
+    return Work(arithmetic=complex_work(solve_by_lu_work(n, sides=sides), sides * (n**2 - n)))
+
+
+def complex_solve(record: OpRecord) -> Work:
+    """Both routines on complex numbers."""
+    batch, n = _read_batch_and_size(record)
+    factors = batch * complex_work(lu_work(n), lu_additions(n))
+    return Work(arithmetic=factors + complex_solve_by_lu(record).arithmetic)
+
+
 def solve_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
     """Sides: one more solution by the factors at hand; matrix: n² MACs per side, and n² negations.
 
@@ -190,6 +234,7 @@ SOLVE = op(
     family=FAMILY,
     aten=("linalg_solve", "linalg_solve_ex"),
     work=solve,
+    on_complex=complex_solve,
     gradient=joint_gradient(solve_gradient, takes=(_MATRIX, _SIDES)),
 )
 
@@ -200,7 +245,7 @@ def solve_by_lu(record: OpRecord) -> Work:
     return Work(arithmetic=solve_by_lu_work(n, sides=prod(record.output_shape) // n if n else 0))
 
 
-SOLVE_BY_LU = op("linalg_lu_solve", family=FAMILY, work=solve_by_lu)
+SOLVE_BY_LU = op("linalg_lu_solve", family=FAMILY, work=solve_by_lu, on_complex=complex_solve_by_lu)
 
 
 def find_triangle(record: OpRecord) -> int:
@@ -212,6 +257,13 @@ def solve_triangular(record: OpRecord) -> Work:
     """n² operations for each right-hand side (TRTRS)."""
     n = record.input_shapes[find_triangle(record)][-1]
     return Work(arithmetic=solve_triangular_work(n, sides=prod(record.output_shape) // n if n else 0))
+
+
+def complex_solve_triangular(record: OpRecord) -> Work:
+    """The same routine on complex numbers; (n² - n)/2 of each right-hand side's operations are additions."""
+    n = record.input_shapes[find_triangle(record)][-1]
+    sides = _count_sides(record, n)
+    return Work(arithmetic=complex_work(solve_triangular_work(n, sides=sides), sides * (n**2 - n) // 2))
 
 
 def solve_triangular_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
@@ -228,6 +280,7 @@ for _name in ("linalg_solve_triangular", "triangular_solve"):
         _name,
         family=FAMILY,
         work=solve_triangular,
+        on_complex=complex_solve_triangular,
         gradient=joint_gradient(solve_triangular_gradient, takes=(_MATRIX, _SIDES)),
         saves=("input", "output"),
     )
@@ -237,6 +290,13 @@ def cholesky(record: OpRecord) -> Work:
     """n³/3 + n²/2 + n/6 arithmetic operations per matrix (POTRF), n of them roots."""
     batch, n = _read_batch_and_size(record)
     return Work(arithmetic=batch * ((2 * n**3 + 3 * n**2 + n) // 6 - n), transcendental=batch * n)
+
+
+def complex_cholesky(record: OpRecord) -> Work:
+    """The same routine on complex numbers: n³/6 - n/6 operations are additions, and the n roots are real."""
+    batch, n = _read_batch_and_size(record)
+    operations = (2 * n**3 + 3 * n**2 + n) // 6 - n
+    return Work(arithmetic=batch * complex_work(operations, (n**3 - n) // 6), transcendental=batch * n)
 
 
 def cholesky_gradient(record: OpRecord, operand: int) -> Work:
@@ -255,6 +315,7 @@ CHOLESKY = op(
     family=FAMILY,
     aten=("linalg_cholesky",),
     work=cholesky,
+    on_complex=complex_cholesky,
     gradient=each_gradient(cholesky_gradient),
     saves=("output",),
 )

@@ -17,6 +17,7 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch.nn.functional import scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
+from resflops.records import Trace
 from resflops.tracing.call_through import call_through
 from resflops.tracing.fused_attention import attend
 from resflops.tracing.meta import find_tensors
@@ -27,6 +28,7 @@ from resflops.tracing.redirections import find_recorder, redirect
 __all__ = [
     "Autograd",
     "AutogradNeeded",
+    "GradientAsked",
     "asks_for_gradient",
     "enable_autograd",
     "require_like",
@@ -38,6 +40,14 @@ class AutogradNeeded(BaseException):
 
     No Exception, so that a forward that catches whatever its own code may raise does not catch this.
     """
+
+
+class GradientAsked(Exception):  # noqa: N818 - as AutogradNeeded, it is no error
+    """The model has asked whether a tensor has a gradient, and has taken none."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()
+        self.trace = trace
 
 
 def asks_for_gradient(error: BaseException) -> bool:
@@ -105,6 +115,7 @@ def run_backward(
 ) -> Any:
     """Run a backward pass, whose ops are recorded as they run."""
     _check_autograd(recorder)
+    recorder.gradient_taken = True
     more = recorder.double(more)
     mode = recorder.grad_mode
     before, mode.on = mode.on, mode.on and bool(create_graph or recorder.graph_asked)

@@ -55,6 +55,7 @@ from resflops.tracing.torch_functions import (
     DESCRIBED,
     DEVICE,
     EXITS,
+    GRADIENTS,
     LAYOUTS,
     OPERATORS,
     QUERIES,
@@ -106,6 +107,9 @@ class Recorder(TorchFunctionMode):
         self.complaint: tuple[Exception, TraceError] | None = None
         """The last exception of torch's that the model was given as it is, and what a trace says of it."""
         self.autograd_needed = False
+        self.gradient_asked = False
+        """Whether the model has asked of the result of an op if it has a gradient."""
+        self.gradient_taken = False
         """Whether the pass has taken a gradient without autograd; the thread that did may be another one."""
         self.graph_asked = False
         """Whether a gradient that is being taken has a gradient itself, even if torch is not told so."""
@@ -346,6 +350,12 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
     ) -> Any:
         """Run a function that has no description, and record what it does."""
+        if func in GRADIENTS:
+            asks = self.producers.find_maker(args[0]) >= 0 and self.grad_mode.on
+            # Torch's own code asks on other grounds, as checkpointing does to warn.
+            if asks and not frame.f_globals.get("__name__", "").startswith("torch."):
+                self.gradient_asked = True
+            return func(*args)
         if func is torch._C._set_grad_enabled:
             self.grad_mode.set(args[0], find_asking_frame(frame))
             return call_through(func, args, kwargs)

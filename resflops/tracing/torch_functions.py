@@ -20,6 +20,7 @@ __all__ = [
     "DEVICE",
     "EXITS",
     "FACTORIES",
+    "GRADIENTS",
     "LAYOUTS",
     "OPERATORS",
     "QUERIES",
@@ -136,9 +137,12 @@ LAYOUTS = frozenset(
 )
 """Queries about how a tensor lies in memory. Of the result of an op, only a pass with strides can tell."""
 
+GRADIENTS = frozenset(_find_getter(name) for name in ("requires_grad", "grad_fn", "is_leaf"))
+"""Queries whether a tensor has a gradient. With autograd off, as in most passes, none has."""
+
 QUERIES: frozenset[Callable[..., Any]] = frozenset(
     [
-        *(query for query in _PROPERTIES if query != DEVICE),
+        *(query for query in _PROPERTIES if query != DEVICE and query not in GRADIENTS),
         *_find_everywhere(
             "size", "dim", "numel", "nelement", "ndimension", "is_floating_point", "is_complex",
             "element_size", "is_tensor", "__len__", "__hash__", "get_device",

@@ -14,7 +14,7 @@ from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
 # They register their redirections.
 from resflops.tracing import compiled_parts, control_flow, transforms  # noqa: F401
-from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, require_like
+from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, GradientAsked, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.distributed import (
     DistributedRecorder,
@@ -240,6 +240,10 @@ def _record_pass(
         except UndecidedError as error:
             error.ops = recorder.ops
             raise
+        except TraceError:
+            # It may have failed because it was told that there are no gradients.
+            recorder.autograd_needed |= recorder.gradient_asked and not autograd
+            raise
         finally:
             if recorder.autograd_needed:
                 raise AutogradNeeded
@@ -252,7 +256,7 @@ def _record_pass(
     # Only now. Until the producers of the outputs had been looked up, no other trace could be lent a blank:
     # its id would have stood for two tensors.
     recorder.meta_pool.take_back()
-    return Trace(
+    recorded = Trace(
         model=type(modules.root).__name__,
         inputs=_record_inputs(args, kwargs),
         modules=list_local_records(modules) if distributed else modules.records,
@@ -272,6 +276,9 @@ def _record_pass(
         given_storages=recorder.storages.list_given(modules, _name_inputs(args, kwargs)),
         weights=None if zeros is None else joined.renumber(zeros.count_weights()),
     )
+    if recorder.gradient_asked and not recorder.gradient_taken:
+        raise GradientAsked(recorded)
+    return recorded
 
 
 def _observe_input_values(reading: Reading, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputValues:

@@ -245,8 +245,11 @@ def note_unseen(recorder: Recorder, results: Iterable[Tensor], modules: Modules)
     """
     if recorder.real and active_count() == 1:
         return
+    # Of a tensor of a class of its own, the recorder knows what it wraps.
     unknown = [
-        tensor for tensor in results if tensor.is_meta is not recorder.real and not recorder.knows(tensor)
+        tensor
+        for tensor in results
+        if tensor.is_meta is not recorder.real and type(tensor) is Tensor and not recorder.knows(tensor)
     ]
     if not unknown:
         return

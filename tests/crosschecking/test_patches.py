@@ -90,6 +90,27 @@ def test_what_a_function_in_python_calls_inside_is_not_told():
     assert {op for op, _ in sights}.isdisjoint({"linear", "scaled_dot_product_attention"})
 
 
+def test_a_model_that_keeps_what_it_has_looked_up_is_the_same_but_for_free_ops():
+    kept = {}
+
+    def attend(model, x):
+        if str(x.device) not in kept:
+            kept[str(x.device)] = model.fc.weight[:, [0, 1]]
+        return (x @ kept[str(x.device)]).softmax(dim=-1)
+
+    model = Model(attend, fc=nn.Linear(4, 4)).eval()
+    resflops.trace(model, (2, 4, 4))
+    traced = resflops.trace(model, (2, 4, 4))
+    kept.clear()
+    sights = run_in_process(
+        lambda: find_sights(model, (torch.zeros(2, 4, 4),), {}, patched=PATCHED, expected=traced), seconds=60
+    )
+    assert {traced.ops[place].op: seen for place, seen in sights.items()} == {
+        "matmul": False,
+        "softmax": False,
+    }
+
+
 def test_what_is_patched_while_a_model_runs_is_listed():
     original = F.relu
     model = nn.ReLU()

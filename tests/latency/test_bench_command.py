@@ -243,7 +243,7 @@ def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_pa
         ("bench --models resnet20 --layers --training", "leave out --training"),
         ("bench --models resnet20 --save /nonexistent/m.json", "no folder /nonexistent"),
         ("bench --show /nonexistent.json", "could not read /nonexistent.json"),
-        ("bench --show /dev/null", "is not a measurements file of resflops"),
+        ("bench --show /dev/null", "could not read /dev/null: it is no file"),
         ("table --models resnet20 --latency /nonexistent.json", "could not read /nonexistent.json"),
     ],
 )

@@ -218,3 +218,68 @@ def test_an_error_of_the_forwards_own_is_still_told():
     model = Field(lambda m, x: torch.autograd.grad(F.relu(x.detach()).sum(), m.first.weight))
     with pytest.raises(resflops.errors.TraceError, match="grad on a scalar"):
         resflops.count(model, torch.randn(10, 3))
+
+
+class Guarded(nn.Module):
+    """A model that takes a gradient only if told that there is one."""
+
+    def __init__(self, ask, take=torch.Tensor.backward):
+        super().__init__()
+        self.layer, self.ask, self.take = nn.Linear(4, 3), ask, take
+
+    def forward(self, x):
+        loss = self.layer(x).sum()
+        if self.ask(loss):
+            self.take(loss)
+        return loss
+
+
+QUESTIONS = {
+    "requires a gradient": lambda loss: loss.requires_grad,
+    "has a function": lambda loss: loss.grad_fn is not None,
+    "is no leaf": lambda loss: not loss.is_leaf,
+}
+
+
+@pytest.mark.parametrize("real", [False, True])
+@pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_gradient_that_is_taken_only_if_there_is_one_counts(ask, real):
+    model = Guarded(ask)
+    cost = resflops.count(resflops.trace(model, torch.rand(2, 4), real=real))
+    # The layer's product, and that for the gradient of its weight.
+    assert cost.macs == 2 * (2 * 4 * 3)
+    assert [parameter.grad for parameter in model.parameters()] == [None, None]
+
+
+def test_a_model_that_insists_on_a_gradient_is_traced_with_autograd():
+    def insist(loss):
+        if not loss.requires_grad:
+            raise ValueError("call it with autograd on")
+        return True
+
+    assert resflops.count(Guarded(insist), (2, 4)).macs == 2 * (2 * 4 * 3)
+
+
+def test_a_model_that_only_asks_is_traced_as_before():
+    asking, silent = Guarded(QUESTIONS["requires a gradient"], take=lambda loss: loss * 1), Guarded(bool)
+    silent.ask = lambda loss: False
+    trace = resflops.trace(asking, (2, 4))
+    assert trace.ops == resflops.trace(silent, (2, 4)).ops
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_what_is_asked_of_a_parameter_or_within_no_grad_changes_nothing(real):
+    class Asking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.calls = nn.Linear(4, 3), []
+
+        def forward(self, x):
+            self.calls.append(self.layer.weight.requires_grad)
+            with torch.no_grad():
+                self.calls.append(self.layer(x).requires_grad)
+            return self.layer(x)
+
+    model = Asking()
+    assert resflops.count(resflops.trace(model, torch.rand(2, 4), real=real)).macs == 2 * (2 * 4 * 3)
+    assert model.calls == [True, False]
