@@ -6,7 +6,9 @@ Note 41, "Installation Guide for LAPACK" (Blackford & Dongarra 1999), appendix C
 
 __all__ = [
     "complex_work",
+    "form_q_additions",
     "form_q_work",
+    "householder_additions",
     "householder_work",
     "lu_additions",
     "lu_work",
@@ -68,3 +70,18 @@ def form_q_work(m: int, n: int, k: int) -> int:
     They are k·(4mn + 3n - m - 4/3 + k·(4k/3 - 2(m + n) - 1)).
     """
     return k * (12 * m * n + 9 * n - 3 * m - 4 + k * (4 * k - 6 * (m + n) - 3)) // 3 if n else 0
+
+
+def householder_additions(m: int, n: int) -> int:
+    """Count the additions of a QR factorisation.
+
+    They are n·(5/6 + n·(1/2 + m - n/3)) for m > n, else m·(5/6 + n - m/2 + m·(n - m/3)).
+    """
+    if m > n:
+        return n * (5 + n * (3 + 6 * m - 2 * n)) // 6
+    return m * (5 + 6 * n - 3 * m + m * (6 * n - 2 * m)) // 6
+
+
+def form_q_additions(m: int, n: int, k: int) -> int:
+    """Count the additions of forming columns of Q: k·(2mn + n - m + 1/3 + k·(2k/3 - m - n))."""
+    return k * (6 * m * n + 3 * n - 3 * m + 1 + k * (2 * k - 3 * (m + n))) // 3 if n else 0

@@ -30,7 +30,9 @@ from resflops.ops._complex import SUMS
 from resflops.ops._declaration import Needed, each_gradient, joint_gradient, moved_gradient, op
 from resflops.ops._lapack import (
     complex_work,
+    form_q_additions,
     form_q_work,
+    householder_additions,
     householder_work,
     lu_additions,
     lu_work,
@@ -380,6 +382,14 @@ def qr(record: OpRecord, attributes: QR) -> Work:
     return Work(arithmetic=batch * (householder_work(m, n) + form_q_work(m, columns, min(m, n))))
 
 
+def complex_qr(record: OpRecord, attributes: QR) -> Work:
+    """The same routines on complex numbers: 6 operations for a multiplication, 2 for an addition."""
+    batch, m, n = _read_sizes(record)
+    columns = record.output_shape[-1] if attributes.mode != "r" else 0
+    additions = householder_additions(m, n) + form_q_additions(m, columns, min(m, n))
+    return Work(arithmetic=complex_work(qr(record, attributes).arithmetic, batch * additions))
+
+
 def qr_gradient(record: OpRecord, attributes: QR, needed: Needed) -> tuple[Work, ...] | None:
     """For m×n with m ≥ n: n³ + 2mn² MACs, mn² + mn + 2n² + n arithmetic; no rule for wide matrices.
 
@@ -399,6 +409,7 @@ QR_FACTORS = op(
     family=FAMILY,
     attributes=QR,
     work=qr,
+    on_complex=complex_qr,
     gradient=joint_gradient(qr_gradient, takes=(_MATRIX,)),
     saves=("output",),
 )

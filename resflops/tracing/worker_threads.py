@@ -251,7 +251,8 @@ def note_unseen(recorder: Recorder, results: Iterable[Tensor], modules: Modules)
         for tensor in results
         if tensor.is_meta is not recorder.real and type(tensor) is Tensor and not recorder.knows(tensor)
     ]
-    if not unknown:
+    # A thread that was seen to take something stands for what it gave.
+    if not unknown or any(op.op == "unseen_thread" for op in recorder.ops):
         return
     # A model on the meta device may return a constant of its own.
     held = {id(value) for attributes in modules.attributes for value in attributes.values()}

@@ -77,6 +77,9 @@ COMPLEX = torch.eye(3, dtype=torch.complex64) * 4 + 1
         pytest.param(
             lambda x: torch.linalg.solve_triangular(x, x, upper=True), 18, 9, 0, id="triangular solution"
         ),
+        # GEQRF 3·(23/6 + 6 - 3/2 + 3·2) and 3·(5/6 + 3 - 3/2 + 3·2); ORGQR 54 - 54 + 18 + 18 - 9 - 5 and
+        # 54 - 54 + 18 + 9 - 9 + 1.
+        pytest.param(torch.linalg.qr, 43 + 22, 25 + 19, 0, id="reflections"),
         # n³/6 + n²/2 + n/3, of which n are roots, and n³/6 - n/6.
         pytest.param(torch.linalg.cholesky, 10 - 3, 4, 3, id="root"),
     ],
