@@ -104,7 +104,9 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
         except UNREADABLE as error:
             raise SchemaError(f"{name} is a damaged {kind} file: {error}; create it again") from error
         # Not a field: a value that was read equals the one that was saved.
-        vars(value)["_file"] = name
+        for each in (value, *(getattr(value, field) for field in value.__struct_fields__)):
+            if isinstance(each, Stored):
+                vars(each)["_file"] = name
         return value
 
     def check(self) -> None:

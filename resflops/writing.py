@@ -113,7 +113,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     try:
         # What a link leads to is written, also where it is not there yet.
         target = Path(path).resolve()
-        target.lstat() if os.path.lexists(target) else target.parent.stat()
+        # The system itself says what is wrong with the folder, and with the name; there need be no such file.
+        os.stat(target.parent / ".")
+        with contextlib.suppress(FileNotFoundError):
+            target.lstat()
         can_write = os.access(target.parent, os.W_OK) and (not target.exists() or os.access(target, os.W_OK))
     except (FileNotFoundError, NotADirectoryError):
         folder = Path(path).resolve().parent if Path(path).is_symlink() else Path(path).parent

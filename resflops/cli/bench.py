@@ -23,6 +23,7 @@ from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
 from resflops.sources import FoundModel, find, select_models
+from resflops.storage import blame_file
 from resflops.tables import build_latency_table
 
 __all__ = ["COMMAND"]
@@ -121,7 +122,8 @@ def _add_effort(parser: Parser) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.show:
         _check_shows_only(args)
-        write(build_latency_table(args.show), args)
+        with blame_file(*args.show):
+            write(build_latency_table(args.show), args)
         return DONE
     measured = _measure(args)
     # The table first: it shows the reason for every configuration that failed.

@@ -111,6 +111,9 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
         )
         return {cost.model: snapshot_cost(cost)}
     if kind or not is_lock(thing):
+        if not kind and Path(thing).suffix == ".json":
+            # It says what is wrong with the file, where read_kind has only found that something is.
+            Trace.load(thing)
         actual_kind = f", but a {kind} file" if kind else ""
         raise UsageError(
             f"{thing} is not a lock file, a saved trace or a saved cost{actual_kind}; "
