@@ -114,7 +114,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         # What a link leads to is written, also where it is not there yet.
         target = Path(path).resolve()
         # The system itself says what is wrong with the folder, and with the name; there need be no such file.
-        os.stat(target.parent / ".")
+        target.parent.stat()
         with contextlib.suppress(FileNotFoundError):
             target.lstat()
         can_write = os.access(target.parent, os.W_OK) and (not target.exists() or os.access(target, os.W_OK))

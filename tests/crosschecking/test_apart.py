@@ -99,3 +99,32 @@ def test_no_process_is_left_behind():
     run_in_process(hangs, seconds=0.1)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_a_function_started_ends_with_it(tmp_path):
+    def starts_another():
+        if os.fork() == 0:
+            time.sleep(0.5)
+            (tmp_path / "lives").touch()
+            os._exit(0)
+        return 7
+
+    begin = time.monotonic()
+    assert run_in_process(starts_another, seconds=30) == 7
+    # The other one keeps the pipe open, and is not waited for.
+    assert time.monotonic() - begin < 10
+    time.sleep(0.7)
+    assert not (tmp_path / "lives").exists()
+
+
+class _Malicious:
+    def __reduce__(self):
+        return (os.mkdir, ("/tmp/resflops-was-here",))
+
+
+def test_an_answer_is_data_and_runs_nothing():
+    outcome = run_in_process(_Malicious, seconds=30)
+    assert isinstance(outcome, Failure)
+    assert "its answer is no data" in outcome.reason
+    assert run_in_process(lambda: {3: 10**40}, seconds=30, kind=dict[int, int]) == {3: 10**40}
+    assert isinstance(run_in_process(lambda: "x", seconds=30, kind=dict[int, int]), Failure)
