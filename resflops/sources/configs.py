@@ -49,6 +49,11 @@ def read_config_file(path: Path, text: str) -> dict[str, Any]:
         raise ModelError(f"{text!r}: {path} cannot be read as JSON: {reason}") from error
     if not isinstance(stored, dict) or not isinstance(stored.get("model_type"), str):
         raise ModelError(f"{text!r}: {path} is not a config of transformers: it has no model_type")
+    if stored["model_type"] == "timm_wrapper":
+        raise ModelError(
+            f"{text!r}: a timm_wrapper leaves to timm what it builds, and which files that opens; name the "
+            "model itself, as in timm/resnet18"
+        )
     return stored
 
 
@@ -61,11 +66,6 @@ def check_config(stored: dict[str, Any], text: str) -> None:
     named = stored.get("architectures")
     if named is not None and not (isinstance(named, list) and all(isinstance(each, str) for each in named)):
         raise ModelError(f"{text!r}: architectures must be a list of class names, got {named!r:.80}")
-    if stored.get("model_type") == "timm_wrapper":
-        raise ModelError(
-            f"{text!r}: a timm_wrapper leaves to timm what it builds, and which files that opens; name the "
-            "model itself, as in timm/resnet18"
-        )
     for path, value in _list_values(stored, ()):
         _refuse_files_and_code(path, value, text)
         if isinstance(value, int) and not isinstance(value, bool):
