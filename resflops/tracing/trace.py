@@ -13,7 +13,7 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
 # They register their redirections.
-from resflops.tracing import compiled_parts, control_flow, transforms  # noqa: F401
+from resflops.tracing import causal_bias, compiled_parts, control_flow, transforms  # noqa: F401
 from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, GradientAsked, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.distributed import (

@@ -29,7 +29,7 @@ from resflops.errors import ResflopsError
 from resflops.ops import is_free
 from resflops.records import Trace
 
-DTYPES = ("float32", "complex64", "int64", "bool", "uint8", "float16")
+DTYPES = ("float32", "float64", "float16", "bfloat16", "complex64", "int64", "uint8", "bool")
 """The element types that an operator is tried on, where it has them."""
 
 CONVENTIONS = ("macs", "formula", "flops")
@@ -47,8 +47,8 @@ class Verdict(Struct, frozen=True):
     real: bool = False
     """Whether shapes did not tell its path, so that both traces ran for real."""
     uncounted: tuple[str, ...] = ()
-    priced: int = 0
-    free: int = 0
+    priced: tuple[str, ...] = ()
+    free: tuple[str, ...] = ()
 
 
 class Sample(nn.Module):
@@ -125,12 +125,15 @@ def compare_traces(
     on_meta = resflops.trace(model, *model.inputs)
     outputs = told[-1]
     for_real = resflops.trace(model, *model.inputs, real=True)
+    called = {record.op for record in on_meta.ops}
+    uncounted = {each.op for each in price(on_meta, find_convention("macs")).uncounted}
+    free = {op for op in called if is_free(op)}
     facts: dict[str, Any] = {
         "real": on_meta.execution == "real",
-        "uncounted": tuple(each.op for each in price(on_meta, find_convention("macs")).uncounted),
-        "free": sum(is_free(record.op) for record in on_meta.ops),
+        "uncounted": tuple(uncounted),
+        "free": tuple(free),
+        "priced": tuple(called - free - uncounted),
     }
-    facts["priced"] = len(on_meta.ops) - facts["free"] - len(facts["uncounted"])
     if outputs != expected:
         return Verdict(
             "outputs", f"{name_outputs(outputs)}, but torch gives {name_outputs(expected)}", **facts
@@ -210,11 +213,17 @@ def main() -> int:
     kinds: collections.Counter[str] = collections.Counter()
     reasons: dict[str, dict[str, str]] = collections.defaultdict(dict)
     uncounted: dict[str, set[str]] = collections.defaultdict(set)
+    by_dtype: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    priced: set[str] = set()
+    free: set[str] = set()
     names, real = set(), 0
     found_all = sweep(given.patterns, count=given.samples, dtypes=given.dtypes, inference=given.inference)
     for name, dtype, _, verdict in found_all:
         names.add(name)
         kinds[verdict.kind] += 1
+        by_dtype[str(dtype)[6:]][verdict.kind] += 1
+        priced.update(verdict.priced)
+        free.update(verdict.free)
         real += verdict.real
         for op in verdict.uncounted:
             uncounted[op].add(name)
@@ -231,8 +240,10 @@ def main() -> int:
         print(f"  {op:<40} {', '.join(sorted(users))}"[:200])
     total = sum(kinds.values())
     print(f"\n{len(names)} operators, {total} samples, {real} of them run for real")
-    print(", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
-    print(f"{len(uncounted)} ops uncounted, in {len(set().union(*uncounted.values()))} operators")
+    for title, found in (("all", kinds), *by_dtype.items()):
+        print(f"{title}: " + ", ".join(f"{count} {kind}" for kind, count in found.most_common()))
+    print(f"{len(priced)} ops priced, {len(free)} free, {len(uncounted)} uncounted, "
+          f"in {len(set().union(*uncounted.values()))} operators")  # fmt: skip
     return 1 if kinds["disagree"] or kinds["outputs"] or kinds["crashed"] else 0
 
 

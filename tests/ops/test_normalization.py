@@ -1,6 +1,7 @@
 """Normalisations: their attributes, and one cost however they are called."""
 
 import pytest
+import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
@@ -34,6 +35,12 @@ DIFFERS = {
     **{(style, "instance norm"): {"flops backward"} for style in DISPATCHED},
     # Torch repeats weight and bias for each sample, and adds their gradients up again.
     **{(style, "instance norm by running statistics"): {"flops backward"} for style in DISPATCHED},
+    **{
+        # Torch 2.6 goes on to average the running statistics over the samples, though it has not changed them.
+        (style, "instance norm by running statistics"): {"flops", "flops backward"}
+        for style in DISPATCHED
+        if torch.__version__.startswith("2.6.")
+    },
     # Torch writes these as powers, means and products, and each has a gradient of its own.
     **{
         (style, name): {"flops", "flops backward"}

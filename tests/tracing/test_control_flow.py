@@ -11,10 +11,6 @@ from torch._higher_order_ops.while_loop import while_loop
 import resflops
 
 WIDTH, ROWS = 6, 4
-# Torch 2.6 calls the body of a scan once more, and cannot call an associative one outside its compiler.
-settled_scan = pytest.mark.skipif(
-    torch.__version__.startswith("2.6."), reason="torch 2.6 scans in another way"
-)
 EACH = ROWS * WIDTH * WIDTH
 
 
@@ -58,14 +54,7 @@ def step_along(model, x):
         pytest.param(branch, -torch.ones(ROWS, WIDTH), ["second"], "real", id="the other branch"),
         pytest.param(repeat, torch.ones(ROWS, WIDTH), ["first"] * 3, "real", id="while_loop"),
         pytest.param(map_rows, torch.ones(5, ROWS, WIDTH), ["second"] * 5, "meta", id="map"),
-        pytest.param(
-            step_along,
-            torch.ones(5, ROWS, WIDTH),
-            ["first", "second"] * 5,
-            "meta",
-            id="scan",
-            marks=settled_scan,
-        ),
+        pytest.param(step_along, torch.ones(5, ROWS, WIDTH), ["first", "second"] * 5, "meta", id="scan"),
     ],
 )
 def test_control_flow_runs_what_a_real_run_runs(does, x, layers, execution):
@@ -76,25 +65,60 @@ def test_control_flow_runs_what_a_real_run_runs(does, x, layers, execution):
     assert bool(cost.trace.notes) == (execution == "real")
 
 
-@settled_scan
 def test_a_scan_backwards_and_along_another_dimension_has_the_shapes_that_torch_gives():
     def step(carry, row):
         return carry + row, carry * row
 
     def along(model, x):
         carry, out = scan(step, torch.zeros(ROWS, WIDTH), x, dim=1, reverse=True)
-        assert (carry.shape, out.shape) == ((ROWS, WIDTH), (ROWS, 5, WIDTH))
+        # Torch 2.6 stacks what the body gives along the first dimension, whichever it scans.
+        stacked = (5, ROWS, WIDTH) if torch.__version__.startswith("2.6.") else (ROWS, 5, WIDTH)
+        assert (carry.shape, out.shape) == ((ROWS, WIDTH), stacked)
         return model.first(out)
 
     assert resflops.count(Model(along), torch.ones(ROWS, 5, WIDTH)).macs == 5 * EACH
 
 
-@settled_scan
-def test_an_associative_scan_is_counted():
+def add(left, right):
+    return left + right
+
+
+def compose(left, right):
+    """Two maps y = a·x + b, one after the other."""
+    return left[0] * right[0], left[1] * right[0] + right[1]
+
+
+@pytest.mark.parametrize(
+    ("combine", "make", "options", "sums"),
+    [
+        # Of five rows the first four are added in two pairs, these in one, and then the third and the fifth
+        # row to the sums before them.
+        pytest.param(add, lambda x: x, {"dim": 0, "combine_mode": "generic"}, 5 * 6, id="sums"),
+        pytest.param(add, lambda x: x, {"dim": 0}, 5 * 6, id="sums in one kernel"),
+        pytest.param(
+            compose, lambda x: (x, x), {"dim": 0, "combine_mode": "generic"}, 3 * 5 * 6, id="linear maps"
+        ),
+        # Of six columns three pairs, of these one pair and the third to its sum, and two columns to the sums
+        # before them: seven times five rows.
+        pytest.param(
+            add, lambda x: x, {"dim": 1, "reverse": True, "combine_mode": "generic"}, 7 * 5, id="backwards"
+        ),
+    ],
+)
+def test_an_associative_scan_does_the_sums_of_its_pairs(combine, make, options, sums):
     def along(model, x):
-        return model.first(associative_scan(lambda a, b: a + b, x, 0, combine_mode="generic"))
+        return associative_scan(combine, make(x), **options)
+
+    cost = resflops.count(Model(along), torch.ones(5, 6), convention="flops")
+    assert (cost.total, cost.trace.execution, cost.uncounted) == (sums, "meta", ())
+
+
+def test_a_model_goes_on_with_what_an_associative_scan_gives():
+    def along(model, x):
+        return model.first(associative_scan(add, x, 0, combine_mode="generic"))
 
     assert resflops.count(Model(along), torch.ones(ROWS, WIDTH)).macs == EACH
+    assert resflops.count(resflops.trace(Model(along), torch.ones(ROWS, WIDTH), real=True)).macs == EACH
 
 
 def test_an_exported_branch_is_counted():

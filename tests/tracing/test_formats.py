@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.nn.attention.bias import causal_lower_right
+from torch.nn.attention.bias import CausalBias, causal_lower_right, causal_upper_left
 
 import resflops
 
@@ -174,10 +174,13 @@ def test_tensors_of_a_class_of_the_models_own_are_traced(make):
     assert type(Own(2)) is Own
 
 
-@pytest.mark.skipif(torch.__version__.startswith("2.6."), reason="torch 2.6 asks it for its values")
-def test_a_causal_bias_counts_as_a_mask():
+@pytest.mark.parametrize("make_bias", [causal_lower_right, causal_upper_left])
+@pytest.mark.parametrize("real", [False, True])
+def test_a_causal_bias_counts_as_a_mask(make_bias, real):
     def attend(model, x):
         q = x.view(1, 1, 4, IN)
-        return F.scaled_dot_product_attention(q, q, q, attn_mask=causal_lower_right(4, 4))
+        return F.scaled_dot_product_attention(q, q, q, attn_mask=make_bias(4, 4))
 
-    assert resflops.count(Model(attend), torch.ones(4, IN)).macs == 2 * 4 * 4 * IN
+    before = CausalBias.__dict__["__torch_function__"]
+    assert resflops.count(resflops.trace(Model(attend), torch.ones(4, IN), real=real)).macs == 2 * 4 * 4 * IN
+    assert CausalBias.__dict__["__torch_function__"] is before
