@@ -7,7 +7,7 @@ from typing import Any
 
 from resflops.ops._attributes import Attributes
 from resflops.ops._call import Call, CallSignature, Mismatch, NotDescribed, SignedCall, TensorLike, broadcast
-from resflops.ops._complex import SUMS
+from resflops.ops._complex import PRODUCTS, SUMS
 from resflops.ops._declaration import (
     QUANTISED,
     WHOLE_NUMBERS,
@@ -189,6 +189,16 @@ def matrix_product(record: OpRecord) -> Work:
     return Work(macs=prod(record.output_shape) * record.input_shapes[0][-1])
 
 
+def inner_product(record: OpRecord) -> Work:
+    """A scalar multiplies every element of the other operand; else a product as any other.
+
+    Torch leaves the function whole in inference mode only, and takes it apart elsewhere.
+    """
+    if all(record.input_shapes):
+        return matrix_product(record)
+    return Work(arithmetic=prod(record.output_shape))
+
+
 def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
     """Either factor: as many MACs as forward; one whose batch was broadcast is added up besides.
 
@@ -225,12 +235,15 @@ MATMUL = op(
 )
 
 # The names of a product once torch knows which kind it is; the cost is the same.
-for _name in ("mm", "bmm", "mv", "dot", "vdot", "inner"):
+for _name, _work, _on_complex in (
+    *((each, matrix_product, SUMS) for each in ("mm", "bmm", "mv", "dot", "vdot")),
+    ("inner", inner_product, PRODUCTS),
+):
     op(
         _name,
         family=FAMILY,
-        work=matrix_product,
-        on_complex=SUMS,
+        work=_work,
+        on_complex=_on_complex,
         factors=product_factors,
         gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),
         weights=(_LEFT, _RIGHT),

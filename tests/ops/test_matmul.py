@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import resflops
 from resflops.errors import MissingAttributeError, TraceError
 from resflops.ops import OPS
 from resflops.records import Work
@@ -85,3 +86,32 @@ def test_every_operand_of_a_bilinear_form_has_a_gradient_of_its_own(operand, wor
 def test_a_bilinear_form_refuses_inputs_of_other_rows(trace_style):
     with pytest.raises(TraceError, match="differ in more than their last dimension"):
         trace_style("eager", F.bilinear, (3, 5, 8), (3, 4, 7), (6, 8, 7))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "macs", "others"),
+    [
+        pytest.param((2, 3), (4, 3), 24, 0, id="rows by rows"),
+        pytest.param((3,), (3,), 3, 0, id="vectors"),
+        pytest.param((), (), 0, 1, id="scalars"),
+        pytest.param((2, 3), (), 0, 6, id="by a scalar"),
+        pytest.param((), (3,), 0, 3, id="a scalar by a vector"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "each_mac", "each_product"), [(torch.float32, 2, 1), (torch.complex64, 8, 6)]
+)
+def test_an_inner_product_that_inference_mode_leaves_whole_costs_what_it_does(
+    left, right, macs, others, kind, each_mac, each_product
+):
+    model = nn.Module()
+
+    @torch.inference_mode()
+    def forward(*operands):
+        return torch.inner(*operands)
+
+    model.forward = forward
+    operands = torch.ones(left, dtype=kind), torch.ones(right, dtype=kind)
+    cost = resflops.count(model, *operands, convention="flops", backward=True)
+    assert [op.op for op in cost.trace.ops] == ["inner"]
+    assert cost.total == macs * each_mac + others * each_product
