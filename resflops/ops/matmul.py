@@ -235,14 +235,14 @@ MATMUL = op(
 )
 
 # The names of a product once torch knows which kind it is; the cost is the same.
-for _name, _work, _on_complex in (
+for _name, _product, _on_complex in (
     *((each, matrix_product, SUMS) for each in ("mm", "bmm", "mv", "dot", "vdot")),
     ("inner", inner_product, PRODUCTS),
 ):
     op(
         _name,
         family=FAMILY,
-        work=_work,
+        work=_product,
         on_complex=_on_complex,
         factors=product_factors,
         gradient=each_gradient(matrix_product_gradient, takes=(_LEFT, _RIGHT)),

@@ -240,8 +240,8 @@ def main() -> int:
         print(f"  {op:<40} {', '.join(sorted(users))}"[:200])
     total = sum(kinds.values())
     print(f"\n{len(names)} operators, {total} samples, {real} of them run for real")
-    for title, found in (("all", kinds), *by_dtype.items()):
-        print(f"{title}: " + ", ".join(f"{count} {kind}" for kind, count in found.most_common()))
+    for title, counts in (("all", kinds), *by_dtype.items()):
+        print(f"{title}: " + ", ".join(f"{count} {kind}" for kind, count in counts.most_common()))
     print(f"{len(priced)} ops priced, {len(free)} free, {len(uncounted)} uncounted, "
           f"in {len(set().union(*uncounted.values()))} operators")  # fmt: skip
     return 1 if kinds["disagree"] or kinds["outputs"] or kinds["crashed"] else 0
