@@ -81,10 +81,29 @@ def check_model(model, *inputs, **keywords):
     check_pointers(model, *inputs, **keywords)
 
 
-@pytest.mark.parametrize("name", ["resnet20", "resnet18", "resnet34", "vgg11"])
-def test_built_in_networks(name):
+# All of them, which takes minutes: tests/benchmarks/storages.py.
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("resnet18", 64),
+        ("resnet34", 64),
+        ("resnet50_v1_5", 64),
+        ("plain18", 64),
+        ("resnet20", 32),
+        ("preact_resnet18", 64),
+        ("wrn_16_4", 32),
+        ("resnext29_8x64d", 32),
+        ("keras_resnet50", 64),
+        ("keras_resnet50_v2", 64),
+        ("tf_resnet18_cifar", 32),
+        ("vgg11", 64),
+        ("vgg11_lrn", 64),
+        ("vgg16_c_bn", 64),
+    ],
+)
+def test_built_in_networks(name, size):
     model = resflops.load(name, device="cpu").eval()
-    check_model(model, torch.rand(2, 3, 32, 32))
+    check_model(model, torch.rand(1, 3, size, size))
 
 
 @pytest.mark.parametrize(
