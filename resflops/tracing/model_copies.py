@@ -63,7 +63,12 @@ def copy_whole(modules: Modules) -> nn.Module | None:
 
     Returns:
         The copy; None where something in the model cannot be copied, or would call the model itself.
+
+    Raises:
+        TraceError: its weights would take more than half of the machine's memory.
     """
+    if all(tensor.device == CPU for tensor in _list_tensors(modules.model)):
+        _check_memory(modules.model)
     # Torch itself copies no tensor that has come out of other ones.
     made = [tensor for tensor in list_held_tensors(modules) if not tensor.is_leaf]
     memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
