@@ -7,6 +7,7 @@
 
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import torch
 
@@ -14,14 +15,12 @@ import resflops
 from resflops.models.catalog import NETWORKS
 from resflops.sources import open_model
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tracing"))
-
-from test_storages import check_model
+TESTS = Path(__file__).parents[1] / "tracing" / "test_storages.py"
 
 
 def main(names: list[str]) -> int:
     """Check each network at a fraction of its usual input."""
-    different = 0
+    different, check_model = 0, run_path(str(TESTS))["check_model"]
     for name in names or NETWORKS:
         _, channels, side, _ = open_model(name).args[0].shape
         image = torch.rand(1, channels, *[32 if side < 64 else 64] * 2)
