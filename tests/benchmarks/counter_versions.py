@@ -76,7 +76,7 @@ def leftovers(peer: Peer, version: str) -> list[str]:
             return ADAPTERS[peer.name](model, (torch.zeros(shape),), {})
 
         # A process each: some counters leave torch patched when they fail.
-        answer: Answer | Failure = run_in_process(ask, seconds=SECONDS)
+        answer: Answer | Failure = run_in_process(ask, seconds=SECONDS, kind=Answer)
         if isinstance(answer, Failure):
             print(f"  {subject}: {peer.name} gives no figure: {answer.reason[:100]}")
             continue

@@ -176,11 +176,11 @@ def test_a_model_of_a_pattern_that_fails_is_a_row(capsys):
 def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
     honest, runs = running.run_in_process, []
 
-    def interrupted(function, *, seconds):
+    def interrupted(function, **how):
         runs.append(function)
         if len(runs) == 2:
             raise KeyboardInterrupt
-        return honest(function, seconds=seconds)
+        return honest(function, **how)
 
     monkeypatch.setattr(running, "run_in_process", interrupted)
     document = json.loads(run(capsys, *CHECK, "--format", "json", status=130))

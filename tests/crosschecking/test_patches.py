@@ -42,7 +42,9 @@ def see(function, shape=(2, 4, 4), **layers):
     model = Model(function, **layers).eval()
     traced = resflops.trace(model, shape)
     sights = run_in_process(
-        lambda: find_sights(model, (torch.zeros(shape),), {}, patched=PATCHED, expected=traced), seconds=60
+        lambda: find_sights(model, (torch.zeros(shape),), {}, patched=PATCHED, expected=traced),
+        seconds=60,
+        kind=dict[int, bool],
     )
     assert not isinstance(sights, Failure), sights
     return [(traced.ops[place].op, seen) for place, seen in sights.items()]
@@ -103,7 +105,9 @@ def test_a_model_that_keeps_what_it_has_looked_up_is_the_same_but_for_free_ops()
     traced = resflops.trace(model, (2, 4, 4))
     kept.clear()
     sights = run_in_process(
-        lambda: find_sights(model, (torch.zeros(2, 4, 4),), {}, patched=PATCHED, expected=traced), seconds=60
+        lambda: find_sights(model, (torch.zeros(2, 4, 4),), {}, patched=PATCHED, expected=traced),
+        seconds=60,
+        kind=dict[int, bool],
     )
     assert {traced.ops[place].op: seen for place, seen in sights.items()} == {
         "matmul": False,

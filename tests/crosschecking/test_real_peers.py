@@ -13,7 +13,7 @@ import resflops
 from resflops.counters import PEERS
 from resflops.counters.installed import find_installed_version, list_figures
 from resflops.crosschecking import Failure, run_in_process
-from resflops.crosschecking.adapters import ADAPTERS
+from resflops.crosschecking.adapters import ADAPTERS, Answer
 from resflops.crosschecking.reconciliation import reconcile
 
 RUN = ("fvcore", "thop", "FlopCounterMode")
@@ -151,7 +151,9 @@ def said(models):
             for subject, model in models.items()
         }
 
-    answers = {name: run_in_process(lambda name=name: ask(name), seconds=120) for name in RUN}
+    answers = {
+        name: run_in_process(lambda name=name: ask(name), seconds=120, kind=dict[str, Answer]) for name in RUN
+    }
     assert not [answer for answer in answers.values() if isinstance(answer, Failure)]
     return answers
 
