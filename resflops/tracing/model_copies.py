@@ -71,8 +71,10 @@ def copy_whole(modules: Modules) -> nn.Module | None:
         _check_memory(modules.model)
     # Torch itself copies no tensor that has come out of other ones.
     made = [tensor for tensor in list_held_tensors(modules) if not tensor.is_leaf]
-    memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
-    return _copy(modules, memo)
+    # Outside a mode of the caller's, in which autograd could not use the copies.
+    with torch.inference_mode(mode=False):
+        memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
+        return _copy(modules, memo)
 
 
 def _copy(modules: Modules, memo: dict[int, Any]) -> nn.Module | None:

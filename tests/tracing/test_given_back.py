@@ -269,6 +269,31 @@ def test_a_function_that_encloses_the_model_calls_the_model_that_is_counted():
     ]
 
 
+class Force(nn.Module):
+    """Takes a gradient, and then looks at a value."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = x.clone().requires_grad_()
+        with torch.enable_grad():
+            energy = self.layer(x).square().sum()
+            (force,) = torch.autograd.grad(energy, x)
+        return force if energy.item() >= 0 else -force
+
+
+@pytest.mark.parametrize("made", [contextlib.nullcontext, torch.inference_mode])
+@pytest.mark.parametrize("counted", [contextlib.nullcontext, torch.inference_mode])
+def test_a_copy_can_take_gradients_whatever_mode_it_is_made_in(made, counted):
+    with made():
+        model = Force()
+    with counted():
+        trace = resflops.trace(model, torch.ones(2, 4))
+    assert (trace.execution, resflops.count(trace).macs) == ("real", 2 * (2 * 4 * 4))
+
+
 class Sleepy(nn.Module):
     """Lets other threads run in the middle of its forward."""
 
