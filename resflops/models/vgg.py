@@ -40,10 +40,8 @@ class VGG(nn.Module):
         num_classes: int = 1000,
     ) -> None:
         super().__init__()
-        self.resflops_stages = dict(CLASSIFIER_STAGES)
         features: list[nn.Module] = []
         for block, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), start=1):
-            start = len(features)
             for index in range(depth):
                 kernel = 1 if pointwise_third and index == 2 else 3
                 features += _build_convolution(in_channels, width, kernel=kernel, batch_norm=batch_norm)
@@ -52,9 +50,6 @@ class VGG(nn.Module):
                 # AlexNet's alpha of 1e-4 is for each neighbour; torch divides alpha by their number, 5.
                 features.append(nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
             features.append(nn.MaxPool2d(2, stride=2))
-            self.resflops_stages |= {
-                f"features.{index}": f"conv{block}_x" for index in range(start, len(features))
-            }
         self.features = nn.Sequential(*features)
         # Changes nothing at 224×224; torchvision has it, so that other sizes fit the classifier, too.
         self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
@@ -68,6 +63,15 @@ class VGG(nn.Module):
             nn.Linear(4096, num_classes),
         )
         initialise(self)
+
+    @property
+    def resflops_stages(self) -> dict[str, str]:
+        """The paper's names of its parts, by path: a pooling layer ends a block."""
+        stages, block = dict(CLASSIFIER_STAGES), 1
+        for name, layer in enumerate(self.features):
+            stages[f"features.{name}"] = f"conv{block}_x"
+            block += isinstance(layer, nn.MaxPool2d)
+        return stages
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""

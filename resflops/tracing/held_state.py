@@ -10,10 +10,11 @@ import inspect
 import random
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from enum import Enum
 from functools import partial
 from numbers import Number
+from operator import is_
 from pathlib import PurePath
 from types import CellType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
@@ -40,7 +41,7 @@ class HeldState:
         known: ids of what is given back by other means, and not gone through.
     """
 
-    def __init__(self, values: Iterable[Any], known: Iterable[int]) -> None:
+    def __init__(self, values: Iterable[Any], known: Container[int]) -> None:
         self.opaque: list[Any] = []
         """Values whose state cannot be read; functions that hold one of the ``known`` are among them."""
         self.tensors: list[Tensor] = []
@@ -48,7 +49,7 @@ class HeldState:
         """Values that a copy of the model shares: functions in C, whose object need not be the model's, and
         the generators of the process."""
         self._restores: list[Callable[[], None]] = []
-        self._known, self._seen = frozenset(known), set[int]()
+        self._known, self._seen = known, set[int]()
         waiting = list(values)
         while waiting and len(self._seen) < _MOST:
             value = waiting.pop()
@@ -63,6 +64,12 @@ class HeldState:
 
     def _take(self, value: Any) -> Iterable[Any]:
         """Take note of one value, and give those that it holds."""
+        # The usual containers first: to ask of others takes several times as long.
+        kind = type(value)
+        if kind is dict:
+            return self._take_dict(value)
+        if kind is list:
+            return self._take_list(value)
         if isinstance(value, Tensor):
             self.tensors.append(value)
         if isinstance(value, _INERT):
@@ -161,7 +168,7 @@ def _is_generator(value: Any) -> bool:
 
 
 def _are_same(one: list[Any], other: list[Any]) -> bool:
-    return len(one) == len(other) and all(left is right for left, right in zip(one, other, strict=True))
+    return len(one) == len(other) and all(map(is_, one, other))
 
 
 def _read_cell(cell: CellType) -> Any:

@@ -3,11 +3,11 @@
 import weakref
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
 from operator import attrgetter
 from types import BuiltinFunctionType, EllipsisType, NoneType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from msgspec.structs import replace
@@ -40,19 +40,11 @@ DTYPE_NAMES = _DtypeNames()
 """``float32`` for ``torch.float32``; a dict, since it is looked up for every op and every tensor."""
 
 
-class _ClassFacts(NamedTuple):
-    name: str
-    base: str
-    """Its nearest base in torch.nn, itself included; ``""`` for a plain Module."""
-    lazy: bool
-    compiled: bool
-    """Whether it is what torch.compile wraps a module in."""
-    read_packed: PackedReader | None
-    """How its packed weights are read."""
-    size: int
-    """How many attributes a module of it has that holds nothing unusual; 0 for a class that is not torch's
-    own, whose forward may use them in any way."""
-
+_ClassFacts = tuple[str, str, bool, bool, PackedReader | None, int]
+"""A class's name, its nearest base in torch.nn, itself included (``""`` for a plain Module), whether it is
+lazy, whether it is what torch.compile wraps a module in, how its packed weights are read, and how many
+attributes a module of it has that holds nothing unusual: 0 for a class that is not torch's own, whose forward
+may use them in any way."""
 
 _CLASSES: dict[int, _ClassFacts] = {}
 """Facts by id of the class. No class is kept alive by it: a parametrised module has a class of its own."""
@@ -72,7 +64,7 @@ def _read_class(module: nn.Module) -> _ClassFacts:
     size = len(module.__dict__) if own and not _list_unusual(module.__dict__) else 0
     # A lazy module changes its class to the plain one at its first call.
     lazy = issubclass(cls, LazyModuleMixin)
-    facts = _ClassFacts(name, nearest, lazy, compiled, find_packed_reader(cls), size)
+    facts = (name, nearest, lazy, compiled, find_packed_reader(cls), size)
     _CLASSES[id(cls)] = facts
     weakref.finalize(cls, _CLASSES.pop, id(cls), None).atexit = False
     return facts
@@ -119,6 +111,7 @@ class Modules:
 
     def __init__(self, model: nn.Module, *, copied: bool = False) -> None:
         self.model, self.copied = model, copied
+        self._held_state: HeldState | None = None
         self.paths: dict[int, str] = {}
         """Module id to path; ``""`` is the model itself."""
         self.attributes: list[Attributes] = []
@@ -147,10 +140,13 @@ class Modules:
         if len(set(ids)) < len(ids):
             self.records = tuple(self._mark_tied())
 
-    @cached_property
+    @property
     def held(self) -> HeldState:
         """What the attributes that are containers or objects hold, as it is when this is first asked for."""
-        return HeldState(self.unusual, self.paths)
+        # Not a cached property, which up to Python 3.11 takes a lock.
+        if self._held_state is None:
+            self._held_state = HeldState(self.unusual, self.paths)
+        return self._held_state
 
     @property
     def root(self) -> nn.Module:
