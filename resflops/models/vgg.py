@@ -1,5 +1,7 @@
 """VGG (arXiv 1409.1556), configurations A, A-LRN, B, C, D and E of its Table 1."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -41,6 +43,7 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         features: list[nn.Module] = []
+        blocks: list[int] = []
         for block, (depth, width) in enumerate(zip(depths, WIDTHS, strict=True), start=1):
             for index in range(depth):
                 kernel = 1 if pointwise_third and index == 2 else 3
@@ -50,6 +53,8 @@ class VGG(nn.Module):
                 # AlexNet's alpha of 1e-4 is for each neighbour; torch divides alpha by their number, 5.
                 features.append(nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0))
             features.append(nn.MaxPool2d(2, stride=2))
+            blocks += [block] * (len(features) - len(blocks))
+        self._blocks = tuple(blocks)
         self.features = nn.Sequential(*features)
         # Changes nothing at 224×224; torchvision has it, so that other sizes fit the classifier, too.
         self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
@@ -66,12 +71,8 @@ class VGG(nn.Module):
 
     @property
     def resflops_stages(self) -> dict[str, str]:
-        """The paper's names of its parts, by path: a pooling layer ends a block."""
-        stages, block = dict(CLASSIFIER_STAGES), 1
-        for name, layer in enumerate(self.features):
-            stages[f"features.{name}"] = f"conv{block}_x"
-            block += isinstance(layer, nn.MaxPool2d)
-        return stages
+        """The paper's names of its parts, by path."""
+        return _name_stages(self._blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images to logits."""
@@ -85,3 +86,10 @@ def _build_convolution(in_channels: int, width: int, *, kernel: int, batch_norm:
     convolution = nn.Conv2d(in_channels, width, kernel, padding=kernel // 2)
     norm = [nn.BatchNorm2d(width)] if batch_norm else []
     return [convolution, *norm, nn.ReLU(inplace=True)]
+
+
+# Every count asks for it.
+@lru_cache
+def _name_stages(blocks: tuple[int, ...]) -> dict[str, str]:
+    """Name the stages, given the block of each layer of ``features``."""
+    return CLASSIFIER_STAGES | {f"features.{index}": f"conv{block}_x" for index, block in enumerate(blocks)}
