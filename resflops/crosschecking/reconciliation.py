@@ -231,13 +231,7 @@ def _find_repeated_cause(
             charged = sum(each.amount for each in chargers[sights.get(place)](record, work or Work()))
             where[record.layer] = where.get(record.layer, 0) + times * charged
     if any(where.values()):
-        yield Cause(
-            name="modules that stand in several places, counted in each",
-            amount=sum(where.values()),
-            ops=0,
-            layers=len(where),
-            where=fold_paths(where),
-        )
+        yield _build_layer_cause("modules that stand in several places, counted in each", where)
 
 
 def _find_layer_cause(
@@ -251,13 +245,18 @@ def _find_layer_cause(
             more[record.layer] -= sum(each.amount for each in charge(record, work or Work()))
     where = {layer: amount for layer, amount in more.items() if amount}
     if where:
-        yield Cause(
-            name="layers of other classes than torch's, by their parameters",
-            amount=sum(where.values()),
-            ops=0,
-            layers=len(where),
-            where=fold_paths(where),
-        )
+        yield _build_layer_cause("layers of other classes than torch's, by their parameters", where)
+
+
+def _build_layer_cause(name: str, amounts: Mapping[str, int]) -> Cause:
+    """Build a cause of amounts that belong to layers as a whole, and to none of their ops."""
+    return Cause(
+        name=name,
+        amount=sum(amounts.values()),
+        ops=0,
+        layers=len(amounts),
+        where=fold_paths(amounts),
+    )
 
 
 def _build_cause(name: str, places: dict[tuple[str, str], list[int]]) -> Cause:

@@ -10,11 +10,11 @@ from torch import Tensor
 # By its name, since a pass replaces it in its module.
 from torch.nn.functional import scaled_dot_product_attention
 
-__all__ = ["attend"]
+__all__ = ["SHARES_KEYS", "attend"]
 
 _DIMENSIONS = (3, 4) if torch.__version__ >= "2.14" else (4,)
 """How many dimensions the kernel takes."""
-_SHARES_KEYS = torch.__version__ >= "2.9"
+SHARES_KEYS = torch.__version__ >= "2.9"
 """Whether it lets several queries share a key."""
 
 
@@ -61,7 +61,7 @@ def _is_fused(
         return False
     if len({each.shape[-1] for each in all_three}) > 1 or len({each.shape[0] for each in all_three}) > 1:
         return False
-    shares = enable_gqa and _SHARES_KEYS
+    shares = enable_gqa and SHARES_KEYS
     if query.dim() == 4 and not shares and len({each.shape[1] for each in all_three}) > 1:
         return False
     return mask is None or (mask.dim() in (2, 4) and not mask.requires_grad)

@@ -17,6 +17,7 @@ from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 from resflops.ops import OPS, Blank, Call, CallSignature, SharedWith, SignedCall
 from resflops.records import Shape
 from resflops.tracing.call_through import call_through
+from resflops.tracing.fused_attention import SHARES_KEYS
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 
 __all__ = ["REORDERING", "are_in_order", "lay_out"]
@@ -91,10 +92,6 @@ def _run(
             return taken, []
 
 
-# Before, it refuses keys that several queries share.
-_FUSES_GROUPS = torch.__version__ >= "2.9"
-
-
 def _is_fused(signature: CallSignature, inputs: Sequence[Tensor]) -> bool:
     """Whether the CPU fuses attention; ``cost.quantities`` says where torch decides it."""
     attributes = signature.attributes
@@ -104,7 +101,7 @@ def _is_fused(signature: CallSignature, inputs: Sequence[Tensor]) -> bool:
     if len(signature.output_shapes[0]) != 4:
         return False
     if attributes["grouped"]:
-        return _FUSES_GROUPS and len({tensor.shape[0] for tensor in inputs}) == 1
+        return SHARES_KEYS and len({tensor.shape[0] for tensor in inputs}) == 1
     return len({tensor.shape[:-2] for tensor in inputs}) == 1
 
 

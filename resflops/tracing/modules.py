@@ -127,15 +127,16 @@ class Modules:
         self._parameters: list[Tensor | None] = []
         self._buffers: list[Tensor | None] = []
         self.records = tuple(self._walk())
-        held = self._held = [parameter for parameter in self._parameters if parameter is not None]
+        # Those that are there.
+        present = self._present = [parameter for parameter in self._parameters if parameter is not None]
         # By map and sets, since this looks at every parameter of every model.
         self.special = not (
-            _PLAIN.issuperset(map(type, held)) and _STRIDED.issuperset(map(attrgetter("layout"), held))
+            _PLAIN.issuperset(map(type, present)) and _STRIDED.issuperset(map(attrgetter("layout"), present))
         )
         """Whether a parameter is no plain array: sparse, or of a class of its own."""
         if self.special:
             self.records = tuple(self._unpack_shapes())
-        ids = [*map(id, held), *[id(buffer) for buffer in self._buffers if buffer is not None]]
+        ids = [*map(id, present), *[id(buffer) for buffer in self._buffers if buffer is not None]]
         # Few models have tied tensors, so the others are spared a second walk.
         if len(set(ids)) < len(ids):
             self.records = tuple(self._mark_tied())
@@ -159,7 +160,7 @@ class Modules:
 
         The ids stay valid for as long as the model, which holds the parameters, is alive.
         """
-        parameters = self._held
+        parameters = self._present
         # From the last to the first, so that a tied parameter keeps the number of its first place.
         backwards = enumerate(reversed(parameters), PARAMETER - len(parameters) + 1)
         numbers = {id(parameter): number for number, parameter in backwards if parameter.requires_grad}
@@ -253,19 +254,19 @@ class Modules:
 
     def _unpack_shapes(self) -> Iterator[ModuleRecord]:
         """Rebuild the records, with the logical shape of every parameter that is packed."""
-        held = iter(self._held)
+        present = iter(self._present)
         for record in self.records:
             parameters = [
                 tensor if shape is None else replace(tensor, shape=shape)
                 for tensor in record.parameters
-                for shape in (find_unpacked_shape(next(held)),)
+                for shape in (find_unpacked_shape(next(present)),)
             ]
             yield replace(record, parameters=tuple(parameters))
 
     def _mark_tied(self) -> Iterator[ModuleRecord]:
         """Rebuild the records, with every tensor that was met before marked as tied to its first name."""
         first_names: dict[int, str] = {}
-        parameters = iter(self._held)
+        parameters = iter(self._present)
         buffers = iter([buffer for buffer in self._buffers if buffer is not None])
 
         def mark(path: str, own: Tensor, tensor: TensorRecord) -> TensorRecord:

@@ -107,10 +107,11 @@ class Recorder(TorchFunctionMode):
         self.complaint: tuple[Exception, TraceError] | None = None
         """The last exception of torch's that the model was given as it is, and what a trace says of it."""
         self.autograd_needed = False
+        """Whether the pass has taken a gradient without autograd; the thread that did may be another one."""
         self.gradient_asked = False
         """Whether the model has asked of the result of an op if it has a gradient."""
         self.gradient_taken = False
-        """Whether the pass has taken a gradient without autograd; the thread that did may be another one."""
+        """Whether a gradient was taken in the pass."""
         self.graph_asked = False
         """Whether a gradient that is being taken has a gradient itself, even if torch is not told so."""
         self.over = False

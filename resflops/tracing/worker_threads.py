@@ -210,7 +210,8 @@ def hand_over(
             )
         for key in [key for key, (known, _) in _handed.items() if known() is None]:
             del _handed[key]
-        recorder.__class__ = SharedRecorder if type(recorder) is Recorder else recorder.__class__
+        if type(recorder) is Recorder:
+            recorder.__class__ = SharedRecorder
         _handed[id(item)] = ref(recorder), recorder.find_running_layer(_getframe(1))
     return own(channel, item, *args, **kwargs)
 
