@@ -11,16 +11,13 @@ from typing import Any, Self
 import msgspec
 
 from resflops.errors import FileError, SchemaError, describe_error
-from resflops.writing import check_writable, read_bytes, write_bytes, write_text
+from resflops.writing import read_bytes, write_text
 
 __all__ = [
     "SCHEMA_VERSION",
     "Stored",
     "blame_file",
-    "check_writable",
     "read_kind",
-    "write_bytes",
-    "write_text",
 ]
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError)

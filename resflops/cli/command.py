@@ -13,7 +13,7 @@ from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError, suggest
 from resflops.render import find_format, find_renderer, list_formats
 from resflops.sources.shapes import LONGEST_SIZE, read_shape
-from resflops.storage import check_writable
+from resflops.writing import check_writable
 
 __all__ = [
     "Command",

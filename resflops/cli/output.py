@@ -8,8 +8,8 @@ import sys
 from resflops.cli.streams import OutputError
 from resflops.errors import escape_control_characters
 from resflops.render import PAPER, Screen, find_format, find_renderer
-from resflops.storage import write_text
 from resflops.tables import Table
+from resflops.writing import write_text
 
 __all__ = ["say", "write"]
 

@@ -12,8 +12,8 @@ from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError
-from resflops.storage import check_writable, write_text
 from resflops.tables import Entry
+from resflops.writing import check_writable, write_text
 
 __all__ = ["COMMAND"]
 

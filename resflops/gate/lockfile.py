@@ -22,8 +22,7 @@ from resflops.gate.snapshot import METRICS, Snapshot, SnapshotInput, SnapshotLin
 from resflops.gate.toml_lines import LARGEST_FILE, parse_toml
 from resflops.records import Shape
 from resflops.sources.shapes import LONGEST_SIZE
-from resflops.storage import write_text
-from resflops.writing import read_bytes
+from resflops.writing import read_bytes, write_text
 
 __all__ = [
     "LOCK_VERSION",
