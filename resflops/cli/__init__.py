@@ -5,7 +5,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from resflops.cli.status import CLOSED_PIPE, COULD_NOT_RUN, INTERRUPTED, TERMINATED
+from resflops._version import __version__
+from resflops.cli.status import CLOSED_PIPE, COULD_NOT_RUN, DONE, INTERRUPTED, TERMINATED
 from resflops.cli.streams import (
     OutputError,
     Terminated,
@@ -13,6 +14,7 @@ from resflops.cli.streams import (
     raise_when_terminated,
     tolerate_stderr,
     warn,
+    write_output,
 )
 from resflops.errors import ResflopsError, describe_error
 
@@ -41,10 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
     try:
-        # Here and not above, so that Ctrl-C ends the imports quietly too.
-        from resflops.cli.commands import run
-
-        status = run(arguments)
+        status = _run_command(arguments)
         _flush_output()
     except ResflopsError as error:
         return _report_failure(str(error))
@@ -64,6 +63,17 @@ def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way t
         sys.stderr.write(traceback.format_exc())
         return _report_failure(f"this is a bug in resflops, please report it: {describe_error(error)}")
     return status
+
+
+def _run_command(arguments: Sequence[str]) -> int:
+    # Without a parser: tools ask for the version before they do anything else.
+    if list(arguments) == ["--version"]:
+        write_output(f"resflops {__version__}\n")
+        return DONE
+    # Here and not above, so that Ctrl-C ends the imports quietly too.
+    from resflops.cli.commands import run
+
+    return run(arguments)
 
 
 def _flush_output() -> None:

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from resflops.cli.command import Command, Parser, add_output, make_number_reader, read_shape, require_writable
+from resflops.cli.arguments import add_output, make_number_reader, read_shape, require_writable
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE, INTERRUPTED
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
@@ -297,8 +298,6 @@ def _make_seconds_reader(option: str) -> Callable[[str], float]:
 
 
 COMMAND = Command(
-    name="bench",
-    summary="measure how long models take",
     description="Times models in rounds, in which all of them take turns, and keeps every sample. "
     "Shows the median with its interval, the share of the device's measured peak, "
     "whether computing or memory traffic is the limit, memory and energy where the device reports them, "

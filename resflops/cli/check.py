@@ -4,9 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-from resflops.cli.command import Command, Parser, add_output, require_writable
+from resflops.cli.arguments import add_output, require_writable
 from resflops.cli.gating import add_models, load_config, snapshot_models
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.errors import UsageError
 from resflops.gate.lockfile import read_lock
@@ -78,8 +79,6 @@ def _shorten_for_annotations(path: Path) -> str:
 
 
 COMMAND = Command(
-    name="check",
-    summary="fail if a configured model costs more than is locked, and name the layers responsible",
     description="Counts the configured models, and compares them with the lock file and with their budgets. "
     "Exits with 1 if a limit is broken or an op is uncounted. "
     "Lists the layers that changed, the largest change first.",

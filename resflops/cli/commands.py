@@ -2,45 +2,37 @@
 
 import argparse
 from collections.abc import Sequence
+from importlib import import_module
 
 from resflops._version import __version__
-
-# Every command is imported for the list of commands, so none of them imports torch, numpy, pandas or
-# matplotlib at its top; tests/cli/test_process.py holds this.
-from resflops.cli import (
-    bench,
-    check,
-    conventions,
-    crosscheck,
-    diff,
-    layers,
-    lock,
-    models,
-    ops,
-    peers,
-    report,
-    table,
-)  # fmt: skip
-from resflops.cli.command import Command, Parser, add_no_progress, check_output
+from resflops.cli.parser import Command, Parser, add_no_progress, check_output
 from resflops.errors import UsageError, suggest
 
-__all__ = ["COMMANDS", "run"]
+__all__ = ["COMMANDS", "load_command", "run"]
 
-COMMANDS: tuple[Command, ...] = (
-    table.COMMAND,
-    layers.COMMAND,
-    crosscheck.COMMAND,
-    bench.COMMAND,
-    lock.COMMAND,
-    check.COMMAND,
-    diff.COMMAND,
-    report.COMMAND,
-    models.COMMAND,
-    conventions.COMMAND,
-    ops.COMMAND,
-    peers.COMMAND,
-)
-"""In the order of the help. To add a command, add its module and name it here."""
+# Here and not in the modules of the commands, of which only the one that is asked for is imported.
+COMMANDS: dict[str, str] = {
+    "table": "compare models side by side",
+    "layers": "show one model layer by layer, with the formula of every figure",
+    "crosscheck": "run other counters on models, and explain every difference",
+    "bench": "measure how long models take",
+    "lock": "write a lock file of what the configured models cost now",
+    "check": "fail if a configured model costs more than is locked, and name the layers responsible",
+    "diff": "show which layers two models, lock files, traces or git revisions differ in",
+    "report": "rebuild the reports and their pictures, or write one page to explore models in",
+    "models": "list the built-in networks",
+    "conventions": "list the conventions, or explain one op by op",
+    "ops": "list the ops that have a rule, and those that are free",
+    "peers": "list the other counters: what is installed, how each counts, its known defects",
+}
+"""The line about each command, in the order of the help. To add a command, add a module of its name to this
+package, with the constant ``COMMAND``, and its line here."""
+
+
+def load_command(name: str) -> Command:
+    """Import the module of a command, and give the command."""
+    command: Command = import_module(f"resflops.cli.{name}").COMMAND
+    return command
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -50,8 +42,9 @@ def run(arguments: Sequence[str]) -> int:
         UsageError: there is no such command, or it does not take these arguments.
         ResflopsError: the command raised it.
     """
-    parser, subparsers = _build_parsers()
-    _check_command(arguments)
+    name = _find_command(arguments)
+    command = load_command(name) if name else None
+    parser, subparser = _build_parsers(name, command)
     try:
         # The known ones alone, because argparse would reject the others without suggesting a similar name.
         args, unknown = parser.parse_known_args(arguments)
@@ -59,16 +52,19 @@ def run(arguments: Sequence[str]) -> int:
         # --help and --version have printed what was asked for; errors raise UsageError.
         return int(ending.code or 0)
     if unknown:
-        raise subparsers.get(args.command, parser).describe_unknown(unknown[0])
-    if args.command is None:
+        raise subparser.describe_unknown(unknown[0])
+    if command is None:
         parser.print_help()
         return 0
     check_output(args)
-    command: Command = args.command_value
     return command.run(args)
 
 
-def _build_parsers() -> tuple[Parser, dict[str, Parser]]:
+def _build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
+    """Build the parser of all arguments and the one of a command; the first twice if there is none.
+
+    The parsers of the other commands are empty: they only have a line each in the help.
+    """
     parser = Parser(
         prog="resflops",
         description="What a neural network costs, and the proof: "
@@ -78,30 +74,28 @@ def _build_parsers() -> tuple[Parser, dict[str, Parser]]:
     )
     parser.add_argument("--version", action="version", version=f"resflops {__version__}")
     add_no_progress(parser, default=False)
-    # With prog given, argparse need not format a usage, for which rich would be loaded.
+    # With prog given, argparse need not format a usage.
     adder = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="resflops")
-    subparsers: dict[str, Parser] = {}
-    for command in COMMANDS:
-        sub = adder.add_parser(command.name, help=command.summary, description=command.description)
-        command.add_arguments(sub)
-        add_no_progress(sub, default=argparse.SUPPRESS)
-        sub.set_defaults(command_value=command)
-        subparsers[command.name] = sub
-    return parser, subparsers
+    subparsers = {each: adder.add_parser(each, help=summary) for each, summary in COMMANDS.items()}
+    if command is None:
+        return parser, parser
+    subparser = subparsers[name]
+    subparser.description = command.description
+    command.add_arguments(subparser)
+    add_no_progress(subparser, default=argparse.SUPPRESS)
+    return parser, subparser
 
 
-def _check_command(arguments: Sequence[str]) -> None:
-    """Refuse an unknown command with a suggestion, which argparse would not give.
+def _find_command(arguments: Sequence[str]) -> str:
+    """Find the command that the arguments name; ``""`` if they name none.
 
     Raises:
-        UsageError: there is no such command.
+        UsageError: there is no such command. The message has a suggestion, which argparse would not give.
     """
     # No option before the command takes a value, so the first argument without a dash is the command.
-    known = [command.name for command in COMMANDS]
-    for argument in arguments:
-        if not argument.startswith("-"):
-            if argument not in known:
-                raise UsageError(
-                    f"no command {argument!r}{suggest(argument, known)}; there are: {', '.join(known)}"
-                )
-            return
+    name = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if name is None:
+        return ""
+    if name not in COMMANDS:
+        raise UsageError(f"no command {name!r}{suggest(name, COMMANDS)}; there are: {', '.join(COMMANDS)}")
+    return name

@@ -2,8 +2,9 @@
 
 import argparse
 
-from resflops.cli.command import Command, Parser, add_output
+from resflops.cli.arguments import add_output
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.cli.status import DONE
 from resflops.cost.convention import find_convention
 from resflops.tables import build_convention_list, build_convention_table
@@ -28,8 +29,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="conventions",
-    summary="list the conventions, or explain one op by op",
     description="Lists the conventions: what each of them counts, and who counts in this way.",
     add_arguments=_add_arguments,
     run=_run,

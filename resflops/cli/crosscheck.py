@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from resflops.cli.command import Command, Parser, add_input, add_output, make_number_reader
+from resflops.cli.arguments import add_input, add_output, make_number_reader
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
@@ -143,8 +144,6 @@ def _choose_status(rows: list[Reconciliation], args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="crosscheck",
-    summary="run other counters on models, and explain every difference",
     description="Runs other counters, each in a process of its own, and explains the difference between "
     "their figures and ours by named causes, until nothing is left over.",
     add_arguments=_add_arguments,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from resflops.cli.command import Command, Parser, add_model_input, add_output
+from resflops.cli.arguments import add_model_input, add_output
 from resflops.cli.counting import count_model
 from resflops.cli.gating import add_config
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE
 from resflops.cost import Cost, price
@@ -160,8 +161,6 @@ def _find_config_path(args: argparse.Namespace) -> Path:
 
 
 COMMAND = Command(
-    name="diff",
-    summary="show which layers two models, lock files, traces or git revisions differ in",
     description="Compares two model specs, lock files or saved traces, or with --rev the models at two git "
     "revisions, layer by layer. Lists the layers that were added, removed, changed, moved or renamed, "
     "the largest change first. --input and --convention apply to models given by their specs.",

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from resflops.cli.command import Parser
+from resflops.cli.parser import Parser
 from resflops.cli.progress import announce_torch, progress
 from resflops.errors import ModelError
 from resflops.gate.config import Config, ModelConfig, find_config, read_config

@@ -2,9 +2,7 @@
 
 import argparse
 
-from resflops.cli.command import (
-    Command,
-    Parser,
+from resflops.cli.arguments import (
     add_model_input,
     add_nonzero,
     add_output,
@@ -14,6 +12,7 @@ from resflops.cli.command import (
 )
 from resflops.cli.counting import choose_status, count_model
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.tables import build_breakdown
 
 __all__ = ["COMMAND"]
@@ -46,8 +45,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="layers",
-    summary="show one model layer by layer, with the formula of every figure",
     description="Shows what one model costs, with a row for each layer: shapes, parameters, "
     "cost under a convention, receptive field, and the formula with its numbers. "
     "Below it are the stages, if the model names any.",

@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from resflops.cli.command import Command, Parser
 from resflops.cli.gating import add_models, load_config, snapshot_models
 from resflops.cli.output import say
+from resflops.cli.parser import Command, Parser
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.cli.streams import warn
 from resflops.gate.config import Config
@@ -106,8 +106,6 @@ def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> No
 
 
 COMMAND = Command(
-    name="lock",
-    summary="write a lock file of what the configured models cost now",
     description="Counts the models that are configured in resflops.toml, or in [tool.resflops] of "
     "pyproject.toml, and writes what each layer costs into the lock file. "
     "resflops check then compares the models with it.",

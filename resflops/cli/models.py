@@ -2,8 +2,9 @@
 
 import argparse
 
-from resflops.cli.command import Command, add_output
+from resflops.cli.arguments import add_output
 from resflops.cli.output import write
+from resflops.cli.parser import Command
 from resflops.cli.status import DONE
 from resflops.tables import build_network_table
 
@@ -16,8 +17,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="models",
-    summary="list the built-in networks",
     description="Lists the built-in networks by family, with the usual input and the options of each.",
     add_arguments=add_output,
     run=_run,

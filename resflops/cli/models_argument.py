@@ -2,7 +2,7 @@
 
 import argparse
 
-from resflops.cli.command import Parser
+from resflops.cli.parser import Parser
 from resflops.errors import UsageError
 
 __all__ = ["add_models", "require_models"]

@@ -2,8 +2,9 @@
 
 import argparse
 
-from resflops.cli.command import Command, add_output
+from resflops.cli.arguments import add_output
 from resflops.cli.output import write
+from resflops.cli.parser import Command
 from resflops.cli.status import DONE
 from resflops.tables import build_op_table
 
@@ -16,8 +17,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="ops",
-    summary="list the ops that have a rule, and those that are free",
     description="Lists every op that has a rule, with what the rule counts, and every op that is free, "
     "with the reason.",
     add_arguments=add_output,

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from resflops.cli.streams import OutputError
+from resflops.cli.streams import write_output
 from resflops.errors import escape_control_characters
 from resflops.render import PAPER, Screen, find_format, find_renderer
 from resflops.tables import Table
@@ -21,22 +21,12 @@ def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) ->
     if args.out:
         write_text(args.out, chosen.render(table, on=PAPER))
     elif sys.stdout is not None:
-        _write_to_stdout(chosen.render(table, on=_detect_screen()))
+        write_output(chosen.render(table, on=_detect_screen()))
 
 
 def say(sentence: str) -> None:
     """Write one line to standard output."""
-    if sys.stdout is not None:
-        _write_to_stdout(f"{escape_control_characters(sentence)}\n")
-
-
-def _write_to_stdout(text: str) -> None:
-    # Where the locale has no × or ⁹, the table has a question mark there, rather than not being written.
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    except OSError as error:
-        raise OutputError(error) from error
+    write_output(f"{escape_control_characters(sentence)}\n")
 
 
 def _detect_screen() -> Screen:

@@ -2,8 +2,9 @@
 
 import argparse
 
-from resflops.cli.command import Command, add_output
+from resflops.cli.arguments import add_output
 from resflops.cli.output import write
+from resflops.cli.parser import Command
 from resflops.cli.status import DONE
 from resflops.tables import build_peer_table
 
@@ -16,8 +17,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="peers",
-    summary="list the other counters: what is installed, how each counts, its known defects",
     description="Lists the other counters that crosscheck runs: which are installed and in which version, "
     "the convention of each and the versions that it was verified with, and its known defects.",
     add_arguments=add_output,

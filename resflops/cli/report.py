@@ -4,9 +4,10 @@ import argparse
 import shlex
 from pathlib import Path
 
-from resflops.cli.command import Command, Parser, add_model_input
+from resflops.cli.arguments import add_model_input
 from resflops.cli.counting import count_models
 from resflops.cli.output import say as say_line
+from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
@@ -114,8 +115,6 @@ def _rebuild(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="report",
-    summary="rebuild the reports and their pictures, or write one page to explore models in",
     description="Rebuilds the reports and their pictures from the models and the stored raw data, and writes "
     "only the files that changed. With --html, writes one page to explore the given models in instead.",
     add_arguments=_add_arguments,

@@ -20,6 +20,7 @@ __all__ = [
     "raise_when_terminated",
     "tolerate_stderr",
     "warn",
+    "write_output",
 ]
 
 
@@ -120,3 +121,19 @@ def discard_output(stream: TextIO) -> None:
 def warn(message: str) -> None:
     """Write one message to standard error, as ``resflops: …``."""
     sys.stderr.write(f"resflops: {escape_control_characters(message)}\n")
+
+
+def write_output(text: str) -> None:
+    """Write a text to standard output, if there is one.
+
+    Raises:
+        OutputError: it cannot be written to.
+    """
+    if sys.stdout is None:
+        return
+    # Where the locale has no × or ⁹, the table has a question mark there, rather than not being written.
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    except OSError as error:
+        raise OutputError(error) from error

@@ -2,18 +2,11 @@
 
 import argparse
 
-from resflops.cli.command import (
-    Command,
-    Parser,
-    add_model_input,
-    add_nonzero,
-    add_output,
-    add_strict,
-    add_training,
-)
+from resflops.cli.arguments import add_model_input, add_nonzero, add_output, add_strict, add_training
 from resflops.cli.counting import choose_status, count_models
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
 from resflops.cli.status import INTERRUPTED
 from resflops.latency.measurements import Measurements
 from resflops.tables import Entry, build_comparison, build_cost_and_latency, note_interrupt
@@ -54,8 +47,6 @@ def _run(args: argparse.Namespace) -> int:
 
 
 COMMAND = Command(
-    name="table",
-    summary="compare models side by side",
     description="Compares what models cost, with a row for each model: parameters, the cost under a "
     "convention, its ratio to the most expensive model, and the published figure next to ours.",
     add_arguments=_add_arguments,

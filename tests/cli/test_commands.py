@@ -1,12 +1,17 @@
 """Every command, in this process: what it writes, and where."""
 
 import json
+import re
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
+import resflops.cli
 from resflops import __version__
 from resflops.cli import main
+from resflops.cli.commands import COMMANDS, load_command
 from resflops.cost.convention import CONVENTIONS
 from resflops.models import NETWORKS
 
@@ -118,6 +123,32 @@ def test_conventions_lists_and_explains(capsys: pytest.CaptureFixture[str]) -> N
         assert each.source in explained
         assert "conv2d" in explained
     assert "prices: 2 per MAC, 1 per bias add" in run(capsys, "conventions", "flops")
+
+
+def test_the_list_of_commands_has_each_module_that_is_one() -> None:
+    names = [module.name for module in iter_modules(resflops.cli.__path__)]
+    modules = {name: import_module(f"resflops.cli.{name}") for name in names}
+    commands = {name for name, module in modules.items() if "COMMAND" in getattr(module, "__all__", ())}
+    assert commands == set(COMMANDS)
+    assert {name: load_command(name) for name in COMMANDS} == {
+        name: modules[name].COMMAND for name in COMMANDS
+    }
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=" ".join)
+@pytest.mark.parametrize("width", ["20", "50", "80", "200"])
+def test_plain_help_has_the_text_of_the_coloured_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str], width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    plain = run(capsys, *command, "--help")
+    assert "\x1b" not in plain
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = run(capsys, *command, "--help")
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
 
 
 def test_help_is_what_no_command_gets(capsys: pytest.CaptureFixture[str]) -> None:

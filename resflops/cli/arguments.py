@@ -1,78 +1,24 @@
-"""Define what a command is, and the arguments that several commands have in common."""
+"""The arguments that several commands have in common, and the readers of their values."""
 
-import argparse
 from collections.abc import Callable
-from pathlib import PurePath
-from typing import Any, NoReturn
 
-from msgspec import Struct
-from rich_argparse import RichHelpFormatter
-
+from resflops.cli.parser import Parser
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
-from resflops.counters import CONVENTIONS
-from resflops.errors import UsageError, suggest
-from resflops.render import find_format, find_renderer, list_formats
+from resflops.errors import UsageError
+from resflops.render import find_renderer, list_formats
 from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.writing import check_writable
 
 __all__ = [
-    "Command",
-    "Parser",
     "add_input",
     "add_model_input",
-    "add_no_progress",
     "add_nonzero",
     "add_output",
     "add_training",
-    "check_output",
     "make_number_reader",
     "read_shape",
     "require_writable",
 ]
-
-
-class Help(RichHelpFormatter):
-    """Formats help without markup, so that brackets are shown as they are, as in [tool.resflops]."""
-
-    text_markup = False
-    help_markup = False
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that raises its errors instead of exiting, and suggests similar names."""
-
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - argparse's own settings
-        # An abbreviation that works today is ambiguous once a command gets another option.
-        super().__init__(formatter_class=Help, allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the error that argparse would print before it exits."""
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-    def describe_unknown(self, argument: str) -> UsageError:
-        """Make the error for an argument that the command does not take."""
-        if not argument.startswith("-"):
-            if "--models" in self._option_string_actions:
-                return UsageError(
-                    f"unexpected argument {argument!r}; models are given as --models {argument}, "
-                    f"see {self.prog} --help"
-                )
-            return UsageError(f"unexpected argument {argument!r}; see {self.prog} --help")
-        name = argument.partition("=")[0]
-        known = [option for action in self._actions for option in action.option_strings]
-        return UsageError(f"no option {name}{suggest(name, known)}; see {self.prog} --help")
-
-
-class Command(Struct, frozen=True, kw_only=True):
-    """A command of the command line."""
-
-    name: str
-    summary: str
-    """The line about it in the list of commands."""
-    description: str
-    add_arguments: Callable[[Parser], None]
-    run: Callable[[argparse.Namespace], int]
-    """A function that does the work and returns the exit status."""
 
 
 def add_input(parser: Parser) -> None:
@@ -89,16 +35,23 @@ def add_input(parser: Parser) -> None:
 def add_model_input(parser: Parser) -> None:
     """Add the options of a command that counts models."""
     add_input(parser)
-    parser.add_argument(
+    convention = parser.add_argument(
         "--convention",
         metavar="NAME",
         type=find_convention,
         # A text, which argparse passes through type only if the option is not given.
         default=DEFAULT_CONVENTION,
-        help=f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given",
     )
+    parser.explain_when_asked(convention, _explain_convention)
     # count_models reads both; a command that can show them adds the option, and others do without.
     parser.set_defaults(training=False, nonzero=False)
+
+
+def _explain_convention() -> str:
+    # From counters, so that the conventions of the peers are registered, too.
+    from resflops.counters import CONVENTIONS
+
+    return f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given"
 
 
 def add_training(parser: Parser) -> None:
@@ -146,32 +99,6 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
         help="write to this file instead of standard output; it is written whole or not at all",
     )
     parser.set_defaults(of_checks=of_checks)
-
-
-def check_output(args: argparse.Namespace) -> None:
-    """Refuse an output file whose ending names no format, before anything is counted for it.
-
-    Raises:
-        UsageError: the file has such an ending, and ``--format`` is not given.
-    """
-    # Not the reader of --out: whether --format is given is known only when everything is parsed.
-    out = getattr(args, "out", None)
-    if out and not args.format and PurePath(out).suffix and not find_format(out, of_checks=args.of_checks):
-        formats = list_formats(of_checks=args.of_checks).values()
-        endings = ", ".join(suffix for known in formats for suffix in known.suffixes)
-        raise UsageError(
-            f"--out {out}: its ending names no format; end it in one of {endings}, or name one with --format"
-        )
-
-
-def add_no_progress(parser: Parser, *, default: object) -> None:
-    """Add the option that turns progress off, which may stand before the command or after it."""
-    parser.add_argument(
-        "--no-progress",
-        action="store_true",
-        default=default,
-        help="do not show progress on standard error",
-    )
 
 
 def make_number_reader(option: str) -> Callable[[str], int]:
