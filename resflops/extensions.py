@@ -12,12 +12,11 @@ of a lower layer never imports one of a higher layer. A module that cannot be im
 name and harms nothing.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 from msgspec import Struct
@@ -25,8 +24,6 @@ from msgspec import Struct
 from resflops.errors import UsageError, describe_error
 
 __all__ = ["BROKEN", "GROUPS", "Broken", "Extension", "find_origin", "load_extensions"]
-
-logger = logging.getLogger(__name__)
 
 OWN = "resflops"
 
@@ -108,14 +105,20 @@ def load_extensions(group: str, *tables: dict[Any, Any]) -> None:
                 table.update(kept)
             broken = Broken(extension=extension, reason=describe_error(error))
             BROKEN.append(broken)
-            logger.warning(
+            import logging
+
+            logging.getLogger(__name__).warning(
                 "%s: the extension %s of the distribution %s could not be loaded: %s",
                 group, extension.name, extension.distribution, broken.reason,
             )  # fmt: skip
 
 
-# Looking through the metadata of everything installed takes some ten milliseconds.
-_entry_points = cache(metadata.entry_points)
+@cache
+def _list_entry_points() -> Any:  # noqa: ANN401 - its type depends on the version of Python
+    # Importing this takes twenty milliseconds, and looking through what is installed some ten more.
+    from importlib import metadata
+
+    return metadata.entry_points()
 
 
 def _find_extensions(group: str) -> list[Extension]:
@@ -127,6 +130,6 @@ def _find_extensions(group: str) -> list[Extension]:
             module=point.module,
             distribution=point.dist.name if point.dist else "?",
         )
-        for point in _entry_points().select(group=group)
+        for point in _list_entry_points().select(group=group)
     ]
     return sorted(found, key=lambda extension: (extension.distribution, extension.name))

@@ -1,11 +1,9 @@
 """Writing values to JSON files, each whole or not at all, and reading them back."""
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from traceback import walk_tb
 from typing import Any, Self
 
 import msgspec
@@ -126,6 +124,8 @@ def _check_numbers(data: bytes) -> None:
     """
     # Nearly every file ends the search here, at the speed of C; a long name of digits is no number.
     if re.search(rb"[0-9]{%d}" % (LONGEST_NUMBER + 1), data):
+        import json
+
         json.loads(data, parse_int=_check_number)
 
 
@@ -160,6 +160,8 @@ def blame_file(*values: object) -> Iterator[None]:
 
 def _find_place(error: BaseException) -> str:
     """Find out which op's record was worked on: the one that the code which failed calls ``record``."""
+    from traceback import walk_tb
+
     place = ""
     for frame, _ in walk_tb(error.__traceback__):
         record: Any = frame.f_locals.get("record")

@@ -1,17 +1,14 @@
 """Writing files, each whole or not at all, by one process at a time, and reading them with limits."""
 
 import contextlib
-import hashlib
 import os
-import platform
 import re
 import signal
 import stat
 import sys
-import tempfile
 import threading
-import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -78,6 +75,9 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     Raises:
         FileError: the folder is missing or not writable, or the disk is full.
     """
+    # Here, as elsewhere in this module: reading a file, which every command does, needs none of it.
+    import tempfile
+
     check_writable(path)
     try:
         target = Path(path).resolve()
@@ -150,9 +150,12 @@ def hold_folder(path: str | os.PathLike[str]) -> Iterator[None]:
         if not _lock_folder(folder, held):
             # Where a folder cannot be locked, as on Windows and on some network file systems, a file outside
             # stands for it: filelock leaves it behind, and in the project it would be in the way.
+            import tempfile
+            from hashlib import sha256
+
             import filelock
 
-            digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+            digest = sha256(os.fsencode(folder)).hexdigest()[:16]
             held.enter_context(filelock.FileLock(Path(tempfile.gettempdir()) / f"resflops-{digest}.guard"))
         yield
 
@@ -177,14 +180,14 @@ def _lock_folder(folder: Path, held: contextlib.ExitStack) -> bool:
 
 def name_temporary(prefix: str) -> str:
     """Name something temporary so that ``remove_abandoned`` can tell whether its process still runs."""
-    return f"{prefix}{_HOST}-{os.getpid()}-"
+    return f"{prefix}{_name_host()}-{os.getpid()}-"
 
 
 def remove_abandoned(folder: Path, prefix: str) -> None:
     """Remove the temporary files and folders of processes that were killed."""
     import shutil
 
-    pattern = re.compile(rf"{re.escape(prefix)}{_HOST}-(\d{{1,9}})-.*")
+    pattern = re.compile(rf"{re.escape(prefix)}{_name_host()}-(\d{{1,9}})-.*")
     with os.scandir(folder) as entries:
         left = [
             entry
@@ -199,8 +202,13 @@ def remove_abandoned(folder: Path, prefix: str) -> None:
                 Path(entry.path).unlink()
 
 
-# Of another machine that shares the folder nobody here can tell which processes run.
-_HOST = f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
+@cache
+def _name_host() -> str:
+    """Name this machine: of another one that shares the folder nobody here can tell which processes run."""
+    import platform
+    import zlib
+
+    return f"{zlib.crc32(platform.node().encode(errors='replace')):08x}"
 
 
 def _runs(process: int) -> bool:

@@ -25,7 +25,7 @@ from resflops.latency.schedule import Effort
 from resflops.records import Shape
 from resflops.sources import FoundModel, find, select_models
 from resflops.storage import blame_file
-from resflops.tables import build_latency_table
+from resflops.tables.latency import build_latency_table
 
 __all__ = ["COMMAND"]
 

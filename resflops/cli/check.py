@@ -14,7 +14,7 @@ from resflops.gate.lockfile import read_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.verdict import check_lock_names, judge
 from resflops.render import find_format, find_renderer
-from resflops.tables import build_check_table
+from resflops.tables.gate import build_check_table
 from resflops.writing import write_text
 
 __all__ = ["COMMAND"]

@@ -7,7 +7,7 @@ from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import DONE
 from resflops.cost.convention import find_convention
-from resflops.tables import build_convention_list, build_convention_table
+from resflops.tables.listings import build_convention_list, build_convention_table
 
 __all__ = ["COMMAND"]
 

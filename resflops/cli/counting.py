@@ -11,7 +11,7 @@ from resflops.cli.streams import warn
 from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, expand, select_models
-from resflops.tables import Entry, Failed, build_entry
+from resflops.tables.comparison import Entry, Failed, build_entry
 
 __all__ = ["CountedModels", "choose_status", "count_model", "count_models"]
 

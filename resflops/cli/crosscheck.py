@@ -14,7 +14,7 @@ from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
-from resflops.tables import build_crosscheck_table
+from resflops.tables.crosscheck import build_crosscheck_table
 from resflops.tables.table import Note
 
 __all__ = ["COMMAND"]

@@ -23,7 +23,8 @@ from resflops.gate.snapshot import Snapshot, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.registry import SOURCES
 from resflops.storage import read_kind
-from resflops.tables import Figure, Note, build_diff_table
+from resflops.tables import Figure, Note
+from resflops.tables.difference import build_diff_table
 
 __all__ = ["COMMAND"]
 

@@ -13,7 +13,7 @@ from resflops.cli.arguments import (
 from resflops.cli.counting import choose_status, count_model
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
-from resflops.tables import build_breakdown
+from resflops.tables.breakdown import build_breakdown
 
 __all__ = ["COMMAND"]
 

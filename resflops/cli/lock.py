@@ -13,7 +13,8 @@ from resflops.gate.lockfile import Lock, is_up_to_date, read_lock, renew_lock, w
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
 from resflops.render.formats import format_note
-from resflops.tables import note_locked, note_snapshot
+from resflops.tables.gate import note_locked
+from resflops.tables.layer_changes import note_snapshot
 from resflops.writing import check_writable, hold_folder
 
 __all__ = ["COMMAND"]

@@ -6,7 +6,7 @@ from resflops.cli.arguments import add_output
 from resflops.cli.output import write
 from resflops.cli.parser import Command
 from resflops.cli.status import DONE
-from resflops.tables import build_network_table
+from resflops.tables.listings import build_network_table
 
 __all__ = ["COMMAND"]
 

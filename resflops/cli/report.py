@@ -13,7 +13,7 @@ from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError
-from resflops.tables import Entry
+from resflops.tables.comparison import Entry
 from resflops.writing import check_writable, write_text
 
 __all__ = ["COMMAND"]

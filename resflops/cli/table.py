@@ -1,6 +1,7 @@
 """``resflops table``: compare models side by side."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from resflops.cli.arguments import add_model_input, add_nonzero, add_output, add_strict, add_training
 from resflops.cli.counting import choose_status, count_models
@@ -8,8 +9,10 @@ from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import INTERRUPTED
-from resflops.latency.measurements import Measurements
-from resflops.tables import Entry, build_comparison, build_cost_and_latency, note_interrupt
+from resflops.tables.comparison import Entry, build_comparison, note_interrupt
+
+if TYPE_CHECKING:
+    from resflops.latency.measurements import Measurements
 
 __all__ = ["COMMAND"]
 
@@ -29,18 +32,28 @@ def _add_arguments(parser: Parser) -> None:
         nargs="+",
         metavar="FILE",
         # Loaded while parsing, so that a wrong file is reported before anything is counted.
-        type=Measurements.load,
+        type=_load_measurements,
         help="show the times of these files, which resflops bench --save has written, next to the costs",
     )
     add_strict(parser)
     add_output(parser)
 
 
+def _load_measurements(path: str) -> "Measurements":
+    from resflops.latency.measurements import Measurements
+
+    return Measurements.load(path)
+
+
 def _run(args: argparse.Namespace) -> int:
     counted = count_models(require_models(args, purpose="to compare"), args)
     table = build_comparison(counted.results, notes=[note_interrupt(counted.left)] if counted.left else [])
     costs = [result.cost for result in counted.results if isinstance(result, Entry)]
-    write(build_cost_and_latency(costs, args.latency, below=table) if args.latency else table, args)
+    if args.latency:
+        from resflops.tables.cost_and_latency import build_cost_and_latency
+
+        table = build_cost_and_latency(costs, args.latency, below=table)
+    write(table, args)
     if counted.left:
         return INTERRUPTED
     return choose_status(costs, args)

@@ -26,7 +26,6 @@ from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import METRICS, Metric
 from resflops.gate.toml_lines import LARGEST_FILE, KeyPath, TomlLines, parse_toml, show_value
-from resflops.latency.configuration import DTYPES, check_known
 from resflops.records import Shape
 from resflops.sources import parse_spec
 from resflops.sources.shapes import read_shape
@@ -296,6 +295,9 @@ def _read_convention(value: object) -> str:
 
 
 def _read_dtype(value: object) -> str:
+    # Here, because hardly any configuration sets one, and the package is large.
+    from resflops.latency.configuration import DTYPES, check_known
+
     return check_known("dtype", _read_text(value), DTYPES)
 
 

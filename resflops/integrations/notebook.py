@@ -12,7 +12,7 @@ from resflops.render.formats import format_value
 from resflops.render.html import render_fragment
 from resflops.report.pictures import profile, stages
 from resflops.report.style import DARK, LIGHT
-from resflops.tables import build_breakdown
+from resflops.tables.breakdown import build_breakdown
 from resflops.tables.table import format_cost_heading
 
 __all__ = ["DRAWINGS", "draw_cost", "render_cost"]

@@ -1,6 +1,5 @@
 """CSV: the rows, all of them and nothing else, numbers raw."""
 
-import csv
 import io
 from typing import Any
 
@@ -23,6 +22,9 @@ def render_csv(table: Table, screen: Screen) -> str:
     Tables below have other columns, and a total is no row: both are left out, so that
     the file is one table whose columns can be added up.
     """
+    # Here, because every format is imported, whichever is written.
+    import csv
+
     del screen
     columns = [column for column in table.columns if column.audience != "people" and column.kind != "data"]
     convention_key = ["convention"] if table.convention else []

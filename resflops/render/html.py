@@ -1,7 +1,5 @@
 """HTML: a whole document as a file, a fragment where a notebook shows it."""
 
-from html import escape
-
 from resflops.render.formats import RIGHT, escape_text, format_cells, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
@@ -72,4 +70,7 @@ def _render_line(columns: tuple[Column, ...], cells: list[str], *, heads: bool =
 
 
 def _escape(text: str) -> str:
+    # Here, because every format is imported, whichever is written.
+    from html import escape
+
     return "<br>".join(escape(escape_text(line)) for line in text.split("\n"))

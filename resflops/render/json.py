@@ -1,6 +1,5 @@
 """JSON: all values exact, one row a line."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +48,9 @@ def _encode_value(value: object) -> str:
 
 
 def _encode(value: object) -> str:
+    # Here, because every format is imported, whichever is written.
+    import json
+
     # NaN and infinity are not JSON: better an error here than a file that other readers refuse.
     text = json.dumps(to_builtins(value), ensure_ascii=False, allow_nan=False)
     if text.isprintable():

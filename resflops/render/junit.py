@@ -1,11 +1,14 @@
 """JUnit's XML, which every CI server reads."""
 
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from typing import TYPE_CHECKING
 
 from resflops.errors import escape_control_characters
 from resflops.render.formats import format_note
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Check, Table
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 __all__ = ["render_junit"]
 
@@ -13,6 +16,9 @@ __all__ = ["render_junit"]
 @renderer("junit", ".xml", of_checks=True)
 def render_junit(table: Table, screen: Screen) -> str:
     """Write a test case for each check, with what failed in it."""
+    # Here, because every format is imported, whichever is written.
+    from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
     del screen
     counts = {
         "tests": str(len(table.checks)),
@@ -27,7 +33,9 @@ def render_junit(table: Table, screen: Screen) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _add_case(suite: Element, check: Check) -> None:
+def _add_case(suite: "Element", check: Check) -> None:
+    from xml.etree.ElementTree import SubElement
+
     case = SubElement(
         suite,
         "testcase",

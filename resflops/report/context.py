@@ -11,7 +11,7 @@ from resflops.records import Shape
 from resflops.report.environment import Versions
 from resflops.report.paper_pair import PaperPair, compare_paper_pair
 from resflops.sources import find
-from resflops.tables import Entry, build_entry
+from resflops.tables.comparison import Entry, build_entry
 
 __all__ = ["DATA", "MEASUREMENTS", "Context"]
 

@@ -7,7 +7,7 @@ import pytest
 
 import resflops
 from resflops.errors import UsageError
-from resflops.tables import build_breakdown
+from resflops.tables.breakdown import build_breakdown
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from resflops.render import PAPER, Screen, find_renderer
-from resflops.tables import Column, Table, build_network_table, build_op_table
+from resflops.tables import Column, Table
+from resflops.tables.listings import build_network_table, build_op_table
 
 TEXT = " ".join(f"word{number}" for number in range(12))
 

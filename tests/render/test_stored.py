@@ -18,7 +18,9 @@ from resflops.cost.convention import CONVENTIONS
 from resflops.render import RENDERERS, find_format, find_renderer
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Entry, Table, build_breakdown, build_comparison, build_entry
+from resflops.tables import Table
+from resflops.tables.breakdown import build_breakdown
+from resflops.tables.comparison import Entry, build_comparison, build_entry
 
 STORED = Path(__file__).parent / "stored"
 FILES = sorted(STORED.iterdir())

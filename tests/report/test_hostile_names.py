@@ -14,7 +14,8 @@ from resflops.report.explorer import build_page_data, render_explorer
 from resflops.report.markdown import Markdown, _format_markdown
 from resflops.report.pictures import profile, stages
 from resflops.report.style import LIGHT, image
-from resflops.tables import Entry, build_breakdown, build_comparison
+from resflops.tables.breakdown import build_breakdown
+from resflops.tables.comparison import Entry, build_comparison
 
 TABLES = {
     "layers": build_breakdown,

@@ -11,7 +11,8 @@ from resflops.models import NETWORKS
 from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Table, build_breakdown
+from resflops.tables import Table
+from resflops.tables.breakdown import build_breakdown
 
 SMALL = [
     "resnet34",

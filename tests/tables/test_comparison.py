@@ -12,7 +12,8 @@ from resflops.records import InputRecord, ModuleRecord, OpRecord, TensorRecord, 
 from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Entry, Table, build_comparison, build_entry
+from resflops.tables import Table
+from resflops.tables.comparison import Entry, build_comparison, build_entry
 
 
 @cache

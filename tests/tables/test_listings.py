@@ -3,8 +3,8 @@
 from resflops.cost.convention import CONVENTIONS, find_convention
 from resflops.models import NETWORKS
 from resflops.ops import OPS
-from resflops.tables import (
-    Table,
+from resflops.tables import Table
+from resflops.tables.listings import (
     build_convention_list,
     build_convention_table,
     build_network_table,

@@ -15,7 +15,8 @@ from resflops.render import Screen, find_renderer
 from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
-from resflops.tables import Entry, Failed, build_breakdown, build_comparison
+from resflops.tables.breakdown import build_breakdown
+from resflops.tables.comparison import Entry, Failed, build_comparison
 from resflops.tables.training import TRAINING_FIGURES
 
 RESNET34, STEM = 3_663_761_408, 118_013_952

@@ -17,7 +17,7 @@ from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import waterfall
-from resflops.tables import build_crosscheck_table
+from resflops.tables.crosscheck import build_crosscheck_table
 
 __all__ = ["PAGE", "build_document", "build_waterfall"]
 

@@ -13,7 +13,7 @@ from resflops.report.picture import Picture
 from resflops.report.pictures import ratios, roofline
 from resflops.report.reproduction import find_printed_figure
 from resflops.report.timed import build_ratios, build_roofline
-from resflops.tables import build_latency_table
+from resflops.tables.latency import build_latency_table
 
 __all__ = ["PAGE", "build_document"]
 

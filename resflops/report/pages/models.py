@@ -10,7 +10,9 @@ from resflops.report.page import Document, Page
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, resolution, scatter
 from resflops.report.timed import find_latencies
-from resflops.tables import Column, Note, Table, build_breakdown, build_comparison
+from resflops.tables import Column, Note, Table
+from resflops.tables.breakdown import build_breakdown
+from resflops.tables.comparison import build_comparison
 from resflops.tables.table import format_cost_heading
 
 __all__ = ["CARDS", "PAGE", "build_convention_comparison"]

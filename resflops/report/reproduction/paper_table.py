@@ -15,7 +15,8 @@ from resflops.report.reproduction.wording import (
     format_with_unit,
     round_to_place,
 )
-from resflops.tables import Column, FigureVerdict, Table
+from resflops.tables import Column, Table
+from resflops.tables.comparison import FigureVerdict
 
 __all__ = [
     "OPTIONS",

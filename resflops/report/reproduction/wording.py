@@ -5,7 +5,8 @@ from math import floor
 
 from resflops.models.published import Agreement, PublishedFigure, select_figures
 from resflops.report.context import Context
-from resflops.tables import Figure, FigureVerdict, judge_figures
+from resflops.tables import Figure
+from resflops.tables.comparison import FigureVerdict, judge_figures
 
 __all__ = [
     "AGREES",

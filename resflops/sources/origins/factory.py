@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from hashlib import sha256
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
@@ -78,6 +77,9 @@ def _import_file(path: Path, spec: Spec) -> ModuleType:
     if not path.is_file():
         raise UnknownModelError(f"{spec.text!r}: there is no file {str(path)!r} in {Path.cwd()}")
     # The digest keeps two files of one name apart, and a file apart from an installed module of its name.
+    # Here, because every source is imported, whichever is asked.
+    from hashlib import sha256
+
     digest = sha256(str(path.resolve()).encode()).hexdigest()[:12]
     loader = SourceFileLoader(f"{path.stem}_{digest}", str(path))
     module = module_from_spec(ModuleSpec(loader.name, loader, origin=str(path)))
