@@ -8,16 +8,12 @@ from torch import nn
 
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
-from resflops.counters import TIME_LIMIT
-from resflops.crosschecking import describe_platform, reconcile_model, select_peers
-from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.errors import UsageError
 from resflops.records import Trace
-from resflops.sources import find
-from resflops.sources.building import build_model
 from resflops.tracing import check_module, resolve_inputs, trace
 
 if TYPE_CHECKING:
+    from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.latency.configuration import MemoryFormat, Mode
     from resflops.latency.measurements import Measurements
 
@@ -41,6 +37,9 @@ def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
         SpecError: the spec is malformed, or sets an option that the model lacks.
         ModelError: the model could not be built, or the package that it comes from is missing.
     """
+    from resflops.sources import find
+    from resflops.sources.building import build_model
+
     return build_model(find(spec), device=device)
 
 
@@ -116,9 +115,9 @@ def crosscheck(
     model: nn.Module,
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     peers: str | Sequence[str] | None = None,
-    seconds: float = TIME_LIMIT,
+    seconds: float = 300,  # counters.TIME_LIMIT, which a count need not import
     **keyword_inputs: Any,  # noqa: ANN401
-) -> CrossCheck:
+) -> "CrossCheck":
     """Run other counters on a model, and explain the difference between each one's figure and ours.
 
     Each counter runs in a process of its own, on a copy of the model on the CPU and in eval mode. If it
@@ -144,6 +143,9 @@ def crosscheck(
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
     """
+    from resflops.crosschecking import describe_platform, reconcile_model, select_peers
+    from resflops.crosschecking.reconciliation import CrossCheck
+
     found = reconcile_model(model, inputs, keyword_inputs, peers=select_peers(peers), seconds=seconds)
     return CrossCheck(rows=tuple(found), environment=describe_platform())
 

@@ -4,10 +4,12 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from inspect import signature
 
 import pytest
 
 import resflops
+from resflops.counters import TIME_LIMIT
 
 
 def test_every_public_name_is_there():
@@ -36,6 +38,21 @@ def test_importing_resflops_imports_no_heavy_package():
     script = "import resflops, sys; print(sorted({'torch', 'numpy', 'pandas', 'matplotlib', 'rich'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_time_limit_that_the_signature_states_is_the_counters():
+    assert signature(resflops.crosscheck).parameters["seconds"].default == TIME_LIMIT
+
+
+def test_a_count_imports_nothing_that_it_does_not_use():
+    script = (
+        "import resflops, sys, torch\n"
+        "resflops.count(torch.nn.Linear(2, 2), (1, 2))\n"
+        "print({name.split('.')[1] for name in sys.modules if name.startswith('resflops.')}\n"
+        "      & {'cli', 'counters', 'crosschecking', 'gate', 'latency', 'render', 'report', 'sources', 'tables'})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_stored_cost_is_read_and_priced_without_torch(tmp_path):

@@ -6,13 +6,15 @@ so that a new name there would redraw it.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resflops.errors import escape_control_characters
-from resflops.gate.diff import Form
 from resflops.records import Shape
 from resflops.tables import Column, Figure, Kind, Note, Table
 from resflops.tables.table import Row
+
+if TYPE_CHECKING:
+    from resflops.gate.diff import Form
 
 __all__ = [
     "RIGHT",
@@ -176,9 +178,10 @@ def format_signed_share(part: float) -> str:
     return sign + share(abs(part), digits=2)
 
 
-def format_form(layer: Form) -> str:
+def format_form(layer: "Form") -> str:
     """Write what a layer is.
 
+    >>> from resflops.gate.diff import Form
     >>> format_form(Form(kernel=(3, 3), features=(256, 512), stride=(2, 2), groups=32, size=(14, 14)))
     '3×3×256→512 /2 groups 32 at 14×14'
     """

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from resflops.cli.commands import COMMANDS
+
 COMMAND = [sys.executable, "-m", "resflops"]
 HEAVY = ("torch", "pandas", "matplotlib", "numpy")
 
@@ -76,6 +78,72 @@ def test_nothing_heavy_is_loaded_without_need(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"
+
+
+def list_loaded(arguments: list[str]) -> set[str]:
+    """What a command loads: modules of the command line, our other packages, and others' packages."""
+    program = (
+        f"import sys\nfrom resflops.cli import main\nmain({arguments!r})\nprint('loaded:', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    heading, *modules = done.stdout.splitlines()[-1].split()
+    assert heading == "loaded:"
+    ours = [name.split(".") for name in modules if name.startswith("resflops.")]
+    return {
+        *(".".join(parts[1:3]) for parts in ours if parts[1] == "cli"),
+        *(parts[1] for parts in ours if parts[1] != "cli"),
+        *(name for name in modules if "." not in name or name == "rich.console"),
+    }
+
+
+COMMAND_MODULES = {f"cli.{name}" for name in COMMANDS}
+COUNTING = {"cost", "models", "ops", "records", "render", "sources", "storage", "tables", "writing"}
+PARTS = {
+    *COUNTING,
+    "api",
+    "counters",
+    "crosschecking",
+    "gate",
+    "integrations",
+    "latency",
+    "report",
+    "tracing",
+}
+SLOW = {
+    *HEAVY,
+    "email",
+    "html",
+    "jinja2",
+    "logging",
+    "rich.console",
+    "rich_argparse",
+    "subprocess",
+    "tomllib",
+    "xml",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [
+        (["--version"], set()),
+        (["--help"], set()),
+        ([], set()),
+        (["tabel"], set()),
+        (["table", "--models", "resnet34", "--input", "3x0"], {"cli.table", *COUNTING}),
+        (["table", "--help"], {"cli.table", *COUNTING, "counters"}),
+        (["layers", "resnet34", "--input", "3x0"], {"cli.layers", *COUNTING}),
+        (["check", "--config", "/nonexistent"], {"cli.check", *COUNTING, "gate", "tomllib"}),
+        (["lock", "--config", "/nonexistent"], {"cli.lock", *COUNTING, "gate", "tomllib"}),
+        (["diff", "resnet34"], {"cli.diff", *COUNTING, "gate", "tomllib", "subprocess"}),
+        (["report", "resnet34"], {"cli.report", *COUNTING}),
+        (["bench", "--models", "resnet43"], {"cli.bench", *COUNTING, "latency"}),
+        (["crosscheck", "--models", "resnet43"], {"cli.crosscheck", *COUNTING, "counters", "crosschecking"}),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
+def test_a_command_loads_what_it_uses_and_no_other_command(arguments: list[str], loaded: set[str]) -> None:
+    assert list_loaded(arguments) & (COMMAND_MODULES | PARTS | SLOW) == loaded
 
 
 def test_a_pipe_gets_the_whole_width_and_no_colours() -> None:
