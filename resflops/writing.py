@@ -67,10 +67,16 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], content: bytes, *, mode: int | None = None) -> None:
     """Write a file in one step: a reader sees the old file or the new one, never half.
 
-    A link stays a link, and the file that it leads to is written. A file that was there keeps its mode.
+    A link stays a link, and the file that it leads to is written.
+
+    Args:
+        path: the file.
+        content: what to write.
+        mode: who may read and write it; by default a file that was there keeps its mode, and a new one gets
+            the usual one.
 
     Raises:
         FileError: the folder is missing or not writable, or the disk is full.
@@ -82,7 +88,8 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     try:
         target = Path(path).resolve()
         # mkstemp makes a file that only its owner can read; it gets the mode that open() would give it.
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_read_umask()
+        if mode is None:
+            mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_read_umask()
         # Cut, since the name of a file may be as long as the system allows, and this one is longer.
         prefix = f".{target.name[:40]}."
         remove_abandoned(target.parent, prefix)

@@ -10,6 +10,7 @@ from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.writing import check_writable
 
 __all__ = [
+    "add_fresh",
     "add_input",
     "add_model_input",
     "add_nonzero",
@@ -43,6 +44,7 @@ def add_model_input(parser: Parser) -> None:
         default=DEFAULT_CONVENTION,
     )
     parser.explain_when_asked(convention, _explain_convention)
+    add_fresh(parser)
     # count_models reads both; a command that can show them adds the option, and others do without.
     parser.set_defaults(training=False, nonzero=False)
 
@@ -52,6 +54,16 @@ def _explain_convention() -> str:
     from resflops.counters import CONVENTIONS
 
     return f"what to count: {', '.join(CONVENTIONS)}; {DEFAULT_CONVENTION} if not given"
+
+
+def add_fresh(parser: Parser) -> None:
+    """Add the option that leaves stored traces aside."""
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="trace every model now, even if a trace of it ships with resflops or is in the cache, "
+        "and store the new one there",
+    )
 
 
 def add_training(parser: Parser) -> None:

@@ -214,7 +214,7 @@ def _find_models(
     if args.layers and args.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
     models: dict[str, FoundModel | ResflopsError] = {}
-    for one in select_models(specs, check=lambda model: _check_input(model, args.input), say=say):
+    for one in select_models(specs, check=lambda spec: _check_input(find(spec), args.input), say=say):
         try:
             model = find(one.spec)
             _check_input(model, args.input)

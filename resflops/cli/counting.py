@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
-from resflops.cli.progress import announce_torch, progress
+from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.cli.streams import warn
 from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError, UsageError
-from resflops.sources import SelectedModel, expand, select_models
+from resflops.sources import SelectedModel, expand, find, select_models
+from resflops.sources.stored_traces import find_stored_trace
 from resflops.tables.comparison import Entry, Failed, build_entry
 
 __all__ = ["CountedModels", "choose_status", "count_model", "count_models"]
@@ -24,14 +25,14 @@ class CountedModels(Struct, frozen=True, kw_only=True):
     """How many models were not counted yet when Ctrl-C was pressed."""
 
 
-def count_model(spec: str, args: argparse.Namespace) -> Cost:
+def count_model(spec: str, args: argparse.Namespace) -> Entry:
     """Count the one model that a spec names.
 
     Raises:
         UsageError: the spec is a pattern that stands for several models.
         ResflopsError: the model could not be counted.
     """
-    specs = expand(spec)
+    specs = expand(spec, fresh=args.fresh)
     if len(specs) > 1:
         raise UsageError(
             f"{spec!r} stands for {len(specs)} models, but only one can be given here; "
@@ -39,7 +40,7 @@ def count_model(spec: str, args: argparse.Namespace) -> Cost:
         )
     (result,) = count_models(specs, args).results
     if isinstance(result, Entry):
-        return result.cost
+        return result
     raise ModelError(result.reason)
 
 
@@ -57,7 +58,9 @@ def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModel
     if args.training:
         check_prices_gradients(args.convention)
     with progress(shown=not args.no_progress) as say:
-        selected = select_models(specs, check=lambda model: model.resolve_inputs(args.input), say=say)
+        selected = select_models(
+            specs, check=lambda spec: _check_named(spec, args), say=say, fresh=args.fresh
+        )
         results: list[Entry | Failed] = []
         try:
             for result in _count(selected, args, say):
@@ -88,10 +91,15 @@ def _is_backward_complete(cost: Cost) -> bool:
     return cost.backward is None or cost.backward.complete
 
 
+def _check_named(spec: str, args: argparse.Namespace) -> None:
+    """Check a model that was named by its spec; one whose trace is stored has been checked by its count."""
+    if args.fresh or args.nonzero or not find_stored_trace(spec, input_shape=args.input, dtype=None):
+        find(spec).resolve_inputs(args.input)
+
+
 def _count(
     selected: list[SelectedModel], args: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Entry | Failed]:
-    announce_torch(say)
     from resflops.sources import counting
 
     requests = [
@@ -101,12 +109,13 @@ def _count(
             convention=args.convention,
             backward=args.training,
             nonzero=args.nonzero,
+            fresh=args.fresh,
         )
         for one in selected
     ]
     for one, outcome in zip(selected, counting.count_models(requests, say=say), strict=True):
         if not isinstance(outcome, ResflopsError):
-            yield build_entry(outcome.found, outcome.cost)
+            yield build_entry(outcome.found, outcome.cost, stored=outcome.stored)
         elif one.by_pattern:
             yield Failed(model=one.spec, reason=str(outcome))
         else:

@@ -58,7 +58,7 @@ def _run(args: argparse.Namespace) -> int:
     rows: list[Reconciliation] = []
     interrupted = False
     with progress(shown=not args.no_progress) as say:
-        selected = select_models(specs, check=lambda model: model.resolve_inputs(args.input), say=say)
+        selected = select_models(specs, check=lambda spec: find(spec).resolve_inputs(args.input), say=say)
         announce_torch(say)
         from resflops.crosschecking import describe_platform, select_peers
 
@@ -99,7 +99,7 @@ def _reconcile(
     spec: str, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None]
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
-    from resflops.sources.counting import trace_found
+    from resflops.sources.live_traces import trace_found
     from resflops.tracing.generators import fix_generators
 
     # The very model that a count takes: on meta, or with the weights on which its path depends.

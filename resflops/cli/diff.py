@@ -102,7 +102,8 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
         # A file that was mistyped is the likelier mistake than a model of that name.
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
-        snapshot = snapshot_cost(count_model(thing, args))
+        counted = count_model(thing, args)
+        snapshot = snapshot_cost(counted.cost, stored=counted.stored)
         return {snapshot.model: snapshot}
     kind = read_kind(thing)
     if kind in {"cost", "trace"}:
@@ -146,6 +147,7 @@ def _snapshot_revision(
         models=args.things,
         input_shape=args.input,
         convention=args.convention.name,
+        fresh=args.fresh,
     )
 
 

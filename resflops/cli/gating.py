@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from resflops.cli.arguments import add_fresh
 from resflops.cli.parser import Parser
-from resflops.cli.progress import announce_torch, progress
+from resflops.cli.progress import progress
 from resflops.errors import ModelError
 from resflops.gate.config import Config, ModelConfig, find_config, read_config
 from resflops.gate.snapshot import Snapshot
@@ -22,6 +23,7 @@ def add_models(parser: Parser) -> None:
         help="only these models, by their names in the configuration; all of them if none is named",
     )
     add_config(parser)
+    add_fresh(parser)
 
 
 def add_config(parser: Parser) -> None:
@@ -50,11 +52,10 @@ def snapshot_models(
     snapshots: list[Snapshot] = []
     reasons: list[str] = []
     with progress(shown=not args.no_progress) as say:
-        announce_torch(say)
-        # Here, because it imports torch, which --help and a mistake in the configuration do not need.
+        # Here, because --help and a mistake in the configuration do not need what counts models.
         from resflops.gate import counting
 
-        for outcome in counting.snapshot_models(models, root=config.root, say=say):
+        for outcome in counting.snapshot_models(models, root=config.root, say=say, fresh=args.fresh):
             if isinstance(outcome, ModelError):
                 reasons.append(str(outcome))
             else:

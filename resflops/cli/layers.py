@@ -39,9 +39,11 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    cost = count_model(args.model, args)
-    write(build_breakdown(cost, depth=args.depth, everything=args.all), args)
-    return choose_status([cost], args)
+    counted = count_model(args.model, args)
+    write(
+        build_breakdown(counted.cost, depth=args.depth, everything=args.all, stored=counted.stored), args
+    )
+    return choose_status([counted.cost], args)
 
 
 COMMAND = Command(

@@ -74,8 +74,11 @@ def _write_page(args: argparse.Namespace) -> int:
     # Here, because it loads jinja2, which is not needed before there is something to show.
     from resflops.report.explorer import render_explorer
 
-    costs = [result.cost for result in counted.results if isinstance(result, Entry)]
-    write_text(args.html, render_explorer(costs))
+    entries = [result for result in counted.results if isinstance(result, Entry)]
+    page = render_explorer(
+        [one.cost for one in entries], stored={one.cost.model: one.stored for one in entries}
+    )
+    write_text(args.html, page)
     for result in counted.results:
         if not isinstance(result, Entry):
             warn(f"{result.model} is not on the page: {result.reason}")
@@ -88,7 +91,7 @@ def _check(args: argparse.Namespace) -> int:
     from resflops.report.build import find_differences
 
     with progress(shown=not args.no_progress) as say:
-        differences = find_differences(args.folder, say=say)
+        differences = find_differences(args.folder, say=say, fresh=args.fresh)
     for difference in differences:
         say_line(f"{difference.state}: {args.folder / difference.path}")
     if differences:
@@ -106,7 +109,7 @@ def _rebuild(args: argparse.Namespace) -> int:
     from resflops.report.build import rebuild
 
     with progress(shown=not args.no_progress) as say:
-        written = rebuild(args.folder, say=say)
+        written = rebuild(args.folder, say=say, fresh=args.fresh)
     for path in written:
         say_line(f"{args.folder / path}")
     if not written:

@@ -48,11 +48,13 @@ def _load_measurements(path: str) -> "Measurements":
 def _run(args: argparse.Namespace) -> int:
     counted = count_models(require_models(args, purpose="to compare"), args)
     table = build_comparison(counted.results, notes=[note_interrupt(counted.left)] if counted.left else [])
-    costs = [result.cost for result in counted.results if isinstance(result, Entry)]
+    entries = [result for result in counted.results if isinstance(result, Entry)]
+    costs = [one.cost for one in entries]
     if args.latency:
         from resflops.tables.cost_and_latency import build_cost_and_latency
 
-        table = build_cost_and_latency(costs, args.latency, below=table)
+        stored = {one.cost.model: one.stored for one in entries}
+        table = build_cost_and_latency(costs, args.latency, below=table, stored=stored)
     write(table, args)
     if counted.left:
         return INTERRUPTED

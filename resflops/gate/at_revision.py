@@ -27,11 +27,11 @@ def main() -> int:
     root = config.parent if config.parent.is_dir() else Path.cwd()
     try:
         snapshots = []
-        for outcome in snapshot_models(_select_models(request, config), root=root):
+        for outcome in snapshot_models(_select_models(request, config), root=root, fresh=request.fresh):
             if isinstance(outcome, ModelError):
                 raise outcome
             snapshots.append(outcome)
-        notes = {snapshot.model: snapshot.notes for snapshot in snapshots}
+        notes = {snapshot.model: (snapshot.notes, snapshot.stored) for snapshot in snapshots}
         Path(request.notes).write_bytes(msgspec.json.encode(notes))
         write_lock(request.result, renew_lock(snapshots, old=None, made_by=name_versions()))
     except ResflopsError as error:

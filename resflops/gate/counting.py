@@ -1,9 +1,9 @@
-"""Count the configured models: the one part of the gate that needs torch."""
+"""Count the configured models: the one part of the gate that needs torch, unless their traces are stored."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
-
-import torch
 
 from resflops._version import __version__
 from resflops.cost.convention import find_convention
@@ -16,7 +16,11 @@ __all__ = ["name_versions", "snapshot_models"]
 
 
 def snapshot_models(
-    models: Sequence[ModelConfig], *, root: Path, say: Callable[[str], None] = lambda _: None
+    models: Sequence[ModelConfig],
+    *,
+    root: Path,
+    say: Callable[[str], None] = lambda _: None,
+    fresh: bool = False,
 ) -> Iterator[Snapshot | ModelError]:
     """Build models and count them, one after the other.
 
@@ -24,11 +28,12 @@ def snapshot_models(
         models: the configurations of the models.
         root: the folder that the paths and packages in their specs are relative to.
         say: is called with a text about which model is being counted.
+        fresh: whether to trace models even if traces of them are stored.
 
     Yields:
         The snapshot of each model, or an error that names it if it cannot be found, built or traced.
     """
-    outcomes = count_models([_build_request(model, root) for model in models], say=say)
+    outcomes = count_models([_build_request(model, root, fresh=fresh) for model in models], say=say)
     for model, outcome in zip(models, outcomes, strict=True):
         if isinstance(outcome, ResflopsError):
             error = ModelError(f"model {model.name!r}: {outcome}")
@@ -36,10 +41,10 @@ def snapshot_models(
             error.__cause__ = outcome
             yield error
         else:
-            yield snapshot_cost(outcome.cost, model=model.name)
+            yield snapshot_cost(outcome.cost, model=model.name, stored=outcome.stored)
 
 
-def _build_request(model: ModelConfig, root: Path) -> CountRequest:
+def _build_request(model: ModelConfig, root: Path, *, fresh: bool) -> CountRequest:
     return CountRequest(
         spec=model.spec,
         name=model.name,
@@ -47,10 +52,23 @@ def _build_request(model: ModelConfig, root: Path) -> CountRequest:
         convention=find_convention(model.convention),
         dtype=model.dtype,
         root=root,
+        fresh=fresh,
     )
 
 
 def name_versions() -> str:
     """Name the versions that a lock is made by: those of resflops and torch."""
     # Without torch's local part: +cpu and +cu130 count the same, and would change the lock file.
-    return f"resflops {__version__}, torch {str(torch.__version__).partition('+')[0]}"
+    return f"resflops {__version__}, torch {_read_torch_version().partition('+')[0]}"
+
+
+def _read_torch_version() -> str:
+    if "torch" not in sys.modules:
+        try:
+            return metadata.version("torch")
+        # A torch that was built here and is only on the path says its version itself.
+        except metadata.PackageNotFoundError:
+            pass
+    import torch
+
+    return str(torch.__version__)

@@ -29,7 +29,7 @@ class Request(Struct, frozen=True, kw_only=True):
     result: str
     """The path of the lock file to write."""
     notes: str
-    """The path of the file for the notes on the models, which a lock file does not keep."""
+    """The path of the file for each model's notes and where its trace was stored, which no lock file keeps."""
     sources: tuple[str, ...]
     """The folders to import the project's code from, before anything that is installed."""
     models: tuple[str, ...]
@@ -38,6 +38,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """The shape of the input of models that are given by their specs; their usual one if None."""
     convention: str
     """The convention of models that are given by their specs."""
+    fresh: bool = False
+    """Whether to trace models even if traces of them are stored."""
 
 
 def parse_revisions(text: str, repository: Path) -> tuple[str, str]:
@@ -80,6 +82,7 @@ def snapshot_revision(
     models: Sequence[str],
     input_shape: Shape | None = None,
     convention: str = DEFAULT_CONVENTION,
+    fresh: bool = False,
 ) -> dict[str, Snapshot]:
     """Count models at a commit.
 
@@ -90,6 +93,7 @@ def snapshot_revision(
         models: names in that configuration, or specs; if empty, all models of the configuration.
         input_shape: the shape of the input of models given by their specs; their usual one if None.
         convention: the convention of models given by their specs.
+        fresh: whether to trace models even if traces of them are stored.
 
     Raises:
         RevisionError: the commit cannot be checked out, or its models cannot be counted.
@@ -104,6 +108,7 @@ def snapshot_revision(
             models=tuple(models),
             input=input_shape,
             convention=convention,
+            fresh=fresh,
         )
         process = _count_in_process(request, folder)
         if process.returncode:
@@ -111,9 +116,11 @@ def snapshot_revision(
             # The path of the worktree means nothing to the user: it is removed when this block ends.
             message = process.stderr.strip().replace(str(folder), name)
             raise RevisionError(f"at {name}: {message.removeprefix('resflops: ')}")
-        notes = msgspec.json.decode(Path(request.notes).read_bytes(), type=dict[str, tuple[str, ...]])
+        notes = msgspec.json.decode(
+            Path(request.notes).read_bytes(), type=dict[str, tuple[tuple[str, ...], str]]
+        )
         return {
-            name: replace(snapshot, notes=notes[name])
+            name: replace(snapshot, notes=notes[name][0], stored=notes[name][1])
             for name, snapshot in read_lock(request.result).snapshots.items()
         }
 

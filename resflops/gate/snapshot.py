@@ -72,11 +72,13 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     """The lines in the order of their first calls, without those that cost nothing and hold nothing."""
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know, such as which values decide them. It is not locked."""
+    stored: str = ""
+    """Where the trace that they come from was stored, in words; ``""`` if it was taken now. It is not locked."""
 
     @property
     def locked(self) -> "Snapshot":
         """What a lock keeps of it and compares."""
-        return replace(self, notes=()) if self.notes else self
+        return replace(self, notes=(), stored="") if self.notes or self.stored else self
 
     @cached_property
     def macs(self) -> int:
@@ -116,8 +118,8 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
         return sum(getattr(line, field) for line in self.lines)
 
 
-def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
-    """Make the snapshot of a cost, under the model's own name or another."""
+def snapshot_cost(cost: Cost, *, model: str = "", stored: str = "") -> Snapshot:
+    """Make the snapshot of a cost, under the model's own name or another, from a trace that may be stored."""
     return Snapshot(
         model=model or cost.model,
         spec=cost.model,
@@ -125,6 +127,7 @@ def snapshot_cost(cost: Cost, *, model: str = "") -> Snapshot:
         convention=cost.convention,
         lines=tuple(_list_lines(cost.layers)),
         notes=cost.trace.notes,
+        stored=stored,
     )
 
 

@@ -27,14 +27,16 @@ def render_csv(table: Table, screen: Screen) -> str:
 
     del screen
     columns = [column for column in table.columns if column.audience != "people" and column.kind != "data"]
-    convention_key = ["convention"] if table.convention else []
+    # What holds for the whole table and must be said of each figure stands in every line.
+    whole = {"stored": table.facts["stored"]} if table.facts.get("stored") else {}
+    if table.convention:
+        whole["convention"] = table.convention
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\n")
-    out.writerow([column.key for column in columns] + convention_key)
+    out.writerow([column.key for column in columns] + list(whole))
     for row in table.rows:
         out.writerow(
-            [_format_field(column, row) for column in columns]
-            + ([table.convention] if convention_key else [])
+            [_format_field(column, row) for column in columns] + list(whole.values())
         )
     return text.getvalue()
 

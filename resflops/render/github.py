@@ -15,7 +15,8 @@ def render_github(table: Table, screen: Screen) -> str:
     """Write a workflow command for each check that failed or did better than asked, then the title."""
     del screen
     lines = [_format_command(check) for check in table.checks if check.outcome in COMMANDS]
-    return "".join(f"{line}\n" for line in [*lines, escape_command(table.title)])
+    stored = [escape_command(format_note(note)) for note in table.notes if note.of_checks]
+    return "".join(f"{line}\n" for line in [*lines, escape_command(table.title), *stored])
 
 
 def _format_command(check: Check) -> str:

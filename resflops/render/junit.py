@@ -29,6 +29,8 @@ def render_junit(table: Table, screen: Screen) -> str:
     suite = SubElement(root, "testsuite", {"name": "resflops", **counts})
     for check in table.checks:
         _add_case(suite, check)
+    if stored := [escape_control_characters(format_note(note)) for note in table.notes if note.of_checks]:
+        SubElement(suite, "system-out").text = "\n".join(stored)
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 

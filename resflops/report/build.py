@@ -63,8 +63,15 @@ class _Content(Struct, frozen=True, kw_only=True):
     """For each path the digest of what the picture is drawn from, and the function that draws it."""
 
 
-def find_differences(folder: Path, *, say: Say = lambda _: None) -> tuple[FileDifference, ...]:
+def find_differences(
+    folder: Path, *, say: Say = lambda _: None, fresh: bool = False
+) -> tuple[FileDifference, ...]:
     """Find where the reports in a folder no longer match their data; empty if they all do.
+
+    Args:
+        folder: of the reports.
+        say: called with a line of progress.
+        fresh: whether to trace models even if traces of them are stored.
 
     Raises:
         FileError: there are no reports, or a file cannot be read.
@@ -75,11 +82,16 @@ def find_differences(folder: Path, *, say: Say = lambda _: None) -> tuple[FileDi
         )
     manifest = Manifest.load(folder / MANIFEST)
     # With the manifest's versions: no page is stale only because another machine checks it.
-    return _compare_content(folder, manifest, _build_content(folder, manifest.environment, say))
+    return _compare_content(folder, manifest, _build_content(folder, manifest.environment, say, fresh=fresh))
 
 
-def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
+def rebuild(folder: Path, *, say: Say = lambda _: None, fresh: bool = False) -> tuple[str, ...]:
     """Build the reports; files that match their data already are left alone.
+
+    Args:
+        folder: of the reports.
+        say: called with a line of progress.
+        fresh: whether to trace models even if traces of them are stored.
 
     Returns:
         The paths of the files that were written or removed, none if everything matched.
@@ -89,10 +101,10 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
     """
     _make_folder(folder)
     known = Manifest.load(folder / MANIFEST) if (folder / MANIFEST).exists() else None
-    if known and not _compare_content(folder, known, _build_content(folder, known.environment, say)):
+    if known and not _compare_content(folder, known, _build_content(folder, known.environment, say, fresh=fresh)):
         return ()
     now = read_versions()
-    content = _build_content(folder, now, say)
+    content = _build_content(folder, now, say, fresh=fresh)
     written = [path for path, text in content.texts.items() if _write_if_changed(folder / path, text)]
     pictures = dict(_draw_pictures(folder, known, content, say))
     written += [path for path, (_, new) in pictures.items() if new]
@@ -108,8 +120,8 @@ def rebuild(folder: Path, *, say: Say = lambda _: None) -> tuple[str, ...]:
     return (*written, *removed, MANIFEST)
 
 
-def _build_content(folder: Path, made_with: Versions, say: Say) -> _Content:
-    context = Context(folder, environment=made_with, say=say)
+def _build_content(folder: Path, made_with: Versions, say: Say, *, fresh: bool) -> _Content:
+    context = Context(folder, environment=made_with, say=say, fresh=fresh)
     available = [page for page in PAGES if not page.data or context.data(page.data)]
     documents: list[Document] = [document for page in available for document in page.build(context)]
     lacking = [page for page in PAGES if page not in available]

@@ -10,7 +10,7 @@ from resflops.latency.measurements import Measurements
 from resflops.records import Shape
 from resflops.report.environment import Versions
 from resflops.report.paper_pair import PaperPair, compare_paper_pair
-from resflops.sources import find
+from resflops.sources.counting import CountRequest, count_spec
 from resflops.tables.comparison import Entry, build_entry
 
 __all__ = ["DATA", "MEASUREMENTS", "Context"]
@@ -26,7 +26,12 @@ class Context:
     """Counts models on demand; a model that two pages show is counted once."""
 
     def __init__(
-        self, folder: Path, *, environment: Versions, say: Callable[[str], None] = lambda _: None
+        self,
+        folder: Path,
+        *,
+        environment: Versions,
+        say: Callable[[str], None] = lambda _: None,
+        fresh: bool = False,
     ) -> None:
         """Start without any count.
 
@@ -34,21 +39,25 @@ class Context:
             folder: the folder of the reports.
             environment: the versions that the pages say they were made with.
             say: called with a line of progress.
+            fresh: whether to trace models even if traces of them are stored.
         """
         self.folder = folder
         self.environment = environment
         self._say = say
+        self._fresh = fresh
 
     def entry(self, spec: str, *, input_shape: Shape | None = None) -> Entry:
         """Count a model under the default convention, and add the figures published for it."""
         if (spec, input_shape) not in self._counted:
-            # Imports torch, which a check of a missing folder has no need of.
-            from resflops.sources.counting import count_model
-
-            self._say(f"counting {spec}")
-            found = find(spec)
-            cost = count_model(found, input_shape=input_shape, convention=find_convention(DEFAULT_CONVENTION))
-            self._counted[spec, input_shape] = build_entry(found, cost)
+            request = CountRequest(
+                spec=spec,
+                input_shape=input_shape,
+                convention=find_convention(DEFAULT_CONVENTION),
+                fresh=self._fresh,
+            )
+            counted = count_spec(request, say=self._say)
+            # Not where its trace was stored: a report says the same wherever it is made.
+            self._counted[spec, input_shape] = build_entry(counted.found, counted.cost)
         return self._counted[spec, input_shape]
 
     def cost(self, spec: str, *, input_shape: Shape | None = None) -> Cost:

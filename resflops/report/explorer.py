@@ -10,7 +10,7 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -40,8 +40,12 @@ SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
 """A comment that makes developer tools ask for another file."""
 
 
-def render_explorer(costs: Sequence[Cost]) -> str:
+def render_explorer(costs: Sequence[Cost], *, stored: Mapping[str, str] | None = None) -> str:
     """Render the page about the given models, the first one and its convention shown first.
+
+    Args:
+        costs: what the models cost.
+        stored: for a model whose trace was stored, where.
 
     Raises:
         UsageError: there is no model, or two have the same name.
@@ -66,14 +70,14 @@ def render_explorer(costs: Sequence[Cost]) -> str:
         styles=[Markup(_read_asset(name)) for name in STYLES],  # noqa: S704 - files of this package
         scripts=[Markup(script) for script in scripts],  # noqa: S704
         digests=[_compute_digest(script) for script in scripts],
-        data=Markup(_encode_for_script(build_page_data(costs))),  # noqa: S704 - escaped for where it stands
+        data=Markup(_encode_for_script(build_page_data(costs, stored=stored))),  # noqa: S704 - escaped for where it stands
     )
 
 
-def build_page_data(costs: Sequence[Cost]) -> dict[str, Any]:
+def build_page_data(costs: Sequence[Cost], *, stored: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Build what the page's script reads; figures are exact, those beyond 2⁵³ as text."""
     texts: dict[str, int] = {"": 0}
-    models = [_build_model_data(cost, texts) for cost in costs]
+    models = [_build_model_data(cost, texts, (stored or {}).get(cost.model, "")) for cost in costs]
     return {
         "conventions": [
             {
@@ -97,7 +101,7 @@ COLUMNS = (
 """The fields of a layer's row; totals and formulas have one entry a convention."""
 
 
-def _build_model_data(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
+def _build_model_data(cost: Cost, texts: dict[str, int], stored: str) -> dict[str, Any]:
     by_convention = [_key_rows(cost.under(name).layers) for name in CONVENTIONS]
     usual = _key_rows(cost.under(DEFAULT_CONVENTION).layers)
     # A convention may charge for what is free under another, and then has a row more.
@@ -107,7 +111,7 @@ def _build_model_data(cost: Cost, texts: dict[str, int]) -> dict[str, Any]:
         "name": cost.model,
         "input": ", ".join(shape(given.shape) for given in cost.trace.inputs),
         "uncounted": "" if cost.complete else list_uncounted_ops(cost.uncounted),
-        "notes": list(cost.trace.notes),
+        "notes": [*cost.trace.notes, *([stored] if stored else [])],
         "rows": [
             _build_row(cost, usual.get(key), [rows.get(key) for rows in by_convention], texts)
             for key in dict.fromkeys(keys)

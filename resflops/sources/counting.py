@@ -1,27 +1,26 @@
-"""From the specs of models to their costs, for every command and report."""
+"""From the specs of models to their costs, for every command and report.
 
+Whether a figure comes from a stored trace or from one that is taken now is decided here, before torch is
+imported, which takes longer than all else.
+"""
+
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import chdir, contextmanager, nullcontext
+from contextlib import chdir, nullcontext
 from pathlib import Path
 
-import torch
 from msgspec import Struct
 from msgspec.structs import replace
-from torch import Tensor
-from torch.utils._pytree import tree_map_only
 
 from resflops.cost import Cost, price
 from resflops.cost.convention import Convention
-from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError
-from resflops.records import Shape, Trace
-from resflops.sources.building import OpenModel, open_found_model
+from resflops.errors import InputError, ResflopsError, TraceError
+from resflops.records import Shape
 from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
-from resflops.tracing import trace
-from resflops.tracing.generators import fix_generators
-from resflops.tracing.model_copies import refuse_made_up_weights
+from resflops.sources.stored_traces import find_stored_trace, store_trace
 
-__all__ = ["CountRequest", "CountedModel", "count_model", "count_models", "trace_found"]
+__all__ = ["CountRequest", "CountedModel", "count_model", "count_models", "count_spec"]
 
 
 class CountRequest(Struct, frozen=True, kw_only=True):
@@ -42,6 +41,8 @@ class CountRequest(Struct, frozen=True, kw_only=True):
     """Whether to count the zeros in the weights."""
     root: Path | None = None
     """The folder to which paths and packages in its spec are relative; None for the current one."""
+    fresh: bool = False
+    """Whether to trace it even if a trace of it is stored."""
 
 
 class CountedModel(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,8 @@ class CountedModel(Struct, frozen=True, kw_only=True):
 
     found: FoundModel
     cost: Cost
+    stored: str = ""
+    """Where its trace was stored, in words; ``""`` if it was taken now."""
 
 
 def count_models(
@@ -67,24 +70,51 @@ def count_models(
         For each request, in order, the model with its cost, or the error for which it has none.
     """
     for number, request in enumerate(requests, start=1):
-        say(f"counting {request.name or request.spec} ({number} of {len(requests)})")
-        yield _attempt(request)
-
-
-def _attempt(request: CountRequest) -> CountedModel | ResflopsError:
-    try:
-        with chdir(request.root) if request.root else nullcontext():
-            found = find(request.spec)
-            cost = count_model(
-                found,
-                input_shape=request.input_shape,
-                convention=request.convention,
-                backward=request.backward,
-                nonzero=request.nonzero,
-                dtype=request.dtype,
+        try:
+            yield count_spec(
+                request,
+                say=say,
+                doing=f"counting {request.name or request.spec} ({number} of {len(requests)})",
             )
-    except ResflopsError as error:
-        return error
+        except ResflopsError as error:
+            yield error
+
+
+def count_spec(
+    request: CountRequest, *, say: Callable[[str], None] = lambda _: None, doing: str = ""
+) -> CountedModel:
+    """Count the model of one request, from a stored trace if there is one.
+
+    Args:
+        request: the model.
+        say: called with a line that says what is being done.
+        doing: that line.
+
+    Raises:
+        ResflopsError: the model could not be found, built or traced.
+    """
+    spec, shape, dtype = request.spec, request.input_shape, request.dtype
+    may_be_stored = not (request.fresh or request.nonzero)
+    stored = find_stored_trace(spec, input_shape=shape, dtype=dtype) if may_be_stored else None
+    if stored is None and "torch" not in sys.modules:
+        say("loading torch")
+        import torch  # noqa: F401 - here, so that what is said next is about the model
+    say(doing or f"counting {spec}")
+    if stored is not None:
+        cost = price(stored.trace, request.convention, backward=request.backward)
+        return CountedModel(found=stored.found, cost=cost, stored=stored.where)
+    with chdir(request.root) if request.root else nullcontext():
+        found = find(spec)
+        cost = count_model(
+            found,
+            input_shape=shape,
+            convention=request.convention,
+            backward=request.backward,
+            nonzero=request.nonzero,
+            dtype=dtype,
+        )
+    if not request.nonzero:
+        store_trace(found, cost.trace, input_shape=shape, dtype=dtype)
     return CountedModel(found=found, cost=cost)
 
 
@@ -112,82 +142,13 @@ def count_model(
         InputError: a shape that no tensor can have.
         TraceError: the model does not take that input; the message names the layer.
     """
+    from resflops.sources.live_traces import trace_with_notes
+
     try:
-        traced = _trace_found(found, input_shape, dtype, nonzero=nonzero)
+        traced = trace_with_notes(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
     except (TraceError, InputError) as error:
         usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
         # Some messages name the model already.
         named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
         raise type(error)(f"{named}{usual}") from error.__cause__
     return price(replace(traced, model=found.spec), convention, backward=backward)
-
-
-def _trace_found(found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool) -> Trace:
-    opened, traced = trace_found(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
-    fixed = (FIXED_SEED,) if traced.notes else ()
-    return replace(traced, notes=(*opened.notes, *traced.notes, *fixed))
-
-
-FIXED_SEED = "it was built and run from a fixed seed, so that each count takes the same path"
-
-
-def trace_found(
-    found: FoundModel, *, input_shape: Shape | None, dtype: str | None = None, nonzero: bool = False
-) -> tuple[OpenModel, Trace]:
-    """Build a model that a spec has found, on meta if its trace needs no values, and trace it."""
-    if not nonzero:
-        try:
-            # Weights that are made up here would be others than those that the model is built with.
-            with refuse_made_up_weights():
-                return _trace_on(found, input_shape, dtype, device="meta", nonzero=False)
-        except TraceError as error:
-            # In a model that was built on meta, tensors that are neither parameters nor buffers may meet
-            # others that have values: torch then names the device. All other failures would come again.
-            if not isinstance(error, DataDependentError) and "device meta" not in str(error):
-                raise
-    return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero)
-
-
-def _trace_on(
-    found: FoundModel, input_shape: Shape | None, dtype: str | None, *, device: str, nonzero: bool
-) -> tuple[OpenModel, Trace]:
-    # Around both: the forward pass may draw numbers as well.
-    with fix_generators():
-        # The inputs have no values of their own, and the trace says so where it has to make some up.
-        opened = open_found_model(found, input_shape=input_shape, device=device, input_device="meta")
-        with _convert_floats(opened, dtype) as converted:
-            traced = trace(converted.module, *converted.args, nonzero=nonzero, **converted.kwargs)
-    return opened, traced
-
-
-@contextmanager
-def _convert_floats(opened: OpenModel, dtype: str | None) -> Iterator[OpenModel]:
-    """Convert floating-point parameters, buffers and inputs to a type, and give the module back as it was.
-
-    A factory may give a module that belongs to somebody else, or the same one each time.
-    """
-    if dtype is None:
-        yield opened
-        return
-    target: torch.dtype = getattr(torch, dtype)
-
-    def convert(tensor: Tensor) -> Tensor:
-        return tensor.to(target) if tensor.is_floating_point() else tensor
-
-    args, kwargs = tree_map_only(Tensor, convert, (opened.args, opened.kwargs))
-    buffers = [
-        (each, dict(each.named_buffers(recurse=False, remove_duplicate=False)))
-        for each in opened.module.modules()
-    ]
-    parameters = list(opened.module.parameters())
-    gradients = [each.grad for each in parameters if each.grad is not None]
-    data = [(tensor, tensor.data) for tensor in (*parameters, *gradients)]
-    try:
-        yield replace(opened, module=opened.module.to(target), args=args, kwargs=kwargs)
-    finally:
-        # Module.to replaces the buffers, and the data of parameters and of their gradients.
-        for owner, named in buffers:
-            for name, buffer in named.items():
-                setattr(owner, name, buffer)
-        for tensor, values in data:
-            tensor.data = values

@@ -55,6 +55,9 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     """Gives all its inputs from the shape of the main one, with the batch in front."""
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know."""
+    by_name: bool = False
+    """Whether its spec alone says what it is: a model that an installed package has by name, which depends on
+    no file and no code of the user's. Only the trace of such a model may be stored."""
     unknown_inputs: tuple[str, ...] = ()
     """Parameters that its forward cannot do without and of which nothing is known."""
     make: "Callable[[], nn.Module | WithInputs]"

@@ -7,6 +7,7 @@ from resflops.errors import SpecError, UnknownModelError, suggest
 from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
 from resflops.sources.spec import parse_spec
+from resflops.sources.stored_names import find_stored_names, store_names
 
 __all__ = ["expand", "find", "names"]
 
@@ -24,7 +25,7 @@ def find(text: str) -> FoundModel:
     return source.find(name, spec)
 
 
-def expand(text: str) -> list[str]:
+def expand(text: str, *, fresh: bool = True) -> list[str]:
     """List the specs that a pattern stands for, in the order of their source; a spec stands for itself.
 
     >>> expand("resnet1?2"), expand("vgg19")
@@ -33,6 +34,7 @@ def expand(text: str) -> list[str]:
     Args:
         text: a spec, in whose name ``*``, ``?`` and ``[…]`` may stand for other characters.
             Options after the name apply to every model.
+        fresh: whether to ask the source for its names even if a list of them is stored.
 
     Raises:
         SpecError: the spec is malformed, or is a pattern of factories.
@@ -47,7 +49,7 @@ def expand(text: str) -> list[str]:
         raise SpecError(
             f"{spec.name!r} is a pattern; factories must be named one by one, as in nets.py:small"
         )
-    known = source.names()
+    known = (None if fresh else find_stored_names(source.prefix)) or _list_names(source)
     matching = [name for name in known if fnmatchcase(name, pattern)]
     if not matching:
         plain = pattern.translate({ord(mark): None for mark in "*?[]"})
@@ -72,6 +74,12 @@ def names(prefix: str = BUILTIN) -> list[str]:
     if source is None:
         raise _make_unknown_source_error(f"{prefix}/", prefix)
     return [_join_spec(source, name) for name in source.names()]
+
+
+def _list_names(source: Source) -> list[str]:
+    known = source.names()
+    store_names(source.prefix, known)
+    return known
 
 
 def _find_source(name: str) -> tuple[Source, str]:

@@ -9,6 +9,7 @@ from resflops.cost import Cost
 from resflops.cost.layers import LayerRow, StageRow, sum_by_depth, sum_by_stage
 from resflops.tables.comparison import note_trace, note_uncounted
 from resflops.tables.sparsity import build_nonzero_column, note_nonzero
+from resflops.tables.stored import note_stored
 from resflops.tables.table import (
     Column,
     Figure,
@@ -24,13 +25,16 @@ from resflops.tables.training import build_backward_table, note_training
 __all__ = ["build_breakdown"]
 
 
-def build_breakdown(cost: Cost, *, depth: int | None = None, everything: bool = False) -> Table:
+def build_breakdown(
+    cost: Cost, *, depth: int | None = None, everything: bool = False, stored: str = ""
+) -> Table:
     """Build the table of ``resflops layers``, with the stages below it where the model names any.
 
     Args:
         cost: the model's cost.
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing and hold no parameters.
+        stored: where the model's trace was stored, in words; ``""`` if it was taken now.
     """
     layers: Sequence[LayerRow | StageRow] = cost.layers
     if depth is not None:
@@ -43,7 +47,7 @@ def build_breakdown(cost: Cost, *, depth: int | None = None, everything: bool = 
         title=f"{cost.model} by {by}, convention {cost.convention}",
         convention=cost.convention,
         intro=(Note(text="input {input}", figures={"input": shape}),),
-        facts={"model": cost.model, "input": shape},
+        facts={"model": cost.model, "input": shape, **({"stored": stored} if stored else {})},
         columns=_build_layer_columns(cost, shown) if depth is None else _build_part_columns(cost, "module"),
         rows=tuple(_build_layer_row(row) if isinstance(row, LayerRow) else asdict(row) for row in layers),
         # Hidden and not dropped: programs get every row.
@@ -56,6 +60,7 @@ def build_breakdown(cost: Cost, *, depth: int | None = None, everything: bool = 
             *note_trace(cost),
             *note_training([cost]),
             *note_nonzero([cost]),
+            *note_stored([(cost.model, stored)]),
         ),
         below=(
             *([_build_stage_table(cost)] if cost.trace.stages else []),

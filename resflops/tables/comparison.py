@@ -11,6 +11,7 @@ from resflops.ops import is_of_family
 from resflops.records import Shape
 from resflops.sources import FoundModel
 from resflops.tables.sparsity import build_nonzero_column, note_nonzero
+from resflops.tables.stored import build_stored_columns, note_stored
 from resflops.tables.table import (
     Audience,
     Column,
@@ -51,6 +52,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """Which network it is, where people mean different ones by the name."""
     figures: tuple[PublishedFigure, ...] = ()
     """The figures that were printed for this network on this input."""
+    stored: str = ""
+    """Where its trace was stored, in words; ``""`` if it was taken now."""
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -68,14 +71,19 @@ class FigureVerdict(Struct, frozen=True, kw_only=True):
     agreement: Agreement
 
 
-def build_entry(found: FoundModel, cost: Cost) -> Entry:
+def build_entry(found: FoundModel, cost: Cost, *, stored: str = "") -> Entry:
     """Add the figures that were printed for a model to its cost.
 
     Printed multiply-accumulates hold for the usual input alone, and are left out for another.
+
+    Args:
+        found: the model.
+        cost: what it costs.
+        stored: where its trace was stored, in words; ``""`` if it was taken now.
     """
     usual = _list_input_shapes(cost) == ((1, *found.input_shape),)
     figures = tuple(figure for figure in select_figures(found.name) if usual or figure.quantity != "macs")
-    return Entry(cost=cost, variant=found.variant, figures=figures)
+    return Entry(cost=cost, variant=found.variant, figures=figures, stored=stored)
 
 
 def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
@@ -114,6 +122,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
             ),
             *(note for one in entries for note in note_trace(one.cost)),
             *(note_uncounted(one.cost) for one in entries if not one.cost.complete),
+            *note_stored((one.cost.model, one.stored) for one in entries),
             *notes,
         ),
     )
@@ -184,6 +193,7 @@ def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ..
         "uncounted": to_builtins(cost.uncounted),
         "variant": one.variant,
         "execution": cost.trace.execution,
+        "stored": one.stored,
         "nonzero_macs": cost.nonzero_macs,
         "error": "",
         "published": [_encode_verdict(verdict) for verdict in judged],
@@ -200,7 +210,7 @@ def _build_failed_row(failed: Failed) -> Row:
 
 _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
-    "execution", "nonzero_macs", "published", "published_macs", "published_params", *TRAINING_FIGURES,
+    "execution", "stored", "nonzero_macs", "published", "published_macs", "published_params", *TRAINING_FIGURES,
 )  # fmt: skip
 """The keys that have a value only where a model could be counted."""
 
@@ -235,6 +245,7 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
         Column(key="variant", heading="variant", audience="programs"),
         Column(key="execution", heading="execution", audience="programs"),
+        *build_stored_columns(rows),
         Column(
             key="error", heading="could not be counted", audience=show_if_any("error"), wraps=True, detail=5
         ),

@@ -1,6 +1,6 @@
 """Cost and latency in one table, both beside those of the most expensive model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from resflops.latency.roofline import analyze_roofline
 from resflops.latency.statistics import ratio
 from resflops.tables.environment_notes import note_environments
 from resflops.tables.latency import build_setting_cells, build_setting_columns
+from resflops.tables.stored import build_stored_columns
 from resflops.tables.table import (
     Column,
     Figure,
@@ -39,7 +40,13 @@ class _MeasuredCost(Struct, frozen=True, kw_only=True):
         return (self.cost.total + (backward.total if backward else 0)) / _find_batch_size(self.cost)
 
 
-def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements], *, below: Table) -> Table:
+def build_cost_and_latency(
+    costs: Sequence[Cost],
+    several: Sequence[Measurements],
+    *,
+    below: Table,
+    stored: Mapping[str, str] | None = None,
+) -> Table:
     """Build one row for each model under each setting that it was measured under.
 
     Ratios are to the most expensive model under the same setting of the same measurements, so that
@@ -48,7 +55,8 @@ def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements
     Args:
         costs: the models' costs, all under one convention; each may be of any batch.
         several: one series of measurements or more.
-        below: the table of the costs alone.
+        below: the table of the costs alone, which also notes which traces were stored.
+        stored: for a model whose trace was stored, where.
     """
     convention = costs[0].priced_by
     rows: list[Cells] = []
@@ -62,6 +70,7 @@ def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements
             found = (_find_measured_cost(cost, measurements, setting) for cost in costs)
             measured = [pair for pair in found if pair]
             rows += _build_rows(measured, setting, measurements, place if len(several) > 1 else None)
+    rows = [{**row, "stored": (stored or {}).get(row["model"], "")} for row in rows]
     several_references = len({row["dearest"] for row in rows}) > 1
     most_expensive = "the most expensive" if several_references or not rows else str(rows[0]["dearest"])
     return Table(
@@ -69,7 +78,10 @@ def build_cost_and_latency(costs: Sequence[Cost], several: Sequence[Measurements
         title=f"Cost under the convention {convention.name}, and latency",
         convention=convention.name,
         intro=note_environments(several),
-        columns=_build_columns(rows, format_cost_heading(convention), most_expensive),
+        columns=(
+            *_build_columns(rows, format_cost_heading(convention), most_expensive),
+            *build_stored_columns(rows),
+        ),
         rows=tuple(rows),
         notes=(note_convention(convention), _RATIOS, *(_note_missing(cost) for cost in lacking)),
         below=(below,),

@@ -10,6 +10,7 @@ from resflops.tables.layer_changes import (
     note_input_changes,
     note_snapshot,
 )
+from resflops.tables.stored import build_stored_columns, note_stored
 from resflops.tables.table import Column, Figure, Note, Table, show_people_if
 
 __all__ = ["build_diff_table"]
@@ -42,6 +43,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             "share": _compute_share(each.of(metric), each.before.metric(metric)),
             "before_complete": not each.before.uncounted,
             "after_complete": not each.after.uncounted,
+            "stored": "; ".join(dict.fromkeys(filter(None, (each.before.stored, each.after.stored)))),
         }
         for name, each in zip(names, diffs, strict=True)
         for metric in each.before.metrics
@@ -60,6 +62,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             Column(key="share", heading="share", kind="signed share"),
             Column(key="before_complete", audience="programs"),
             Column(key="after_complete", audience="programs"),
+            *build_stored_columns(rows),
         ),
         rows=rows,
         # A model may have no buffers at all, before and after.
@@ -73,6 +76,9 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             ),
             *_note_snapshots(diffs),
             *(_note_no_change(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
+            *note_stored(
+                (one.model, one.stored) for each in diffs for one in (each.before, each.after)
+            ),
             *notes,
         ),
         below=build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),

@@ -14,6 +14,7 @@ from resflops.tables.layer_changes import (
     note_input_changes,
     note_snapshot,
 )
+from resflops.tables.stored import build_stored_columns, note_stored
 from resflops.tables.table import Check, Column, Figure, Note, Row, Table, describe_calls, show_people_if
 
 __all__ = ["build_check_table", "note_locked", "note_verdict"]
@@ -47,6 +48,7 @@ def build_check_table(
             *(note for name, found in compared for note in note_input_changes(name, found)),
             *(note for verdict in verdicts for note in note_snapshot(verdict.now)),
             *_note_advice(verdicts, lock),
+            *note_stored((verdict.model, verdict.now.stored) for verdict in verdicts),
         ),
         below=build_layer_change_tables(compared, everything=everything),
         checks=tuple(check for verdict in verdicts for check in _build_checks(verdict, config)),
@@ -92,6 +94,7 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
         yield {
             "model": verdict.model,
             "convention": verdict.now.convention,
+            "stored": verdict.now.stored,
             "metric": finding.metric,
             "figure": name_metric(finding.metric, verdict.now),
             "locked": finding.locked,
@@ -110,6 +113,7 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
         yield {
             "model": verdict.model,
             "convention": verdict.now.convention,
+            "stored": verdict.now.stored,
             "metric": "uncounted",
             "figure": "uncounted ops",
             "now": len({line.op for line in verdict.uncounted}),
@@ -151,6 +155,7 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
         Column(key="verdict", heading="verdict"),
         Column(key="passed", audience="programs"),
         Column(key="complete", audience="programs"),
+        *build_stored_columns(rows),
     )
 
 

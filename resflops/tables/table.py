@@ -109,6 +109,8 @@ class Note(Struct, frozen=True, kw_only=True):
     text: str
     figures: Mapping[str, Figure] = {}
     audience: Audience = "all"
+    of_checks: bool = False
+    """Whether the formats of checks, which leave other notes out, show it too."""
 
 
 class Check(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from resflops.crosschecking import reconcile_model, select_peers
 from resflops.crosschecking.reconciliation import Reconciliation
 from resflops.errors import ResflopsError
 from resflops.sources import find
-from resflops.sources.counting import trace_found
+from resflops.sources.live_traces import trace_found
 from resflops.tracing.generators import fix_generators
 
 IMAGE, SMALL, VIDEO = "3x224x224", "3x64x64", "3x4x64x64"

@@ -38,6 +38,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         variant=network.variant,
         family=network.family,
         input_shape=(int(channels), *network.input_shape[1:]),
+        by_name=True,
         make=partial(build, network, **options),
     )
 

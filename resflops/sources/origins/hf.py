@@ -68,6 +68,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         variant=kind.__name__,
         notes=usual.notes,
         unknown_inputs=usual.unknown,
+        by_name=name in transformers.CONFIG_MAPPING,
         make=partial(_make, kind, config),
     )
 

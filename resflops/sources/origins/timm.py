@@ -50,6 +50,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         summary=f"timm's {name}",
         family="classification",
         input_shape=_find_usual_shape(timm, name if tagged else base, spec, options),
+        by_name=True,
         make=partial(timm.create_model, name, pretrained=False, **options),
     )
 

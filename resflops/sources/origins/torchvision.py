@@ -67,6 +67,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         family=family,
         input_shape=shape,
         inputs=_INPUTS.get(family, take_one_tensor),
+        by_name=True,
         make=partial(builder, **_refuse_downloads(builder), **options),
     )
 
