@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resflops._version import __version__
 
 if TYPE_CHECKING:
-    from resflops.api import benchmark, count, crosscheck, load, trace
+    from resflops.api import benchmark, count, crosscheck, load
     from resflops.cost import Cost, UncountedOp
     from resflops.cost.backward import Backward, GradientRow
     from resflops.cost.convention import CONVENTIONS, Convention, register_convention
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from resflops.errors import ResflopsError
     from resflops.ops import gradient_rule, rule
     from resflops.records import OpRecord, TensorSpec, Trace, Work, shape
+    from resflops.tracing import trace
 
 _HOMES = {
     "Backward": "cost.backward",
@@ -47,7 +48,7 @@ _HOMES = {
     "register_convention": "cost.convention",
     "rule": "ops",
     "shape": "records",
-    "trace": "api",
+    "trace": "tracing",
 }
 
 __all__ = [

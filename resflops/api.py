@@ -1,26 +1,28 @@
-"""The public functions: load a model, trace it, count it, compare other counters, and time it."""
+"""The public functions: load a model, count it, compare other counters, and time it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
+from msgspec.structs import replace
 
 from resflops.cost import Cost, check_prices_gradients, price
-from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
+from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import UsageError
-from resflops.records import Trace
-from resflops.tracing import check_module, resolve_inputs, trace
+from resflops.records import Shape, Trace, is_shape
 
+# What imports torch is imported where it is used: a built-in network is counted without it.
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
     from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.latency.configuration import MemoryFormat, Mode
     from resflops.latency.measurements import Measurements
 
-__all__ = ["benchmark", "count", "crosscheck", "load", "trace"]
+__all__ = ["benchmark", "count", "crosscheck", "load"]
 
 
-def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
+def load(spec: str, *, device: "str | torch.device" = "meta") -> "nn.Module":
     """Build the model that a spec names, in eval mode.
 
     Args:
@@ -44,7 +46,7 @@ def load(spec: str, *, device: str | torch.device = "meta") -> nn.Module:
 
 
 def count(
-    model: nn.Module | Trace,
+    model: "nn.Module | Trace | str",
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     convention: str = DEFAULT_CONVENTION,
     backward: bool = False,
@@ -61,6 +63,12 @@ def count(
     (3663761408, 21797672)
     >>> cost.under("formula").total
     3667500520
+
+    A model may be given by its spec. A built-in network on its usual input then takes a trace that ships with
+    resflops, and torch is not even imported.
+
+    >>> resflops.count("vgg19").macs
+    19632062464
 
     With ``backward`` the backward pass is counted, too: the gradients of the parameters that require
     one, and of the tensors between these and the output. Its figures are kept separate.
@@ -80,9 +88,10 @@ def count(
     (140, 28)
 
     Args:
-        model: any module on any device, or a trace of one.
+        model: any module on any device, a trace of one, or the spec of one as :func:`resflops.load` takes it.
         inputs: the positional arguments of the model; a tuple of ints is a shape, and
-            :func:`resflops.shape` says so where it could be meant as a tuple.
+            :func:`resflops.shape` says so where it could be meant as a tuple. A spec needs none; one shape is
+            that of its model's main input.
         convention: the convention that ``total`` follows; ``resflops conventions`` lists them.
         backward: whether to count the backward pass as well, as ``cost.backward``.
         nonzero: whether to count the zeros in the weights, which need values for it.
@@ -90,6 +99,7 @@ def count(
 
     Raises:
         UnknownConventionError: there is no convention of that name.
+        UnknownModelError: there is no model of the name that a spec gives.
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
         UsageError: the convention does not define the cost of a backward pass; or ``nonzero`` of a
@@ -107,12 +117,33 @@ def count(
                 "trace the model with nonzero=True"
             )
         return price(model, chosen, backward=backward)
-    traced = trace(model, *inputs, nonzero=nonzero, **keyword_inputs)
-    return price(traced, chosen, backward=backward)
+    if isinstance(model, str) and not keyword_inputs and all(map(is_shape, inputs)) and len(inputs) < 2:
+        return _count_spec(model, *inputs, convention=chosen, backward=backward, nonzero=nonzero)
+    from resflops.tracing import trace
+
+    module = load(model, device="cpu" if nonzero else "meta") if isinstance(model, str) else model
+    traced = trace(module, *inputs, nonzero=nonzero, **keyword_inputs)
+    return price(
+        replace(traced, model=model) if isinstance(model, str) else traced, chosen, backward=backward
+    )
+
+
+def _count_spec(spec: str, *shape: Shape, convention: Convention, backward: bool, nonzero: bool) -> Cost:
+    """Count the model of a spec on its usual input, or on one of another shape."""
+    from resflops.sources.counting import CountRequest, count_spec
+
+    request = CountRequest(
+        spec=spec,
+        input_shape=shape[0] if shape else None,
+        convention=convention,
+        backward=backward,
+        nonzero=nonzero,
+    )
+    return count_spec(request).cost
 
 
 def crosscheck(
-    model: nn.Module,
+    model: "nn.Module",
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     peers: str | Sequence[str] | None = None,
     seconds: float = 300,  # counters.TIME_LIMIT, which a count need not import
@@ -151,7 +182,7 @@ def crosscheck(
 
 
 def benchmark(
-    model: nn.Module,
+    model: "nn.Module",
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     device: str | None = None,
     dtype: str = "float32",
@@ -206,6 +237,7 @@ def benchmark(
     from resflops.latency.devices import choose_device
     from resflops.latency.models import MeasurableModule, find_batch_size
     from resflops.latency.schedule import Effort
+    from resflops.tracing import check_module, resolve_inputs
 
     check_module(model)
     reading = resolve_inputs(model, inputs, keyword_inputs)

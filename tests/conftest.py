@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # No test may fail for being slow, and CI must find tomorrow what it found today.
@@ -12,3 +13,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("resflops")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache_of_the_tests(tmp_path_factory):
+    """Keep processes that tests start out of the user's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESFLOPS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

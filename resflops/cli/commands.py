@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "check": "fail if a configured model costs more than is locked, and name the layers responsible",
     "diff": "show which layers two models, lock files, traces or git revisions differ in",
     "report": "rebuild the reports and their pictures, or write one page to explore models in",
+    "cache": "show where traces are stored that answer without a new count, or clear the cache of them",
     "models": "list the built-in networks",
     "conventions": "list the conventions, or explain one op by op",
     "ops": "list the ops that have a rule, and those that are free",

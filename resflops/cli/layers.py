@@ -40,9 +40,7 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     counted = count_model(args.model, args)
-    write(
-        build_breakdown(counted.cost, depth=args.depth, everything=args.all, stored=counted.stored), args
-    )
+    write(build_breakdown(counted.cost, depth=args.depth, everything=args.all, stored=counted.stored), args)
     return choose_status([counted.cost], args)
 
 

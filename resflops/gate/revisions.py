@@ -29,7 +29,7 @@ class Request(Struct, frozen=True, kw_only=True):
     result: str
     """The path of the lock file to write."""
     notes: str
-    """The path of the file for each model's notes and where its trace was stored, which no lock file keeps."""
+    """The path of the file for what a lock file does not keep: the models' notes, and which were stored."""
     sources: tuple[str, ...]
     """The folders to import the project's code from, before anything that is installed."""
     models: tuple[str, ...]

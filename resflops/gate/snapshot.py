@@ -73,7 +73,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know, such as which values decide them. It is not locked."""
     stored: str = ""
-    """Where the trace that they come from was stored, in words; ``""`` if it was taken now. It is not locked."""
+    """Where their trace was stored, in words; ``""`` if it was taken now. It is not locked."""
 
     @property
     def locked(self) -> "Snapshot":

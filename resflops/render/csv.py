@@ -35,9 +35,7 @@ def render_csv(table: Table, screen: Screen) -> str:
     out = csv.writer(text, lineterminator="\n")
     out.writerow([column.key for column in columns] + list(whole))
     for row in table.rows:
-        out.writerow(
-            [_format_field(column, row) for column in columns] + list(whole.values())
-        )
+        out.writerow([_format_field(column, row) for column in columns] + list(whole.values()))
     return text.getvalue()
 
 

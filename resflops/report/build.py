@@ -101,7 +101,9 @@ def rebuild(folder: Path, *, say: Say = lambda _: None, fresh: bool = False) -> 
     """
     _make_folder(folder)
     known = Manifest.load(folder / MANIFEST) if (folder / MANIFEST).exists() else None
-    if known and not _compare_content(folder, known, _build_content(folder, known.environment, say, fresh=fresh)):
+    if known and not _compare_content(
+        folder, known, _build_content(folder, known.environment, say, fresh=fresh)
+    ):
         return ()
     now = read_versions()
     content = _build_content(folder, now, say, fresh=fresh)

@@ -26,9 +26,9 @@ ENTRY_VERSION = 1
 """The version of what an entry holds besides a trace."""
 
 READ_BY_PACKAGES = (
-    "ACCELERATE_", "ATTN_", "CUDA_", "DIFFUSERS_", "DISABLE_", "FLASH_", "HF_", "HIP_", "HSA_", "HUGGINGFACE_",
-    "KERNELS_", "NVIDIA_", "PYTORCH_", "RESFLOPS_", "SAFETENSORS_", "TIMM_", "TORCH", "TRANSFORMERS_", "TRITON_",
-    "USE_", "XFORMERS_", "XLA_",
+    "ACCELERATE_", "ATTN_", "CUDA_", "DIFFUSERS_", "DISABLE_", "FLASH_", "HF_", "HIP_", "HSA_",
+    "HUGGINGFACE_", "KERNELS_", "NVIDIA_", "PYTORCH_", "RESFLOPS_", "SAFETENSORS_", "TIMM_", "TORCH",
+    "TRANSFORMERS_", "TRITON_", "USE_", "XFORMERS_", "XLA_",
 )  # fmt: skip
 """How the environment variables begin that the packages read, with which models take other paths."""
 

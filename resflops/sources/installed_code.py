@@ -20,10 +20,13 @@ __all__ = ["has_usual_state", "runs_installed_code_alone"]
 def runs_installed_code_alone() -> bool:
     """Whether every module that has been imported is part of Python, of resflops or of a distribution."""
     known = _list_known_folders()
-    return all(
-        file.startswith(known) or (name == "__main__" and _is_command(file))
-        for name, file in _list_files()
-    ) and _has_main()
+    return (
+        all(
+            file.startswith(known) or (name == "__main__" and _is_command(file))
+            for name, file in _list_files()
+        )
+        and _has_main()
+    )
 
 
 def _list_files() -> list[tuple[str, str]]:
@@ -45,7 +48,7 @@ def _list_known_folders() -> tuple[str, ...]:
 
 
 def _is_command(file: str) -> bool:
-    """Whether a program is the command ``resflops``, as installers write it: a script, or an .exe around one."""
+    """Whether a program is the command ``resflops``, as installers write it: a script or an .exe."""
     path = Path(file)
     return path.name == "resflops" or "resflops.exe" in path.parts
 

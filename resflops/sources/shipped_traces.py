@@ -1,9 +1,9 @@
 """The traces of the built-in networks that ship with resflops: each on its usual input, in eval mode.
 
-They are one file, which ``python tests/benchmarks/ship_traces.py`` makes. A short list of what is in it stands
-before the traces, which are compressed as one stream, small ones first: together they take half the bytes
-that they would take one by one, and reading one means decompressing what stands before it, which for the
-usual networks is a millisecond. The tests hold each of them to the trace that is taken live.
+They are one file, which ``python tests/benchmarks/ship_traces.py`` makes. A short list of what is in it
+stands before the traces, which are compressed as one stream, small ones first: together they take half the
+bytes that they would take one by one, and reading one means decompressing what stands before it, which for
+the usual networks is a millisecond. The tests hold each of them to the trace that is taken live.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from resflops.records import SCHEMA_VERSION, Trace
 
-__all__ = ["ARCHIVE", "Shipped", "pack_traces", "read_shipped_trace"]
+__all__ = ["ARCHIVE", "ArchiveSummary", "Shipped", "pack_traces", "read_shipped_trace", "summarize_archive"]
 
 ARCHIVE = "shipped_traces.bin"
 """The file, beside this module."""
@@ -41,6 +41,18 @@ class Shipped(Struct, frozen=True, kw_only=True):
     torch_version: str
     """The version of torch that made the traces."""
     places: dict[str, _Place]
+
+
+class ArchiveSummary(Struct, frozen=True, kw_only=True):
+    """What there is in the archive."""
+
+    path: str
+    traces: int = 0
+    size: int = 0
+    """In bytes."""
+    torch_version: str = ""
+    problem: str = ""
+    """Why it is not used."""
 
 
 def pack_traces(traces: Mapping[str, Trace]) -> bytes:
@@ -70,6 +82,20 @@ def read_shipped_trace(name: str) -> Trace | None:
     # An installation may be damaged in any way; without the archive everything is counted all the same.
     except (lzma.LZMAError, EOFError, ValueError):
         return None
+
+
+def summarize_archive() -> ArchiveSummary:
+    """Summarize what there is in the archive."""
+    file = files("resflops.sources").joinpath(ARCHIVE)
+    archive = _open_archive()
+    if archive is None:
+        return ArchiveSummary(path=str(file), problem="it is missing or damaged; reinstall resflops")
+    return ArchiveSummary(
+        path=str(file),
+        traces=len(archive.shipped.places),
+        size=len(file.read_bytes()),
+        torch_version=archive.shipped.torch_version,
+    )
 
 
 class _Archive:

@@ -1,4 +1,4 @@
-"""The lists of names that patterns are matched with, kept in the user's cache: listing them takes an import."""
+"""The names that patterns are matched with, kept in the user's cache, since listing them takes an import."""
 
 import time
 

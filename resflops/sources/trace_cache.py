@@ -1,4 +1,4 @@
-"""The user's cache: a folder of small files, each one trace or one list of names, under the digest of its key.
+"""The user's cache: a folder of small files, each a trace or a list of names, under the digest of its key.
 
 Nothing here is ever in the way of a count: what cannot be read, is damaged, belongs to another key, or lies
 where others can write, is not there; and what cannot be written is not written. Others must not be able to
@@ -72,7 +72,7 @@ class CacheSummary(Struct, frozen=True, kw_only=True):
     """What there is in the cache."""
 
     folder: Path | None
-    """None if there is no cache."""
+    """Where it is or would be; None if there is none."""
     entries: int = 0
     size: int = 0
     """In bytes."""
@@ -183,7 +183,9 @@ def _belongs_to_user(status: os.stat_result) -> bool:
 
 def _read_own_file(path: Path) -> bytes:
     # No link, and without waiting for whoever might write into a pipe.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or not _belongs_to_user(status) or status.st_size > LARGEST_ENTRY:

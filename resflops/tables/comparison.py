@@ -210,7 +210,8 @@ def _build_failed_row(failed: Failed) -> Row:
 
 _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
-    "execution", "stored", "nonzero_macs", "published", "published_macs", "published_params", *TRAINING_FIGURES,
+    "execution", "stored", "nonzero_macs", "published", "published_macs", "published_params",
+    *TRAINING_FIGURES,
 )  # fmt: skip
 """The keys that have a value only where a model could be counted."""
 

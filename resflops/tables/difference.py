@@ -76,9 +76,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             ),
             *_note_snapshots(diffs),
             *(_note_no_change(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
-            *note_stored(
-                (one.model, one.stored) for each in diffs for one in (each.before, each.after)
-            ),
+            *note_stored((one.model, one.stored) for each in diffs for one in (each.before, each.after)),
             *notes,
         ),
         below=build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
