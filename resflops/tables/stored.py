@@ -82,7 +82,7 @@ def build_storage_table(*, shipped: ArchiveSummary, cache: CacheSummary) -> Tabl
         rows=rows,
         notes=(
             Note(
-                text="Those that ship are the built-in networks' on their usual inputs, made by torch {torch}.",
+                text="Those that ship are of the built-in networks as usual, made by torch {torch}.",
                 figures={"torch": Figure("text", shipped.torch_version.partition("+")[0])},
             ),
             Note(

@@ -127,7 +127,7 @@ def test_ctrl_c_ends_quietly(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(counting, "count_model", interrupt)
-    assert main(["table", "--models", "resnet20", "--out", str(tmp_path / "x.md")]) == 130
+    assert main(["table", "--models", "resnet20", "--fresh", "--out", str(tmp_path / "x.md")]) == 130
     assert capsys.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
 
@@ -139,7 +139,7 @@ def test_a_defect_keeps_its_traceback_and_is_no_failed_check(
         raise ZeroDivisionError
 
     monkeypatch.setattr(counting, "count_model", defect)
-    assert main(["table", "--models", "resnet20"]) == 2
+    assert main(["table", "--models", "resnet20", "--fresh"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert "Traceback" in err

@@ -176,7 +176,7 @@ def test_no_color_is_honoured() -> None:
 
 
 def test_progress_is_shown_on_a_terminal_and_cleared() -> None:
-    status, out, err = run_on_terminal("table", "--models", "resnet20", settings={})
+    status, out, err = run_on_terminal("table", "--models", "resnet20", "--fresh", settings={})
     assert status == 0
     assert err.index("loading torch") < err.index("counting resnet20 (1 of 1)")
     assert err.endswith("\r\x1b[K")

@@ -11,7 +11,8 @@ from resflops.cost.convention import MACS
 from resflops.crosschecking import Failure, run_in_process
 from resflops.errors import TraceError
 from resflops.sources import FoundModel, find
-from resflops.sources.counting import FIXED_SEED, count_model
+from resflops.sources.counting import count_model
+from resflops.sources.live_traces import FIXED_SEED
 
 FACTORIES = """
 import random
