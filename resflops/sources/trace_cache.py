@@ -6,7 +6,6 @@ write to it, since a figure that somebody else has put there would look like a c
 """
 
 import hashlib
-import logging
 import os
 import stat
 import time
@@ -33,8 +32,6 @@ __all__ = [
     "summarize_cache",
     "write_entry",
 ]
-
-logger = logging.getLogger(__name__)
 
 VARIABLE = "RESFLOPS_CACHE"
 
@@ -104,8 +101,7 @@ def read_entry(key: str, kind: type[Kind]) -> Kind | None:
     try:
         entry = msgspec.msgpack.decode(_unpack(_read_own_file(_make_path(folder, key))), type=kind)
     # Whatever is wrong with a file: the model is counted, and the file is written again.
-    except (OSError, ValueError, zlib.error, RecursionError, MemoryError) as error:
-        logger.debug("no entry %s: %s", key, error)
+    except (OSError, ValueError, zlib.error, RecursionError, MemoryError):
         return None
     is_of_age = 0 <= time.time() - entry.stored_at <= LONGEST_AGE
     return entry if entry.key == key and is_of_age else None
@@ -119,15 +115,14 @@ def write_entry(entry: Entry) -> None:
     path = _make_path(folder, entry.key)
     try:
         path.parent.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
-        if problem := _find_problem(folder):
-            logger.debug("nothing is written to %s: %s", folder, problem)
+        if _find_problem(folder):
             return
         path.parent.mkdir(mode=OWNER_ONLY, exist_ok=True)
         write_bytes(path, _pack(msgspec.msgpack.encode(entry)), mode=0o600)
         _keep_limits(folder)
     # A full disk, a home that is read-only or is a file: the count is done, and its figure is right.
-    except (OSError, FileError, ValueError) as error:
-        logger.debug("could not store %s: %s", path, error)
+    except (OSError, FileError, ValueError):
+        return
 
 
 def summarize_cache() -> CacheSummary:
