@@ -24,6 +24,7 @@ __all__ = [
     "make_mismatch_error",
     "make_op_error",
     "make_size_error",
+    "make_weight_error",
     "name_function",
     "needs_values",
 ]
@@ -95,6 +96,13 @@ def make_exit_error(func: Callable[..., Any], layer: str, args: tuple[Any, ...])
     """Build the error for a call that takes a tensor's elements out of torch."""
     return DataDependentError(
         f"{_name_layer(layer)}: {name_function(func)} on {_format_shape(args[0].shape)} reads its elements"
+    )
+
+
+def make_weight_error(func: Callable[..., Any], layer: str) -> DataDependentError:
+    """Build the error for a call that gives a tensor which the model holds another shape."""
+    return DataDependentError(
+        f"{_name_layer(layer)}: {name_function(func)} gives one of the model's own tensors another shape"
     )
 
 

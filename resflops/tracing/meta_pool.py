@@ -10,6 +10,7 @@ from weakref import getweakrefcount
 
 import torch
 from torch import Tensor
+from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
 from resflops.ops import Blank
@@ -46,6 +47,9 @@ class MetaPool:
     def __init__(self) -> None:
         self.touched = False
         """Whether torch itself has seen a blank: it may have made a view of it, or changed its shape."""
+        self.kinds: dict[int, Blank] = {}
+        """Shape, type and strides of every blank that is lent, by its id, valid while none is touched.
+        To ask the blank itself takes longer, and while a mode is on many times as long."""
         self._shelves = _STORE.shelves
         self._lent: list[Tensor] = []
         self._shelf_of: list[Shelf] = []
@@ -61,8 +65,8 @@ class MetaPool:
         if shelf:
             blank = shelf.pop()
         else:
-            # Otherwise the recorder's own dispatch mode would record the making of a blank as an op.
-            with unseen_by_dispatch_modes():
+            # Otherwise the recorder's own modes would record the making of a blank as an op.
+            with DisableTorchFunction(), unseen_by_dispatch_modes():
                 blank = (
                     torch.empty(kind[0], dtype=kind[1], device=META)
                     if len(kind) == 2
@@ -75,6 +79,7 @@ class MetaPool:
                 # into it or save it for a backward pass. So it goes to a shelf that nobody keeps.
                 shelf = []
             self._made += 1
+        self.kinds[id(blank)] = kind
         self._lent.append(blank)
         self._shelf_of.append(shelf)
         return blank

@@ -24,10 +24,13 @@ from resflops.tracing.packed_parameters import (
     make_stand_ins,
 )
 
-__all__ = ["DTYPE_NAMES", "Attributes", "Modules"]
+__all__ = ["DTYPE_NAMES", "Attributes", "Modules", "StockLayer"]
 
 Attributes = dict[str, Any]
 """A dict in which a module keeps things: its ``__dict__``, or its parameters, buffers or children."""
+
+StockLayer = tuple[nn.Module, str, tuple[TensorRecord, ...], tuple[TensorRecord, ...]]
+"""A layer of a class of torch.nn that has nothing added to it: its path, parameters and buffers."""
 
 
 class _DtypeNames(dict[torch.dtype, str]):
@@ -122,6 +125,8 @@ class Modules:
         """The dicts of those modules whose forward is not torch's own and may do anything to them."""
         self.unusual: list[Any] = []
         """Attributes that a forward pass may write into: containers and objects."""
+        self.stock: list[StockLayer] = []
+        """The layers of classes of torch's own."""
         self._modules: list[nn.Module] = []
         # In the order of the records; None for a bias, say, that a module does without.
         self._parameters: list[Tensor | None] = []
@@ -170,6 +175,10 @@ class Modules:
             numbers |= {id(each): numbers[id(whole)] for whole in held for each in list_wrapped(whole)}
         return numbers
 
+    def are_in_order(self) -> bool:
+        """Whether the elements of every parameter lie in the order of its shape."""
+        return all(map(Tensor.is_contiguous, self._present))
+
     def list_modules(self) -> tuple[nn.Module, ...]:
         """List the modules, in the order of the records."""
         return tuple(self._modules)
@@ -201,7 +210,7 @@ class Modules:
         # model's ops.
         paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
-        classes, unusual = _CLASSES, self.unusual
+        classes, unusual, stock = _CLASSES, self.unusual, self.stock
         stand_ins: dict[int, Tensor] = {}
         while waiting:
             path, module = waiting.pop()
@@ -234,6 +243,8 @@ class Modules:
                 packed = make_stand_ins(unpacked, {**parameters, **buffers}, stand_ins)
                 parameters = {**parameters, **packed}
                 buffers = {name: buffer for name, buffer in buffers.items() if name not in packed}
+            own_parameters = _tensor_records(parameters, self._parameters) if parameters else ()
+            own_buffers = _tensor_records(buffers, self._buffers) if buffers else ()
             records.append(
                 ModuleRecord(
                     path=path,
@@ -241,8 +252,8 @@ class Modules:
                     base=base,
                     leaf=not children,
                     training=module.training,
-                    parameters=_tensor_records(parameters, self._parameters) if parameters else (),
-                    buffers=_tensor_records(buffers, self._buffers) if buffers else (),
+                    parameters=own_parameters,
+                    buffers=own_buffers,
                 )
             )
             if children:
@@ -250,6 +261,8 @@ class Modules:
                 waiting += [
                     (prefix + name, child) for name, child in reversed(children.items()) if child is not None
                 ]
+            elif len(own) == size:
+                stock.append((module, path, own_parameters, own_buffers))
         return records
 
     def _unpack_shapes(self) -> Iterator[ModuleRecord]:

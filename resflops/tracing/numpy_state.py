@@ -1,7 +1,7 @@
 """The state of numpy's own generator of random numbers, before a count and after it.
 
-Numpy takes as long to give it as a small network takes to be counted. So it is asked once. Afterwards the
-generator's memory is compared, of which numpy's ``ctypes`` interface gives the address.
+Numpy takes as long to give it as a small network takes to be counted. So it is asked once, and not again as
+long as the generator's memory is the same, of which numpy's ``ctypes`` interface gives the address.
 """
 
 import ctypes
@@ -24,8 +24,7 @@ class NumpyState:
     def __init__(self, numpy: Any) -> None:
         self._numpy = numpy
         self._generator = _find_generator(numpy)
-        self._state = numpy.get_state(legacy=False)
-        self._memory = self._read_memory()
+        self._state, self._memory = _find_last(self._generator) or self._ask()
 
     def has_changed(self) -> bool:
         """Whether numbers have been drawn since, or the generator was seeded or replaced."""
@@ -42,15 +41,30 @@ class NumpyState:
             self._numpy.set_bit_generator(self._generator)
         self._numpy.set_state(self._state)
 
-    def _read_memory(self) -> bytes:
-        """Read the generator's memory; none if it does not tell all."""
+    def _ask(self) -> tuple[Any, bytes]:
+        """Ask numpy for the state, and read the generator's memory; none if it does not tell all."""
+        state = self._numpy.get_state(legacy=False)
         # Normally distributed numbers come in pairs, and to hand out the second leaves the memory as it was.
-        if self._state["has_gauss"] or type(self._generator) is not getattr(self._numpy, "MT19937", None):
-            return b""
-        memory, state = _read(self._generator), self._state["state"]
+        if state["has_gauss"] or type(self._generator) is not getattr(self._numpy, "MT19937", None):
+            return state, b""
+        memory, inner = _read(self._generator), state["state"]
         # Only if it is laid out as is thought here.
-        known = state["key"].tobytes() + int(state["pos"]).to_bytes(4, sys.byteorder)
-        return memory if memory == known else b""
+        if memory != inner["key"].tobytes() + int(inner["pos"]).to_bytes(4, sys.byteorder):
+            return state, b""
+        _LAST[:] = [(self._generator, memory, state)]
+        return state, memory
+
+
+_LAST: list[tuple[Any, bytes, Any]] = []
+"""The generator, memory and state that numpy was asked for last, where the memory tells all."""
+
+
+def _find_last(generator: Any) -> tuple[Any, bytes] | None:
+    """Find the state that was read last, if nothing has been drawn since."""
+    for asked, memory, state in _LAST:
+        if asked is generator and _read(generator) == memory:
+            return state, memory
+    return None
 
 
 def _find_generator(numpy: Any) -> Any:

@@ -36,6 +36,7 @@ from resflops.tracing.failures import (
     make_mismatch_error,
     make_op_error,
     make_size_error,
+    make_weight_error,
     name_function,
 )
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
@@ -134,6 +135,9 @@ class Recorder(TorchFunctionMode):
         self.grad_mode = TrueGradMode() if autograd else GradMode()
         self.meta_pool = MetaPool()
         self._observers = tuple(observers)
+        self.takes_known_calls = described and not (self._careful or observers)
+        """Whether the ops of calls that are known already may be recorded without making the calls."""
+        self._calls: list[SignedCall] | None = None
         self._on_record = tuple([observer.on_record for observer in observers])
         # Real tensors that the model holds, and their meta doubles. An original is held, too, so that no
         # other tensor is given its id and with it its double.
@@ -187,7 +191,9 @@ class Recorder(TorchFunctionMode):
             return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1), key)
         inputs = [values[place] for place in signature.inputs]
         affine = [values[place] for place in signature.affine] if signature.affine else ()
-        return self._perform(signature, inputs, affine, self._calling_layer(sys._getframe(1)))
+        if self._calls is not None:
+            self._calls.append(SignedCall(signature, tuple(inputs), tuple(affine)))
+        return self.perform(signature, inputs, affine, self._calling_layer(sys._getframe(1)))
 
     def _record_described(
         self,
@@ -222,9 +228,12 @@ class Recorder(TorchFunctionMode):
                 # What has no strides is of a format that has no description either.
                 self._check_formats(call.inputs)
                 raise
-            if key is not None and isinstance(call, Call) and not call.once:
+            lasting = isinstance(call, SignedCall) or not call.once
+            if key is not None and lasting and isinstance(call, Call):
                 keep_signature(key, signature, call, (*args, *kwargs.values()))
-            return self._perform(signature, call.inputs, call.affine, layer)
+            if self._calls is not None and lasting:
+                self._calls.append(SignedCall(signature, tuple(call.inputs), tuple(call.affine)))
+            return self.perform(signature, call.inputs, call.affine, layer)
         out = self._run_described(func, args, kwargs, signature, layer)
         outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
         self.note(signature.op, layer, call.inputs, outs, signature.attributes, call.affine)
@@ -266,7 +275,7 @@ class Recorder(TorchFunctionMode):
         # Some of torch's meta kernels take what its others refuse.
         raise failure
 
-    def _perform(
+    def perform(
         self, signature: CallSignature, inputs: Sequence[Tensor], affine: Sequence[Tensor | None], layer: str
     ) -> Any:
         """Record a described op, and give its results without running it."""
@@ -332,7 +341,7 @@ class Recorder(TorchFunctionMode):
             while True:
                 call = steps.send(answer)
                 signature = call.signature if isinstance(call, SignedCall) else sign_step(call)
-                answer = self._perform(signature, call.inputs, call.affine, layer)
+                answer = self.perform(signature, call.inputs, call.affine, layer)
         except StopIteration as end:
             out = end.value
         except BaseException:
@@ -397,13 +406,17 @@ class Recorder(TorchFunctionMode):
             if whole and not (self._careful and holds_special((args, kwargs), real=self.real)):
                 with unseen_by_dispatch_modes():
                     return run_unchanged(self, func, args, kwargs, layer)
-            return self._run_through_dispatcher(func, args, kwargs, layer)
+            out = self._run_through_dispatcher(func, args, kwargs, layer)
         except ResflopsError:
             raise
         except Exception as error:
             if (failure := self._explain(func, args, kwargs, layer, error)) is not None:
                 raise failure from error
             raise
+        # What was done to a double was not done to the tensor itself, which the next op is given.
+        if name_function(func).endswith("_") and args and self._has_diverged(args[0]):
+            raise self._fail(make_weight_error(func, layer))
+        return out
 
     def _explain(
         self,
@@ -439,6 +452,15 @@ class Recorder(TorchFunctionMode):
         """Note why this pass is of no use: the model may catch the exception and go on another way."""
         self.failure = failure
         return failure
+
+    @contextmanager
+    def list_calls(self) -> Iterator[list[SignedCall]]:
+        """List the calls whose signatures serve for every call like them, as long as this lasts."""
+        calls = self._calls = list[SignedCall]()
+        try:
+            yield calls
+        finally:
+            self._calls = None
 
     @contextmanager
     def resume(self) -> Iterator[None]:
@@ -480,6 +502,13 @@ class Recorder(TorchFunctionMode):
     def make_doubles(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """Rebuild the same containers with meta doubles, which have the producers of their originals."""
         return make_meta_doubles(value, doubles, on_double=self._enter_double)
+
+    def _has_diverged(self, double: Any) -> bool:
+        """Whether a tensor is the double of one that has another shape or type."""
+        return any(
+            each is double and (each.shape != original.shape or each.dtype != original.dtype)
+            for original, each in self._doubles.values()
+        )
 
     def double(self, value: Any) -> Any:
         """Give the meta doubles of tensors that torch is about to take past the recorder."""

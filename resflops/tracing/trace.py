@@ -47,6 +47,7 @@ from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import redirect_calls
 from resflops.tracing.repeated_pass import repeat_if_needed
 from resflops.tracing.running import run_model
+from resflops.tracing.stock_layers import record_stock_layers
 from resflops.tracing.worker_threads import note_unseen
 
 __all__ = ["check_module", "resolve_inputs", "trace"]
@@ -232,6 +233,7 @@ def _record_pass(
         record_custom_calls(recorder) as custom_calls,
         preserve_hooks(recorder),
         redirect_calls(recorder),
+        record_stock_layers(recorder, modules),
     ):
         if distributed:
             unshard(modules, recorder)

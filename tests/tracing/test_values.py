@@ -261,3 +261,26 @@ def test_a_product_that_wants_its_second_factor_by_columns_has_it_so():
             return torch._scaled_mm(x, self.weight.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
 
     assert resflops.count(Float8(), (16, 32)).macs == 16 * 32 * 48
+
+
+@pytest.mark.parametrize(
+    ("change", "macs"),
+    [
+        pytest.param(lambda weight: setattr(weight, "data", torch.ones(2, 4)), 3 * 4 * 2, id="other data"),
+        pytest.param(lambda weight: weight.requires_grad_(False).resize_(2, 4), 3 * 4 * 2, id="resized"),
+        pytest.param(lambda weight: setattr(weight, "data", weight.data * 2), 3 * 4 * 5, id="same shape"),
+    ],
+)
+def test_a_weight_that_the_forward_reshapes_is_counted_in_its_new_shape(change, macs):
+    class Reshaping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(5, 4))
+
+        def forward(self, x):
+            change(self.weight)
+            return nn.functional.linear(x, self.weight)
+
+    model = Reshaping()
+    assert resflops.count(model, (3, 4)).macs == macs
+    assert model.weight.shape == (5, 4)
