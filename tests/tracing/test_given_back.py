@@ -184,6 +184,10 @@ def count(model, **how):
         return resflops.trace(model, torch.ones(2, 4), **how)
 
 
+RESHAPING = {"resizes a buffer", "gives a buffer data"}
+"""A pass on shapes does these to a double of the buffer, so that only a real run can go on with the new shape."""
+
+
 @pytest.mark.parametrize("how", ["on shapes", "for real", "after a look at values"])
 @pytest.mark.parametrize("deed", sorted(DEEDS))
 def test_each_deed_is_undone(deed, how):
@@ -191,7 +195,7 @@ def test_each_deed_is_undone(deed, how):
     before = read(model), read_process()
     trace = resflops.trace(model, torch.ones(2, 4), real=how == "for real")
     assert (read(model), read_process()) == before
-    assert trace.execution == ("meta" if how == "on shapes" else "real")
+    assert trace.execution == ("meta" if how == "on shapes" and deed not in RESHAPING else "real")
     assert resflops.trace(model, torch.ones(2, 4), real=how == "for real") == trace
 
 
