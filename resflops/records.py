@@ -262,6 +262,9 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """What the negative numbers in ``OpRecord.storages`` stand for, beginning with -1."""
     weights: dict[int, Weights] | None = None
     """Index of an op to the elements of its weights; None if they were not asked for."""
+    upper_bound: bool = False
+    """Whether the multiply-accumulates of its ops are the most that an input of these shapes can take, as a
+    detector's are that finds as much as it keeps; the notes say of what."""
 
     def check(self) -> None:
         """Check that the sizes and the numbers of ops in a trace from a file can be."""

@@ -13,6 +13,7 @@ from resflops.records import Shape, Trace
 from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found_model import FoundModel
 from resflops.tracing import trace
+from resflops.tracing.detection import FOUND_MOST
 from resflops.tracing.generators import fix_generators
 from resflops.tracing.model_copies import refuse_made_up_weights
 
@@ -26,7 +27,9 @@ def trace_with_notes(
 ) -> Trace:
     """Build a model that a spec has found and trace it; the trace notes what was special about either."""
     opened, traced = trace_found(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
-    fixed = (FIXED_SEED,) if traced.notes else ()
+    # What a pass on shapes assumes of a detector comes from no seed.
+    drawn = any(not note.startswith(FOUND_MOST) for note in traced.notes)
+    fixed = (FIXED_SEED,) if drawn else ()
     return replace(traced, notes=(*opened.notes, *traced.notes, *fixed))
 
 

@@ -194,6 +194,7 @@ def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ..
         "variant": one.variant,
         "execution": cost.trace.execution,
         "stored": one.stored,
+        "upper_bound": cost.trace.upper_bound,
         "nonzero_macs": cost.nonzero_macs,
         "error": "",
         "published": [_encode_verdict(verdict) for verdict in judged],
@@ -210,7 +211,7 @@ def _build_failed_row(failed: Failed) -> Row:
 
 _FIGURES = (
     "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
-    "execution", "stored", "nonzero_macs", "published", "published_macs", "published_params",
+    "execution", "stored", "upper_bound", "nonzero_macs", "published", "published_macs", "published_params",
     *TRAINING_FIGURES,
 )  # fmt: skip
 """The keys that have a value only where a model could be counted."""
@@ -247,6 +248,11 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
         Column(key="variant", heading="variant", audience="programs"),
         Column(key="execution", heading="execution", audience="programs"),
         *build_stored_columns(rows),
+        *(
+            [Column(key="upper_bound", heading="upper bound", audience="programs")]
+            if any(row["upper_bound"] for row in rows)
+            else []
+        ),
         Column(
             key="error", heading="could not be counted", audience=show_if_any("error"), wraps=True, detail=5
         ),

@@ -46,7 +46,7 @@ from resflops.tracing.layouts import REORDERING, are_in_order, lay_out
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
-from resflops.tracing.observers import Observer
+from resflops.tracing.observers import InputValues, Observer
 from resflops.tracing.producers import Producers, drop_main_outputs
 from resflops.tracing.refusals import judge_refusal
 from resflops.tracing.storages import Storages
@@ -134,6 +134,8 @@ class Recorder(TorchFunctionMode):
         self.storages = Storages(self.ops, self.producers, real=real)
         self.grad_mode = TrueGradMode() if autograd else GradMode()
         self.meta_pool = MetaPool()
+        self.made_up_values: InputValues | None = None
+        """What may be told values that are made up, where the model has no weights to find any with."""
         self._observers = tuple(observers)
         self.takes_known_calls = described and not (self._careful or observers)
         """Whether the ops of calls that are known already may be recorded without making the calls."""

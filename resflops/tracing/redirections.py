@@ -57,13 +57,15 @@ class _Redirection(Struct, eq=False):
 _REDIRECTIONS: list[_Redirection] = []
 _FOR_AUTOGRAD: list[_Redirection] = []
 """Those that only a pass with autograd on needs."""
+_FOR_VALUES: list[_Redirection] = []
+"""Those that only a pass on shapes needs that makes values up."""
 _thread = local()
 """Has ``recorder`` in a thread in which a trace runs."""
 _lock = Lock()
 
 
 def redirect(
-    module: str, path: str, *, lasting: bool = True, autograd: bool = False
+    module: str, path: str, *, lasting: bool = True, autograd: bool = False, values: bool = False
 ) -> Callable[[Redirected], Redirected]:
     """Register a function that takes the place of another one in a thread in which a trace runs.
 
@@ -74,10 +76,11 @@ def redirect(
         lasting: whether the module may be kept once it has been found; otherwise it is looked for again in
             every trace.
         autograd: whether only a pass with autograd on replaces it: others would call it for nothing.
+        values: whether only a pass on shapes that makes values up replaces it.
     """
 
     def register(instead: Redirected) -> Redirected:
-        known = _FOR_AUTOGRAD if autograd else _REDIRECTIONS
+        known = _FOR_AUTOGRAD if autograd else _FOR_VALUES if values else _REDIRECTIONS
         known.append(_Redirection(module, path, partial(_make_replacement, instead), lasting=lasting))
         return instead
 
@@ -125,7 +128,9 @@ class redirect_calls(join_trace):  # noqa: N801
         with _lock:
             known = _REDIRECTIONS
             if self._recorder is not None and self._recorder.autograd:
-                known = [*_REDIRECTIONS, *_FOR_AUTOGRAD]
+                known = [*known, *_FOR_AUTOGRAD]
+            if self._recorder is not None and self._recorder.made_up_values is not None:
+                known = [*known, *_FOR_VALUES]
             self._replaced = [redirection for redirection in known if _replace(redirection)]
         super().__enter__()
 

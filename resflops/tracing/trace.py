@@ -13,7 +13,7 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
 # They register their redirections.
-from resflops.tracing import causal_bias, compiled_parts, control_flow, transforms  # noqa: F401
+from resflops.tracing import causal_bias, compiled_parts, control_flow, detection, transforms  # noqa: F401
 from resflops.tracing.autograd_pass import Autograd, AutogradNeeded, GradientAsked, require_like
 from resflops.tracing.custom_modules import record_custom_calls
 from resflops.tracing.distributed import (
@@ -62,8 +62,9 @@ def trace(
     is, in eval or training mode as it is. Its parameters, buffers, attributes and hooks and the random number
     generators are as before afterwards, also when its forward raises.
 
-    A model whose path depends on the values of its tensors (``.item()``, detection, routing) cannot be
-    traced on shapes. It then runs for real, on the CPU, and the trace's ``execution`` and ``notes`` say so.
+    A model whose path depends on the values of its tensors (``.item()``, routing) cannot be traced on shapes.
+    It then runs for real, on the CPU, and the trace's ``execution`` and ``notes`` say so. torchvision's
+    detectors do so if they have weights; without, they are taken to find as much as they keep.
 
     Args:
         model: any module, on any device.
@@ -220,6 +221,10 @@ def _record_pass(
         modules, real=real, strided=strided or doubles is not None, described=not autograd, autograd=autograd,
         observers=observers,
     )  # fmt: skip
+    if values is not None:
+        values.recorder = recorder
+        if any(tensor.is_meta for tensor in model.parameters()):
+            recorder.made_up_values = values
     if autograd:
         for _, given, made in _pair_arguments(reading, args, kwargs):
             require_like(made, given)
@@ -277,6 +282,7 @@ def _record_pass(
         outputs=joined.outputs,
         given_storages=recorder.storages.list_given(modules, _name_inputs(args, kwargs)),
         weights=None if zeros is None else joined.renumber(zeros.count_weights()),
+        upper_bound=values is not None and detection.is_bound(values.made_up),
     )
     if recorder.gradient_asked and not recorder.gradient_taken:
         raise GradientAsked(recorded)
@@ -289,8 +295,9 @@ def _observe_input_values(reading: Reading, args: tuple[Any, ...], kwargs: dict[
     for name, item, made in _pair_arguments(reading, args, kwargs):
         # as_tensors keeps the order of tensors, so the three lists go in step.
         (values,) = as_tensors((item,), torch.device("cpu"))
-        for tensor, value, given in zip(*map(find_tensors, (made, values, item)), strict=True):
-            if not tensor.is_floating_point() and not tensor.is_complex():
+        leaves = [leaf for leaf in tree_leaves(item) if isinstance(leaf, (Tensor, TensorSpec))]
+        for tensor, value, given in zip(find_tensors(made), find_tensors(values), leaves, strict=True):
+            if isinstance(given, Tensor) and not tensor.is_floating_point() and not tensor.is_complex():
                 assumed = frozenset([name]) if given.is_meta else frozenset[str]()
                 known.remember(tensor, value, assumed=assumed)
     return known
@@ -309,7 +316,10 @@ def _pair_arguments(
 def _describe_assumptions(values: InputValues) -> tuple[str, ...]:
     """Say what a trace on shapes assumes about inputs whose values were not given."""
     names = sorted(values.relied_on)
-    return (f"its path depends on the values of {_join_names(names)}: {_ZEROS}",) if names else ()
+    return (
+        *((f"its path depends on the values of {_join_names(names)}: {_ZEROS}",) if names else ()),
+        *((detection.describe_found(values.made_up),) if values.made_up else ()),
+    )
 
 
 def _describe_zeros(reading: Reading) -> tuple[str, ...]:

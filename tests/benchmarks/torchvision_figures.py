@@ -29,10 +29,13 @@ WITH_WEIGHTS = {
     "deeplabv3_*": "aux_loss=true",
     "fcn_*": "aux_loss=true",
     "*googlenet": "aux_logits=false",
+    "fasterrcnn_mobilenet_*": "rpn_post_nms_top_n_test=0",
+    "keypointrcnn_*": "box_detections_per_img=1",
+    "maskrcnn_resnet50_fpn": "box_detections_per_img=0",
 }
-"""What torchvision's builders set by themselves when they are given weights."""
+"""What torchvision's builders set by themselves when they are given weights, and how many boxes of a detector
+went through its heads as torchvision counted it, where these are not as many as it keeps."""
 
-OF_BOXES = "the boxes that pass through its heads depend on its weights, and ours are random"
 FROZEN = "with weights its backbone's BatchNorm is frozen and has no parameters; without them it has these"
 
 
@@ -88,7 +91,7 @@ def compared(name: str) -> tuple[str, str]:
     if not cost.complete:
         line += f"  ≥ lacks {', '.join(each.op for each in cost.uncounted)}"
     if not same[0]:
-        line += f"  MACs: {OF_BOXES if 'rcnn' in name else 'unexplained'}"
+        line += "  MACs: unexplained"
     if not same[1]:
         line += (
             f"  parameters: {FROZEN if cost.params - params == _of_backbone_norms(module) else 'unexplained'}"

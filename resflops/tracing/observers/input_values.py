@@ -2,10 +2,15 @@
 
 Text models look into their masks and tokens: whether a mask hides anything, whether a token is padding.
 That needs the values of these inputs and of no weight, so the model's own kernels need not run.
+
+Where a model's path depends on what its weights would find, a pass may also go by values that are made up,
+and says so (``resflops.tracing.detection``).
 """
 
+import sys
 from collections.abc import Callable
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,8 +20,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map_only
 
 from resflops.tracing.call_through import call_through
+from resflops.tracing.dispatcher import describe_aten
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.observers.observer import Observer
+from resflops.tracing.observers.sized_results import find_sized
+from resflops.tracing.torch_functions import DEVICE
+
+if TYPE_CHECKING:
+    from resflops.tracing.recorder import Recorder
 
 __all__ = ["InputValues"]
 
@@ -31,12 +42,16 @@ class InputValues(TorchFunctionMode, Observer):
     def __init__(self) -> None:
         super().__init__()
         # By tensor id. The tensors are kept, so that no other tensor is given the id of one.
-        self._known: dict[int, Tensor] = {}
+        self._known: dict[int, Tensor | _Filled] = {}
         self._kept: list[Tensor] = []
         # By id of a known tensor: the inputs that it was made from and whose values are assumed.
         self._assumed: dict[int, frozenset[str]] = {}
         self.relied_on: set[str] = set()
         """Names of the inputs that were given without values and whose values the model has asked for."""
+        self.recorder: Recorder | None = None
+        """The recorder of the pass, which is told of functions whose results have known sizes."""
+        self.made_up: dict[str, int] = {}
+        """What values were made up for: a kind of thing that the model finds, and how many an image has."""
 
     def remember(self, tensor: Tensor, value: Tensor, *, assumed: frozenset[str] = frozenset()) -> None:
         """Remember the values of an input, or of a tensor that follows from inputs.
@@ -59,30 +74,117 @@ class InputValues(TorchFunctionMode, Observer):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Hand a call on; if the values of all its tensors are known, work out those of its result, too."""
-        if func in _REPEATING:
-            kwargs = self._tell_size(args, kwargs or {})
-        elif func is torch.Tensor.__getitem__:
-            args = (args[0], self._replace_masks(args[1]))
-        known, given = self._known, list(find_tensors((args, kwargs or {})))
+        args, kwargs = self._replace_known(func, args, kwargs or {})
+        known, given = self._known, list(find_tensors((args, kwargs)))
         if any(id(tensor) not in known for tensor in given) or not (given or func in _FILLING):
-            out = call_through(func, args, kwargs or {})
-            # Something unknown was written into a known tensor. Others may be views of it, and nobody knows
-            # which: so none is known any more.
-            written = args[:1] if func is torch.Tensor.__setitem__ else out
-            if any(id(tensor) in known for tensor in find_tensors(written)):
-                known.clear()
+            out = call_through(func, args, kwargs)
+            # Something unknown was written into a known tensor, and into those that are views of it.
+            for tensor in find_tensors(args[:1] if func is torch.Tensor.__setitem__ else out):
+                if id(tensor) in known:
+                    self._forget(tensor)
             return out
-        values = self._compute_values(func, args, kwargs or {}, filled=not given)
+        if given:
+            return self._work_out(func, args, kwargs, given, sys._getframe(1))
+        out = call_through(func, args, kwargs)
+        if func in _UNIFORM:
+            # Most are buffers that the model writes into: nobody asks what was in them before.
+            self._kept.append(out)
+            known[id(out)] = _Filled(func, args, kwargs)
+        else:
+            self._remember_results(out, self._compute_values(func, args, kwargs, filled=True))
+        return out
+
+    def _work_out(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: list[Tensor],
+        frame: FrameType,
+    ) -> Any:
+        """Hand a call on whose tensors have known values, or answer it."""
+        if func == DEVICE and _asks_for_kernel(frame):
+            return CPU
         assumed = frozenset[str]().union(*[self._assumed.get(id(tensor), ()) for tensor in given])
+        if self.recorder is not None and (sized := find_sized(func, args, kwargs)) is not None:
+            self.relied_on |= assumed
+            with DisableTorchFunction(), unseen_by_dispatch_modes():
+                values = sized.run(*tree_map_only(Tensor, self._find_value, sized.args))
+                outs = [torch.empty_like(value, device="meta") for value in values]
+                op, inputs, attributes = describe_aten(sized.op, sized.args, {})
+                layer = self.recorder.find_running_layer(frame)
+                self.recorder.note(op, layer, inputs, tuple(outs), attributes)
+            self._remember_results(outs, values, assumed)
+            return sized.select(outs)
+        values = self._compute_values(func, args, kwargs, filled=False)
         if not any(True for _ in find_tensors(values)):
             if func not in _VALUE_QUERIES:
-                return call_through(func, args, kwargs or {})
+                return call_through(func, args, kwargs)
             self.relied_on |= assumed
             return values
-        out = call_through(func, args, kwargs or {})
+        out = call_through(func, args, kwargs)
+        self._remember_results(out, values, assumed)
+        return out
+
+    def _remember_results(self, out: Any, values: Any, assumed: frozenset[str] = frozenset()) -> None:
         for tensor, value in zip(find_tensors(out), find_tensors(values), strict=True):
             self.remember(tensor, value, assumed=assumed)
-        return out
+
+    def _replace_known(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Replace known values among the arguments by the sizes that they decide."""
+        if func in _REPEATING:
+            return args, self._tell_size(args, kwargs)
+        if func is torch.Tensor.__getitem__:
+            return (args[0], self._replace_masks(self._replace_bounds(args[1]))), kwargs
+        if func is torch.Tensor.__setitem__:
+            return (args[0], self._replace_bounds(args[1]), *args[2:]), kwargs
+        return args, kwargs
+
+    def _find_value(self, tensor: Tensor) -> Tensor:
+        """Give the values of a known tensor."""
+        value = self._known[id(tensor)]
+        if isinstance(value, _Filled):
+            value = self._known[id(tensor)] = self._compute_values(
+                value.func, value.args, value.kwargs, filled=True
+            )
+        return value
+
+    def _forget(self, tensor: Tensor) -> None:
+        """Forget the values of all tensors in the memory of one."""
+        value = self._known.pop(id(tensor))
+        # Nothing has been made of it, and so no view.
+        if isinstance(value, _Filled):
+            return
+        # The values of a view are a view of the values.
+        with DisableTorchFunction():
+            memory = value.untyped_storage()._cdata
+            for key, each in list(self._known.items()):
+                if isinstance(each, Tensor) and each.untyped_storage()._cdata == memory:
+                    del self._known[key]
+
+    def _replace_bounds(self, index: Any) -> Any:
+        """Replace the bounds of slices that are tensors of known values by these."""
+        parts = index if isinstance(index, tuple) else (index,)
+        bounds = [_list_bounds(part) if isinstance(part, slice) else () for part in parts]
+        if not any(self._is_known(bound) for each in bounds for bound in each):
+            return index
+        replaced = [
+            slice(*map(self._read_number, each)) if each else part
+            for part, each in zip(parts, bounds, strict=True)
+        ]
+        return tuple(replaced) if isinstance(index, tuple) else replaced[0]
+
+    def _is_known(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and id(value) in self._known
+
+    def _read_number(self, value: Any) -> Any:
+        if not self._is_known(value):
+            return value
+        self.relied_on |= self._assumed.get(id(value), frozenset())
+        with DisableTorchFunction(), unseen_by_dispatch_modes():
+            return self._find_value(value).item()
 
     def _tell_size(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Tell a repetition the size of its result, if it is known how often each element is repeated."""
@@ -91,7 +193,7 @@ class InputValues(TorchFunctionMode, Observer):
             return kwargs
         self.relied_on |= self._assumed.get(id(repeats), frozenset())
         with DisableTorchFunction(), unseen_by_dispatch_modes():
-            counts = self._known[id(repeats)].flatten().tolist()
+            counts = self._find_value(repeats).flatten().tolist()
         if len(counts) > 1:
             return {**kwargs, "output_size": sum(counts)}
         # One number stands for each element of what is repeated.
@@ -113,7 +215,7 @@ class InputValues(TorchFunctionMode, Observer):
             assumed = self._assumed.get(id(part), frozenset())
             self.relied_on |= assumed
             with DisableTorchFunction(), unseen_by_dispatch_modes():
-                places = self._known[id(part)].nonzero(as_tuple=True)
+                places = self._find_value(part).nonzero(as_tuple=True)
                 doubles = [torch.empty_like(place, device="meta") for place in places]
             for double, place in zip(doubles, places, strict=True):
                 self.remember(double, place, assumed=assumed)
@@ -121,14 +223,13 @@ class InputValues(TorchFunctionMode, Observer):
         return tuple(replaced)
 
     def _is_known_mask(self, tensor: Tensor) -> bool:
-        known = self._known.get(id(tensor))
-        return known is not None and known.dtype is torch.bool
+        return id(tensor) in self._known and tensor.dtype is torch.bool
 
     def _compute_values(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, filled: bool
     ) -> Any:
         """Run a function on the known values."""
-        args, kwargs = tree_map_only(Tensor, lambda tensor: self._known[id(tensor)], (args, kwargs))
+        args, kwargs = tree_map_only(Tensor, self._find_value, (args, kwargs))
         # A tensor that the model moves to its device stays on the CPU, with the other values.
         args, kwargs = tree_map_only(torch.device, lambda _: CPU, (args, kwargs))
         if filled and func is not torch.div:
@@ -136,6 +237,14 @@ class InputValues(TorchFunctionMode, Observer):
         # The recorder lies under this mode and must not record what is computed beside the pass.
         with DisableTorchFunction(), unseen_by_dispatch_modes():
             return call_through(func, args, kwargs)
+
+
+class _Filled(NamedTuple):
+    """A call that fills a tensor with one number, to be made if its values are asked for."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 CPU = torch.device("cpu")
@@ -152,8 +261,20 @@ _FILLING = frozenset(
     )
 )
 """Functions that make a tensor of known values from no tensor, as a model makes its own mask."""
+_UNIFORM = frozenset((torch.full, torch.ones, torch.zeros))
+"""Those that fill it with one number."""
 _REPEATING = frozenset((torch.repeat_interleave, torch.Tensor.repeat_interleave))
 _VALUE_QUERIES = frozenset(
     getattr(torch.Tensor, name)
     for name in ("item", "tolist", "__bool__", "__int__", "__float__", "__index__", "__contains__")
 )
+
+
+def _list_bounds(part: slice) -> tuple[Any, Any, Any]:
+    return part.start, part.stop, part.step
+
+
+def _asks_for_kernel(frame: FrameType) -> bool:
+    """Whether torchvision asks where boxes are to choose among ways to suppress those that overlap."""
+    # A pass on shapes stands for a run on the CPU. No tensor goes where this answer says.
+    return frame.f_globals.get("__name__") == "torchvision.ops.boxes"
