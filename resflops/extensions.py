@@ -12,11 +12,14 @@ of a lower layer never imports one of a higher layer. A module that cannot be im
 name and harms nothing.
 """
 
+import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
+from importlib.machinery import PathFinder
 from typing import Any
 
 from msgspec import Struct
@@ -121,8 +124,35 @@ def _list_entry_points() -> Any:  # noqa: ANN401 - its type depends on the versi
     return metadata.entry_points()
 
 
+@cache
+def _read_entry_points() -> bytes | None:
+    """Read the entry points of all that is installed; None if only importlib.metadata finds them all.
+
+    Most often there is no extension, and to see that from the files takes a tenth of the time.
+    """
+    own_finders = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
+    if own_finders != [PathFinder]:
+        return None
+    texts: list[bytes] = []
+    for folder in dict.fromkeys(sys.path):
+        try:
+            names = os.listdir(folder or os.curdir)  # noqa: PTH208 - a Path for each name takes longer
+        except NotADirectoryError:
+            return None
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")) or name == "EGG-INFO":
+                with suppress(OSError), open(f"{folder or os.curdir}/{name}/entry_points.txt", "rb") as file:  # noqa: PTH123
+                    texts.append(file.read())
+    return b"\n".join(texts)
+
+
 def _find_extensions(group: str) -> list[Extension]:
     """Find the extensions of other distributions, in an order that does not depend on the file system."""
+    texts = _read_entry_points()
+    if texts is not None and group.encode() not in texts:
+        return []
     found = [
         Extension(
             group=group,

@@ -151,19 +151,10 @@ def _look_into(folder: str) -> Folder:
     installed = tuple(name for name in names if name.endswith(".dist-info"))
     if installed:
         return Folder(path, changed, installed)
-    # Any file that comes and goes changes the time of, for one, the current folder.
-    return Folder(path, 0, tuple(_name_importable(path, name) for name in names if _is_importable(name)))
+    # Names alone: a trace is stored only if nothing has been imported from here, but a new name may hide a
+    # package, or be one that a package imports if it is there.
+    return Folder(path, 0, tuple(name for name in names if _is_importable(name)))
 
 
 def _is_importable(name: str) -> bool:
-    return name.isidentifier() or name.endswith((".py", ".so", ".pyd", ".egg-info", ".egg", ".pth"))
-
-
-def _name_importable(folder: str, name: str) -> str:
-    """Name something that can be imported, with its time if it is a file: its code may shadow a package's."""
-    if name.isidentifier():
-        return name
-    try:
-        return f"{name} {os.stat(os.path.join(folder, name)).st_mtime_ns}"  # noqa: PTH116, PTH118
-    except OSError:
-        return name
+    return name.isidentifier() or name.endswith((".py", ".so", ".pyd", ".egg-info", ".egg"))
