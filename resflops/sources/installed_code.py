@@ -17,22 +17,39 @@ from resflops.sources.cache_key import list_installed_folders
 __all__ = ["has_usual_state", "runs_installed_code_alone"]
 
 
+MADE_BY_TORCH = ("torch.ops", "torch.classes", "_remote_module_non_scriptable")
+"""Modules that torch makes; they have a made-up file, or one in a temporary folder."""
+
+
+_checked: set[str] = set()
+"""Names of modules that are installed: a sweep asks for each of a thousand models, and torch has thousands."""
+
+
 def runs_installed_code_alone() -> bool:
     """Whether every module that has been imported is part of Python, of resflops or of a distribution."""
     known = _list_known_folders()
-    return (
-        all(
-            file.startswith(known) or (name == "__main__" and _is_command(file))
-            for name, file in _list_files()
-        )
-        and _has_main()
-    )
+    main = sys.modules.get("__main__")
+    # Neither python -c nor a prompt has a file, and both run the user's code.
+    if not (file := _find_file(main)) or not (_is_command(file) or file.startswith(known)):
+        return False
+    for name in [name for name in sys.modules if name not in _checked]:
+        module = sys.modules.get(name)
+        file = _find_file(module)
+        if file and module is not main and name not in MADE_BY_TORCH and not file.startswith(known):
+            return False
+        _checked.add(name)
+    return True
 
 
-def _list_files() -> list[tuple[str, str]]:
-    files = ((name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items()))
-    # Some modules that exist only in memory have a made-up file without a folder.
-    return [(name, file) for name, file in files if isinstance(file, str) and os.path.isabs(file)]  # noqa: PTH117
+def _find_file(module: object) -> str:
+    """Find the file of a module; ``""`` if it has none, as one that is built in."""
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return file
+    # A module that was made from a file by hand, as that of a factory is, has it in its spec alone, where
+    # others say such things as "built-in".
+    origin = getattr(getattr(module, "__spec__", None), "origin", None)
+    return origin if isinstance(origin, str) and origin.endswith(".py") else ""
 
 
 @cache
@@ -51,11 +68,6 @@ def _is_command(file: str) -> bool:
     """Whether a program is the command ``resflops``, as installers write it: a script or an .exe."""
     path = Path(file)
     return path.name == "resflops" or "resflops.exe" in path.parts
-
-
-def _has_main() -> bool:
-    """Whether there is a program, and not ``python -c`` or a prompt, where the user's code has no file."""
-    return isinstance(getattr(sys.modules.get("__main__"), "__file__", None), str)
 
 
 def has_usual_state() -> bool:
