@@ -22,7 +22,7 @@ MADE_BY_TORCH = ("torch.ops", "torch.classes", "_remote_module_non_scriptable")
 
 
 _checked: set[str] = set()
-"""Names of modules that are installed: a sweep asks for each of a thousand models, and torch has thousands."""
+"""Names of modules that are installed: a sweep asks a thousand times, and torch has thousands of modules."""
 
 
 def runs_installed_code_alone() -> bool:
@@ -32,7 +32,7 @@ def runs_installed_code_alone() -> bool:
     # Neither python -c nor a prompt has a file, and both run the user's code.
     if not (file := _find_file(main)) or not (_is_command(file) or file.startswith(known)):
         return False
-    for name in [name for name in sys.modules if name not in _checked]:
+    for name in [name for name in list(sys.modules) if name not in _checked]:
         module = sys.modules.get(name)
         file = _find_file(module)
         if file and module is not main and name not in MADE_BY_TORCH and not file.startswith(known):
