@@ -12,9 +12,11 @@ from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.errors import InputError, ModelError, ResflopsError, describe_error
+from resflops.garbage import delay_collection
 from resflops.records import Shape, TensorSpec
 from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.lookup import find
+from resflops.sources.repeated_layers import copy_repeated_layers
 from resflops.tracing.call_through import call_through
 from resflops.tracing.generators import fix_generators
 from resflops.tracing.inputs import find_float_dtype
@@ -95,13 +97,14 @@ def build_model(found: FoundModel, *, device: str | torch.device = "meta") -> nn
     return _build(found, torch.device(device))[0]
 
 
+@delay_collection()
 def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
     if target != META:
         return *_build_on(found, target), ()
     with fix_generators() as drawn:
         without_values = _WithoutValues()
         try:
-            with without_values:
+            with without_values, copy_repeated_layers():
                 made = _check_module(found, found.make())
         except ResflopsError:
             raise
@@ -153,7 +156,8 @@ def _check_module(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | 
         raise ModelError(
             f"{found.spec} gives a value of the type {type(module).__name__}; it must give a torch.nn.Module"
         )
-    return module.eval(), inputs
+    _set_eval_mode(module)
+    return module, inputs
 
 
 class _WithoutValues(TorchFunctionMode):
@@ -226,27 +230,62 @@ def _make_double(tensor: Tensor) -> Tensor:
 
 def _move_to_meta(module: nn.Module) -> None:
     """Move the few parameters and buffers to meta that were made from values, such as positions."""
-    tensors = [*module.parameters(), *module.buffers()]
+    made, elsewhere = False, []
+    for owner in _list_modules(module):
+        # Without removing duplicates, since a tied tensor has to be replaced under each of its names.
+        for name, tensor in chain(owner._parameters.items(), owner._buffers.items()):  # noqa: SLF001
+            if tensor is None:
+                continue
+            if tensor.is_meta:
+                made = True
+            else:
+                elsewhere.append((owner, name, tensor))
     # A module without any tensor on meta was not made just now. A factory gave one that belongs to somebody
     # else, and must not be changed.
-    if not any(tensor.device == META for tensor in tensors):
+    if not made:
         return
-    doubles = {
-        id(tensor): nn.Parameter(_make_double(tensor), tensor.requires_grad)
-        if isinstance(tensor, nn.Parameter)
-        else _make_double(tensor)
-        for tensor in tensors
-        if tensor.device != META
-    }
-    for owner in module.modules() if doubles else ():
-        # Without removing duplicates, since a tied tensor has to be replaced under each of its names.
-        own = chain(
-            owner.named_parameters(recurse=False, remove_duplicate=False),
-            owner.named_buffers(recurse=False, remove_duplicate=False),
-        )
-        for name, tensor in list(own):
-            if id(tensor) in doubles:
-                setattr(owner, name, doubles[id(tensor)])
+    doubles: dict[int, Tensor] = {}
+    for owner, name, tensor in elsewhere:
+        if id(tensor) not in doubles:
+            double = _make_double(tensor)
+            is_parameter = isinstance(tensor, nn.Parameter)
+            doubles[id(tensor)] = nn.Parameter(double, tensor.requires_grad) if is_parameter else double
+        setattr(owner, name, doubles[id(tensor)])
+
+
+def _list_modules(module: nn.Module) -> list[nn.Module]:
+    """List a module and all below it, each once, as ``modules()`` does, without working out names."""
+    found = {id(module): module}
+    left = [module]
+    while left:
+        for child in left.pop()._modules.values():  # noqa: SLF001
+            if child is not None and id(child) not in found:
+                found[id(child)] = child
+                left.append(child)
+    return list(found.values())
+
+
+def _set_eval_mode(module: nn.Module) -> None:
+    """Set eval mode: as ``eval()`` does, and at once where no module has a way of its own to do it."""
+    modules = _list_modules(module)
+    if all(map(_has_usual_modes, {type(each) for each in modules})) and not any(
+        "train" in vars(each) or "eval" in vars(each) for each in modules
+    ):
+        for each in modules:
+            vars(each)["training"] = False
+    else:
+        module.eval()
+
+
+def _has_usual_modes(kind: type[nn.Module]) -> bool:
+    usual = nn.Module
+    return (
+        kind.train is usual.train
+        and kind.eval is usual.eval
+        and kind.__setattr__ is usual.__setattr__
+        and kind.children is usual.children
+        and not hasattr(kind, "training")
+    )
 
 
 def _make_tensors(value: Any, device: torch.device, dtype: str) -> Any:  # noqa: ANN401 - any containers

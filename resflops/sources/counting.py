@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from resflops.cost import Cost, price
 from resflops.cost.convention import Convention
 from resflops.errors import InputError, ResflopsError, TraceError
+from resflops.garbage import delay_collection
 from resflops.records import Shape
 from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
@@ -80,6 +81,7 @@ def count_models(
             yield error
 
 
+@delay_collection()
 def count_spec(
     request: CountRequest, *, say: Callable[[str], None] = lambda _: None, doing: str = ""
 ) -> CountedModel:

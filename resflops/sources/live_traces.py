@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from resflops.errors import DataDependentError, TraceError
+from resflops.garbage import delay_collection
 from resflops.records import Shape, Trace
 from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found_model import FoundModel
@@ -33,6 +34,7 @@ def trace_with_notes(
     return replace(traced, notes=(*opened.notes, *traced.notes, *fixed))
 
 
+@delay_collection()
 def trace_found(
     found: FoundModel, *, input_shape: Shape | None, dtype: str | None = None, nonzero: bool = False
 ) -> tuple[OpenModel, Trace]:

@@ -4,10 +4,12 @@ from importlib import import_module
 from types import ModuleType
 
 from resflops.errors import ModelError, describe_error
+from resflops.garbage import delay_collection
 
 __all__ = ["import_optional"]
 
 
+@delay_collection()
 def import_optional(package: str, *, extra: str) -> ModuleType:
     """Import a package that an extra of resflops installs.
 

@@ -76,13 +76,16 @@ def _make_import_error(place: str, spec: Spec, error: BaseException) -> ModelErr
 def _import_file(path: Path, spec: Spec) -> ModuleType:
     if not path.is_file():
         raise UnknownModelError(f"{spec.text!r}: there is no file {str(path)!r} in {Path.cwd()}")
-    # The digest keeps two files of one name apart, and a file apart from an installed module of its name.
     # Here, because every source is imported, whichever is asked.
     from hashlib import sha256
 
+    # The digest keeps two files of one name apart, and a file apart from an installed module of its name.
     digest = sha256(str(path.resolve()).encode()).hexdigest()[:12]
     loader = SourceFileLoader(f"{path.stem}_{digest}", str(path))
-    module = module_from_spec(ModuleSpec(loader.name, loader, origin=str(path)))
+    located = ModuleSpec(loader.name, loader, origin=str(path))
+    # So that the module has its __file__.
+    located.has_location = True
+    module = module_from_spec(located)
     # Before it runs, since dataclasses and pickles look up their module by its name.
     sys.modules[loader.name] = module
     try:
