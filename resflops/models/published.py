@@ -8,8 +8,8 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from importlib.resources import files
 from math import floor
+from pathlib import Path
 from typing import Literal
 
 from msgspec import DecodeError, Struct, json
@@ -109,7 +109,8 @@ class PublishedFigure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @cache
 def load_figures() -> tuple[PublishedFigure, ...]:
     """Load all published figures, in the order of their papers."""
-    text = files("resflops.models").joinpath("published.json").read_bytes()
+    # Not by importlib.resources, whose import takes longer than the rest of a table.
+    text = Path(__file__).with_name("published.json").read_bytes()
     try:
         return json.decode(text, type=tuple[PublishedFigure, ...])
     except DecodeError as error:

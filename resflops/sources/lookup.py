@@ -7,7 +7,6 @@ from resflops.errors import SpecError, UnknownModelError, suggest
 from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
 from resflops.sources.spec import parse_spec
-from resflops.sources.stored_names import find_stored_names, store_names
 
 __all__ = ["expand", "find", "names"]
 
@@ -49,7 +48,7 @@ def expand(text: str, *, fresh: bool = True) -> list[str]:
         raise SpecError(
             f"{spec.name!r} is a pattern; factories must be named one by one, as in nets.py:small"
         )
-    known = (None if fresh else find_stored_names(source.prefix)) or _list_names(source)
+    known = (None if fresh else _find_stored_names(source.prefix)) or _list_names(source)
     matching = [name for name in known if fnmatchcase(name, pattern)]
     if not matching:
         plain = pattern.translate({ord(mark): None for mark in "*?[]"})
@@ -76,7 +75,16 @@ def names(prefix: str = BUILTIN) -> list[str]:
     return [_join_spec(source, name) for name in source.names()]
 
 
+# Both import what only the user's cache needs.
+def _find_stored_names(prefix: str) -> list[str] | None:
+    from resflops.sources.stored_names import find_stored_names
+
+    return find_stored_names(prefix)
+
+
 def _list_names(source: Source) -> list[str]:
+    from resflops.sources.stored_names import store_names
+
     known = source.names()
     store_names(source.prefix, known)
     return known

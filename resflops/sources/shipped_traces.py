@@ -10,7 +10,7 @@ import hashlib
 import lzma
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -86,7 +86,7 @@ def read_shipped_trace(name: str) -> Trace | None:
 
 def summarize_archive() -> ArchiveSummary:
     """Summarize what there is in the archive."""
-    file = files("resflops.sources").joinpath(ARCHIVE)
+    file = _find_archive()
     archive = _open_archive()
     if archive is None:
         return ArchiveSummary(path=str(file), problem="it is missing or damaged; reinstall resflops")
@@ -120,10 +120,15 @@ class _Archive:
         return self._read[place.start : place.end]
 
 
+def _find_archive() -> Path:
+    # Not by importlib.resources, whose import takes longer than reading a trace.
+    return Path(__file__).with_name(ARCHIVE)
+
+
 @cache
 def _open_archive() -> _Archive | None:
     try:
-        archive = _Archive(files("resflops.sources").joinpath(ARCHIVE).read_bytes())
+        archive = _Archive(_find_archive().read_bytes())
     except (OSError, ValueError):
         return None
     return archive if archive.shipped.schema_version == SCHEMA_VERSION else None
