@@ -288,16 +288,21 @@ def binding(infer: Callable[..., Any], *functions: str, repeated: bool = False) 
     return Binding(functions=functions, infer=infer, repeated=repeated)
 
 
-def composite(*functions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def composite(*functions: str, repeated: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare torch functions that are several ops, by a generator of their calls.
 
     The generator yields the calls one by one, is sent the result of each, and returns what the
     torch function returns. It makes the calls by the ``infer`` of the ops themselves, so that shapes
     are inferred in one place.
+
+    Args:
+        functions: names below ``torch``.
+        repeated: whether equal arguments make equal calls, as for ``Binding``; where two arguments are the
+            same tensor, they are taken to be equal only to two that are.
     """
 
     def register(steps: Callable[..., Any]) -> Callable[..., Any]:
-        COMPOSITES[functions] = Binding(functions=functions, infer=steps)
+        COMPOSITES[functions] = Binding(functions=functions, infer=steps, repeated=repeated)
         return steps
 
     return register

@@ -182,7 +182,7 @@ ATTENTION = op(
 )
 
 
-@composite("nn.functional.multi_head_attention_forward")
+@composite("nn.functional.multi_head_attention_forward", repeated=True)
 def infer_multi_head_attention(
     query: TensorLike,
     key: TensorLike,

@@ -258,8 +258,10 @@ def unfolding_gradient(record: OpRecord, operand: int) -> Work:
 
 
 # Joined tensors.
-_declare("cat", bindings=binding(infer_cat, "*.cat", "*.concat", "*.concatenate"), window="keeps")
-_declare("stack", bindings=binding(infer_stack, "*.stack"))
+_declare(
+    "cat", bindings=binding(infer_cat, "*.cat", "*.concat", "*.concatenate", repeated=True), window="keeps"
+)
+_declare("stack", bindings=binding(infer_stack, "*.stack", repeated=True))
 _declare("_chunk_cat", "block_diag", "concat", "hstack", "pad_sequence", "vstack")
 _declare(
     "quantized.cat",

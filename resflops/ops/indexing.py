@@ -164,7 +164,7 @@ _declare("nonzero", "nonzero_static", gradient=_ANSWER, saves=())
 _declare(
     "setitem",
     attributes=Writing,
-    bindings=binding(infer_setitem, "Tensor.__setitem__"),
+    bindings=binding(infer_setitem, "Tensor.__setitem__", repeated=True),
     gradient=each_gradient(writing_gradient),
 )
 _declare(

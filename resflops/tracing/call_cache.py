@@ -4,7 +4,7 @@ A network repeats its blocks, and a search counts networks that repeat each othe
 reads nothing but shapes, types and plain arguments, a second call that looks the same needs no description.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import EllipsisType, NoneType
 from typing import Any
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import Parameter
 
-from resflops.ops import OPS, Call, CallSignature, Promoted, name_dtype, plain_shapes
+from resflops.ops import OPS, Blank, Call, CallSignature, Promoted, name_dtype, plain_shapes
 
 __all__ = ["Key", "find_signature", "keep_signature", "make_signature", "sign_step"]
 
@@ -47,7 +47,10 @@ _MARKED: dict[type, Callable[[Any], Any]] = {
 
 
 def find_signature(
-    func: Callable[..., Any], values: tuple[Any, ...], names: Iterable[str]
+    func: Callable[..., Any],
+    values: tuple[Any, ...],
+    names: Iterable[str],
+    kinds: Mapping[int, Blank],
 ) -> tuple[Key | None, CallSignature | None]:
     """Look up the key of a call, None if it cannot be cached, and its signature, None if it is not known yet.
 
@@ -55,15 +58,17 @@ def find_signature(
         func: the function.
         values: its arguments, those by keyword last.
         names: the keywords.
+        kinds: shape, type and strides of some tensors, by their ids.
     """
     try:
-        if func is _GETITEM:
-            values = (values[0], _mark_index(values[1]))
+        if func in _INDEXED:
+            values = (values[0], _mark_index(values[1]), *values[2:])
         key = (
             func,
             *names,
             *[
-                ((value.shape, value.dtype) if value.is_contiguous() else _describe_layout(value))
+                kinds.get(id(value))
+                or ((value.shape, value.dtype) if value.is_contiguous() else _describe_layout(value))
                 # No subclass: one may have behaviour of its own that its shape and type do not tell.
                 if (kind := type(value)) is Tensor or kind is Parameter
                 else value
@@ -78,7 +83,7 @@ def find_signature(
         return None, None
 
 
-_GETITEM = Tensor.__getitem__
+_INDEXED = frozenset((Tensor.__getitem__, Tensor.__setitem__))
 
 
 def _mark_index(index: Any) -> Any:

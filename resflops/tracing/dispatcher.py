@@ -69,7 +69,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _record(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # An op may have made a view of a blank, or resized it, and the pool could not tell.
-        self._recorder.meta_pool.touched = True
+        self._recorder.meta_pool.touch()
         if not self._recorder.real and "device" in kwargs:
             kwargs = {**kwargs, "device": META}
         if not self._recorder.real:

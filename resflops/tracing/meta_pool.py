@@ -46,10 +46,10 @@ class MetaPool:
 
     def __init__(self) -> None:
         self.touched = False
-        """Whether torch itself has seen a blank: it may have made a view of it, or changed its shape."""
+        """Whether torch itself has seen a blank: it may have made a view of it, say."""
         self.kinds: dict[int, Blank] = {}
-        """Shape, type and strides of every blank that is lent, by its id, valid while none is touched.
-        To ask the blank itself takes longer, and while a mode is on many times as long."""
+        """Shape, type and strides of each blank that was lent since torch last saw one, by its id. To ask the
+        blank itself takes longer, and while a mode is on many times as long."""
         self._shelves = _STORE.shelves
         self._lent: list[Tensor] = []
         self._shelf_of: list[Shelf] = []
@@ -83,6 +83,11 @@ class MetaPool:
         self._lent.append(blank)
         self._shelf_of.append(shelf)
         return blank
+
+    def touch(self) -> None:
+        """Note that torch is about to see blanks, and may give them another shape."""
+        self.touched = True
+        self.kinds.clear()
 
     def take_back(self) -> None:
         """Put the blanks back that nobody else holds and nobody has set an attribute on.

@@ -42,6 +42,7 @@ from resflops.tracing.failures import (
 from resflops.tracing.flex import CLAIMED_DEVICE, is_flex_attention
 from resflops.tracing.formats import check_format, holds_special
 from resflops.tracing.grad_mode import GradMode, TrueGradMode
+from resflops.tracing.known_steps import StepsInTheMaking, find_steps
 from resflops.tracing.layouts import REORDERING, are_in_order, lay_out
 from resflops.tracing.meta import find_tensors, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
@@ -52,6 +53,7 @@ from resflops.tracing.refusals import judge_refusal
 from resflops.tracing.storages import Storages
 from resflops.tracing.strided import run_on_meta
 from resflops.tracing.torch_functions import (
+    COMPOSITE,
     CONTROL_FLOW,
     DESCRIBED,
     DEVICE,
@@ -188,9 +190,18 @@ class Recorder(TorchFunctionMode):
         if self._careful or func not in REPEATED:
             return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1))
         values = (*args, *kwargs.values()) if kwargs else args
-        key, signature = find_signature(func, values, kwargs or ())
+        if args and type(args[0]) in _SEQUENCES and args[0] and isinstance(args[0][0], Tensor):
+            # A function that joins tensors.
+            values = (*args[0], *values[1:])
+        key, signature = find_signature(func, values, kwargs or (), self.meta_pool.kinds)
         if signature is None:
-            return self._record_described(func, describe, args, kwargs or {}, sys._getframe(1), key)
+            frame = sys._getframe(1)
+            known = find_steps(key, values) if func in COMPOSITE else None
+            return (
+                self._record_described(func, describe, args, kwargs or {}, frame, key, values)
+                if known is None
+                else known.perform(self.perform, values, self._calling_layer(frame))
+            )
         inputs = [values[place] for place in signature.inputs]
         affine = [values[place] for place in signature.affine] if signature.affine else ()
         if self._calls is not None:
@@ -205,14 +216,25 @@ class Recorder(TorchFunctionMode):
         kwargs: dict[str, Any],
         frame: FrameType,
         key: Key | None = None,
+        values: tuple[Any, ...] = (),
     ) -> Any:
-        """Record a call as its description says; if it has a key, keep its signature for calls like it."""
+        """Record a call as its description says; if it has a key, keep its signature for calls like it.
+
+        Args:
+            func: the function.
+            describe: its description.
+            args: its arguments.
+            kwargs: its arguments by keyword.
+            frame: the frame that calls it.
+            key: the key of the call, None if there is none.
+            values: the arguments that the key is made of.
+        """
         if self._careful and holds_special((args, kwargs), real=self.real):
             return self._record_undescribed(func, args, kwargs, frame)
         try:
             call = describe(*args, **kwargs)
             if not isinstance(call, (SignedCall, Call)):
-                return self._record_steps(func, call, args, kwargs, frame)
+                return self._record_steps(func, call, args, kwargs, frame, key, values)
         except (TypeError, NotDescribed):
             # The description does not cover this use, or has other parameters. If the call is wrong, torch
             # says so when it runs.
@@ -223,23 +245,35 @@ class Recorder(TorchFunctionMode):
         signature = call.signature if isinstance(call, SignedCall) else make_signature(call)
         layer = self._calling_layer(frame)
         if not self._runs:
-            try:
-                if signature.op in REORDERING or not are_in_order(call.inputs):
-                    signature = lay_out(signature, call, func, args, kwargs)
-            except RuntimeError:
-                # What has no strides is of a format that has no description either.
-                self._check_formats(call.inputs)
-                raise
-            lasting = isinstance(call, SignedCall) or not call.once
-            if key is not None and lasting and isinstance(call, Call):
-                keep_signature(key, signature, call, (*args, *kwargs.values()))
-            if self._calls is not None and lasting:
-                self._calls.append(SignedCall(signature, tuple(call.inputs), tuple(call.affine)))
+            signature = self._lay_out(signature, call, func, args, kwargs)
+            if isinstance(call, SignedCall) or not call.once:
+                if key is not None and isinstance(call, Call):
+                    keep_signature(key, signature, call, values)
+                if self._calls is not None:
+                    self._calls.append(SignedCall(signature, tuple(call.inputs), tuple(call.affine)))
             return self.perform(signature, call.inputs, call.affine, layer)
         out = self._run_described(func, args, kwargs, signature, layer)
         outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
         self.note(signature.op, layer, call.inputs, outs, signature.attributes, call.affine)
         return out
+
+    def _lay_out(
+        self,
+        signature: CallSignature,
+        call: Call | SignedCall,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> CallSignature:
+        """Give a signature the strides of its outputs, where they may lie in another order."""
+        try:
+            if signature.op in REORDERING or not are_in_order(call.inputs):
+                return lay_out(signature, call, func, args, kwargs)
+        except RuntimeError:
+            # What has no strides is of a format that has no description either.
+            self._check_formats(call.inputs)
+            raise
+        return signature
 
     def _run_described(
         self,
@@ -265,7 +299,7 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], failure: TraceError
     ) -> Any:
         """Let torch refuse a call in its own words, since the model may catch what it raises and go on."""
-        self.meta_pool.touched = True
+        self.meta_pool.touch()
         with unseen_by_dispatch_modes():
             if not self.real:
                 args, kwargs = self.make_doubles((args, kwargs), self._doubles)
@@ -333,19 +367,26 @@ class Recorder(TorchFunctionMode):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         frame: FrameType,
+        key: Key | None = None,
+        values: tuple[Any, ...] = (),
     ) -> Any:
         """Record a function that is several ops, one by one.
 
         In a real run, too, the single ops are shown with blanks: the function itself runs once, as a whole.
         """
         before, layer, answer = len(self.ops), self._calling_layer(frame), None
+        making = None if key is None else StepsInTheMaking(key, values)
         try:
             while True:
                 call = steps.send(answer)
                 signature = call.signature if isinstance(call, SignedCall) else sign_step(call)
                 answer = self.perform(signature, call.inputs, call.affine, layer)
+                if making is not None:
+                    making.add(call, signature, answer)
         except StopIteration as end:
             out = end.value
+            if making is not None:
+                making.keep(out)
         except BaseException:
             # Whoever catches this may run the function in another way, which records its ops again.
             del self.ops[before:]
@@ -398,7 +439,7 @@ class Recorder(TorchFunctionMode):
         """Hand a function to torch."""
         # Torch is about to see blanks. It may resize one, hold one in C++ or make a view of one, and the pool
         # could not tell. So the pool takes none of this pass back.
-        self.meta_pool.touched = True
+        self.meta_pool.touch()
         if not self.real:
             with unseen_by_dispatch_modes():
                 args, kwargs = self.make_doubles((args, kwargs), self._doubles)
@@ -415,6 +456,9 @@ class Recorder(TorchFunctionMode):
             if (failure := self._explain(func, args, kwargs, layer, error)) is not None:
                 raise failure from error
             raise
+        finally:
+            # It may have called the model's code back, which was lent others.
+            self.meta_pool.touch()
         # What was done to a double was not done to the tensor itself, which the next op is given.
         if name_function(func).endswith("_") and args and self._has_diverged(args[0]):
             raise self._fail(make_weight_error(func, layer))
@@ -516,7 +560,7 @@ class Recorder(TorchFunctionMode):
         """Give the meta doubles of tensors that torch is about to take past the recorder."""
         if self.real:
             return value
-        self.meta_pool.touched = True
+        self.meta_pool.touch()
         with DisableTorchFunction(), unseen_by_dispatch_modes():
             return self.make_doubles(value, self._doubles)
 
@@ -641,6 +685,7 @@ class Recorder(TorchFunctionMode):
         return index
 
 
+_SEQUENCES = frozenset((list, tuple))
 _MOST = 1 << 11
 _SINGLE = [(number,) for number in range(_MOST)]
 """The first of the tuples that hold one number. Records share them: a new tuple for every op would call the

@@ -99,16 +99,17 @@ def _make_getter(namespace: dict[str, Any], names: set[str]) -> Callable[[dict[s
     return itemgetter(*called) if called else lambda _: ()
 
 
-_CLASSES: dict[type, _StockClass | None] = {}
-"""What is known of the classes that have been met; None for those that are not as torch has them."""
+_CLASSES: dict[type, _StockClass] = {}
+"""What is known of the classes that have been met as torch has them."""
 
 
 def _find_class(layer: nn.Module) -> _StockClass | None:
-    """Find out what the forward of a layer's class reads, once for each class."""
+    """Find out what the forward of a stock class reads; None for other classes, and for changed ones."""
     cls = type(layer)
-    if cls not in _CLASSES:
-        _CLASSES[cls] = _read_class(cls, layer.__dict__) if cls in _STOCK_CLASSES else None
-    return _CLASSES[cls]
+    known = _read_class(cls, layer.__dict__) if cls in _STOCK_CLASSES else None
+    if known is not None:
+        _CLASSES[cls] = known
+    return known
 
 
 _STOCK_CLASSES = frozenset(getattr(nn, name) for name in _STOCK if hasattr(nn, name))
@@ -264,5 +265,5 @@ def _name_operands(
 @redirect("torch._C", "_swap_tensor_impl")
 def swap_tensors(recorder: Recorder, own: Callable[..., None], *tensors: Tensor) -> None:
     """Swap two tensors, which is no torch function: the shape of a weight may have changed."""
-    recorder.meta_pool.touched = True
+    recorder.meta_pool.touch()
     own(*tensors)

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import torch
 
 from resflops.errors import DuplicateError
-from resflops.ops import Call, SignedCall
+from resflops.ops import COMPOSITES, Call, SignedCall
 from resflops.tracing.binding import bind_functions, bind_unchanged, resolve
 
 __all__ = [
+    "COMPOSITE",
     "CONTROL_FLOW",
     "DESCRIBED",
     "DEVICE",
@@ -56,6 +57,11 @@ REPEATED: set[Callable[..., Any]]
 of one may be cached by these."""
 
 DESCRIBED, REPEATED = bind_functions()
+
+COMPOSITE = frozenset(
+    function for binding in COMPOSITES.values() for name in binding.functions for function in resolve(name)
+)
+"""The functions that are several ops."""
 
 OPERATORS: dict[str, Describe] = {}
 """Descriptions of higher-order operators, by name: importing the modules that hold them takes longer than a

@@ -76,7 +76,7 @@ class DistributedRecorder(Recorder):
     def _record_distributed(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        self.meta_pool.touched = True
+        self.meta_pool.touch()
         layer = self._calling_layer(sys._getframe(2))
         if not self.real:
             with unseen_by_dispatch_modes():
