@@ -17,6 +17,7 @@ from resflops.cli.streams import (
     write_output,
 )
 from resflops.errors import ResflopsError, describe_error
+from resflops.own_process import claim_process
 
 __all__ = ["main"]
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 if it is done, 1 if a check failed, 2 if it could not run, 130 if it was
         interrupted, 143 if it was terminated, and 141 if the reader of the output has gone.
     """
+    if arguments is None:
+        claim_process()
     try:
         with tolerate_stderr(), raise_when_terminated():
             return _run(sys.argv[1:] if arguments is None else arguments)

@@ -1,10 +1,13 @@
 """Optional packages, imported when a spec asks for one."""
 
+from contextlib import nullcontext
 from importlib import import_module
 from types import ModuleType
 
 from resflops.errors import ModelError, describe_error
 from resflops.garbage import delay_collection
+from resflops.own_process import is_own_process
+from resflops.sources.compiler_imports import postpone_compiler
 
 __all__ = ["import_optional"]
 
@@ -17,7 +20,8 @@ def import_optional(package: str, *, extra: str) -> ModuleType:
         ModelError: the package is not installed, or cannot be imported.
     """
     try:
-        return import_module(package)
+        with postpone_compiler() if is_own_process() else nullcontext():
+            return import_module(package)
     except ModuleNotFoundError as error:
         # It may also be another package, which the installed one lacks.
         if error.name and error.name.partition(".")[0] == package.partition(".")[0]:
