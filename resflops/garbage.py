@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["delay_collection"]
+__all__ = ["allow_collection", "delay_collection"]
 
 _THRESHOLD = 200_000
 """So many more containers are made than dropped before the collector looks for garbage among them: not
@@ -25,7 +25,7 @@ class _Delays:
 
     number = 0
     before: tuple[int, int, int] | None = None
-    """The thresholds to give back; None if they were not raised."""
+    """The thresholds to give back; None if they are not raised."""
 
 
 @contextmanager
@@ -39,23 +39,39 @@ def delay_collection() -> Iterator[None]:
     """
     with _LOCK:
         if not _Delays.number:
-            _Delays.before = _raise_threshold()
+            _raise_threshold()
         _Delays.number += 1
     try:
         yield
     finally:
         with _LOCK:
             _Delays.number -= 1
-            if not _Delays.number and _Delays.before is not None:
-                if gc.get_threshold() == (_THRESHOLD, *_Delays.before[1:]):
-                    gc.set_threshold(*_Delays.before)
-                _Delays.before = None
+            if not _Delays.number:
+                _give_threshold_back()
 
 
-def _raise_threshold() -> tuple[int, int, int] | None:
+@contextmanager
+def allow_collection() -> Iterator[None]:
+    """Let the garbage collector run as usual, also inside a delay, where garbage may hold much memory."""
+    with _LOCK:
+        _give_threshold_back()
+    try:
+        yield
+    finally:
+        with _LOCK:
+            if _Delays.number and _Delays.before is None:
+                _raise_threshold()
+
+
+def _raise_threshold() -> None:
     before = gc.get_threshold()
     # 0 stands for a collector that never runs by itself.
-    if not 0 < before[0] < _THRESHOLD:
-        return None
-    gc.set_threshold(_THRESHOLD, *before[1:])
-    return before
+    if 0 < before[0] < _THRESHOLD:
+        gc.set_threshold(_THRESHOLD, *before[1:])
+        _Delays.before = before
+
+
+def _give_threshold_back() -> None:
+    before, _Delays.before = _Delays.before, None
+    if before is not None and gc.get_threshold() == (_THRESHOLD, *before[1:]):
+        gc.set_threshold(*before)

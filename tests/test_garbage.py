@@ -6,8 +6,9 @@ import threading
 import pytest
 from torch import nn
 
+import resflops
 from resflops.cost.convention import find_convention
-from resflops.garbage import delay_collection
+from resflops.garbage import allow_collection, delay_collection
 from resflops.sources.counting import CountRequest, count_models
 
 
@@ -90,6 +91,39 @@ def test_threads_that_overlap_give_it_back_when_the_last_has_ended():
     leave.set()
     thread.join()
     assert describe() == before
+
+
+def test_a_part_of_a_delay_may_have_the_collector_as_usual():
+    before = describe()
+    with delay_collection():
+        raised = gc.get_threshold()
+        with allow_collection():
+            assert describe() == before
+        assert gc.get_threshold() == raised
+        with pytest.raises(KeyError), allow_collection():
+            raise KeyError
+        assert gc.get_threshold() == raised
+    assert describe() == before
+    with allow_collection():
+        assert describe() == before
+    assert describe() == before
+
+
+class Seeing(nn.Module):
+    """Keeps the threshold under which it runs."""
+
+    seen = 0
+
+    def forward(self, x):
+        Seeing.seen = gc.get_threshold()[0]
+        return x * 2
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_only_a_pass_on_shapes_delays_the_collector(real):
+    resflops.trace(Seeing(), (2, 2), real=real)
+    assert (Seeing.seen == 700) is real
+    assert gc.get_threshold() == (700, 10, 10)
 
 
 class Cyclic(nn.Linear):

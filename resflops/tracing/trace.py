@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from resflops.errors import DataDependentError, ResflopsError, TraceError
+from resflops.garbage import allow_collection, delay_collection
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
 # They register their redirections.
@@ -232,6 +233,7 @@ def _record_pass(
     recorder.take_inputs([*tensors, *chain.from_iterable(map(list_wrapped, tensors))])
     find_kernels()
     with (
+        allow_collection() if real else delay_collection(),
         preserve_state(modules, keep_values=real and not modules.copied) as drawn,
         contextlib.nullcontext() if autograd else torch.no_grad(),
         disable_flex_compile(),

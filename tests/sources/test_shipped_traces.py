@@ -20,18 +20,13 @@ FILE = Path(shipped_traces.__file__).with_name(ARCHIVE)
 
 
 @pytest.fixture
-def archive_of(monkeypatch):
+def archive_of(monkeypatch, tmp_path):
     """Put another archive in the place of the one that ships."""
 
     def put(content: bytes) -> None:
-        class Folder:
-            def joinpath(self, name):
-                return self
-
-            def read_bytes(self):
-                return content
-
-        monkeypatch.setattr(shipped_traces, "files", lambda _: Folder())
+        file = tmp_path / ARCHIVE
+        file.write_bytes(content)
+        monkeypatch.setattr(shipped_traces, "_find_archive", lambda: file)
         shipped_traces._open_archive.cache_clear()
 
     yield put

@@ -15,10 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
-from resflops.sources.architectures import find_architecture
-from resflops.sources.configs import check_config, read_config_file
 from resflops.sources.found_model import FoundModel
-from resflops.sources.modalities import describe_inputs
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec, Value
@@ -44,6 +41,10 @@ def _list_names() -> list[str]:
 
 
 def _find(name: str, spec: Spec) -> FoundModel:
+    # Here and below, because every source is imported, whichever is asked, and these are long.
+    from resflops.sources.architectures import find_architecture
+    from resflops.sources.modalities import describe_inputs
+
     transformers = _import_transformers()
     options = spec.values()
     length = _read_length(options.pop("seq", None), spec)
@@ -85,6 +86,8 @@ def _make_config(
     transformers: ModuleType, name: str, spec: Spec, options: dict[str, Value], asked: Value
 ) -> Any:  # noqa: ANN401
     """Make the config of a model type, or of a file, with the spec's options set."""
+    from resflops.sources.configs import check_config
+
     stored = {} if name in transformers.CONFIG_MAPPING else _read_config_file(name, spec)
     model_type = stored.pop("model_type", name)
     _refuse_remote_code(transformers, stored, options, asked, spec)
@@ -152,6 +155,8 @@ def _refuse_remote_code(
 
 
 def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
+    from resflops.sources.configs import read_config_file
+
     path = Path(name).expanduser()
     if path.is_dir():
         path /= CONFIG_FILE
