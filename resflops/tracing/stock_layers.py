@@ -82,21 +82,23 @@ class _StockClass:
         # An itemgetter of a single name would give no tuple.
         self.read_attributes: Callable[[Attributes], Any] = itemgetter("training", "training", *attributes)
         self.read_methods: Callable[[Any], Any] = attrgetter("_call_impl", *methods)
-        self.read_functions = _make_getter(_FUNCTIONAL, names)
-        self.read_torch = _make_getter(_TORCH, names)
+        self.read_functions = _make_getter(_FUNCTIONAL, names, "F")
+        self.functions = self.read_functions and self.read_functions(_FUNCTIONAL)
+        self.read_torch = _make_getter(_TORCH, names, "torch")
+        self.torch_functions = self.read_torch and self.read_torch(_TORCH)
         self.methods: Any = None
         self.size = len(own) + 1
         """How many attributes a layer has, together with the one that intercepts it."""
-        self.functions = self.read_functions(_FUNCTIONAL)
-        self.torch_functions = self.read_torch(_TORCH)
         self.calls: dict[Key, _KnownCall | None] = {}
         """By their keys; None for those that are no single op."""
 
 
-def _make_getter(namespace: dict[str, Any], names: set[str]) -> Callable[[dict[str, Any]], Any]:
-    """Make a function that reads the functions of some names from a namespace."""
-    called = [name for name in sorted(names) if callable(namespace.get(name))]
-    return itemgetter(*called) if called else lambda _: ()
+def _make_getter(
+    namespace: dict[str, Any], names: set[str], name: str
+) -> Callable[[dict[str, Any]], Any] | None:
+    """Make a function that reads from a module what a forward may call of it; None if it calls nothing."""
+    called = [each for each in sorted(names) if callable(namespace.get(each))] if name in names else []
+    return itemgetter(*called) if called else None
 
 
 _CLASSES: dict[type, _StockClass] = {}
@@ -203,8 +205,8 @@ def _call_layer(
         and not (own["_backward_hooks"] or own["_backward_pre_hooks"])
         and not (_FORWARD_HOOKS or _FORWARD_PRE_HOOKS or _BACKWARD_HOOKS or _BACKWARD_PRE_HOOKS)
         and known.read_methods(type(layer)) == known.methods
-        and known.read_functions(_FUNCTIONAL) == known.functions
-        and known.read_torch(_TORCH) == known.torch_functions
+        and (known.read_functions is None or known.read_functions(_FUNCTIONAL) == known.functions)
+        and (known.read_torch is None or known.read_torch(_TORCH) == known.torch_functions)
     ):
         try:
             attributes = known.read_attributes(own)
