@@ -81,12 +81,15 @@ def has_usual_state() -> bool:
         return False
     if (torch := sys.modules.get("torch")) is None:
         return True
-    module = sys.modules["torch.nn.modules.module"]
+    # By what they are called in torch 2.6 to 2.15, of which only the later ones have a function that asks.
+    module = vars(sys.modules["torch.nn.modules.module"])
+    hooks = [
+        value for name, value in module.items() if name.startswith("_global_") and isinstance(value, dict)
+    ]
     return bool(
         torch.get_default_dtype() is torch.float32
-        and not torch.is_autocast_enabled()
-        and not torch._C._is_any_autocast_enabled()  # noqa: SLF001 - it has no public name
+        and not any(map(torch.is_autocast_enabled, ("cpu", "cuda")))
         and not torch._C._len_torch_function_stack()  # noqa: SLF001
         and not torch._C._len_torch_dispatch_stack()  # noqa: SLF001
-        and not module._has_any_global_hook()  # noqa: SLF001
+        and not any(hooks)
     )

@@ -11,6 +11,7 @@ import lzma
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from msgspec import Struct
@@ -107,17 +108,20 @@ class _Archive:
         self._rest = content[end:]
         self._decompressor = lzma.LZMADecompressor()
         self._read = b""
+        # Several threads may count at once, and the decompressor goes through the file only once.
+        self._lock = Lock()
 
     def read(self, place: _Place) -> bytes:
         """Decompress up to the end of a trace, and return it."""
-        while len(self._read) < place.end:
-            # Once it has all bytes of the file, the decompressor takes none and goes on.
-            more = self._decompressor.decompress(self._rest, max_length=place.end - len(self._read))
-            self._rest = b""
-            if not more:
-                raise EOFError("the archive ends early")
-            self._read += more
-        return self._read[place.start : place.end]
+        with self._lock:
+            while len(self._read) < place.end:
+                # Once it has all bytes of the file, the decompressor takes none and goes on.
+                more = self._decompressor.decompress(self._rest, max_length=place.end - len(self._read))
+                self._rest = b""
+                if not more:
+                    raise EOFError("the archive ends early")
+                self._read += more
+            return self._read[place.start : place.end]
 
 
 def _find_archive() -> Path:

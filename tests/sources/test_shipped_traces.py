@@ -3,6 +3,7 @@
 import lzma
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -147,3 +148,17 @@ def test_packed_traces_come_back_one_by_one_in_any_order(archive_of):
     archive_of(pack_traces(traces))
     assert {name: read_shipped_trace(name) for name in reversed(names)} == traces
     assert read_shipped_trace("resnet34") is None
+
+
+def test_a_missing_archive_is_as_if_there_were_none(archive_of, tmp_path):
+    archive_of(b"")
+    (tmp_path / ARCHIVE).unlink()
+    assert read_shipped_trace("resnet20") is None
+    assert summarize_archive().problem == "it is missing or damaged; reinstall resflops"
+
+
+def test_several_threads_read_at_once():
+    shipped_traces._open_archive.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        traces = list(pool.map(read_shipped_trace, NETWORKS))
+    assert [trace.model for trace in traces] == list(NETWORKS)
