@@ -69,7 +69,10 @@ from resflops.tracing.torch_functions import (
 )
 from resflops.tracing.unchanged import UNCHANGED, run_unchanged
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "RepeatableCall"]
+
+RepeatableCall = tuple[CallSignature, Sequence[Tensor], Sequence[Tensor | None]]
+"""A call whose signature serves for every call like it: its inputs, and its weight and bias beside these."""
 
 
 class Recorder(TorchFunctionMode):
@@ -141,7 +144,8 @@ class Recorder(TorchFunctionMode):
         self._observers = tuple(observers)
         self.takes_known_calls = described and not (self._careful or observers)
         """Whether the ops of calls that are known already may be recorded without making the calls."""
-        self._calls: list[SignedCall] | None = None
+        self.calls: list[RepeatableCall] | None = None
+        """If it is a list: each call whose signature serves for every call like it is added."""
         self._on_record = tuple([observer.on_record for observer in observers])
         # Real tensors that the model holds, and their meta doubles. An original is held, too, so that no
         # other tensor is given its id and with it its double.
@@ -204,8 +208,8 @@ class Recorder(TorchFunctionMode):
             )
         inputs = [values[place] for place in signature.inputs]
         affine = [values[place] for place in signature.affine] if signature.affine else ()
-        if self._calls is not None:
-            self._calls.append(SignedCall(signature, tuple(inputs), tuple(affine)))
+        if self.calls is not None:
+            self.calls.append((signature, inputs, affine))
         return self.perform(signature, inputs, affine, self._calling_layer(sys._getframe(1)))
 
     def _record_described(
@@ -249,8 +253,8 @@ class Recorder(TorchFunctionMode):
             if isinstance(call, SignedCall) or not call.once:
                 if key is not None and isinstance(call, Call):
                     keep_signature(key, signature, call, values)
-                if self._calls is not None:
-                    self._calls.append(SignedCall(signature, tuple(call.inputs), tuple(call.affine)))
+                if self.calls is not None:
+                    self.calls.append((signature, call.inputs, call.affine))
             return self.perform(signature, call.inputs, call.affine, layer)
         out = self._run_described(func, args, kwargs, signature, layer)
         outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
@@ -498,15 +502,6 @@ class Recorder(TorchFunctionMode):
         """Note why this pass is of no use: the model may catch the exception and go on another way."""
         self.failure = failure
         return failure
-
-    @contextmanager
-    def list_calls(self) -> Iterator[list[SignedCall]]:
-        """List the calls whose signatures serve for every call like them, as long as this lasts."""
-        calls = self._calls = list[SignedCall]()
-        try:
-            yield calls
-        finally:
-            self._calls = None
 
     @contextmanager
     def resume(self) -> Iterator[None]:

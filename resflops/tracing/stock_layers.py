@@ -26,9 +26,9 @@ from torch._C._functorch import maybe_current_level as functorch_level
 from torch.nn import functional
 from torch.nn.modules import module as torch_module
 
-from resflops.ops import CallSignature, SignedCall
+from resflops.ops import CallSignature
 from resflops.tracing.modules import Attributes, Modules, StockLayer
-from resflops.tracing.recorder import Recorder
+from resflops.tracing.recorder import Recorder, RepeatableCall
 from resflops.tracing.redirections import redirect
 
 __all__ = ["record_stock_layers"]
@@ -67,11 +67,13 @@ class _KnownCall(Struct, frozen=True, gc=False):
     inputs: tuple[str, ...]
     """Names of the weights that are inputs of the op, in order; ``""`` for the layer's own input."""
     affine: tuple[str, ...]
-    alive: tuple[Any, ...]
+    alive: tuple[Any, Any]
     """What the key has the ids of: as long as it lives, nothing else is given them."""
 
 
 _UNMET: Any = object()
+_MET: Any = object()
+"""In place of a call that has been met, and whose op is not known yet."""
 
 
 class _StockClass:
@@ -91,6 +93,18 @@ class _StockClass:
         """How many attributes a layer has, together with the one that intercepts it."""
         self.calls: dict[Key, _KnownCall | None] = {}
         """By their keys; None for those that are no single op."""
+        self._met: dict[tuple[int, int], tuple[Any, Any]] = {}
+
+    def has_met(self, parameters: Any, buffers: Any) -> bool:
+        """Whether a layer has the records of parameters and buffers of one that was asked about before."""
+        look = id(parameters), id(buffers)
+        if look in self._met:
+            return True
+        if len(self._met) >= _CAPACITY:
+            self._met.clear()
+        # Held, so that nothing else is given their ids.
+        self._met[look] = parameters, buffers
+        return False
 
 
 def _make_getter(
@@ -152,7 +166,8 @@ def record_stock_layers(recorder: Recorder, modules: Modules) -> Iterator[None]:
                 layer = stock[0]
                 known = _CLASSES.get(type(layer)) or _find_class(layer)
                 own = layer.__dict__
-                if known is not None and _CALL not in own:
+                # To learn of a layer that is like no other takes longer than to run it.
+                if known is not None and known.has_met(*stock[2:]) and _CALL not in own:
                     weights = {**own["_parameters"], **own["_buffers"]}
                     intercepted.append(own)
                     own[_CALL] = partial(_call_layer, recorder, thread, depth, known, weights, stock)
@@ -217,9 +232,12 @@ def _call_layer(
         except (KeyError, TypeError):
             # A tensor that is no blank, or an attribute that is missing or cannot be looked up.
             call = None
+        if call is _UNMET and not now:
+            # As with layers that have weights, the first of a look is only taken note of.
+            known.calls[key], call = _MET, None
     if call is None:
         return layer._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
-    if call is _UNMET:
+    if call is _UNMET or call is _MET:
         return _learn_call(recorder, known, key, stock, x)
     return recorder.perform(
         call.signature,
@@ -232,36 +250,40 @@ def _call_layer(
 def _learn_call(recorder: Recorder, known: _StockClass, key: Key, stock: StockLayer, x: Tensor) -> Any:
     """Run a layer; if that is one op, whose signature is kept, remember it for calls like this one."""
     layer, ops = stock[0], recorder.ops
-    before = len(ops)
-    with recorder.list_calls() as calls:
+    calls: list[RepeatableCall] = []
+    before, recorder.calls = len(ops), calls
+    try:
         out = layer._call_impl(x)  # type: ignore[no-untyped-call]
-    if calls or len(ops) != before + 1:
+    finally:
+        recorder.calls = None
+    several = len(ops) != before + 1
+    # Otherwise it is a call whose signature is not kept.
+    if calls or several:
         if len(known.calls) >= _CAPACITY:
             known.calls.clear()
-        weights = {**layer._parameters, **layer._buffers}
-        single = len(calls) == 1 and len(ops) == before + 1
-        known.calls[key] = _name_operands(calls[0], x, out, weights, stock) if single else None
-    # Otherwise it is a call whose signature is not kept.
+        single = len(calls) == 1 and not several
+        known.calls[key] = _name_operands(calls[0], x, out, stock) if single else None
     return out
 
 
-def _name_operands(
-    call: SignedCall, x: Tensor, out: Any, weights: Attributes, stock: StockLayer
-) -> _KnownCall | None:
+def _name_operands(call: RepeatableCall, x: Tensor, out: Any, stock: StockLayer) -> _KnownCall | None:
     """Name what a call works on; None if that is not all there is to it."""
-    signature = call.signature
+    signature, inputs, affine = call
+    layer, _, parameters, buffers = stock
     if signature.others or signature.pack is not None or (out is x) != (signature.blank is None):
         return None
-    names = {id(weight): name for name, weight in weights.items() if weight is not None} | {id(x): ""}
-    affine = [tensor for tensor in call.affine if tensor is not None]
-    if any(id(tensor) not in names for tensor in (*call.inputs, *affine)):
+    names = {id(x): ""}
+    for held in (layer._parameters, layer._buffers):
+        names |= {id(weight): name for name, weight in held.items()}
+    try:
+        return _KnownCall(
+            signature,
+            tuple([names[id(tensor)] for tensor in inputs]),
+            tuple([names[id(tensor)] for tensor in affine if tensor is not None]),
+            (parameters, buffers),
+        )
+    except KeyError:
         return None
-    return _KnownCall(
-        signature,
-        tuple([names[id(tensor)] for tensor in call.inputs]),
-        tuple([names[id(tensor)] for tensor in affine]),
-        stock[2:],
-    )
 
 
 @redirect("torch._C", "_swap_tensor_impl")
