@@ -183,6 +183,13 @@ class _WithoutValues(TorchFunctionMode):
                      "uniform_", "zero_")
     )  # fmt: skip
 
+    _POINTWISE = frozenset(
+        (*(getattr(Tensor, name) for name in ("add", "div", "exp", "log", "mul", "neg", "sqrt", "sub")),
+         torch.exp, torch.log, torch.sqrt)
+    )  # fmt: skip
+    """What scales a new tensor. Torch's own meta kernels of these are written in Python, and the first to run
+    loads its compiler, which takes longer than the whole build."""
+
     def __init__(self) -> None:
         """Begin without a refusal."""
         super().__init__()
@@ -202,6 +209,8 @@ class _WithoutValues(TorchFunctionMode):
             return args[0] if args else kwargs["tensor"]
         if func in self._FILLING and args and args[0].device == META:
             return args[0]
+        if func in self._POINTWISE and not kwargs and _is_new(args[0]) and _are_numbers(args[1:]):
+            return torch.empty_like(args[0])
         if func in self._ALLOCATING:
             kwargs = {**kwargs, "device": META}
         try:
@@ -213,6 +222,15 @@ class _WithoutValues(TorchFunctionMode):
                 raise
             args, kwargs = tree_map_only(Tensor, _make_double, (args, kwargs))
             return call_through(func, args, kwargs)
+
+
+def _is_new(tensor: Tensor) -> bool:
+    """Whether arithmetic with numbers gives a tensor like this one, and nothing that autograd knows of."""
+    return tensor.device == META and tensor.is_floating_point() and not tensor.requires_grad
+
+
+def _are_numbers(values: tuple[object, ...]) -> bool:
+    return all(type(value) in {int, float} for value in values)
 
 
 def _mixes_devices(func: Callable[..., Any], arguments: object) -> bool:

@@ -47,6 +47,12 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
         self._fake_mode = _get_dispatch_mode(_FAKE)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Torch from 2.11 on would load its compiler, which takes a second, at the first op, and go through it
+        # for every op, to have none of this compiled. Nothing is where a trace runs: see compiled_parts.py.
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,

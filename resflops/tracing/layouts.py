@@ -13,6 +13,7 @@ import torch
 from msgspec.structs import replace
 from torch import Tensor
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
+from torch._prims_common import suggest_memory_format
 
 from resflops.ops import OPS, Blank, Call, CallSignature, SharedWith, SignedCall
 from resflops.records import Shape
@@ -65,6 +66,8 @@ def lay_out(
     if signature.op == _ATTENTION and _is_fused(signature, inputs):
         # On meta torch splits attention into products, and on the CPU it fuses it.
         func, args, kwargs = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu, tuple(inputs), {}
+    if _gives_order(signature.op, inputs):
+        return signature
     key = (func, signature.output_shapes, *[(each.shape, each.stride()) for each in inputs])
     strides = _STRIDES.get(key)
     if strides is None:
@@ -90,6 +93,18 @@ def _run(
         except (RuntimeError, TypeError, ValueError, IndexError):
             # The call itself may be refused on meta although its shapes are known.
             return taken, []
+
+
+def _gives_order(op: str, inputs: Sequence[Tensor]) -> bool:
+    """Whether the elements of an op's output lie in order although those of its inputs may not.
+
+    Torch would say so, too. But its meta kernels of these ops are written in Python, and the first to run
+    loads torch's compiler, which takes longer than a count.
+    """
+    # Only tensors that are all laid out channels last are concatenated so.
+    return op == "layer_norm" or (
+        op == "cat" and any(suggest_memory_format(tensor) is torch.contiguous_format for tensor in inputs)
+    )
 
 
 def _is_fused(signature: CallSignature, inputs: Sequence[Tensor]) -> bool:

@@ -8,6 +8,7 @@ from torch import nn
 import resflops
 from resflops.ops import OPS
 from resflops.records import add_works
+from resflops.tracing.dispatcher import DispatchRecorder
 from resflops.tracing.modules import Modules
 from resflops.tracing.recorder import Recorder
 
@@ -161,3 +162,7 @@ def test_the_users_weights_are_never_touched_by_a_fallback():
     resflops.trace(model, (3, 2))
     assert model.weight.device.type == "cpu"
     assert torch.equal(model.weight, torch.ones(3, 3))
+
+
+def test_no_op_goes_through_the_compiler_of_torch():
+    assert not hasattr(DispatchRecorder.__torch_dispatch__, "__wrapped__")
