@@ -288,3 +288,78 @@ def test_a_constructor_that_was_kept_works_afterwards():
 def test_the_built_model_can_be_copied_and_counted():
     built = build(lambda: nn.Sequential(*(nn.Linear(4, 4) for _ in range(3))))
     assert resflops.count(copy.deepcopy(built), (2, 4)).macs == 3 * 2 * 4 * 4
+
+
+class Plain(nn.BatchNorm2d):
+    """Adds an attribute and a forward, and changes nothing that torch's constructor calls or sets."""
+
+    def __init__(self, width):
+        super().__init__(width)
+        self.note = width
+
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class Resetting(nn.BatchNorm2d):
+    """Has an initialiser of its own, which torch's constructor calls."""
+
+    resets = 0
+
+    def reset_parameters(self):
+        Resetting.resets += 1
+
+
+class Registering(nn.BatchNorm2d):
+    """Sees what is registered."""
+
+    seen = 0
+
+    def register_parameter(self, name, param):
+        Registering.seen += 1
+        super().register_parameter(name, param)
+
+
+class Property(nn.BatchNorm2d):
+    """Keeps an attribute of torch's elsewhere."""
+
+    @property
+    def eps(self):
+        return self.__dict__["_eps"] * 2
+
+    @eps.setter
+    def eps(self, value):
+        self.__dict__["_eps"] = value
+
+
+class Mixin(nn.Module):
+    """Comes between a class and nn.Module."""
+
+    made = 0
+
+    def __init__(self):
+        super().__init__()
+        Mixin.made += 1
+
+
+class Mixed(nn.BatchNorm2d, Mixin):
+    """Torch's constructor calls the mixin's."""
+
+
+@pytest.mark.parametrize("kind", [Plain, Resetting, Registering, Property, Mixed])
+def test_a_derived_class_is_as_its_constructors_make_it(kind):
+    with torch.device("meta"):
+        expected = kind(4).eval()
+    Resetting.resets = Registering.seen = Mixin.made = 0
+    for _ in range(2):
+        # The class that it is derived from is known by then.
+        for each in build(lambda: nn.ModuleList([nn.BatchNorm2d(4), kind(4), kind(4)]))[1:]:
+            assert describe(each) == describe(expected)
+    # And the other way round: what is not known yet is not learned from what it changes.
+    width = 5 + [Plain, Resetting, Registering, Property, Mixed].index(kind)
+    with torch.device("meta"):
+        expected = describe(kind(width).eval()), describe(nn.BatchNorm2d(width).eval())
+    first, second = build(lambda: nn.ModuleList([kind(width), nn.BatchNorm2d(width)]))
+    assert (describe(first), describe(second)) == expected
+    calls = {Resetting: Resetting.resets, Registering: Registering.seen, Mixed: Mixin.made}
+    assert calls.get(kind, 6) == (12 if kind is Registering else 6)
