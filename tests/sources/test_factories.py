@@ -29,6 +29,10 @@ NETS = """
         def small(cls):
             return cls(2)
 
+    def beside():
+        assert __file__.endswith("nets.py")
+        return nn.Linear(5, 6)
+
     def with_shape(): return nn.Linear(8, 4), (2, 8)
     def with_tensor(): return nn.Linear(8, 4), torch.randn(3, 8)
     def with_tuple(): return nn.Bilinear(8, 4, 2), ((5, 8), torch.zeros(5, 4))
@@ -73,6 +77,8 @@ def nets(tmp_path, monkeypatch):
         ("nets:Net.small", (2, 2)),
         ("nets:late", (3, 3)),
         ("nets.py:linear", (4, 8)),
+        ("nets:beside", (6, 5)),
+        ("nets.py:beside", (6, 5)),
         ("./nets.py:linear,width=2", (4, 2)),
         ("torch.nn:Linear,in_features=5,out_features=6", (6, 5)),
     ],
