@@ -80,6 +80,7 @@ def count(
     With ``nonzero`` the multiply-accumulates whose weight is not zero are counted, too, as
     ``cost.nonzero_macs``, beside all of them.
 
+    >>> import torch
     >>> layer = torch.nn.Linear(4, 5)
     >>> torch.nn.init.eye_(layer.weight).count_nonzero().item()
     4
