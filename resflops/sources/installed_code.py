@@ -27,11 +27,11 @@ _checked: set[str] = set()
 
 def runs_installed_code_alone() -> bool:
     """Whether every module that has been imported is part of Python, of resflops or of a distribution."""
-    known = _list_known_folders()
     main = sys.modules.get("__main__")
-    # Neither python -c nor a prompt has a file, and both run the user's code.
-    if not (file := _find_file(main)) or not (_is_command(file) or file.startswith(known)):
+    # Any other program, python -c and a prompt run code of the user's, which need not be a module.
+    if not _is_command(_find_file(main)):
         return False
+    known = _list_known_folders()
     for name in [name for name in list(sys.modules) if name not in _checked]:
         module = sys.modules.get(name)
         file = _find_file(module)
@@ -65,9 +65,10 @@ def _list_known_folders() -> tuple[str, ...]:
 
 
 def _is_command(file: str) -> bool:
-    """Whether a program is the command ``resflops``, as installers write it: a script or an .exe."""
+    """Whether a program is our command: ``python -m resflops``, or the script or .exe of an installation."""
     path = Path(file)
-    return path.name == "resflops" or "resflops.exe" in path.parts
+    own = Path(__file__).parents[1] / "__main__.py"
+    return path == own or path.name == "resflops" or "resflops.exe" in path.parts
 
 
 def has_usual_state() -> bool:
