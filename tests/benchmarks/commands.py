@@ -9,6 +9,7 @@ trace. A name selects the commands that have it in theirs.
 """
 
 import argparse
+import compileall
 import importlib.util
 import os
 import subprocess
@@ -76,6 +77,10 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     args = parser.parse_args()
     commands = select_commands(args.names)
+    # As pip does it: without its bytecode a package takes as long to compile as to run.
+    package = importlib.util.find_spec("resflops")
+    for place in (package.submodule_search_locations if package else None) or ():
+        compileall.compile_dir(place, quiet=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "project").mkdir()
