@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from itertools import chain
 from math import prod
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.overrides import TorchFunctionMode
 
 from resflops.errors import DataDependentError, TraceError, describe_error
 from resflops.ops import OPS
@@ -55,7 +56,8 @@ def copy_sharing_tensors(modules: Modules) -> nn.Module | None:
         The copy; None where something in the model cannot be copied, or would call the model itself.
     """
     memo: dict[int, Any] = {id(tensor): tensor for tensor in list_held_tensors(modules)}
-    return _copy(modules, memo)
+    with _CopyTensors(lambda tensor: tensor):
+        return _copy(modules, memo)
 
 
 def copy_whole(modules: Modules) -> nn.Module | None:
@@ -72,9 +74,30 @@ def copy_whole(modules: Modules) -> nn.Module | None:
     # Torch itself copies no tensor that has come out of other ones.
     made = [tensor for tensor in list_held_tensors(modules) if not tensor.is_leaf]
     # Outside a mode of the caller's, in which autograd could not use the copies.
-    with torch.inference_mode(mode=False):
+    with torch.inference_mode(mode=False), _CopyTensors(lambda tensor: tensor.detach().clone()):
         memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
         return _copy(modules, memo)
+
+
+class _CopyTensors(TorchFunctionMode):
+    """Copies tensors that torch refuses to copy, since they have come out of other ones.
+
+    Those that the model holds are known beforehand. But another thread that runs the model may set new ones
+    while it is being copied.
+    """
+
+    def __init__(self, copy_tensor: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._copy_tensor = copy_tensor
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is Tensor.__deepcopy__ and not args[0].is_leaf:
+            tensor, memo = args
+            memo[id(tensor)] = copied = self._copy_tensor(tensor)
+            return copied
+        return func(*args, **(kwargs or {}))
 
 
 def _copy(modules: Modules, memo: dict[int, Any]) -> nn.Module | None:

@@ -343,6 +343,30 @@ def test_one_model_is_counted_in_six_threads(looks):
     assert read(model) == before
 
 
+@pytest.mark.parametrize("real", [False, True])
+def test_a_tensor_that_is_set_while_a_model_is_copied_does_not_keep_it_from_being_copied(real):
+    class SetsWhenCopied:
+        # What is in slots is no plain state, so that a copy of it is tried first.
+        __slots__ = ("anything",)
+
+        def __deepcopy__(self, memo):
+            # As another thread may, which runs the model.
+            model.cache = model.layer(torch.ones(1, 4))
+            return SetsWhenCopied()
+
+    class Counted(Sleepy):
+        def forward(self, x):
+            ran.append(self)
+            return super().forward(x)
+
+    model, ran = Counted(looks=False).eval(), []
+    model.setter = SetsWhenCopied()
+    assert run_together(lambda: resflops.trace(model, (2, 4), real=real)) == []
+    assert ran
+    assert not any(each is model for each in ran)
+    assert not model.cache.is_meta
+
+
 def test_a_forward_beside_a_count_meets_no_meta_tensor():
     model = Sleepy(looks=False).eval()
     expected = model(torch.ones(2, 4))
