@@ -111,22 +111,25 @@ def _describe_layout(tensor: Tensor) -> Key:
 
 def keep_signature(key: Key, signature: CallSignature, call: Call, values: tuple[Any, ...]) -> None:
     """Keep the signature of a call, if the places of its tensors can be told."""
-    tensors = [(id(value), place) for place, value in enumerate(values) if isinstance(value, Tensor)]
+    tensors = [(id(value), place) for place, value in enumerate(values) if type(value) in _TENSORS]
     places = dict(tensors)
     # It is not kept where one tensor is two of the arguments, since its id does not tell which of the two is
     # meant, nor where the call reads a tensor that is no argument itself.
-    affine = [tensor for tensor in call.affine if tensor is not None]
-    if len(places) < len(tensors) or any(id(tensor) not in places for tensor in (*call.inputs, *affine)):
+    if len(places) < len(tensors):
+        return
+    try:
+        inputs = tuple([places[id(tensor)] for tensor in call.inputs])
+        affine = tuple([places[id(tensor)] for tensor in call.affine if tensor is not None])
+    except KeyError:
         return
     # All at once: keeping count of which was used last would cost every hit.
     if len(_SIGNATURES) >= _CAPACITY:
         _SIGNATURES.clear()
-    _SIGNATURES[key] = replace(
-        signature,
-        inputs=tuple([places[id(tensor)] for tensor in call.inputs]),
-        affine=tuple([places[id(tensor)] for tensor in affine]),
-    )
+    _SIGNATURES[key] = replace(signature, inputs=inputs, affine=affine)
 
+
+_TENSORS = frozenset((Tensor, Parameter))
+"""The types of the tensors that a key may stand for."""
 
 _STEPS: dict[Key, CallSignature] = {}
 """The signatures of the single calls of functions that are several."""

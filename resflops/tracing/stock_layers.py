@@ -93,18 +93,15 @@ class _StockClass:
         """How many attributes a layer has, together with the one that intercepts it."""
         self.calls: dict[Key, _KnownCall | None] = {}
         """By their keys; None for those that are no single op."""
-        self._met: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self.met: dict[tuple[int, int], tuple[Any, Any]] = {}
+        """The records of parameters and buffers that layers of earlier passes had, by their ids."""
 
-    def has_met(self, parameters: Any, buffers: Any) -> bool:
-        """Whether a layer has the records of parameters and buffers of one that was asked about before."""
-        look = id(parameters), id(buffers)
-        if look in self._met:
-            return True
-        if len(self._met) >= _CAPACITY:
-            self._met.clear()
+    def meet(self, parameters: Any, buffers: Any) -> None:
+        """Take note of a layer with some records of parameters and buffers."""
+        if len(self.met) >= _CAPACITY:
+            self.met.clear()
         # Held, so that nothing else is given their ids.
-        self._met[look] = parameters, buffers
-        return False
+        self.met[id(parameters), id(buffers)] = parameters, buffers
 
 
 def _make_getter(
@@ -159,6 +156,7 @@ _MODULES = frozenset(cls.__module__ for cls in _STOCK_CLASSES)
 def record_stock_layers(recorder: Recorder, modules: Modules) -> Iterator[None]:
     """Record the calls of layers whose op is known without running their forward, as long as this lasts."""
     intercepted: list[Attributes] = []
+    unmet: list[tuple[_StockClass, StockLayer]] = []
     thread, depth = get_thread(), count_modes() + 1
     try:
         if recorder.takes_known_calls and modules.are_in_order():
@@ -166,8 +164,12 @@ def record_stock_layers(recorder: Recorder, modules: Modules) -> Iterator[None]:
                 layer = stock[0]
                 known = _CLASSES.get(type(layer)) or _find_class(layer)
                 own = layer.__dict__
-                # To learn of a layer that is like no other takes longer than to run it.
-                if known is not None and known.has_met(*stock[2:]) and _CALL not in own:
+                if known is None or _CALL in own:
+                    continue
+                if (id(stock[2]), id(stock[3])) not in known.met:
+                    # Learning its op takes longer than running it, and may be for nothing.
+                    unmet.append((known, stock))
+                else:
                     weights = {**own["_parameters"], **own["_buffers"]}
                     intercepted.append(own)
                     own[_CALL] = partial(_call_layer, recorder, thread, depth, known, weights, stock)
@@ -175,6 +177,8 @@ def record_stock_layers(recorder: Recorder, modules: Modules) -> Iterator[None]:
     finally:
         for own in intercepted:
             own.pop(_CALL, None)
+        for known, (_, _, *records) in unmet:
+            known.meet(*records)
 
 
 # The dicts themselves, which torch never replaces.
@@ -238,7 +242,7 @@ def _call_layer(
     if call is None:
         return layer._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
     if call is _UNMET or call is _MET:
-        return _learn_call(recorder, known, key, stock, x)
+        return _learn_call(recorder, known, key, stock, x, now)
     return recorder.perform(
         call.signature,
         [now[name] if name else x for name in call.inputs],
@@ -247,7 +251,9 @@ def _call_layer(
     )
 
 
-def _learn_call(recorder: Recorder, known: _StockClass, key: Key, stock: StockLayer, x: Tensor) -> Any:
+def _learn_call(
+    recorder: Recorder, known: _StockClass, key: Key, stock: StockLayer, x: Tensor, weights: Attributes
+) -> Any:
     """Run a layer; if that is one op, whose signature is kept, remember it for calls like this one."""
     layer, ops = stock[0], recorder.ops
     calls: list[RepeatableCall] = []
@@ -262,25 +268,24 @@ def _learn_call(recorder: Recorder, known: _StockClass, key: Key, stock: StockLa
         if len(known.calls) >= _CAPACITY:
             known.calls.clear()
         single = len(calls) == 1 and not several
-        known.calls[key] = _name_operands(calls[0], x, out, stock) if single else None
+        known.calls[key] = _name_operands(calls[0], x, out, weights, stock[2:]) if single else None
     return out
 
 
-def _name_operands(call: RepeatableCall, x: Tensor, out: Any, stock: StockLayer) -> _KnownCall | None:
+def _name_operands(
+    call: RepeatableCall, x: Tensor, out: Any, weights: Attributes, alive: tuple[Any, Any]
+) -> _KnownCall | None:
     """Name what a call works on; None if that is not all there is to it."""
     signature, inputs, affine = call
-    layer, _, parameters, buffers = stock
     if signature.others or signature.pack is not None or (out is x) != (signature.blank is None):
         return None
-    names = {id(x): ""}
-    for held in (layer._parameters, layer._buffers):
-        names |= {id(weight): name for name, weight in held.items()}
+    names = {id(x): "", **{id(weight): name for name, weight in weights.items()}}
     try:
         return _KnownCall(
             signature,
             tuple([names[id(tensor)] for tensor in inputs]),
             tuple([names[id(tensor)] for tensor in affine if tensor is not None]),
-            (parameters, buffers),
+            alive,
         )
     except KeyError:
         return None

@@ -89,7 +89,7 @@ class Applied(nn.Module):
 def nothing_known():
     for known in stock_layers._CLASSES.values():
         known.calls.clear()
-        known._met.clear()
+        known.met.clear()
 
 
 def make(name):
