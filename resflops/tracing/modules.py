@@ -49,12 +49,14 @@ lazy, whether it is what torch.compile wraps a module in, how its packed weights
 attributes a module of it has that holds nothing unusual: 0 for a class that is not torch's own, whose forward
 may use them in any way."""
 
+_UNKNOWN_SIZE = 1 << 30
+
 _CLASSES: dict[int, _ClassFacts] = {}
 """Facts by id of the class. No class is kept alive by it: a parametrised module has a class of its own."""
 
 
 def _read_class(module: nn.Module) -> _ClassFacts:
-    """Find out the facts of a module's class, once for each class."""
+    """Find out the facts of a module's class: once for each class, if the first to be met is a usual one."""
     cls = type(module)
     bases = (base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
     nearest = next((base.__name__ for base in bases if base is not nn.Module), "")
@@ -64,7 +66,8 @@ def _read_class(module: nn.Module) -> _ClassFacts:
     # Told by its name, since importing its module takes longer than a count.
     compiled = cls.__module__ == "torch._dynamo.eval_frame" and cls.__name__ == "OptimizedModule"
     own = cls.__module__.startswith("torch.nn.modules.") and type(module._modules) is dict
-    size = len(module.__dict__) if own and not _list_unusual(module.__dict__) else 0
+    # One that holds something unusual does not tell what a usual one holds.
+    size = (_UNKNOWN_SIZE if _list_unusual(module.__dict__) else len(module.__dict__)) if own else 0
     # A lazy module changes its class to the plain one at its first call.
     lazy = issubclass(cls, LazyModuleMixin)
     facts = (name, nearest, lazy, compiled, find_packed_reader(cls), size)
@@ -210,7 +213,7 @@ class Modules:
         # model's ops.
         paths, modules, attributes, records = self.paths, self._modules, self.attributes, []
         waiting: list[tuple[str, nn.Module]] = [("", self.model)]
-        classes, unusual, stock = _CLASSES, self.unusual, self.stock
+        classes, stock = _CLASSES, self.stock
         stand_ins: dict[int, Tensor] = {}
         while waiting:
             path, module = waiting.pop()
@@ -228,8 +231,7 @@ class Modules:
             if type(children) is dict:
                 attributes += (own, module._parameters, buffers, children)
                 if len(own) != size:
-                    self.written.append(own)
-                    unusual += _list_unusual(own)
+                    size = self._look_closely(module, size)
             else:
                 attributes.append(own)
             if compiled:
@@ -264,6 +266,17 @@ class Modules:
             elif len(own) == size:
                 stock.append((module, path, own_parameters, own_buffers))
         return records
+
+    def _look_closely(self, module: nn.Module, size: int) -> int:
+        """Look at a module that has not as many attributes as those of its class; give how many these have."""
+        own = module.__dict__
+        if len(own) < size:
+            # The first of the class that was met had more, which somebody had added.
+            *_, size = _read_class(module)
+        if len(own) != size:
+            self.written.append(own)
+            self.unusual += _list_unusual(own)
+        return size
 
     def _unpack_shapes(self) -> Iterator[ModuleRecord]:
         """Rebuild the records, with the logical shape of every parameter that is packed."""

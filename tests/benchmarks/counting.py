@@ -14,6 +14,7 @@ geometric mean of it over ten networks of many kinds.
 
 import argparse
 import copy
+import json
 import logging
 import statistics
 import sys
@@ -108,8 +109,12 @@ def best_times(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, fl
     return {name: seconds for name, seconds in best.items() if name not in failed}
 
 
-def report(spec: str, device: str, rounds: int) -> float:
-    """Measure one model, print its line, and return how many times as fast as the fastest peer we are."""
+def report(spec: str, device: str, rounds: int) -> tuple[float, dict[str, float]]:
+    """Measure one model and print its line.
+
+    Returns:
+        How many times as fast as the fastest peer we are, and all times.
+    """
     found = find(spec)
     model, image = resflops.load(spec, device=device), torch.zeros(1, *found.input_shape, device=device)
     with torch.no_grad():
@@ -123,7 +128,7 @@ def report(spec: str, device: str, rounds: int) -> float:
         f"{ratio:4.0f} times as fast as {fastest:<15} | ms: {columns}",
         flush=True,
     )
-    return ratio
+    return ratio, times
 
 
 def main() -> None:
@@ -132,15 +137,28 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=[*RESNETS_AND_VGGS, *TEN], metavar="MODEL")
     parser.add_argument("--device", choices=("cpu", "meta"), nargs="+", default=["cpu", "meta"])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="a file for the times, which how_fast.py draws"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, Python {sys.version.split()[0]}")
+    machine = f"torch {torch.__version__}, {torch.get_num_threads()} threads, Python {sys.version.split()[0]}"
+    print(machine)
+    measured, means = [], {}
     for device in options.device:
-        ratios = {spec: report(spec, device, options.rounds) for spec in options.models}
+        ratios = {}
+        for spec in options.models:
+            ratios[spec], times = report(spec, device, options.rounds)
+            measured.append({"spec": spec, "device": device, "seconds": times})
         if ten := [ratios[spec] for spec in TEN if spec in ratios]:
-            mean = statistics.geometric_mean(ten)
-            print(f"geometric mean over {len(ten)} of torchvision's, {device}: {mean:.1f}", flush=True)
+            means[device] = statistics.geometric_mean(ten)
+            print(
+                f"geometric mean over {len(ten)} of torchvision's, {device}: {means[device]:.1f}", flush=True
+            )
+    if options.save:
+        run = {"machine": machine, "rounds": options.rounds, "means": means, "measured": measured}
+        options.save.write_text(json.dumps(run, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def test_a_mistake_is_named_before_any_peer_runs(given, error, says):
         resflops.crosscheck(resflops.load(LIGHT), shape, **given)
 
 
-@pytest.mark.parametrize("ask", [resflops.count, resflops.crosscheck, resflops.benchmark])
+@pytest.mark.parametrize("ask", [resflops.trace, resflops.crosscheck, resflops.benchmark])
 def test_a_name_in_place_of_a_model_is_told(ask):
     with pytest.raises(TraceError, match=r"must be a torch\.nn\.Module, got 'resnet20'; "):
         ask("resnet20", usual_input(LIGHT))

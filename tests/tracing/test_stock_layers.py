@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import resflops
 from resflops.ops import CLASSES, OPS
-from resflops.tracing import stock_layers
+from resflops.tracing import modules, stock_layers
 
 IMAGE, TOKENS, SIGNAL, VOLUME = (2, 6, 10, 10), (2, 5, 6), (2, 6, 12), (1, 6, 4, 6, 6)
 
@@ -443,6 +443,17 @@ def test_numbers_that_are_equal_but_of_other_types_stay_apart():
             [],
             [int, float],
         )
+
+
+@pytest.mark.parametrize("added", [7, lambda x: x, {}], ids=["plain", "function", "container"])
+def test_one_layer_with_more_attributes_does_not_keep_others_from_being_known(added):
+    modules._CLASSES.pop(id(nn.Hardtanh), None)
+    unusual = nn.Hardtanh()
+    unusual.added = added
+    resflops.trace(Applied(layer=unusual), IMAGE)
+    for _ in range(3):
+        resflops.trace(Applied(layer=nn.Hardtanh()), IMAGE)
+    assert list_forwards(Applied(layer=nn.Hardtanh()), IMAGE) == ["Applied"]
 
 
 def test_weights_are_found_by_their_names_and_not_by_their_order():
