@@ -268,7 +268,7 @@ class Modules:
         return records
 
     def _look_closely(self, module: nn.Module, size: int) -> int:
-        """Look at a module that has not as many attributes as those of its class; give how many these have."""
+        """Look at a module with other attributes than those of its class; give how many these have."""
         own = module.__dict__
         if len(own) < size:
             # The first of the class that was met had more, which somebody had added.

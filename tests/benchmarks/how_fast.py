@@ -68,13 +68,14 @@ def list_rows(run: Run, device: str) -> list[Measured]:
 
 def draw(run: Run, theme: Theme, path: Path) -> None:
     rows = {device: list_rows(run, device) for device in DEVICES}
-    with drawing(theme, height=0.9 + 0.24 * max(map(len, rows.values()))) as figure:
+    with drawing(theme, height=1.2 + 0.24 * max(map(len, rows.values()))) as figure:
         figure.suptitle("One count of a built model: times as long as resflops takes")
         panels = figure.subplots(1, len(rows), sharey=True)
         for axes, (device, networks) in zip(panels, rows.items(), strict=True):
             draw_device(axes, networks, theme)
             axes.set_title(DEVICES[device])
-        panels[0].legend(*panels[0].get_legend_handles_labels(), loc="upper left", fontsize=8)
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
         path.write_bytes(image(figure, "svg"))
 
 
@@ -97,7 +98,7 @@ def draw_device(axes: Axes, networks: list[Measured], theme: Theme) -> None:
             ratios[1:],
             [place] * len(ratios[1:]),
             "o",
-            color=theme.grid,
+            color=theme.muted,
             markersize=4,
             label="other counters" if first else None,
         )
