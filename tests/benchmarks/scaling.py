@@ -3,9 +3,10 @@
     python tests/benchmarks/scaling.py
 
 Counts the CIFAR ResNets from 20 to 1202 layers and chains of up to 5,000 linear layers, and
-prints microseconds an op, which should stay the same down each column. Then, in a process
-of its own, VGG-19 and, where transformers is installed, a Llama of 405 billion parameters:
-how much the process's peak memory grows above what importing the packages takes.
+prints microseconds an op, which should stay the same down each column. Then, each in a process
+of its own, some large models of the packages that are installed: how much the process's peak
+memory grows above what importing the packages takes. And what a thousand counts of three
+networks add to the memory that ten have taken.
 """
 
 import importlib.util
@@ -30,7 +31,35 @@ print(f"{{cost.params:,}} parameters, {{cost.macs:,}} MACs (macs), "
       f"{{time.perf_counter() - start:.1f}} s, {{peak() - before:.0f}} MiB more")
 """
 
-VGG = ("", "cost = resflops.count(resflops.load('vgg19'), (1, 3, 224, 224))")
+BUILT = """
+from resflops.sources import open_model
+opened = open_model({spec!r})
+cost = resflops.count(opened.module, *opened.args, **opened.kwargs)
+"""
+
+LARGE = {
+    "": ("vgg19", "resnet1202"),
+    "torchvision": ("torchvision/vit_h_14", "torchvision/densenet201", "torchvision/fasterrcnn_resnet50_fpn"),
+    "timm": ("timm/eva_giant_patch14_560",),
+}
+"""By the package that has to be imported: specs of large models."""
+
+GROWTH = """
+import gc, torch, resflops
+def read():
+    gc.collect()
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20, len(gc.get_objects())
+models = [(resflops.load(name), shape) for name, shape in
+          (("resnet50", (1, 3, 224, 224)), ("vgg19", (1, 3, 224, 224)), ("resnet20", (1, 3, 32, 32)))]
+def count(times):
+    for number in range(times):
+        resflops.count(*models[number % 3])
+count(10)
+before, objects = read()
+count(1000)
+after, later = read()
+print(f"{after - before:+.1f} MiB, {later - objects:+,} objects")
+"""
 
 LLAMA = (
     "from transformers import AutoModelForCausalLM, LlamaConfig",
@@ -66,7 +95,7 @@ def memory(name: str, imports: str, count: str) -> None:
     """One line: what a count adds to a process's memory."""
     script = MEMORY.format(imports=imports, count=count)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    print(f"  {name:<14} {done.stdout.strip()}")
+    print(f"  {name:<36} {done.stdout.strip()}")
 
 
 def chain(length: int) -> nn.Module:
@@ -81,9 +110,14 @@ def main() -> None:
     column("CIFAR ResNets", ((f"resnet{n}", resflops.load(f"resnet{n}"), (1, 3, 32, 32)) for n in depths))
     column("chains", ((f"{n} layers", chain(n), (1, 8)) for n in (50, 500, 5000)))
     print("memory, building included")
-    memory("vgg19", *VGG)
+    for package, specs in LARGE.items():
+        if not package or importlib.util.find_spec(package):
+            for spec in specs:
+                memory(spec, f"import {package}" if package else "", BUILT.format(spec=spec))
     if importlib.util.find_spec("transformers"):
         memory("Llama 405B", *LLAMA)
+    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
+    print(f"a thousand counts: {done.stdout.strip()}")
 
 
 if __name__ == "__main__":
