@@ -89,12 +89,17 @@ class _StockClass:
         self.read_torch = _make_getter(_TORCH, names, "torch")
         self.torch_functions = self.read_torch and self.read_torch(_TORCH)
         self.methods: Any = None
-        self.size = len(own) + 1
-        """How many attributes a layer has, together with the one that intercepts it."""
         self.calls: dict[Key, _KnownCall | None] = {}
         """By their keys; None for those that are no single op."""
         self.met: dict[tuple[int, int], tuple[Any, Any]] = {}
         """The records of parameters and buffers that layers of earlier passes had, by their ids."""
+
+    def keep(self, key: Key, call: _KnownCall | None) -> None:
+        """Keep what is known of the calls with a key."""
+        # All at once: keeping count of which was used last would cost every hit.
+        if len(self.calls) >= _CAPACITY:
+            self.calls.clear()
+        self.calls[key] = call
 
     def meet(self, parameters: Any, buffers: Any) -> None:
         """Take note of a layer with some records of parameters and buffers."""
@@ -170,9 +175,9 @@ def record_stock_layers(recorder: Recorder, modules: Modules) -> Iterator[None]:
                     # Learning its op takes longer than running it, and may be for nothing.
                     unmet.append((known, stock))
                 else:
-                    weights = {**own["_parameters"], **own["_buffers"]}
+                    weights, size = {**own["_parameters"], **own["_buffers"]}, len(own) + 1
                     intercepted.append(own)
-                    own[_CALL] = partial(_call_layer, recorder, thread, depth, known, weights, stock)
+                    own[_CALL] = partial(_call_layer, recorder, thread, depth, known, size, weights, stock)
         yield
     finally:
         for own in intercepted:
@@ -193,6 +198,7 @@ def _call_layer(
     thread: int,
     depth: int,
     known: _StockClass,
+    size: int,
     weights: Attributes,
     stock: StockLayer,
     /,
@@ -219,7 +225,7 @@ def _call_layer(
         and len(now) == len(weights)
         and all(map(is_, now.values(), weights.values()))
         # Nothing has been added to the layer, such as a forward of its own.
-        and len(own) == known.size
+        and len(own) == size
         and not (own["_forward_hooks"] or own["_forward_pre_hooks"])
         and not (own["_backward_hooks"] or own["_backward_pre_hooks"])
         and not (_FORWARD_HOOKS or _FORWARD_PRE_HOOKS or _BACKWARD_HOOKS or _BACKWARD_PRE_HOOKS)
@@ -238,7 +244,8 @@ def _call_layer(
             call = None
         if call is _UNMET and not now:
             # As with layers that have weights, the first of a look is only taken note of.
-            known.calls[key], call = _MET, None
+            known.keep(key, _MET)
+            call = None
     if call is None:
         return layer._call_impl(*args, **kwargs)  # type: ignore[no-untyped-call]
     if call is _UNMET or call is _MET:
@@ -265,10 +272,8 @@ def _learn_call(
     several = len(ops) != before + 1
     # Otherwise it is a call whose signature is not kept.
     if calls or several:
-        if len(known.calls) >= _CAPACITY:
-            known.calls.clear()
         single = len(calls) == 1 and not several
-        known.calls[key] = _name_operands(calls[0], x, out, weights, stock[2:]) if single else None
+        known.keep(key, _name_operands(calls[0], x, out, weights, stock[2:]) if single else None)
     return out
 
 

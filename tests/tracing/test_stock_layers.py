@@ -448,6 +448,7 @@ def test_numbers_that_are_equal_but_of_other_types_stay_apart():
 @pytest.mark.parametrize("added", [7, lambda x: x, {}], ids=["plain", "function", "container"])
 def test_one_layer_with_more_attributes_does_not_keep_others_from_being_known(added):
     modules._CLASSES.pop(id(nn.Hardtanh), None)
+    stock_layers._CLASSES.pop(nn.Hardtanh, None)
     unusual = nn.Hardtanh()
     unusual.added = added
     resflops.trace(Applied(layer=unusual), IMAGE)
