@@ -28,6 +28,7 @@ from torch.nn.modules import module as torch_module
 
 from resflops.ops import CallSignature
 from resflops.tracing.modules import Attributes, Modules, StockLayer
+from resflops.tracing.other_threads import are_others_running
 from resflops.tracing.recorder import Recorder, RepeatableCall
 from resflops.tracing.redirections import redirect
 
@@ -164,7 +165,10 @@ def record_stock_layers(recorder: Recorder, modules: Modules) -> Iterator[None]:
     unmet: list[tuple[_StockClass, StockLayer]] = []
     thread, depth = get_thread(), count_modes() + 1
     try:
-        if recorder.takes_known_calls and modules.are_in_order():
+        # Another thread may run or count a model that could not be copied, and give its attributes back as it
+        # has found them.
+        alone = modules.copied or not are_others_running()
+        if recorder.takes_known_calls and alone and modules.are_in_order():
             for stock in modules.stock:
                 layer = stock[0]
                 known = _CLASSES.get(type(layer)) or _find_class(layer)
@@ -217,6 +221,7 @@ def _call_layer(
         and get_thread() == thread
         # Other threads record as well.
         and recorder.__class__ is Recorder
+        and not recorder.over
         # The model has not entered a mode of its own, and torch is not asking the recorder about a call.
         and count_modes() == depth
         and functorch_level() is None

@@ -160,6 +160,18 @@ def test_traces_in_several_threads_count_each_its_own():
     model.close()
 
 
+def test_a_model_that_cannot_be_copied_is_counted_in_several_threads_and_is_as_before():
+    model = Branches(submit)
+    resflops.count(model, (2, 6))
+    before = [dict(vars(module)) for module in model.modules()]
+    for _ in range(12):
+        with ThreadPoolExecutor(4) as executor:
+            costs = list(executor.map(lambda _: resflops.count(model, (2, 6)).macs, range(8)))
+        assert costs == [2 * BRANCH] * 8
+        assert [dict(vars(module)) for module in model.modules()] == before
+    model.close()
+
+
 def test_threads_of_others_are_not_recorded_and_work_on():
     results, started, finished = [], threading.Event(), threading.Event()
 
