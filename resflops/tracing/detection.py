@@ -40,7 +40,7 @@ others is below every threshold of torchvision's."""
 @redirect("torchvision.models.detection.rpn", "RegionProposalNetwork.filter_proposals", values=True)
 def propose_most(recorder: Recorder, own: Own, network: Any, *args: Any, **kwargs: Any) -> Any:
     """Propose as many boxes as the network keeps."""
-    if (values := recorder.made_up_values) is None or network.training or kwargs:
+    if (values := _find_values(recorder, network, kwargs)) is None:
         return own(network, *args, **kwargs)
     proposals, objectness, sizes, _ = args
     with _make_up():
@@ -57,7 +57,7 @@ def propose_most(recorder: Recorder, own: Own, network: Any, *args: Any, **kwarg
 @redirect("torchvision.models.detection.roi_heads", "RoIHeads.postprocess_detections", values=True)
 def keep_most_of_proposals(recorder: Recorder, own: Own, heads: Any, *args: Any, **kwargs: Any) -> Any:
     """Take every proposal for an object, where it was proposed; for several if there are too few."""
-    if (values := recorder.made_up_values) is None or heads.training or kwargs:
+    if (values := _find_values(recorder, heads, kwargs)) is None:
         return own(heads, *args, **kwargs)
     logits, regression, proposals, _ = args
     objects = _count_objects(heads.detections_per_img, min(map(len, proposals)), threshold=heads.score_thresh)
@@ -72,7 +72,7 @@ def keep_most_of_proposals(recorder: Recorder, own: Own, heads: Any, *args: Any,
 @redirect("torchvision.models.detection.ssd", "SSD.postprocess_detections", values=True)
 def keep_most_of_ssd(recorder: Recorder, own: Own, model: Any, *args: Any, **kwargs: Any) -> Any:
     """Take every anchor for one object, where the anchor is."""
-    if (values := recorder.made_up_values) is None or model.training or kwargs:
+    if (values := _find_values(recorder, model, kwargs)) is None:
         return own(model, *args, **kwargs)
     outputs, anchors, sizes = args
     logits, regression = outputs["cls_logits"], outputs["bbox_regression"]
@@ -108,7 +108,7 @@ def _keep_most_of_levels(
     *,
     regression: float,
 ) -> Any:
-    if (values := recorder.made_up_values) is None or model.training or kwargs:
+    if (values := _find_values(recorder, model, kwargs)) is None:
         return own(model, *args, **kwargs)
     outputs, anchors, sizes = args
     objects = _count_objects(model.detections_per_img, sum(map(len, anchors[0])))
@@ -146,6 +146,11 @@ def is_bound(found: dict[str, int]) -> bool:
 
 FOUND_MOST = "counted as if it found the most that it keeps"
 _DEPENDS = "what it finds depends on its weights and on the image"
+
+
+def _find_values(recorder: Recorder, model: Any, kwargs: dict[str, Any]) -> InputValues | None:
+    """Find where values are made up; None if nothing is to be made up for a call of a model's."""
+    return None if model.training or kwargs else recorder.made_up_values
 
 
 def _note_found(values: InputValues, kind: str, found: Sequence[Tensor]) -> None:

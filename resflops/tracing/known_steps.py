@@ -12,7 +12,7 @@ from torch import Tensor
 
 from resflops.ops import CallSignature, SignedCall
 from resflops.tracing.call_cache import Key
-from resflops.tracing.meta import find_tensors
+from resflops.tracing.meta import list_outputs
 
 __all__ = ["KnownSteps", "StepsInTheMaking", "find_steps"]
 
@@ -20,10 +20,6 @@ Place = tuple[int, int]
 """Where a tensor comes from: the number of the step, and of its result; the arguments are step -1."""
 
 _ARGUMENTS = -1
-
-
-def _list_results(result: Any) -> Sequence[Any]:
-    return (result,) if isinstance(result, Tensor) else tuple(find_tensors(result))
 
 
 class _Step(Struct, frozen=True, gc=False):
@@ -45,7 +41,7 @@ class KnownSteps(Struct, frozen=True, gc=False):
         for step in self.steps:
             inputs = [found[number + 1][place] for number, place in step.inputs]
             affine = [found[number + 1][place] for number, place in step.affine]
-            found.append(_list_results(perform(step.signature, inputs, affine, layer)))
+            found.append(list_outputs(perform(step.signature, inputs, affine, layer)))
         if isinstance(self.result, list):
             return tuple([None if each is None else found[each[0] + 1][each[1]] for each in self.result])
         number, place = self.result
@@ -94,30 +90,34 @@ class StepsInTheMaking:
 
     def add(self, call: Any, signature: CallSignature, result: Any) -> None:
         """Add an op of the call, and what it gave."""
-        affine = [tensor for tensor in call.affine if tensor is not None]
         places = self._places
-        lasting = isinstance(call, SignedCall) or not call.once
-        if not lasting or any(id(tensor) not in places for tensor in (*call.inputs, *affine)):
+        try:
+            inputs = tuple([places[id(tensor)] for tensor in call.inputs])
+            affine = tuple([places[id(tensor)] for tensor in call.affine if tensor is not None])
+        except KeyError:
+            # It works on a tensor that comes from elsewhere.
             self._lasting = False
             return
-        inputs = tuple([places[id(tensor)] for tensor in call.inputs])
-        self._steps.append(_Step(signature, inputs, tuple([places[id(tensor)] for tensor in affine])))
+        self._lasting &= isinstance(call, SignedCall) or not call.once
+        self._steps.append(_Step(signature, inputs, affine))
         self._held.append(result)
-        self._enter(_list_results(result), len(self._steps) - 1)
+        self._enter(list_outputs(result), len(self._steps) - 1)
 
     def keep(self, result: Any) -> None:
         """Keep the ops for calls that look the same, if all that they work on has a place."""
-        several = type(result) is tuple
-        results = [each for each in (result if several else (result,)) if each is not None or not several]
-        if not self._lasting or any(id(each) not in self._places for each in results):
-            return
-        if len(_STEPS) >= _CAPACITY:
-            _STEPS.clear()
         places = self._places
-        known = (
-            [None if each is None else places[id(each)] for each in result] if several else places[id(result)]
-        )
-        _STEPS[self._key] = KnownSteps(tuple(self._steps), known)
+        known: Place | list[Place | None]
+        try:
+            if type(result) is tuple:
+                known = [None if each is None else places[id(each)] for each in result]
+            else:
+                known = places[id(result)]
+        except KeyError:
+            return
+        if self._lasting:
+            if len(_STEPS) >= _CAPACITY:
+                _STEPS.clear()
+            _STEPS[self._key] = KnownSteps(tuple(self._steps), known)
 
     def _enter(self, tensors: Sequence[Any], step: int) -> None:
         for place, tensor in enumerate(tensors):

@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.tracing.formats import check_format, is_wrapper
 
-__all__ = ["META", "find_tensors", "make_meta_doubles"]
+__all__ = ["META", "find_tensors", "list_outputs", "make_meta_doubles"]
 
 META = torch.device("meta")
 
@@ -28,6 +28,11 @@ def find_tensors(value: Any) -> Iterator[Tensor]:
             yield from find_tensors(item)
     elif kind not in _PLAIN:
         yield from [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+
+
+def list_outputs(out: Any) -> tuple[Tensor, ...]:
+    """List the tensors that a function has given, of which most give one."""
+    return (out,) if isinstance(out, Tensor) else tuple(find_tensors(out))
 
 
 _PLAIN = frozenset((NoneType, bool, int, float, str, torch.dtype, torch.device))

@@ -71,19 +71,15 @@ def copy_whole(modules: Modules) -> nn.Module | None:
     """
     if all(tensor.device == CPU for tensor in _list_tensors(modules.model)):
         _check_memory(modules.model)
-    # Torch itself copies no tensor that has come out of other ones.
-    made = [tensor for tensor in list_held_tensors(modules) if not tensor.is_leaf]
     # Outside a mode of the caller's, in which autograd could not use the copies.
     with torch.inference_mode(mode=False), _CopyTensors(lambda tensor: tensor.detach().clone()):
-        memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
-        return _copy(modules, memo)
+        return _copy(modules, {})
 
 
 class _CopyTensors(TorchFunctionMode):
     """Copies tensors that torch refuses to copy, since they have come out of other ones.
 
-    Those that the model holds are known beforehand. But another thread that runs the model may set new ones
-    while it is being copied.
+    Such a one may also be new: another thread that runs the model may set it while the model is being copied.
     """
 
     def __init__(self, copy_tensor: Callable[[Tensor], Tensor]) -> None:

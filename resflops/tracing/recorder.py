@@ -44,7 +44,7 @@ from resflops.tracing.formats import check_format, holds_special
 from resflops.tracing.grad_mode import GradMode, TrueGradMode
 from resflops.tracing.known_steps import StepsInTheMaking, find_steps
 from resflops.tracing.layouts import REORDERING, are_in_order, lay_out
-from resflops.tracing.meta import find_tensors, make_meta_doubles
+from resflops.tracing.meta import find_tensors, list_outputs, make_meta_doubles
 from resflops.tracing.meta_pool import MetaPool
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues, Observer
@@ -257,7 +257,7 @@ class Recorder(TorchFunctionMode):
                     self.calls.append((signature, call.inputs, call.affine))
             return self.perform(signature, call.inputs, call.affine, layer)
         out = self._run_described(func, args, kwargs, signature, layer)
-        outs = call.inputs[:1] if signature.blank is None else _list_outputs(out)
+        outs = call.inputs[:1] if signature.blank is None else list_outputs(out)
         self.note(signature.op, layer, call.inputs, outs, signature.attributes, call.affine)
         return out
 
@@ -398,7 +398,7 @@ class Recorder(TorchFunctionMode):
         if self._runs:
             ran = self._run_described(func, args, kwargs, None, layer)
             result, out = out, out if ran is None else ran
-            for tensor, blank in zip(_list_outputs(out), _list_outputs(result), strict=False):
+            for tensor, blank in zip(list_outputs(out), list_outputs(result), strict=False):
                 self.producers.enter_result(tensor, blank)
                 self.storages.enter_result(tensor, blank)
         return out
@@ -701,7 +701,3 @@ def _is_written(op: str) -> bool:
     """Whether an op that gives memory which was there before it has written into it, and is no view."""
     declared = OPS.get(op)
     return declared is not None and not declared.shares
-
-
-def _list_outputs(out: Any) -> tuple[Tensor, ...]:
-    return (out,) if isinstance(out, Tensor) else tuple(find_tensors(out))
