@@ -150,6 +150,8 @@ class Recorder(TorchFunctionMode):
         # Real tensors that the model holds, and their meta doubles. An original is held, too, so that no
         # other tensor is given its id and with it its double.
         self._doubles: dict[int, tuple[Tensor, Tensor]] = {}
+        # Tensors that no op has made, and that something was done to in place, each as it was before.
+        self._reshaped: list[tuple[Tensor, Tensor]] = []
         # The layer of the function that is running through the dispatcher; None between functions.
         self._running: str | None = None
         self._dispatch_recorder = DispatchRecorder(self)
@@ -171,6 +173,9 @@ class Recorder(TorchFunctionMode):
             observer.__exit__(*exception)
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
         self._dispatch_recorder.__exit__(*exception)  # type: ignore[no-untyped-call]
+        for tensor, before in reversed(self._reshaped):
+            if tensor.shape != before.shape or tensor.stride() != before.stride():
+                tensor.data = before
         # The two hold each other, and the tensors would stay until the garbage collector runs.
         del self._dispatch_recorder
 
@@ -447,13 +452,16 @@ class Recorder(TorchFunctionMode):
         if not self.real:
             with unseen_by_dispatch_modes():
                 args, kwargs = self.make_doubles((args, kwargs), self._doubles)
+        if not self.real and _is_in_place(func) and args:
+            self._keep_shape(args[0])
         try:
             whole = functorch_level() is None and (func in self._whole or func in UNCHANGED)
             # What is hidden from the dispatcher is hidden from a class's own dispatch as well.
             if whole and not (self._careful and holds_special((args, kwargs), real=self.real)):
                 with unseen_by_dispatch_modes():
-                    return run_unchanged(self, func, args, kwargs, layer)
-            out = self._run_through_dispatcher(func, args, kwargs, layer)
+                    out = run_unchanged(self, func, args, kwargs, layer)
+            else:
+                out = self._run_through_dispatcher(func, args, kwargs, layer)
         except ResflopsError:
             raise
         except Exception as error:
@@ -464,7 +472,7 @@ class Recorder(TorchFunctionMode):
             # It may have called the model's code back, which was lent others.
             self.meta_pool.touch()
         # What was done to a double was not done to the tensor itself, which the next op is given.
-        if name_function(func).endswith("_") and args and self._has_diverged(args[0]):
+        if _is_in_place(func) and args and self._has_diverged(args[0]):
             raise self._fail(make_weight_error(func, layer))
         return out
 
@@ -543,6 +551,12 @@ class Recorder(TorchFunctionMode):
     def make_doubles(self, value: Any, doubles: dict[int, tuple[Tensor, Tensor]]) -> Any:
         """Rebuild the same containers with meta doubles, which have the producers of their originals."""
         return make_meta_doubles(value, doubles, on_double=self._enter_double)
+
+    def _keep_shape(self, tensor: Any) -> None:
+        """Keep the shape of a tensor of the model's own, on meta, to which something is done in place."""
+        if isinstance(tensor, Tensor) and tensor.is_meta and self.producers.find_maker(tensor) < 0:
+            with unseen_by_dispatch_modes():
+                self._reshaped.append((tensor, tensor.detach()))
 
     def _has_diverged(self, double: Any) -> bool:
         """Whether a tensor is the double of one that has another shape or type."""
@@ -701,3 +715,8 @@ def _is_written(op: str) -> bool:
     """Whether an op that gives memory which was there before it has written into it, and is no view."""
     declared = OPS.get(op)
     return declared is not None and not declared.shares
+
+
+def _is_in_place(func: Callable[..., Any]) -> bool:
+    # An aten op has the name of its overload behind its own.
+    return name_function(func).partition(".")[0].endswith("_")

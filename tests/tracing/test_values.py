@@ -281,6 +281,7 @@ def test_a_weight_that_the_forward_reshapes_is_counted_in_its_new_shape(change, 
             change(self.weight)
             return nn.functional.linear(x, self.weight)
 
-    model = Reshaping()
-    assert resflops.count(model, (3, 4)).macs == macs
-    assert model.weight.shape == (5, 4)
+    for model in (Reshaping(), Reshaping().to("meta")):
+        assert resflops.count(model, (3, 4)).macs == macs
+        assert model.weight.shape == (5, 4)
+        assert model.weight.stride() == (4, 1)
