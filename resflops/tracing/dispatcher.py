@@ -92,6 +92,7 @@ class DispatchRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func.namespace == "prims" and _is_asked_for_shape(find_asking_frame(sys._getframe(1))):
             return out
         layer, outs = self._recorder.find_running_layer(sys._getframe(1)), tuple(find_tensors(out))
+        self._recorder.check_in_place(func, args, self._doubles, layer)
         tensors = (*outs, *find_tensors((args, kwargs)))
         if self._recorder.real and any(is_sparse(each) or is_nested(each) for each in tensors):
             record_special(self._recorder, func, args, kwargs, out, layer)

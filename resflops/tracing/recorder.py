@@ -471,9 +471,7 @@ class Recorder(TorchFunctionMode):
         finally:
             # It may have called the model's code back, which was lent others.
             self.meta_pool.touch()
-        # What was done to a double was not done to the tensor itself, which the next op is given.
-        if _is_in_place(func) and args and self._has_diverged(args[0]):
-            raise self._fail(make_weight_error(func, layer))
+        self.check_in_place(func, args, self._doubles, layer)
         return out
 
     def _explain(
@@ -558,12 +556,21 @@ class Recorder(TorchFunctionMode):
             with unseen_by_dispatch_modes():
                 self._reshaped.append((tensor, tensor.detach()))
 
-    def _has_diverged(self, double: Any) -> bool:
-        """Whether a tensor is the double of one that has another shape or type."""
-        return any(
-            each is double and (each.shape != original.shape or each.dtype != original.dtype)
-            for original, each in self._doubles.values()
-        )
+    def check_in_place(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        doubles: dict[int, tuple[Tensor, Tensor]],
+        layer: str,
+    ) -> None:
+        """Stop a pass on shapes that has given the double of a tensor another shape or type.
+
+        It was not done to the tensor itself, which the next op is given.
+        """
+        if _is_in_place(func) and args:
+            for original, double in doubles.values():
+                if double is args[0] and (double.shape != original.shape or double.dtype != original.dtype):
+                    raise self._fail(make_weight_error(func, layer))
 
     def double(self, value: Any) -> Any:
         """Give the meta doubles of tensors that torch is about to take past the recorder."""

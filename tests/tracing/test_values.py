@@ -268,6 +268,7 @@ def test_a_product_that_wants_its_second_factor_by_columns_has_it_so():
     [
         pytest.param(lambda weight: setattr(weight, "data", torch.ones(2, 4)), 3 * 4 * 2, id="other data"),
         pytest.param(lambda weight: weight.requires_grad_(False).resize_(2, 4), 3 * 4 * 2, id="resized"),
+        pytest.param(lambda weight: weight.requires_grad_(False).set_(torch.ones(2, 4)), 3 * 4 * 2, id="set"),
         pytest.param(lambda weight: setattr(weight, "data", weight.data * 2), 3 * 4 * 5, id="same shape"),
     ],
 )
