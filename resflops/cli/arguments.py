@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from resflops.cli.arrange import Values
+from resflops.cli.command_line import looks_like_model
 from resflops.cli.parser import Parser
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import UsageError
@@ -10,6 +12,7 @@ from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.writing import check_writable
 
 __all__ = [
+    "MEASUREMENT_FILES",
     "add_fresh",
     "add_input",
     "add_model_input",
@@ -21,10 +24,14 @@ __all__ = [
     "require_writable",
 ]
 
+MEASUREMENT_FILES = Values(belong=lambda word: word.endswith(".json") or not looks_like_model(word))
+"""Files of ``resflops bench --save``."""
+
 
 def add_input(parser: Parser) -> None:
     """Add the option of a command that calls models."""
     parser.add_argument(
+        "-i",
         "--input",
         metavar="SHAPE",
         type=read_shape,
@@ -105,6 +112,7 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
         "by default the format of the ending of FILE, or terminal without a file",
     )
     parser.add_argument(
+        "-o",
         "--out",
         metavar="FILE",
         type=require_writable,

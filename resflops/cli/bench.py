@@ -5,7 +5,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from resflops.cli.arguments import add_output, make_number_reader, read_shape, require_writable
+from resflops.cli.arguments import (
+    MEASUREMENT_FILES,
+    add_output,
+    make_number_reader,
+    read_shape,
+    require_writable,
+)
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
@@ -35,7 +41,7 @@ DEFAULTS = Effort()
 def _add_arguments(parser: Parser) -> None:
     add_models(parser, text="the models, such as resnet34 vgg19")
     parser.add_argument(
-        "--input", metavar="SHAPE", type=read_shape, help="shape of one input, such as 3x224x224"
+        "-i", "--input", metavar="SHAPE", type=read_shape, help="shape of one input, such as 3x224x224"
     )
     parser.add_argument(
         "--device",
@@ -56,13 +62,14 @@ def _add_arguments(parser: Parser) -> None:
         help="keep every sample in this JSON file, which is updated while measuring",
     )
     parser.add_argument("--resume", action="store_true", help="continue the measurement in FILE of --save")
-    parser.add_argument(
+    show = parser.add_argument(
         "--show",
         nargs="+",
         metavar="FILE",
         type=Measurements.load,
         help="measure nothing, and show the measurements in these files of --save",
     )
+    parser.tell_values(show, MEASUREMENT_FILES)
     add_output(parser)
 
 

@@ -1,14 +1,13 @@
 """List all commands, and run the one that the arguments name."""
 
-import argparse
 from collections.abc import Sequence
 from importlib import import_module
 
 from resflops._version import __version__
+from resflops.cli.command_line import read_command_line
 from resflops.cli.parser import Command, Parser, add_no_progress, check_output
-from resflops.errors import UsageError, suggest
 
-__all__ = ["COMMANDS", "load_command", "run"]
+__all__ = ["COMMANDS", "build_parsers", "load_command", "run"]
 
 # Here and not in the modules of the commands, of which only the one that is asked for is imported.
 COMMANDS: dict[str, str] = {
@@ -25,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "conventions": "list the conventions, or explain one op by op",
     "ops": "list the ops that have a rule, and those that are free",
     "peers": "list the other counters: what is installed, how each counts, its known defects",
+    "help": "explain a command",
 }
 """The line about each command, in the order of the help. To add a command, add a module of its name to this
 package, with the constant ``COMMAND``, and its line here."""
@@ -43,12 +43,12 @@ def run(arguments: Sequence[str]) -> int:
         UsageError: there is no such command, or it does not take these arguments.
         ResflopsError: the command raised it.
     """
-    name = _find_command(arguments)
-    command = load_command(name) if name else None
-    parser, subparser = _build_parsers(name, command)
+    given = read_command_line(arguments, COMMANDS)
+    command = load_command(given.command) if given.command else None
+    parser, subparser = build_parsers(given.command, command)
     try:
         # The known ones alone, because argparse would reject the others without suggesting a similar name.
-        args, unknown = parser.parse_known_args(arguments)
+        args, unknown = subparser.parse_known_args(subparser.arrange(given.words))
     except SystemExit as ending:
         # --help and --version have printed what was asked for; errors raise UsageError.
         return int(ending.code or 0)
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     return command.run(args)
 
 
-def _build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
+def build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
     """Build the parser of all arguments and the one of a command; the first twice if there is none.
 
     The parsers of the other commands are empty: they only have a line each in the help.
@@ -70,11 +70,11 @@ def _build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
         prog="resflops",
         description="What a neural network costs, and the proof: "
         "every operation counted under a named convention.",
-        epilog="resflops COMMAND --help explains a command. "
+        epilog="resflops help COMMAND explains a command; resflops resnet34 vgg19 compares these models. "
         "Exit status: 0 if it is done, 1 if a check failed, 2 if it could not run.",
     )
-    parser.add_argument("--version", action="version", version=f"resflops {__version__}")
-    add_no_progress(parser, default=False)
+    parser.add_argument("-V", "--version", action="version", version=f"resflops {__version__}")
+    add_no_progress(parser)
     # With prog given, argparse need not format a usage.
     adder = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="resflops")
     subparsers = {each: adder.add_parser(each, help=summary) for each, summary in COMMANDS.items()}
@@ -83,20 +83,5 @@ def _build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
     subparser = subparsers[name]
     subparser.description = command.description
     command.add_arguments(subparser)
-    add_no_progress(subparser, default=argparse.SUPPRESS)
+    add_no_progress(subparser)
     return parser, subparser
-
-
-def _find_command(arguments: Sequence[str]) -> str:
-    """Find the command that the arguments name; ``""`` if they name none.
-
-    Raises:
-        UsageError: there is no such command. The message has a suggestion, which argparse would not give.
-    """
-    # No option before the command takes a value, so the first argument without a dash is the command.
-    name = next((argument for argument in arguments if not argument.startswith("-")), None)
-    if name is None:
-        return ""
-    if name not in COMMANDS:
-        raise UsageError(f"no command {name!r}{suggest(name, COMMANDS)}; there are: {', '.join(COMMANDS)}")
-    return name

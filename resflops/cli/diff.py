@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from resflops.cli.arguments import add_model_input, add_output
 from resflops.cli.counting import count_model
 from resflops.cli.gating import add_config
+from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
@@ -37,6 +38,7 @@ def _add_arguments(parser: Parser) -> None:
         help="two of: a model spec, a lock file, a saved trace or cost; with --rev the models to compare, "
         "by their names in the configuration or by their specs, or all configured models if none is named",
     )
+    add_models_option(parser)
     parser.add_argument(
         "--rev",
         metavar="A..B",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resflops.cli.arguments import add_fresh
+from resflops.cli.models_argument import add_models_option
 from resflops.cli.parser import Parser
 from resflops.cli.progress import progress
 from resflops.errors import ModelError
@@ -22,6 +23,7 @@ def add_models(parser: Parser) -> None:
         nargs="*",
         help="only these models, by their names in the configuration; all of them if none is named",
     )
+    add_models_option(parser)
     add_config(parser)
     add_fresh(parser)
 

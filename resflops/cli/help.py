@@ -1,57 +1,33 @@
-"""How help looks: in colours on a terminal, and the same text without them anywhere else."""
+"""``resflops help``: explain a command."""
 
 import argparse
-import os
-import sys
-from collections.abc import Iterable
 
-__all__ = ["PlainHelp", "choose_help_formatter"]
+from resflops.cli.parser import Command, Parser
+from resflops.errors import UsageError, suggest
 
-
-class PlainHelp(argparse.HelpFormatter):
-    """Formats help as rich_argparse does, and without rich, which takes as long to import as the rest."""
-
-    def add_usage(
-        self,
-        usage: str | None,
-        actions: Iterable[argparse.Action],
-        groups: Iterable[argparse._MutuallyExclusiveGroup],
-        prefix: str | None = None,
-    ) -> None:
-        """Add the usage, which begins with a capital letter."""
-        super().add_usage(usage, actions, groups, prefix or "Usage: ")
-
-    def start_section(self, heading: str | None) -> None:
-        """Begin a section, whose heading is in capital letters at the front of words."""
-        super().start_section(heading and heading.title())
-
-    # argparse breaks lines at hyphens, too, and rich at spaces only.
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        lines = [""]
-        for word in text.split():
-            longer = f"{lines[-1]} {word}" if lines[-1] else word
-            if len(longer) <= width:
-                lines[-1] = longer
-            else:
-                # A word longer than a line is cut; it begins on a line of its own.
-                lines += [word[start : start + width] for start in range(0, len(word), width)]
-        return lines if lines[0] else lines[1:]
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(indent + line for line in self._split_lines(text, width))
+__all__ = ["COMMAND"]
 
 
-def choose_help_formatter() -> type[argparse.HelpFormatter]:
-    """Choose the formatter for where standard output goes."""
-    # Anything else that makes rich write colours is asked for by name, too.
-    if not os.environ.get("FORCE_COLOR") and (sys.stdout is None or not sys.stdout.isatty()):
-        return PlainHelp
-    from rich_argparse import RichHelpFormatter
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("topic", metavar="COMMAND", nargs="?", help="the command to explain, such as table")
 
-    class ColouredHelp(RichHelpFormatter):
-        """Formats help without markup, so that brackets are shown as they are, as in [tool.resflops]."""
 
-        text_markup = False
-        help_markup = False
+def _run(args: argparse.Namespace) -> int:
+    # Here, because commands loads this module.
+    from resflops.cli.commands import COMMANDS, run
 
-    return ColouredHelp
+    if args.topic is None:
+        return run(["--help"])
+    if args.topic.lower() in COMMANDS:
+        return run([args.topic, "--help"])
+    raise UsageError(
+        f"no command {args.topic!r} to explain{suggest(args.topic, COMMANDS)}; "
+        f"there are: {', '.join(COMMANDS)}"
+    )
+
+
+COMMAND = Command(
+    description="Explains a command, as --help after the command does; without one, lists all commands.",
+    add_arguments=_add_arguments,
+    run=_run,
+)

@@ -11,6 +11,7 @@ from resflops.cli.arguments import (
     make_number_reader,
 )
 from resflops.cli.counting import choose_status, count_model
+from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.tables.breakdown import build_breakdown
@@ -20,6 +21,7 @@ __all__ = ["COMMAND"]
 
 def _add_arguments(parser: Parser) -> None:
     parser.add_argument("model", metavar="MODEL", help="the model, such as resnet34")
+    add_models_option(parser)
     parser.add_argument(
         "--depth",
         metavar="N",

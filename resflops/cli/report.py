@@ -6,6 +6,7 @@ from pathlib import Path
 
 from resflops.cli.arguments import add_model_input
 from resflops.cli.counting import count_models
+from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import say as say_line
 from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
@@ -42,6 +43,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "models", nargs="*", metavar="MODEL", help="for --html, the models, such as resnet34 vgg19"
     )
+    add_models_option(parser)
     add_model_input(parser)
 
 

@@ -3,7 +3,14 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from resflops.cli.arguments import add_model_input, add_nonzero, add_output, add_strict, add_training
+from resflops.cli.arguments import (
+    MEASUREMENT_FILES,
+    add_model_input,
+    add_nonzero,
+    add_output,
+    add_strict,
+    add_training,
+)
 from resflops.cli.counting import choose_status, count_models
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
@@ -27,7 +34,7 @@ def _add_arguments(parser: Parser) -> None:
     add_model_input(parser)
     add_training(parser)
     add_nonzero(parser)
-    parser.add_argument(
+    latency = parser.add_argument(
         "--latency",
         nargs="+",
         metavar="FILE",
@@ -35,6 +42,7 @@ def _add_arguments(parser: Parser) -> None:
         type=_load_measurements,
         help="show the times of these files, which resflops bench --save has written, next to the costs",
     )
+    parser.tell_values(latency, MEASUREMENT_FILES)
     add_strict(parser)
     add_output(parser)
 

@@ -22,10 +22,18 @@ def run_refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("arguments", "says"),
     [
         pytest.param("tabel", "no command 'tabel'; closest: table", id="command"),
+        pytest.param("resnet43", "no command 'resnet43'; closest: resnet44, resnet34", id="model-as-command"),
+        pytest.param("vg19 vgg11", "no command 'vg19'; closest: vgg19", id="models-as-command"),
+        pytest.param("summary resnet34", "it is called layers: resflops layers resnet34", id="summary"),
+        pytest.param("flops vgg19 vgg11", "it is called table: resflops table vgg19 vgg11", id="flops"),
+        pytest.param("count resnet34", "it is called table: resflops table resnet34", id="count"),
+        pytest.param("help tabel", "no command 'tabel' to explain; closest: table", id="help"),
         pytest.param("--verson", "no option --verson; closest: --version", id="global-option"),
         pytest.param("table", "no models are given", id="no-models"),
         pytest.param("table --modles resnet34", "no option --modles; closest: --models", id="option"),
-        pytest.param("table --model resnet34", "no option --model; closest: --models", id="abbreviation"),
+        pytest.param(
+            "table --modl resnet34", "no option --modl; closest: --model, --models", id="near-option"
+        ),
         pytest.param("table --models", "expected at least one argument", id="empty-models"),
         pytest.param("table --models resnet43", "no model named 'resnet43'; closest: ", id="model"),
         pytest.param("table --models resnet34,foo=1", "no option 'foo'; it has shortcut", id="model-option"),
@@ -36,7 +44,6 @@ def run_refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("table --models resnet34 --format jsn", "closest: json", id="format"),
         pytest.param("conventions flop", "closest: flops", id="convention-name"),
         pytest.param("layers", "required: MODEL", id="no-model"),
-        pytest.param("table resnet34", "models are given as --models resnet34", id="models-without-option"),
         pytest.param("table --models vgg19 --convention THOP", "closest: thop;", id="convention-case"),
         pytest.param("layers resnet34 vgg19", "unexpected argument 'vgg19'", id="two-models"),
         pytest.param("layers vgg1?", "'vgg1?' stands for 4 models", id="pattern"),
