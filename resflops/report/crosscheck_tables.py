@@ -166,7 +166,7 @@ def build_difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
             title=f"{source}: the difference of every peer's figure from our MACs, counted as it counts them",
             columns=(
                 Column(key="model", heading="model"),
-                Column(key="macs", heading="MACs (macs)", kind="count"),
+                Column(key="macs", heading="MACs", kind="count"),
                 *(
                     Column(key=name, heading=_format_difference_heading(name), kind="signed")
                     for name in names

@@ -55,7 +55,7 @@ def _build_columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[C
         Column(key="version", heading="version", detail=4),
         Column(key="verified", audience="programs"),
         Column(key="figure", heading="its figure", kind="count"),
-        Column(key="macs", heading="MACs (macs)", kind="count", exact_if="complete", detail=2),
+        Column(key="macs", heading="MACs", kind="count", exact_if="complete", detail=2),
         Column(key="per_mac", heading="times", kind="count", audience=doubled, detail=2),
         Column(key="difference", heading="difference", kind="signed"),
         Column(key="unexplained", heading="unexplained", kind="signed"),

@@ -191,17 +191,24 @@ def note_broken_extensions(group: str) -> tuple[Note, ...]:
 
 
 UNITS = {"macs": "MACs", "flops": "FLOPs"}
-"""The unit of a convention that counts one kind of operation; any other counts a mixture, a cost."""
+"""What a figure under our own conventions of one kind of operation is called; the word alone names them."""
 
 
 def format_cost_heading(convention: Convention) -> str:
-    """Write the heading of a column of costs, which always names the convention.
+    """Write the heading of a column of costs, as its readers call the figure.
+
+    A table names its convention once, in its title or its notes. A convention that counts otherwise than
+    its unit promises, as other counters do, is named here too.
 
     >>> from resflops.cost.convention import find_convention
-    >>> format_cost_heading(find_convention("macs")), format_cost_heading(find_convention("formula"))
-    ('MACs (macs)', 'cost (formula)')
+    >>> [format_cost_heading(find_convention(name)) for name in ("macs", "flops", "thop", "formula")]
+    ['MACs', 'FLOPs', 'MACs (thop)', 'cost (formula)']
     """
-    return f"{UNITS.get(convention.name, 'cost')} ({convention.name})"
+    if convention.name in UNITS:
+        return UNITS[convention.name]
+    if not convention.views:
+        return f"cost ({convention.name})"
+    return f"{'FLOPs' if convention.per_mac > 1 else 'MACs'} ({convention.name})"
 
 
 def note_convention(convention: Convention) -> Note:

@@ -27,7 +27,7 @@ import resource, time, torch, resflops, resflops.api
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before, start = peak(), time.perf_counter()
 {count}
-print(f"{{cost.params:,}} parameters, {{cost.macs:,}} MACs (macs), "
+print(f"{{cost.params:,}} parameters, {{cost.macs:,}} MACs, "
       f"{{time.perf_counter() - start:.1f}} s, {{peak() - before:.0f}} MiB more")
 """
 

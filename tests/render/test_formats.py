@@ -21,7 +21,7 @@ def table(*names: str, total: bool = False, title: str = "Title") -> Table:
         convention="macs",
         columns=(
             Column(key="name", heading="name"),
-            Column(key="count", heading="MACs (macs)", kind="count", exact_if="complete"),
+            Column(key="count", heading="MACs", kind="count", exact_if="complete"),
             Column(key="size", heading="size", kind="shape", detail=1),
         ),
         rows=tuple({"name": name, "count": 10**9, "size": (3, 4), "complete": True} for name in names),

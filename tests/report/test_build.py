@@ -26,7 +26,7 @@ REPORTS = Path(__file__).parents[2] / "reports"
 
 def small(context):
     cost = context.cost("resnet20")
-    data = profile.profile_of(cost, unit="MACs (macs)", given="1×3×32×32")
+    data = profile.profile_of(cost, unit="MACs", given="1×3×32×32")
     picture = Picture(name="small", data=data, draw=profile.draw, alt="ResNet-20")
     text = f"{cost.macs:,} {show(picture, path='small.md')}\n"
     return (Document(path="small.md", text=text, pictures=(picture,)),)

@@ -54,7 +54,7 @@ def profile_of(cost: Cost, *, unit: str, given: str) -> Profile:
 
     Args:
         cost: the network's.
-        unit: what the convention counts, such as ``MACs (macs)``.
+        unit: what the convention counts, such as ``MACs``.
         given: the shape of its input, as it is written.
     """
     rows = [row for row in cost.layers if row.total]

@@ -82,7 +82,7 @@ def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
 
 def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
     yield Line2D([], [], marker="o", color=theme.series[0], label="time, measured, with its interval")
-    yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"MACs (macs): {times(data.macs)}")
+    yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"MACs: {times(data.macs)}")
     if not all(setting.stable for setting in data.settings):
         yield Line2D(
             [], [], marker="o", markerfacecolor=theme.paper, color=theme.series[0], label="the same, unstable"

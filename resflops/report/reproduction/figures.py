@@ -81,7 +81,7 @@ def _build_figure_table(source: str, judged: list[FigureVerdict], context: Conte
 
 
 def _describe_quantity(figure: PublishedFigure) -> str:
-    what = {"macs": "MACs (macs)", "params": "parameters", "params+buffers": "parameters and statistics"}
+    what = {"macs": "MACs", "params": "parameters", "params+buffers": "parameters and statistics"}
     scope = f" of {figure.scope}" if figure.scope else ""
     return f"{what[figure.quantity]}{scope}" + (f" / {figure.relative_to}" if figure.relative_to else "")
 

@@ -24,7 +24,7 @@ def build_headline_table(context: Context, specs: tuple[str, ...]) -> Table:
         f"convention {most_expensive.convention}",
         columns=(
             Column(key="model", heading="network"),
-            Column(key="macs", heading="MACs (macs)", kind="count"),
+            Column(key="macs", heading="MACs", kind="count"),
             Column(key="printed", heading="printed", kind="lines"),
             Column(key="part", heading=f"of {most_expensive.model}", kind="fine share"),
             Column(key="times", heading=f"{most_expensive.model} is", kind="times"),

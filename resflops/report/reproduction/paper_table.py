@@ -37,7 +37,7 @@ def build_rounding_table(context: Context) -> Table:
         title=f"{PAPER}, Table 1: FLOPs, which are MACs",
         columns=(
             Column(key="model", heading="network"),
-            Column(key="exact", heading="exact MACs (macs)", kind="count"),
+            Column(key="exact", heading="exact MACs", kind="count"),
             Column(key="rounded", heading="rounded"),
             Column(key="cut", heading="cut off"),
             Column(key="printed", heading="printed"),
@@ -114,7 +114,7 @@ def build_stride_placement_table(context: Context) -> Table:
             }
         )
     return Table(
-        title="Where the stride stands, MACs (macs)",
+        title="Where the stride stands, MACs",
         columns=(
             Column(key="model", heading="network"),
             Column(key="paper", heading="v1: stride in the first 1×1", kind="count"),
@@ -135,7 +135,7 @@ def build_strided_layers_table(context: Context) -> Table:
     today = {row.name: row for row in context.cost("resnet50_v1_5").layers if row.macs}
     changed = [(paper[name], row) for name, row in today.items() if paper[name].macs != row.macs]
     return Table(
-        title="The layers of ResNet-50 that cost another amount, MACs (macs)",
+        title="The layers of ResNet-50 that cost another amount, MACs",
         columns=(
             Column(key="name", heading="layer"),
             Column(key="before", heading="v1"),
@@ -169,7 +169,7 @@ def build_fully_connected_table(context: Context) -> Table:
             }
         )
     return Table(
-        title="VGG with and without its fully connected layers, MACs (macs)",
+        title="VGG with and without its fully connected layers, MACs",
         columns=(
             Column(key="model", heading="network"),
             Column(key="convolutions", heading="convolutions", kind="count"),
@@ -223,7 +223,7 @@ def build_shortcut_table(context: Context) -> Table:
         columns=(
             Column(key="option", heading="option"),
             Column(key="what", heading="shortcut"),
-            Column(key="macs", heading="MACs (macs)", kind="count"),
+            Column(key="macs", heading="MACs", kind="count"),
             Column(key="more", heading="more than A", kind="count"),
             Column(key="params", heading="parameters", kind="count"),
             Column(key="agrees", heading="printed figure agrees"),
