@@ -337,16 +337,18 @@ def check_trace(trace: Trace) -> None:
         _check_references(where, place, record, PARAMETER - parameters, trace)
     for op in trace.outputs:
         if not 0 <= op < len(trace.ops):
-            raise ValueError(f"an output is of op {op}, and there are {len(trace.ops)} ops")
+            raise ValueError(f"an output refers to op {op}, but there are only {len(trace.ops)} ops")
     for op, weights in (trace.weights or {}).items():
         if not 0 <= op < len(trace.ops) or not 0 <= (weights.nonzero or 0) <= weights.elements:
-            raise ValueError(f"the weights of op {op} cannot be: {weights.nonzero} of {weights.elements}")
+            raise ValueError(
+                f"the weights of op {op} are impossible: {weights.nonzero} non-zero of {weights.elements}"
+            )
 
 
 def _check_shapes(where: str, shapes: tuple[Shape, ...]) -> None:
     for sizes in shapes:
         if len(sizes) > MOST_DIMENSIONS or (sizes and min(sizes) < 0) or prod(sizes) > LARGEST_SIZE:
-            raise ValueError(f"{where} has the shape {sizes}, which no tensor can have")
+            raise ValueError(f"{where} has the shape {sizes}, which is impossible for a tensor")
 
 
 def _check_attributes(where: str, attributes: dict[str, Attribute]) -> None:
@@ -361,15 +363,15 @@ def _check_references(where: str, place: int, record: OpRecord, least: int, trac
     for producer in (*record.producers, *record.affine_producers):
         # Below PARAMETER, one number for each of the trace's parameters.
         if not least < producer < place:
-            raise ValueError(f"{where} takes what op {producer} has made, which does not stand before it")
+            raise ValueError(f"{where} takes the result of op {producer}, which does not come before it")
     for name, numbers, of in (
         ("producers", record.producers, record.input_shapes),
         ("slots", record.output_indices, record.producers),
         ("storages", record.storages, record.output_shapes),
     ):
         if numbers and len(numbers) != len(of):
-            raise ValueError(f"{where} has {len(numbers)} {name}, and {len(of)} are due")
+            raise ValueError(f"{where} has {len(numbers)} {name} instead of {len(of)}")
     if record.storages and min(record.storages) < -len(trace.given_storages):
-        raise ValueError(f"{where} lies in the given memory {min(record.storages)}, which there is not")
+        raise ValueError(f"{where} refers to the given memory {min(record.storages)}, which does not exist")
     if record.output_indices and min(record.output_indices) < 0:
-        raise ValueError(f"{where} takes the output {min(record.output_indices)} of an op")
+        raise ValueError(f"{where} takes the output number {min(record.output_indices)} of an op")

@@ -131,7 +131,7 @@ def _check_numbers(data: bytes) -> None:
 
 def _check_number(text: str) -> int:
     if len(text) > LONGEST_NUMBER:
-        raise ValueError(f"the number {text[:10]}… has {len(text)} digits, which no count has")
+        raise ValueError(f"the number {text[:10]}… has {len(text)} digits, more than any count has")
     return int(text)
 
 
@@ -153,7 +153,7 @@ def blame_file(*values: object) -> Iterator[None]:
         if not files:
             raise
         raise SchemaError(
-            f"{' or '.join(files)} is damaged: {_find_place(error)}its values do not fit each other "
+            f"{' or '.join(files)} is damaged: {_find_place(error)}its values contradict each other "
             f"({describe_error(error)}); create it again"
         ) from error
 

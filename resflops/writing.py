@@ -45,7 +45,7 @@ def read_bytes(path: str | os.PathLike[str], *, most: int = LARGEST) -> bytes:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileError(f"could not read {name}: it is no file; give the name of one")
+                raise FileError(f"could not read {name}: it is not a regular file; give the name of a file")
             data = file.read(most + 1)
     except FileNotFoundError:
         raise
@@ -53,7 +53,9 @@ def read_bytes(path: str | os.PathLike[str], *, most: int = LARGEST) -> bytes:
     except (OSError, ValueError) as error:
         raise FileError(f"could not read {name}: {_explain(error)}") from error
     if len(data) > most:
-        raise FileError(f"could not read {name}: it has more than {most:,} bytes, which none of its kind has")
+        raise FileError(
+            f"could not read {name}: it is larger than {most:,} bytes, the most that such a file can have"
+        )
     return data
 
 
@@ -132,7 +134,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         raise FileError(f"cannot write {name}: {_explain(error)}; choose another name") from error
     if target.is_symlink():
-        raise FileError(f"cannot write {name}: its links lead to each other; choose another name")
+        raise FileError(f"cannot write {name}: its symbolic links form a loop; choose another name")
     if target.is_dir():
         raise FileError(f"cannot write {name}: it is a folder; give a file name in it")
     if target.exists() and not target.is_file():

@@ -79,18 +79,18 @@ def test_what_a_kill_leaves_is_gone_after_the_next_run(tmp_path, number):
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileError, match="it is no file"):
+    with pytest.raises(FileError, match="it is not a regular file"):
         read_bytes(tmp_path / "pipe")
 
 
 def test_a_file_without_end_is_not_read():
-    with pytest.raises(FileError, match="it is no file"):
+    with pytest.raises(FileError, match="it is not a regular file"):
         read_bytes("/dev/zero")
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path):
     (tmp_path / "x").write_bytes(bytes(11))
-    with pytest.raises(FileError, match="more than 10 bytes"):
+    with pytest.raises(FileError, match="larger than 10 bytes"):
         read_bytes(tmp_path / "x", most=10)
 
 

@@ -178,7 +178,7 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
                 or (price or 0) < 0
                 or (work and min(dict(work.kinds()).values(), default=0) < 0)
             ):
-                raise ValueError(f"op {place} has a work and a price that do not fit each other")
+                raise ValueError(f"op {place} has a work and a price that contradict each other")
 
     def to_frame(self) -> "pd.DataFrame":
         """The layers as a pandas data frame, one row each, numbers as numbers."""

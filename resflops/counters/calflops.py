@@ -24,8 +24,8 @@ CALFLOPS = register_peer(
         conventions=(
             Convention(
                 name="calflops",
-                counts="multiply-accumulates of convolutions and matrix products; fused attention not",
-                source="calflops.calculate_flops(model), the second of its figures: MACs",
+                counts="multiply-accumulates of convolutions and matrix products, without fused attention",
+                source="calflops.calculate_flops(model), its second figure: MACs",
                 views=(
                     View(sees=SEES, patches="usual", in_each_place=1, charges={**MACS, **TRANSPOSED_MACS}),
                 ),
@@ -35,10 +35,10 @@ CALFLOPS = register_peer(
                 counts=(
                     "2 per multiply-accumulate, biases of convolutions, "
                     "2 per BatchNorm and 5 per LayerNorm element, "
-                    "elements of activations, pools and softmax; "
-                    "biases of linear layers and fused attention not"
+                    "elements of activations, pools and softmax; not biases of linear layers or fused "
+                    "attention"
                 ),
-                source="calflops.calculate_flops(model), the first of its figures: FLOPs",
+                source="calflops.calculate_flops(model), its first figure: FLOPs",
                 per_mac=2,
                 views=(
                     View(
@@ -63,8 +63,9 @@ CALFLOPS = register_peer(
             ),
         ),
         limits=(
-            "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
-            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+            "a trace does not distinguish the operator @, which this counter does not see, from "
+            "torch.matmul, which it sees",
+            "a trace does not show which functions a model imported before the patch, and those are not seen",
         ),
         defects=(
             Defect(
@@ -72,12 +73,13 @@ CALFLOPS = register_peer(
                 issue="MrYxJ/calculate-flops.pytorch#48",
             ),
             Defect(
-                what="the operator @, torch.bmm and torch.mm count nothing; einsum no MACs",
+                what="the operator @, torch.bmm and torch.mm count nothing, and einsum counts no MACs",
                 issue="MrYxJ/calculate-flops.pytorch#48",
             ),
-            Defect(what="a transposed convolution is divided by its groups once more than it should be"),
+            Defect(what="the count of a transposed convolution is divided by its groups once too often"),
             Defect(
-                what="resizing to a size counts the size without batch and channels, by factors the input"
+                what="resizing to a given size counts that size without batch and channels, and resizing by "
+                "factors counts the input"
             ),
             Defect(what="a model without parameters is refused"),
             Defect(what="a module that is used in several places counts all its calls in each"),

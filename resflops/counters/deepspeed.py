@@ -28,17 +28,17 @@ def _build_conventions(
     return (
         Convention(
             name=f"DeepSpeed{edition}",
-            counts="multiply-accumulates of convolutions, matrix products and attention; einsum not",
-            source="deepspeed's get_model_profile(model), the second of its figures: MACs",
+            counts="multiply-accumulates of convolutions, matrix products and attention, without einsum",
+            source="deepspeed's get_model_profile(model), its second figure: MACs",
             views=(View(sees=SEES, patches="usual", charges={**MACS, **macs, **charge_ops(MORE, macs=1)}),),
         ),
         Convention(
             name=f"DeepSpeed-flops{edition}",
             counts=(
                 "2 per multiply-accumulate, biases of convolutions, 2 per BatchNorm and 5 per LayerNorm "
-                "element, elements of activations, pools and softmax; biases of linear layers not"
+                "element, elements of activations, pools and softmax; not biases of linear layers"
             ),
-            source="deepspeed's get_model_profile(model), the first of its figures: FLOPs",
+            source="deepspeed's get_model_profile(model), its first figure: FLOPs",
             per_mac=2,
             views=(
                 View(
@@ -76,16 +76,19 @@ DEEPSPEED = register_peer(
             ),
         ),
         limits=(
-            "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+            "a trace does not show which functions a model imported before the patch, and those are not seen",
         ),
         defects=(
             Defect(
                 what="before it patched them, fused attention and the operator @ counted nothing",
                 issue="deepspeedai/DeepSpeed#4723",
             ),
-            Defect(what="einsum counts FLOPs and no MACs"),
+            Defect(what="einsum counts FLOPs but no MACs"),
             Defect(what="resizing to a size counts the size without batch and channels"),
-            Defect(what="before 0.19.7, a transposed convolution was divided by its groups once too often"),
+            Defect(
+                what="before 0.19.7, the count of a transposed convolution was divided by its groups once "
+                "too often"
+            ),
             Defect(what="changes the model it profiles", issue="deepspeedai/DeepSpeed#2292"),
         ),
     )

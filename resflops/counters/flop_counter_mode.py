@@ -118,9 +118,9 @@ FLOP_COUNTER_MODE = register_peer(
             ),
         ),
         limits=(
-            "before torch 2.15 it does not see fused attention on the CPU, and a trace does not tell two "
-            "reasons for which torch does not fuse: a mask that wants a gradient, and a query, key or value "
-            "whose last dimension is strided",
+            "before torch 2.15 it does not see fused attention on the CPU, and a trace does not record two "
+            "reasons for which torch does not fuse: a mask that requires a gradient, and a query, key or "
+            "value whose last dimension is strided",
         ),
         defects=(
             Defect(

@@ -22,8 +22,8 @@ FVCORE = register_peer(
                 name="fvcore",
                 counts=(
                     "multiply-accumulates, 2 per BatchNorm element, 5 per LayerNorm or GroupNorm element, "
-                    "the inputs of adaptive average pools, the outputs of upsamplings; "
-                    "biases, activations, other pools and fused attention not"
+                    "the inputs of adaptive average pools, the outputs of upsamplings; not biases, "
+                    "activations, other pools or fused attention"
                 ),
                 source="fvcore.nn.FlopCountAnalysis(model, inputs).total()",
                 views=(
@@ -67,10 +67,10 @@ FVCORE = register_peer(
         defects=(
             Defect(what="scaled_dot_product_attention has no handle: fused attention counts nothing"),
             Defect(
-                what="adds multiply-adds and single operations up in one number it calls flops",
+                what="adds multiply-adds and single operations into one number that it calls flops",
                 issue="facebookresearch/fvcore#69",
             ),
-            Defect(what="an einsum is counted in four digits, as numpy.einsum_path prints it"),
+            Defect(what="an einsum is counted to four digits, as numpy.einsum_path prints it"),
             Defect(what="recurrent layers count nothing", issue="facebookresearch/fvcore#98"),
         ),
     )

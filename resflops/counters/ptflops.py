@@ -74,7 +74,7 @@ _ATTENTION = View(
 )
 
 _AGAIN = View(
-    sees="calls of patched functions of torch.nn.functional, those of hooked modules too",
+    sees="calls of patched functions of torch.nn.functional, including those by hooked modules",
     patches="usual",
     modules=(*TWICE, *POOL_MODULES, "Upsample"),
     charges={
@@ -135,10 +135,10 @@ def _build_hooks_convention(name: str, modules: View) -> Convention:
         name=name,
         counts=(
             "multiply-accumulates, biases, 2 per BatchNorm element (1 per LayerNorm's), the elements of "
-            "activations and the inputs of pools, both twice where they are modules; attention in "
-            "MultiheadAttention alone"
+            "activations and the inputs of pools, both twice where they are modules; attention only in "
+            "MultiheadAttention"
         ),
-        source="ptflops.get_model_complexity_info(model, shape), the backend pytorch",
+        source="ptflops.get_model_complexity_info(model, shape), with its backend pytorch",
         views=(modules, _ATTENTION, _AGAIN, _FUNCTIONS, _ELEMENTWISE),
     )
 
@@ -162,8 +162,9 @@ PTFLOPS = _register_backend(
         ),
     ),
     limits=(
-        "a trace does not tell the operator @, which it does not see, from torch.matmul, which it sees",
-        "a trace does not tell functions that a model took hold of before the patch: these are not seen",
+        "a trace does not distinguish the operator @, which this counter does not see, from torch.matmul, "
+        "which it sees",
+        "a trace does not show which functions a model imported before the patch, and those are not seen",
     ),
     defects=(
         Defect(what="activations and pools that are modules count twice"),
@@ -227,7 +228,8 @@ PTFLOPS_ATEN = _register_backend(
         ),
     ),
     limits=(
-        "a linear layer on a tensor that is not contiguous is no addmm, and then its bias is not counted",
+        "a linear layer on a tensor that is not contiguous does not become an addmm, so its bias is not "
+        "counted",
     ),
     defects=(
         Defect(

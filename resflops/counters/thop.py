@@ -42,8 +42,8 @@ THOP = register_peer(
                 name="thop",
                 counts=(
                     "multiply-accumulates, 4 per element of a normalisation with a weight (2 without), "
-                    "average pools, softmax and upsamplings, all in modules of torch.nn alone; "
-                    "biases, activations and maximum pools not"
+                    "average pools, softmax and upsamplings, all only in modules of torch.nn; not biases, "
+                    "activations or max pools"
                 ),
                 source="thop.profile(model, inputs)",
                 views=(
@@ -84,12 +84,12 @@ THOP = register_peer(
                 what="function calls count nothing: F.relu, F.linear, torch.matmul",
                 issue="Lyken17/pytorch-OpCounter#174",
             ),
-            Defect(what="calls of a module that stands in n places count n squared times"),
+            Defect(what="the calls of a module that is registered in n places count n squared times"),
             Defect(what="a class derived from one that it knows counts nothing"),
             Defect(
                 what="leaves buffers in the model after an exception", issue="Lyken17/pytorch-OpCounter#82"
             ),
-            Defect(what="says FLOPs and gives multiply-accumulates", issue="Lyken17/pytorch-OpCounter#61"),
+            Defect(what="calls multiply-accumulates FLOPs", issue="Lyken17/pytorch-OpCounter#61"),
             Defect(what="a transposed convolution is charged by its output, with the input's channels"),
         ),
     )

@@ -22,14 +22,14 @@ TORCHINFO = register_peer(
             Convention(
                 name="torchinfo",
                 counts=(
-                    "parameters times batch size, those of convolutions times output positions as well: "
+                    "parameters times batch size, for convolutions also times output positions: "
                     "multiply-accumulates and biases where a layer is used once per sample; nothing without "
                     "parameters"
                 ),
                 source="torchinfo.summary(model, input_data=inputs).total_mult_adds",
                 views=(
                     View(
-                        sees="modules that have no modules inside, by their parameters",
+                        sees="modules without children, by their parameters",
                         leaves=True,
                         charges={
                             **charge_ops(
@@ -63,7 +63,7 @@ TORCHINFO = register_peer(
                 issue="TylerYep/torchinfo#77",
             ),
             Defect(
-                what="attention counts nothing: it has no module without modules inside",
+                what="attention counts nothing, because it is not a module without children",
                 issue="TylerYep/torchinfo#226",
             ),
             Defect(what="functional calls count nothing", issue="TylerYep/torchinfo#126"),

@@ -52,8 +52,8 @@ def _build_convention(name: str, counts: str, products: tuple[str, ...]) -> Conv
 
 
 COUNTS = (
-    "multiply-accumulates, 1 per element of a normalisation with a weight, of an average pool's or "
-    "mean's output and of a product of two tensors; biases, activations and maximum pools not"
+    "multiply-accumulates, 1 per element of a normalisation with a weight, of an average pool's or mean's "
+    "output and of a product of two tensors; not biases, activations or max pools"
 )
 
 TORCHPROFILE = register_peer(
@@ -72,14 +72,14 @@ TORCHPROFILE = register_peer(
                 versions=("0.0.4",),
                 conventions=(
                     _build_convention(
-                        "torchprofile-0.0.4", f"{COUNTS}, nor fused attention, einsum and LSTMs", ()
+                        "torchprofile-0.0.4", f"{COUNTS}, nor fused attention, einsum or LSTMs", ()
                     ),
                 ),
             ),
         ),
         defects=(
             Defect(what="arithmetic on sizes that the trace records counts one per multiplication"),
-            Defect(what="a leaky ReLU in place counts nothing, another one its output"),
+            Defect(what="an in-place leaky ReLU counts nothing, and any other counts its output"),
             Defect(what="a transposed convolution is charged by its output"),
             Defect(what="before 0.1.0, fused attention, einsum and LSTM counted nothing"),
             Defect(what="GRU and RNN count nothing", issue="zhijian-liu/torchprofile#4"),

@@ -26,7 +26,7 @@ COUNTED = (
 
 MODULES = (
     View(
-        sees="modules of the classes of torch.nn that it has a rule for, and of derived ones",
+        sees="modules of the classes of torch.nn that it has a rule for, and of classes derived from them",
         modules=COUNTED,
         subclasses=True,
         charges={
@@ -62,8 +62,7 @@ MODULES = (
 
 COUNTS = (
     "multiply-accumulates, attention and its softmax, 4 per element of a normalisation with "
-    "a weight (2 without), additions and divisions of average pools; biases, activations and "
-    "maximum pools not"
+    "a weight (2 without), additions and divisions of average pools; not biases, activations or max pools"
 )
 
 

@@ -63,7 +63,7 @@ def adapter(peer: str) -> Callable[[Adapter], Adapter]:
 
     def register(function: Adapter) -> Adapter:
         if peer in ADAPTERS:
-            raise DuplicateError(f"the peer {peer!r} has an adapter already")
+            raise DuplicateError(f"the peer {peer!r} already has an adapter")
         ADAPTERS[peer] = function
         return function
 
@@ -82,7 +82,7 @@ def find_adapter(peer: Peer) -> Adapter:
     module, colon, function = peer.ask.partition(":")
     if not colon:
         raise UsageError(
-            f"the peer {peer.name!r} of the distribution {peer.origin} cannot be asked: it has no adapter; "
+            f"the peer {peer.name!r} of the distribution {peer.origin} cannot be run: it has no adapter; "
             "register one, or give the peer ask='package.module:function'"
         )
     asking: Adapter = getattr(import_module(module), function)
@@ -107,7 +107,8 @@ def _bind_positionally(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str
             if place <= last:
                 bound.arguments[name] = values.get(name, parameter.default)
     if bound.kwargs:
-        raise ValueError(f"the peer takes no keyword inputs, and {', '.join(bound.kwargs)} must be one")
+        keyword = ", ".join(bound.kwargs)
+        raise ValueError(f"the peer takes no keyword inputs, but {keyword} can only be given by keyword")
     return bound.args
 
 
@@ -228,9 +229,7 @@ def ask_calflops(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 
     unmoved = [type(given).__name__ for given in (*args, *kwargs.values()) if not hasattr(given, "to")]
     if unmoved:
-        raise ValueError(
-            f"calflops takes only inputs that it can move to a device, and a {unmoved[0]} is none"
-        )
+        raise ValueError(f"calflops takes only inputs that it can move to a device, not a {unmoved[0]}")
     flops, macs, params = calculate_flops(
         model, args=list(args), kwargs=dict(kwargs), print_results=False, output_as_string=False
     )

@@ -16,7 +16,7 @@ from resflops.tracing.call_through import call_through
 
 __all__ = ["SPLIT_ATTENTION", "UNFUSED_BIAS", "DispatchReasons"]
 
-UNFUSED_BIAS = "biases of linear layers that torch adds by themselves"
+UNFUSED_BIAS = "biases of linear layers that torch adds separately"
 SPLIT_ATTENTION = "attention that torch does not fuse, since its mask needs a gradient"
 
 

@@ -117,7 +117,7 @@ def _decode_answer(data: bytes, kind: Any) -> Any:  # noqa: ANN401
         # Not strict: the keys of an object are texts in JSON, and may stand for numbers.
         return msgspec.convert(answer["result"], bytes if answer["bytes"] else kind, strict=False)
     except (msgspec.DecodeError, ValueError, RecursionError, LookupError, TypeError) as error:
-        return Failure(reason=f"answered with what is not its figures: {describe_error(error)[:LAST_WORDS]}")
+        return Failure(reason=f"did not answer with its figures: {describe_error(error)[:LAST_WORDS]}")
 
 
 def _encode_answer(answer: object) -> bytes:
@@ -130,7 +130,8 @@ def _encode_answer(answer: object) -> bytes:
             said = {"result": msgspec.to_builtins(answer), "bytes": isinstance(answer, bytes)}
             json.dumps(said)
         except (TypeError, ValueError, RecursionError) as error:
-            said = {"failure": {"reason": f"its answer is no data: {describe_error(error)[:LAST_WORDS]}"}}
+            why = describe_error(error)[:LAST_WORDS]
+            said = {"failure": {"reason": f"its answer cannot be written as JSON: {why}"}}
     text = json.dumps(said).encode()
     return len(text).to_bytes(LENGTH_BYTES, "big") + text
 

@@ -20,14 +20,14 @@ def build_ratio_table(pair: PaperPair) -> Table:
             Column(key="low", heading="from", kind="times"),
             Column(key="high", heading="to", kind="times"),
             *([Column(key="energy", heading="energy ratio", kind="times")] if pair.energies else []),
-            *([Column(key="roof", heading="ratio by the roof", kind="times")] if pair.roofs else []),
+            *([Column(key="roof", heading="roofline ratio", kind="times")] if pair.roofs else []),
             Column(key="stable", heading="stable", kind="flag"),
         ),
         rows=rows,
         notes=(
             Note(
-                text="From and to are the ends of the time ratio's 95 % interval. "
-                "By the roof: of the times that every op would take at the measured peaks."
+                text="From and to are the ends of the 95 % interval of the time ratio. Roofline ratio: the "
+                "ratio of the times if every op ran at the measured peaks."
             ),
         ),
     )
@@ -69,9 +69,9 @@ def build_side_table(pair: PaperPair) -> Table:
         rows=rows,
         notes=(
             Note(
-                text="Of peak: of the speed of a large matrix product in the same run. "
-                "Memory-bound: of the time by the roof, the share in ops that wait for memory. "
-                "MACs per op: multiply-accumulates of one step by the ops that have any."
+                text="Of peak: the share of the speed of a large matrix product in the same run. "
+                "Memory-bound: the share of the roofline time in ops that wait for memory. MACs per op: the "
+                "multiply-accumulates of one step divided by the number of ops that have any."
             ),
         ),
     )

@@ -50,7 +50,11 @@ def _find(transformers: ModuleType, config: Config, asked: object, spec: str) ->
         raise SpecError(
             f"{spec!r}: transformers has no architecture {named!r} for a config of {config.model_type}"
             f"{suggest(str(named), known)}; "
-            + (f"it has {', '.join(known)}" if known else "name a class of its models, such as BertModel")
+            + (
+                f"it has {', '.join(known)}"
+                if known
+                else "name one of transformers' model classes, as in architecture=BertModel"
+            )
         )
     return kind
 
@@ -71,8 +75,8 @@ def _find_usual(transformers: ModuleType, config: Config, spec: str) -> Kind:
     for each in (*mapped, *sorted(own, key=_rank(config))):
         return each
     raise SpecError(
-        f"{spec!r}: transformers has no model for a config of {config.model_type}, that of a part or "
-        "of a tokenizer; give the config of the whole model"
+        f"{spec!r}: transformers has no model for a config of {config.model_type}, which describes only a "
+        "part of a model or a tokenizer; give the config of the whole model"
     )
 
 

@@ -51,8 +51,8 @@ def read_config_file(path: Path, text: str) -> dict[str, Any]:
         raise ModelError(f"{text!r}: {path} is not a config of transformers: it has no model_type")
     if stored["model_type"] == "timm_wrapper":
         raise ModelError(
-            f"{text!r}: a timm_wrapper leaves to timm what it builds, and which files that opens; name the "
-            "model itself, as in timm/resnet18"
+            f"{text!r}: a timm_wrapper config is built by timm, which may open files; name the model "
+            "itself, as in timm/resnet18"
         )
     return stored
 
@@ -95,12 +95,12 @@ def _refuse_files_and_code(path: tuple[str, ...], value: object, text: str) -> N
     if key in _WEIGHT_FILES and value:
         raise ModelError(f"{text!r}: {where} names a file of weights, which is never opened; leave it out")
     if key == "pretrained" and value and len(path) > 1:
-        raise ModelError(f"{text!r}: {where} asks for weights, and none are loaded; leave it out")
+        raise ModelError(f"{text!r}: {where} asks for weights, but none are loaded; leave it out")
     if key == "trust_remote_code" and value:
         raise ModelError(f"{text!r}: {where} cannot be set; code that comes with a config is never run")
     if isinstance(value, str) and value.startswith(_ELSEWHERE):
         raise ModelError(
-            f"{text!r}: {where} names {value!r}, which is loaded from elsewhere; name a model of timm"
+            f"{text!r}: {where} names {value!r}, which would be downloaded; name a model of timm"
         )
     if key.lstrip("_") in {"attn_implementation", "attn_implementation_internal", "experts_implementation"}:
         for each in value.values() if isinstance(value, dict) else (value,):
@@ -117,8 +117,8 @@ def _refuse_hub_kernel(where: str, value: object, text: str) -> None:
     )
     if "/" in value or fetched:
         raise ModelError(
-            f"{text!r}: {where} is {value!r}, a kernel from the hub, which is foreign code and is never run; "
-            "set it to sdpa or eager"
+            f"{text!r}: {where} is {value!r}, a kernel from the hub, which is someone else's code and is "
+            "never run; set it to sdpa or eager"
         )
 
 

@@ -77,8 +77,8 @@ class FoundModel(Struct, frozen=True, kw_only=True):
         if self.unknown_inputs:
             first, named = self.unknown_inputs[0], ", ".join(self.unknown_inputs)
             raise InputError(
-                f"{self.spec}: {self.variant or 'its model'} requires inputs whose sizes its config does not "
-                f"tell ({named}); count it from Python, as in "
+                f"{self.spec}: {self.variant or 'its model'} requires inputs whose sizes do not follow from "
+                f"its config ({named}); count it from Python, as in "
                 f"resflops.count(resflops.load({self.spec!r}), {first}=...)"
             )
         usual = self.input_shape

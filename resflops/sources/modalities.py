@@ -26,7 +26,7 @@ from resflops.sources.input_tensors import (
 
 __all__ = ["UsualInputs", "describe_inputs"]
 
-TEXT_ALONE = "counted on text alone: images and sounds enter through tokens of their own"
+TEXT_ALONE = "counted on text only, without images and audio, which enter as tokens of their own"
 
 Config = Any
 

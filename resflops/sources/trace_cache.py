@@ -164,8 +164,8 @@ def _find_problem(folder: Path, *, missing: str = "there is no such folder") -> 
     except OSError as error:
         return error.strerror or str(error)
     if not stat.S_ISDIR(status.st_mode):
-        return "it is no folder"
-    return "" if _belongs_to_user(status) else "others can write to it"
+        return "it is not a folder"
+    return "" if _belongs_to_user(status) else "other users can write to it"
 
 
 def _belongs_to_user(status: os.stat_result) -> bool:
@@ -184,7 +184,7 @@ def _read_own_file(path: Path) -> bytes:
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or not _belongs_to_user(status) or status.st_size > LARGEST_ENTRY:
-            raise ValueError("it is no file of this user's alone")
+            raise ValueError("it is not a file that only this user can write to")
         return file.read(LARGEST_ENTRY)
 
 
@@ -202,11 +202,11 @@ def _unpack(data: bytes) -> bytes:
     start = len(MAGIC) + hashlib.sha256().digest_size
     compressed = data[start:]
     if data[: len(MAGIC)] != MAGIC or data[len(MAGIC) : start] != hashlib.sha256(compressed).digest():
-        raise ValueError("it is damaged, or of another version")
+        raise ValueError("it is damaged or from another version")
     decompressor = zlib.decompressobj()
     content = decompressor.decompress(compressed, LARGEST_CONTENT)
     if not decompressor.eof:
-        raise ValueError("it is not whole, or too large")
+        raise ValueError("it is incomplete or too large")
     return content
 
 

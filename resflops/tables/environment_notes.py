@@ -41,10 +41,10 @@ def _note_environment(measurements: Measurements, number: int, of: int) -> Note:
 def _note_difference(before: Measurements, after: Measurements, number: int) -> Note:
     differences = after.environment.find_differences(before.environment)
     if not differences:
-        text = "({after}) is of the same machine and settings as ({before}), measured at another time: "
-        text += "their ratios are less certain than those within one."
+        text = "({after}) has the same machine and settings as ({before}), but was measured at another time: "
+        text += "ratios between them are less certain than within one measurement."
     else:
-        text = "({after}) and ({before}) are not alike: {differences}. Their times cannot be compared "
+        text = "({after}) and ({before}) differ: {differences}. Their times cannot be compared "
         text += "as if only the models differed."
     return Note(
         text=text,
@@ -87,7 +87,7 @@ _READINGS = {
     "memory_clock_mhz": "memory clock {} MHz",
     "power_watts": "power {} W",
     "temperature_celsius": "temperature {} °C",
-    "load": "{} processes running or waiting to, a minute's average",
+    "load": "{} processes running or waiting to run, averaged over a minute",
 }
 
 

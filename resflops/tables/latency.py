@@ -181,7 +181,7 @@ def _build_performance_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
         *_build_columns_if_known(rows, ("intensity", "FLOP/B", "rate", 6)),
         Column(key="ridge", audience="programs"),
         *_build_columns_if_known(
-            rows, ("roof", "roof", "text", 4), ("roof_seconds", "by the roof", "seconds", 6)
+            rows, ("roof", "roof", "text", 4), ("roof_seconds", "roofline time", "seconds", 6)
         ),
         Column(key="memory_part", audience="programs"),
         *_build_columns_if_known(rows, ("joules_per_item", "energy/input", "joules", 0)),
@@ -224,32 +224,34 @@ def _note_meanings(rows: tuple[Cells, ...]) -> list[Note]:
     if "gpu_seconds" in known:
         texts.append(
             "GPU time lies between two events around the kernels; "
-            "wall time is from the call until the device is done, and inputs/s are by it."
+            "wall time is from the call until the device is done; inputs/s follow from it."
         )
     if "of_peak" in known:
         texts.append(
             "FLOP/s are 2 per multiply-accumulate over the time; "
-            "the peak is a large matrix product's in the same run, at its fastest. "
+            "the peak is that of a large matrix product in the same run, at its fastest. "
             "A better kernel may pass it, "
             "and so may an algorithm that multiplies less often than is counted, such as Winograd's."
         )
     if "roof_seconds" in known:
         texts.append(
-            "By the roof: the time of the ops with multiply-accumulates, each computing at that peak "
-            "or moving its inputs, weight and output once at the speed of a large copy, "
-            "whichever takes longer; roof says which it is in most of it. "
-            "No time is less unless it passed the peak."
+            "Roofline time: the sum over the ops with multiply-accumulates of the time to compute at that "
+            "peak or to move inputs, weight and output once at the speed of a large copy, whichever is "
+            "longer; the column roof says which of the two makes up most of it. A measured time is shorter "
+            "only where the peak was exceeded."
         )
     if "peak_bytes" in known:
         texts.append(
             "Peak memory is torch's max_memory_allocated for one step; "
-            "weights and activations are by count, activations being the outputs of all ops added up."
+            "weights and activations are counted, not measured; activations are the outputs of all ops "
+            "added up."
         )
     if "joules_per_item" in known:
-        texts.append("Energy is the whole board's, idle power included, over a window of nothing else.")
+        texts.append("Energy is that of the whole board, idle power included, while nothing else ran.")
     if any(row["training"] for row in rows):
         texts.append(
-            "A training step is forward, the outputs' mean as the loss, and backward; there is no optimiser."
+            "A training step is the forward pass, the mean of the outputs as the loss, and the backward "
+            "pass, without an optimiser."
         )
     return [Note(text=text, audience="people") for text in texts]
 
@@ -273,7 +275,8 @@ def _note_interrupts(several: Sequence[Measurements]) -> Iterable[Note]:
         short = sum(len(row.series.rounds) < rounds and not row.series.failure for row in measurements.rows)
         if short:
             yield Note(
-                text="{short} of {rows} configurations have fewer than {rounds} rounds; --resume goes on.",
+                text="{short} of {rows} configurations have fewer than {rounds} rounds; --resume continues "
+                "the measurement.",
                 figures={
                     "short": Figure("count", short),
                     "rows": Figure("count", len(measurements.rows)),

@@ -79,7 +79,7 @@ def _note_overhead(row: Row) -> Note:
     layers = len(_build_layer_cells(row))
     ratio = attribution.seconds / attribution.plain_seconds if attribution else None
     return Note(
-        text="{what}: with its marks a step takes {ratio} what it takes without; "
+        text="{what}: a step takes {ratio} as long with its markers as without; "
         "{shown} of {layers} layers are shown.",
         figures={
             "what": Figure("text", row.configuration.describe()),

@@ -82,12 +82,13 @@ def build_storage_table(*, shipped: ArchiveSummary, cache: CacheSummary) -> Tabl
         rows=rows,
         notes=(
             Note(
-                text="Those that ship are of the built-in networks as usual, made by torch {torch}.",
+                text="The shipped traces are of the built-in networks with their default options, made by "
+                "torch {torch}.",
                 figures={"torch": Figure("text", shipped.torch_version.partition("+")[0])},
             ),
             Note(
-                text="The cache keeps {size} at most, and nothing for longer than {days} days; "
-                "resflops cache --clear empties it, and --fresh counts without it.",
+                text="The cache keeps at most {size} and nothing older than {days} days; resflops cache "
+                "--clear empties it, and --fresh counts without it.",
                 figures={
                     "size": Figure("bytes", MOST_BYTES),
                     "days": Figure("count", LONGEST_AGE // (24 * 3600)),

@@ -101,7 +101,7 @@ def check_format(tensor: Tensor) -> None:
         found = "a quantised tensor, whose scale"
     else:
         return
-    raise DataDependentError(f"it works with {found} a shape does not tell")
+    raise DataDependentError(f"it works with {found} does not follow from a shape")
 
 
 def stored_in(tensor: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ def trace(
     )
     check_worth_running(model, reason)
     check_real_run(model)
-    note = f"run for real on the CPU, since shapes do not tell its path: {reason}"
+    note = f"run for real on the CPU, since shapes alone do not determine its path: {reason}"
     runnable = _copy_to_run(_make_shapes_known(model, reading), on_cpu=True)
     notes = (note, *_describe_zeros(reading))
     return _record_pass(runnable, reading, device=CPU, execution="real", nonzero=nonzero, notes=notes)

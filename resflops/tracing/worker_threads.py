@@ -206,7 +206,7 @@ def hand_over(
         # Only a thread of the forward's own has made it a shared one, and that may be the one that waits.
         if not recorder.real and channel.not_empty._waiters and type(recorder) is not SharedRecorder:  # type: ignore[attr-defined]
             raise DataDependentError(
-                "it hands tensors to a thread that was there before, which shapes do not follow"
+                "it hands tensors to a thread that already existed, where shapes cannot be traced"
             )
         for key in [key for key, (known, _) in _handed.items() if known() is None]:
             del _handed[key]

@@ -338,7 +338,9 @@ def test_a_verdict_says_which_models_depend_on_values(
     told = capsys.readouterr().err
     assert main(["check", "--format", "json"]) == 0
     notes = json.loads(capsys.readouterr().out)["notes"][1:]
-    assert notes[0].startswith("routed: run for real on the CPU, since shapes do not tell its path")
+    assert notes[0].startswith(
+        "routed: run for real on the CPU, since shapes alone do not determine its path"
+    )
     assert notes[1:] == [
         "routed: it was run on input 0: given without values, taken as zeros.",
         "routed: it was built and run from a fixed seed, so that each count takes the same path.",

@@ -142,7 +142,7 @@ def test_a_model_called_with_keywords_is_given_to_peers_with_them():
 
     check = resflops.crosscheck(Two(), (3, 4), scale=2.0, peers=["FlopCounterMode", "fvcore"])
     assert check.rows[0].explained
-    assert "the peer takes no keyword inputs, and scale must be one" in check.rows[1].failure
+    assert "the peer takes no keyword inputs, but scale can only be given by keyword" in check.rows[1].failure
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def test_files_of_unlike_settings_say_so(capsys, saved, tmp_path) -> None:
     other["environment"]["torch"] = "1.0"
     (tmp_path / "other.json").write_text(json.dumps(other), encoding="utf-8")
     text = bench(capsys, "--show", str(saved), str(tmp_path / "other.json"))
-    assert f"(2) and (1) are not alike: torch 1.0 against {torch.__version__}. Their times cannot" in text
+    assert f"(2) and (1) differ: torch 1.0 against {torch.__version__}. Their times cannot" in text
     alike = bench(capsys, "--show", str(saved), str(saved))
-    assert "of the same machine and settings as (1), measured at another time" in alike
+    assert "has the same machine and settings as (1), but was measured at another time" in alike
 
 
 def test_costs_and_times_stand_side_by_side(capsys, saved) -> None:
@@ -183,7 +183,7 @@ def test_an_interrupt_keeps_what_is_measured_and_resume_goes_on(capsys, touchy, 
     spec = touchy(interrupted_at=5 + 5 + 2)
     arguments = ["--models", spec, "--input", "4", "--batch", "1", "2", "--save", str(file), *BRIEF]
     text = bench(capsys, *arguments, status=130)
-    assert "2 of 2 configurations have fewer than 2 rounds; --resume goes on" in text
+    assert "2 of 2 configurations have fewer than 2 rounds; --resume continues the measurement" in text
     kept = Measurements.load(file)
     assert [len(row.series.rounds) for row in kept.rows] == [1, 1]
     assert not kept.runs[0].finished
@@ -243,7 +243,7 @@ def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_pa
         ("bench --models resnet20 --layers --training", "leave out --training"),
         ("bench --models resnet20 --save /nonexistent/m.json", "no folder /nonexistent"),
         ("bench --show /nonexistent.json", "could not read /nonexistent.json"),
-        ("bench --show /dev/null", "could not read /dev/null: it is no file"),
+        ("bench --show /dev/null", "could not read /dev/null: it is not a regular file"),
         ("table --models resnet20 --latency /nonexistent.json", "could not read /nonexistent.json"),
     ],
 )

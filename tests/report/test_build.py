@@ -125,7 +125,7 @@ def test_a_picture_of_other_data_is_stale(reports):
 
 def test_a_page_comes_with_its_data_and_goes_with_them(reports):
     index = (reports / "README.md").read_text(encoding="utf-8")
-    assert "Measured (not here yet): what was measured. Its raw data are made by `resflops measure`" in index
+    assert "Measured (not here yet): what was measured. `resflops measure` makes its raw data" in index
     (reports / "data").mkdir()
     data = reports / "data" / "measured-1.json"
     data.write_text("1 s\n")
@@ -265,8 +265,8 @@ def test_the_page_is_written_by_the_command(tmp_path, capsys):
     ("stable", "said"),
     [
         ((True, True), None),
-        ((True, False), "Under 1 of 2 settings a time was not steady"),
-        ((False, False), "Under 2 of 2 settings a time was not steady"),
+        ((True, False), "Under 1 of 2 settings a time was unstable"),
+        ((False, False), "Under 2 of 2 settings a time was unstable"),
     ],
 )
 def test_the_index_says_what_was_measured_and_what_was_not_steady(tmp_path, stable, said):

@@ -156,7 +156,7 @@ def test_a_folder_that_others_can_write_is_not_used(folder, mode):
     assert read_entry(KEY, Figure) is None
     write_entry(entry(OTHER))
     assert not path_of(folder, OTHER).exists()
-    assert summarize_cache().problem == "others can write to it"
+    assert summarize_cache().problem == "other users can write to it"
 
 
 @root
@@ -197,7 +197,7 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(folder, tmp_path):
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
     assert read_entry(KEY, Figure) is None
-    assert summarize_cache().problem == "it is no folder"
+    assert summarize_cache().problem == "it is not a folder"
 
 
 def test_a_file_in_the_place_of_the_folder_harms_nothing(tmp_path, monkeypatch):

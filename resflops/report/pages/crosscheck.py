@@ -94,7 +94,8 @@ def _build(context: Context) -> tuple[Document, ...]:
 PAGE = Page(
     path=PATH,
     title="Every counter against ours",
-    summary="what other counters say of the same networks, and every difference taken apart into its causes",
+    summary="what other counters report for the same networks, and every difference broken down into its "
+    "causes",
     build=_build,
     data=DATA,
     command="python tests/benchmarks/crosscheck_matrix.py reports/data/crosscheck.json",

@@ -100,8 +100,8 @@ def _build(context: Context) -> tuple[Document, ...]:
 PAGE = Page(
     path=PATH,
     title="Latency beside FLOPs",
-    summary="how long the networks take where they were measured, "
-    "and why that is not the ratio of their FLOPs",
+    summary="how long the networks take on the devices measured, and why the times do not have the ratio of "
+    "the FLOPs",
     build=_build,
     data=MEASUREMENTS,
     command="resflops bench --models resnet34 vgg19 --save reports/data/latency-NAME.json",

@@ -202,7 +202,7 @@ def _format_input(cost: Cost) -> str:
 PAGE = Page(
     path=PATH,
     title="Model cards",
-    summary="what each network of the paper costs layer by layer, "
-    "with formulas, receptive fields and pictures, and how cost goes with parameters and resolution",
+    summary="what each network of the paper costs layer by layer, with formulas, receptive fields and "
+    "pictures, and how the cost depends on parameters and resolution",
     build=_build,
 )

@@ -86,7 +86,7 @@ def _build(context: Context) -> tuple[Document, ...]:
 PAGE = Page(
     path=PATH,
     title="Every published figure against ours",
-    summary="what papers and packages print of these networks, the exact count beside it, "
-    "whether they agree, and why where they do not",
+    summary="what papers and packages print for these networks, next to the exact count: whether they "
+    "agree, and if not, why",
     build=_build,
 )

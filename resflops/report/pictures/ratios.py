@@ -54,7 +54,7 @@ def draw(data: Ratios, theme: Theme) -> Figure:
         widest = max(max(setting.high, setting.roof or 0) for setting in data.settings)
         axes.set_xlim(0, max(data.macs, widest) * 1.08)
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("times as much")
+        axes.set_xlabel("ratio")
         axes.legend(
             handles=list(_legend(data, theme)),
             loc="lower center",
@@ -84,9 +84,7 @@ def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
     yield Line2D([], [], marker="o", color=theme.series[0], label="time, measured, with its interval")
     yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"MACs: {times(data.macs)}")
     if not all(setting.stable for setting in data.settings):
-        yield Line2D(
-            [], [], marker="o", markerfacecolor=theme.paper, color=theme.series[0], label="the same, unstable"
-        )
+        yield Line2D([], [], marker="o", markerfacecolor=theme.paper, color=theme.series[0], label="unstable")
     if any(setting.roof for setting in data.settings):
         yield Line2D(
             [],

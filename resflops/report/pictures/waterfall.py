@@ -45,7 +45,7 @@ def draw(data: Waterfall, theme: Theme) -> Figure:
     ends = [end for peer in data.peers for _, end in _spans(peer)]
     low, high = min(0, *ends, 0), max(0, *ends, 1)
     with drawing(theme, height=1.1 + 0.21 * lines) as figure:
-        figure.suptitle(f"{label(data.model)}: what other counters count more than {data.macs:,} MACs")
+        figure.suptitle(f"{label(data.model)}: how other counters differ from {data.macs:,} MACs")
         axes = figure.subplots()
         bare(axes, grid="x")
         axes.axvline(0, color=theme.ink, linewidth=1)

@@ -178,7 +178,7 @@ def _importable(folder: Path) -> Iterator[None]:
 register(
     Source(
         prefix=FACTORY,
-        summary="package.module:factory or path/to/file.py:factory: a function that makes your model",
+        summary="package.module:factory or path/to/file.py:factory: a function that builds your model",
         find=_find,
         names=list,
     )

@@ -57,7 +57,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
     # What it reads, the config may have with a value of any kind.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{spec.text!r}: the inputs of {kind.__name__} cannot be told from its config: "
+            f"{spec.text!r}: the inputs of {kind.__name__} do not follow from its config: "
             f"{describe_error(error)}"
         ) from error
     return FoundModel(
