@@ -183,9 +183,9 @@ class Op(Struct, frozen=True, kw_only=True):
 
 
 # Reasons why no gradient passes that hold in several families.
-ANSWERS = "it answers a question, and its result does not change with small changes of the input"
-WHOLE_NUMBERS = "it is defined for whole numbers or truth values only, or gives such"
-QUANTISED = "it is a quantised layer or product, which torch has no backward pass for"
+ANSWERS = "its result does not change under small changes of the input"
+WHOLE_NUMBERS = "it takes or returns only integers or booleans"
+QUANTISED = "torch has no backward pass for quantised layers and products"
 
 OPS: dict[str, Op] = {}
 """The declaration of every op, by its name."""

@@ -50,13 +50,6 @@ SELECT = Work(comparisons=1)
 SELF = {"input": "self"}
 """The name that the schemas of aten ops have for the first operand."""
 
-_NAMES = {
-    "arithmetic": "arithmetic",
-    "comparisons": "by comparison",
-    "transcendental": "transcendental",
-}
-"""The kinds of work, worded so that any number may stand before them."""
-
 
 def elementwise(
     name: str,
@@ -84,14 +77,13 @@ def elementwise(
         aten: the aten ops that are this op.
         saves: what autograd keeps for the backward pass.
     """
-    counts = ", ".join(f"{count} {_NAMES[kind]}" for kind, count in per_element.kinds())
     return op(
         name,
         family=family,
         bindings=bindings,
         aten=aten,
         work=_price_elements(per_element),
-        summary=f"Per element: {counts}.",
+        summary=f"Per element: {_summarise(per_element)}.",
         on_complex=None if on_complex is None else _price_elements(on_complex),
         gradient=_price_gradient(gradient, complex_gradient)
         if isinstance(gradient, (Work, tuple))
@@ -149,12 +141,16 @@ def _price_operands(
 def _summarise_gradient(per_element: Work | tuple[Work, ...]) -> str:
     if isinstance(per_element, Work):
         return f"per element: {_summarise(per_element)}"
-    each = (f"input {place} {_summarise(work)}" for place, work in enumerate(per_element))
+    each = (f"input {place}: {_summarise(work)}" for place, work in enumerate(per_element))
     return f"per element: {'; '.join(each)}"
 
 
 def _summarise(work: Work) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in work.kinds()) or "nothing"
+    return ", ".join(f"{count} {_name_work(kind, count)}" for kind, count in work.kinds()) or "nothing"
+
+
+def _name_work(kind: str, count: int) -> str:
+    return "comparison" if (kind, count) == ("comparisons", 1) else kind
 
 
 def is_inexact(tensor: TensorLike) -> bool:

@@ -81,7 +81,7 @@ def difference(record: OpRecord, attributes: Reflectable) -> Work:
 
 
 def difference_gradient(record: OpRecord, attributes: Reflectable, operand: int) -> Work:
-    """Nothing for what is taken from; per element a negation for what is taken away, be it from a number."""
+    """First operand: nothing; second: a negation per element, also where it is subtracted from a number."""
     negated = operand == 1 or attributes.reflected
     points = prod(record.output_shape) if negated else 0
     return Work(arithmetic=points + count_added_up(record, operand))
@@ -275,7 +275,7 @@ _INFER_POW = infer_two("pow")
 
 
 def power(record: OpRecord, attributes: Power) -> Work:
-    """Per element: n-1 multiplications for a whole exponent n of 2, 3 or 4, else one power."""
+    """Per element: n-1 multiplications for an integer exponent n of 2, 3 or 4, otherwise one power."""
     points = prod(record.output_shape)
     if attributes.products:
         return Work(arithmetic=points * attributes.products)
@@ -294,7 +294,7 @@ def complex_power(record: OpRecord, attributes: Power) -> Work:
 
 
 def power_gradient(record: OpRecord, attributes: Power, operand: int) -> Work:
-    """Per element n multiplications for a whole exponent n of 2, 3 or 4, else 3 arithmetic and a power.
+    """Per element n multiplications for an integer exponent n of 2 to 4, otherwise 3 arithmetic and a power.
 
     The gradient of an exponent that is a tensor is ``y'·y·ln x``: 2 arithmetic and a logarithm.
     Where the base is a number, so is its logarithm, which then takes nothing.

@@ -104,7 +104,7 @@ def attention_factors(record: OpRecord, attributes: Scores) -> Factors:
 
 
 def attention(record: OpRecord, attributes: Scores) -> Work:
-    """Two matrix products, queries by keys and weights by values, and a softmax between.
+    """Two matrix products, queries by keys and weights by values, and the softmax between them.
 
     Inputs are (…, heads, queries, width), (…, heads, keys, width), (…, heads, keys, value
     width). Every query meets every key, also under a causal or other mask: that is what
@@ -130,7 +130,7 @@ def attention(record: OpRecord, attributes: Scores) -> Work:
 
 
 def attention_gradient(record: OpRecord, attributes: Scores, needed: Needed) -> tuple[Work, ...]:
-    """Four matrix products of the forward pass's two, and the gradient of the softmax between.
+    """Four matrix products, two for each of the forward pass, and the gradient of the softmax between them.
 
     With ``P = softmax(Q·Kᵀ)`` and ``O = P·V``: ``V' = Pᵀ·O'``; ``P' = O'·Vᵀ`` and, through the
     softmax, ``S'``; ``Q' = S'·K`` and ``K' = S'ᵀ·Q``. P' and S', with one multiplication a

@@ -48,7 +48,7 @@ class Differentiated(Attributes, frozen=True):
 
 
 def gradients(record: OpRecord, attributes: Differentiated) -> Work:
-    """What the op of the forward pass declares for the gradients that are asked for."""
+    """What the op of the forward pass declares for the requested gradients."""
     forward = replace(
         record,
         op=attributes.gradient_of,

@@ -25,7 +25,7 @@ _declare(
     "profiler._record_function_enter", "profiler._record_function_enter_new",
     "profiler._record_function_exit", "size", "stride", "sym_constrain_range", "sym_constrain_range_for_size",
     "sym_is_contiguous", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride",
-    gradient=stopped_gradient("bookkeeping: it works on no element"),
+    gradient=stopped_gradient("bookkeeping: it computes no element"),
 )  # fmt: skip
 
 # Not declared free: nobody sees what is done with the data outside torch, so they are reported as uncounted.
@@ -33,7 +33,7 @@ for _op in ("numpy", "__array__", "__dlpack__"):
     op(
         _op,
         family=FAMILY,
-        gradient=stopped_gradient("it leaves torch, and autograd with it"),
+        gradient=stopped_gradient("it leaves torch, and with it autograd"),
         saves=(),
         shares="always",
     )

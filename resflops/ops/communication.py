@@ -12,7 +12,7 @@ from resflops.ops._free import declare_free
 
 FAMILY = "communication"
 
-_REASON = "communication: elements move between processes, and are at most added up on their way"
+_REASON = "communication: elements move between processes, and are at most added up on the way"
 _declare = partial(declare_free, family=FAMILY, reason=_REASON, gradient=moved_gradient(), saves=())
 
 _FUNCTIONAL = (

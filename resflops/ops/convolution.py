@@ -413,7 +413,7 @@ def _count_samples(record: OpRecord) -> int:
 
 
 def deformable_gradient(record: OpRecord, attributes: Deformable, needed: Needed) -> tuple[Work, ...]:
-    """As a convolution; besides 8 a sample for the input, 14 for the offsets; bias: one addition per output.
+    """As a convolution, plus 8 per sample for the input, 14 for the offsets; bias: one addition per output.
 
     The gradient of the samples themselves takes as many MACs as forward, and with a mask one
     multiplication a sample. It belongs to the first of input and offsets that needs a gradient.
@@ -446,7 +446,7 @@ DEFORM_CONV2D = op(
 
 
 def convolution_with_relu(record: OpRecord, attributes: Convolution) -> Work:
-    """A quantised convolution fused with its activation: one comparison per output more."""
+    """A quantised convolution fused with its activation: one more comparison per output."""
     work = convolution(record, attributes)
     return Work(macs=work.macs, bias_adds=work.bias_adds, comparisons=prod(record.output_shape))
 
@@ -480,7 +480,7 @@ def _infer_packed_sum(op: str) -> Callable[[dict[str, Any]], Call]:
 
 
 def convolution_with_sum(record: OpRecord, attributes: Convolution) -> Work:
-    """A quantised convolution fused with a sum: one addition per output more, and a comparison for a ReLU."""
+    """A quantised convolution fused with a sum: one more addition per output, and a comparison for a ReLU."""
     work, points = convolution(record, attributes), prod(record.output_shape)
     comparisons = points if record.op.endswith("relu") else 0
     return Work(macs=work.macs, bias_adds=work.bias_adds, arithmetic=points, comparisons=comparisons)

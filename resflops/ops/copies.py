@@ -355,4 +355,4 @@ _declare(
 )  # fmt: skip
 _declare("as_strided_copy", "unfold_copy", gradient=LOOKED_UP)
 _declare("expand_copy", gradient=ADDED_UP)
-_declare("detach_copy", gradient=stopped_gradient("it hands the tensor on without its history"))
+_declare("detach_copy", gradient=stopped_gradient("it passes the tensor on without its history"))

@@ -125,7 +125,7 @@ def _infer_upsample(mode: str, *, antialias: bool = False) -> Callable[[dict[str
 
 
 def interpolate(record: OpRecord, attributes: Interpolation) -> Work:
-    """Per output: nothing for nearest, else t multiplications and t-1 additions for t taps.
+    """Per output: nothing for nearest, otherwise t multiplications and t-1 additions for t taps.
 
     The mode ``area`` is adaptive average pooling, one operation per element of each window; where
     no Python function is called, torch itself runs it under that name.
@@ -151,7 +151,7 @@ def _count_antialiased(record: OpRecord, *, reach: int) -> Work:
 
 
 def interpolation_gradient(record: OpRecord, attributes: Interpolation, operand: int) -> Work:
-    """Per output: one addition for nearest, else a multiplication and an addition for each tap.
+    """Per output: one addition for nearest, otherwise a multiplication and an addition for each tap.
 
     For the mode ``area`` it is that of adaptive average pooling.
     """

@@ -33,7 +33,7 @@ class Pairs(Attributes, frozen=True):
 
 
 def fused_attention(record: OpRecord, attributes: Pairs) -> Work:
-    """Per pair of a query and a key the widths of the two products, and a softmax between.
+    """Per query-key pair one MAC per element of either product's width, and the softmax between them.
 
     The scores are scaled by one multiplication each, as in ``scaled_dot_product_attention``.
     """
@@ -59,7 +59,7 @@ _PARTS: dict[int, Callable[[Work, Work], list[tuple[Work, ...]]]] = {
 
 
 def fused_attention_gradient(record: OpRecord, attributes: Pairs, needed: Needed) -> tuple[Work, ...]:
-    """Four matrix products of the forward pass's two, and the gradient of the softmax between."""
+    """Four matrix products, two for each of the forward pass, and the gradient of the softmax."""
     pairs, rows = attributes.pairs, attributes.rows
     softmax = softmax_gradient_work(rows=1, length=pairs)
     scores = Work(

@@ -269,7 +269,7 @@ def complex_solve_triangular(record: OpRecord) -> Work:
 
 
 def solve_triangular_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
-    """As for any solution; what does not belong to the triangle is computed and dropped."""
+    """As for any solution; the part outside the triangle is computed and dropped."""
     matrix = find_triangle(record)
     batch, n, _ = _read_sizes(record, matrix)
     of_matrix = Work(macs=prod(record.output_shape) * n, arithmetic=batch * n**2)
@@ -372,7 +372,7 @@ INVERSE_BY_CHOLESKY = op(
 
 
 def qr(record: OpRecord, attributes: QR) -> Work:
-    """Per m×n matrix Householder's reflections (GEQRF), and the columns of Q that are asked for (ORGQR).
+    """Per m×n matrix Householder reflections (GEQRF), and the requested columns of Q (ORGQR).
 
     With mode ``r`` no Q is formed.
     """

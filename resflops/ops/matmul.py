@@ -122,7 +122,7 @@ LINEAR = op(
 
 
 def linear_with_relu(record: OpRecord, attributes: Bias) -> Work:
-    """A quantised linear layer fused with its activation: one comparison per output more."""
+    """A quantised linear layer fused with its activation: one more comparison per output."""
     work = linear(record, attributes)
     return Work(macs=work.macs, bias_adds=work.bias_adds, comparisons=prod(record.output_shape))
 
@@ -144,13 +144,13 @@ LINEAR_RELU = op(
 
 
 def linear_with_leaky_relu(record: OpRecord, attributes: Bias) -> Work:
-    """A quantised linear layer fused with its activation: a comparison and a product per output more."""
+    """A quantised linear layer fused with its activation: one more comparison and product per output."""
     work, points = linear(record, attributes), prod(record.output_shape)
     return Work(macs=work.macs, bias_adds=work.bias_adds, comparisons=points, arithmetic=points)
 
 
 def linear_with_tanh(record: OpRecord, attributes: Bias) -> Work:
-    """A quantised linear layer fused with its activation: one hyperbolic tangent per output more."""
+    """A quantised linear layer fused with its activation: one more hyperbolic tangent per output."""
     work = linear(record, attributes)
     return Work(macs=work.macs, bias_adds=work.bias_adds, transcendental=prod(record.output_shape))
 
@@ -190,7 +190,7 @@ def matrix_product(record: OpRecord) -> Work:
 
 
 def inner_product(record: OpRecord) -> Work:
-    """A scalar multiplies every element of the other operand; else a product as any other.
+    """A scalar multiplies every element of the other operand; otherwise a matrix product like any other.
 
     Torch leaves the function whole in inference mode only, and takes it apart elsewhere.
     """
@@ -200,7 +200,7 @@ def inner_product(record: OpRecord) -> Work:
 
 
 def matrix_product_gradient(record: OpRecord, operand: int) -> Work:
-    """Either factor: as many MACs as forward; one whose batch was broadcast is added up besides.
+    """Either factor: as many MACs as forward; one whose batch was broadcast is also added up.
 
     A single matrix times a batch needs no such sum: the batch is folded into its rows, and the
     product itself runs over it.
@@ -402,7 +402,7 @@ def _infer_addr(given: dict[str, Any]) -> Call:
 
 
 def outer_product_with_bias(record: OpRecord) -> Work:
-    """Per element a product and an addition: of an outer product nothing is accumulated."""
+    """Per element a product and an addition: an outer product accumulates nothing."""
     return Work(arithmetic=2 * prod(record.output_shape))
 
 
@@ -448,7 +448,7 @@ def infer_grouped_mm(
 
 
 def grouped_product(record: OpRecord) -> Work:
-    """Every row meets the matrix of its group only, as in a mixture of experts.
+    """Every row is multiplied by the matrix of its group only, as in a mixture of experts.
 
     Rows (tokens, inner) and one matrix a group (groups, inner, columns) give (tokens, columns).
     Two matrices are cut along the dimension summed over: each part has a product of its own, and

@@ -452,7 +452,7 @@ def weight_norm(record: OpRecord) -> Work:
 
 
 def weight_norm_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...]:
-    """Per weight 5 for the direction v (project, scale), 2 for the length g; shared sums once.
+    """Per weight 5 for the direction v (project, scale), 2 for the length g; shared sums count once.
 
     With ``w = g·v/|v|``: ``g' = Σ w'·v/|v|`` (a product and an addition each, a division per norm)
     and ``v' = g/|v|·(w' - g'·v/|v|)``: g', a product, a difference and a product.

@@ -96,7 +96,7 @@ def scale_each(record: OpRecord) -> Work:
 
 
 def look_scaled_up(record: OpRecord) -> Work:
-    """Per element that comes out one multiplication: a code is looked up and scaled."""
+    """One multiplication per output element: a code is looked up and scaled."""
     return Work(arithmetic=prod(record.output_shape))
 
 

@@ -303,7 +303,7 @@ def _infer_fractional_pool(op: str, spatial: int) -> Callable[[dict[str, Any]], 
 
 
 def fractional_max_pool(record: OpRecord, attributes: Kernel) -> Work:
-    """As max pooling: only the places of the windows are drawn at random."""
+    """As max pooling, with windows at random places."""
     return Work(comparisons=prod(record.output_shape) * (prod(attributes.kernel) - 1))
 
 

@@ -107,7 +107,7 @@ def _infer_rows(name: str) -> Callable[[dict[str, Any]], Call]:
 
 
 def look_up(record: OpRecord, attributes: Rows) -> Work:
-    """Per element of a row a scale and an offset, and a product with its weight; a bag's rows are added."""
+    """Per element of a row a scale, an offset and a product with its weight; the rows of a bag are added."""
     width, bags = record.output_shape[-1], prod(record.output_shape[:-1])
     rows = prod(record.input_shapes[0])
     folds = rows - min(bags, rows) if attributes.bagged else 0

@@ -12,7 +12,7 @@ FAMILY = "comparison"
 
 
 def equal(record: OpRecord) -> Work:
-    """One comparison per element: the most there can be, since tensors of other sizes differ at once."""
+    """One comparison per element, the most possible: tensors of different sizes differ at once."""
     left, right = record.input_shapes[:2]
     return Work(comparisons=prod(left) if left == right else 0)
 
@@ -42,7 +42,7 @@ def _read_membership(given: dict[str, Any]) -> Call:
 
 
 def membership(record: OpRecord) -> Work:
-    """For n elements among m: n·m comparisons, or a sort of all and n+m-1 of neighbours where m is large.
+    """For n elements among m: n·m comparisons, or for large m a sort of all and n+m-1 of neighbours.
 
     Torch compares each with each while m is below 10·n^0.145, and sorts both together otherwise
     (``isin_Tensor_Tensor_out`` in aten/src/ATen/native/TensorCompare.cpp). A sort takes ⌈log₂(n + m)⌉

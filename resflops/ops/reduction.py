@@ -55,7 +55,7 @@ infer_sum = _infer_total("sum")
 
 
 def total(record: OpRecord) -> Work:
-    """Inputs less outputs: n-1 additions (or multiplications) to fold n elements into one."""
+    """Inputs minus outputs: n-1 additions (or multiplications) to fold n elements into one."""
     return Work(arithmetic=_count_folds(record))
 
 

@@ -43,7 +43,7 @@ def added_elements(record: OpRecord, attributes: Adding) -> Work:
 
 
 def added_elements_gradient(record: OpRecord, attributes: Adding, operand: int) -> Work:
-    """Nothing: it is looked up where the element went; n-1 additions for a source that was broadcast."""
+    """Nothing: it is read where the element went; n-1 additions for a source that was broadcast."""
     if not operand:
         return Work()
     return Work(arithmetic=max(attributes.written - prod(record.input_shapes[operand]), 0))
@@ -76,7 +76,7 @@ _BIN_OPERATIONS = {"histc": 3, "bincount": 1}
 
 
 def histogram(record: OpRecord) -> Work:
-    """Per element: two operations to find its bin (none for whole numbers), and one to count it."""
+    """Per element: two operations to find its bin (none for integers), and one to count it."""
     return Work(arithmetic=prod(record.input_shapes[0]) * _BIN_OPERATIONS[record.op])
 
 

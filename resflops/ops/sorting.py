@@ -63,7 +63,7 @@ def _read_msort(given: dict[str, Any]) -> Call:
 
 
 def sort(record: OpRecord, attributes: Ordered) -> Work:
-    """n·⌈log₂ n⌉ comparisons a row of n: a merge sort's, at most.
+    """n·⌈log₂ n⌉ comparisons per row of n: at most those of a merge sort.
 
     The median and the like are counted as a sort, too, because torch finds them by sorting.
     """
@@ -124,7 +124,7 @@ for _name in ("kthvalue", "mode"):
 
 
 def topk(record: OpRecord, attributes: Largest) -> Work:
-    """n·⌈log₂(k + 1)⌉ comparisons a row of n: each element at most goes down a heap of k."""
+    """n·⌈log₂(k + 1)⌉ comparisons per row of n: at most, each element sinks through a heap of k."""
     rows, length = count_rows(record, attributes.dim)
     return Work(comparisons=rows * length * attributes.k.bit_length())
 
@@ -180,12 +180,12 @@ def _search(boundaries: tuple[int, ...], places: int) -> Work:
 
 
 def searchsorted(record: OpRecord) -> Work:
-    """⌈log₂(m + 1)⌉ comparisons to find a place among m: by halves."""
+    """⌈log₂(m + 1)⌉ comparisons to find a place among m, by bisection."""
     return _search(record.input_shapes[0], prod(record.output_shape))
 
 
 def bucketize(record: OpRecord) -> Work:
-    """⌈log₂(m + 1)⌉ comparisons to find a place among m: by halves."""
+    """⌈log₂(m + 1)⌉ comparisons to find a place among m, by bisection."""
     return _search(record.input_shapes[-1], prod(record.output_shape))
 
 

@@ -98,8 +98,8 @@ _declare(
 )  # fmt: skip
 _declare(
     "_dimI", "_dimV", "_nnz", "dense_dim", "is_coalesced", "sparse_dim", "_validate_sparse_coo_tensor_args",
-    reason="bookkeeping: it works on no element",
-    gradient=stopped_gradient("bookkeeping: it works on no element"),
+    reason="bookkeeping: it computes no element",
+    gradient=stopped_gradient("bookkeeping: it computes no element"),
 )  # fmt: skip
 
 

@@ -139,7 +139,7 @@ class Macs(Attributes, frozen=True):
 
 
 def scan_products(record: OpRecord, attributes: Macs) -> Work:
-    """The products of a scan by chunks, or by time steps; its elementwise arithmetic is not counted."""
+    """The products of a scan by chunks or by time steps; its elementwise arithmetic is not counted."""
     del record
     return Work(macs=attributes.macs)
 

@@ -112,7 +112,7 @@ RENORM = op("renorm", family=FAMILY, attributes=Limited, work=limited_norms, sav
 
 
 def limited_rows(record: OpRecord) -> Work:
-    """Per row that is looked up as for ``renorm``, each counted as often as its index stands there.
+    """As ``renorm`` for every row that is looked up, once for each time its index occurs.
 
     Torch scales a row once; but only the values say how many different rows there are.
     """

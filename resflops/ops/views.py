@@ -246,7 +246,7 @@ _declare(
         binding(infer_detach, "Tensor.data.__get__"),
     ),
     runs=True,
-    gradient=stopped_gradient("it hands the tensor on without its history"),
+    gradient=stopped_gradient("it passes the tensor on without its history"),
 )
 
 # The names that stored traces and compiled code have for some of these.

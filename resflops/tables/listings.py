@@ -261,7 +261,7 @@ def _describe_gradient(op: str) -> str:
         return "No rule: listed as uncounted."
     if gradient.stops:
         return f"None: {gradient.stops}."
-    return "Nothing: it is moved back." if gradient.work is None else gradient.summary
+    return "Nothing: the gradient is only moved." if gradient.work is None else gradient.summary
 
 
 def _build_group_rows(texts: Mapping[str, str], key: str) -> tuple[dict[str, object], ...]:

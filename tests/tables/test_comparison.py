@@ -57,9 +57,7 @@ def test_the_papers_ratio_is_judged_when_both_models_are_there(model: str) -> No
     assert "relative to" not in notes(table(model))
 
 
-@pytest.mark.parametrize(
-    ("convention", "heading"), [("formula", "cost (formula)"), ("flops", "FLOPs")]
-)
+@pytest.mark.parametrize(("convention", "heading"), [("formula", "cost (formula)"), ("flops", "FLOPs")])
 def test_published_macs_stand_beside_macs_only(convention: str, heading: str) -> None:
     other = table("resnet34", "vgg19", convention=convention)
     assert cells(other, "published_macs") == [(), ()]
