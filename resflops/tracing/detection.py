@@ -13,7 +13,7 @@ with weights of its own is run for real.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from math import ceil, isqrt
+from math import ceil, isqrt, prod
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
-from resflops.tracing.observers import InputValues
+from resflops.tracing.observers import InputValues, SparseValues
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import redirect
 
@@ -47,9 +47,12 @@ def propose_most(recorder: Recorder, own: Own, network: Any, *args: Any, **kwarg
         images, boxes, _ = proposals.shape
         # Those of one level are chosen by their scores, and follow each other.
         apart = min(boxes, network.pre_nms_top_n())
-        values.remember(proposals, torch.stack([_lay_out(boxes, size, apart=apart) for size in sizes]))
+        proposed = torch.empty(proposals.shape)
+        for image, size in zip(proposed, sizes, strict=True):
+            _lay_out(image, size, apart=apart)
+        values.remember(proposals, proposed)
         values.remember(objectness, _rank(boxes).repeat(images).reshape(objectness.shape))
-    found = own(network, *args)
+    found = values.run(own, network, *args)
     _note_found(values, "proposal", found[0])
     return found
 
@@ -64,7 +67,7 @@ def keep_most_of_proposals(recorder: Recorder, own: Own, heads: Any, *args: Any,
     with _make_up():
         values.remember(logits, _classify(logits.shape, objects, background=True))
         values.remember(regression, torch.zeros(regression.shape))
-    found = own(heads, *args)
+    found = values.run(own, heads, *args)
     _note_found(values, "detection", found[0])
     return found
 
@@ -81,8 +84,8 @@ def keep_most_of_ssd(recorder: Recorder, own: Own, model: Any, *args: Any, **kwa
         values.remember(logits, _classify(logits.shape, objects, background=True))
         values.remember(regression, torch.zeros(regression.shape))
         for anchor, size in zip(anchors, sizes, strict=True):
-            values.remember(anchor, _lay_out(len(anchor), size))
-    found = own(model, *args)
+            values.remember(anchor, _lay_out(torch.empty(len(anchor), 4), size))
+    found = values.run(own, model, *args)
     _note_found(values, "detection", [each["boxes"] for each in found])
     return found
 
@@ -116,14 +119,14 @@ def _keep_most_of_levels(
         for name, levels in outputs.items():
             for level in levels:
                 if name == "cls_logits":
-                    made = _classify(level.shape, objects, background=False)
+                    values.remember(level, _classify(level.shape, objects, background=False))
                 else:
-                    made = torch.full(level.shape, regression if name == "bbox_regression" else _HIGH)
-                values.remember(level, made)
+                    same = torch.full(level.shape, regression if name == "bbox_regression" else _HIGH)
+                    values.remember(level, same)
         for image, size in zip(anchors, sizes, strict=True):
             for anchor in image:
-                values.remember(anchor, _lay_out(len(anchor), size))
-    found = own(model, outputs, anchors, sizes)
+                values.remember(anchor, _lay_out(torch.empty(len(anchor), 4), size))
+    found = values.run(own, model, outputs, anchors, sizes)
     _note_found(values, "detection", [each["boxes"] for each in found])
     return found
 
@@ -167,12 +170,23 @@ def _make_up() -> Iterator[None]:
         yield
 
 
-def _lay_out(boxes: int, size: Size, *, apart: int = 0) -> Tensor:
-    """Lay boxes out side by side in an image, row by row: as many as are to be apart, the next over them."""
-    side = isqrt(max(apart or boxes, 1) - 1) + 1
-    place = torch.arange(boxes) % side**2
-    x, y = place % side, place // side
-    return torch.stack((x, y, x + 1, y + 1), dim=1) * torch.tensor((*size[::-1], *size[::-1])) / side
+def _lay_out(boxes: Tensor, size: Size, *, apart: int = 0) -> Tensor:
+    """Lay boxes out side by side in an image, row by row: as many as are to be apart, the next over them.
+
+    Args:
+        boxes: where to write them, boxes × 4.
+        size: height and width of the image.
+        apart: how many are to be apart, all if it is 0.
+    """
+    side = isqrt(max(apart or len(boxes), 1) - 1) + 1
+    # In place and in small types: an image has a quarter of a million boxes.
+    place = torch.arange(len(boxes), dtype=torch.int32).remainder_(side**2)
+    boxes[:, 0] = place % side
+    boxes[:, 1] = place.floor_divide_(side)
+    boxes[:, 2:] = boxes[:, :2] + 1
+    for axis, length in enumerate(reversed(size)):
+        boxes[:, axis::2] *= length
+    return boxes.div_(side)
 
 
 def _rank(boxes: int) -> Tensor:
@@ -188,11 +202,13 @@ def _count_objects(wanted: int, boxes: int, *, threshold: float = 0.0) -> int:
     return needed if threshold <= 0 else max(min(needed, ceil(1 / threshold) - 1), 1)
 
 
-def _classify(shape: Sequence[int], objects: int, *, background: bool) -> Tensor:
+def _classify(shape: Sequence[int], objects: int, *, background: bool) -> SparseValues:
     """Make logits that take each box for so many objects, one a class, of the classes in turn."""
-    *_, boxes, classes = shape
-    logits, first = torch.full(shape, _NONE), int(background)
-    box = torch.arange(boxes)
-    for number in range(min(objects, classes - first)):
-        logits[..., box, first + (box * objects + number) % (classes - first)] = _rank(boxes)
-    return logits
+    *images, boxes, classes = shape
+    first = int(background)
+    number = torch.arange(min(objects, classes - first)).repeat(boxes)
+    box = torch.arange(boxes).repeat_interleave(min(objects, classes - first))
+    place = box * classes + first + (box * objects + number) % (classes - first)
+    count = prod(images)
+    places = (torch.arange(count).unsqueeze(1) * (boxes * classes) + place).flatten()
+    return SparseValues.make(shape, _NONE, places, _rank(boxes)[box].repeat(count))

@@ -295,11 +295,11 @@ def _observe_input_values(reading: Reading, args: tuple[Any, ...], kwargs: dict[
     """Make an observer that knows the values of the whole-numbered inputs."""
     known = InputValues()
     for name, item, made in _pair_arguments(reading, args, kwargs):
-        # as_tensors keeps the order of tensors, so the three lists go in step.
-        (values,) = as_tensors((item,), torch.device("cpu"))
+        # as_tensors keeps the order of tensors, so the two lists go in step.
         leaves = [leaf for leaf in tree_leaves(item) if isinstance(leaf, (Tensor, TensorSpec))]
-        for tensor, value, given in zip(find_tensors(made), find_tensors(values), leaves, strict=True):
+        for tensor, given in zip(find_tensors(made), leaves, strict=True):
             if isinstance(given, Tensor) and not tensor.is_floating_point() and not tensor.is_complex():
+                (value,) = as_tensors((given,), torch.device("cpu"))
                 assumed = frozenset([name]) if given.is_meta else frozenset[str]()
                 known.remember(tensor, value, assumed=assumed)
     return known

@@ -5,7 +5,8 @@
 Counts the CIFAR ResNets from 20 to 1202 layers and chains of up to 5,000 linear layers, and
 prints microseconds an op, which should stay the same down each column. Then, each in a process
 of its own, some large models of the packages that are installed: how much the process's peak
-memory grows above what importing the packages takes. And what a thousand counts of three
+memory grows above what importing the packages takes, and how many pages of the packages' own
+libraries it reads from disk for the first time meanwhile. And what a thousand counts of three
 networks add to the memory that ten have taken.
 """
 
@@ -22,13 +23,17 @@ import resflops
 from resflops.cost import Cost
 
 MEMORY = """
-import resource, time, torch, resflops, resflops.api
+import time, torch, resflops, resflops.api
 {imports}
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-before, start = peak(), time.perf_counter()
+def read():
+    sizes = dict(line.split(":") for line in open("/proc/self/status") if ":" in line)
+    return [int(sizes[name].split()[0]) / 1024 for name in ("VmHWM", "RssFile")]
+before, start = read(), time.perf_counter()
 {count}
-print(f"{{cost.params:,}} parameters, {{cost.macs:,}} MACs, "
-      f"{{time.perf_counter() - start:.1f}} s, {{peak() - before:.0f}} MiB more")
+seconds = time.perf_counter() - start
+peak, pages = (now - then for now, then in zip(read(), before))
+print(f"{{cost.params:,}} parameters, {{cost.macs:,}} MACs, {{seconds:.1f}} s, "
+      f"{{peak - pages:.0f}} MiB more, and {{pages:.0f}} MiB of libraries")
 """
 
 BUILT = """
@@ -39,7 +44,16 @@ cost = resflops.count(opened.module, *opened.args, **opened.kwargs)
 
 LARGE = {
     "": ("vgg19", "resnet1202"),
-    "torchvision": ("torchvision/vit_h_14", "torchvision/densenet201", "torchvision/fasterrcnn_resnet50_fpn"),
+    "torchvision": (
+        "torchvision/vit_h_14",
+        "torchvision/densenet201",
+        "torchvision/fasterrcnn_resnet50_fpn",
+        "torchvision/maskrcnn_resnet50_fpn_v2",
+        "torchvision/keypointrcnn_resnet50_fpn",
+        "torchvision/retinanet_resnet50_fpn",
+        "torchvision/fcos_resnet50_fpn",
+        "torchvision/ssd300_vgg16",
+    ),
     "timm": ("timm/eva_giant_patch14_560",),
 }
 """By the package that has to be imported: specs of large models."""
@@ -62,12 +76,12 @@ print(f"{after - before:+.1f} MiB, {later - objects:+,} objects")
 """
 
 LLAMA = (
-    "from transformers import AutoModelForCausalLM, LlamaConfig",
+    "from transformers import LlamaConfig, LlamaForCausalLM",
     """
 config = LlamaConfig(num_hidden_layers=126, hidden_size=16384, num_attention_heads=128, num_key_value_heads=8,
                      intermediate_size=53248, vocab_size=128256)
 with torch.device("meta"):
-    model = AutoModelForCausalLM.from_config(config).eval()
+    model = LlamaForCausalLM(config).eval()
 cost = resflops.count(model, torch.zeros(1, 128, dtype=torch.long))
 """,
 )

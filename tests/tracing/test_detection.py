@@ -15,7 +15,7 @@ from resflops.ops import is_free
 from resflops.sources import find
 from resflops.sources.counting import count_model
 from resflops.tracing import detection
-from resflops.tracing.observers import InputValues
+from resflops.tracing.observers import InputValues, SparseValues
 
 SMALL = {"min_size": 96, "max_size": 128}
 FINDING = {
@@ -31,7 +31,7 @@ class Written(InputValues):
     """Writes the values that are made up into the tensors of a real run."""
 
     def remember(self, tensor, value, **_):
-        tensor.copy_(value)
+        tensor.copy_(value.fill() if isinstance(value, SparseValues) else value)
 
 
 def call(self, recorder, find_most, own, *args):
@@ -137,7 +137,7 @@ def test_a_detector_is_left_as_it_was():
 
 
 def test_boxes_apart_are_all_kept():
-    boxes = detection._lay_out(1000, (600, 800), apart=1000)
+    boxes = detection._lay_out(torch.empty(1000, 4), (600, 800), apart=1000)
     kept = torch.ops.torchvision.nms(boxes, detection._rank(1000), 0.01)
     assert len(kept) == 1000
     assert (boxes.amin(), boxes[:, ::2].amax() <= 800, boxes[:, 1::2].amax() <= 600) == (0, True, True)

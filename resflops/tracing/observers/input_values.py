@@ -24,7 +24,8 @@ from resflops.tracing.dispatcher import describe_aten
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.observers.observer import Observer
 from resflops.tracing.observers.sized_results import find_sized
-from resflops.tracing.torch_functions import DEVICE
+from resflops.tracing.observers.sparse_values import SparseValues
+from resflops.tracing.torch_functions import DEVICE, QUERIES
 
 if TYPE_CHECKING:
     from resflops.tracing.recorder import Recorder
@@ -42,7 +43,7 @@ class InputValues(TorchFunctionMode, Observer):
     def __init__(self) -> None:
         super().__init__()
         # By tensor id. The tensors are kept, so that no other tensor is given the id of one.
-        self._known: dict[int, Tensor | _Filled] = {}
+        self._known: dict[int, Tensor | _Filled | SparseValues] = {}
         self._kept: list[Tensor] = []
         # By id of a known tensor: the inputs that it was made from and whose values are assumed.
         self._assumed: dict[int, frozenset[str]] = {}
@@ -53,7 +54,9 @@ class InputValues(TorchFunctionMode, Observer):
         self.made_up: dict[str, int] = {}
         """What values were made up for: a kind of thing that the model finds, and how many an image has."""
 
-    def remember(self, tensor: Tensor, value: Tensor, *, assumed: frozenset[str] = frozenset()) -> None:
+    def remember(
+        self, tensor: Tensor, value: Tensor | SparseValues, *, assumed: frozenset[str] = frozenset()
+    ) -> None:
         """Remember the values of an input, or of a tensor that follows from inputs.
 
         Args:
@@ -65,6 +68,16 @@ class InputValues(TorchFunctionMode, Observer):
         self._known[id(tensor)] = value
         if assumed:
             self._assumed[id(tensor)] = assumed
+
+    def run(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Call what works on values; afterwards forget these, and all that it worked out but what it gives."""
+        before = len(self._kept)
+        found = call(*args)
+        given = {id(tensor) for tensor in find_tensors(found)}
+        for tensor in (*find_tensors(args), *self._kept[before:]):
+            if id(tensor) not in given:
+                self._known.pop(id(tensor), None)
+        return found
 
     def __torch_function__(
         self,
@@ -109,14 +122,19 @@ class InputValues(TorchFunctionMode, Observer):
         if self.recorder is not None and (sized := find_sized(func, args, kwargs)) is not None:
             self.relied_on |= assumed
             with DisableTorchFunction(), unseen_by_dispatch_modes():
-                values = sized.run(*tree_map_only(Tensor, self._find_value, sized.args))
-                outs = [torch.empty_like(value, device="meta") for value in values]
+                results = sized.run(*tree_map_only(Tensor, self._find_value, sized.args))
+                outs = [torch.empty_like(result, device="meta") for result in results]
                 op, inputs, attributes = describe_aten(sized.op, sized.args, {})
                 layer = self.recorder.find_running_layer(frame)
                 self.recorder.note(op, layer, inputs, tuple(outs), attributes)
-            self._remember_results(outs, values, assumed)
+            self._remember_results(outs, results, assumed)
             return sized.select(outs)
-        values = self._compute_values(func, args, kwargs, filled=False)
+        if (sparse := self._compute_sparsely(func, args, kwargs)) is not None:
+            out = call_through(func, args, kwargs)
+            self.remember(out, sparse, assumed=assumed)
+            return out
+        # What is asked of a tensor of any values, such as its type, needs none worked out.
+        values = None if func in QUERIES else self._compute_values(func, args, kwargs, filled=False)
         if not any(True for _ in find_tensors(values)):
             if func not in _VALUE_QUERIES:
                 return call_through(func, args, kwargs)
@@ -146,9 +164,15 @@ class InputValues(TorchFunctionMode, Observer):
         """Give the values of a known tensor."""
         value = self._known[id(tensor)]
         if isinstance(value, _Filled):
-            value = self._known[id(tensor)] = self._compute_values(
-                value.func, value.args, value.kwargs, filled=True
-            )
+            value = self._compute_values(value.func, value.args, value.kwargs, filled=True)
+        elif isinstance(value, SparseValues):
+            # Nothing is known any longer of its views: they are not views of what is made here.
+            self._forget(tensor)
+            with DisableTorchFunction(), unseen_by_dispatch_modes():
+                value = value.fill()
+        else:
+            return value
+        self._known[id(tensor)] = value
         return value
 
     def _forget(self, tensor: Tensor) -> None:
@@ -157,12 +181,10 @@ class InputValues(TorchFunctionMode, Observer):
         # Nothing has been made of it, and so no view.
         if isinstance(value, _Filled):
             return
-        # The values of a view are a view of the values.
-        with DisableTorchFunction():
-            memory = value.untyped_storage()._cdata
-            for key, each in list(self._known.items()):
-                if isinstance(each, Tensor) and each.untyped_storage()._cdata == memory:
-                    del self._known[key]
+        memory = _find_memory(value)
+        for key, each in list(self._known.items()):
+            if not isinstance(each, _Filled) and _find_memory(each) == memory:
+                del self._known[key]
 
     def _replace_bounds(self, index: Any) -> Any:
         """Replace the bounds of slices that are tensors of known values by these."""
@@ -215,7 +237,7 @@ class InputValues(TorchFunctionMode, Observer):
             assumed = self._assumed.get(id(part), frozenset())
             self.relied_on |= assumed
             with DisableTorchFunction(), unseen_by_dispatch_modes():
-                places = self._find_value(part).nonzero(as_tuple=True)
+                places = self._find_true(part)
                 doubles = [torch.empty_like(place, device="meta") for place in places]
             for double, place in zip(doubles, places, strict=True):
                 self.remember(double, place, assumed=assumed)
@@ -224,6 +246,23 @@ class InputValues(TorchFunctionMode, Observer):
 
     def _is_known_mask(self, tensor: Tensor) -> bool:
         return id(tensor) in self._known and tensor.dtype is torch.bool
+
+    def _find_true(self, mask: Tensor) -> tuple[Tensor, ...]:
+        value = self._known[id(mask)]
+        if isinstance(value, SparseValues):
+            return value.find_true()
+        return self._find_value(mask).nonzero(as_tuple=True)
+
+    def _compute_sparsely(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Tensor | SparseValues | None:
+        """Run a function on sparse values; None if it is not to be run on any."""
+        value = self._known.get(id(args[0])) if args else None
+        if not isinstance(value, SparseValues):
+            return None
+        with DisableTorchFunction(), unseen_by_dispatch_modes():
+            others = tree_map_only(Tensor, self._find_value, (args[1:], kwargs))
+            return value.compute(func, (value, *others[0]), others[1])
 
     def _compute_values(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, filled: bool
@@ -245,6 +284,15 @@ class _Filled(NamedTuple):
     func: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+def _find_memory(value: Tensor | SparseValues) -> object:
+    """Find what the values of a tensor and of its views have in common."""
+    if isinstance(value, SparseValues):
+        return value.memory
+    # The values of a view are a view of the values.
+    with DisableTorchFunction():
+        return value.untyped_storage()._cdata
 
 
 CPU = torch.device("cpu")
