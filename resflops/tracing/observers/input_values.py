@@ -70,7 +70,7 @@ class InputValues(TorchFunctionMode, Observer):
             self._assumed[id(tensor)] = assumed
 
     def run(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Call what works on values; afterwards forget these, and all that it worked out but what it gives."""
+        """Call what works on values, then forget them and all that it worked out but what it gives."""
         before = len(self._kept)
         found = call(*args)
         given = {id(tensor) for tensor in find_tensors(found)}
