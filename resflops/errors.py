@@ -45,6 +45,7 @@ __all__ = [
     "UsageError",
     "describe_error",
     "escape_control_characters",
+    "pluralize",
     "shorten",
     "suggest",
 ]
@@ -160,6 +161,15 @@ def describe_error(error: BaseException) -> str:
     ('ValueError: two lines', 'RuntimeError')
     """
     return ": ".join(part for part in (type(error).__name__, " ".join(str(error).split())) if part)
+
+
+def pluralize(noun: str, number: int) -> str:
+    """Give a regular noun in the form that a number takes.
+
+    >>> pluralize("row", 1), pluralize("row", 0), pluralize("row", 2)
+    ('row', 'rows', 'rows')
+    """
+    return noun if number == 1 else f"{noun}s"
 
 
 def suggest(name: str, known: Iterable[str], *, most: int = 4) -> str:

@@ -90,7 +90,7 @@ def load_extensions(group: str, *tables: dict[Any, Any]) -> None:
         UsageError: there is no such group.
     """
     if group not in GROUPS:
-        raise UsageError(f"no group of extensions named {group!r}; there are: {', '.join(GROUPS)}")
+        raise UsageError(f"no group of extensions named {group!r}; available: {', '.join(GROUPS)}")
     if group in _LOADED:
         return
     # Before the imports: a module of the group may ask for the group itself.

@@ -163,6 +163,6 @@ def test_a_source_and_a_format_of_another_distribution_work(folder):
 
 def test_a_group_that_does_not_exist_is_refused():
     with pytest.raises(
-        UsageError, match=r"no group of extensions named 'resflops.colours'; there are: resflops.ops"
+        UsageError, match=r"no group of extensions named 'resflops.colours'; available: resflops.ops"
     ):
         load_extensions("resflops.colours")

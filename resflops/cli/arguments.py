@@ -127,7 +127,7 @@ def make_number_reader(option: str) -> Callable[[str], int]:
     def read(text: str) -> int:
         # isdigit() alone would accept the digits of other scripts, and int() refuses thousands of digits.
         if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SIZE and int(text)):
-            raise UsageError(f"{option} takes a whole number from 1 on, got {text!r}")
+            raise UsageError(f"{option} must be a whole number of at least 1, got {text!r}")
         return int(text)
 
     return read

@@ -169,9 +169,11 @@ def _check_some(measured: Measurements) -> None:
     if failed and len(failed) == len(measured.rows):
         first = failed[0]
         reason = first.series.failure.describe() if first.series.failure else ""
+        described = first.configuration.describe()
+        if len(failed) == 1:
+            raise ModelError(f"{described} could not be measured: {reason}")
         raise ModelError(
-            f"none of {len(failed)} configurations could be measured; the first, "
-            f"{first.configuration.describe()}: {reason}"
+            f"none of {len(failed)} configurations could be measured; the first, {described}: {reason}"
         )
 
 
@@ -232,6 +234,8 @@ def _find_models(
             models[one.spec] = error
     errors = [error for error in models.values() if isinstance(error, ResflopsError)]
     if len(errors) == len(models):
+        if len(errors) == 1:
+            raise ModelError(f"the model cannot be measured: {errors[0]}")
         raise ModelError(f"none of {len(models)} models can be measured; the first: {errors[0]}")
     return models
 

@@ -92,6 +92,6 @@ def _make_unknown_command_error(name: str, after: Sequence[str], known: tuple[st
         example = " ".join(["resflops", meant, *after])
         return UsageError(f"no command {name!r}; here it is called {meant}: {example}")
     return UsageError(
-        f"no command {name!r}{suggest(name, [*known, *NETWORKS])}; there are: {', '.join(known)}; "
+        f"no command {name!r}{suggest(name, [*known, *NETWORKS])}; available: {', '.join(known)}; "
         "`resflops models` lists the models"
     )

@@ -22,7 +22,7 @@ def _run(args: argparse.Namespace) -> int:
         return run([args.topic, "--help"])
     raise UsageError(
         f"no command {args.topic!r} to explain{suggest(args.topic, COMMANDS)}; "
-        f"there are: {', '.join(COMMANDS)}"
+        f"available: {', '.join(COMMANDS)}"
     )
 
 

@@ -13,7 +13,7 @@ from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
 from resflops.cost.convention import DEFAULT_CONVENTION
-from resflops.errors import UsageError
+from resflops.errors import UsageError, pluralize
 from resflops.tables.comparison import Entry
 from resflops.writing import check_writable, write_text
 
@@ -85,7 +85,8 @@ def _write_page(args: argparse.Namespace) -> int:
         if not isinstance(result, Entry):
             warn(f"{result.model} is not on the page: {result.reason}")
     if counted.left:
-        warn(f"interrupted: {counted.left} more models are not on the page")
+        left = f"{counted.left} more {pluralize('model', counted.left)}"
+        warn(f"interrupted: {left} {'is' if counted.left == 1 else 'are'} not on the page")
     return INTERRUPTED if counted.left else DONE
 
 

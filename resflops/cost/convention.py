@@ -136,7 +136,7 @@ def find_convention(name: str) -> Convention:
     if found is None:
         raise UnknownConventionError(
             f"no convention named {name!r}{suggest(name, [*CONVENTIONS, *_UNLISTED])}; "
-            f"there are: {', '.join(CONVENTIONS)} (resflops conventions explains them)"
+            f"available: {', '.join(CONVENTIONS)} (resflops conventions explains them)"
         )
     return found
 

@@ -204,7 +204,7 @@ def find_peer(name: str) -> Peer:
     if found is not None:
         return found
     raise UsageError(
-        f"no peer named {name!r}{suggest(name, PEERS)}; there are: {', '.join(PEERS)} "
+        f"no peer named {name!r}{suggest(name, PEERS)}; available: {', '.join(PEERS)} "
         "(resflops peers shows which of them are installed)"
     )
 

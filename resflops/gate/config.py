@@ -251,7 +251,7 @@ class _Reader:
         for key in table:
             if key not in keys:
                 self.add_mistake(
-                    (*path, key), f"there is no such key{suggest(key, keys)}; there are: {', '.join(keys)}"
+                    (*path, key), f"there is no such key{suggest(key, keys)}; available: {', '.join(keys)}"
                 )
 
     def add_mistake(self, path: KeyPath, message: str) -> None:

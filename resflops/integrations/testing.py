@@ -184,6 +184,6 @@ def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
     for metric in given:
         if metric not in METRICS:
             raise UsageError(
-                f"no metric named {metric!r}{suggest(metric, METRICS)}; there are: {', '.join(METRICS)}"
+                f"no metric named {metric!r}{suggest(metric, METRICS)}; available: {', '.join(METRICS)}"
             )
     return {metric: read_tolerance(value) for metric, value in given.items()}

@@ -104,7 +104,7 @@ def check_known(option: str, name: str, known: Iterable[str]) -> str:
     """
     known = tuple(known)
     if name not in known:
-        raise UsageError(f"{option} {name!r} is unknown{suggest(name, known)}; there are: {', '.join(known)}")
+        raise UsageError(f"{option} {name!r} is unknown{suggest(name, known)}; available: {', '.join(known)}")
     return name
 
 

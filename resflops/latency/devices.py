@@ -26,7 +26,7 @@ def choose_device(name: str | None) -> str:
         return name
     if not re.fullmatch(r"cuda(:\d+)?", name):
         raise UsageError(
-            f"device {name!r} is unknown; there are: cpu, cuda, and cuda:N for one of several GPUs"
+            f"device {name!r} is unknown; available: cpu, cuda, and cuda:N for one of several GPUs"
         )
     if not torch.cuda.is_available():
         why = "finds none" if torch.version.cuda else "is built without CUDA"
@@ -36,7 +36,8 @@ def choose_device(name: str | None) -> str:
         )
     number, known = int(name.partition(":")[2] or 0), torch.cuda.device_count()
     if number >= known:
-        raise UsageError(f"device {name!r}: there is no GPU {number}; there are {known}, numbered from 0")
+        last = f"cuda:{known - 1}"
+        raise UsageError(f"device {name!r}: there is no GPU {number}; the last one is {last}")
     return name
 
 

@@ -106,7 +106,7 @@ def find_renderer(name: str, *, of_checks: bool = False) -> Renderer:
         return known[name]
     except KeyError:
         raise UsageError(
-            f"no format named {name!r}{suggest(name, known)}; there are: {', '.join(known)}"
+            f"no format named {name!r}{suggest(name, known)}; available: {', '.join(known)}"
         ) from None
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from resflops.errors import InputError
+from resflops.errors import InputError, pluralize
 from resflops.records import Shape, TensorSpec
 
 if TYPE_CHECKING:
@@ -91,8 +91,9 @@ class FoundModel(Struct, frozen=True, kw_only=True):
         if len(shape) == len(usual) + 1:
             return self.inputs(shape)
         raise InputError(
-            f"input shape {_format_shape(shape)} has {len(shape)} sizes, and {self.spec} takes {len(usual)}, "
-            f"as in {_format_shape(usual)}, or with a batch {len(usual) + 1}, as in 4x{_format_shape(usual)}"
+            f"input shape {_format_shape(shape)} has {len(shape)} {pluralize('size', len(shape))}, "
+            f"but {self.spec} takes {len(usual)}, as in {_format_shape(usual)}, "
+            f"or with a batch {len(usual) + 1}, as in 4x{_format_shape(usual)}"
         )
 
 

@@ -115,10 +115,14 @@ def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
         what = ", ".join(f"{op} {count}" for op, count in ops.most_common())
     else:
         what = ", ".join(row.name or "the model itself" for row in rows)
+    hidden = (
+        "1 row that costs nothing under this convention and holds no parameters ({what}); --all shows it."
+        if len(rows) == 1
+        else "{count} rows that cost nothing under this convention and hold no parameters ({what}); "
+        "--all shows them."
+    )
     return Note(
-        text="Left out: {count} rows that cost nothing under this convention "
-        "and hold no parameters ({what}); "
-        "--all shows them.",
+        text=f"Left out: {hidden}",
         figures={"count": Figure("count", len(rows)), "what": Figure("text", what)},
         audience="people",
     )

@@ -6,6 +6,7 @@ from fractions import Fraction
 from msgspec import Struct, to_builtins
 
 from resflops.cost import Cost
+from resflops.errors import pluralize
 from resflops.models.published import Agreement, PublishedFigure, judge_agreement, select_figures
 from resflops.ops import is_of_family
 from resflops.records import Shape
@@ -301,7 +302,9 @@ def _note_variant(one: Entry) -> Note:
 def note_interrupt(left: int) -> Note:
     """Note how many models an interrupt left out."""
     return Note(
-        text="Interrupted: {left} more models were not counted.", figures={"left": Figure("count", left)}
+        text=f"Interrupted: {{left}} more {pluralize('model', left)} "
+        f"{'was' if left == 1 else 'were'} not counted.",
+        figures={"left": Figure("count", left)},
     )
 
 

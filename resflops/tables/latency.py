@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
+from resflops.errors import pluralize
 from resflops.latency.configuration import Setting, itemsize
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import Performance, analyze_roofline
@@ -275,8 +276,9 @@ def _note_interrupts(several: Sequence[Measurements]) -> Iterable[Note]:
         short = sum(len(row.series.rounds) < rounds and not row.series.failure for row in measurements.rows)
         if short:
             yield Note(
-                text="{short} of {rows} configurations have fewer than {rounds} rounds; --resume continues "
-                "the measurement.",
+                text="{short} of {rows} "
+                f"{pluralize('configuration', len(measurements.rows))} {'has' if short == 1 else 'have'} "
+                "fewer than {rounds} rounds; --resume continues the measurement.",
                 figures={
                     "short": Figure("count", short),
                     "rows": Figure("count", len(measurements.rows)),

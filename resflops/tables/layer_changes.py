@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from resflops.cost.convention import find_convention
+from resflops.errors import pluralize
 from resflops.gate.diff import Change, Diff, summarize_change
 from resflops.gate.snapshot import Metric, Snapshot
 from resflops.tables.table import (
@@ -117,8 +118,8 @@ def _build_change_row(model: str, found: Diff, change: Change) -> Row:
 def _note_left_out(model: str, changes: Sequence[Change]) -> Note:
     kinds = Counter(change.kind for change in changes)
     return Note(
-        text="{model}: {count} more changes, of {macs} MACs and {params} parameters together ({what}); "
-        "--all shows them.",
+        text=f"{{model}}: {{count}} more {pluralize('change', len(changes))}, {{macs}} MACs and {{params}} "
+        "parameters in total ({what}); --all shows them.",
         figures={
             "model": Figure("text", model),
             "count": Figure("count", len(changes)),

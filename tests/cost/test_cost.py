@@ -191,7 +191,7 @@ def test_formula_leaves_a_product_without_weights_as_it_is():
 
 @pytest.mark.parametrize("name", ["mac", "MACS", "flop", "xyzzy"])
 def test_an_unknown_convention_is_refused_with_the_known_ones(name):
-    with pytest.raises(UnknownConventionError, match="there are: macs, formula, flops"):
+    with pytest.raises(UnknownConventionError, match="available: macs, formula, flops"):
         resflops.count(nn.ReLU(), (1,), convention=name)
 
 

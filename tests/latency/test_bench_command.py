@@ -167,7 +167,7 @@ def test_of_a_pattern_a_model_that_does_not_take_the_input_is_a_row(capsys) -> N
     rows = {row["model"]: row for row in rows_of(bench(capsys, *arguments, *BRIEF, "--format", "json"))}
     assert rows.keys() == {"torchvision/r2plus1d_18", "torchvision/r3d_18", "resnet20"}
     assert rows["resnet20"]["samples"] == 4
-    assert "has 3 sizes, and torchvision/r3d_18 takes 4" in rows["torchvision/r3d_18"]["error"]
+    assert "has 3 sizes, but torchvision/r3d_18 takes 4" in rows["torchvision/r3d_18"]["error"]
 
 
 def test_of_a_pattern_a_model_that_lacks_the_option_is_a_row(capsys) -> None:
@@ -227,17 +227,17 @@ def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_pa
         ("bench --models resnet43", "no model named 'resnet43'"),
         ("bench --models resnet20 --dtype flaot16", "--dtype 'flaot16' is unknown; closest: float16"),
         ("bench --models resnet20 --mode graph", "--mode 'graph' is unknown"),
-        ("bench --models resnet20 --memory-format nhwc", "there are: contiguous, channels_last"),
-        ("bench --models resnet20 --batch 0", "--batch takes a whole number from 1 on, got '0'"),
+        ("bench --models resnet20 --memory-format nhwc", "available: contiguous, channels_last"),
+        ("bench --models resnet20 --batch 0", "--batch must be a whole number of at least 1, got '0'"),
         ("bench --models resnet20 --seconds -1", "--seconds takes a number of seconds"),
         ("bench --models resnet20 --seconds nan", "--seconds takes a number of seconds"),
-        ("bench --models resnet20 --device tpu", "device 'tpu' is unknown; there are: cpu, cuda"),
+        ("bench --models resnet20 --device tpu", "device 'tpu' is unknown; available: cpu, cuda"),
         ("bench --models resnet20 --device cpu --mode cuda-graph", "needs a CUDA device"),
         (
             "bench --models resnet20 --input 4x3x32x32",
             "give the shape of one input, and the batch size as --batch 4",
         ),
-        ("bench --models resnet20 --input 32x32", "has 2 sizes, and resnet20 takes 3"),
+        ("bench --models resnet20 --input 32x32", "has 2 sizes, but resnet20 takes 3"),
         ("bench --models vgg1[16] --input 4x3x32x32", "none of 2 models can be measured; the first: --input"),
         ("bench --models resnet20 --resume", "--resume continues the file of --save"),
         ("bench --models resnet20 --layers --training", "leave out --training"),
@@ -272,5 +272,4 @@ def test_where_nothing_could_be_measured_the_table_says_why_and_the_status_too(c
     assert main(["bench", *arguments, *BRIEF, "--format", "json"]) == 2
     out, err = capsys.readouterr()
     assert [row["error"] for row in rows_of(out)] == ["failed: never three"]
-    assert "none of 1 configurations could be measured; the first, " in err
-    assert err.endswith("batch 3, float32: failed: never three\n")
+    assert err.endswith("batch 3, float32 could not be measured: failed: never three\n")

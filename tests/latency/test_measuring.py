@@ -175,7 +175,7 @@ def test_measurements_are_saved_and_read_without_torch(small, tmp_path):
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "mps", ""])
 def test_an_unknown_device_is_refused(name):
-    with pytest.raises(UsageError, match="there are: cpu, cuda"):
+    with pytest.raises(UsageError, match="available: cpu, cuda"):
         choose_device(name)
 
 
