@@ -89,16 +89,15 @@ def build_cost_and_latency(
 
 
 _RATIOS = Note(
-    text="Cost and time are of one input; "
-    "the ratios are to the most expensive model under the same setting, measured in turns with it. "
-    "The interval is of the time's ratio.",
+    text="Cost and time are for one input; the ratios are to the most expensive model under the same "
+    "setting, measured in turns with it. The interval is that of the time ratio.",
     audience="people",
 )
 
 
 def _note_missing(cost: Cost) -> Note:
     return Note(
-        text="{model} on {input} was not measured; resflops bench --models {model} does it.",
+        text="{model} on {input} was not measured; resflops bench {model} measures it.",
         figures={
             "model": Figure("text", cost.model),
             "input": Figure("shapes", tuple(given.shape for given in cost.trace.inputs)),

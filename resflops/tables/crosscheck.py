@@ -131,7 +131,7 @@ def _build_cause_table(rows: Sequence[Reconciliation], several: Audience) -> Tab
         ),
         notes=(
             Note(
-                text="In the unit of each convention. A * stands for the numbers in which layers differ.",
+                text="In the unit of each convention. A * stands for numbers that differ between layers.",
                 audience="people",
             ),
         ),
@@ -193,7 +193,7 @@ def _note_remainders(rows: Sequence[Reconciliation]) -> list[Note]:
     unexplained = dict.fromkeys(row.peer for row in rows if row.unexplained or row.unexplained_params)
     return [
         Note(
-            text="{peer} is not explained to the last operation on {models}. Known of it: {known}.",
+            text="{peer} is not explained to the last operation on {models}. Known limits: {known}.",
             figures={
                 "peer": Figure("text", name),
                 "models": Figure(
@@ -206,7 +206,7 @@ def _note_remainders(rows: Sequence[Reconciliation]) -> list[Note]:
                         )
                     ),
                 ),
-                "known": Figure("text", "; ".join(PEERS[name].limits) or "nothing that would explain it"),
+                "known": Figure("text", "; ".join(PEERS[name].limits) or "none that would explain it"),
             },
         )
         for name in unexplained
@@ -225,7 +225,7 @@ def _note_unverified_version(name: str, version: str) -> Note:
         "older": "is older than those its convention was verified with",
         "unknown": "is not a version that can be compared with those its convention was verified with",
         # A file may have been written before the version was verified.
-        "verified": "was not verified when this was measured; now its convention is verified with",
+        "verified": "was not verified when this was measured; its convention is now verified with",
     }[peer.verify(version)]
     return Note(
         text=f"{{peer}} {{version}} {statement}: {{versions}}.",

@@ -48,18 +48,18 @@ def build_network_table(networks: Iterable[Network] = NETWORKS.values()) -> Tabl
         ),
         notes=(
             Note(
-                text="Options go after the name, as in resnet34,shortcut=A,num_classes=10; "
-                "shown is what holds without them, and for shortcut the other choices.",
+                text="Options follow the name, as in resnet34,shortcut=A,num_classes=10; the defaults are "
+                "shown, and for shortcut also the other choices.",
                 audience="people",
             ),
             *(
-                Note(text="Elsewhere: {summary}.", figures={"summary": Figure("text", source.summary)})
+                Note(text="Other source: {summary}.", figures={"summary": Figure("text", source.summary)})
                 for source in SOURCES.values()
                 if source.prefix != BUILTIN and source.origin == OWN
             ),
             *(
                 Note(
-                    text="Elsewhere: {summary}, from {origin}.",
+                    text="Other source: {summary}, from {origin}.",
                     figures={
                         "summary": Figure("text", source.summary),
                         "origin": Figure("text", source.origin),
@@ -147,7 +147,9 @@ def build_convention_table(convention: Convention) -> Table:
         rows=tuple(
             {"ops": ops, "work": summary, "price": price} for (summary, price), ops in _group_ops(counted)
         ),
-        notes=(Note(text="Free under every convention are the ops that do no arithmetic: resflops ops."),),
+        notes=(
+            Note(text="Ops that do no arithmetic are free under every convention; resflops ops lists them."),
+        ),
     )
 
 
@@ -188,7 +190,7 @@ def _build_peer_convention_table(convention: Convention) -> Table:
                 for view in convention.views
                 if view.again
             ),
-            Note(text="What is not listed costs nothing there, or is not seen; resflops peers tells more."),
+            Note(text="Ops that are not listed cost nothing there or are not seen; see resflops peers."),
         ),
     )
 
@@ -233,7 +235,8 @@ def build_op_table() -> Table:
         ),
         notes=(
             Note(
-                text="Any other op that does work is reported as uncounted, and totals without it bear a ≥.",
+                text="Any other op that does work is reported as uncounted, and totals that lack it are "
+                "marked with ≥.",
                 audience="people",
             ),
             *note_broken_extensions("resflops.ops"),

@@ -29,7 +29,8 @@ def build_peer_table() -> Table:
         notes=(
             Note(text="pip install 'resflops[peers]' installs all but ultralytics-thop.", audience="people"),
             Note(
-                text="thop and ultralytics-thop share the import name thop: the one installed last is there."
+                text="thop and ultralytics-thop share the import name thop: the one installed last hides "
+                "the other."
             ),
             *note_broken_extensions("resflops.counters"),
         ),
@@ -57,8 +58,8 @@ def build_peer_table() -> Table:
                 ),
                 notes=(
                     Note(
-                        text="crosscheck takes the convention of the version that is installed; "
-                        "--convention takes any by its name."
+                        text="crosscheck uses the convention of the installed version; --convention accepts "
+                        "any of them by its name."
                     ),
                 ),
             ),

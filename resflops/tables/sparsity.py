@@ -27,13 +27,14 @@ def note_nonzero(costs: Sequence[Cost]) -> tuple[Note, ...]:
 
 
 _SCOPE = Note(
-    text="Non-zero MACs are those with a weight that is not zero; products of two activations count whole."
+    text="Non-zero MACs are those with a weight that is not zero; products of two activations count in full."
 )
 
 
 def _note_unknown(cost: Cost) -> Note:
     layers = ", ".join(layer or "the model itself" for layer in cost.nonzero_unknown)
     return Note(
-        text="{model}: non-zero MACs are at most these: computed weights are taken as dense, in {layers}.",
+        text="{model}: the non-zero MACs are an upper bound: computed weights are taken as dense, in "
+        "{layers}.",
         figures={"model": Figure("text", cost.model), "layers": Figure("text", layers)},
     )

@@ -69,11 +69,9 @@ def note_training(costs: Sequence[Cost]) -> tuple[Note, ...]:
 
 
 _SCOPE = Note(
-    text="Backward is the gradients of all trainable parameters "
-    "and of what lies between them and the outputs; "
-    "none is taken for the model's input, frozen parameters and buffers. "
-    "The modules are in the mode, training or eval, that they are built in. "
-    "Loss, optimiser and recomputation are not counted."
+    text="Backward is the gradients of all trainable parameters and of everything between them and the "
+    "outputs, not those of the model's input, frozen parameters and buffers. The modules are in the mode, "
+    "training or eval, in which they are built. Loss, optimiser and recomputation are not counted."
 )
 
 

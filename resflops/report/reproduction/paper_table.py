@@ -114,7 +114,7 @@ def build_stride_placement_table(context: Context) -> Table:
             }
         )
     return Table(
-        title="Where the stride stands, MACs",
+        title="Position of the stride, MACs",
         columns=(
             Column(key="model", heading="network"),
             Column(key="paper", heading="v1: stride in the first 1×1", kind="count"),
@@ -135,7 +135,7 @@ def build_strided_layers_table(context: Context) -> Table:
     today = {row.name: row for row in context.cost("resnet50_v1_5").layers if row.macs}
     changed = [(paper[name], row) for name, row in today.items() if paper[name].macs != row.macs]
     return Table(
-        title="The layers of ResNet-50 that cost another amount, MACs",
+        title="The layers of ResNet-50 that cost more, MACs",
         columns=(
             Column(key="name", heading="layer"),
             Column(key="before", heading="v1"),
