@@ -349,7 +349,7 @@ def _read_shape(text: str) -> Shape:
     sizes = text.split("x") if text else []
     for size in sizes:
         if not (size.isascii() and size.isdigit() and len(size) <= LONGEST_SIZE + 1):
-            raise ValueError(f"{size!r:.80} is no size")
+            raise ValueError(f"{size!r:.80} is not a size")
     return tuple(map(int, sizes))
 
 
