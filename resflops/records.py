@@ -9,10 +9,11 @@ Counts are ``int``, sizes are elements, shapes are tuples, and no field holds te
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from msgspec import Struct, field
 
+from resflops.displays import explain_missing
 from resflops.errors import InputError
 from resflops.storage import SCHEMA_VERSION, Stored
 
@@ -34,6 +35,7 @@ __all__ = [
     "Weights",
     "Work",
     "add_works",
+    "describe_inputs",
     "is_shape",
     "shape",
 ]
@@ -266,6 +268,18 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """Whether the multiply-accumulates of its ops are the most that an input of these shapes can take, as a
     detector's are that finds as much as it keeps; the notes say of what."""
 
+    def __repr__(self) -> str:
+        return (
+            f"Trace({describe_inputs(self)}: {len(self.ops):,} ops, {len(self.modules):,} modules, "
+            f"{self.params:,} parameters)"
+        )
+
+    # A type checker must not take it to mean that every attribute is there.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(explain_missing(self, name, _ANSWERS))
+
     def check(self) -> None:
         """Check that the sizes and the numbers of ops in a trace from a file can be."""
         check_trace(self)
@@ -310,6 +324,15 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
                 if not tensor.tied_to:
                     yield tensor
 
+
+def describe_inputs(trace: Trace) -> str:
+    """Describe which model was traced, and on what: ``resnet34 on 1×3×224×224``."""
+    shapes = ", ".join("×".join(map(str, given.shape)) or "a scalar" for given in trace.inputs)
+    return f"{trace.model} on {shapes or 'no tensor'}"
+
+
+_PRICE_IT = "a trace has no price: resflops.count(trace) gives its cost"
+_ANSWERS = dict.fromkeys(("macs", "flops", "total", "layers", "by_op", "by_module", "summary"), _PRICE_IT)
 
 MOST_DIMENSIONS = 64
 LARGEST_SIZE = 2**63 - 1

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import msgspec
 
+from resflops.displays import find_display
 from resflops.errors import FileError, SchemaError, describe_error
 from resflops.writing import read_bytes, write_text
 
@@ -59,6 +60,13 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, dict=True, tag_field="ki
     """
 
     schema_version: int = SCHEMA_VERSION
+
+    def _repr_html_(self) -> str:
+        html: str = find_display("html")(self)
+        return html
+
+    # msgspec gives every struct one, which would show all that is stored.
+    __rich_repr__ = None  # type: ignore[assignment]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as JSON, in one step.

@@ -30,9 +30,20 @@ from resflops.cost.convention import Convention
 from resflops.cost.frames import make_frame
 from resflops.cost.operands import Operand, Reading, Readings, read_operands
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
+from resflops.displays import find_display
 from resflops.errors import UsageError
 from resflops.ops import COMPLEX_TYPES, OPS, Gradient, is_complex
-from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace, Work, add_works
+from resflops.records import (
+    MODEL_INPUT,
+    PARAMETER,
+    OpRecord,
+    Shape,
+    TensorRecord,
+    Trace,
+    Work,
+    add_works,
+    describe_inputs,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,8 +178,24 @@ class Backward(Struct, frozen=True, kw_only=True, dict=True):
         )
 
     def to_frame(self) -> "pd.DataFrame":
-        """The layers as a pandas data frame, one row each, numbers as numbers."""
+        """Turn the layers into a pandas data frame, one row each, numbers as numbers."""
         return make_frame(GradientRow, self.layers)
+
+    to_pandas = to_frame
+
+    def __repr__(self) -> str:
+        least = "" if self.complete else "≥ "
+        return (
+            f"Backward({describe_inputs(self.trace)}: {least}{self.macs:,} MACs, {self.input_macs:,} for "
+            f"activations and {self.weight_macs:,} for parameters)"
+        )
+
+    def _repr_html_(self) -> str:
+        html: str = find_display("html")(self)
+        return html
+
+    # msgspec gives every struct one, which would show all that it holds.
+    __rich_repr__ = None  # type: ignore[assignment]
 
     def _make_row(
         self, layer: str, op: str, given: Shape, output: Shape, gradients: list[OpGradient | None]

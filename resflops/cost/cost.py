@@ -1,8 +1,10 @@
 """Price a trace under a convention: totals, costs by layer and by op, and what was not counted."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
+
+from msgspec.structs import replace
 
 from resflops.cost.backward import Backward, OpGradient, count_gradients, prices_gradients
 from resflops.cost.convention import (
@@ -13,11 +15,12 @@ from resflops.cost.convention import (
     make_pricer,
 )
 from resflops.cost.frames import make_frame
-from resflops.cost.layers import LayerRow, make_layer_rows
+from resflops.cost.layers import LayerRow, Layers, make_layer_rows, sum_by_module
+from resflops.cost.representation import ANSWERS, represent_cost
 from resflops.cost.sparsity import count_nonzero_macs
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
+from resflops.displays import explain_missing, find_display
 from resflops.errors import UsageError
-from resflops.extensions import load_extensions
 from resflops.ops import COMPLEX_TYPES, OPS, is_free, load_more_ops
 from resflops.records import OpRecord, Trace, Work, add_works
 from resflops.storage import Stored, blame_file
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["DISPLAYS", "Cost", "UncountedOp", "check_prices_gradients", "price"]
+    from resflops.tables import Table
+
+__all__ = ["Cost", "UncountedOp", "check_prices_gradients", "price"]
 
 
 # ``dict=True`` because a cached property keeps its value in the instance's ``__dict__``.
@@ -136,12 +141,21 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
         return dict(sorted(totals.items(), key=lambda item: -item[1]))
 
     @cached_property
-    def layers(self) -> tuple[LayerRow, ...]:
+    def layers(self) -> Layers:
         """One row for each layer and op; the rows' params, macs and totals add up to the cost's."""
         with blame_file(self, self.trace):
-            return make_layer_rows(
+            rows = make_layer_rows(
                 self.trace, self.works, self.prices, self.priced_by, nonzero=self._nonzero_macs
             )
+        # Of a copy: the rows are kept here, and a circle would leave both to the garbage collector.
+        return Layers(rows, cost=replace(self, gradients=None))
+
+    def by_module(self, *, depth: int | None = None) -> dict[str, int]:
+        """Give the cost under the convention by the dotted path of the module, with all that is in it.
+
+        The model itself is ``""``. With ``depth``, modules below this depth of the tree are left out.
+        """
+        return sum_by_module(self.trace, self.layers, depth=depth)
 
     @cached_property
     def backward(self) -> Backward | None:
@@ -181,11 +195,41 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
                 raise ValueError(f"op {place} has a work and a price that contradict each other")
 
     def to_frame(self) -> "pd.DataFrame":
-        """The layers as a pandas data frame, one row each, numbers as numbers."""
+        """Turn the layers into a pandas data frame, one row each, numbers as numbers."""
         return make_frame(LayerRow, self.layers)
 
+    to_pandas = to_frame
+
+    def summary(self, *, depth: int = 3, columns: Sequence[str] = ()) -> "Table":
+        """Sum the model up module by module, as torchinfo does; the table prints itself.
+
+        Args:
+            depth: how deep into the module tree to go.
+            columns: which columns to show, and in which order, such as ``output_shape``, ``params`` and
+                ``macs``; the usual ones if none is named.
+
+        Raises:
+            UsageError: there is no such column, or the depth is not above 0.
+        """
+        table: Table = find_display("summary")(self, depth=depth, columns=columns)
+        return table
+
+    def to_markdown(self, *, depth: int | None = None) -> str:
+        """Write the layers as a Markdown table, or modules of the tree up to a depth."""
+        return self._render("markdown", depth)
+
+    def to_latex(self, *, depth: int | None = None) -> str:
+        """Write the layers as a LaTeX table, or modules of the tree up to a depth."""
+        return self._render("latex", depth)
+
+    def _render(self, name: str, depth: int | None) -> str:
+        table: Table = find_display("layers")(self, depth=depth)
+        return table.render(name)
+
     def plot(self, what: str = "profile", *, dark: bool = False) -> "Figure":
-        """Draw the cost. A notebook shows the figure; elsewhere, save it with its ``savefig``.
+        """Draw the cost. A notebook shows the figure, and so does pyplot's ``show`` where pyplot is imported.
+
+        Elsewhere, save it with its ``savefig``.
 
         Args:
             what: ``profile``, layer by layer along the depth, or ``stages``, by the size of the
@@ -195,22 +239,17 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
         Raises:
             UsageError: there is no such picture, or the model costs nothing under the convention.
         """
-        figure: Figure = _find_display("plot")(self, what, dark=dark)
+        figure: Figure = find_display("plot")(self, what, dark=dark)
         return figure
 
-    def _repr_html_(self) -> str:
-        html: str = _find_display("html")(self)
-        return html
+    def __repr__(self) -> str:
+        return represent_cost(self)
 
+    # A type checker must not take it to mean that every attribute is there.
+    if not TYPE_CHECKING:
 
-DISPLAYS: dict[str, Callable[..., Any]] = {}
-"""How a cost is shown: ``html`` in a notebook, and ``plot``. What displays costs registers itself here."""
-
-
-# A cost never imports what displays it: the integrations register themselves when they are loaded.
-def _find_display(name: str) -> Callable[..., Any]:
-    load_extensions("resflops.displays")
-    return DISPLAYS[name]
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(explain_missing(self, name, ANSWERS))
 
 
 def price(trace: Trace, convention: Convention, *, backward: bool = False) -> Cost:

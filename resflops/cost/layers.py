@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 from math import prod
+from typing import Self
 
 from msgspec import Struct
 
 from resflops.cost.convention import Convention
 from resflops.cost.formula import format_formula
 from resflops.cost.receptive_field import Field, compute_receptive_fields
+from resflops.displays import find_display
 from resflops.ops import is_free, is_of_family
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 
-__all__ = ["LayerRow", "StageRow", "make_layer_rows", "sum_by_depth", "sum_by_stage"]
+__all__ = ["LayerRow", "Layers", "StageRow", "make_layer_rows", "sum_by_depth", "sum_by_stage"]
 
 
 class LayerRow(Struct, frozen=True, kw_only=True):
@@ -52,6 +54,39 @@ class LayerRow(Struct, frozen=True, kw_only=True):
     def activations(self) -> int:
         """Elements of the output over all calls; 0 where no op ran."""
         return prod(self.output_shape) * self.calls
+
+    def __repr__(self) -> str:
+        shapes = " → ".join(
+            "×".join(map(str, sizes)) for sizes in (self.input_shape, self.output_shape) if sizes
+        )
+        where = " ".join(part for part in (self.name or "the model itself", self.op, shapes) if part)
+        total = "" if self.total == self.macs else f", total {self.total:,}"
+        figures = f"{self.macs:,} MACs{total}" if self.counted else "not counted"
+        return f"LayerRow({where}: {figures}, {self.params:,} parameters)"
+
+    # msgspec gives every struct one, which would show every field.
+    __rich_repr__ = None  # type: ignore[assignment]
+
+
+class Layers(tuple[LayerRow, ...]):
+    """The rows of a cost, in order, which show themselves as a table in a notebook."""
+
+    cost: object
+    """The cost that they are of."""
+
+    def __new__(cls, rows: Iterable[LayerRow] = (), *, cost: object = None) -> Self:
+        """Make it of rows."""
+        made = super().__new__(cls, rows)
+        made.cost = cost
+        return made
+
+    def __repr__(self) -> str:
+        total = sum(row.macs for row in self)
+        return f"Layers({len(self)} rows: {total:,} MACs, {sum(row.params for row in self):,} parameters)"
+
+    def _repr_html_(self) -> str:
+        html: str = find_display("html")(self)
+        return html
 
 
 class StageRow(Struct, frozen=True, kw_only=True):
@@ -193,6 +228,32 @@ def _make_uncalled_row(path: str, held: HeldTensors, nonzero: int | None) -> Lay
 def sum_by_depth(rows: Iterable[LayerRow], *, depth: int) -> tuple[StageRow, ...]:
     """Add rows up to a depth of the module tree: 1 gives the model's direct children."""
     return _sum_rows((".".join(row.name.split(".")[:depth]) if row.name else "", row) for row in rows)
+
+
+def sum_by_module(trace: Trace, rows: Iterable[LayerRow], *, depth: int | None) -> dict[str, int]:
+    """Add up what each module costs with all that is in it, in the order of the modules."""
+    totals = {
+        module.path: 0 for module in trace.modules if depth is None or _find_depth(module.path) <= depth
+    }
+    for row in rows:
+        for path in list_ancestors(row.name):
+            if path in totals:
+                totals[path] += row.total
+    return totals
+
+
+def _find_depth(path: str) -> int:
+    return path.count(".") + 1 if path else 0
+
+
+def list_ancestors(path: str) -> list[str]:
+    """List the paths of a module and of all modules around it, the model itself first.
+
+    >>> list_ancestors("layer1.0.conv1")
+    ['', 'layer1', 'layer1.0', 'layer1.0.conv1']
+    """
+    parts = path.split(".") if path else []
+    return [".".join(parts[:length]) for length in range(len(parts) + 1)]
 
 
 def sum_by_stage(trace: Trace, rows: Iterable[LayerRow]) -> tuple[StageRow, ...]:

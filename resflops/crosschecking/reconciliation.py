@@ -101,6 +101,10 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
         """The peer's figure less our multiply-accumulates, counted as often as the peer counts one."""
         return None if self.figure is None else self.figure - self.per_mac * self.macs
 
+    def __repr__(self) -> str:
+        found = "no figure" if self.figure is None else f"{self.figure:,}, {self.unexplained:,} unexplained"
+        return f"Reconciliation({self.peer} on {self.model}: {found})"
+
     def without_places(self) -> "Reconciliation":
         """Return a copy whose causes keep only their sums, for a file of many models."""
         return replace(self, causes=tuple(replace(cause, places=()) for cause in self.causes))
@@ -117,6 +121,18 @@ class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
     rows: tuple[Reconciliation, ...]
     environment: dict[str, str] = field(default_factory=dict)
     """Versions of Python and torch, and the kind of machine."""
+
+    def __repr__(self) -> str:
+        models = list(dict.fromkeys(row.model for row in self.rows))
+        of = models[0] if len(models) == 1 else f"{len(models)} models"
+        failed = sum(row.figure is None for row in self.rows)
+        open_ones = sum(row.figure is not None and not row.explained for row in self.rows)
+        left = ", ".join(
+            f"{count} {what}"
+            for count, what in ((open_ones, "with a remainder"), (failed, "failed"))
+            if count
+        )
+        return f"CrossCheck({of}: {len(self.rows)} figures of other counters, {left or 'all explained'})"
 
 
 def reconcile(

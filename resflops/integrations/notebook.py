@@ -1,58 +1,126 @@
-"""Show a cost in a notebook, as a table or as a picture.
+"""Show values in a notebook, in a terminal and as text in any format.
 
-A cost knows no renderer. This module registers itself with the cost, which loads it when it is to be shown.
+A value knows no renderer. This module registers what displays it, and is loaded when one is to be shown.
 """
 
-from matplotlib.figure import Figure
+import shutil
+import sys
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import TYPE_CHECKING
 
 from resflops.cost import Cost
-from resflops.cost.cost import DISPLAYS
-from resflops.errors import UsageError, suggest
-from resflops.render.formats import format_value
+from resflops.cost.backward import Backward
+from resflops.cost.layers import Layers
+from resflops.crosschecking.reconciliation import CrossCheck
+from resflops.displays import DISPLAYS
+from resflops.latency.measurements import Measurements
+from resflops.records import Trace
+from resflops.render import Screen, find_renderer
 from resflops.render.html import render_fragment
-from resflops.report.pictures import profile, stages
-from resflops.report.style import DARK, LIGHT
+from resflops.tables import Table
 from resflops.tables.breakdown import build_breakdown
-from resflops.tables.table import format_cost_heading
+from resflops.tables.crosscheck import build_crosscheck_table
+from resflops.tables.latency import build_latency_table
+from resflops.tables.summary import build_summary
+from resflops.tables.trace import build_trace_table
+from resflops.tables.training import build_backward_table
 
-__all__ = ["DRAWINGS", "draw_cost", "render_cost"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-DRAWINGS = ("profile", "stages")
-"""The pictures of a cost: ``profile`` goes layer by layer along the depth, ``stages`` by the size of the
-feature maps."""
+__all__ = ["build_table", "draw", "render_html", "render_text"]
 
-
-def render_cost(cost: Cost) -> str:
-    """Render a cost as HTML: the model's own modules and, where it names any, its stages."""
-    return render_fragment(build_breakdown(cost, depth=1))
+HIDDEN_ROWS = "cost.layers"
+"""What shows the rows that a table leaves out, for who has the cost at hand."""
 
 
-def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
-    """Draw a picture of a cost.
-
-    Args:
-        cost: the cost of a model.
-        what: one of ``DRAWINGS``.
-        dark: draw in light colours on a dark ground.
+@singledispatch
+def build_table(value: object) -> Table:
+    """Build the table that shows a value.
 
     Raises:
-        UsageError: there is no such picture, or the cost is zero.
+        TypeError: nothing says how a value of its class is shown.
     """
-    theme = DARK if dark else LIGHT
-    unit = format_cost_heading(cost.priced_by)
-    if what not in DRAWINGS:
-        known = ", ".join(DRAWINGS)
-        raise UsageError(f"no picture named {what!r}{suggest(what, DRAWINGS)}; available: {known}")
-    if not cost.total:
-        raise UsageError(
-            f"{cost.model} costs nothing under the convention {cost.convention}: there is nothing to draw; "
-            "choose another convention with cost.under(name)"
-        )
-    if what == "stages":
-        return stages.draw(stages.stages_of([cost], unit=unit), theme)
-    given = format_value("shapes", tuple(given.shape for given in cost.trace.inputs))
-    return profile.draw(profile.profile_of(cost, unit=unit, given=given), theme)
+    raise TypeError(f"a {type(value).__name__} has no table")
 
 
-DISPLAYS["html"] = render_cost
-DISPLAYS["plot"] = draw_cost
+@build_table.register
+def _(value: Table) -> Table:
+    return value
+
+
+@build_table.register
+def _(value: Cost) -> Table:
+    return build_breakdown(value, depth=1, hidden_rows=HIDDEN_ROWS)
+
+
+@build_table.register
+def _(value: Layers) -> Table:
+    assert isinstance(value.cost, Cost)  # noqa: S101 - only a cost makes them
+    return build_breakdown(value.cost, hidden_rows="the tuple itself")
+
+
+@build_table.register
+def _(value: Backward) -> Table:
+    return build_backward_table(value, depth=1, everything=False)
+
+
+@build_table.register
+def _(value: Trace) -> Table:
+    return build_trace_table(value)
+
+
+@build_table.register
+def _(value: CrossCheck) -> Table:
+    return build_crosscheck_table(value)
+
+
+@build_table.register
+def _(value: Measurements) -> Table:
+    return build_latency_table([value])
+
+
+def render_html(value: object) -> str:
+    """Render a value as HTML to stand in a notebook."""
+    return render_fragment(build_table(value))
+
+
+def render_text(table: Table) -> str:
+    """Render a table as text, as wide as the terminal if there is one."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    return find_renderer("terminal").render(table, on=Screen(width=width))
+
+
+def render_format(table: Table, name: str) -> str:
+    """Render a table in the format of a name."""
+    return find_renderer(name).render(table)
+
+
+def build_layers(cost: Cost, *, depth: int | None) -> Table:
+    """Build the table of a cost's layers, or of the modules down to a depth."""
+    return build_breakdown(cost, depth=depth, hidden_rows=HIDDEN_ROWS)
+
+
+def summarize(cost: Cost, *, depth: int, columns: Sequence[str]) -> Table:
+    """Build the summary of a cost."""
+    return build_summary(cost, depth=depth, columns=columns)
+
+
+def draw(cost: Cost, what: str, *, dark: bool) -> "Figure":
+    """Draw a picture of a cost."""
+    # Here, because matplotlib takes long to import.
+    from resflops.integrations.plots import draw_cost
+
+    return draw_cost(cost, what, dark=dark)
+
+
+DISPLAYS.update(
+    html=render_html,
+    text=render_text,
+    format=render_format,
+    layers=build_layers,
+    summary=summarize,
+    plot=draw,
+)

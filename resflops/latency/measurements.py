@@ -290,6 +290,10 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
     rows: tuple[Row, ...] = ()
     peaks: tuple[Peak, ...] = ()
 
+    def __repr__(self) -> str:
+        models = ", ".join(dict.fromkeys(row.configuration.model for row in self.rows))
+        return f"Measurements({models}: {len(self.rows)} timed on {self.environment.device})"
+
     def find_row(self, configuration: Configuration) -> Row | None:
         """Find the row of a configuration; None if it is not among them."""
         return self._rows.get(configuration)

@@ -8,6 +8,7 @@ and none of the settings of the user's ``matplotlibrc``.
 """
 
 import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -58,6 +59,9 @@ class House(Figure):
     """A figure that a notebook shows without pyplot."""
 
     def _repr_svg_(self) -> str:
+        # A notebook shows what pyplot has at the end of a cell, and would show it twice.
+        if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+            pyplot.close(self)
         return image(self, "svg").decode()
 
 

@@ -26,7 +26,12 @@ __all__ = ["build_breakdown"]
 
 
 def build_breakdown(
-    cost: Cost, *, depth: int | None = None, everything: bool = False, stored: str = ""
+    cost: Cost,
+    *,
+    depth: int | None = None,
+    everything: bool = False,
+    stored: str = "",
+    hidden_rows: str = "--all",
 ) -> Table:
     """Build the table of ``resflops layers``, with the stages below it where the model names any.
 
@@ -35,6 +40,7 @@ def build_breakdown(
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing and hold no parameters.
         stored: where the model's trace was stored, in words; ``""`` if it was taken now.
+        hidden_rows: what shows the rows that people are not shown here.
     """
     layers: Sequence[LayerRow | StageRow] = cost.layers
     if depth is not None:
@@ -55,7 +61,7 @@ def build_breakdown(
         total=_build_total(cost),
         notes=(
             note_convention(cost.priced_by),
-            *([_note_hidden_rows([layers[n] for n in sorted(idle)])] if idle else []),
+            *([_note_hidden_rows([layers[n] for n in sorted(idle)], hidden_rows)] if idle else []),
             *([] if cost.complete else [note_uncounted(cost)]),
             *note_trace(cost),
             *note_training([cost]),
@@ -65,7 +71,7 @@ def build_breakdown(
         below=(
             *([_build_stage_table(cost)] if cost.trace.stages else []),
             *(
-                [build_backward_table(cost, cost.backward, depth=depth, everything=everything)]
+                [build_backward_table(cost.backward, depth=depth, everything=everything)]
                 if cost.backward
                 else []
             ),
@@ -108,7 +114,7 @@ def _build_total(cost: Cost) -> Row:
     }
 
 
-def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
+def _note_hidden_rows(rows: Sequence[LayerRow | StageRow], where: str) -> Note:
     """Note how many rows were left out, and what is in them."""
     if any(isinstance(row, LayerRow) for row in rows):
         ops = Counter(row.op for row in rows if isinstance(row, LayerRow))
@@ -116,14 +122,18 @@ def _note_hidden_rows(rows: Sequence[LayerRow | StageRow]) -> Note:
     else:
         what = ", ".join(row.name or "the model itself" for row in rows)
     hidden = (
-        "1 row that costs nothing under this convention and holds no parameters ({what}); --all shows it."
+        "1 row that costs nothing under this convention and holds no parameters ({what}); {where} shows it."
         if len(rows) == 1
         else "{count} rows that cost nothing under this convention and hold no parameters ({what}); "
-        "--all shows them."
+        "{where} shows them."
     )
     return Note(
         text=f"Left out: {hidden}",
-        figures={"count": Figure("count", len(rows)), "what": Figure("text", what)},
+        figures={
+            "count": Figure("count", len(rows)),
+            "what": Figure("text", what),
+            "where": Figure("text", where),
+        },
         audience="people",
     )
 

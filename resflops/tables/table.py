@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from resflops.cost.convention import Convention
 from resflops.cost.uncounted import UncountedOp
+from resflops.displays import find_display
 from resflops.extensions import BROKEN
 
 if TYPE_CHECKING:
@@ -155,6 +156,49 @@ class Table(Struct, frozen=True, kw_only=True):
         """List the rows for people."""
         return tuple(row for place, row in enumerate(self.rows) if place not in self.hidden)
 
+    def render(self, name: str) -> str:
+        """Write it in a format, such as ``markdown``, ``latex``, ``csv``, ``json`` or ``html``.
+
+        Raises:
+            UsageError: there is no such format.
+        """
+        text: str = find_display("format")(self, name)
+        return text
+
+    def to_markdown(self) -> str:
+        """Write it as a Markdown table."""
+        return self.render("markdown")
+
+    def to_latex(self) -> str:
+        """Write it as a LaTeX table."""
+        return self.render("latex")
+
+    def to_csv(self) -> str:
+        """Write its rows as CSV, numbers raw."""
+        return self.render("csv")
+
+    def to_json(self) -> str:
+        """Write its rows as JSON, numbers raw."""
+        return self.render("json")
+
+    def to_html(self) -> str:
+        """Write it as an HTML page."""
+        return self.render("html")
+
+    def __str__(self) -> str:
+        text: str = find_display("text")(self)
+        return text.removesuffix("\n")
+
+    # So that it shows itself where it is the last line of a cell or of an interactive session.
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        html: str = find_display("html")(self)
+        return html
+
+    # msgspec gives every struct one, which would show every field.
+    __rich_repr__ = None  # type: ignore[assignment]
+
     def to_frame(self) -> "pd.DataFrame":
         """Turn the rows into a pandas data frame, values as they are, a column for each key."""
         import pandas as pd
@@ -162,6 +206,8 @@ class Table(Struct, frozen=True, kw_only=True):
         # Two columns may show one key, as a count and rounded.
         keys = list(dict.fromkeys(column.key for column in self.columns))
         return pd.DataFrame([[row.get(key) for key in keys] for row in self.rows], columns=keys)
+
+    to_pandas = to_frame
 
 
 def select_for_people(items: tuple[ForReaders, ...]) -> tuple[ForReaders, ...]:

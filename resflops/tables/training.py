@@ -85,12 +85,11 @@ def _note_uncounted(model: str, backward: Backward) -> Note:
     )
 
 
-def build_backward_table(cost: Cost, backward: Backward, *, depth: int | None, everything: bool) -> Table:
+def build_backward_table(backward: Backward, *, depth: int | None, everything: bool) -> Table:
     """Build the table of the backward pass, the gradients for activations and for parameters apart.
 
     Args:
-        cost: the model's cost.
-        backward: its backward pass.
+        backward: the backward pass of a model.
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing under the convention.
     """
@@ -99,8 +98,8 @@ def build_backward_table(cost: Cost, backward: Backward, *, depth: int | None, e
     by = "layer" if depth is None else f"module, depth {depth}"
     return Table(
         name="backward",
-        title=f"{cost.model}, backward pass by {by}, convention {cost.convention}",
-        convention=cost.convention,
+        title=f"{backward.trace.model}, backward pass by {by}, convention {backward.convention}",
+        convention=backward.convention,
         columns=_build_columns(backward, whole=depth is None),
         rows=tuple(rows),
         hidden=frozenset() if everything else frozenset(idle),
