@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 from resflops._version import __version__
 
 if TYPE_CHECKING:
-    from resflops.api import benchmark, count, crosscheck, load
+    from resflops.api import benchmark, count, crosscheck, load, trace
+    from resflops.comparing import table
     from resflops.cost import Cost, UncountedOp
     from resflops.cost.backward import Backward, GradientRow
     from resflops.cost.convention import CONVENTIONS, Convention, register_convention
-    from resflops.cost.layers import LayerRow
+    from resflops.cost.layers import LayerRow, Layers
     from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.errors import ResflopsError
     from resflops.ops import gradient_rule, rule
     from resflops.records import OpRecord, TensorSpec, Trace, Work, shape
-    from resflops.tracing import trace
+    from resflops.tables import Table
 
 _HOMES = {
     "Backward": "cost.backward",
@@ -34,8 +35,10 @@ _HOMES = {
     "CrossCheck": "crosschecking.reconciliation",
     "GradientRow": "cost.backward",
     "LayerRow": "cost.layers",
+    "Layers": "cost.layers",
     "OpRecord": "records",
     "ResflopsError": "errors",
+    "Table": "tables",
     "TensorSpec": "records",
     "Trace": "records",
     "UncountedOp": "cost",
@@ -48,7 +51,8 @@ _HOMES = {
     "register_convention": "cost.convention",
     "rule": "ops",
     "shape": "records",
-    "trace": "tracing",
+    "table": "comparing",
+    "trace": "api",
 }
 
 __all__ = [
@@ -59,8 +63,10 @@ __all__ = [
     "CrossCheck",
     "GradientRow",
     "LayerRow",
+    "Layers",
     "OpRecord",
     "ResflopsError",
+    "Table",
     "TensorSpec",
     "Trace",
     "UncountedOp",
@@ -74,8 +80,21 @@ __all__ = [
     "register_convention",
     "rule",
     "shape",
+    "table",
     "trace",
 ]
+
+_ANSWERS = {
+    **dict.fromkeys(
+        ("summary", "profile", "FlopCountAnalysis", "get_model_complexity_info", "calculate_flops",
+         "get_model_profile", "profile_macs", "FlopCounterMode", "flops", "macs"),
+        "cost = resflops.count(model, (1, 3, 224, 224)) counts, and print(cost.summary()) shows it",
+    ),
+    **dict.fromkeys(("compare", "tabulate"), "resflops.table([\"resnet34\", \"vgg19\"]) compares models"),
+    **dict.fromkeys(("bench", "time", "latency", "measure"), "resflops.benchmark measures a model"),
+    "CostGate": "the pytest fixture cost_gate is there once resflops is installed",
+}  # fmt: skip
+"""What to call in place of the functions of other counters, and of names that are close in meaning."""
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
@@ -84,7 +103,18 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
         # From now on the name is found without this function.
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'resflops' has no attribute {name!r}")
+    raise AttributeError(f"module 'resflops' has no attribute {name!r}{_suggest(name)}")
+
+
+def _suggest(name: str) -> str:
+    """Suggest what to use in place of a name that is not there, as the end of a message."""
+    if name in _ANSWERS:
+        return f"; {_ANSWERS[name]}"
+    if name.startswith("_"):
+        return ""
+    from resflops.errors import suggest
+
+    return suggest(name, __all__)
 
 
 def __dir__() -> list[str]:

@@ -1,52 +1,33 @@
-"""The public functions: load a model, count it, compare other counters, and time it."""
+"""The public functions: load a model, count it, trace it, run other counters, and time it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import UsageError
+from resflops.given_models import GivenModel, load, open_given
 from resflops.records import Shape, Trace, is_shape
 
 # What imports torch is imported where it is used: a built-in network is counted without it.
 if TYPE_CHECKING:
-    import torch
     from torch import nn
+    from torch.export import ExportedProgram
 
     from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.latency.configuration import MemoryFormat, Mode
     from resflops.latency.measurements import Measurements
 
-__all__ = ["benchmark", "count", "crosscheck", "load"]
+__all__ = ["benchmark", "count", "crosscheck", "load", "trace"]
 
-
-def load(spec: str, *, device: "str | torch.device" = "meta") -> "nn.Module":
-    """Build the model that a spec names, in eval mode.
-
-    Args:
-        spec: ``resnet34`` or, with options, ``resnet34,shortcut=A,num_classes=10``;
-            ``torchvision/resnet50``, ``timm/vit_base_patch16_224``, ``hf/bert`` or
-            ``hf/path/to/config.json``; ``package.module:factory`` or ``file.py:factory``.
-            :func:`resflops.sources.open_model` also gives the model's usual inputs.
-        device: where to build the model. On ``meta``, the default, it has shapes and no weights, which is
-            enough to count and takes no memory. On ``cpu`` or ``cuda`` it has random weights. A model
-            whose constructor needs values is built on the CPU, even if ``meta`` was asked for.
-
-    Raises:
-        UnknownModelError: there is no model of that name; the message names the closest.
-        SpecError: the spec is malformed, or sets an option that the model lacks.
-        ModelError: the model could not be built, or the package that it comes from is missing.
-    """
-    from resflops.sources import find
-    from resflops.sources.building import build_model
-
-    return build_model(find(spec), device=device)
+Model: TypeAlias = "nn.Module | ExportedProgram | str"
+"""What is counted: a module, an exported program, or the spec of a model."""
 
 
 def count(
-    model: "nn.Module | Trace | str",
+    model: "Model | Trace",
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     convention: str = DEFAULT_CONVENTION,
     backward: bool = False,
@@ -89,10 +70,13 @@ def count(
     (140, 28)
 
     Args:
-        model: any module on any device, a trace of one, or the spec of one as :func:`resflops.load` takes it.
+        model: any module on any device, a trace of one, an exported program, or the spec of one as
+            :func:`resflops.load` takes it.
         inputs: the positional arguments of the model; a tuple of ints is a shape, and
             :func:`resflops.shape` says so where it could be meant as a tuple. A spec needs none; one shape is
-            that of its model's main input.
+            that of its model's main input. A tuple of tensors, and the keywords of other counters
+            (``input_size``, ``inputs``, …), are read as these counters do, where the model itself does not
+            take such.
         convention: the convention that ``total`` follows; ``resflops conventions`` lists them.
         backward: whether to count the backward pass as well, as ``cost.backward``.
         nonzero: whether to count the zeros in the weights, which need values for it.
@@ -120,13 +104,7 @@ def count(
         return price(model, chosen, backward=backward)
     if isinstance(model, str) and not keyword_inputs and all(map(is_shape, inputs)) and len(inputs) < 2:
         return _count_spec(model, *inputs, convention=chosen, backward=backward, nonzero=nonzero)
-    from resflops.tracing import trace
-
-    module = load(model, device="cpu" if nonzero else "meta") if isinstance(model, str) else model
-    traced = trace(module, *inputs, nonzero=nonzero, **keyword_inputs)
-    return price(
-        replace(traced, model=model) if isinstance(model, str) else traced, chosen, backward=backward
-    )
+    return price(_trace_given(model, inputs, keyword_inputs, nonzero=nonzero), chosen, backward=backward)
 
 
 def _count_spec(spec: str, *shape: Shape, convention: Convention, backward: bool, nonzero: bool) -> Cost:
@@ -143,8 +121,68 @@ def _count_spec(spec: str, *shape: Shape, convention: Convention, backward: bool
     return count_spec(request).cost
 
 
+def trace(
+    model: Model,
+    *inputs: Any,  # noqa: ANN401 - whatever the model takes
+    real: bool = False,
+    nonzero: bool = False,
+    **keyword_inputs: Any,  # noqa: ANN401
+) -> Trace:
+    """Record every op of one forward pass.
+
+    Nothing is computed: the pass runs on tensors that have shapes and no elements. The model stays where it
+    is, in eval or training mode as it is. Its parameters, buffers, attributes and hooks and the random number
+    generators are as before afterwards, also when its forward raises.
+
+    A model whose path depends on the values of its tensors (``.item()``, routing) cannot be traced on shapes.
+    It then runs for real, on the CPU, and the trace's ``execution`` and ``notes`` say so. torchvision's
+    detectors do so if they have weights; without, they are taken to find as much as they keep.
+
+    >>> import resflops
+    >>> resflops.trace("resnet20")
+    Trace(resnet20 on 1×3×32×32: 72 ops, 75 modules, 269,722 parameters)
+
+    Args:
+        model: any module on any device, an exported program, or the spec of a model.
+        inputs: the positional arguments of the model, as :func:`resflops.count` takes them.
+        real: whether to run every kernel from the start, on the model's device. A shape then stands for a
+            tensor of zeros.
+        nonzero: whether to count the zeros in the weights of each op, too, as ``weights``.
+        keyword_inputs: the keyword arguments of the model.
+
+    Returns:
+        The trace, which is plain data and holds no tensors.
+
+    Raises:
+        InputError: a shape that no tensor can have.
+        TraceError: the forward pass failed; the message names the layer and the op.
+        UsageError: ``nonzero`` was asked of a model on the meta device, whose weights have no values.
+    """
+    return _trace_given(model, inputs, keyword_inputs, real=real, nonzero=nonzero)
+
+
+def _trace_given(
+    model: Model,
+    inputs: tuple[Any, ...],
+    keyword_inputs: dict[str, Any],
+    *,
+    nonzero: bool,
+    real: bool = False,
+) -> Trace:
+    """Trace what is given as a model, and name the trace by its spec if it has one."""
+    from resflops.tracing import trace
+
+    if isinstance(model, str) and (real or nonzero):
+        # Weights with values take memory that a pass on shapes does not need.
+        given = GivenModel(module=load(model, device="cpu"), args=inputs, kwargs=keyword_inputs, name=model)
+    else:
+        given = open_given(model, inputs, keyword_inputs)
+    traced = trace(given.module, *given.args, real=real, nonzero=nonzero, **given.kwargs)
+    return replace(traced, model=given.name) if given.name else traced
+
+
 def crosscheck(
-    model: "nn.Module",
+    model: Model,
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     peers: str | Sequence[str] | None = None,
     seconds: float = 300,  # counters.TIME_LIMIT, which a count need not import
@@ -161,9 +199,8 @@ def crosscheck(
     [('FlopCounterMode', 0, 0)]
 
     Args:
-        model: any module on any device.
-        inputs: the positional arguments of the model; a tuple of ints is a shape, and
-            :func:`resflops.shape` says so where it could be meant as a tuple.
+        model: any module on any device, an exported program, or the spec of a model.
+        inputs: the positional arguments of the model, as :func:`resflops.count` takes them.
         peers: the name of one counter, or the names of several; by default all that are installed.
             ``resflops peers`` lists them.
         seconds: how long each may take.
@@ -178,12 +215,16 @@ def crosscheck(
     from resflops.crosschecking import describe_platform, reconcile_model, select_peers
     from resflops.crosschecking.reconciliation import CrossCheck
 
-    found = reconcile_model(model, inputs, keyword_inputs, peers=select_peers(peers), seconds=seconds)
+    chosen = select_peers(peers)
+    given = open_given(model, inputs, keyword_inputs)
+    found = reconcile_model(
+        given.module, given.args, given.kwargs, peers=chosen, spec=given.name, seconds=seconds
+    )
     return CrossCheck(rows=tuple(found), environment=describe_platform())
 
 
 def benchmark(
-    model: "nn.Module",
+    model: Model,
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     device: str | None = None,
     dtype: str = "float32",
@@ -210,9 +251,9 @@ def benchmark(
         measured.save("latency.json")           # every sample, and what it was measured on
 
     Args:
-        model: any module, on any device.
-        inputs: the positional arguments of the model; a tuple of ints is the shape of a tensor of random
-            numbers.
+        model: any module on any device, an exported program, or the spec of a model.
+        inputs: the positional arguments of the model, as :func:`resflops.count` takes them; a shape stands
+            for a tensor of random numbers.
         device: ``cpu``, ``cuda`` or ``cuda:N``; by default a GPU, if there is one.
         dtype: element type of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``.
         autocast: keep weights and inputs as they are, and compute in ``dtype`` by torch.autocast.
@@ -238,12 +279,12 @@ def benchmark(
     from resflops.latency.devices import choose_device
     from resflops.latency.models import MeasurableModule, find_batch_size
     from resflops.latency.schedule import Effort
-    from resflops.tracing import check_module, resolve_inputs
+    from resflops.tracing import resolve_inputs
 
-    check_module(model)
-    reading = resolve_inputs(model, inputs, keyword_inputs)
+    given = open_given(model, inputs, keyword_inputs)
+    reading = resolve_inputs(given.module, given.args, given.kwargs)
     inputs, keyword_inputs = reading.args, reading.kwargs
-    name = type(model).__name__
+    name = given.name or type(given.module).__name__
     configurations = grid(
         [(name, ())],
         device=choose_device(device),
@@ -256,7 +297,7 @@ def benchmark(
         training=training,
     )
     measured = measure(
-        {name: MeasurableModule(model, inputs, keyword_inputs)},
+        {name: MeasurableModule(given.module, inputs, keyword_inputs)},
         configurations,
         effort=Effort(rounds=rounds, seconds=seconds, warm_up=warm_up),
         command="resflops.benchmark()",

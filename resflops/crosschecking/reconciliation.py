@@ -105,6 +105,9 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
         found = "no figure" if self.figure is None else f"{self.figure:,}, {self.unexplained:,} unexplained"
         return f"Reconciliation({self.peer} on {self.model}: {found})"
 
+    # msgspec gives every struct one, which would show every field.
+    __rich_repr__ = None  # type: ignore[assignment]
+
     def without_places(self) -> "Reconciliation":
         """Return a copy whose causes keep only their sums, for a file of many models."""
         return replace(self, causes=tuple(replace(cause, places=()) for cause in self.causes))

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from resflops.errors import InputError
 from resflops.ops import name_dtype
 from resflops.records import Shape, TensorSpec, is_shape
+from resflops.tracing.call_forms import list_calls
 from resflops.tracing.distributed.tensors import find_distributed_type, find_local, replace_local
 from resflops.tracing.formats import check_format, is_wrapper
 from resflops.tracing.parameters import find_parameters
@@ -29,6 +30,8 @@ class Reading(Struct, frozen=True):
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    translated: bool = False
+    """Whether the call was given in the form of another counter, which is tried after our own."""
 
 
 def list_readings(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Reading]:
@@ -36,10 +39,12 @@ def list_readings(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
 
     A tuple of ints that is an argument of its own is a shape, but for these: one for a parameter that its
     annotation, default or name calls a size, and one with a size below one beside another tensor. Beside a
-    tensor that the caller gives as one, it is first tried as a tuple.
+    tensor that the caller gives as one, it is first tried as a tuple. The forms of other counters are read
+    as well.
 
     Raises:
-        InputError: a shape with a size below one.
+        InputError: a shape with a size below one; or the model takes something, and was given nothing.
+        UsageError: the model takes no argument of a keyword's name.
     """
     if len(args) == 1 and not kwargs and is_shape(args[0]) and min(args[0]) > 0:
         # The usual call, and what follows takes longer than pricing a small network.
@@ -47,6 +52,16 @@ def list_readings(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
         if parameter is None or parameter.kind in {"", "tensor"}:
             dtype = (parameter.dtype if parameter else "") or find_float_dtype(model)
             return [Reading((TensorSpec(check_shape(args[0]), dtype),), {})]
+    calls = list_calls(model, args, kwargs)
+    return [
+        Reading(reading.args, reading.kwargs, translated=place > 0)
+        for place, call in enumerate(calls)
+        for reading in _list_shape_readings(model, *call)
+    ]
+
+
+def _list_shape_readings(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Reading]:
+    """List which of the tuples of ints in a call can be shapes."""
     given: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
     unclear = [place for place, item in given if is_shape(item)]
     has_tensors = len(unclear) < len(given) and any(map(_holds_tensor, (item for _, item in given)))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.overrides import TorchFunctionMode
 
-from resflops.errors import DataDependentError, TraceError, describe_error
+from resflops.errors import DataDependentError, InputError, TraceError, describe_error
 from resflops.ops import OPS
 from resflops.tracing.failures import UndecidedError
 from resflops.tracing.generators import fix_generators, preserve_generators
@@ -190,11 +190,12 @@ _MOST_ELEMENTS = 1 << 28
 """A GiB of a tensor in float32."""
 
 
-def check_worth_running(model: nn.Module, error: TraceError) -> None:
+def check_worth_running(model: nn.Module, error: TraceError | InputError) -> None:
     """Pass a failure of a pass on shapes if a real run may cure it and, where that is not sure, is cheap.
 
     Raises:
         TraceError: the failure, if the model must not run for real because of it.
+        InputError: likewise.
     """
     if isinstance(error, DataDependentError):
         return

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from msgspec import Struct
 from torch import nn
 
-__all__ = ["Parameter", "find_parameters"]
+__all__ = ["Parameter", "find_parameters", "find_signature"]
 
 Kind = Literal["tensor", "plain", ""]
 
@@ -40,24 +40,49 @@ _SIZE_NAME = re.compile(
 
 def find_parameters(model: nn.Module) -> Mapping[int | str, Parameter]:
     """Find what is known of the parameters of a model's forward, by place and by name."""
-    own = vars(model).get("forward")
     try:
-        forward = type(model).forward if own is None else own
-        function = getattr(forward, "__func__", forward)
+        function, skipped = _find_forward(model)
         known = _BY_FORWARD.get(function)
         if known is None:
-            takes_self = own is None or function is not forward
-            known = _BY_FORWARD[function] = _read_signature(function, skipped=int(takes_self))
+            known = _BY_FORWARD[function] = _read_signature(_inspect(function, skipped))
     # A scripted module's forward is no Python function.
     except (AttributeError, TypeError, ValueError):
         return {}
     return known
 
 
-def _read_signature(forward: Callable[..., Any], *, skipped: int) -> Mapping[int | str, Parameter]:
-    parameters = list(inspect.signature(forward).parameters.values())[skipped:]
+def find_signature(model: nn.Module) -> inspect.Signature | None:
+    """Find the signature of a model's forward without ``self``; None where there is none to ask."""
+    try:
+        # What torch.compile gives takes whatever the model takes.
+        function, skipped = _find_forward(getattr(model, "_orig_mod", model))
+        known = _SIGNATURES.get(function)
+        if known is None:
+            known = _SIGNATURES[function] = _inspect(function, skipped)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return known
+
+
+_SIGNATURES: WeakKeyDictionary[Callable[..., Any], inspect.Signature] = WeakKeyDictionary()
+
+
+def _find_forward(model: nn.Module) -> tuple[Callable[..., Any], int]:
+    """Find the function of a model's forward, and how many of its parameters the model is given by itself."""
+    own = vars(model).get("forward")
+    forward = type(model).forward if own is None else own
+    function = getattr(forward, "__func__", forward)
+    return function, int(own is None or function is not forward)
+
+
+def _inspect(function: Callable[..., Any], skipped: int) -> inspect.Signature:
+    signature = inspect.signature(function)
+    return signature.replace(parameters=list(signature.parameters.values())[skipped:])
+
+
+def _read_signature(signature: inspect.Signature) -> Mapping[int | str, Parameter]:
     found: dict[int | str, Parameter] = {}
-    for place, parameter in enumerate(parameters):
+    for place, parameter in enumerate(signature.parameters.values()):
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             break
         found[place] = found[parameter.name] = _read_parameter(parameter)

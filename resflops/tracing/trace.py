@@ -1,7 +1,7 @@
 """Tracing: one forward pass of a model, recorded."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
-from resflops.errors import DataDependentError, ResflopsError, TraceError
+from resflops.errors import DataDependentError, InputError, ResflopsError, ShapeError, TraceError
 from resflops.garbage import allow_collection, delay_collection
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
@@ -90,23 +90,34 @@ def trace(
     readings = list_readings(model, inputs, keyword_inputs)
     if real:
         return _run_for_real(model, readings, nonzero=nonzero)
-    errors: list[TraceError] = []
+    errors: list[TraceError | InputError] = []
     for reading in readings:
         try:
             return _trace_on_shapes(model, reading, nonzero=nonzero)
-        except TraceError as error:
+        # InputError: none of what it was given, as it stands, is a tensor.
+        except (TraceError, InputError) as error:
             errors.append(error)
-    # Where no reading can be traced on shapes, the one that is known to need values is the right one.
-    reading, reason = next(
-        (pair for pair in zip(readings, errors, strict=True) if isinstance(pair[1], DataDependentError)),
-        (readings[0], errors[0]),
-    )
+    reading, reason = _choose_reading(readings, errors)
     check_worth_running(model, reason)
     check_real_run(model)
     note = f"run for real on the CPU, since shapes alone do not determine its path: {reason}"
     runnable = _copy_to_run(_make_shapes_known(model, reading), on_cpu=True)
     notes = (note, *_describe_zeros(reading))
     return _record_pass(runnable, reading, device=CPU, execution="real", nonzero=nonzero, notes=notes)
+
+
+def _choose_reading(
+    readings: list[Reading], errors: Sequence[TraceError | InputError]
+) -> tuple[Reading, TraceError | InputError]:
+    """Choose the reading that is meant where none can be traced on shapes.
+
+    One that is known to need values is. So is a call in the form of another counter, if all that is wrong
+    with it are the shapes: as it stands it fails, too, but for the form.
+    """
+    pairs = list(zip(readings, errors, strict=True))
+    by_values = (pair for pair in pairs if isinstance(pair[1], DataDependentError))
+    by_form = (pair for pair in pairs if pair[0].translated and isinstance(pair[1], ShapeError))
+    return next(by_values, None) or next(by_form, None) or pairs[0]
 
 
 def resolve_inputs(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> Reading:
@@ -190,10 +201,20 @@ def check_module(model: object) -> None:
     Raises:
         TraceError: the object is not a torch.nn.Module.
     """
-    if not isinstance(model, nn.Module):
-        raise TraceError(
-            f"model must be a torch.nn.Module, got {model!r:.80}; resflops.load builds one by its name"
-        )
+    if isinstance(model, nn.Module):
+        return
+    if isinstance(model, type):
+        remedy = f"make one of the class, as in {model.__name__}()"
+    elif isinstance(model, Mapping):
+        remedy = "build the model, and load the weights into it"
+    elif isinstance(model, str):
+        remedy = "resflops.load builds one by its name"
+    else:
+        held = [
+            name for name in ("model", "module", "net") if isinstance(getattr(model, name, None), nn.Module)
+        ]
+        remedy = f"its attribute {held[0]} is one" if held else "give the module that is to be counted"
+    raise TraceError(f"model must be a torch.nn.Module, got {model!r:.80}; {remedy}")
 
 
 @repeat_if_needed

@@ -161,10 +161,14 @@ def test_a_mistake_is_named_before_any_peer_runs(given, error, says):
         resflops.crosscheck(resflops.load(LIGHT), shape, **given)
 
 
-@pytest.mark.parametrize("ask", [resflops.trace, resflops.crosscheck, resflops.benchmark])
-def test_a_name_in_place_of_a_model_is_told(ask):
-    with pytest.raises(TraceError, match=r"must be a torch\.nn\.Module, got 'resnet20'; "):
-        ask("resnet20", usual_input(LIGHT))
+def test_a_model_may_be_given_by_its_spec_and_is_called_by_it():
+    (row,) = resflops.crosscheck(LIGHT, peers=["FlopCounterMode"]).rows
+    assert (row.model, row.inputs, row.unexplained) == (LIGHT, ((1, *usual_input(LIGHT)[1:]),), 0)
+
+
+def test_what_is_no_model_is_refused_before_any_peer_runs():
+    with pytest.raises(TraceError, match=r"must be a torch\.nn\.Module, got 7; give the module"):
+        resflops.crosscheck(7, usual_input(LIGHT))
 
 
 def test_a_crosscheck_is_stored_and_read_without_torch(tmp_path):

@@ -1,9 +1,11 @@
 """How costs show themselves where they are looked at interactively."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from matplotlib.text import Text
 
 import resflops
 from resflops.errors import UsageError
@@ -20,6 +22,50 @@ def test_a_cost_shows_itself_as_a_table(cost):
     assert html.startswith("<p>input 1×3×32×32</p>\n<table>")
     assert "40,551,040" in html
     assert "MACs" in html
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        (lambda cost: cost, "40,551,040"),
+        (lambda cost: cost.layers, "layer1.0.conv1"),
+        (lambda cost: cost.backward, "for weights"),
+        (lambda cost: cost.trace, "The first 60 of"),
+        (lambda cost: cost.summary(), "BasicBlock"),
+        (lambda cost: resflops.crosscheck("resnet20", peers=["FlopCounterMode"]), "81,102,080"),
+        (lambda cost: resflops.table([cost, "resnet56"]), "resnet56"),
+    ],
+    ids=["cost", "layers", "backward", "trace", "summary", "crosscheck", "table"],
+)
+def test_a_value_shows_itself_as_a_table_without_a_word_of_the_command_line(cost, value, holds):
+    html = value(cost)._repr_html_()
+    assert "<table>" in html
+    assert holds in html
+    assert not re.search(r"(^|[ (])--[a-z]", html)
+
+
+def test_rows_that_are_left_out_are_said_to_be_in_the_cost(cost):
+    assert "cost.layers has them" in cost._repr_html_()
+
+
+def test_a_cost_is_called_as_its_model_was_asked_for(cost):
+    assert cost.model == "resnet20"
+    assert "resnet20" in "".join(text.get_text() for text in cost.plot().findobj(Text))
+
+
+def test_a_plot_is_shown_by_pyplot_where_it_is_imported_and_once_in_a_notebook():
+    script = (
+        "import matplotlib; matplotlib.use('agg')\n"
+        "import matplotlib.pyplot as plt, resflops\n"
+        "cost = resflops.count('resnet20')\n"
+        "figure = cost.plot('stages')\n"
+        "print(plt.gcf() is figure, len(plt.get_fignums()))\n"
+        "figure._repr_svg_()\n"
+        "print(len(plt.get_fignums()))\n"
+        "cost.plot(); plt.show()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout == "True 1\n0\n", done.stderr
 
 
 @pytest.mark.parametrize("what", ["profile", "stages"])

@@ -1,0 +1,106 @@
+"""What a caller gives as a model: a module, the spec of one, or an exported program."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from msgspec import Struct
+
+from resflops.errors import UsageError
+from resflops.records import Trace, is_shape
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+__all__ = ["GivenModel", "load", "name_model", "open_given"]
+
+_SPECS: "WeakKeyDictionary[nn.Module, str]" = WeakKeyDictionary()
+"""The specs of the modules that ``load`` has built, since nothing is written onto a module."""
+
+
+class GivenModel(Struct, frozen=True, kw_only=True):
+    """A model to call, with the arguments to call it with."""
+
+    module: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    name: str
+    """The spec that it was built from; ``""`` if its class names it."""
+
+
+def load(spec: str, *, device: "str | torch.device" = "meta") -> "nn.Module":
+    """Build the model that a spec names, in eval mode.
+
+    Args:
+        spec: ``resnet34`` or, with options, ``resnet34,shortcut=A,num_classes=10``;
+            ``torchvision/resnet50``, ``timm/vit_base_patch16_224``, ``hf/bert`` or
+            ``hf/path/to/config.json``; ``package.module:factory`` or ``file.py:factory``.
+            :func:`resflops.sources.open_model` also gives the model's usual inputs.
+        device: where to build the model. On ``meta``, the default, it has shapes and no weights, which is
+            enough to count and takes no memory. On ``cpu`` or ``cuda`` it has random weights. A model
+            whose constructor needs values is built on the CPU, even if ``meta`` was asked for.
+
+    Raises:
+        UnknownModelError: there is no model of that name; the message names the closest.
+        SpecError: the spec is malformed, or sets an option that the model lacks.
+        ModelError: the model could not be built, or the package that it comes from is missing.
+    """
+    from resflops.sources import find
+    from resflops.sources.building import build_model
+
+    found = find(spec)
+    model = build_model(found, device=device)
+    _SPECS[model] = found.spec
+    return model
+
+
+def name_model(model: object) -> str:
+    """Name a module by the spec that it was built from; ``""`` if it was not built by ``load``."""
+    # Without a look at the table as long as it is empty: a sweep may count thousands of small models.
+    return _SPECS.get(model, "") if _SPECS else ""  # type: ignore[call-overload]
+
+
+def open_given(model: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> GivenModel:
+    """Build what is given by its spec, and make a module of an exported program; a module stays as it is.
+
+    Args:
+        model: a module, a spec or an exported program.
+        args: the positional inputs. A spec needs none, nor does a program that holds its example inputs; one
+            shape is that of the main input of a spec's model.
+        kwargs: the keyword inputs.
+
+    Raises:
+        TraceError: it is none of these.
+        UsageError: it is a trace, which no model can be made of.
+        ResflopsError: the model of a spec could not be found or built.
+    """
+    if isinstance(model, str):
+        return _open_spec(model, args, kwargs)
+    if isinstance(model, Trace):
+        raise UsageError(
+            f"a model is needed here, got the trace of {model.model}, which does not hold the model; "
+            "resflops.count takes a trace"
+        )
+    # Whoever has such a program has imported its module, which is large.
+    exporting = sys.modules.get("torch.export")
+    if exporting is not None and isinstance(model, exporting.ExportedProgram):
+        if not args and not kwargs and model.example_inputs is not None:
+            args, kwargs = model.example_inputs
+        return GivenModel(module=model.module(), args=tuple(args), kwargs=dict(kwargs), name="")
+    from resflops.tracing import check_module
+
+    check_module(model)
+    return GivenModel(module=model, args=args, kwargs=kwargs, name=name_model(model))
+
+
+def _open_spec(spec: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> GivenModel:
+    if kwargs or len(args) > 1 or not all(map(is_shape, args)):
+        module = load(spec)
+        return GivenModel(module=module, args=args, kwargs=kwargs, name=name_model(module))
+    from resflops.sources import find
+    from resflops.sources.live_traces import trace_found
+
+    # The very model that a count takes: on meta, or with the weights on which its path depends.
+    opened, _ = trace_found(find(spec), input_shape=args[0] if args else None)
+    return GivenModel(module=opened.module, args=opened.args, kwargs=opened.kwargs, name=opened.found.spec)
