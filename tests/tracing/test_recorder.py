@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import resflops
+from resflops import tracing
 from resflops.errors import InputError, ShapeError, TraceError, UsageError
 from resflops.records import MODEL_INPUT, PARAMETER
 
@@ -263,7 +264,7 @@ def test_a_trace_cannot_be_given_inputs_again():
 
 def test_only_modules_can_be_traced():
     with pytest.raises(TraceError, match=r"must be a torch\.nn\.Module, got .resnet34.;"):
-        resflops.trace("resnet34", (1, 3, 224, 224))
+        tracing.trace("resnet34", (1, 3, 224, 224))
 
 
 def test_a_model_without_weights_cannot_run_for_real():
