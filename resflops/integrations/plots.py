@@ -33,7 +33,7 @@ def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
     unit = format_cost_heading(cost.priced_by)
     if what not in DRAWINGS:
         known = ", ".join(DRAWINGS)
-        raise UsageError(f"no picture named {what!r}{suggest(what, DRAWINGS)}; there are: {known}")
+        raise UsageError(f"no picture named {what!r}{suggest(what, DRAWINGS)}; available: {known}")
     if not cost.total:
         raise UsageError(
             f"{cost.model} costs nothing under the convention {cost.convention}: there is nothing to draw; "

@@ -94,7 +94,7 @@ def _choose_columns(cost: Cost, names: Sequence[str]) -> tuple[Column, ...]:
         if key not in known:
             there_are = ["class", *list(known)[1:]]
             raise UsageError(
-                f"no column named {name!r}{suggest(name, there_are)}; there are: {', '.join(there_are)}"
+                f"no column named {name!r}{suggest(name, there_are)}; available: {', '.join(there_are)}"
             )
         chosen.append(known[key])
     return tuple(dict.fromkeys(chosen))

@@ -45,7 +45,7 @@ def test_a_value_shows_itself_as_a_table_without_a_word_of_the_command_line(cost
 
 
 def test_rows_that_are_left_out_are_said_to_be_in_the_cost(cost):
-    assert "cost.layers has them" in cost._repr_html_()
+    assert "cost.layers shows them" in cost._repr_html_()
 
 
 def test_a_cost_is_called_as_its_model_was_asked_for(cost):
