@@ -1,43 +1,25 @@
 """The arguments that several commands have in common, and the readers of their values."""
 
-from collections.abc import Callable
-
 from resflops.cli.arrange import Values
 from resflops.cli.command_line import looks_like_model
-from resflops.cli.parser import Parser
+from resflops.cli.inputs import add_input
+from resflops.cli.parser import STANDARD_OUTPUT, Parser
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
-from resflops.errors import UsageError
 from resflops.render import find_renderer, list_formats
-from resflops.sources.shapes import LONGEST_SIZE, read_shape
 from resflops.writing import check_writable
 
 __all__ = [
     "MEASUREMENT_FILES",
     "add_fresh",
-    "add_input",
     "add_model_input",
     "add_nonzero",
     "add_output",
     "add_training",
-    "make_number_reader",
-    "read_shape",
     "require_writable",
 ]
 
 MEASUREMENT_FILES = Values(belong=lambda word: word.endswith(".json") or not looks_like_model(word))
 """Files of ``resflops bench --save``."""
-
-
-def add_input(parser: Parser) -> None:
-    """Add the option of a command that calls models."""
-    parser.add_argument(
-        "-i",
-        "--input",
-        metavar="SHAPE",
-        type=read_shape,
-        help="shape of the input, such as 3x224x224, or 4x3x224x224 with a batch; "
-        "the usual one of each network if not given",
-    )
 
 
 def add_model_input(parser: Parser) -> None:
@@ -116,29 +98,19 @@ def add_output(parser: Parser, *, of_checks: bool = False) -> None:
         "--out",
         metavar="FILE",
         type=require_writable,
-        help="write to this file instead of standard output; it is written whole or not at all",
+        help="write to this file instead of standard output, which - stands for; "
+        "it is written whole or not at all",
     )
     parser.set_defaults(of_checks=of_checks)
 
 
-def make_number_reader(option: str) -> Callable[[str], int]:
-    """Make a reader of whole numbers from 1 on, which raises UsageError for any other text."""
-
-    def read(text: str) -> int:
-        # isdigit() alone would accept the digits of other scripts, and int() refuses thousands of digits.
-        if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SIZE and int(text)):
-            raise UsageError(f"{option} must be a whole number of at least 1, got {text!r}")
-        return int(text)
-
-    return read
-
-
 def require_writable(path: str) -> str:
-    """Return a path if it can be written to.
+    """Return a path if it can be written to; ``-`` stands for standard output.
 
     Raises:
         FileError: it cannot be written to.
     """
     # While parsing, before torch is loaded and anything is counted.
-    check_writable(path)
+    if path != STANDARD_OUTPUT:
+        check_writable(path)
     return path

@@ -3,19 +3,23 @@
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from resflops.cli.arguments import (
     MEASUREMENT_FILES,
     add_output,
-    make_number_reader,
-    read_shape,
     require_writable,
 )
+from resflops.cli.arrange import Values
+from resflops.cli.command_line import looks_like_model
+from resflops.cli.failures import make_all_failed_error
+from resflops.cli.inputs import SHAPES
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
-from resflops.cli.parser import Command, Parser
+from resflops.cli.parser import STANDARD_OUTPUT, Command, Parser
 from resflops.cli.progress import progress
+from resflops.cli.readers import make_number_reader, split_list
 from resflops.cli.status import DONE, INTERRUPTED
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
 from resflops.latency.configuration import (
@@ -25,11 +29,13 @@ from resflops.latency.configuration import (
     Configuration,
     check_known,
     grid,
+    read_dtype,
 )
 from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
 from resflops.sources import FoundModel, find, select_models
+from resflops.sources.shapes import format_shape, read_shape
 from resflops.storage import blame_file
 from resflops.tables.latency import build_latency_table
 
@@ -40,9 +46,15 @@ DEFAULTS = Effort()
 
 def _add_arguments(parser: Parser) -> None:
     add_models(parser, text="the models, such as resnet34 vgg19")
-    parser.add_argument(
-        "-i", "--input", metavar="SHAPE", type=read_shape, help="shape of one input, such as 3x224x224"
+    shapes = parser.add_argument(
+        "-i",
+        "--input",
+        metavar="SHAPE",
+        nargs="+",
+        type=read_shape,
+        help="shape of one input, such as 3x224x224; several are each measured",
     )
+    parser.tell_values(shapes, SHAPES)
     parser.add_argument(
         "--device",
         metavar="NAME",
@@ -58,7 +70,7 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--save",
         metavar="FILE",
-        type=require_writable,
+        type=_check_save_path,
         help="keep every sample in this JSON file, which is updated while measuring",
     )
     parser.add_argument("--resume", action="store_true", help="continue the measurement in FILE of --save")
@@ -73,11 +85,19 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser)
 
 
+def _check_save_path(path: str) -> str:
+    if path == STANDARD_OUTPUT:
+        raise UsageError(
+            "--save needs a file, which is updated while measuring; for the result, use --format json"
+        )
+    return require_writable(path)
+
+
 def _add_settings(parser: Parser) -> None:
     # The settings that take several values: every combination of them is measured.
     grid_options: tuple[tuple[str, str, Callable[[str], object], list[object], str], ...] = (
         ("--batch", "N", make_number_reader("--batch"), [1], "batch sizes; 1 if not given"),
-        ("--dtype", "NAME", _make_choice_reader("--dtype", DTYPES), ["float32"],
+        ("--dtype", "NAME", partial(read_dtype, "--dtype"), ["float32"],
          f"element types: {', '.join(DTYPES)}; float32 if not given"),
         ("--memory-format", "NAME", _make_choice_reader("--memory-format", MEMORY_FORMATS), ["contiguous"],
          f"memory formats: {', '.join(MEMORY_FORMATS)}; contiguous if not given"),
@@ -85,7 +105,10 @@ def _add_settings(parser: Parser) -> None:
          f"ways to launch the kernels: {', '.join(MODES)}; eager if not given"),
     )  # fmt: skip
     for name, metavar, reader, default, help_text in grid_options:
-        parser.add_argument(name, nargs="+", metavar=metavar, type=reader, default=default, help=help_text)
+        option = parser.add_argument(
+            name, nargs="+", metavar=metavar, type=reader, default=default, help=help_text
+        )
+        parser.tell_values(option, Values(belong=lambda word: not looks_like_model(word), split=split_list))
     for name, help_text in (
         ("--autocast", "keep the weights in float32, and compute in the smaller dtypes with torch.autocast"),
         ("--cold-l2", "clear the GPU's L2 cache before every repetition"),
@@ -214,43 +237,43 @@ def _find_models(
     """Find the models by their specs.
 
     Returns:
-        Each model by its spec. A model of a pattern that cannot be measured has the error instead.
+        Each model by its spec. One that cannot be measured has the error instead.
 
     Raises:
-        ResflopsError: a model that was named by itself, or every model, cannot be measured.
+        ModelError: not one model can be measured.
     """
     specs = require_models(args, purpose="to measure")
     if args.layers and args.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
     models: dict[str, FoundModel | ResflopsError] = {}
-    for one in select_models(specs, check=lambda spec: _check_input(find(spec), args.input), say=say):
+    selected = select_models(specs, say=say)
+    for one in selected:
         try:
+            if one.error:
+                raise one.error
             model = find(one.spec)
-            _check_input(model, args.input)
+            for shape in args.input or ():
+                _check_input(model, shape)
             models[one.spec] = model
         except ResflopsError as error:
-            if not one.by_pattern:
-                raise
             models[one.spec] = error
     errors = [error for error in models.values() if isinstance(error, ResflopsError)]
     if len(errors) == len(models):
-        if len(errors) == 1:
-            raise ModelError(f"the model cannot be measured: {errors[0]}")
-        raise ModelError(f"none of {len(models)} models can be measured; the first: {errors[0]}")
+        raise make_all_failed_error(
+            list(map(str, errors)), by_pattern=any(one.by_pattern for one in selected), verb="can be measured"
+        )
     return models
 
 
-def _check_input(model: FoundModel, shape: Shape | None) -> None:
+def _check_input(model: FoundModel, shape: Shape) -> None:
     """Refuse a shape that is not the shape of one input.
 
     Raises:
         InputError: the shape has a batch in front, or does not suit the model.
     """
-    if shape is None:
-        return
     if model.input_shape and len(shape) == len(model.input_shape) + 1:
         raise InputError(
-            f"--input {'x'.join(map(str, shape))} includes the batch; give the shape of one input, "
+            f"--input {format_shape(shape)} includes the batch; give the shape of one input, "
             f"and the batch size as --batch {shape[0]}"
         )
     model.resolve_inputs(shape)
@@ -270,10 +293,7 @@ def _list_configurations(
     args: argparse.Namespace, models: dict[str, FoundModel | ResflopsError], device: str
 ) -> tuple[Configuration, ...]:
     return grid(
-        [
-            (spec, args.input or (() if isinstance(model, ResflopsError) else model.input_shape))
-            for spec, model in models.items()
-        ],
+        [(spec, shape) for spec, model in models.items() for shape in _list_shapes(model, args.input)],
         device=device,
         batches=args.batch,
         dtypes=args.dtype,
@@ -283,6 +303,19 @@ def _list_configurations(
         cold_l2=args.cold_l2,
         training=args.training,
     )
+
+
+def _list_shapes(model: FoundModel | ResflopsError, given: list[Shape] | None) -> list[Shape]:
+    """List the shapes of one input that a model is measured on; ``()`` for a model that cannot be."""
+    if isinstance(model, ResflopsError):
+        return [()]
+    if not given:
+        return [model.input_shape]
+    wholes = [model.complete_shape(shape) for shape in given]
+    return [
+        whole[1:] if whole and model.input_shape else shape
+        for whole, shape in zip(wholes, given, strict=True)
+    ]
 
 
 def _format_command() -> str:

@@ -3,17 +3,25 @@
 import argparse
 from collections.abc import Callable, Iterator
 
-from resflops.cli.arguments import add_input, add_output, make_number_reader
+from msgspec.structs import replace
+
+from resflops.cli.arguments import add_output
+from resflops.cli.arrange import Values
+from resflops.cli.command_line import looks_like_model
+from resflops.cli.failures import make_all_failed_error
+from resflops.cli.inputs import GivenInput, add_input, list_inputs
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import announce_torch, progress
+from resflops.cli.readers import make_number_reader, split_list
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
 from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer
 from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
+from resflops.sources.batches import set_input
 from resflops.tables.crosscheck import build_crosscheck_table
 from resflops.tables.table import Note
 
@@ -25,15 +33,15 @@ def _add_arguments(parser: Parser) -> None:
         parser,
         text="the models, such as resnet34 vgg19 torchvision/vit_b_16, or in quotes a pattern",
     )
-    parser.add_argument(
+    peers = parser.add_argument(
         "--peers",
         nargs="+",
-        action="extend",
         metavar="NAME",
         # The name in the peer's own spelling: find_peer accepts it in upper or lower case.
         type=lambda name: find_peer(name).name,
         help=f"the counters to run, of {', '.join(PEERS)}; all that are installed if not given",
     )
+    parser.tell_values(peers, Values(belong=lambda word: not looks_like_model(word), split=split_list))
     parser.add_argument(
         "--layers", action="store_true", help="also show what every layer contributes to each difference"
     )
@@ -58,14 +66,15 @@ def _run(args: argparse.Namespace) -> int:
     rows: list[Reconciliation] = []
     interrupted = False
     with progress(shown=not args.no_progress) as say:
-        selected = select_models(specs, check=lambda spec: find(spec).resolve_inputs(args.input), say=say)
+        selected = _check(select_models(specs, say=say), args)
         announce_torch(say)
         from resflops.crosschecking import describe_platform, select_peers
 
         peers = select_peers(args.peers)
         try:
             for one in selected:
-                rows += _reconcile_or_say_why(one, peers, args, say)
+                for given in list_inputs(args):
+                    rows += _reconcile_or_say_why(one, given, peers, args, say)
         # Peers take minutes on a large model, so the figures of those that have run are still shown.
         except KeyboardInterrupt:
             if not any(row.figure is not None for row in rows):
@@ -77,33 +86,89 @@ def _run(args: argparse.Namespace) -> int:
     write(build_crosscheck_table(check, layers=args.layers, notes=notes), args)
     if interrupted:
         return INTERRUPTED
-    return _choose_status(rows, args)
+    return _choose_status(rows, args, failed=_warn_of_failures(selected, rows, args))
+
+
+def _check(selected: list[SelectedModel], args: argparse.Namespace) -> list[SelectedModel]:
+    """Check the models that were named by themselves, before torch is loaded.
+
+    Raises:
+        ResflopsError: there is no model left to run peers on.
+    """
+    checked = []
+    for one in selected:
+        error = one.error
+        if error is None and not one.by_pattern:
+            try:
+                found = find(one.spec)
+                for given in list_inputs(args):
+                    found.resolve_inputs(found.complete_shape(given.shape, given.batch))
+            except ResflopsError as refused:
+                error = refused
+        checked.append(replace(one, error=error))
+    if all(one.error for one in checked):
+        raise make_all_failed_error(
+            [str(one.error) for one in checked], by_pattern=False, verb="can be traced"
+        )
+    return checked
+
+
+def _warn_of_failures(
+    selected: list[SelectedModel], rows: list[Reconciliation], args: argparse.Namespace
+) -> bool:
+    """Say which models were named and could not be traced, and tell whether there are any."""
+    traced = {row.model for row in rows if row.inputs}
+    failed = [
+        name
+        for one in selected
+        for name in (_name(one, given, args) for given in list_inputs(args))
+        if not one.by_pattern and name not in traced
+    ]
+    if failed:
+        warn(f"could not trace {', '.join(failed)}")
+    return bool(failed)
+
+
+def _name(one: SelectedModel, given: GivenInput, args: argparse.Namespace) -> str:
+    """Name a model with its input if there are several: every table tells models apart by name."""
+    return f"{one.spec} ({given.describe()})" if len(list_inputs(args)) > 1 else one.spec
 
 
 def _reconcile_or_say_why(
-    one: SelectedModel, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None]
+    one: SelectedModel,
+    given: GivenInput,
+    peers: tuple[Peer, ...],
+    args: argparse.Namespace,
+    say: Callable[[str], None],
 ) -> Iterator[Reconciliation]:
+    name = _name(one, given, args)
     try:
-        say(f"tracing {one.spec}")
-        yield from _reconcile(one.spec, peers, args, say)
+        if one.error:
+            raise one.error
+        say(f"tracing {name}")
+        yield from _reconcile(one.spec, name, given, peers, args, say)
     except ResflopsError as error:
-        if not one.by_pattern:
-            raise
         for peer in peers:
             yield Reconciliation(
-                model=one.spec, inputs=(), peer=peer.name, convention=peer.convention.name, failure=str(error)
+                model=name, inputs=(), peer=peer.name, convention=peer.convention.name, failure=str(error)
             )
 
 
 def _reconcile(
-    spec: str, peers: tuple[Peer, ...], args: argparse.Namespace, say: Callable[[str], None]
+    spec: str,
+    name: str,
+    given: GivenInput,
+    peers: tuple[Peer, ...],
+    args: argparse.Namespace,
+    say: Callable[[str], None],
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
     from resflops.sources.live_traces import trace_found
     from resflops.tracing.generators import fix_generators
 
     # The very model that a count takes: on meta, or with the weights on which its path depends.
-    opened, _ = trace_found(find(spec), input_shape=args.input)
+    found, shape = set_input(find(spec), given.shape, given.batch)
+    opened, _ = trace_found(found, input_shape=shape)
     # The peers are forked, so their forward passes begin with the same random numbers as ours.
     with fix_generators():
         yield from reconcile_model(
@@ -111,7 +176,7 @@ def _reconcile(
             opened.args,
             opened.kwargs,
             peers=peers,
-            spec=spec,
+            spec=name,
             seconds=args.time_limit,
             say=say,
         )
@@ -135,10 +200,10 @@ def _check_some(rows: list[Reconciliation]) -> None:
     )
 
 
-def _choose_status(rows: list[Reconciliation], args: argparse.Namespace) -> int:
+def _choose_status(rows: list[Reconciliation], args: argparse.Namespace, *, failed: bool) -> int:
     unexplained = [f"{row.convention} on {row.model}" for row in rows if not row.explained]
     if not args.strict or not unexplained:
-        return DONE
+        return CHECK_FAILED if failed else DONE
     warn(f"--strict: not explained to the last operation: {', '.join(unexplained)}")
     return CHECK_FAILED
 

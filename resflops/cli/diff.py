@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from resflops.cli.arguments import add_model_input, add_output
 from resflops.cli.counting import count_model
 from resflops.cli.gating import add_config
+from resflops.cli.inputs import require_one_input
 from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
@@ -142,12 +143,14 @@ def _snapshot_revision(
     commit: str, repository: Path, config: Path, args: argparse.Namespace, say: Callable[[str], None]
 ) -> dict[str, Snapshot]:
     say(f"counting at {commit[:9]}")
+    given = require_one_input(args)
     return snapshot_revision(
         commit,
         repository=repository,
         config=config,
         models=args.things,
-        input_shape=args.input,
+        input_shape=given.shape,
+        batch=given.batch,
         convention=args.convention.name,
         fresh=args.fresh,
     )

@@ -8,12 +8,12 @@ from resflops.cli.arguments import (
     add_output,
     add_strict,
     add_training,
-    make_number_reader,
 )
 from resflops.cli.counting import choose_status, count_model
 from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
+from resflops.cli.readers import make_number_reader
 from resflops.tables.breakdown import build_breakdown
 
 __all__ = ["COMMAND"]

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 
+from resflops.cli.parser import STANDARD_OUTPUT
 from resflops.cli.streams import write_output
 from resflops.errors import escape_control_characters
 from resflops.render import PAPER, Screen, find_format, find_renderer
@@ -16,9 +17,10 @@ __all__ = ["say", "write"]
 
 def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) -> None:
     """Render a table in the format that the arguments ask for, and write it where they say."""
-    name = args.format or (find_format(args.out, of_checks=of_checks) if args.out else None)
+    to_file = args.out and args.out != STANDARD_OUTPUT
+    name = args.format or (find_format(args.out, of_checks=of_checks) if to_file else None)
     chosen = find_renderer(name or "terminal", of_checks=of_checks)
-    if args.out:
+    if to_file:
         write_text(args.out, chosen.render(table, on=PAPER))
     elif sys.stdout is not None:
         write_output(chosen.render(table, on=_detect_screen()))

@@ -11,7 +11,11 @@ from resflops.cli.help_format import PlainHelp, choose_help_formatter
 from resflops.cli.streams import write_output
 from resflops.errors import UsageError, suggest
 
-__all__ = ["Command", "Parser", "add_no_progress", "check_output"]
+__all__ = ["STANDARD_OUTPUT", "Command", "Parser", "add_no_progress", "check_output"]
+
+
+STANDARD_OUTPUT = "-"
+"""What stands for standard output where a file can be named."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -126,7 +130,7 @@ def check_output(args: argparse.Namespace) -> None:
     """
     # Not the reader of --out: whether --format is given is known only when everything is parsed.
     out = getattr(args, "out", None)
-    if not out:
+    if not out or out == STANDARD_OUTPUT:
         return
     from resflops.render import find_format, list_formats
 

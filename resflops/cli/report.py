@@ -4,18 +4,23 @@ import argparse
 import shlex
 from pathlib import Path
 
-from resflops.cli.arguments import add_model_input
+from msgspec.structs import replace
+
+from resflops.cli.arguments import add_model_input, require_writable
 from resflops.cli.counting import count_models
+from resflops.cli.inputs import list_inputs
 from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import say as say_line
-from resflops.cli.parser import Command, Parser
+from resflops.cli.parser import STANDARD_OUTPUT, Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
-from resflops.cli.streams import warn
+from resflops.cli.streams import warn, write_output
+from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError, pluralize
+from resflops.sources.shapes import format_shape
 from resflops.tables.comparison import Entry
-from resflops.writing import check_writable, write_text
+from resflops.writing import write_text
 
 __all__ = ["COMMAND"]
 
@@ -56,9 +61,10 @@ def _run(args: argparse.Namespace) -> int:
             f"for a page about this model give --html FILE {args.models[0]}"
         )
     # Compared with the default, because argparse does not tell whether an option was given.
-    if args.input is not None or args.convention.name != DEFAULT_CONVENTION:
+    if args.input or args.batch or args.convention.name != DEFAULT_CONVENTION:
         raise UsageError(
-            "--input and --convention are only for --html FILE MODEL, because the reports choose their own; "
+            "--input, --batch and --convention are only for --html FILE MODEL, "
+            "because the reports choose their own; "
             "leave them out"
         )
     return _check(args) if args.check else _rebuild(args)
@@ -71,23 +77,34 @@ def _write_page(args: argparse.Namespace) -> int:
         raise UsageError(
             "no models are given; name the models to explore, as in --html page.html resnet34 vgg19"
         )
-    check_writable(args.html)
+    require_writable(args.html)
     counted = count_models(args.models, args)
     # Here, because it loads jinja2, which is not needed before there is something to show.
     from resflops.report.explorer import render_explorer
 
-    entries = [result for result in counted.results if isinstance(result, Entry)]
-    page = render_explorer(
-        [one.cost for one in entries], stored={one.cost.model: one.stored for one in entries}
-    )
-    write_text(args.html, page)
+    costs = [_name_input(one.cost, several=len(list_inputs(args)) > 1) for one in counted.entries]
+    stored = {cost.model: one.stored for cost, one in zip(costs, counted.entries, strict=True)}
+    page = render_explorer(costs, stored=stored)
+    if args.html == STANDARD_OUTPUT:
+        write_output(page)
+    else:
+        write_text(args.html, page)
     for result in counted.results:
         if not isinstance(result, Entry):
             warn(f"{result.model} is not on the page: {result.reason}")
     if counted.left:
         left = f"{counted.left} more {pluralize('model', counted.left)}"
         warn(f"interrupted: {left} {'is' if counted.left == 1 else 'are'} not on the page")
-    return INTERRUPTED if counted.left else DONE
+        return INTERRUPTED
+    return CHECK_FAILED if counted.failures else DONE
+
+
+def _name_input(cost: Cost, *, several: bool) -> Cost:
+    """Name a model with its input where the page has it on several, for it tells models apart by name."""
+    if not several:
+        return cost
+    shapes = " ".join(format_shape(given.shape) for given in cost.trace.inputs)
+    return replace(cost, trace=replace(cost.trace, model=f"{cost.model} ({shapes})"))
 
 
 def _check(args: argparse.Namespace) -> int:

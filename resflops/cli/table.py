@@ -11,12 +11,12 @@ from resflops.cli.arguments import (
     add_strict,
     add_training,
 )
-from resflops.cli.counting import choose_status, count_models
+from resflops.cli.counting import choose_status, count_models, warn_of_failures
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import INTERRUPTED
-from resflops.tables.comparison import Entry, build_comparison, note_interrupt
+from resflops.tables.comparison import build_comparison, note_interrupt
 
 if TYPE_CHECKING:
     from resflops.latency.measurements import Measurements
@@ -56,17 +56,17 @@ def _load_measurements(path: str) -> "Measurements":
 def _run(args: argparse.Namespace) -> int:
     counted = count_models(require_models(args, purpose="to compare"), args)
     table = build_comparison(counted.results, notes=[note_interrupt(counted.left)] if counted.left else [])
-    entries = [result for result in counted.results if isinstance(result, Entry)]
-    costs = [one.cost for one in entries]
+    costs = [one.cost for one in counted.entries]
     if args.latency:
         from resflops.tables.cost_and_latency import build_cost_and_latency
 
-        stored = {one.cost.model: one.stored for one in entries}
+        stored = {one.cost.model: one.stored for one in counted.entries}
         table = build_cost_and_latency(costs, args.latency, below=table, stored=stored)
     write(table, args)
+    warn_of_failures(counted)
     if counted.left:
         return INTERRUPTED
-    return choose_status(costs, args)
+    return choose_status(costs, args, failed=bool(counted.failures))
 
 
 COMMAND = Command(

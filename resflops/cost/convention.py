@@ -118,7 +118,7 @@ def register_convention(new: Convention, *, listed: bool = True) -> Convention:
 
 
 def find_convention(name: str) -> Convention:
-    """Find a convention by its name.
+    """Find a convention by its name, in upper or lower case.
 
     Raises:
         UnknownConventionError: no convention has that name.
@@ -142,7 +142,13 @@ def find_convention(name: str) -> Convention:
 
 
 def _find(name: str) -> Convention | None:
-    return CONVENTIONS.get(name) or _UNLISTED.get(name)
+    exact = CONVENTIONS.get(name) or _UNLISTED.get(name)
+    if exact is not None:
+        return exact
+    lowered = name.lower()
+    return next(
+        (each for each in (*CONVENTIONS.values(), *_UNLISTED.values()) if each.name.lower() == lowered), None
+    )
 
 
 class Charge(Struct, frozen=True):

@@ -49,4 +49,6 @@ def _select_models(request: Request, config: Path) -> list[ModelConfig]:
 
 
 def _configure_spec(spec: str, request: Request) -> ModelConfig:
-    return ModelConfig(name=spec, spec=spec, input=request.input, convention=request.convention)
+    return ModelConfig(
+        name=spec, spec=spec, input=request.input, batch=request.batch, convention=request.convention
+    )

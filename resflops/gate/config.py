@@ -52,6 +52,8 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     name: str
     spec: str
     input: Shape | None = None
+    batch: int | None = None
+    """In place of that of the input; only the command line sets it."""
     dtype: str | None = None
     convention: str = DEFAULT_CONVENTION
     budgets: Mapping[Metric, Budget] = {}
@@ -296,9 +298,9 @@ def _read_convention(value: object) -> str:
 
 def _read_dtype(value: object) -> str:
     # Here, because hardly any configuration sets one, and the package is large.
-    from resflops.latency.configuration import DTYPES, check_known
+    from resflops.latency.configuration import read_dtype
 
-    return check_known("dtype", _read_text(value), DTYPES)
+    return read_dtype("dtype", _read_text(value))
 
 
 def _read_names(value: object) -> frozenset[str]:

@@ -49,6 +49,7 @@ def _build_request(model: ModelConfig, root: Path, *, fresh: bool) -> CountReque
         spec=model.spec,
         name=model.name,
         input_shape=model.input,
+        batch=model.batch,
         convention=find_convention(model.convention),
         dtype=model.dtype,
         root=root,

@@ -38,6 +38,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """The shape of the input of models that are given by their specs; their usual one if None."""
     convention: str
     """The convention of models that are given by their specs."""
+    batch: int | None = None
+    """The batch of models that are given by their specs, in place of that of their input."""
     fresh: bool = False
     """Whether to trace models even if traces of them are stored."""
 
@@ -81,6 +83,7 @@ def snapshot_revision(
     config: Path,
     models: Sequence[str],
     input_shape: Shape | None = None,
+    batch: int | None = None,
     convention: str = DEFAULT_CONVENTION,
     fresh: bool = False,
 ) -> dict[str, Snapshot]:
@@ -92,6 +95,7 @@ def snapshot_revision(
         config: the path of the configuration in the repository; it is read as it is at that commit.
         models: names in that configuration, or specs; if empty, all models of the configuration.
         input_shape: the shape of the input of models given by their specs; their usual one if None.
+        batch: the batch of models given by their specs, in place of that of their input.
         convention: the convention of models given by their specs.
         fresh: whether to trace models even if traces of them are stored.
 
@@ -107,6 +111,7 @@ def snapshot_revision(
             sources=(str(folder), str(folder / "src")),
             models=tuple(models),
             input=input_shape,
+            batch=batch,
             convention=convention,
             fresh=fresh,
         )

@@ -20,6 +20,7 @@ __all__ = [
     "check_known",
     "grid",
     "itemsize",
+    "read_dtype",
 ]
 
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -97,15 +98,45 @@ def itemsize(dtype: str) -> int:
 
 
 def check_known(option: str, name: str, known: Iterable[str]) -> str:
-    """Return a name if it is among those known.
+    """Return the known name that a name stands for, in any case and with dashes or underscores.
+
+    >>> check_known("--memory-format", "Channels-Last", MEMORY_FORMATS)
+    'channels_last'
 
     Raises:
         UsageError: the name is unknown; the message has the nearest one.
     """
     known = tuple(known)
-    if name not in known:
+    folded = {_fold(each): each for each in known}
+    if _fold(name) not in folded:
         raise UsageError(f"{option} {name!r} is unknown{suggest(name, known)}; available: {', '.join(known)}")
-    return name
+    return folded[_fold(name)]
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+DTYPE_ALIASES = {
+    "fp16": "float16", "f16": "float16", "half": "float16",
+    "bf16": "bfloat16",
+    "fp32": "float32", "f32": "float32", "float": "float32", "single": "float32",
+    "fp64": "float64", "f64": "float64", "double": "float64",
+}  # fmt: skip
+"""What people call the element types."""
+
+
+def read_dtype(option: str, name: str) -> str:
+    """Return the element type that a name stands for.
+
+    >>> read_dtype("--dtype", "fp16"), read_dtype("--dtype", "torch.bfloat16")
+    ('float16', 'bfloat16')
+
+    Raises:
+        UsageError: the name is unknown; the message has the nearest one.
+    """
+    bare = name.lower().removeprefix("torch.")
+    return DTYPE_ALIASES.get(bare) or check_known(option, bare, DTYPES)
 
 
 def grid(
@@ -136,8 +167,7 @@ def grid(
     Raises:
         UsageError: the device lacks a setting, or a name is unknown.
     """
-    for name in dtypes:
-        check_known("dtype", name, DTYPES)
+    dtypes = [read_dtype("dtype", name) for name in dtypes]
     if not device.startswith("cuda"):
         if "cuda-graph" in modes:
             raise UsageError(

@@ -18,7 +18,7 @@ tfoot { border-top: 1px solid; font-weight: 700; }
 """
 
 
-@renderer("html", ".html")
+@renderer("html", ".html", ".htm")
 def render_html(table: Table, screen: Screen) -> str:
     """Write a page that needs no other file."""
     del screen

@@ -90,7 +90,10 @@ def list_formats(*, of_checks: bool = False) -> dict[str, Renderer]:
 
 
 def find_renderer(name: str, *, of_checks: bool = False) -> Renderer:
-    """Find the format of a name.
+    """Find the format of a name, in upper or lower case; the ending of its files is one, too.
+
+    >>> find_renderer("md").name, find_renderer("LaTeX").name
+    ('markdown', 'latex')
 
     Args:
         name: as ``--format`` has it.
@@ -99,15 +102,20 @@ def find_renderer(name: str, *, of_checks: bool = False) -> Renderer:
     Raises:
         UsageError: there is no format of that name.
     """
-    if name not in list_formats(of_checks=of_checks):
+    found = _match_format(name, of_checks=of_checks)
+    if found is None:
         _load_more_formats()
-    known = list_formats(of_checks=of_checks)
-    try:
-        return known[name]
-    except KeyError:
-        raise UsageError(
-            f"no format named {name!r}{suggest(name, known)}; available: {', '.join(known)}"
-        ) from None
+        found = _match_format(name, of_checks=of_checks)
+    if found is None:
+        known = list_formats(of_checks=of_checks)
+        raise UsageError(f"no format named {name!r}{suggest(name, known)}; available: {', '.join(known)}")
+    return found
+
+
+def _match_format(name: str, *, of_checks: bool) -> Renderer | None:
+    known, lowered = list_formats(of_checks=of_checks), name.lower()
+    ending = f".{lowered.removeprefix('.')}"
+    return known.get(lowered) or next((each for each in known.values() if ending in each.suffixes), None)
 
 
 def _load_more_formats() -> None:

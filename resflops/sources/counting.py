@@ -17,6 +17,7 @@ from resflops.cost.convention import Convention
 from resflops.errors import InputError, ResflopsError, TraceError
 from resflops.garbage import delay_collection
 from resflops.records import Shape
+from resflops.sources.batches import replace_batch
 from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
 from resflops.sources.stored_traces import find_stored_trace, store_trace
@@ -34,6 +35,8 @@ class CountRequest(Struct, frozen=True, kw_only=True):
     """The name that the user has given it; ``""`` if it goes by its spec."""
     input_shape: Shape | None = None
     """Shape of its main input, with the batch in front or without; None for its usual one."""
+    batch: int | None = None
+    """The batch in place of that of the input; None keeps that one."""
     dtype: str | None = None
     """Type to convert its floating-point parameters and inputs to, such as ``float16``; None keeps theirs."""
     backward: bool = False
@@ -95,7 +98,7 @@ def count_spec(
     Raises:
         ResflopsError: the model could not be found, built or traced.
     """
-    spec, shape, dtype = request.spec, request.input_shape, request.dtype
+    spec, shape, dtype = request.spec, _complete_shape(request), request.dtype
     may_be_stored = not (request.fresh or request.nonzero)
     stored = find_stored_trace(spec, input_shape=shape, dtype=dtype) if may_be_stored else None
     if stored is None and "torch" not in sys.modules:
@@ -107,6 +110,8 @@ def count_spec(
         return CountedModel(found=stored.found, cost=cost, stored=stored.where)
     with chdir(request.root) if request.root else nullcontext():
         found = find(spec)
+        if request.batch is not None and shape is None:
+            found = replace_batch(found, request.batch)
         cost = count_model(
             found,
             input_shape=shape,
@@ -118,6 +123,18 @@ def count_spec(
     if not request.nonzero:
         store_trace(found, cost.trace, input_shape=shape, dtype=dtype)
     return CountedModel(found=found, cost=cost)
+
+
+def _complete_shape(request: CountRequest) -> Shape | None:
+    """Put the batch that is asked for into the shape; None if that leaves the usual input."""
+    shape = request.input_shape
+    if request.batch is None:
+        return shape
+    # A stored trace knows the usual input without an import of the model's package.
+    stored = find_stored_trace(request.spec, input_shape=None, dtype=request.dtype)
+    with chdir(request.root) if request.root else nullcontext():
+        found = stored.found if stored else find(request.spec)
+    return found.complete_shape(shape, request.batch)
 
 
 def count_model(

@@ -81,20 +81,55 @@ class FoundModel(Struct, frozen=True, kw_only=True):
                 f"its config ({named}); count it from Python, as in "
                 f"resflops.count(resflops.load({self.spec!r}), {first}=...)"
             )
+        whole = self.complete_shape(shape)
+        if whole is None:
+            return self.inputs((1, *self.input_shape)) if self.input_shape else None
+        return self.inputs(whole) if self.input_shape else take_one_tensor(whole)
+
+    def complete_shape(self, shape: Shape | None, batch: int | None = None) -> Shape | None:
+        """Complete the shape of the main input with what was left out: the batch, and of an image the rest.
+
+        Args:
+            shape: with the batch in front or without; of an image, its height and width or one for both will
+                do. If only the built model knows its inputs, the shape is the whole one.
+            batch: the batch in place of that of the shape; None keeps that one.
+
+        Returns:
+            The whole shape; None for the usual input, or if only the built model knows it.
+
+        Raises:
+            InputError: the shape has another number of sizes than the model takes, or a size below one.
+        """
         usual = self.input_shape
         if shape is not None and min(shape, default=0) < 1:
             raise InputError(f"input shape {_format_shape(shape)}: every size must be at least 1")
+        if shape is None:
+            return None if batch is None or not usual else (batch, *usual)
         if not usual:
-            return None if shape is None else take_one_tensor(shape)
-        if shape is None or len(shape) == len(usual):
-            return self.inputs((1, *(shape or usual)))
+            return shape if batch is None else (batch, *shape[1:])
         if len(shape) == len(usual) + 1:
-            return self.inputs(shape)
+            return (batch or shape[0], *shape[1:])
+        if self._is_height_and_width(shape):
+            shape = (*usual[:-2], shape[0], shape[-1])
+        if len(shape) == len(usual):
+            return (batch or 1, *shape)
         raise InputError(
             f"input shape {_format_shape(shape)} has {len(shape)} {pluralize('size', len(shape))}, "
             f"but {self.spec} takes {len(usual)}, as in {_format_shape(usual)}, "
             f"or with a batch {len(usual) + 1}, as in 4x{_format_shape(usual)}"
         )
+
+    def _is_height_and_width(self, shape: Shape) -> bool:
+        """Tell whether a shape is that of an image without its channels: ``224`` or ``224x224``."""
+        usual = self.input_shape
+        if self.family in _NOT_IMAGES or len(usual) < 3:
+            return False
+        # 3x224 is more likely an image with a side left out than one three pixels high.
+        return len(shape) == 1 or (len(shape) == 2 and shape[0] != usual[0])
+
+
+_NOT_IMAGES = ("", "audio", "series", "text")
+"""Families of models whose inputs have no height and width."""
 
 
 def _format_shape(shape: Shape) -> str:

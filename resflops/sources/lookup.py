@@ -1,14 +1,15 @@
 """From the text of a spec to the model it names, or of a pattern to the specs it stands for."""
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import resflops.sources.origins  # noqa: F401 - registers the sources
 from resflops.errors import SpecError, UnknownModelError, suggest
 from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
-from resflops.sources.spec import parse_spec
+from resflops.sources.spec import parse_spec, split_at_commas
 
-__all__ = ["expand", "find", "names"]
+__all__ = ["canonicalize", "expand", "find", "names", "split_models"]
 
 
 def find(text: str) -> FoundModel:
@@ -19,9 +20,63 @@ def find(text: str) -> FoundModel:
         UnknownModelError: there is no model of that name.
         ModelError: the package that it comes from is missing or broken.
     """
-    spec = parse_spec(text)
+    spec = parse_spec(canonicalize(text))
     source, name = _find_source(spec.name)
     return source.find(name, spec)
+
+
+def canonicalize(text: str) -> str:
+    """Write a spec with its model's name as the source spells it; options stay as they are.
+
+    >>> canonicalize("ResNet34,shortcut=A"), canonicalize("TorchVision/ResNet50")
+    ('resnet34,shortcut=A', 'torchvision/resnet50')
+
+    Raises:
+        SpecError: the spec is malformed.
+        UnknownModelError: it names a source that does not exist.
+    """
+    spec = parse_spec(text)
+    source, name = _find_source(spec.name)
+    return _join_spec(source, source.canonicalize(name)) + "".join(
+        f",{option}={value}" for option, value in spec.options.items()
+    )
+
+
+def split_models(text: str) -> list[str]:
+    """Split a text in which commas stand between models, as well as before the options of each.
+
+    >>> split_models("resnet34,vgg19"), split_models("resnet34,num_classes=10,vgg19")
+    (['resnet34', 'vgg19'], ['resnet34,num_classes=10', 'vgg19'])
+    >>> split_models("resnet34,oops")
+    ['resnet34,oops']
+
+    Raises:
+        SpecError: a bracket is not closed, or not opened.
+    """
+    parts = [part.strip() for part in split_at_commas(text)]
+    if len(parts) > 1 and not parts[-1]:
+        # What a list that goes on after a space leaves behind: resnet34, vgg19.
+        parts.pop()
+    models = [parts[0]]
+    for part in parts[1:]:
+        if "=" in part:
+            models[-1] += f",{part}"
+        elif _names_model(part):
+            models.append(part)
+        else:
+            # One spec after all, and what is wrong with it is said where it is read.
+            return [text]
+    return models
+
+
+def _names_model(text: str) -> bool:
+    prefix, slash, _ = text.partition("/")
+    return (
+        text.lower() in SOURCES[BUILTIN].names()
+        or bool(slash and prefix.lower() in SOURCES)
+        or ":" in text
+        or Path(text).is_file()
+    )
 
 
 def expand(text: str, *, fresh: bool = True) -> list[str]:
@@ -40,6 +95,7 @@ def expand(text: str, *, fresh: bool = True) -> list[str]:
         UnknownModelError: nothing matches.
         ModelError: the package that it comes from is missing or broken.
     """
+    text = canonicalize(text)
     spec = parse_spec(text)
     if not any(mark in spec.name for mark in "*?["):
         return [text]
@@ -92,11 +148,12 @@ def _list_names(source: Source) -> list[str]:
 
 def _find_source(name: str) -> tuple[Source, str]:
     prefix, slash, rest = name.partition("/")
-    if slash and prefix not in SOURCES:
+    if slash and prefix.lower() not in SOURCES:
         load_more_sources()
     # The prefix first: a local path may come after it, and may have a colon, as in hf/nets:old/config.json.
-    if slash and prefix and prefix in SOURCES:
-        return SOURCES[prefix], rest
+    for known in (prefix, prefix.lower()):
+        if slash and known and known in SOURCES:
+            return SOURCES[known], rest
     if ":" in name:
         return SOURCES[FACTORY], name
     if slash:
@@ -114,4 +171,4 @@ def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
 
 
 def _join_spec(source: Source, name: str) -> str:
-    return name if source.prefix == BUILTIN else f"{source.prefix}/{name}"
+    return name if source.prefix in {BUILTIN, FACTORY} else f"{source.prefix}/{name}"

@@ -37,6 +37,8 @@ class Source(Struct, frozen=True, kw_only=True):
     """Finds the model of a name, which is the spec's name without the prefix."""
     names: Callable[[], list[str]]
     """Lists all names without the prefix, in the source's own order."""
+    canonicalize: Callable[[str], str] = str
+    """Gives a name as the source itself spells it, where people spell it in another case."""
     origin: str = ""
     """The distribution that it comes from, filled in as it is registered."""
 

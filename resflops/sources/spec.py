@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from resflops.errors import SpecError
 
-__all__ = ["Spec", "Value", "parse_spec", "read_value"]
+__all__ = ["Spec", "Value", "parse_spec", "read_value", "split_at_commas"]
 
 Value = int | float | bool | str | list[object] | tuple[object, ...] | dict[object, object] | None
 
@@ -38,7 +38,7 @@ def parse_spec(text: str) -> Spec:
     Raises:
         SpecError: the spec has no name, an option without a value, or an option that is set twice.
     """
-    name, *rest = (part.strip() for part in _split(text))
+    name, *rest = (part.strip() for part in split_at_commas(text))
     if not name or "=" in name:
         raise SpecError(
             f"{text!r} is not a model spec: it must begin with a model's name, as in resnet34,shortcut=A"
@@ -49,6 +49,7 @@ def parse_spec(text: str) -> Spec:
         if not (option and equals and value):
             raise SpecError(
                 f"{text!r}: {part!r} is not an option; write name=value, as in {name},num_classes=10"
+                + (f", or give two models as {name} {part}" if part and not equals else "")
             )
         if option in options:
             raise SpecError(f"{text!r} sets {option} twice; set it once")
@@ -56,8 +57,12 @@ def parse_spec(text: str) -> Spec:
     return Spec(text=text, name=name, options=options)
 
 
-def _split(text: str) -> list[str]:
-    """Split a text at commas, except those between brackets, which belong to a value: depths=[2,2,6]."""
+def split_at_commas(text: str) -> list[str]:
+    """Split a text at commas, except those between brackets, which belong to a value: depths=[2,2,6].
+
+    Raises:
+        SpecError: a bracket is not closed, or not opened.
+    """
     parts, depth = [""], 0
     for character in text:
         if character == "," and not depth:

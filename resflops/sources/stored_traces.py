@@ -16,7 +16,7 @@ from resflops.records import Shape, Trace
 from resflops.sources.cache_key import make_key
 from resflops.sources.found_model import FoundModel, Inputs
 from resflops.sources.installed_code import has_usual_state, runs_installed_code_alone
-from resflops.sources.lookup import find
+from resflops.sources.lookup import canonicalize, find
 from resflops.sources.registry import SOURCES
 from resflops.sources.shipped_traces import read_shipped_trace
 from resflops.sources.spec import parse_spec
@@ -58,6 +58,7 @@ def find_stored_trace(spec: str, *, input_shape: Shape | None, dtype: str | None
         dtype: type to convert its floating-point parameters and inputs to; None keeps theirs.
     """
     try:
+        spec = canonicalize(spec)
         prefix, is_named = _read_prefix(spec)
         if not is_named or not has_usual_state():
             return None
@@ -79,7 +80,7 @@ def _read_prefix(spec: str) -> tuple[str, bool]:
 
 def _find_shipped(found: FoundModel, input_shape: Shape | None, dtype: str | None) -> StoredTrace | None:
     usual = (1, *found.input_shape)
-    if dtype not in WEIGHTS_AS_BUILT or input_shape not in {None, usual, usual[1:]}:
+    if dtype not in WEIGHTS_AS_BUILT or found.complete_shape(input_shape) not in {None, usual}:
         return None
     # Only options that change something are part of the name.
     trace = read_shipped_trace(found.name)

@@ -58,10 +58,12 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Failed(Struct, frozen=True, kw_only=True):
-    """A model that a pattern named and that could not be counted."""
+    """A model that could not be counted."""
 
     model: str
     reason: str
+    input_shape: Shape | None = None
+    """The shape that was asked for; None for the usual one."""
 
 
 class FigureVerdict(Struct, frozen=True, kw_only=True):
@@ -97,10 +99,10 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
     entries = [result for result in results if isinstance(result, Entry)]
     convention = entries[0].cost.priced_by
     most_expensive = max(entries, key=lambda one: one.cost.total).cost
-    costs = {one.cost.model: one.cost for one in entries}
-    judged = {one.cost.model: judge_figures(one, among=costs) for one in entries}
+    judged = _judge_all(entries)
+    verdicts = iter(judged)
     rows = tuple(
-        _build_row(result, most_expensive, judged[result.cost.model])
+        _build_row(result, most_expensive, next(verdicts))
         if isinstance(result, Entry)
         else _build_failed_row(result)
         for result in results
@@ -114,19 +116,36 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
             note_convention(convention),
             *note_training([one.cost for one in entries]),
             *note_nonzero([one.cost for one in entries]),
-            *(_note_variant(one) for one in entries if one.variant),
-            *(
-                note
-                for one in entries
-                for given in judged[one.cost.model]
-                for note in _note_verdict(given, one)
+            *_keep_first(
+                [
+                    *(_note_variant(one) for one in entries if one.variant),
+                    *(
+                        note
+                        for one, given in zip(entries, judged, strict=True)
+                        for verdict in given
+                        for note in _note_verdict(verdict, one)
+                    ),
+                    *(note for one in entries for note in note_trace(one.cost)),
+                    *(note_uncounted(one.cost) for one in entries if not one.cost.complete),
+                ]
             ),
-            *(note for one in entries for note in note_trace(one.cost)),
-            *(note_uncounted(one.cost) for one in entries if not one.cost.complete),
-            *note_stored((one.cost.model, one.stored) for one in entries),
+            *note_stored(dict.fromkeys((one.cost.model, one.stored) for one in entries)),
             *notes,
         ),
     )
+
+
+def _judge_all(entries: Sequence[Entry]) -> list[tuple[FigureVerdict, ...]]:
+    """Judge the figures of every model, each among the models on the same input."""
+    costs: dict[tuple[Shape, ...], dict[str, Cost]] = {}
+    for one in entries:
+        costs.setdefault(_list_input_shapes(one.cost), {})[one.cost.model] = one.cost
+    return [judge_figures(one, among=costs[_list_input_shapes(one.cost)]) for one in entries]
+
+
+def _keep_first(notes: Sequence[Note]) -> list[Note]:
+    """Keep each note once: a model on several inputs has the same to say of each."""
+    return list({repr(note): note for note in notes}.values())
 
 
 def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdict, ...]:
@@ -207,7 +226,14 @@ def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ..
 
 def _build_failed_row(failed: Failed) -> Row:
     # Every key, with None: columns are looked up in each row.
-    return {**dict.fromkeys(_FIGURES), "model": failed.model, "complete": False, "error": failed.reason}
+    shape = None if failed.input_shape is None else (failed.input_shape,)
+    return {
+        **dict.fromkeys(_FIGURES),
+        "model": failed.model,
+        "input": shape,
+        "complete": False,
+        "error": failed.reason,
+    }
 
 
 _FIGURES = (

@@ -101,8 +101,10 @@ def test_strict_makes_an_incomplete_count_a_failed_check(factories, capsys):
     assert main(["layers", f"{factories}:spectral", "--strict"]) == 1
 
 
-def test_a_model_that_is_named_by_itself_must_be_there(factories, capsys):
-    assert main(["table", "--models", "resnet20", f"{factories}:broken"]) == 2
+def test_a_model_that_is_named_by_itself_and_fails_is_a_row_too_and_a_failed_check(factories, capsys):
+    assert main(["table", "--models", "resnet20", f"{factories}:broken", "--format", "json"]) == 1
     captured = capsys.readouterr()
-    assert captured.out == ""
-    assert "no such thing" in captured.err
+    found = {row["model"]: row for row in json.loads(captured.out)["rows"]}
+    assert found["resnet20"]["macs"] == 40_551_040
+    assert "no such thing" in found[f"{factories}:broken"]["error"]
+    assert captured.err == f"resflops: could not count {factories}:broken\n"

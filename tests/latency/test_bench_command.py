@@ -237,7 +237,7 @@ def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_pa
             "bench --models resnet20 --input 4x3x32x32",
             "give the shape of one input, and the batch size as --batch 4",
         ),
-        ("bench --models resnet20 --input 32x32", "has 2 sizes, but resnet20 takes 3"),
+        ("bench --models resnet20 --input 3x32", "has 2 sizes, but resnet20 takes 3"),
         ("bench --models vgg1[16] --input 4x3x32x32", "none of 2 models can be measured; the first: --input"),
         ("bench --models resnet20 --resume", "--resume continues the file of --save"),
         ("bench --models resnet20 --layers --training", "leave out --training"),

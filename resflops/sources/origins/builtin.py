@@ -52,4 +52,13 @@ def _make_published_name(name: str, changed: dict[str, Option]) -> str:
     return ",".join([name, *(f"{option}={value}" for option, value in sorted(changed.items()))])
 
 
-register(Source(prefix=BUILTIN, summary="resnet34: the built-in networks", find=_find, names=_list_names))
+register(
+    Source(
+        prefix=BUILTIN,
+        summary="resnet34: the built-in networks",
+        find=_find,
+        names=_list_names,
+        # The catalog's own names are in lower case.
+        canonicalize=str.lower,
+    )
+)

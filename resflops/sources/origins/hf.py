@@ -40,6 +40,11 @@ def _list_names() -> list[str]:
     return sorted(mapping)
 
 
+def _canonicalize(name: str) -> str:
+    """Give a model type in lower case; a path stays as it is."""
+    return name if "/" in name or Path(name).exists() else name.lower()
+
+
 def _find(name: str, spec: Spec) -> FoundModel:
     # Here and below, because every source is imported, whichever is asked, and these are long.
     from resflops.sources.architectures import find_architecture
@@ -238,5 +243,6 @@ register(
         summary="hf/bert, hf/path/to/config.json: a Hugging Face config, nothing is downloaded",
         find=_find,
         names=_list_names,
+        canonicalize=_canonicalize,
     )
 )

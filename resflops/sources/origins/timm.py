@@ -67,5 +67,11 @@ def _find_usual_shape(timm: ModuleType, name: str, spec: Spec, options: dict[str
 
 
 register(
-    Source(prefix=PREFIX, summary="timm/vit_base_patch16_224: all of timm", find=_find, names=_list_names)
+    Source(
+        prefix=PREFIX,
+        summary="timm/vit_base_patch16_224: all of timm",
+        find=_find,
+        names=_list_names,
+        canonicalize=str.lower,
+    )
 )

@@ -132,5 +132,6 @@ register(
         summary="torchvision/resnet50: all of torchvision.models",
         find=_find,
         names=_list_names,
+        canonicalize=str.lower,
     )
 )
