@@ -17,6 +17,7 @@ from resflops.errors import FileError
 __all__ = [
     "check_writable",
     "hold_folder",
+    "is_file",
     "name_temporary",
     "read_bytes",
     "remove_abandoned",
@@ -271,3 +272,9 @@ def _read_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def is_file(name: str) -> bool:
+    """Tell whether a text is the name of a file; one that no file can have, as a very long one, is not."""
+    # Path.is_file raises for some of those before Python 3.14.
+    return os.path.isfile(name)  # noqa: PTH113

@@ -1,7 +1,6 @@
 """Find the command that a command line names, or means."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -75,13 +74,11 @@ def looks_like_model(word: str) -> bool:
     [True, True, True, False]
     """
     from resflops.models.catalog import NETWORKS
+    from resflops.writing import is_file
 
     names = (word.partition(",")[0], word.partition("=")[2].partition(",")[0])
     return any(
-        name.lower() in NETWORKS
-        or any(mark in name for mark in "/:*?[")
-        or (name != "" and Path(name).is_file())
-        for name in names
+        name.lower() in NETWORKS or any(mark in name for mark in "/:*?[") or is_file(name) for name in names
     )
 
 

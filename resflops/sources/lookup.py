@@ -1,13 +1,13 @@
 """From the text of a spec to the model it names, or of a pattern to the specs it stands for."""
 
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import resflops.sources.origins  # noqa: F401 - registers the sources
 from resflops.errors import SpecError, UnknownModelError, suggest
 from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
 from resflops.sources.spec import parse_spec, split_at_commas
+from resflops.writing import is_file
 
 __all__ = ["canonicalize", "expand", "find", "names", "split_models"]
 
@@ -75,7 +75,7 @@ def _names_model(text: str) -> bool:
         text.lower() in SOURCES[BUILTIN].names()
         or bool(slash and prefix.lower() in SOURCES)
         or ":" in text
-        or Path(text).is_file()
+        or is_file(text)
     )
 
 

@@ -6,6 +6,7 @@ config may name an architecture, as the file of a trained model does, and so may
 config.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -42,7 +43,7 @@ def _list_names() -> list[str]:
 
 def _canonicalize(name: str) -> str:
     """Give a model type in lower case; a path stays as it is."""
-    return name if "/" in name or Path(name).exists() else name.lower()
+    return name if "/" in name or os.path.exists(name) else name.lower()  # noqa: PTH110 - for any text at all
 
 
 def _find(name: str, spec: Spec) -> FoundModel:
