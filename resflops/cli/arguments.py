@@ -1,6 +1,9 @@
 """The arguments that several commands have in common, and the readers of their values."""
 
+from collections.abc import Sequence
+
 from resflops.cli.arrange import Values
+from resflops.cli.arranging import add_arrangement
 from resflops.cli.command_line import looks_like_model
 from resflops.cli.inputs import add_input
 from resflops.cli.parser import STANDARD_OUTPUT, Parser
@@ -84,8 +87,15 @@ def add_strict(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser, *, of_checks: bool = False) -> None:
-    """Add the options that say how and where to write the result."""
+def add_output(parser: Parser, *, of_checks: bool = False, columns: Sequence[str] = ()) -> None:
+    """Add the options that say how and where to write the result.
+
+    Args:
+        parser: the parser of the command.
+        of_checks: whether the command checks something.
+        columns: the columns that its table may have, where making the table takes long.
+    """
+    add_arrangement(parser, columns)
     parser.add_argument(
         "--format",
         metavar="NAME",

@@ -31,6 +31,8 @@ class Values(Struct, frozen=True, kw_only=True):
     """Tells whether a further word is a value of it, rather than a model."""
     split: Callable[[str], list[str]] = keep_word
     """Splits a word into several values, such as ``1,8,32``."""
+    dashed: bool = False
+    """Whether a value may begin with one dash, as in ``--sort -macs``."""
 
 
 def arrange_words(
@@ -100,11 +102,16 @@ def _take_values(left: deque[str], action: Action, attached: str | None, values:
     if attached is not None:
         return values.split(attached) if action.nargs == "+" else [attached]
     if action.nargs is None:
-        return [left.popleft()] if left and not _is_option(left[0]) else []
+        return [left.popleft()] if left and _may_be_value(left[0], values) else []
     found: list[str] = []
-    while left and not _is_option(left[0]) and (not found or values.belong(left[0])):
+    while left and _may_be_value(left[0], values) and (not found or values.belong(left[0])):
         found += values.split(left.popleft())
     return found
+
+
+def _may_be_value(word: str, values: Values) -> bool:
+    # Options of one letter stay options; what is called by one letter is no column.
+    return not _is_option(word) or (values.dashed and not word.startswith("--") and len(word) > 2)
 
 
 def _accumulates(action: Action) -> bool:

@@ -14,7 +14,7 @@ from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.readers import make_number_reader
-from resflops.tables.breakdown import build_breakdown
+from resflops.tables.breakdown import COLUMN_NAMES, build_breakdown
 
 __all__ = ["COMMAND"]
 
@@ -37,7 +37,7 @@ def _add_arguments(parser: Parser) -> None:
     add_training(parser)
     add_nonzero(parser)
     add_strict(parser)
-    add_output(parser)
+    add_output(parser, columns=COLUMN_NAMES)
 
 
 def _run(args: argparse.Namespace) -> int:

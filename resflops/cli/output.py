@@ -17,6 +17,10 @@ __all__ = ["say", "write"]
 
 def write(table: Table, args: argparse.Namespace, *, of_checks: bool = False) -> None:
     """Render a table in the format that the arguments ask for, and write it where they say."""
+    if args.arrangement:
+        from resflops.tables.arrangement import arrange_table
+
+        table = arrange_table(table, args.arrangement)
     to_file = args.out and args.out != STANDARD_OUTPUT
     name = args.format or (find_format(args.out, of_checks=of_checks) if to_file else None)
     chosen = find_renderer(name or "terminal", of_checks=of_checks)
@@ -31,9 +35,13 @@ def say(sentence: str) -> None:
     write_output(f"{escape_control_characters(sentence)}\n")
 
 
+PIPE_WIDTH = 100
+"""How wide a text is that goes into a pipe, and so most likely to a pager or a log."""
+
+
 def _detect_screen() -> Screen:
-    """Detect a terminal's width and whether it wants colours (no-color.org); anything else is paper."""
+    """Detect a terminal's width and whether it wants colours (no-color.org)."""
     if not sys.stdout.isatty():
-        return PAPER
+        return Screen(width=shutil.get_terminal_size((PIPE_WIDTH, 0)).columns)
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Screen(width=shutil.get_terminal_size().columns, colour=colour)

@@ -123,11 +123,16 @@ def add_no_progress(parser: Parser) -> None:
 
 
 def check_output(args: argparse.Namespace) -> None:
-    """Refuse an output file whose ending names no format, before anything is counted for it.
+    """Check what is asked of the output before anything is counted for it.
 
     Raises:
-        UsageError: the file has such an ending, and ``--format`` is not given.
+        UsageError: the file's ending names no format and ``--format`` is not given, or the table cannot be
+            arranged like that.
     """
+    if hasattr(args, "known_columns"):
+        from resflops.cli.arranging import read_arrangement
+
+        read_arrangement(args)
     # Not the reader of --out: whether --format is given is known only when everything is parsed.
     out = getattr(args, "out", None)
     if not out or out == STANDARD_OUTPUT:

@@ -16,7 +16,7 @@ from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import INTERRUPTED
-from resflops.tables.comparison import build_comparison, note_interrupt
+from resflops.tables.comparison import COLUMN_NAMES, build_comparison, note_interrupt
 
 if TYPE_CHECKING:
     from resflops.latency.measurements import Measurements
@@ -44,7 +44,7 @@ def _add_arguments(parser: Parser) -> None:
     )
     parser.tell_values(latency, MEASUREMENT_FILES)
     add_strict(parser)
-    add_output(parser)
+    add_output(parser, columns=COLUMN_NAMES)
 
 
 def _load_measurements(path: str) -> "Measurements":

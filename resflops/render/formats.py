@@ -5,7 +5,9 @@ not named by verbs, since the pictures import them: a picture's digest covers th
 so that a new name there would redraw it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from resflops.errors import escape_control_characters
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RIGHT",
+    "encode_in_column",
     "encode_value",
     "format_cells",
+    "format_heading",
     "format_note",
     "format_total",
     "format_value",
@@ -32,7 +36,7 @@ __all__ = [
 
 RIGHT: frozenset[Kind] = frozenset(
     ("count", "rounded", "share", "fine share", "signed", "signed share", "seconds", "seconds range", "rate",
-     "bytes", "joules", "times", "share range", "points")
+     "bytes", "joules", "times", "share range", "points", "quotient")
 )  # fmt: skip
 """Kinds that are aligned to the right, so that their digits stand below each other."""
 
@@ -68,7 +72,7 @@ def share(part: float, *, digits: int = 1) -> str:
     return f"{float(part) * 100:,.{digits}f} %"
 
 
-def format_measured(value: float, unit: str = "", *, digits: int = 3) -> str:
+def format_measured(value: float, unit: str = "", *, digits: int = 3, decimals: int | None = None) -> str:
     """Write a measured number to three digits, with the prefix that fits; zero has neither.
 
     >>> format_measured(0.0020372, "s"), format_measured(12.34, "s")
@@ -83,7 +87,10 @@ def format_measured(value: float, unit: str = "", *, digits: int = 3) -> str:
     if thousands >= len(PREFIXES) or (thousands < 0 and not unit):
         return f"{value:.{digits}g} {unit}".strip()
     shown = float(mantissa) * 10.0 ** (int(exponent) - 3 * thousands)
-    decimals = max(digits - 1 - (int(exponent) - 3 * thousands), 0)
+    if decimals is None:
+        decimals = max(digits - 1 - (int(exponent) - 3 * thousands), 0)
+    else:
+        shown = abs(value) / 10.0 ** (3 * thousands)
     prefix = SMALL[-thousands - 1] if thousands < 0 else PREFIXES[thousands].strip()
     return f"{'-' if value < 0 else ''}{shown:.{decimals}f} {prefix}{unit}".strip()
 
@@ -166,7 +173,16 @@ def format_signed(count: int) -> str:
     return f"{count:+,}".replace("-", "−") if count else "0"
 
 
-def format_signed_share(part: float) -> str:
+def format_points(difference: float, *, digits: int = 1) -> str:
+    """Write a difference of two shares in percentage points.
+
+    >>> format_points(-0.0621), format_points(0.5), format_points(0.0)
+    ('−6.2', '+50.0', '0.0')
+    """
+    return f"{difference * 100:+.{digits}f}".replace("-", "−") if difference else f"{0:.{digits}f}"
+
+
+def format_signed_share(part: float, *, digits: int = 2) -> str:
     """Write a difference as a part of the whole.
 
     >>> format_signed_share(0.0316), format_signed_share(-0.5), format_signed_share(0)
@@ -175,7 +191,7 @@ def format_signed_share(part: float) -> str:
     '+680,858.46 %'
     """
     sign = "+" if part > 0 else "−" if part < 0 else ""
-    return sign + share(abs(part), digits=2)
+    return sign + share(abs(part), digits=digits)
 
 
 def format_form(layer: "Form") -> str:
@@ -197,6 +213,49 @@ def format_form(layer: "Form") -> str:
         f"called {layer.calls} times" if layer.calls != 1 else "",
     ]
     return " ".join(part for part in parts if part)
+
+
+def format_quotient(count: int | Fraction) -> str:
+    """Write a count divided by another: exactly, whether or not it is whole.
+
+    >>> format_quotient(3_663_761_408), format_quotient(Fraction(29, 8)), format_quotient(Fraction(4000, 3))
+    ('3,663,761,408', '3.625', '1,333 1/3')
+    """
+    value = Fraction(count)
+    whole, rest = divmod(value.numerator, value.denominator)
+    if not rest:
+        return f"{whole:,}"
+    # A fraction with a short decimal form is easier to read in it.
+    if 10**MOST_DECIMALS % value.denominator == 0:
+        return f"{Decimal(value.numerator) / Decimal(value.denominator):,f}"
+    return f"{whole:,} {rest}/{value.denominator}" if whole else f"{rest}/{value.denominator}"
+
+
+MOST_DECIMALS = 4
+
+EXPONENTS: Mapping[str, int] = {"": 0, "K": 3, "M": 6, "G": 9, "T": 12}
+"""The power of ten that each unit stands for."""
+
+USUAL_DIGITS = 2
+"""Decimals of a figure in a unit, unless others are asked for."""
+
+
+def format_in_unit(count: float | Fraction, unit: str, digits: int | None, *, signed: bool = False) -> str:
+    """Write a count in a unit that its heading names, rounded exactly, half to even.
+
+    >>> format_in_unit(3_663_761_408, "G", None), format_in_unit(3_663_761_408, "M", 1)
+    ('3.66', '3,663.8')
+    >>> format_in_unit(512, "G", 2), format_in_unit(0, "G", 2), format_in_unit(-512, "K", 1, signed=True)
+    ('<0.01', '0.00', '−0.5')
+    """
+    digits = USUAL_DIGITS if digits is None else digits
+    value = Fraction(count) / 10 ** EXPONENTS[unit]
+    text = f"{Decimal(round(abs(value) * 10**digits)).scaleb(-digits):,.{digits}f}"
+    sign = "−" if value < 0 else "+" if signed and value else ""
+    # What rounds to zero and is more than that is not shown as zero.
+    if value and not any(map("123456789".__contains__, text)):
+        return f"{sign}<{Decimal(1).scaleb(-digits):f}"
+    return sign + text
 
 
 def format_lines(texts: tuple[str, ...]) -> str:
@@ -231,10 +290,50 @@ FORMATTERS: dict[Kind, Callable[[Any], str]] = {
     "bytes": format_bytes,
     "joules": lambda value: format_measured(value, "J"),
     "share range": lambda ends: " – ".join(map(share, ends)),
-    "points": lambda value: f"{value * 100:+.1f}",
+    "points": format_points,
     "flag": lambda flag: "yes" if flag else "no",
+    "quotient": format_quotient,
     "data": escape_text,
 }
+
+COUNTS: frozenset[Kind] = frozenset(("count", "signed", "quotient"))
+"""Kinds that may be written in a unit."""
+
+
+def format_in_column(column: Column, value: Any) -> str:  # noqa: ANN401 - any value of a cell
+    """Write a value as its column asks; ``""`` for None."""
+    if value is not None and column.unit and column.kind in COUNTS:
+        return format_in_unit(value, column.unit, column.digits, signed=column.kind == "signed")
+    if value is not None and column.digits is not None and column.kind in DECIMAL:
+        return DECIMAL[column.kind](value, column.digits)
+    return format_value(column.kind, value)
+
+
+def _format_measured_decimals(unit: str) -> Callable[[float, int], str]:
+    # To as many decimals and not digits: in a column they stand below each other.
+    return lambda value, digits: format_measured(value, unit, decimals=digits)
+
+
+DECIMAL: dict[Kind, Callable[[Any, int], str]] = {
+    "share": lambda part, digits: share(part, digits=digits),
+    "fine share": lambda part, digits: share(part, digits=digits),
+    "signed share": lambda part, digits: format_signed_share(part, digits=digits),
+    "times": lambda value, digits: f"{float(value):.{digits}f}×",
+    "points": lambda value, digits: format_points(value, digits=digits),
+    "seconds": _format_measured_decimals("s"),
+    "joules": _format_measured_decimals("J"),
+    "rate": _format_measured_decimals(""),
+}
+"""Kinds with decimals, whose number may be chosen."""
+
+
+def format_heading(column: Column) -> str:
+    """Write a column's heading with the unit of its figures.
+
+    >>> format_heading(Column(key="macs", heading="MACs", kind="count", unit="G"))
+    'MACs (G)'
+    """
+    return f"{column.heading} ({column.unit})" if column.unit and column.heading else column.heading
 
 
 def format_value(kind: Kind, value: object) -> str:
@@ -260,7 +359,7 @@ def _format_cell(column: Column, row: Row, above: Row | None = None) -> str:
     if not column.repeats and above is not None and above.get(column.key) == value:
         return ""
     # A total has no value in most columns; only a value that is there can be empty.
-    text = format_value(column.kind, value) or (column.empty if column.key in row else "")
+    text = format_in_column(column, value) or (column.empty if column.key in row else "")
     return f"≥ {text}" if text and column.exact_if and not row.get(column.exact_if, True) else text
 
 
@@ -268,7 +367,21 @@ def encode_value(kind: Kind, value: Any) -> Any:  # noqa: ANN401 - any value of 
     """Encode a value for programs: numbers stay numbers, and an input is written as ``--input`` reads it."""
     if kind == "shapes" and value is not None:
         return ", ".join(shape(sizes, by="x") for sizes in value)
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else float(value)
     return value
+
+
+def encode_in_column(column: Column, value: Any) -> Any:  # noqa: ANN401 - any value of a cell
+    """Encode a value for programs as its column asks: in its unit, and rounded only if digits are given.
+
+    >>> encode_in_column(Column(key="macs", kind="count", unit="G"), 3_663_761_408)
+    3.663761408
+    """
+    if value is None or not column.unit or column.kind not in COUNTS:
+        return encode_value(column.kind, value)
+    quotient = Fraction(value) / 10 ** EXPONENTS[column.unit]
+    return float(quotient if column.digits is None else round(quotient, column.digits))
 
 
 def format_note(note: Note) -> str:

@@ -1,6 +1,13 @@
 """HTML: a whole document as a file, a fragment where a notebook shows it."""
 
-from resflops.render.formats import RIGHT, escape_text, format_cells, format_note, format_total
+from resflops.render.formats import (
+    RIGHT,
+    escape_text,
+    format_cells,
+    format_heading,
+    format_note,
+    format_total,
+)
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Column, Table
 from resflops.tables.table import select_for_people
@@ -43,7 +50,7 @@ def _render_part(table: Table) -> str:
             *(f"<p>{_escape(format_note(note))}</p>" for note in select_for_people(table.intro)),
             "<table>",
             f"<caption>{_escape(table.title)}</caption>",
-            f"<thead>{_render_line(columns, [column.heading for column in columns], heads=True)}</thead>",
+            f"<thead>{_render_line(columns, list(map(format_heading, columns)), heads=True)}</thead>",
             "<tbody>",
             *(_render_line(columns, row) for row in format_cells(table, columns)),
             "</tbody>",

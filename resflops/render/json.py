@@ -6,10 +6,10 @@ from typing import Any
 from msgspec import to_builtins
 
 from resflops.records import SCHEMA_VERSION
-from resflops.render.formats import encode_value, format_note
+from resflops.render.formats import encode_in_column, encode_value, format_note
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Figure, Table
-from resflops.tables.table import Row
+from resflops.tables.table import Row, select_for_programs
 
 __all__ = ["render_json"]
 
@@ -23,20 +23,23 @@ def render_json(table: Table, screen: Screen) -> str:
         document["convention"] = table.convention
     for name, value in table.facts.items():
         document[name] = encode_value(value.kind, value.value) if isinstance(value, Figure) else value
+    # A figure keeps its key, whatever it is written in.
+    if units := {column.key: column.unit for column in select_for_programs(table.columns) if column.unit}:
+        document["units"] = units
     for part in (table, *table.below):
         document[part.name] = [_encode_row(part, row) for row in part.rows]
     if table.total is not None:
         document["total"] = _encode_row(table, table.total)
-    document["notes"] = [format_note(note) for note in table.notes if note.audience != "people"]
+    document["notes"] = [format_note(note) for note in select_for_programs(table.notes)]
     entries = (f" {_encode(name)}: {_encode_value(value)}" for name, value in document.items())
     return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
 def _encode_row(table: Table, row: Row) -> Mapping[str, Any]:
     return {
-        column.key: encode_value(column.kind, row[column.key])
-        for column in table.columns
-        if column.audience != "people" and column.kind != "lines" and column.key in row
+        column.key: encode_in_column(column, row[column.key])
+        for column in select_for_programs(table.columns)
+        if column.key in row
     }
 
 

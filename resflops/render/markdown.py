@@ -3,7 +3,7 @@
 import re
 
 from resflops.errors import escape_control_characters
-from resflops.render.formats import RIGHT, format_cells, format_note, format_total
+from resflops.render.formats import RIGHT, format_cells, format_heading, format_note, format_total
 from resflops.render.registry import Screen, renderer
 from resflops.tables import Table
 from resflops.tables.table import select_for_people
@@ -27,7 +27,7 @@ def _render_part(table: Table) -> str:
             f"**{escape_markdown(table.title)}**",
             "",
             *(f"{escape_markdown(format_note(note))}\n" for note in select_for_people(table.intro)),
-            _render_line([escape_markdown(column.heading) for column in columns]),
+            _render_line([escape_markdown(format_heading(column)) for column in columns]),
             _render_line(["---:" if column.kind in RIGHT else ":---" for column in columns]),
             *(_render_line(list(map(escape_markdown, row))) for row in format_cells(table, columns)),
             *([_render_line(total)] if total else []),

@@ -22,7 +22,7 @@ from resflops.tables.table import (
 )
 from resflops.tables.training import build_backward_table, note_training
 
-__all__ = ["build_breakdown"]
+__all__ = ["COLUMN_NAMES", "build_breakdown"]
 
 
 def build_breakdown(
@@ -52,6 +52,7 @@ def build_breakdown(
     return Table(
         title=f"{cost.model} by {by}, convention {cost.convention}",
         convention=cost.convention,
+        long=True,
         intro=(Note(text="input {input}", figures={"input": shape}),),
         facts={"model": cost.model, "input": shape, **({"stored": stored} if stored else {})},
         columns=_build_layer_columns(cost, shown) if depth is None else _build_part_columns(cost, "module"),
@@ -143,11 +144,38 @@ def _build_cost_columns(cost: Cost) -> tuple[Column, ...]:
     macs = cost.convention == "macs"
     heading = format_cost_heading(cost.priced_by)
     return (
-        Column(key="params", heading="parameters", kind="count"),
-        Column(key="trainable", heading="trainable", kind="count", audience="programs"),
-        Column(key="frozen", heading="frozen", kind="count", audience=show_people_if(cost.frozen)),
-        Column(key="buffers", heading="buffers", kind="count", audience=show_people_if(cost.buffers)),
-        Column(key="macs", heading=heading if macs else "MACs", kind="count", exact_if="counted"),
+        Column(key="params", heading="parameters", kind="count", detail=2, measures="parameters"),
+        Column(
+            key="trainable", heading="trainable", kind="count", audience="programs", measures="parameters"
+        ),
+        Column(
+            key="frozen",
+            heading="frozen",
+            kind="count",
+            audience=show_people_if(cost.frozen),
+            detail=5,
+            folds=False,
+            measures="parameters",
+        ),
+        Column(
+            key="buffers",
+            heading="buffers",
+            kind="count",
+            audience=show_people_if(cost.buffers),
+            detail=6,
+            folds=False,
+            prints=False,
+            measures="parameters",
+        ),
+        Column(
+            key="macs",
+            heading=heading if macs else "MACs",
+            kind="count",
+            exact_if="counted",
+            measures="cost",
+            detail=0 if macs else 3,
+            folds=macs,
+        ),
         build_nonzero_column(asked=cost.nonzero_macs is not None),
         Column(
             key="total",
@@ -155,6 +183,7 @@ def _build_cost_columns(cost: Cost) -> tuple[Column, ...]:
             kind="count",
             audience="programs" if macs else "all",
             exact_if="counted",
+            measures="cost",
         ),
         Column(key="share", heading="share", kind="share", detail=1),
     )
@@ -163,26 +192,55 @@ def _build_cost_columns(cost: Cost) -> tuple[Column, ...]:
 def _build_part_columns(cost: Cost, part: str) -> tuple[Column, ...]:
     return (
         Column(key="name", heading=part, empty=f"(in no {part})"),
-        Column(key="output_shape", heading="output", kind="shape"),
+        Column(key="output_shape", heading="output", kind="shape", detail=4, folds=False),
         *_build_cost_columns(cost),
         Column(key="counted", audience="programs"),
     )
+
+
+COLUMN_NAMES = (
+    "name", "op", "calls", "input_shape", "output_shape", "window", "kernel", "stride", "padding", "groups",
+    "params", "trainable", "frozen", "buffers", "macs", "nonzero_macs", "total", "share", "receptive_field",
+    "effective_stride", "formula", "counted",
+)  # fmt: skip
+"""The columns of a breakdown that ``--columns`` and ``--sort`` take; some are of layers alone."""
 
 
 def _build_layer_columns(cost: Cost, shown: Sequence[LayerRow | StageRow]) -> tuple[Column, ...]:
     repeated = any(isinstance(row, LayerRow) and row.calls > 1 for row in shown)
     return (
         Column(key="name", heading="layer", empty="(the model itself)"),
-        Column(key="op", heading="op", empty="(no op of its own)"),
-        Column(key="calls", heading="calls", kind="count", audience=show_people_if(repeated)),
-        Column(key="input_shape", heading="input", kind="shape", detail=3),
-        Column(key="output_shape", heading="output", kind="shape"),
-        Column(key="window", heading="window", kind="window", audience="people", detail=2),
+        Column(key="op", heading="op", empty="(no op of its own)", detail=4, folds=False),
+        Column(
+            key="calls",
+            heading="calls",
+            kind="count",
+            audience=show_people_if(repeated),
+            detail=4,
+            folds=False,
+        ),
+        Column(key="input_shape", heading="input", kind="shape", detail=7, folds=False, prints=False),
+        Column(key="output_shape", heading="output", kind="shape", detail=4, folds=False),
+        Column(key="window", heading="window", kind="window", audience="people", detail=5, folds=False),
         *(Column(key=key, kind="shape", audience="programs") for key in ("kernel", "stride", "padding")),
         Column(key="groups", kind="count", audience="programs"),
         *_build_cost_columns(cost),
-        Column(key="receptive_field", heading="receptive field", kind="shape", detail=4),
-        Column(key="effective_stride", heading="effective stride", kind="step", detail=4),
-        Column(key="formula", heading="formula", detail=5),
+        Column(
+            key="receptive_field",
+            heading="receptive field",
+            kind="shape",
+            detail=8,
+            folds=False,
+            prints=False,
+        ),
+        Column(
+            key="effective_stride",
+            heading="effective stride",
+            kind="step",
+            detail=8,
+            folds=False,
+            prints=False,
+        ),
+        Column(key="formula", heading="formula", detail=9, folds=False, prints=False),
         Column(key="counted", audience="programs"),
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from resflops.cost import Cost
 from resflops.errors import pluralize
@@ -33,15 +34,18 @@ from resflops.tables.training import (
 )
 
 __all__ = [
+    "COLUMN_NAMES",
     "Entry",
     "Failed",
     "FigureVerdict",
     "build_comparison",
     "build_entry",
+    "find_batch_size",
     "judge_figures",
     "note_interrupt",
     "note_trace",
     "note_uncounted",
+    "rename_cost",
 ]  # fmt: skip
 
 
@@ -55,6 +59,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     """The figures that were printed for this network on this input."""
     stored: str = ""
     """Where its trace was stored, in words; ``""`` if it was taken now."""
+    spec: str = ""
+    """The spec of a model that goes by a label; ``""`` if it goes by its spec."""
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -64,6 +70,8 @@ class Failed(Struct, frozen=True, kw_only=True):
     reason: str
     input_shape: Shape | None = None
     """The shape that was asked for; None for the usual one."""
+    spec: str = ""
+    """The spec of a model that goes by a label; ``""`` if it goes by its spec."""
 
 
 class FigureVerdict(Struct, frozen=True, kw_only=True):
@@ -74,7 +82,7 @@ class FigureVerdict(Struct, frozen=True, kw_only=True):
     agreement: Agreement
 
 
-def build_entry(found: FoundModel, cost: Cost, *, stored: str = "") -> Entry:
+def build_entry(found: FoundModel, cost: Cost, *, stored: str = "", label: str = "") -> Entry:
     """Add the figures that were printed for a model to its cost.
 
     Printed multiply-accumulates hold for the usual input alone, and are left out for another.
@@ -83,10 +91,24 @@ def build_entry(found: FoundModel, cost: Cost, *, stored: str = "") -> Entry:
         found: the model.
         cost: what it costs.
         stored: where its trace was stored, in words; ``""`` if it was taken now.
+        label: a name of the user's for it, which then stands wherever the cost is shown.
     """
     usual = _list_input_shapes(cost) == ((1, *found.input_shape),)
     figures = tuple(figure for figure in select_figures(found.name) if usual or figure.quantity != "macs")
-    return Entry(cost=cost, variant=found.variant, figures=figures, stored=stored)
+    if not label:
+        return Entry(cost=cost, variant=found.variant, figures=figures, stored=stored)
+    return Entry(
+        cost=rename_cost(cost, label),
+        variant=found.variant,
+        figures=figures,
+        stored=stored,
+        spec=cost.model,
+    )
+
+
+def rename_cost(cost: Cost, name: str) -> Cost:
+    """Give a cost another name, which stands wherever it is shown."""
+    return replace(cost, trace=replace(cost.trace, model=name))
 
 
 def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
@@ -114,6 +136,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
         rows=rows,
         notes=(
             note_convention(convention),
+            *_note_batches(rows),
             *note_training([one.cost for one in entries]),
             *note_nonzero([one.cost for one in entries]),
             *_keep_first(
@@ -139,7 +162,8 @@ def _judge_all(entries: Sequence[Entry]) -> list[tuple[FigureVerdict, ...]]:
     """Judge the figures of every model, each among the models on the same input."""
     costs: dict[tuple[Shape, ...], dict[str, Cost]] = {}
     for one in entries:
-        costs.setdefault(_list_input_shapes(one.cost), {})[one.cost.model] = one.cost
+        # By spec, which a published figure names the other model of its ratio by.
+        costs.setdefault(_list_input_shapes(one.cost), {})[one.spec or one.cost.model] = one.cost
     return [judge_figures(one, among=costs[_list_input_shapes(one.cost)]) for one in entries]
 
 
@@ -201,10 +225,13 @@ def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ..
     cost = one.cost
     return {
         "model": cost.model,
+        "spec": one.spec or cost.model,
         "input": _list_input_shapes(cost),
         "params": cost.params,
         "macs": cost.macs,
         "total": cost.total,
+        "rounded": cost.total,
+        **_build_sample_cells(cost),
         "trainable": cost.trainable,
         "frozen": cost.frozen,
         "buffers": cost.buffers,
@@ -230,18 +257,69 @@ def _build_failed_row(failed: Failed) -> Row:
     return {
         **dict.fromkeys(_FIGURES),
         "model": failed.model,
+        "spec": failed.spec or failed.model,
         "input": shape,
         "complete": False,
         "error": failed.reason,
+        "tone": "bad",
     }
 
 
 _FIGURES = (
-    "input", "params", "macs", "total", "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
+    "input", "batch", "params", "macs", "total", "rounded", "total_per_sample",
+    "trainable", "frozen", "buffers", "ratio", "uncounted", "variant",
     "execution", "stored", "upper_bound", "nonzero_macs", "published", "published_macs", "published_params",
-    *TRAINING_FIGURES,
+    "training_per_sample", *TRAINING_FIGURES,
 )  # fmt: skip
 """The keys that have a value only where a model could be counted."""
+
+
+def _build_sample_cells(cost: Cost) -> Row:
+    """Build the cells of one sample of a batch: exact quotients, which need not be whole."""
+    batch = find_batch_size(cost)
+    if batch == 1:
+        return {"batch": 1, "total_per_sample": cost.total, "training_per_sample": None}
+    both = cost.total + cost.backward.total if cost.backward else None
+    return {
+        "batch": batch,
+        "total_per_sample": Fraction(cost.total, batch),
+        "training_per_sample": None if both is None else Fraction(both, batch),
+    }
+
+
+def find_batch_size(cost: Cost) -> int:
+    """Find the batch size of the inputs: the first dimension, if it is the same for all of them."""
+    sizes = {shape[0] for shape in _list_input_shapes(cost) if shape}
+    return sizes.pop() if len(sizes) == 1 and 0 not in sizes else 1
+
+
+def _note_batches(rows: tuple[Row, ...]) -> tuple[Note, ...]:
+    """Note what a figure per sample is, and which ones are no whole number."""
+    if not any((row["batch"] or 1) > 1 for row in rows):
+        return ()
+    broken = [row["model"] for row in rows if not _is_whole(row["total_per_sample"])]
+    text = "Per sample is the figure of the whole batch divided by its size, the first dimension of the input"
+    if not broken:
+        return (Note(text=f"{text}."),)
+    return (
+        Note(
+            text=f"{text}; that of {{models}} is a fraction, since not every op runs once for each sample.",
+            figures={"models": Figure("names", tuple(broken))},
+        ),
+    )
+
+
+def _is_whole(value: int | Fraction | None) -> bool:
+    return value is None or Fraction(value).denominator == 1
+
+
+COLUMN_NAMES = (
+    "model", "spec", "input", "batch", "params", "trainable", "frozen", "buffers", "macs", "total", "rounded",
+    "total_per_sample", "nonzero_macs", "backward_macs", "backward_total", "training_total",
+    "training_per_sample", "ratio", "published_macs", "published_params", "complete", "variant", "execution",
+    "stored", "upper_bound", "error",
+)  # fmt: skip
+"""The columns of a comparison that ``--columns`` and ``--sort`` take; some need another option."""
 
 
 def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tuple[Column, ...]:
@@ -249,26 +327,84 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
         return show_people_if(any(row[key] for row in rows))
 
     training = any("training_total" in row and row["training_total"] is not None for row in rows)
+    batched: Audience = "all" if any((row["batch"] or 1) > 1 for row in rows) else "asked"
+    named: Audience = "programs" if any(row["spec"] != row["model"] for row in rows) else "asked"
     several = show_people_if(len(rows) > 1)
-    printed = (("published_macs", "published MACs"), ("published_params", "published parameters"))
+    # On paper the input stands in the caption if it is the same for all.
+    inputs = {row["input"] for row in rows if row["input"]}
+    printed = (("published_macs", "published MACs", 6), ("published_params", "published parameters", 8))
     return (
         Column(key="model", heading="model"),
-        Column(key="input", heading="input", kind="shapes", detail=2),
-        Column(key="params", heading="parameters", kind="count"),
-        Column(key="trainable", heading="trainable", kind="count", audience=show_if_any("frozen")),
-        Column(key="frozen", heading="frozen", kind="count", audience=show_if_any("frozen")),
-        Column(key="buffers", heading="buffers", kind="count", audience=show_if_any("buffers"), detail=3),
-        Column(key="macs", heading="MACs", kind="count", audience="programs"),
+        Column(key="spec", heading="spec", audience=named),
+        Column(key="input", heading="input", kind="shapes", detail=4, folds=False, prints=len(inputs) > 1),
         Column(
-            key="total", heading=f"forward {cost}" if training else cost, kind="count", exact_if="complete"
+            key="batch", heading="batch", kind="count", audience="programs" if batched == "all" else "asked"
         ),
-        Column(key="total", heading="≈", kind="rounded", audience="people", detail=1),
+        Column(key="params", heading="parameters", kind="count", detail=2, measures="parameters"),
+        Column(
+            key="trainable",
+            heading="trainable",
+            kind="count",
+            audience=show_if_any("frozen"),
+            detail=3,
+            prints=False,
+            measures="parameters",
+        ),
+        Column(
+            key="frozen",
+            heading="frozen",
+            kind="count",
+            audience=show_if_any("frozen"),
+            detail=3,
+            prints=False,
+            measures="parameters",
+        ),
+        Column(
+            key="buffers",
+            heading="buffers",
+            kind="count",
+            audience=show_if_any("buffers"),
+            detail=5,
+            folds=False,
+            prints=False,
+            measures="parameters",
+        ),
+        Column(key="macs", heading="MACs", kind="count", audience="programs", measures="cost"),
+        Column(
+            key="total",
+            heading=f"forward {cost}" if training else cost,
+            kind="count",
+            exact_if="complete",
+            measures="cost",
+        ),
+        Column(
+            key="rounded", heading="≈", kind="rounded", audience="people", detail=4, folds=False, prints=False
+        ),
+        Column(
+            key="total_per_sample",
+            heading=f"{cost} per sample",
+            kind="quotient",
+            audience=batched,
+            exact_if="complete",
+            detail=2,
+            measures="cost",
+        ),
         build_nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
-        *(build_training_columns(cost) if training else ()),
-        Column(key="ratio", heading=f"of {most_expensive}", kind="share", audience=several),
+        *(build_training_columns(cost, batched=batched == "all") if training else ()),
+        Column(key="ratio", heading=f"of {most_expensive}", kind="share", audience=several, detail=1),
         *(
-            Column(key=key, heading=heading, kind="lines", audience=show_if_any(key), wraps=True, detail=4)
-            for key, heading in printed
+            Column(
+                key=key,
+                heading=heading,
+                kind="lines",
+                # JSON has the figures themselves, and a CSV file numbers alone.
+                audience="people" if show_if_any(key) == "all" else "asked",
+                wraps=True,
+                detail=detail,
+                folds=key == "published_macs",
+                prints=False,
+            )
+            for key, heading, detail in printed
         ),
         Column(key="complete", heading="complete", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
@@ -281,7 +417,12 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
             else []
         ),
         Column(
-            key="error", heading="could not be counted", audience=show_if_any("error"), wraps=True, detail=5
+            key="error",
+            heading="could not be counted",
+            audience=show_if_any("error"),
+            wraps=True,
+            detail=7,
+            tone="tone",
         ),
         Column(key="published", heading="published", kind="data", audience="programs"),
     )
@@ -338,7 +479,7 @@ def note_trace(cost: Cost) -> tuple[Note, ...]:
     """Note what a reader should know about how the model was traced."""
     model = Figure("text", cost.model)
     return tuple(
-        Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)})
+        Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)}, qualifies=True)
         for text in cost.trace.notes
     )
 
@@ -373,6 +514,7 @@ def _note_verdict(verdict: FigureVerdict, one: Entry) -> list[Note]:
 def note_uncounted(cost: Cost) -> Note:
     """Note the ops that the total lacks, those that touch most data first."""
     return Note(
+        qualifies=True,
         text="{model} is incomplete (≥): these ops have no rule and are not in its figures: {ops}.",
         figures={
             "model": Figure("text", cost.model),

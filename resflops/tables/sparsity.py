@@ -16,6 +16,7 @@ def build_nonzero_column(*, asked: bool) -> Column:
         kind="count",
         audience=show_people_if(asked),
         detail=1,
+        measures="cost",
     )
 
 
@@ -34,6 +35,7 @@ _SCOPE = Note(
 def _note_unknown(cost: Cost) -> Note:
     layers = ", ".join(layer or "the model itself" for layer in cost.nonzero_unknown)
     return Note(
+        qualifies=True,
         text="{model}: the non-zero MACs are an upper bound: computed weights are taken as dense, in "
         "{layers}.",
         figures={"model": Figure("text", cost.model), "layers": Figure("text", layers)},

@@ -19,15 +19,19 @@ __all__ = [
     "Column",
     "Figure",
     "Kind",
+    "Measures",
     "Note",
     "Row",
     "Table",
+    "Tone",
+    "Unit",
     "describe_calls",
     "format_cost_heading",
     "list_uncounted_ops",
     "note_broken_extensions",
     "note_convention",
     "select_for_people",
+    "select_for_programs",
     "show_people_if",
 ]
 
@@ -55,6 +59,7 @@ Kind = Literal[
     "share range",
     "points",
     "flag",
+    "quotient",
     "data",
 ]
 """What a value is, which decides how it is written and to which side it is set.
@@ -64,12 +69,23 @@ is a count to three digits; ``shapes`` is one shape an input; ``step`` is a stri
 mostly the same in every dimension; ``window`` is kernel, stride, padding and groups;
 ``signed`` is a difference, which bears its sign; ``form`` is a ``gate.diff.Form``, what a layer is;
 ``rate`` is a measured number to three digits, ``times`` a ratio, ``points`` a difference of shares,
-``flag`` yes or no, and a ``range`` is its two ends;
+``flag`` yes or no, and a ``range`` is its two ends; ``quotient`` is a count divided by another, an int or a
+Fraction;
 ``data`` is nested and only for JSON, which in turn needs no ``lines``.
 """
 
-Audience = Literal["all", "people", "programs"]
-"""Who reads it: programs read JSON and CSV, people the other formats."""
+Audience = Literal["all", "people", "programs", "asked"]
+"""Who reads it: programs read JSON and CSV, people the other formats; ``asked`` is for nobody who has not
+named the column."""
+
+Tone = Literal["", "good", "bad", "doubtful"]
+"""What a text says about what it describes, for formats that have colours."""
+
+Measures = Literal["", "cost", "parameters"]
+"""What a count is of, for columns whose figures may be written in a unit, such as ``G``."""
+
+Unit = Literal["", "K", "M", "G", "T"]
+"""What a figure is divided by: nothing, 10³, 10⁶, 10⁹ or 10¹²."""
 
 Row = Mapping[str, Any]
 """Column key to raw value: counts are ints, shapes are tuples, and what is missing is None."""
@@ -93,8 +109,20 @@ class Column(Struct, frozen=True, kw_only=True):
     wraps: bool = False
     """Whether its text may be broken over several lines."""
     detail: int = 0
-    """How soon it goes to a line of its own under the row where the screen is narrow: the higher, the sooner;
-    0 for a column that always stays."""
+    """How soon it gives way where the screen is narrow: the higher, the sooner; 0 for a column that always
+    stays."""
+    folds: bool = True
+    """Whether it gives way to a line of its own under the row; otherwise it is left out, as a note says."""
+    prints: bool = True
+    """Whether it stands in a printed table, whose reader has a column's width, without being asked for."""
+    tone: str = ""
+    """Key of the ``Tone`` of its texts; ``""`` for texts without one."""
+    measures: Measures = ""
+    """What its counts are of."""
+    unit: Unit = ""
+    """What its counts are written in; ``""`` writes them exactly."""
+    digits: int | None = None
+    """How many decimals its figures are written with; None for as many as their kind usually has."""
 
 
 class Figure(Struct, frozen=True):
@@ -112,6 +140,8 @@ class Note(Struct, frozen=True, kw_only=True):
     audience: Audience = "all"
     of_checks: bool = False
     """Whether the formats of checks, which leave other notes out, show it too."""
+    qualifies: bool = False
+    """Whether the figures are misread without it, so that it stands under a printed table, too."""
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -151,6 +181,10 @@ class Table(Struct, frozen=True, kw_only=True):
     """Tables that belong under this one."""
     checks: tuple[Check, ...] = ()
     """What was checked, if anything."""
+    tone: Tone = ""
+    """What its title says about what it describes."""
+    long: bool = False
+    """Whether it usually has more rows than a page of a document."""
 
     def list_shown_rows(self) -> tuple[Row, ...]:
         """List the rows for people."""
@@ -212,7 +246,12 @@ class Table(Struct, frozen=True, kw_only=True):
 
 def select_for_people(items: tuple[ForReaders, ...]) -> tuple[ForReaders, ...]:
     """Select the columns or notes that people read."""
-    return tuple(item for item in items if item.audience != "programs")
+    return tuple(item for item in items if item.audience in {"all", "people"})
+
+
+def select_for_programs(items: tuple[ForReaders, ...]) -> tuple[ForReaders, ...]:
+    """Select the columns or notes that programs read."""
+    return tuple(item for item in items if item.audience in {"all", "programs"})
 
 
 def show_people_if(needed: object) -> Audience:

@@ -41,19 +41,43 @@ def build_training_cells(cost: Cost) -> Row:
     }
 
 
-def build_training_columns(heading: str) -> tuple[Column, ...]:
+def build_training_columns(heading: str, *, batched: bool = False) -> tuple[Column, ...]:
     """Build the columns of the backward pass and of both passes.
 
     Args:
         heading: the heading of a cost under the convention.
+        batched: whether there is a batch, beside which one sample has its own figure.
     """
     parts = ("backward_macs", "backward_input_macs", "backward_weight_macs")
     return (
-        *(Column(key=key, heading=key.replace("_", " "), kind="count", audience="programs") for key in parts),
-        Column(
-            key="backward_total", heading=f"backward {heading}", kind="count", exact_if="backward_complete"
+        *(
+            Column(key=key, heading=key.replace("_", " "), kind="count", audience="programs", measures="cost")
+            for key in parts
         ),
-        Column(key="training_total", heading=f"both {heading}", kind="count", exact_if="training_complete"),
+        Column(
+            key="backward_total",
+            heading=f"backward {heading}",
+            kind="count",
+            exact_if="backward_complete",
+            detail=2,
+            measures="cost",
+        ),
+        Column(
+            key="training_total",
+            heading=f"both {heading}",
+            kind="count",
+            exact_if="training_complete",
+            measures="cost",
+        ),
+        Column(
+            key="training_per_sample",
+            heading=f"both {heading} per sample",
+            kind="quotient",
+            audience="all" if batched else "asked",
+            exact_if="training_complete",
+            detail=3,
+            measures="cost",
+        ),
         Column(key="backward_complete", heading="backward complete", audience="programs"),
         Column(key="training_complete", heading="training complete", audience="programs"),
         Column(key="backward_uncounted", heading="backward uncounted", kind="data", audience="programs"),
@@ -69,14 +93,16 @@ def note_training(costs: Sequence[Cost]) -> tuple[Note, ...]:
 
 
 _SCOPE = Note(
+    qualifies=True,
     text="Backward is the gradients of all trainable parameters and of everything between them and the "
     "outputs, not those of the model's input, frozen parameters and buffers. The modules are in the mode, "
-    "training or eval, in which they are built. Loss, optimiser and recomputation are not counted."
+    "training or eval, in which they are built. Loss, optimiser and recomputation are not counted.",
 )
 
 
 def _note_uncounted(model: str, backward: Backward) -> Note:
     return Note(
+        qualifies=True,
         text="{model}, backward, is incomplete (≥): these ops have no gradient rule: {ops}.",
         figures={
             "model": Figure("text", model),
@@ -98,6 +124,7 @@ def build_backward_table(backward: Backward, *, depth: int | None, everything: b
     by = "layer" if depth is None else f"module, depth {depth}"
     return Table(
         name="backward",
+        long=True,
         title=f"{backward.trace.model}, backward pass by {by}, convention {backward.convention}",
         convention=backward.convention,
         columns=_build_columns(backward, whole=depth is None),
@@ -133,17 +160,27 @@ def _build_columns(backward: Backward, *, whole: bool) -> tuple[Column, ...]:
     of_layers = (
         Column(key="op", heading="op"),
         Column(key="calls", heading="calls", kind="count", audience="programs"),
-        Column(key="input_shape", heading="input", kind="shape", detail=2),
-        Column(key="output_shape", heading="output", kind="shape", detail=1),
+        Column(key="input_shape", heading="input", kind="shape", detail=4, folds=False, prints=False),
+        Column(key="output_shape", heading="output", kind="shape", detail=3, folds=False),
     )
     totals = (("input_total", "for inputs"), ("weight_total", "for weights"), ("total", heading))
     return (
         Column(key="name", heading="layer" if whole else "module", empty="(the model itself)"),
         *(of_layers if whole else ()),
         *(
-            Column(key=key, heading=key.replace("_", " "), kind="count", audience="programs")
+            Column(key=key, heading=key.replace("_", " "), kind="count", audience="programs", measures="cost")
             for key in ("input_macs", "weight_macs", "macs")
         ),
-        *(Column(key=key, heading=text, kind="count", exact_if="counted") for key, text in totals),
+        *(
+            Column(
+                key=key,
+                heading=text,
+                kind="count",
+                exact_if="counted",
+                detail=0 if key == "total" else 1,
+                measures="cost",
+            )
+            for key, text in totals
+        ),
         Column(key="counted", audience="programs"),
     )

@@ -95,7 +95,9 @@ def test_no_option_that_is_given_twice_loses_a_value(name, option):
         # Values are texts here: what the readers refuse is tested with each option.
         action.type = None
     first, last = option.option_strings[0], option.option_strings[-1]
-    for words in ([last, "1", last, "2"], [first, "1", f"{last}=2"]):
+    # What else the command requires.
+    model = ["resnet20"] if option.dest == "columns" and name == "layers" else []
+    for words in ([*model, last, "1", last, "2"], [*model, first, "1", f"{last}=2"]):
         if type(option).__name__ == "_StoreAction":
             with pytest.raises(UsageError, match=f"^{last} is given twice, with '1' and '2'; give it once$"):
                 parser.arrange(words)

@@ -115,14 +115,17 @@ def test_models_lists_all_networks(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_conventions_lists_and_explains(capsys: pytest.CaptureFixture[str]) -> None:
-    listed = run(capsys, "conventions")
+    def read(*arguments: str) -> str:
+        return " ".join(run(capsys, *arguments).split())
+
+    listed = json.loads(run(capsys, "conventions", "--format", "json"))["rows"]
     for name, each in CONVENTIONS.items():
-        assert each.counts in listed
-        explained = run(capsys, "conventions", name)
+        assert each.counts in [row["counts"] for row in listed]
+        explained = read("conventions", name)
         assert each.counts in explained
         assert each.source in explained
         assert "conv2d" in explained
-    assert "prices: 2 per MAC, 1 per bias add" in run(capsys, "conventions", "flops")
+    assert "prices: 2 per MAC, 1 per bias add" in read("conventions", "flops")
 
 
 def test_the_list_of_commands_has_each_module_that_is_one() -> None:

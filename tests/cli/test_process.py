@@ -147,13 +147,18 @@ def test_a_command_loads_what_it_uses_and_no_other_command(arguments: list[str],
     assert list_loaded(arguments) & (COMMAND_MODULES | PARTS | SLOW) == loaded
 
 
-def test_a_pipe_gets_the_whole_width_and_no_colours() -> None:
-    done = run_process("models", COLUMNS="20", FORCE_COLOR="1")
+@pytest.mark.parametrize("command", ["models", "conventions", "ops", "peers", "layers resnet34"])
+def test_a_pipe_gets_lines_that_fit_a_pager_and_no_colours(command: str) -> None:
+    done = run_process(*command.split(), FORCE_COLOR="1")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
-    (line,) = [line for line in done.stdout.splitlines() if " resnet18 " in line]
-    assert "1512.03385)" in line
-    assert line.endswith("num_classes=1000")
+    assert 80 <= max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_a_pipe_is_as_wide_as_the_user_says() -> None:
+    done = run_process("layers", "resnet34", COLUMNS="200")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("conv1 ") and "conv2d" in line]
+    assert line.endswith("112·112·64·(7·7·3) = 118,013,952")
 
 
 def test_results_go_to_stdout_and_messages_to_stderr() -> None:

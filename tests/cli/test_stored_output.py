@@ -55,6 +55,8 @@ def leave_out(text: str, name: str) -> str:
     """Leave out of a text in a format where its traces were stored."""
     if name == "csv":
         return text.replace(f',"{WHERE}"', "").replace(",stored", "")
+    if name == "tsv":
+        return text.replace(f"\t{WHERE}", "").replace("\tstored", "")
     if name == "json":
         text = text.replace(f', "stored": "{WHERE}"', "").replace(f' "stored": "{WHERE}",\n', "")
         return re.sub(rf',\n  "[^"\n]*{re.escape(WHERE)}\."', "", text)

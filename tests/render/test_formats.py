@@ -142,7 +142,7 @@ def test_latex_braces_are_balanced() -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "\tx"])
 def test_csv_gives_a_spreadsheet_no_formula(name: str) -> None:
     _, row = csv.reader(io.StringIO(find_renderer("csv").render(table(name))))
-    assert row == [f"'{name}", "1000000000", "3x4", "macs"]
+    assert row == [f"'{name}", "macs", "1000000000", "3x4"]
 
 
 def test_json_names_the_convention_and_keeps_texts() -> None:
