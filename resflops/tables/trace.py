@@ -46,7 +46,7 @@ def build_trace_table(trace: Trace) -> Table:
         notes=(
             *([more] if left > 0 else []),
             Note(
-                text="{parameters} parameters and {buffers} elements of buffers in {modules} modules; "
+                text="{parameters} parameters and {buffers} buffer elements in {modules} modules; "
                 "resflops.count(trace) gives its cost.",
                 figures={
                     "parameters": Figure("count", trace.params),

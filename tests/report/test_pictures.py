@@ -9,7 +9,16 @@ from msgspec.structs import replace
 
 import resflops
 from resflops.report.picture import Picture
-from resflops.report.pictures import profile, ratios, resolution, roofline, scatter, stages, waterfall
+from resflops.report.pictures import (
+    kernels,
+    profile,
+    ratios,
+    resolution,
+    roofline,
+    scatter,
+    stages,
+    waterfall,
+)
 from resflops.report.pictures.labels import label
 from resflops.report.style import DARK, LIGHT, THEMES, image
 
@@ -78,7 +87,20 @@ def some_resolutions():
     return resolution.Resolutions(unit=UNIT, sides=(64, 128, 256), usual=128, series=series)
 
 
+def some_kernels():
+    pairs = (
+        kernels.Pair(channels="3 → 64", ratios=(8.02, 20.3, 69.6)),
+        kernels.Pair(channels="256 → 256", ratios=(0.55, 1.65, 6.06)),
+    )
+    layers = (
+        kernels.Layer(model="small", name="conv1", macs=118_013_952, field=(7, 7)),
+        kernels.Layer(model="large", name="features.2", macs=1_849_688_064, field=(14, 14)),
+    )
+    return kernels.Kernels(unit=UNIT, strides=(1, 2, 4), pairs=pairs, layers=layers)
+
+
 DRAWN = {
+    "kernels": (kernels, lambda cost: some_kernels()),
     "stages": (stages, lambda cost: stages.stages_of([cost], unit=UNIT)),
     "profile": (profile, lambda cost: profile.profile_of(cost, unit=UNIT, given="1×3×224×224")),
     "scatter": (scatter, lambda cost: some_scatter()),

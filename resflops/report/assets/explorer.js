@@ -125,7 +125,7 @@
     const quantities = [
       [convention().heading, (row) => row.totals[chosen()]],
       ["parameters", (row) => row.params],
-      ["elements of buffers", (row) => row.buffers],
+      ["buffer elements", (row) => row.buffers],
       ["activations, elements", (row) => row.activations],
     ];
     const rows = quantities.map(([name, of], place) => {

@@ -1,13 +1,14 @@
 """The pages, in the order of the index. To add one, add its module and name it here."""
 
 from resflops.report.page import Page
-from resflops.report.pages import crosscheck, latency, models, reproduction
+from resflops.report.pages import crosscheck, kernels, latency, models, reproduction
 
 __all__ = ["PAGES"]
 
 PAGES: tuple[Page, ...] = (
     reproduction.PAGE,
     models.PAGE,
+    kernels.PAGE,
     crosscheck.PAGE,
     latency.PAGE,
 )
