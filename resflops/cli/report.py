@@ -2,29 +2,27 @@
 
 import argparse
 import shlex
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from resflops.cli.arguments import add_model_input, require_writable
 from resflops.cli.counting import count_models
-from resflops.cli.inputs import list_inputs
 from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import say as say_line
 from resflops.cli.parser import STANDARD_OUTPUT, Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn, write_output
-from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError, pluralize
-from resflops.sources.shapes import format_shape
 from resflops.tables.comparison import Entry
 from resflops.writing import write_text
 
 __all__ = ["COMMAND"]
 
 FOLDER = "reports"
+ENDING = ".html"
 
 
 def _add_arguments(parser: Parser) -> None:
@@ -43,7 +41,8 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--html",
         metavar="FILE",
-        help="instead of the reports, write one page to explore the given models in, which works offline",
+        help="instead of the reports, write one page to explore the given models in, which works offline; "
+        "FILE ends in .html, or is - for standard output",
     )
     parser.add_argument(
         "models", nargs="*", metavar="MODEL", help="for --html, the models, such as resnet34 vgg19"
@@ -77,12 +76,14 @@ def _write_page(args: argparse.Namespace) -> int:
         raise UsageError(
             "no models are given; name the models to explore, as in --html page.html resnet34 vgg19"
         )
-    require_writable(args.html)
+    _check_page_name(args.html)
+    for spec in _find_repeated(args.models):
+        warn(f"{spec} is given more than once; the page shows it once")
     counted = count_models(args.models, args)
     # Here, because it loads jinja2, which is not needed before there is something to show.
-    from resflops.report.explorer import render_explorer
+    from resflops.report.explorer import name_apart, render_explorer
 
-    costs = [_name_input(one.cost, several=len(list_inputs(args)) > 1) for one in counted.entries]
+    costs = name_apart([one.cost for one in counted.entries])
     stored = {cost.model: one.stored for cost, one in zip(costs, counted.entries, strict=True)}
     page = render_explorer(costs, stored=stored)
     if args.html == STANDARD_OUTPUT:
@@ -99,12 +100,22 @@ def _write_page(args: argparse.Namespace) -> int:
     return CHECK_FAILED if counted.failures else DONE
 
 
-def _name_input(cost: Cost, *, several: bool) -> Cost:
-    """Name a model with its input where the page has it on several, for it tells models apart by name."""
-    if not several:
-        return cost
-    shapes = " ".join(format_shape(given.shape) for given in cost.trace.inputs)
-    return replace(cost, trace=replace(cost.trace, model=f"{cost.model} ({shapes})"))
+def _check_page_name(name: str) -> None:
+    """Check that a page can be written under a name, and that a browser will take it for one."""
+    if name == STANDARD_OUTPUT:
+        return
+    path = Path(name)
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(
+            f"--html {name}: the page is HTML, and browsers know it by its ending; "
+            f"write --html {shlex.quote(f'{path.with_suffix(ENDING)}' if path.name else f'page{ENDING}')}"
+        )
+    require_writable(name)
+
+
+def _find_repeated(specs: Sequence[str]) -> tuple[str, ...]:
+    """Find the specs that are given more than once."""
+    return tuple(spec for spec, times in Counter(specs).items() if times > 1)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""What a block of the explorer page says of an op: what it is in a few words, and which kind, for its colour."""
+"""What a block of the explorer page says of an op: what it is in a few words, and its kind for the colour."""
 
 import re
 
@@ -35,7 +35,8 @@ _SHORT = {"scaled_dot_product_attention": "attention"}
 def classify_op(record: OpRecord) -> str:
     """Find the kind that an op is coloured as.
 
-    >>> classify_op(OpRecord(op="linear", layer="fc", input_shapes=((1, 512), (10, 512)), output_shapes=((1, 10),)))
+    >>> shapes = {"input_shapes": ((1, 512), (10, 512)), "output_shapes": ((1, 10),)}
+    >>> classify_op(OpRecord(op="linear", layer="fc", **shapes))
     'linear, matrix product'
     """
     if is_of_family(record.op, "convolution"):
@@ -50,16 +51,16 @@ def classify_op(record: OpRecord) -> str:
 def describe_op(record: OpRecord) -> str:
     """Describe an op in a few words: what it is, its window, and the features that it maps.
 
-    >>> describe_op(OpRecord(op="linear", layer="fc", input_shapes=((1, 512), (10, 512)), output_shapes=((1, 10),)))
+    >>> shapes = {"input_shapes": ((1, 512), (10, 512)), "output_shapes": ((1, 10),)}
+    >>> describe_op(OpRecord(op="linear", layer="fc", **shapes))
     'linear, 512→10'
     """
     name = _SHORT.get(record.op) or re.sub(r"[123]d$", "", record.op).replace("_", " ")
     kernel = _read_kernel(record)
     stride = record.attributes.get("stride")
-    # In a list, because the first part has no comma inside.
     head = [name]
     if is_of_family(record.op, "convolution"):
-        head[0] = name.replace("transpose", "transposed")
+        head = ["transposed", "conv"] if name == "conv transpose" else head
         if _is_depthwise(record):
             head.insert(0, "depthwise")
     if kernel:
@@ -71,9 +72,7 @@ def describe_op(record: OpRecord) -> str:
 
 def describe_attributes(record: OpRecord) -> str:
     """Write what else decides what an op costs, as ``kernel 3×3, stride 1×1, bias no``."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {_write(value)}" for name, value in record.attributes.items()
-    )
+    return ", ".join(f"{name.replace('_', ' ')} {_write(value)}" for name, value in record.attributes.items())
 
 
 def _describe_features(record: OpRecord) -> list[str]:

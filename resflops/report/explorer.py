@@ -9,6 +9,7 @@ nor a library can fetch or send anything.
 import base64
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -16,18 +17,21 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import json
+from msgspec.structs import replace
 
 from resflops._version import __version__
 from resflops.cost import Cost
 from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError
+from resflops.render.formats import shape
 from resflops.report.explorer_data import OWN_CONVENTIONS, build_page_data
 
-__all__ = ["format_title", "render_explorer"]
+__all__ = ["format_title", "name_apart", "render_explorer"]
 
 LIBRARIES = ("d3-hierarchy.min.js", "dagre.min.js", "tabulator.min.js")
 OWN_SCRIPTS = (
-    "figures.js", "modules.js", "drawing.js", "treemap.js", "graph.js", "layers.js", "address.js", "explorer.js",
+    "figures.js", "modules.js", "drawing.js", "treemap.js",
+    "graph.js", "layers.js", "address.js", "explorer.js",
 )  # fmt: skip
 """Each uses what those before it define."""
 STYLES = ("tabulator.min.css", "explorer.css")
@@ -78,6 +82,22 @@ def render_explorer(costs: Sequence[Cost], *, stored: Mapping[str, str] | None =
         digests=[_compute_digest(script) for script in scripts],
         data=Markup(_encode_for_script(build_page_data(costs, stored=stored))),  # noqa: S704 - escaped for where it stands
     )
+
+
+def name_apart(costs: Sequence[Cost]) -> list[Cost]:
+    """Add the input to the name of each model that is there more than once, on inputs of several sizes."""
+    times = Counter(cost.model for cost in costs)
+    return [
+        cost
+        if times[cost.model] == 1
+        else replace(cost, trace=replace(cost.trace, model=f"{cost.model} ({_write_inputs(cost)})"))
+        for cost in costs
+    ]
+
+
+def _write_inputs(cost: Cost) -> str:
+    # As they are typed on the command line.
+    return " ".join(shape(given.shape, by="x") for given in cost.trace.inputs)
 
 
 def format_title(names: Sequence[str]) -> str:

@@ -82,7 +82,8 @@ def _build_model_data(cost: Cost, texts: Texts, stored: str) -> dict[str, Any]:
     fullest = max(by_convention, key=len)
     keys = list(dict.fromkeys([*fullest, *(key for rows in by_convention for key in rows)]))
     of_ops = list(_key_ops(cost.trace.ops))
-    first_ops = {key: record for key, record in zip(reversed(of_ops), reversed(cost.trace.ops), strict=True)}
+    # Backwards, so that the first op of each row stays.
+    first_ops = dict(zip(reversed(of_ops), reversed(cost.trace.ops), strict=True))
     return {
         "name": cost.model,
         "input": ", ".join(shape(given.shape) for given in cost.trace.inputs),

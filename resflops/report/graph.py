@@ -21,7 +21,7 @@ class GraphNode(Struct, frozen=True, kw_only=True, gc=False):
     op: int
     """Its index among the trace's ops."""
     sources: tuple[int, ...]
-    """The places of the nodes that feed it, in the order of its inputs; MODEL_INPUT is what the caller gave."""
+    """The places of the nodes that feed it, in the order of its inputs; MODEL_INPUT is the caller's."""
 
 
 class Graph(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """The page that explores costs, driven in a real browser as a reader drives it, and its data."""
 
 import json
-import shutil
 from fractions import Fraction
 
 import pytest
@@ -10,79 +9,10 @@ from msgspec.structs import replace
 from torch import nn
 
 import resflops
-from resflops.cost.convention import CONVENTIONS
+from resflops.cost.convention import CONVENTIONS, find_convention
 from resflops.errors import UsageError
-from resflops.report.explorer import render_explorer
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SWITCHES = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run", "--window-size=1300,1600",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def costs():
-    return [resflops.count(resflops.load(name), (1, 3, 224, 224)) for name in ("resnet34", "vgg19")]
-
-
-@pytest.fixture(scope="module")
-def named(costs):
-    return [
-        replace(cost, trace=replace(cost.trace, model=name))
-        for cost, name in zip(costs, ("resnet34", "vgg19"), strict=True)
-    ]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if found is None or driver is None:
-        pytest.skip("no Chromium with its chromedriver is installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = found
-    for switch in (*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"):
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield running
-    running.quit()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Opens a page about costs; what it complains of or asks for is an error."""
-
-    def open_page(costs):
-        file = tmp_path / "page.html"
-        file.write_text(render_explorer(costs), encoding="utf-8")
-        browser.get(file.as_uri())
-        wait(browser, "return document.querySelectorAll('#layers [role=row]').length > 1")
-        return browser
-
-    yield open_page
-    assert browser.get_log("browser") == []
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    page = (tmp_path / "page.html").as_uri()
-    assert {
-        each["params"]["request"]["url"]
-        for each in asked
-        if each["method"] == "Network.requestWillBeSent" and each["params"]["documentURL"] == page
-    } == {page}
-
-
-def wait(browser, script, seconds=10):
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(browser, seconds, poll_frequency=0.05).until(lambda _: browser.execute_script(script))
-
-
-def choose(browser, control, text):
-    from selenium.webdriver.support.ui import Select
-
-    Select(browser.find_element("id", control)).select_by_visible_text(text)
+from resflops.report.explorer import name_apart, render_explorer
+from resflops.tables.table import format_cost_heading
 
 
 def cells(browser, table):
@@ -109,16 +39,16 @@ def text(browser, name):
 @pytest.mark.parametrize("name", CONVENTIONS)
 def test_the_convention_switch_recomputes_every_figure(opened, named, name):
     page = opened(named)
-    choose(page, "convention", name)
+    page.choose("convention", name)
     one, two = (cost.under(name) for cost in named)
     _, total, params, buffers, activations = cells(page, "totals")
     assert total[1:] == [f"{one.total:,}", f"{two.total:,}", f"{two.total / one.total:.2f}×"]
     assert params[1:3] == [f"{one.params:,}", f"{two.params:,}"]
     assert buffers[1:3] == [f"{one.buffers:,}", f"{two.buffers:,}"]
     assert activations[1] == f"{sum(row.activations for row in one.layers):,}"
-    wait(
-        page,
-        f"return document.querySelector('[tabulator-field=total] button').textContent.includes('({name})')",
+    page.wait(
+        "return document.querySelector('[tabulator-field=total] button').textContent === "
+        f"{json.dumps(format_cost_heading(find_convention(name)))}",
     )
     shown = column(page, "total")
     assert shown == [f"{row.total:,}" for row in one.layers[: len(shown)]]
@@ -129,8 +59,7 @@ def test_a_click_on_a_heading_sorts_and_the_keyboard_does_too(opened, named):
     page = opened(named)
     heading = page.find_element("id", "by-params")
     heading.click()
-    wait(
-        page,
+    page.wait(
         "return document.querySelector('[role=columnheader][tabulator-field=params]').ariaSort === 'descending'",
     )
     params = sorted((row.params for row in named[0].layers), reverse=True)
@@ -138,8 +67,7 @@ def test_a_click_on_a_heading_sorts_and_the_keyboard_does_too(opened, named):
     assert shown == [f"{count:,}" for count in params[: len(shown)]]
     assert "sorted by parameters, descending" in page.find_element("id", "said").get_attribute("textContent")
     page.find_element("id", "by-params").send_keys("\ue007")
-    wait(
-        page,
+    page.wait(
         "return document.querySelector('[role=columnheader][tabulator-field=params]').ariaSort === 'ascending'",
     )
     assert column(page, "params")[0] == "0"
@@ -149,12 +77,12 @@ def test_a_search_leaves_the_rows_with_all_its_words(opened, named):
     page = opened(named)
     page.find_element("id", "search").send_keys("layer3 CONV2D")
     found = [row.name for row in named[0].layers if row.name.startswith("layer3") and row.op == "conv2d"]
-    wait(page, f"return document.getElementById('found').textContent.startsWith('{len(found)} of')")
+    page.wait(f"return document.getElementById('found').textContent.startsWith('{len(found)} of')")
     shown = column(page, "name")
     assert shown == found[: len(shown)]
     page.find_element("id", "search").clear()
     page.find_element("id", "search").send_keys("1·1·64")
-    wait(page, "return document.getElementById('found').textContent.startsWith('1 of')")
+    page.wait("return document.getElementById('found').textContent.startsWith('1 of')")
     assert column(page, "name") == ["layer2.0.downsample.0"]
 
 
@@ -169,12 +97,13 @@ def test_two_models_are_compared_row_by_row(opened, named):
     ]
     assert [row[1], row[3]] == [f"{count:,}" for count in wanted]
     assert row[5] == f"{float(Fraction(wanted[1], wanted[0])):.2f}×"
-    choose(page, "grouping", "op")
-    choose(page, "measure", "parameters")
+    page.choose("grouping", "op")
+    page.choose("measure", "parameters")
     by_op = {row[0]: row for row in cells(page, "compared")}
     assert by_op["linear"][1] == f"{sum(row.params for row in named[0].layers if row.op == 'linear'):,}"
-    choose(page, "other", "nothing")
-    assert not page.find_element("id", "comparison").is_displayed()
+    page.choose("other", "nothing")
+    assert [len(row) for row in cells(page, "compared")] == [3] * len(cells(page, "compared"))
+    assert text(page, "comparison-heading") == "Part by part"
     assert len(page.find_elements("css selector", ".chart")) == 1
 
 
@@ -185,26 +114,27 @@ def test_the_tree_opens_by_keyboard_and_the_table_follows(opened, named):
     )
     button.send_keys("\ue007")
     rows = [row for row in named[0].layers if row.name.startswith("layer2.")]
-    wait(page, f"return document.getElementById('found').textContent.startsWith('{len(rows)} of')")
+    page.wait(f"return document.getElementById('found').textContent.startsWith('{len(rows)} of')")
     share = sum(row.total for row in rows) / named[0].total
     assert f"{share:.1%}".replace("%", " %") in page.find_element("css selector", "#tree-0 h3").text
     assert page.switch_to.active_element.text == "layer2"
     page.find_element("css selector", "#tree-0 .path button").send_keys(" ")
-    wait(page, "return document.getElementById('found').textContent.startsWith('108 of')")
+    page.wait("return document.getElementById('found').textContent.startsWith('108 of')")
 
 
 def test_a_click_into_the_picture_opens_the_module_under_it(opened, named):
     page = opened(named)
     from selenium.webdriver import ActionChains
 
+    page.choose("scale", "each its own")
     page.execute_script("document.querySelector('#tree-0 .chart').scrollIntoView({block: 'center'})")
-    chart = page.find_element("css selector", "#tree-0 .chart canvas")
-    size = chart.size
-    # The dearest module stands at the top left, under its name.
-    ActionChains(page).move_to_element_with_offset(
-        chart, -size["width"] // 2 + 40, -size["height"] // 2 + 12
+    block = page.find_element("css selector", "#tree-0 [data-block=layer3]")
+    size = block.size
+    # An opened module bears its name above what is in it.
+    ActionChains(page.driver).move_to_element_with_offset(
+        block, -size["width"] // 2 + 20, -size["height"] // 2 + 8
     ).click().perform()
-    wait(page, "return document.querySelector('#tree-0 h3').textContent.includes('layer3')")
+    page.wait("return document.querySelector('#tree-0 h3').textContent.includes('layer3')")
 
 
 def test_everything_has_a_name_and_a_role(opened, named):
@@ -213,8 +143,10 @@ def test_everything_has_a_name_and_a_role(opened, named):
         assert control.accessible_name
     assert page.find_element("id", "layers").aria_role == "grid"
     assert page.find_element("id", "layers").accessible_name == "Layers of resnet34"
-    chart = page.find_element("css selector", ".chart")
-    assert (chart.aria_role, "layer3 36.5 %" in chart.accessible_name) in {("img", True), ("image", True)}
+    chart = page.find_element("css selector", ".chart svg")
+    assert (chart.aria_role, "layer3 36.5 %" in chart.accessible_name) == ("group", True)
+    for block in page.find_elements("css selector", "#tree-0 [data-block]"):
+        assert (block.aria_role, " of resnet34" in block.accessible_name) == ("button", True)
     for table in ("totals", "compared"):
         heads = page.find_elements("css selector", f"#{table} th")
         assert {head.get_attribute("scope") for head in heads} == {"col", "row"}
@@ -227,7 +159,7 @@ def test_a_page_with_five_thousand_layers_keeps_few_in_the_document(opened, cost
     assert cells(page, "totals")[1][1] == f"{cost.total:,}"
     assert page.execute_script("return document.querySelectorAll('*').length") < 5000
     page.find_element("id", "search").send_keys("layer4321.")
-    wait(page, "return document.getElementById('found').textContent.startsWith('1 of')")
+    page.wait("return document.getElementById('found').textContent.startsWith('1 of')")
     assert column(page, "name") == ["layer4321.0"]
 
 
@@ -241,7 +173,7 @@ def test_hostile_names_are_shown_and_do_nothing(opened, hostile_cost, hostile_na
     assert page.find_elements("tag name", "img") == []
 
 
-def test_the_page_is_dark_where_the_reader_is(opened, named, browser):
+def test_the_page_is_dark_where_the_reader_is(opened, named):
     page = opened(named)
     grounds = []
     for scheme in ("light", "dark"):
@@ -258,16 +190,15 @@ def test_a_narrow_screen_never_scrolls_sideways(opened, named):
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", narrow)
     try:
         # Charts and tables follow a new width in a later frame.
-        wait(page, "return document.documentElement.scrollWidth <= 400")
+        page.wait("return document.documentElement.scrollWidth <= 400")
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_the_longest_heading_is_read_whole(opened, named):
     page = opened(named)
-    choose(page, "convention", max(CONVENTIONS, key=len))
-    wait(
-        page,
+    page.choose("convention", max(CONVENTIONS, key=len))
+    page.wait(
         "const inner = document.getElementById('by-total').getBoundingClientRect();"
         "const outer = document.querySelector('[role=columnheader][tabulator-field=total]')"
         ".getBoundingClientRect();"
@@ -292,3 +223,10 @@ def test_models_must_be_told_apart(costs, names):
     given = [replace(costs[0], trace=replace(costs[0].trace, model=name)) for name in names]
     with pytest.raises(UsageError, match="at least one model, all with different names"):
         render_explorer(given)
+
+
+def test_one_model_on_two_inputs_is_told_apart_by_them(costs):
+    other = resflops.count(resflops.load("resnet34"), (1, 3, 64, 64))
+    given = [replace(cost, trace=replace(cost.trace, model="resnet34")) for cost in (costs[0], other)]
+    assert [cost.model for cost in name_apart(given)] == ["resnet34 (1x3x224x224)", "resnet34 (1x3x64x64)"]
+    assert name_apart(costs) == list(costs)

@@ -560,8 +560,9 @@
     ready: () => {
       at("layers").setAttribute("aria-label", `Layers of ${models[first()].name}`);
       at("layers").setAttribute("aria-rowcount", models[first()].rows.length + 1);
+      // First, because a filter tells of the order as well.
+      if (sorted) Layers.sort(...sorted.split("."));
       filter();
-      if (sorted) { const [field, direction] = sorted.split("."); Layers.sort(field, direction); }
       if (chosenRow !== null && chosenPlace === first()) Layers.choose(chosenRow);
     },
   };

@@ -41,7 +41,7 @@ const Treemap = (() => {
     function add(parent, block, at, depth) {
       const opened = block.parts.length > 0 && at.width > ROOM.width && at.height > ROOM.height
         && (at.width - 4) * (at.height - HEAD - 4) / block.parts.length > LEAST;
-      const group = shape("g", { role: "button", tabindex: "-1", "data-block": block.key, class: "block" });
+      const group = shape("g", { role: "button", tabindex: "-1", "data-block": Modules.keysOf(block).join("."), class: "block" });
       group.block = block;
       group.depth = depth;
       const figure = Figures.rounded(cost(block));
@@ -55,7 +55,9 @@ const Treemap = (() => {
       });
       group.append(rect);
       if (opened) {
-        write(group, `${Modules.labelOf(block)} · ${figure}`, at.x + 6, at.y + 13, at.width - 10, theme.ink);
+        const [name, width] = [Modules.labelOf(block), at.width - 10];
+        const all = `${name} · ${figure}`;
+        write(group, Drawing.measure(all) <= width ? all : name, at.x + 6, at.y + 13, width, theme.ink);
       } else {
         kinds.add(kind);
         writeBlock(group, block, figure, at);
