@@ -175,7 +175,7 @@ def _check_shows_only(args: argparse.Namespace) -> None:
     defaults = vars(parser.parse_args([]))
     ignored = [
         f"--{name.replace('_', '-')}"
-        for name in defaults.keys() - {"show", "format", "out"}
+        for name in defaults.keys() - {"show", "format", "out", "columns", "sort", "units", "precision"}
         if getattr(args, name) != defaults[name]
     ]
     if ignored:
@@ -254,9 +254,9 @@ def _find_models(
             model = find(one.spec)
             for shape in args.input or ():
                 _check_input(model, shape)
-            models[one.spec] = model
+            models[one.name] = model
         except ResflopsError as error:
-            models[one.spec] = error
+            models[one.name] = error
     errors = [error for error in models.values() if isinstance(error, ResflopsError)]
     if len(errors) == len(models):
         raise make_all_failed_error(

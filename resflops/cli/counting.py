@@ -13,6 +13,7 @@ from resflops.cli.streams import warn
 from resflops.cost import Cost, check_prices_gradients
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, expand, find, select_models
+from resflops.sources.labels import split_label
 from resflops.sources.lookup import split_models
 from resflops.sources.stored_traces import find_stored_trace
 from resflops.tables.comparison import Entry, Failed, build_entry
@@ -50,13 +51,14 @@ def count_model(spec: str, args: argparse.Namespace) -> Entry:
         ResflopsError: the model could not be counted.
     """
     require_one_input(args)
-    specs = [each for one in split_models(spec) for each in expand(one, fresh=args.fresh)]
+    label, unlabelled = split_label(spec)
+    specs = [each for one in split_models(unlabelled) for each in expand(one, fresh=args.fresh)]
     if len(specs) > 1:
         raise UsageError(
             f"{spec!r} stands for {len(specs)} models, but only one can be given here; "
             f"name one, as in {specs[0]}"
         )
-    (result,) = count_models(specs, args).results
+    (result,) = count_models([f"{label}={specs[0]}"] if label else specs, args).results
     if isinstance(result, Entry):
         return result
     raise ModelError(result.reason)
@@ -76,7 +78,7 @@ def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModel
         check_prices_gradients(args.convention)
     with progress(shown=not args.no_progress) as say:
         selected = select_models(specs, say=say, fresh=args.fresh)
-        named = frozenset(one.spec for one in selected if not one.by_pattern)
+        named = frozenset(one.name for one in selected if not one.by_pattern)
         tasks = [_check(one, given, args) for one in selected for given in list_inputs(args)]
         results: list[Entry | Failed] = []
         try:
@@ -156,6 +158,7 @@ def _count(
         [
             counting.CountRequest(
                 spec=task.model.spec,
+                name=task.model.label,
                 input_shape=task.given.shape,
                 batch=task.given.batch,
                 convention=args.convention,
@@ -171,9 +174,15 @@ def _count(
     for task in tasks:
         outcome = task.error or next(outcomes)
         if isinstance(outcome, ResflopsError):
-            yield Failed(model=task.model.spec, reason=str(outcome), input_shape=task.given.shape)
+            yield Failed(
+                model=task.model.name,
+                reason=str(outcome),
+                input_shape=task.given.shape,
+                spec=task.model.spec,
+            )
         else:
-            yield build_entry(outcome.found, outcome.cost, stored=outcome.stored)
+            label = task.model.label
+            yield build_entry(outcome.found, outcome.cost, stored=outcome.stored, label=label)
 
 
 def _has_counted(results: list[Entry | Failed]) -> bool:

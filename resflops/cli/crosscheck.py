@@ -62,11 +62,11 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    specs = require_models(args, purpose="to run peers on")
+    models = require_models(args, purpose="to run peers on")
     rows: list[Reconciliation] = []
     interrupted = False
     with progress(shown=not args.no_progress) as say:
-        selected = _check(select_models(specs, say=say), args)
+        selected = _check(select_models(models, say=say), args)
         announce_torch(say)
         from resflops.crosschecking import describe_platform, select_peers
 
@@ -83,7 +83,10 @@ def _run(args: argparse.Namespace) -> int:
     _check_some(rows)
     notes = [Note(text="Interrupted: not every peer has run.")] if interrupted else []
     check = CrossCheck(rows=tuple(rows), environment=describe_platform())
-    write(build_crosscheck_table(check, layers=args.layers, notes=notes), args)
+    specs = {
+        _name(one, given, args): one.spec for one in selected for given in list_inputs(args) if one.label
+    }
+    write(build_crosscheck_table(check, layers=args.layers, notes=notes, specs=specs), args)
     if interrupted:
         return INTERRUPTED
     return _choose_status(rows, args, failed=_warn_of_failures(selected, rows, args))
@@ -131,7 +134,7 @@ def _warn_of_failures(
 
 def _name(one: SelectedModel, given: GivenInput, args: argparse.Namespace) -> str:
     """Name a model with its input if there are several: every table tells models apart by name."""
-    return f"{one.spec} ({given.describe()})" if len(list_inputs(args)) > 1 else one.spec
+    return f"{one.name} ({given.describe()})" if len(list_inputs(args)) > 1 else one.name
 
 
 def _reconcile_or_say_why(

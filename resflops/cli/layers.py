@@ -42,7 +42,12 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     counted = count_model(args.model, args)
-    write(build_breakdown(counted.cost, depth=args.depth, everything=args.all, stored=counted.stored), args)
+    write(
+        build_breakdown(
+            counted.cost, depth=args.depth, everything=args.all, stored=counted.stored, spec=counted.spec
+        ),
+        args,
+    )
     return choose_status([counted.cost], args)
 
 

@@ -60,8 +60,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.latency:
         from resflops.tables.cost_and_latency import build_cost_and_latency
 
+        specs = {one.cost.model: one.spec for one in counted.entries if one.spec}
         stored = {one.cost.model: one.stored for one in counted.entries}
-        table = build_cost_and_latency(costs, args.latency, below=table, stored=stored)
+        table = build_cost_and_latency(costs, args.latency, below=table, stored=stored, specs=specs)
     write(table, args)
     warn_of_failures(counted)
     if counted.left:

@@ -39,7 +39,8 @@ def parse_spec(text: str) -> Spec:
         SpecError: the spec has no name, an option without a value, or an option that is set twice.
     """
     name, *rest = (part.strip() for part in split_at_commas(text))
-    if not name or "=" in name:
+    # A path may have an equals sign in it.
+    if not name or ("=" in name and "/" not in name):
         raise SpecError(
             f"{text!r} is not a model spec: it must begin with a model's name, as in resnet34,shortcut=A"
         )

@@ -42,8 +42,6 @@ ALIASES = {
     "output": "output_shape",
     "macs_per_sample": "total_per_sample",
     "per_sample": "total_per_sample",
-    "change_%": "relative_change",
-    "change%": "relative_change",
 }
 """Other names of columns, where a table has the column that they stand for."""
 

@@ -31,6 +31,7 @@ def build_breakdown(
     depth: int | None = None,
     everything: bool = False,
     stored: str = "",
+    spec: str = "",
     hidden_rows: str = "--all",
 ) -> Table:
     """Build the table of ``resflops layers``, with the stages below it where the model names any.
@@ -40,6 +41,7 @@ def build_breakdown(
         depth: add layers up to this depth of the module tree; None gives every layer.
         everything: show people also the rows that cost nothing and hold no parameters.
         stored: where the model's trace was stored, in words; ``""`` if it was taken now.
+        spec: the spec of a model that goes by a label.
         hidden_rows: what shows the rows that people are not shown here.
     """
     layers: Sequence[LayerRow | StageRow] = cost.layers
@@ -54,7 +56,12 @@ def build_breakdown(
         convention=cost.convention,
         long=True,
         intro=(Note(text="input {input}", figures={"input": shape}),),
-        facts={"model": cost.model, "input": shape, **({"stored": stored} if stored else {})},
+        facts={
+            "model": cost.model,
+            **({"spec": spec} if spec else {}),
+            "input": shape,
+            **({"stored": stored} if stored else {}),
+        },
         columns=_build_layer_columns(cost, shown) if depth is None else _build_part_columns(cost, "module"),
         rows=tuple(_build_layer_row(row) if isinstance(row, LayerRow) else asdict(row) for row in layers),
         # Hidden and not dropped: programs get every row.

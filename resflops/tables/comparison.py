@@ -80,6 +80,8 @@ class FigureVerdict(Struct, frozen=True, kw_only=True):
     figure: PublishedFigure
     exact: int | Fraction
     agreement: Agreement
+    other: str = ""
+    """What the other model of a ratio is called in this table."""
 
 
 def build_entry(found: FoundModel, cost: Cost, *, stored: str = "", label: str = "") -> Entry:
@@ -184,13 +186,15 @@ def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdi
         if figure.quantity == "macs" and one.cost.convention != "macs":
             continue
         exact: int | Fraction = _count_exactly(one.cost, figure)
+        name = ""
         if figure.relative_to:
             other = among.get(figure.relative_to)
             # Counts on unlike inputs have a ratio, but not the one that was printed.
             if other is None or _list_input_shapes(other) != _list_input_shapes(one.cost):
                 continue
-            exact = Fraction(exact, _count_exactly(other, figure))
-        judged.append(FigureVerdict(figure=figure, exact=exact, agreement=judge_agreement(figure, exact)))
+            exact, name = Fraction(exact, _count_exactly(other, figure)), other.model
+        agreement = judge_agreement(figure, exact)
+        judged.append(FigureVerdict(figure=figure, exact=exact, agreement=agreement, other=name))
     return tuple(judged)
 
 
@@ -315,7 +319,8 @@ def _is_whole(value: int | Fraction | None) -> bool:
 
 COLUMN_NAMES = (
     "model", "spec", "input", "batch", "params", "trainable", "frozen", "buffers", "macs", "total", "rounded",
-    "total_per_sample", "nonzero_macs", "backward_macs", "backward_total", "training_total",
+    "total_per_sample", "nonzero_macs", "backward_macs", "backward_input_macs",
+    "backward_weight_macs", "backward_total", "backward_complete", "training_total", "training_complete",
     "training_per_sample", "ratio", "published_macs", "published_params", "complete", "variant", "execution",
     "stored", "upper_bound", "error",
 )  # fmt: skip
@@ -489,6 +494,7 @@ def _note_verdict(verdict: FigureVerdict, one: Entry) -> list[Note]:
     figure, texts = verdict.figure, to_builtins(verdict.figure)
     given = {name: Figure("text", text) for name, text in texts.items()}
     given["ours"] = Figure("text", _OURS[verdict.agreement])
+    given |= {"model": Figure("text", one.cost.model), "relative_to": Figure("text", verdict.other)}
     if figure.relative_to:
         given["exact"] = Figure("fine share", verdict.exact)
         text = "{source} print {printed} for {model} relative to {relative_to}; exact is {exact}: {ours}."

@@ -9,6 +9,7 @@ from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import analyze_roofline
 from resflops.latency.statistics import ratio
+from resflops.tables.comparison import find_batch_size
 from resflops.tables.environment_notes import note_environments
 from resflops.tables.latency import build_setting_cells, build_setting_columns
 from resflops.tables.stored import build_stored_columns
@@ -37,7 +38,7 @@ class _MeasuredCost(Struct, frozen=True, kw_only=True):
     def total(self) -> float:
         """The cost of one input under the convention, of the passes that were timed."""
         backward = self.cost.backward if self.row.configuration.training else None
-        return (self.cost.total + (backward.total if backward else 0)) / _find_batch_size(self.cost)
+        return (self.cost.total + (backward.total if backward else 0)) / find_batch_size(self.cost)
 
 
 def build_cost_and_latency(
@@ -46,6 +47,7 @@ def build_cost_and_latency(
     *,
     below: Table,
     stored: Mapping[str, str] | None = None,
+    specs: Mapping[str, str] | None = None,
 ) -> Table:
     """Build one row for each model under each setting that it was measured under.
 
@@ -57,17 +59,18 @@ def build_cost_and_latency(
         several: one series of measurements or more.
         below: the table of the costs alone, which also notes which traces were stored.
         stored: for a model whose trace was stored, where.
+        specs: the specs of models that go by a label, which may have been measured under either.
     """
     convention = costs[0].priced_by
     rows: list[Cells] = []
     lacking = [
         cost
         for cost in costs
-        if not any(_find_measured_cost(cost, *each) for each in _list_settings(several))
+        if not any(_find_measured_cost(cost, *each, specs or {}) for each in _list_settings(several))
     ]
     for place, measurements in enumerate(several, start=1):
         for setting in measurements.settings:
-            found = (_find_measured_cost(cost, measurements, setting) for cost in costs)
+            found = (_find_measured_cost(cost, measurements, setting, specs or {}) for cost in costs)
             measured = [pair for pair in found if pair]
             rows += _build_rows(measured, setting, measurements, place if len(several) > 1 else None)
     rows = [{**row, "stored": (stored or {}).get(row["model"], "")} for row in rows]
@@ -109,20 +112,19 @@ def _list_settings(several: Sequence[Measurements]) -> list[tuple[Measurements, 
     return [(measurements, setting) for measurements in several for setting in measurements.settings]
 
 
-def _find_batch_size(cost: Cost) -> int:
-    return cost.trace.inputs[0].shape[0] if cost.trace.inputs and cost.trace.inputs[0].shape else 1
-
-
-def _find_measured_cost(cost: Cost, measurements: Measurements, setting: Setting) -> _MeasuredCost | None:
+def _find_measured_cost(
+    cost: Cost, measurements: Measurements, setting: Setting, specs: Mapping[str, str]
+) -> _MeasuredCost | None:
     """Find the row of the same model on the same input, whose multiply-accumulates per input are the same."""
     if setting.training and cost.backward is None:
         return None
+    names = {cost.model, specs.get(cost.model, cost.model)}
     for row in measurements.rows:
         configuration, workload = row.configuration, row.workload
-        if configuration.model != cost.model or configuration.setting != setting or workload is None:
+        if configuration.model not in names or configuration.setting != setting or workload is None:
             continue
         # Multiplied out: an integer comparison stays exact where a quotient might not.
-        if workload.macs * _find_batch_size(cost) == cost.macs * configuration.batch:
+        if workload.macs * find_batch_size(cost) == cost.macs * configuration.batch:
             return _MeasuredCost(cost=cost, row=row)
     return None
 

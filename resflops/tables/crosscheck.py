@@ -1,6 +1,6 @@
 """The peers' figures beside ours, what makes the difference, and where it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import to_builtins
 
@@ -12,13 +12,20 @@ from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, no
 __all__ = ["build_crosscheck_table"]
 
 
-def build_crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Sequence[Note] = ()) -> Table:
+def build_crosscheck_table(
+    check: CrossCheck,
+    *,
+    layers: bool = False,
+    notes: Sequence[Note] = (),
+    specs: Mapping[str, str] | None = None,
+) -> Table:
     """Build the table of ``resflops crosscheck``: figures, and below them the causes.
 
     Args:
         check: at least one row.
         layers: show also what every layer contributes to each cause.
         notes: what else to say under it.
+        specs: the specs of models that go by a label, by the label.
     """
     rows = check.rows
     several = show_people_if(len({row.model for row in rows}) > 1)
@@ -27,8 +34,8 @@ def build_crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Se
         title=f"Peers beside the convention macs{only}",
         convention="macs",
         facts={"environment": check.environment},
-        columns=_build_columns(rows, several),
-        rows=tuple(_build_row(row) for row in rows),
+        columns=_build_columns(rows, several, labelled=bool(specs)),
+        rows=tuple({**_build_row(row), "spec": (specs or {}).get(row.model, row.model)} for row in rows),
         notes=(
             *_note_conventions(rows),
             *_note_remainders(rows),
@@ -44,11 +51,14 @@ def build_crosscheck_table(check: CrossCheck, *, layers: bool = False, notes: Se
     )
 
 
-def _build_columns(rows: Sequence[Reconciliation], several: Audience) -> tuple[Column, ...]:
+def _build_columns(
+    rows: Sequence[Reconciliation], several: Audience, *, labelled: bool
+) -> tuple[Column, ...]:
     failed = show_people_if(any(row.failure for row in rows))
     doubled = show_people_if(any(row.per_mac != 1 for row in rows))
     return (
         Column(key="model", heading="model", repeats=False, audience=several),
+        Column(key="spec", heading="spec", audience="programs" if labelled else "asked"),
         Column(key="input", heading="input", kind="shapes", audience="programs"),
         Column(key="peer", heading="peer", audience="programs"),
         Column(key="peer_convention", heading="convention"),
