@@ -166,12 +166,14 @@ def _reconcile(
     say: Callable[[str], None],
 ) -> Iterator[Reconciliation]:
     from resflops.crosschecking import reconcile_model
+    from resflops.sources.input_hints import explain_input
     from resflops.sources.live_traces import trace_found
     from resflops.tracing.generators import fix_generators
 
     # The very model that a count takes: on meta, or with the weights on which its path depends.
     found, shape = set_input(find(spec), given.shape, given.batch)
-    opened, _ = trace_found(found, input_shape=shape)
+    with explain_input(found, shape):
+        opened, _ = trace_found(found, input_shape=shape)
     # The peers are forked, so their forward passes begin with the same random numbers as ours.
     with fix_generators():
         yield from reconcile_model(

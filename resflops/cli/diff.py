@@ -23,6 +23,7 @@ from resflops.gate.lockfile import is_lock, read_lock
 from resflops.gate.revisions import find_repository, name_commit, parse_revisions, snapshot_revision
 from resflops.gate.snapshot import Snapshot, snapshot_cost
 from resflops.records import Trace
+from resflops.sources.model_files import holds_model
 from resflops.sources.registry import SOURCES
 from resflops.storage import read_kind
 from resflops.tables import Figure, Note
@@ -101,7 +102,7 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
         UsageError: the file is of another kind.
         ResflopsError: the model cannot be counted.
     """
-    if not Path(thing).is_file():
+    if not Path(thing).is_file() or holds_model(thing):
         # A file that was mistyped is the likelier mistake than a model of that name.
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")

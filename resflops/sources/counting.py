@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from resflops.cost import Cost, price
 from resflops.cost.convention import Convention
-from resflops.errors import InputError, ResflopsError, TraceError
+from resflops.errors import ResflopsError
 from resflops.garbage import delay_collection
 from resflops.records import Shape
 from resflops.sources.batches import replace_batch
@@ -161,13 +161,9 @@ def count_model(
         InputError: a shape that no tensor can have.
         TraceError: the model does not take that input; the message names the layer.
     """
+    from resflops.sources.input_hints import explain_input
     from resflops.sources.live_traces import trace_with_notes
 
-    try:
+    with explain_input(found, input_shape):
         traced = trace_with_notes(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
-    except (TraceError, InputError) as error:
-        usual = f"; its usual input is {'x'.join(map(str, found.input_shape))}" if found.input_shape else ""
-        # Some messages name the model already.
-        named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
-        raise type(error)(f"{named}{usual}") from error.__cause__
     return price(replace(traced, model=found.spec), convention, backward=backward)

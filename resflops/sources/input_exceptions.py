@@ -8,7 +8,7 @@ from typing import Any
 
 from resflops.records import Shape
 
-__all__ = ["ALSO", "SIZES"]
+__all__ = ["ALSO", "ROWS", "SIZES"]
 
 Config = Any
 Size = Callable[[Config, int], Shape]
@@ -133,6 +133,22 @@ SIZES: dict[str, dict[str, Size]] = {
     "SuperGlueForKeypointMatching": {"pixel_values": _size_pair},
 }
 """Sizes that a class has in its own way."""
+
+
+def _count_codebooks(config: Config) -> int:
+    """The codebooks whose tokens lie in rows of their own."""
+    return int(_find_part(config, "decoder").num_codebooks)
+
+
+ROWS: dict[str, dict[str, Callable[[Config], int]]] = {
+    "MusicgenForCausalLM": {"input_ids": _count_codebooks},
+    "MusicgenForConditionalGeneration": {"decoder_input_ids": _count_codebooks},
+    "MusicgenMelodyForCausalLM": {"input_ids": _count_codebooks},
+    "MusicgenMelodyForConditionalGeneration": {"decoder_input_ids": _count_codebooks},
+    "MusicgenMelodyModel": {"input_ids": _count_codebooks},
+    "MusicgenModel": {"input_ids": _count_codebooks},
+}
+"""Of inputs that have several rows for each sample of a batch: how many."""
 
 ALSO: dict[str, tuple[str, ...]] = {
     "AudioFlamingo3Encoder": ("input_features_mask",),

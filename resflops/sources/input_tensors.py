@@ -8,10 +8,11 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.errors import InputError, describe_error
 from resflops.records import Shape, TensorSpec
-from resflops.sources.input_exceptions import SIZES
+from resflops.sources.input_exceptions import ROWS, SIZES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -181,6 +182,8 @@ def make_tensor(name: str, call: Call) -> "TensorSpec | Tensor":
 
 
 def _make_tensor(name: str, call: Call) -> "TensorSpec | Tensor":
+    if rows := ROWS.get(call.kind.__name__, {}).get(name):
+        call = replace(call, batch=call.batch * rows(call.config))
     own = SIZES.get(call.kind.__name__, {}).get(name)
     if own is None:
         return TENSORS[name](call)

@@ -4,8 +4,19 @@ from fnmatch import fnmatchcase
 
 import resflops.sources.origins  # noqa: F401 - registers the sources
 from resflops.errors import SpecError, UnknownModelError, suggest
+from resflops.models import NETWORKS
 from resflops.sources.found_model import FoundModel
-from resflops.sources.registry import BUILTIN, FACTORY, SOURCES, Source, load_more_sources
+from resflops.sources.hub_ids import URL, advise_on_hub_id, is_hub_id
+from resflops.sources.model_files import CONFIG_FILE, holds_config, is_model_file
+from resflops.sources.registry import (
+    BUILTIN,
+    FACTORY,
+    FILE,
+    SOURCES,
+    WITHOUT_PREFIX,
+    Source,
+    load_more_sources,
+)
 from resflops.sources.spec import parse_spec, split_at_commas
 from resflops.writing import is_file
 
@@ -72,10 +83,7 @@ def split_models(text: str) -> list[str]:
 def _names_model(text: str) -> bool:
     prefix, slash, _ = text.partition("/")
     return (
-        text.lower() in SOURCES[BUILTIN].names()
-        or bool(slash and prefix.lower() in SOURCES)
-        or ":" in text
-        or is_file(text)
+        text.lower() in NETWORKS or bool(slash and prefix.lower() in SOURCES) or ":" in text or is_file(text)
     )
 
 
@@ -100,7 +108,7 @@ def expand(text: str, *, fresh: bool = True) -> list[str]:
     if not any(mark in spec.name for mark in "*?["):
         return [text]
     source, pattern = _find_source(spec.name)
-    if source.prefix == FACTORY:
+    if source.prefix in {FACTORY, FILE}:
         raise SpecError(
             f"{spec.name!r} is a pattern; factories must be named one by one, as in nets.py:small"
         )
@@ -154,15 +162,27 @@ def _find_source(name: str) -> tuple[Source, str]:
     for known in (prefix, prefix.lower()):
         if slash and known and known in SOURCES:
             return SOURCES[known], rest
+    if URL.match(name):
+        raise UnknownModelError(f"{name!r}: {advise_on_hub_id(name)}")
     if ":" in name:
         return SOURCES[FACTORY], name
+    # A built-in network stays one beside a file of its name.
+    if name.lower() not in NETWORKS and is_model_file(name):
+        if holds_config(name):
+            # The file itself: the name of its folder may be that of a model type, too.
+            return SOURCES["hf"], name if name.endswith(".json") else f"{name.rstrip('/')}/{CONFIG_FILE}"
+        return SOURCES[FILE], name
     if slash:
         raise _make_unknown_source_error(name, prefix)
     return SOURCES[BUILTIN], name
 
 
 def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
-    known = [source for source in SOURCES if source not in (BUILTIN, FACTORY)]
+    known = [source for source in SOURCES if source not in WITHOUT_PREFIX]
+    if is_hub_id(name) and not suggest(prefix, known):
+        return UnknownModelError(
+            f"{name!r} looks like the id of a model on the Hugging Face Hub: {advise_on_hub_id(name)}"
+        )
     return UnknownModelError(
         f"{name!r}: there is no source {prefix!r}{suggest(prefix, known)}; "
         f"write a model's name alone or after {', '.join(f'{source}/' for source in known)}, "
@@ -171,4 +191,4 @@ def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
 
 
 def _join_spec(source: Source, name: str) -> str:
-    return name if source.prefix in {BUILTIN, FACTORY} else f"{source.prefix}/{name}"
+    return name if source.prefix in WITHOUT_PREFIX else f"{source.prefix}/{name}"

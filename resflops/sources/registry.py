@@ -13,7 +13,9 @@ from resflops.sources.spec import Spec
 __all__ = [
     "BUILTIN",
     "FACTORY",
+    "FILE",
     "SOURCES",
+    "WITHOUT_PREFIX",
     "Source",
     "load_more_sources",
     "make_unknown_model_error",
@@ -24,6 +26,11 @@ BUILTIN = ""
 """The prefix of the built-in networks, whose specs have none."""
 FACTORY = ":"
 """The prefix under which factories are registered. Their specs have none and are known by their colon."""
+FILE = "./"
+"""The prefix under which files are registered that hold a model by themselves; their specs are paths."""
+
+WITHOUT_PREFIX = frozenset({BUILTIN, FACTORY, FILE})
+"""The sources whose specs have no prefix."""
 
 
 class Source(Struct, frozen=True, kw_only=True):

@@ -131,7 +131,6 @@ def test_a_module_without_inputs_needs_a_shape(nets):
 @pytest.mark.parametrize(
     ("spec", "error", "says"),
     [
-        ("nets:", SpecError, "package.module:factory"),
         (":linear", SpecError, "package.module:factory"),
         ("nets:3", SpecError, "package.module:factory"),
         ("nets:linear,depth=3", SpecError, "unexpected keyword argument 'depth'"),
@@ -139,11 +138,10 @@ def test_a_module_without_inputs_needs_a_shape(nets):
         ("nets:liner", UnknownModelError, "closest: linear"),
         ("nets:Net.large", UnknownModelError, "no 'Net.large'"),
         ("nots:linear", UnknownModelError, "no module 'nots'"),
-        ("nets.py", UnknownModelError, "as in nets.py:factory"),
         ("nots.py:linear", UnknownModelError, "no file 'nots.py'"),
         ("../nowhere/nots.py:linear", UnknownModelError, "no file"),
         ("nets:answer", ModelError, "answer is of the type int"),
-        ("nets:ready", ModelError, "ready is of the type Linear"),
+        ("nets:ready,width=3", SpecError, "ready is a model already, and has no options"),
         ("broken:make", ModelError, "package_that_is_not_there"),
         ("quits:make", ModelError, "SystemExit: 3"),
         ("unreadable:make", ModelError, "SyntaxError"),
@@ -155,6 +153,11 @@ def test_what_is_no_factory_is_an_error_that_says_why(nets, spec, error, says):
         find(spec)
     assert says in str(raised.value)
     assert spec in str(raised.value)
+
+
+@pytest.mark.parametrize("spec", ["nets:", "nets.py", "nets.py:"])
+def test_of_a_file_the_model_that_is_ready_is_taken_and_named(nets, spec):
+    assert find(spec).notes == (f"this is {spec.rstrip(':')}:ready",)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def test_every_config_type_is_counted_or_has_its_reason():
 @pytest.mark.parametrize(
     "name",
     ["bros", "clap", "dac", "decision_transformer", "gemma4_audio", "granite_speech5_ctc", "idefics2_perceiver",
-     "blip_2_qformer", "lxmert", "siglip_vision_model", "llama", "altclip_text_model", "fun_asr_nano_encoder"],
+     "blip_2_qformer", "lxmert", "siglip_vision_model", "llama", "altclip_text_model", "fun_asr_nano_encoder",
+     "musicgen_decoder", "musicgen_melody_decoder"],
 )  # fmt: skip
 def test_a_real_pass_does_the_products_that_are_counted_on_shapes(name, spec):
     written = spec(make_small_config(name))

@@ -89,4 +89,4 @@ def test_a_second_source_of_a_prefix_is_an_error():
 
 
 def test_every_source_is_registered():
-    assert set(SOURCES) == {"", ":", "hf", "timm", "torchvision"}
+    assert set(SOURCES) == {"", ":", "./", "hf", "timm", "torchvision"}

@@ -18,10 +18,6 @@ def _list_names() -> list[str]:
 
 def _find(name: str, spec: Spec) -> FoundModel:
     network = NETWORKS.get(name)
-    if network is None and name.endswith(".py"):
-        raise UnknownModelError(
-            f"{name!r} is a file; name the function in it that makes the model, as in {name}:factory"
-        )
     if network is None:
         raise UnknownModelError(
             f"no model named {name!r}{suggest(name.lower(), NETWORKS)}; "

@@ -24,27 +24,64 @@ __all__: list[str] = []
 
 def _find(name: str, spec: Spec) -> FoundModel:
     place, _, attribute = name.rpartition(":")
-    if not place or not all(part.isidentifier() for part in attribute.split(".")):
+    if not place or (attribute and not all(part.isidentifier() for part in attribute.split("."))):
         raise SpecError(
             f"{spec.text!r} does not name a factory; write package.module:factory or path/to/file.py:factory"
         )
-    factory = _find_factory(place, attribute, spec)
-    options = spec.values()
-    try:
-        signature(factory).bind(**options)
-    except TypeError as error:
-        raise SpecError(
-            f"{spec.text!r}: {attribute}{signature(factory)} cannot be called with these options: {error}"
-        ) from error
-    except ValueError:
-        # Some callables written in C have no signature. The call itself will fail if an option is wrong.
-        pass
+    module, options = _import_module(place, spec), spec.values()
+    # Here, since naming a model of another source must not import torch.
+    from torch import nn
+
+    notes: tuple[str, ...] = ()
+    if not attribute:
+        from resflops.sources.candidates import choose_candidate
+
+        attribute = choose_candidate(module, place, options)
+        notes = (f"this is {place}:{attribute}",)
+    factory = _find_factory(module, place, attribute, spec)
+    if isinstance(factory, nn.Module):
+        make: Callable[[], Any] = partial(_copy_instance, factory, spec)
+        if options:
+            raise SpecError(
+                f"{spec.text!r}: {attribute} is a model already, and has no options; "
+                f"name what makes it, such as its class {type(factory).__name__}"
+            )
+    else:
+        _check_options(factory, attribute, options, spec)
+        make = partial(_make, factory, options, _find_folder(place), spec)
     return FoundModel(
         spec=spec.text,
         summary=f"what {attribute} of {place} makes",
         family="yours",
-        make=partial(_make, factory, options, _find_folder(place), spec),
+        notes=notes,
+        make=make,
     )
+
+
+def _check_options(factory: Callable[..., Any], attribute: str, options: dict[str, Any], spec: Spec) -> None:
+    try:
+        signature(factory).bind(**options)
+    except TypeError as error:
+        raise SpecError(
+            f"{spec.text!r}: {attribute}{signature(factory)} cannot be called with these options: {error}; "
+            f"give each as name=value after a comma, as in {spec.name},width=64"
+        ) from error
+    except ValueError:
+        # Some callables written in C have no signature. The call itself will fail if an option is wrong.
+        pass
+
+
+def _copy_instance(instance: Any, spec: Spec) -> Any:  # noqa: ANN401 - a module
+    """Copy a model that a module holds, all but its weights: the module's own stays as it is."""
+    from resflops.tracing.model_copies import copy_sharing_tensors
+    from resflops.tracing.modules import Modules
+
+    copied = copy_sharing_tensors(Modules(instance))
+    if copied is None:
+        raise ModelError(
+            f"{spec.text!r} is a model that cannot be copied; name a function or class that makes it"
+        )
+    return copied
 
 
 def _find_folder(place: str) -> Path:
@@ -96,24 +133,24 @@ def _import_file(path: Path, spec: Spec) -> ModuleType:
     return module
 
 
-def _find_factory(place: str, attribute: str, spec: Spec) -> Callable[..., Any]:
-    module = _import_module(place, spec)
+def _find_factory(module: ModuleType, place: str, attribute: str, spec: Spec) -> Any:  # noqa: ANN401
+    """Find what makes a model, or a model, by its name in a module."""
     try:
         factory = attrgetter(attribute)(module)
     except AttributeError:
+        from resflops.sources.candidates import describe_candidates
+
         known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
         raise UnknownModelError(
-            f"{spec.text!r}: {place} has no {attribute!r}{suggest(attribute, known)}"
+            f"{spec.text!r}: {place} has no {attribute!r}"
+            f"{suggest(attribute, known) or describe_candidates(module, place)}"
         ) from None
-    # Here, since naming a model must not import torch.
-    from torch import nn
-
-    if isinstance(factory, nn.Module) or not callable(factory):
+    if not callable(factory):
         raise ModelError(
             f"{spec.text!r}: {attribute} is of the type {type(factory).__name__}; "
-            "name a function or a class that makes the model, so that it can be built without weights"
+            "name a torch.nn.Module, or a function or a class that makes one"
         )
-    return factory  # type: ignore[no-any-return]
+    return factory
 
 
 def _make(factory: Callable[..., Any], options: dict[str, Any], folder: Path, spec: Spec) -> Any:  # noqa: ANN401

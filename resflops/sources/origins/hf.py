@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from resflops.errors import ModelError, SpecError, UnknownModelError, describe_error, suggest
 from resflops.sources.found_model import FoundModel
+from resflops.sources.hub_ids import advise_on_hub_id, is_hub_id
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec, Value
@@ -167,13 +168,17 @@ def _read_config_file(name: str, spec: Spec) -> dict[str, Any]:
     if path.is_dir():
         path /= CONFIG_FILE
     if not path.is_file():
+        if is_hub_id(name) and path.suffix != ".json":
+            raise UnknownModelError(f"{spec.text!r}: there is no folder {name!r}; {advise_on_hub_id(name)}")
         # A name that looks like a path was meant as one.
         if path.suffix or "/" in name:
             raise UnknownModelError(
                 f"{spec.text!r}: there is no file {str(path)!r}, and nothing is downloaded; "
                 "give a model type as in hf/bert, or a local config.json or its folder"
             )
-        raise make_unknown_model_error(PREFIX, name, _list_names())
+        error = make_unknown_model_error(PREFIX, name, _list_names())
+        # The Hub's own first models have no owner in their ids: bert-base-uncased.
+        raise UnknownModelError(f"{error}; {advise_on_hub_id(name)}") if "-" in name else error
     return read_config_file(path, spec.text)
 
 

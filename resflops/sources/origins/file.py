@@ -1,0 +1,92 @@
+"""The source of models that a file holds by itself: ``program.pt2``, TorchScript, ``model.py``."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resflops.errors import ModelError, SpecError, describe_error
+from resflops.sources.found_model import FoundModel, Inputs, WithInputs
+from resflops.sources.model_files import make_unreadable_error, read_kind
+from resflops.sources.registry import FACTORY, FILE, SOURCES, Source, register
+from resflops.sources.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__: list[str] = []
+
+
+def _find(name: str, spec: Spec) -> FoundModel:
+    path = Path(name).expanduser()
+    if path.suffix == ".py" and path.is_file():
+        return SOURCES[FACTORY].find(f"{name}:", spec)
+    kind = read_kind(path)
+    if kind not in {"program", "script"}:
+        raise make_unreadable_error(name, kind)
+    if spec.options:
+        raise SpecError(
+            f"{spec.text!r}: a model in a file has no options; leave out {', '.join(spec.options)}"
+        )
+    program = kind == "program"
+    return FoundModel(
+        spec=spec.text,
+        summary=f"the {'torch.export program' if program else 'TorchScript'} in {name}",
+        family="yours",
+        make=lambda: (_load_program if program else _load_script)(path, spec),
+    )
+
+
+@contextmanager
+def _load_values() -> Iterator[None]:
+    """Load what a file holds with its values: outside the modes in which models are built without."""
+    import torch
+
+    with torch.device("cpu"), torch._C.DisableTorchFunction():  # noqa: SLF001
+        yield
+
+
+def _load_program(path: Path, spec: Spec) -> "nn.Module | WithInputs":
+    import torch
+
+    try:
+        with _load_values():
+            program = torch.export.load(path)
+            module = program.module()
+    except Exception as error:
+        raise _make_loading_error(spec, error) from error
+    # Those of its own raise: a program has no other mode than the one that it was exported in.
+    for mode in ("eval", "train"):
+        vars(module).pop(mode, None)
+    if program.example_inputs is None:
+        return module
+    args, kwargs = program.example_inputs
+    return WithInputs(module, Inputs(tuple(args), dict(kwargs)))
+
+
+def _load_script(path: Path, spec: Spec) -> "nn.Module":
+    import torch
+
+    try:
+        with _load_values(), warnings.catch_warnings():
+            # Torch's advice to export instead is for whoever makes such files.
+            warnings.simplefilter("ignore", FutureWarning)
+            module: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+    except Exception as error:
+        raise _make_loading_error(spec, error) from error
+    return module
+
+
+def _make_loading_error(spec: Spec, error: Exception) -> ModelError:
+    return ModelError(f"{spec.text!r} could not be loaded: {describe_error(error)}")
+
+
+register(
+    Source(
+        prefix=FILE,
+        summary="program.pt2, script.pt, model.py: a file that holds one model",
+        find=_find,
+        names=list,
+    )
+)
