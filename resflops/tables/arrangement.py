@@ -39,6 +39,7 @@ ALIASES = {
     "shape": "input",
     "layer": "name",
     "module": "name",
+    "input": "input_shape",
     "output": "output_shape",
     "macs_per_sample": "total_per_sample",
     "per_sample": "total_per_sample",
@@ -217,7 +218,9 @@ def _require_column(table: Table, name: str) -> Column:
 def _choose_columns(table: Table, wish: Arrangement) -> Table:
     if wish.columns:
         chosen = dict.fromkeys(_require_column(table, name) for name in wish.columns)
-        return replace(table, columns=tuple(_show(column, place) for place, column in enumerate(chosen)))
+        return replace(
+            table, chosen=True, columns=tuple(_show(column, place) for place, column in enumerate(chosen))
+        )
     added = {_require_column(table, name) for name in wish.added}
     removed = {_require_column(table, name) for name in wish.removed}
     columns = tuple(
@@ -225,7 +228,7 @@ def _choose_columns(table: Table, wish: Arrangement) -> Table:
     )
     if not select_for_people(columns):
         raise UsageError("--columns leaves no column; leave one in the table")
-    return replace(table, columns=columns)
+    return replace(table, chosen=table.chosen or bool(added), columns=columns)
 
 
 def _show(column: Column, place: int) -> Column:

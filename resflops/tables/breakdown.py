@@ -54,7 +54,9 @@ def build_breakdown(
     return Table(
         title=f"{cost.model} by {by}, convention {cost.convention}",
         convention=cost.convention,
-        long=True,
+        long=depth is None,
+        caption=_build_caption(cost, by),
+        label=f"{cost.model}-layers" if depth is None else f"{cost.model}-modules",
         intro=(Note(text="input {input}", figures={"input": shape}),),
         facts={
             "model": cost.model,
@@ -91,10 +93,25 @@ def _build_stage_table(cost: Cost) -> Table:
     return Table(
         name="stages",
         title=f"{cost.model} by stage, convention {cost.convention}",
+        caption=_build_caption(cost, "stage"),
+        label=f"{cost.model}-stages",
         convention=cost.convention,
         columns=_build_part_columns(cost, "stage"),
         rows=tuple(asdict(row) for row in sum_by_stage(cost.trace, cost.layers)),
         total=_build_total(cost),
+    )
+
+
+def _build_caption(cost: Cost, by: str) -> Note:
+    """Build what a printed table says over its rows, which has no place for other notes."""
+    return Note(
+        text=f"{{model}} by {by}, on an input of {{input}}. {{what}}: {{counts}}.",
+        figures={
+            "model": Figure("text", cost.model),
+            "input": Figure("shapes", tuple(given.shape for given in cost.trace.inputs)),
+            "what": Figure("text", format_cost_heading(cost.priced_by)),
+            "counts": Figure("text", cost.priced_by.counts),
+        },
     )
 
 
@@ -192,7 +209,7 @@ def _build_cost_columns(cost: Cost) -> tuple[Column, ...]:
             exact_if="counted",
             measures="cost",
         ),
-        Column(key="share", heading="share", kind="share", detail=1),
+        Column(key="share", heading="share", kind="share", detail=1, prints=False),
     )
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from resflops.cost import Cost
+from resflops.cost.convention import Convention
 from resflops.errors import pluralize
 from resflops.models.published import Agreement, PublishedFigure, judge_agreement, select_figures
 from resflops.ops import is_of_family
@@ -134,6 +135,8 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
     return Table(
         title=f"Cost under the convention {convention.name}",
         convention=convention.name,
+        caption=_build_caption(rows, convention),
+        label="cost",
         columns=_build_columns(rows, format_cost_heading(convention), most_expensive.model),
         rows=rows,
         notes=(
@@ -172,6 +175,20 @@ def _judge_all(entries: Sequence[Entry]) -> list[tuple[FigureVerdict, ...]]:
 def _keep_first(notes: Sequence[Note]) -> list[Note]:
     """Keep each note once: a model on several inputs has the same to say of each."""
     return list({repr(note): note for note in notes}.values())
+
+
+def _build_caption(rows: Sequence[Row], convention: Convention) -> Note:
+    """Build what a printed table says over its rows, which has no place for other notes."""
+    inputs = {row["input"] for row in rows if row["input"]}
+    same = " on an input of {input}" if len(inputs) == 1 else ""
+    return Note(
+        text=f"Cost of models{same}. {{what}}: {{counts}}.",
+        figures={
+            "input": Figure("shapes", next(iter(inputs), ())),
+            "what": Figure("text", format_cost_heading(convention)),
+            "counts": Figure("text", convention.counts),
+        },
+    )
 
 
 def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdict, ...]:
@@ -396,7 +413,14 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
         ),
         build_nonzero_column(asked=any(row["nonzero_macs"] is not None for row in rows)),
         *(build_training_columns(cost, batched=batched == "all") if training else ()),
-        Column(key="ratio", heading=f"of {most_expensive}", kind="share", audience=several, detail=1),
+        Column(
+            key="ratio",
+            heading=f"of {most_expensive}",
+            kind="share",
+            audience=several,
+            detail=1,
+            prints=False,
+        ),
         *(
             Column(
                 key=key,

@@ -185,6 +185,12 @@ class Table(Struct, frozen=True, kw_only=True):
     """What its title says about what it describes."""
     long: bool = False
     """Whether it usually has more rows than a page of a document."""
+    caption: Note | None = None
+    """What stands over it in print, where nothing else says what is shown; None for the title."""
+    label: str = ""
+    """What a document refers to it by; ``""`` for its name or title."""
+    chosen: bool = False
+    """Whether its reader has chosen the columns, so that none of them is left out."""
 
     def list_shown_rows(self) -> tuple[Row, ...]:
         """List the rows for people."""

@@ -124,7 +124,8 @@ def build_backward_table(backward: Backward, *, depth: int | None, everything: b
     by = "layer" if depth is None else f"module, depth {depth}"
     return Table(
         name="backward",
-        long=True,
+        long=depth is None,
+        label=f"{backward.trace.model}-backward",
         title=f"{backward.trace.model}, backward pass by {by}, convention {backward.convention}",
         convention=backward.convention,
         columns=_build_columns(backward, whole=depth is None),

@@ -124,7 +124,7 @@ def test_markdown_keeps_its_columns() -> None:
 
 def test_latex_has_no_sign_that_pdflatex_would_stop_at() -> None:
     text = find_renderer("latex").render(table(AWKWARD, "[first"))
-    body = text.replace("% needs", "").replace(r"\\", "")
+    body = re.sub("(?m)^% .*$", "", text).replace(r"\\", "")
     assert body.isascii()
     for sign in "&%#_":
         extra = 2 if sign == "&" else 0
