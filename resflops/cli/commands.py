@@ -5,6 +5,7 @@ from importlib import import_module
 
 from resflops._version import __version__
 from resflops.cli.command_line import read_command_line
+from resflops.cli.guides import list_guides
 from resflops.cli.parser import Command, Parser, add_no_progress, check_output
 
 __all__ = ["COMMANDS", "build_parsers", "load_command", "run"]
@@ -24,7 +25,7 @@ COMMANDS: dict[str, str] = {
     "conventions": "list the conventions, or explain one op by op",
     "ops": "list the ops that have a rule, and those that are free",
     "peers": "list the other counters: what is installed, how each counts, its known defects",
-    "help": "explain a command",
+    "help": "explain a command, or show a guide",
 }
 """The line about each command, in the order of the help. To add a command, add a module of its name to this
 package, with the constant ``COMMAND``, and its line here."""
@@ -71,6 +72,7 @@ def build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
         description="What a neural network costs, and the proof: "
         "every operation counted under a named convention.",
         epilog="resflops help COMMAND explains a command; resflops resnet34 vgg19 compares these models. "
+        f"resflops help TOPIC shows a guide: {', '.join(list_guides())}. "
         "Exit status: 0 if it is done, 1 if a check failed, 2 if it could not run.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"resflops {__version__}")

@@ -27,7 +27,7 @@ def run_refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         pytest.param("summary resnet34", "it is called layers: resflops layers resnet34", id="summary"),
         pytest.param("flops vgg19 vgg11", "it is called table: resflops table vgg19 vgg11", id="flops"),
         pytest.param("count resnet34", "it is called table: resflops table resnet34", id="count"),
-        pytest.param("help tabel", "no command 'tabel' to explain; closest: table", id="help"),
+        pytest.param("help tabel", "no command or guide 'tabel' to explain; closest: table", id="help"),
         pytest.param("--verson", "no option --verson; closest: --version", id="global-option"),
         pytest.param("table", "no models are given", id="no-models"),
         pytest.param("table --modles resnet34", "no option --modles; closest: --models", id="option"),

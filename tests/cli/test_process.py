@@ -131,6 +131,7 @@ SLOW = {
         ([], set()),
         # To suggest names of models, too.
         (["tabel"], {"models", "records", "storage", "writing"}),
+        (["help", "training"], {"cli.help"}),
         (["table", "--models", "resnet34", "--input", "3x0"], {"cli.table", *COUNTING}),
         (["table", "--help"], {"cli.table", *COUNTING, "counters"}),
         (["layers", "resnet34", "--input", "3x0"], {"cli.layers", *COUNTING}),

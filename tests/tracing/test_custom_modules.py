@@ -14,7 +14,7 @@ from resflops.errors import DuplicateError, TraceError, UsageError
 from resflops.ops import CLASSES, OPS
 from resflops.records import MODEL_INPUT, PARAMETER, Work
 
-README = Path(__file__).parents[2] / "README.md"
+GUIDE = Path(__file__).parents[2] / "resflops" / "guide" / "extending.md"
 
 
 @pytest.fixture(autouse=True)
@@ -80,8 +80,8 @@ def ops(trace):
     return [(op.op.rpartition(".")[2], op.layer, op.producers) for op in trace.ops]
 
 
-def test_the_readmes_examples_hold():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_examples_of_the_guide_hold():
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     given = {"__name__": "mypackage"}
     for block in blocks:
         if "@resflops.rule(" in block:
