@@ -73,6 +73,11 @@ def _run_command(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--version"]:
         write_output(f"resflops {__version__}\n")
         return DONE
+    # Set by the shell, which asks for what completes the words so far.
+    if "_ARGCOMPLETE" in os.environ:
+        from resflops.cli.completing import complete
+
+        complete()
     # Here and not above, so that Ctrl-C ends the imports quietly too.
     from resflops.cli.commands import run
 

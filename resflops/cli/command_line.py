@@ -88,6 +88,10 @@ def _make_unknown_command_error(name: str, after: Sequence[str], known: tuple[st
     if meant := OTHER_NAMES.get(name.lower()):
         example = " ".join(["resflops", meant, *after])
         return UsageError(f"no command {name!r}; here it is called {meant}: {example}")
+    from resflops.models.installed_names import suggest_sources
+
+    if elsewhere := suggest_sources(name):
+        return UsageError(f"no command {name!r}; a model of that name is {' or '.join(elsewhere)}")
     return UsageError(
         f"no command {name!r}{suggest(name, [*known, *NETWORKS])}; available: {', '.join(known)}; "
         "`resflops models` lists the models"

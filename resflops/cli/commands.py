@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "ops": "list the ops that have a rule, and those that are free",
     "peers": "list the other counters: what is installed, how each counts, its known defects",
     "help": "explain a command, or show a guide",
+    "completion": "print what makes bash, zsh or fish complete commands and models with the Tab key",
 }
 """The line about each command, in the order of the help. To add a command, add a module of its name to this
 package, with the constant ``COMMAND``, and its line here."""

@@ -5,6 +5,7 @@ from functools import partial
 from resflops.errors import UnknownModelError, suggest
 from resflops.models import NETWORKS, build, parse_options
 from resflops.models.catalog import Option
+from resflops.models.installed_names import suggest_sources
 from resflops.sources.found_model import FoundModel
 from resflops.sources.registry import BUILTIN, Source, register
 from resflops.sources.spec import Spec
@@ -18,6 +19,10 @@ def _list_names() -> list[str]:
 
 def _find(name: str, spec: Spec) -> FoundModel:
     network = NETWORKS.get(name)
+    if network is None and (elsewhere := suggest_sources(name)):
+        raise UnknownModelError(
+            f"no built-in model named {name!r}; another source has it: {' or '.join(elsewhere)}"
+        )
     if network is None:
         raise UnknownModelError(
             f"no model named {name!r}{suggest(name.lower(), NETWORKS)}; "
