@@ -3,10 +3,14 @@
 Along the ops, a kernel of size k and dilation d widens the field by d·(k - 1) input steps,
 and a stride multiplies the step (Araujo et al. 2019, "Computing Receptive Fields of
 Convolutional Neural Networks"). Where paths join, the widest field and the longest step
-hold. Three 3×3 convolutions in a row see what one 7×7 convolution sees.
+hold. Three 3×3 convolutions in a row see what one 7×7 convolution sees. Statistics of a whole
+map, as those of a group normalisation, let every position see all of it.
 """
 
+from math import prod
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.ops import OPS, Window
 from resflops.records import MODEL_INPUT, OpRecord, Shape, Trace
@@ -22,6 +26,8 @@ class Field(Struct, frozen=True):
     """Effective stride: the distance between the fields of neighbouring points."""
     whole: bool = False
     """Whether every position has been gathered into one, as by a global pool or a classifier."""
+    everywhere: bool = False
+    """Whether every position sees the whole map, so that no further op widens what it sees."""
 
 
 _SPATIAL_KEYS = ("kernel", "stride")
@@ -66,6 +72,7 @@ def _join(fields: list[Field]) -> Field | None:
         tuple(map(max, zip(*(field.size for field in fields), strict=True))),
         tuple(map(max, zip(*(field.stride for field in fields), strict=True))),
         any(field.whole for field in fields),
+        any(field.everywhere for field in fields),
     )
 
 
@@ -75,6 +82,11 @@ def _advance(record: OpRecord, field: Field | None) -> Field | None:
     # A field that is whole stays so: what follows a global pool has one position and sees all of the input.
     if field is None or field.whole or window == "keeps":
         return field
+    advanced = _advance_window(record, field, window)
+    return replace(advanced, size=field.size) if advanced and field.everywhere else advanced
+
+
+def _advance_window(record: OpRecord, field: Field, window: Window) -> Field | None:
     # A quantised layer keeps its stride in a packed object of its own, which the record does not have.
     if window == "slides" and all(key in record.attributes for key in _SPATIAL_KEYS):
         return _slide(record, field)
@@ -83,6 +95,8 @@ def _advance(record: OpRecord, field: Field | None) -> Field | None:
         return _gather(field, shape, out)
     if window == "breaks":
         return None
+    if window == "spans":
+        return _span(record, field)
     return _reshape(window, field, shape, out)
 
 
@@ -95,7 +109,8 @@ def _reshape(window: Window, field: Field, shape: Shape, out: Shape) -> Field | 
         return _gather(field, shape, ())
     if window == "slices" and len(out) == len(shape):
         steps = [-(-n // m) for n, m in zip(shape[-spatial:], out[-spatial:], strict=True)]
-        return Field(field.size, tuple(j * s for j, s in zip(field.stride, steps, strict=True)))
+        strides = tuple(j * s for j, s in zip(field.stride, steps, strict=True))
+        return replace(field, stride=strides)
     return None
 
 
@@ -119,12 +134,32 @@ def _slide(record: OpRecord, field: Field) -> Field | None:
             f + d * (k - 1) * j for f, d, k, j in zip(field.size, dilation, kernel, field.stride, strict=True)
         ),
         tuple(j * s for j, s in zip(field.stride, stride, strict=True)),
+        everywhere=field.everywhere,
+    )
+
+
+def _span(record: OpRecord, field: Field) -> Field:
+    """Let every position see the whole map, if a normalisation takes its statistics of it."""
+    shape, spatial = record.input_shapes[0], len(field.size)
+    # Statistics that were kept in training, as those of a batch normalisation, are constants.
+    computes = record.attributes.get("training", True) and not record.attributes.get("running")
+    groups = record.attributes.get("groups")
+    # One group for each channel of each sample at most: more would be of parts of a map.
+    if not computes or (isinstance(groups, int) and groups > prod(shape[:-spatial])):
+        return field
+    return Field(
+        tuple(f + (n - 1) * j for f, n, j in zip(field.size, shape[-spatial:], field.stride, strict=True)),
+        field.stride,
+        everywhere=True,
     )
 
 
 def _gather(field: Field, shape: Shape, out: Shape) -> Field | None:
     """Gather every position into one, or into adaptive windows of about equal size."""
     spatial = len(field.size)
+    if shape[-spatial:] == out[-spatial:]:
+        # Over the channels alone.
+        return field
     sizes = shape[-spatial:]
     outs = out[-spatial:] if len(out) == len(shape) else (1,) * spatial
     windows = [-(-n // m) for n, m in zip(sizes, outs, strict=True)]
@@ -132,4 +167,5 @@ def _gather(field: Field, shape: Shape, out: Shape) -> Field | None:
         tuple(f + (w - 1) * j for f, w, j in zip(field.size, windows, field.stride, strict=True)),
         tuple(j * max(n // m, 1) for j, n, m in zip(field.stride, sizes, outs, strict=True)),
         whole=all(m == 1 for m in outs),
+        everywhere=field.everywhere,
     )

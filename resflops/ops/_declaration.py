@@ -80,10 +80,11 @@ SomeRule = TypeVar("SomeRule", bound=WorkFunction)
 SomeOperandFunction = TypeVar("SomeOperandFunction", bound=OperandFunction)
 SomeJointFunction = TypeVar("SomeJointFunction", bound=JointFunction)
 
-Window = Literal["", "keeps", "slides", "gathers", "flattens", "slices", "breaks"]
+Window = Literal["", "keeps", "slides", "gathers", "flattens", "slices", "spans", "breaks"]
 """What an op does to receptive fields. It ``keeps`` every position, whatever its shapes; ``slides`` a kernel;
-``gathers`` positions into fewer or one; ``flattens`` all into a vector; ``slices`` some out; or ``breaks``
-the field, so that its output has none. ``""`` keeps positions if the spatial shape stays, else breaks."""
+``gathers`` positions into fewer or one; ``flattens`` all into a vector; ``slices`` some out; ``spans`` all of
+them for every position, as statistics of a whole map do; or ``breaks`` the field, so that its output has
+none. ``""`` keeps positions if the spatial shape stays, else breaks."""
 
 Shares = Literal["", "always", "sometimes", "each"]
 """Whether the outputs of an op are views of its first input: never; always; ``sometimes``, as it is called

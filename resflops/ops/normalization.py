@@ -182,6 +182,7 @@ def batch_norm_gradient(record: OpRecord, attributes: BatchStatistics, needed: N
 BATCH_NORM = op(
     "batch_norm",
     family=FAMILY,
+    window="spans",
     attributes=BatchStatistics,
     bindings=binding(infer_batch_norm, "nn.functional.batch_norm"),
     aten={
@@ -308,6 +309,7 @@ def normalisation_gradient(record: OpRecord, attributes: GroupStatistics, needed
 LAYER_NORM = op(
     "layer_norm",
     family=FAMILY,
+    window="spans",
     attributes=GroupStatistics,
     bindings=binding(infer_layer_norm, "nn.functional.layer_norm"),
     aten={"native_layer_norm": {}, "quantized.layer_norm": {}},
@@ -319,6 +321,7 @@ LAYER_NORM = op(
 GROUP_NORM = op(
     "group_norm",
     family=FAMILY,
+    window="spans",
     attributes=GroupStatistics,
     bindings=binding(infer_group_norm, "nn.functional.group_norm", repeated=True),
     aten={"native_group_norm": {"num_groups": "group"}, "quantized.group_norm": {}},
@@ -348,6 +351,7 @@ def instance_norm_gradient(
 INSTANCE_NORM = op(
     "instance_norm",
     family=FAMILY,
+    window="spans",
     attributes=InstanceStatistics,
     bindings=binding(infer_instance_norm, "nn.functional.instance_norm"),
     aten={"quantized.instance_norm": {}},
@@ -384,6 +388,7 @@ def rms_norm_gradient(record: OpRecord, attributes: GroupStatistics, needed: Nee
 RMS_NORM = op(
     "rms_norm",
     family=FAMILY,
+    window="spans",
     attributes=GroupStatistics,
     bindings=binding(infer_rms_norm, "nn.functional.rms_norm"),
     aten={"_fused_rms_norm": {}},

@@ -7,6 +7,7 @@ from msgspec.structs import asdict
 
 from resflops.cost import Cost
 from resflops.cost.layers import LayerRow, StageRow, sum_by_depth, sum_by_stage
+from resflops.ops import OPS
 from resflops.tables.comparison import note_trace, note_uncounted
 from resflops.tables.sparsity import build_nonzero_column, note_nonzero
 from resflops.tables.stored import note_stored
@@ -74,6 +75,7 @@ def build_breakdown(
             *([_note_hidden_rows([layers[n] for n in sorted(idle)], hidden_rows)] if idle else []),
             *([] if cost.complete else [note_uncounted(cost)]),
             *note_trace(cost),
+            *_note_whole_fields(cost),
             *note_training([cost]),
             *note_nonzero([cost]),
             *note_stored([(cost.model, stored)]),
@@ -99,6 +101,25 @@ def _build_stage_table(cost: Cost) -> Table:
         columns=_build_part_columns(cost, "stage"),
         rows=tuple(asdict(row) for row in sum_by_stage(cost.trace, cost.layers)),
         total=_build_total(cost),
+    )
+
+
+def _note_whole_fields(cost: Cost) -> tuple[Note, ...]:
+    """Note which ops see the whole map at every position, so that their receptive fields do not surprise."""
+    fields = dict.fromkeys(
+        row.op
+        for row in cost.layers
+        if row.receptive_field and row.op in OPS and OPS[row.op].window == "spans"
+    )
+    ops = tuple(op for op in fields if op != "batch_norm")
+    if not ops:
+        return ()
+    return (
+        Note(
+            text="The receptive field of {ops} and of what follows is the whole map: it includes the points "
+            "that the statistics are taken of.",
+            figures={"ops": Figure("names", ops)},
+        ),
     )
 
 

@@ -82,6 +82,42 @@ def test_three_3x3_in_a_row_see_what_one_7x7_sees():
     assert resflops.count(single, (1, 4, 32, 32)).layers[-1].receptive_field == (7, 7)
 
 
+@pytest.mark.parametrize(
+    ("norm", "field"),
+    [
+        (nn.GroupNorm(1, 8), (30, 30)),
+        (nn.GroupNorm(4, 8), (30, 30)),
+        (nn.InstanceNorm2d(8), (30, 30)),
+        (nn.InstanceNorm2d(8, track_running_stats=True).eval(), (3, 3)),
+        (nn.LayerNorm([8, 28, 28]), (30, 30)),
+        (nn.LayerNorm([28, 28]), (30, 30)),
+        (nn.LayerNorm([28]), (3, 3)),
+        (nn.BatchNorm2d(8).eval(), (3, 3)),
+        (nn.BatchNorm2d(8).train(), (30, 30)),
+    ],
+    ids=repr,
+)
+def test_statistics_of_the_whole_map_are_part_of_the_receptive_field(norm, field):
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), norm)
+    (row,) = [row for row in resflops.count(net, (2, 3, 28, 28)).layers if "norm" in row.op]
+    assert (row.receptive_field, row.effective_stride) == (field, (1, 1))
+
+
+def test_a_field_of_the_whole_map_grows_no_further_and_keeps_its_stride():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.GroupNorm(1, 8), nn.Conv2d(8, 8, 3, stride=2))
+    last = resflops.count(net, (1, 3, 28, 28)).layers[-1]
+    assert (last.receptive_field, last.effective_stride) == ((30, 30), (2, 2))
+
+
+def test_a_mean_over_channels_gathers_no_positions():
+    class Attend(nn.Module):
+        def forward(self, x):
+            return x.mean(1)
+
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Attend())
+    assert resflops.count(net, (1, 3, 28, 28)).layers[-1].receptive_field == (3, 3)
+
+
 def test_a_weight_that_is_computed_hides_no_receptive_field():
     model = nn.Sequential(nn.Conv2d(4, 4, 3), prune.identity(nn.Conv2d(4, 4, 3), "weight"))
     row = resflops.count(model, (1, 4, 32, 32)).layers[-1]

@@ -88,7 +88,7 @@ def test_every_format_has_the_chosen_columns_alone() -> None:
     assert find_renderer("tsv").render(chosen).splitlines()[1] == "b\tmacs\t8"
     assert json.loads(find_renderer("json").render(chosen))["rows"][0] == {"model": "b", "batch": 8}
     assert "| model | batch |" in find_renderer("markdown").render(chosen)
-    assert r"model & batch \\" in find_renderer("latex").render(chosen)
+    assert r"Model & Batch \\" in find_renderer("latex").render(chosen)
     assert "parameters" not in find_renderer("html").render(chosen)
 
 
