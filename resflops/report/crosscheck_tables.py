@@ -1,6 +1,6 @@
 """The tables of ``crosscheck.md``: what is explained, what is not, and who misses attention."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from resflops.counters import CONVENTIONS, PEERS
@@ -82,15 +82,15 @@ def _judge_pairs(rows: Iterable[Reconciliation]) -> dict[tuple[str, str], bool]:
 
 def build_remainder_table(rows: Sequence[Reconciliation]) -> Table:
     """Build the table of figures with a remainder that no cause explains; without rows if there is none."""
+    unexplained = [row for row in rows if row.figure is not None and not row.explained]
     return Table(
-        title="Figures with a remainder, and what is known",
+        title="Figures with a remainder",
         columns=(
             Column(key="model", heading="model", repeats=False),
             Column(key="convention", heading="convention"),
             Column(key="figure", heading="its figure", kind="count"),
             Column(key="unexplained", heading="unexplained", kind="signed"),
             Column(key="params", heading="unexplained parameters", kind="signed"),
-            Column(key="known", heading="known"),
         ),
         rows=tuple(
             {
@@ -99,12 +99,26 @@ def build_remainder_table(rows: Sequence[Reconciliation]) -> Table:
                 "figure": row.figure,
                 "unexplained": row.unexplained,
                 "params": row.unexplained_params,
-                "known": "; ".join(PEERS[row.peer].limits) or "nothing",
             }
-            for row in rows
-            if row.figure is not None and not row.explained
+            for row in unexplained
         ),
+        notes=tuple(_build_limit_notes(unexplained)),
     )
+
+
+def _build_limit_notes(rows: Sequence[Reconciliation]) -> Iterator[Note]:
+    """Say once of all peers with the same limits what they are."""
+    of_limits: dict[tuple[str, ...], dict[str, None]] = {}
+    for row in rows:
+        of_limits.setdefault(PEERS[row.peer].limits, {})[row.peer] = None
+    for limits, peers in of_limits.items():
+        yield Note(
+            text="{peers}: {known}.",
+            figures={
+                "peers": Figure("text", ", ".join(peers)),
+                "known": Figure("text", "; ".join(limits) or "the cause is not known"),
+            },
+        )
 
 
 def build_missed_attention_tables(rows: Sequence[Reconciliation]) -> list[Table]:

@@ -53,11 +53,11 @@ def show(picture: Picture, *, path: str) -> Markdown:
         path: the path of the page in the folder of the reports.
     """
     up = "../" * len(PurePosixPath(path).parent.parts)
-    light, dark, printed, _ = (f"{up}{name}" for name, _ in picture.list_files())
+    light, dark = (f"{up}{name}" for name, _ in picture.list_files())
     return Markdown(
         f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
         f'<img alt="{escape(picture.alt)}" src="{light}"></picture>\n\n'
-        f"[the picture as SVG]({light}) · [as PNG]({printed})"
+        f"[the picture by itself]({light})"
     )
 
 

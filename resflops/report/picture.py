@@ -39,11 +39,9 @@ class Picture(Struct, frozen=True, kw_only=True):
         return hashlib.sha256(json.encode(self.data) + code.encode()).hexdigest()
 
     def list_files(self) -> Iterator[tuple[str, Callable[[], bytes]]]:
-        """List the paths of its files in the folder of the reports, with what makes their bytes."""
-        yield f"{FOLDER}/{self.name}.svg", lambda: self._image(LIGHT, "svg")
-        yield f"{FOLDER}/{self.name}-dark.svg", lambda: self._image(DARK, "svg")
-        yield f"{FOLDER}/{self.name}.png", lambda: self._image(LIGHT, "png")
-        yield f"{FOLDER}/{self.name}-dark.png", lambda: self._image(DARK, "png")
+        """List the paths of its files in the folder of the reports, with what makes their bytes.
 
-    def _image(self, theme: Theme, form: style.Format) -> bytes:
-        return style.image(self.draw(self.data, theme), form)
+        As SVG alone: every page shows that, it is sharp at any size, and git stores what changed in it.
+        """
+        yield f"{FOLDER}/{self.name}.svg", lambda: style.image(self.draw(self.data, LIGHT))
+        yield f"{FOLDER}/{self.name}-dark.svg", lambda: style.image(self.draw(self.data, DARK))

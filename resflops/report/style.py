@@ -14,14 +14,12 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import matplotlib as mpl
-import PIL.Image
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from msgspec import Struct
 
-__all__ = ["DARK", "LIGHT", "THEMES", "House", "Theme", "bare", "drawing", "image"]
-
-Format = Literal["svg", "png"]
+__all__ = ["DARK", "LIGHT", "THEMES", "House", "Theme", "bare", "drawing", "image", "shades"]
 
 
 class Theme(Struct, frozen=True, kw_only=True):
@@ -62,7 +60,7 @@ class House(Figure):
         # A notebook shows what pyplot has at the end of a cell, and would show it twice.
         if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
             pyplot.close(self)
-        return image(self, "svg").decode()
+        return image(self).decode()
 
 
 @contextmanager
@@ -78,26 +76,33 @@ def drawing(theme: Theme, *, width: float = 8.0, height: float) -> Iterator[Hous
         yield House(figsize=(width, height), layout="constrained")
 
 
-def image(figure: Figure, form: Format) -> bytes:
-    """The figure as a file: the same bytes for the same figure and version of matplotlib."""
-    metadata: dict[str, Any] = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+def image(figure: Figure) -> bytes:
+    """Draw a figure as SVG: the same bytes for the same figure and version of matplotlib."""
     buffer = io.BytesIO()
     with mpl.rc_context(_over_defaults({"svg.hashsalt": "resflops", "svg.fonttype": "path"})):
-        figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
-    if form == "png":
-        return _in_few_colours(buffer.getvalue())
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     # A forge counts lines and git compares them: no blanks at their ends.
     return b"\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + b"\n"
 
 
-def _in_few_colours(png: bytes) -> bytes:
-    """The same image with a palette: our pictures have few colours, and the file is half as large."""
-    buffer = io.BytesIO()
-    # The slower way of finding colours, which needs no transparency and blurs none of ours.
-    PIL.Image.open(io.BytesIO(png)).convert("RGB").quantize(128, method=PIL.Image.Quantize.MEDIANCUT).save(
-        buffer, "png", optimize=True, dpi=(150, 150)
+def shades(theme: Theme, colour: str, count: int) -> list[str]:
+    """Make shades of a colour for the members of a family, from paler than it to darker (lighter on dark).
+
+    >>> shades(LIGHT, "#0072b2", 1)
+    ['#0072b2']
+    """
+    if count == 1:
+        return [colour]
+    # Not all the way to the paper, so that the palest is still seen on it.
+    steps = [0.3 - 0.7 * n / (count - 1) for n in range(count)]
+    return [to_hex(_blend(colour, theme.paper if step > 0 else theme.ink, abs(step))) for step in steps]
+
+
+def _blend(colour: str, other: str, part: float) -> tuple[float, float, float]:
+    red, green, blue = (
+        (1 - part) * one + part * two for one, two in zip(to_rgb(colour), to_rgb(other), strict=True)
     )
-    return buffer.getvalue()
+    return red, green, blue
 
 
 def bare(axes: Axes, *, grid: Literal["x", "y", "both", ""] = "y") -> None:

@@ -6,6 +6,7 @@ from resflops.cost import Cost
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import analyze_roofline
+from resflops.models.catalog import NETWORKS
 from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, find_timed_row
 from resflops.report.pictures import ratios, roofline
 
@@ -97,7 +98,14 @@ def _build_spot(row: Row, measurements: Measurements) -> roofline.Spot | None:
         return None
     return roofline.Spot(
         model=row.configuration.model,
+        family=_find_family(row.configuration.model),
         batch=row.configuration.batch,
         intensity=meaning.intensity,
         flops_per_second=meaning.flops_per_second,
     )
+
+
+def _find_family(model: str) -> str:
+    """Find the family of a built-in network, whatever its options; another model is a family of its own."""
+    network = NETWORKS.get(model.partition(",")[0])
+    return network.family if network else model

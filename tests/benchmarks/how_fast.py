@@ -76,7 +76,7 @@ def draw(run: Run, theme: Theme, path: Path) -> None:
             axes.set_title(DEVICES[device])
         handles, names = panels[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=8)
-        path.write_bytes(image(figure, "svg"))
+        path.write_bytes(image(figure))
 
 
 def draw_device(axes: Axes, networks: list[Measured], theme: Theme) -> None:

@@ -17,6 +17,7 @@ from resflops.report.context import Context
 from resflops.report.environment import read_versions
 from resflops.report.markdown import show
 from resflops.report.page import Document, Page
+from resflops.report.pages import models
 from resflops.report.pages.index import build_index
 from resflops.report.picture import Picture
 from resflops.report.pictures import profile, ratios
@@ -100,7 +101,7 @@ def test_another_machines_versions_change_nothing(reports, monkeypatch):
         ("small.md", b"3.6 billion", "changed"),
         ("README.md", None, "missing"),
         ("pictures/small.svg", b"<svg/>", "damaged"),
-        ("pictures/small-dark.png", None, "missing"),
+        ("pictures/small-dark.svg", None, "missing"),
     ],
 )
 def test_a_file_that_does_not_match_is_found_and_made_anew(reports, path, content, state):
@@ -283,3 +284,27 @@ def test_the_index_says_what_was_measured_and_what_was_not_steady(tmp_path, stab
     assert "VGG-19 takes 2.00× to 4.00× the time of ResNet-34" in document.text
     assert "from 1.50× to 4.50×." in document.text
     assert said in document.text if said else "not steady" not in document.text
+
+
+def test_a_card_folds_its_layers_up_and_shows_its_stages(tmp_path):
+    context = Context(tmp_path, environment=read_versions())
+    text = models._build_card("resnet18", context).text
+    before, _, folded = text.partition("<details>")
+    assert "conv2_x" in before.partition("## Stages and layers")[2]
+    assert "layer4.1.conv2" not in before
+    assert "layer4.1.conv2" in folded.partition("</details>")[0]
+    rows = folded.partition("</details>")[0].count("\n| ") - 3
+    assert folded.startswith(f"\n<summary>Layer by layer: {rows} rows, with formulas</summary>\n\n")
+
+
+def test_pictures_that_are_no_longer_made_are_removed(reports):
+    manifest = Manifest.load(reports / MANIFEST)
+    old = dict(manifest.pictures)
+    old["pictures/small.png"] = next(iter(old.values()))
+    (reports / "pictures" / "small.png").write_bytes(b"old")
+    replace(manifest, pictures=old).save(reports / MANIFEST)
+    assert [(each.path, each.state) for each in find_differences(reports)] == [
+        ("pictures/small.png", "left over")
+    ]
+    rebuild(reports)
+    assert not (reports / "pictures" / "small.png").exists()

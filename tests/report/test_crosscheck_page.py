@@ -73,6 +73,14 @@ def test_a_remainder_and_a_failure_are_in_the_report(matrix):
     assert f"- {second.peer} on {second.model}: it crashed" in report
 
 
+def test_what_is_known_of_remainders_is_said_once_for_all_peers_that_share_it(matrix):
+    section = page(matrix).partition("## What is not explained")[2].partition("\n## ")[0]
+    known = PEERS["calflops"].limits
+    assert known == PEERS["ptflops"].limits
+    assert section.count(known[0].partition("@")[0]) == 1
+    assert section.count("- calflops, ptflops: ") == 1
+
+
 def test_what_a_peer_said_when_it_failed_is_shown_as_it_stands(matrix):
     first, *rest = matrix.rows
     failed = replace(first, figure=None, failure="<b> in forward_*\nand more")

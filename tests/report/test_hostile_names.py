@@ -149,7 +149,7 @@ def test_pictures_are_drawn_with_them(hostile_cost):
     along = profile.profile_of(hostile_cost, unit=hostile_cost.model, given=hostile_cost.model)
     by_size = stages.stages_of([hostile_cost], unit=hostile_cost.model)
     for figure in (profile.draw(along, LIGHT), stages.draw(by_size, LIGHT)):
-        assert b"<script" not in image(figure, "svg")
+        assert b"<script" not in image(figure)
 
 
 def test_a_report_escapes_every_text_that_is_not_markdown():

@@ -1,5 +1,7 @@
 """Model cards of cost, and pictures that set the networks side by side."""
 
+from msgspec.structs import replace
+
 from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.models.catalog import NETWORKS
@@ -115,6 +117,7 @@ def build_resolution_picture(context: Context) -> Picture:
 
 def _build_card(name: str, context: Context) -> Document:
     one = context.entry(name)
+    layers = build_breakdown(one.cost)
     path = f"models/{name}.md"
     picture = Picture(
         name=f"profile-{name}",
@@ -132,7 +135,8 @@ def _build_card(name: str, context: Context) -> Document:
         "compared": build_comparison([one]),
         "conventions": build_convention_comparison([one.cost]),
         "picture": show(picture, path=path),
-        "layers": build_breakdown(one.cost),
+        "stages": layers.below,
+        "layers": replace(layers, below=()),
     }
     return Document(
         path=path, text=fill("model.md.jinja", values, made_with=context.environment), pictures=(picture,)

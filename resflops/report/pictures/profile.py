@@ -18,9 +18,11 @@ from resflops.report.style import Theme, bare, drawing
 __all__ = ["Layer", "Profile", "draw", "profile_of"]
 
 
-LETTER = 0.008
+LETTER = 0.0088
 """Width of a letter of a stage's name, as a part of the panel."""
 
+GAP = 0.008
+"""What is left free between two names, as a part of the panel."""
 
 LONGEST_STAGE = 10
 """Letters of a stage's name that find room aslant below the panel's title."""
@@ -93,14 +95,14 @@ def draw(data: Profile, theme: Theme) -> Figure:
         axes = figure.subplots(len(panels), 1, sharex=True)
         for panel, (key, title), colour in zip(axes, panels, theme.series, strict=False):
             bare(panel)
-            panel.set_title(title, color=colour, pad=30 if key == "total" else None)
             values = [getattr(layer, key) for layer in data.layers]
             panel.add_patch(PathPatch(_bars(values), color=colour, linewidth=0))
             panel.autoscale_view()
             panel.set_xlim(0.4, len(values) + 0.6)
             panel.set_ylim(0)
             counts(panel.yaxis)
-            _bands(panel, data, theme, named=key == "total")
+            room = _draw_bands(panel, data, theme, named=key == "total")
+            panel.set_title(title, color=colour, pad=room)
         axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         axes[-1].set_xlabel(f"layer that {label(data.convention)} counts, in order of its first call")
         return figure
@@ -124,28 +126,58 @@ def _bars(values: list[int]) -> Path:
     )
 
 
-def _bands(panel: Axes, data: Profile, theme: Theme, *, named: bool) -> None:
-    """Grey every second stage; above the panel the stages' names, aslant where one finds no room."""
+def _draw_bands(panel: Axes, data: Profile, theme: Theme, *, named: bool) -> float | None:
+    """Grey every second stage and name the stages above the panel; return the points that the names take.
+
+    They are aslant where they find no room side by side.
+    """
     groups = [(name, len(list(group))) for name, group in groupby(layer.stage for layer in data.layers)]
     if not any(name for name, _ in groups):
-        return
-    slanted = any(width < len(data.layers) * LETTER * min(len(name), LONGEST_STAGE) for name, width in groups)
-    place = 0.5
-    for number, (name, width) in enumerate(groups):
+        return None
+    place, middles = 0.5, []
+    for number, (_, width) in enumerate(groups):
         if number % 2 == 0:
             panel.axvspan(place, place + width, color=theme.grid, alpha=0.35, linewidth=0, zorder=0)
-        if named:
-            panel.annotate(
-                label(name, longest=LONGEST_STAGE),
-                (place + width / 2, 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha="left" if slanted else "center",
-                va="bottom",
-                rotation=35 if slanted else 0,
-                rotation_mode="anchor",
-                fontsize=8,
-                color=theme.muted,
-            )
+        middles.append((place + width / 2 - 0.4) / (len(data.layers) + 0.2))
         place += width
+    if not named:
+        return None
+    names = [label(name, longest=LONGEST_STAGE) for name, _ in groups]
+    widths = [len(name) * LETTER for name in names]
+    upright = sum(widths) + GAP * (len(widths) - 1) <= 1
+    for name, middle in zip(names, _spread(middles, widths) if upright else middles, strict=True):
+        _name_stage(panel, name, middle, theme, upright=upright)
+    return 16 if upright else 30
+
+
+def _spread(middles: list[float], widths: list[float]) -> list[float]:
+    """Move names that would cover each other or leave the panel as little to the side as they must.
+
+    >>> _spread([0.5, 0.98, 0.99], [0.1, 0.1, 0.1])
+    [0.5, 0.842, 0.95]
+    """
+    starts, least = [], 0.0
+    for middle, width in zip(middles, widths, strict=True):
+        starts.append(max(middle - width / 2, least))
+        least = starts[-1] + width + GAP
+    most = 1.0
+    for place in reversed(range(len(starts))):
+        starts[place] = min(starts[place], most - widths[place])
+        most = starts[place] - GAP
+    return [round(start + width / 2, 6) for start, width in zip(starts, widths, strict=True)]
+
+
+def _name_stage(panel: Axes, name: str, middle: float, theme: Theme, *, upright: bool) -> None:
+    panel.annotate(
+        name,
+        (middle, 1.0),
+        xycoords="axes fraction",
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center" if upright else "left",
+        va="bottom",
+        rotation=0 if upright else 35,
+        rotation_mode="anchor",
+        fontsize=8,
+        color=theme.muted,
+    )

@@ -43,7 +43,9 @@ class Ratios(Struct, frozen=True, kw_only=True):
 def draw(data: Ratios, theme: Theme) -> Figure:
     """A line for each setting: the measured ratio with its interval, and the one by the roofline."""
     with drawing(theme, height=1.8 + 0.27 * len(data.settings)) as figure:
-        figure.suptitle(f"{label(data.larger)} over {label(data.smaller)} on {label(data.device)}")
+        figure.suptitle(
+            f"How much longer {label(data.larger)} takes than {label(data.smaller)}, {label(data.device)}"
+        )
         axes = figure.subplots()
         bare(axes, grid="x")
         axes.axvline(data.macs, color=theme.series[1], linewidth=1.5, linestyle="--")
@@ -51,10 +53,9 @@ def draw(data: Ratios, theme: Theme) -> Figure:
         places = range(len(data.settings))
         axes.set_yticks(places, [label(setting.name) for setting in data.settings])
         axes.set_ylim(len(data.settings) - 0.4, -0.9)
-        widest = max(max(setting.high, setting.roof or 0) for setting in data.settings)
-        axes.set_xlim(0, max(data.macs, widest) * 1.08)
+        axes.set_xlim(*_choose_limits(data))
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("ratio")
+        axes.set_xlabel(f"time of {label(data.larger)} ÷ time of {label(data.smaller)}")
         axes.legend(
             handles=list(_legend(data, theme)),
             loc="lower center",
@@ -63,6 +64,15 @@ def draw(data: Ratios, theme: Theme) -> Figure:
             fontsize=8,
         )
         return figure
+
+
+def _choose_limits(data: Ratios) -> tuple[float, float]:
+    """Choose the part of the axis that has marks: no length is read off here that should begin at 0."""
+    ends = [data.macs]
+    for each in data.settings:
+        ends += [each.low, each.high, *([each.roof] if each.roof else [])]
+    margin = max(0.08 * (max(ends) - min(ends)), 0.02 * max(ends))
+    return max(min(ends) - margin, 0), max(ends) + margin
 
 
 def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
@@ -81,10 +91,12 @@ def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
 
 
 def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
-    yield Line2D([], [], marker="o", color=theme.series[0], label="time, measured, with its interval")
-    yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"MACs: {times(data.macs)}")
-    if not all(setting.stable for setting in data.settings):
-        yield Line2D([], [], marker="o", markerfacecolor=theme.paper, color=theme.series[0], label="unstable")
+    # What is the same of all marks is said once, with the marks as they are here.
+    for stable, said in ((True, "measured, with its interval"), (False, "measured, but unstable")):
+        if any(setting.stable == stable for setting in data.settings):
+            fill = theme.series[0] if stable else theme.paper
+            yield Line2D([], [], marker="o", markerfacecolor=fill, color=theme.series[0], label=said)
+    yield Line2D([], [], linestyle="--", color=theme.series[1], label=f"as their MACs: {times(data.macs)}")
     if any(setting.roof for setting in data.settings):
         yield Line2D(
             [],
@@ -93,5 +105,5 @@ def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
             linestyle="",
             fillstyle="none",
             color=theme.muted,
-            label="time by the roofline",
+            label="by the roofline",
         )

@@ -1,16 +1,13 @@
 """Cost against parameters, with latency as the size of the mark where it was measured."""
 
-from collections.abc import Iterator
-from functools import partial
-from itertools import pairwise, product
-from math import hypot
+from math import floor, log10
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
+from matplotlib.lines import Line2D
 from msgspec import Struct
 
-from resflops.report.pictures.labels import label
+from resflops.report.pictures.labels import Mark, label, name_marks
 from resflops.report.pictures.scales import counts
 from resflops.report.style import Theme, bare, drawing
 
@@ -65,22 +62,60 @@ def draw(data: Scatter, theme: Theme) -> Figure:
         axes.set_xlabel("parameters")
         axes.set_ylabel(f"{data.unit}, one image")
         _ticks(axes)
-        axes.legend(loc="upper left", handletextpad=0.2, labelcolor="linecolor")
+        families_key = axes.legend(loc="upper left", handletextpad=0.2, labelcolor="linecolor")
         if data.measured:
+            axes.add_artist(families_key)
+            axes.legend(
+                handles=_list_area_keys(data, theme), loc="lower right", title="latency", labelspacing=0.9
+            )
             axes.set_title(
                 f"area of a mark: latency, {label(data.measured, longest=70)}; hollow: not measured",
                 fontweight="normal",
                 fontsize=8,
             )
         figure.draw_without_rendering()
-        _name(axes, data, theme)
+        name_marks(
+            axes,
+            [
+                Mark(name=each.model, x=each.params, y=each.total, area=_area(each, data), colour=theme.ink)
+                for each in data.points
+            ],
+        )
         return figure
+
+
+def _list_area_keys(data: Scatter, theme: Theme) -> list[Line2D]:
+    """List marks of round latencies, for a reader to measure the others by."""
+    slowest = max((point.seconds or 0 for point in data.points), default=0)
+    largest = _round_down(slowest)
+    return [
+        Line2D([], [], linestyle="", marker="o", color=theme.muted, markersize=_scale(part, slowest) ** 0.5,
+               label=f"{part * 1000:g} ms" if part < 1 else f"{part:g} s")
+        for part in dict.fromkeys((_round_down(largest / 10), _round_down(largest / 2), largest))
+        if part > 0
+    ]  # fmt: skip
+
+
+def _round_down(amount: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above an amount.
+
+    >>> _round_down(0.73), _round_down(0.2), _round_down(0.0)
+    (0.5, 0.2, 0.0)
+    """
+    if amount <= 0:
+        return 0.0
+    power = 10.0 ** floor(log10(amount) + 1e-9)
+    return max(unit * power for unit in (1, 2, 5) if unit * power <= amount * (1 + 1e-9))
 
 
 def _area(point: Point, data: Scatter) -> float:
     """In square points; the least that can still be seen for what was not measured or is very fast."""
     slowest = max((other.seconds or 0 for other in data.points), default=0)
-    return 45 if not slowest else max(300 * (point.seconds or 0) / slowest, 20)
+    return 45 if not slowest else _scale(point.seconds or 0, slowest)
+
+
+def _scale(latency: float, slowest: float) -> float:
+    return max(300 * latency / slowest, 20)
 
 
 def _is_filled(point: Point, data: Scatter) -> bool:
@@ -98,60 +133,3 @@ def _ticks(axes: Axes) -> None:
                 break
         axis.set_ticks(ticks)
         counts(axis)
-
-
-def _along(axes: Axes) -> Iterator[tuple[float, float]]:
-    """Places on the lines between the marks, close to each other, as the screen has them."""
-    for line in axes.get_lines():
-        corners = axes.transData.transform(line.get_xydata())
-        for (left, low), (right, high) in pairwise(corners):
-            yield from ((left + (right - left) * n / 40, low + (high - low) * n / 40) for n in range(41))
-
-
-SIDES = tuple(product((3, 8, 16), ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))))
-"""Where a name may stand: so many points from the mark, to which side; the first free one is taken."""
-
-
-def _name(axes: Axes, data: Scatter, theme: Theme) -> None:
-    """Put each name beside its mark where it covers nothing and stands nearer to no other mark."""
-    points = data.points
-    marks = [(float(x), float(y)) for x, y in axes.transData.transform([(p.params, p.total) for p in points])]
-    radii = [_area(point, data) ** 0.5 / 2 + 1 for point in points]
-    # On the screen that marks are looked for on, a point is dpi / 72 pixels.
-    pixels = axes.get_figure(root=True).dpi / 72  # type: ignore[union-attr]  # axes are on a figure
-    taken = [_around(mark, radius * pixels) for mark, radius in zip(marks, radii, strict=True)]
-    taken += [_around(place, 2) for place in _along(axes)]
-    legend = axes.get_legend()
-    if legend is not None:
-        taken.append(legend.get_window_extent())
-    for point, mark, radius in zip(points, marks, radii, strict=True):
-        for away, (right, up) in SIDES:
-            text = axes.annotate(
-                label(point.model),
-                (point.params, point.total),
-                xytext=(right * (away + radius), up * (away + radius)),
-                textcoords="offset points",
-                ha=("center", "left", "right")[right],
-                va=("center", "bottom", "top")[up],
-                fontsize=8,
-                color=theme.ink,
-            )
-            # A name is decoration to the layout, which must not shrink the axes for it.
-            text.set_in_layout(False)
-            box = text.get_window_extent()
-            free = not any(box.overlaps(other) for other in taken)
-            if free and min(marks, key=partial(_distance, box)) == mark:
-                taken.append(box)
-                break
-            if (away, (right, up)) != SIDES[-1]:
-                text.remove()
-
-
-def _around(place: tuple[float, float], radius: float) -> Bbox:
-    x, y = place
-    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
-
-
-def _distance(box: Bbox, place: tuple[float, float]) -> float:
-    x, y = place
-    return hypot(max(box.x0 - x, x - box.x1, 0), max(box.y0 - y, y - box.y1, 0))

@@ -40,30 +40,46 @@ class Waterfall(Struct, frozen=True, kw_only=True):
 
 
 def draw(data: Waterfall, theme: Theme) -> Figure:
-    """A block for each peer: its figure, and below it a bar for each step, the next where the last ends."""
-    lines = sum(1 + max(len(peer.steps), 1) for peer in data.peers) + 0.6 * len(data.peers)
-    ends = [end for peer in data.peers for _, end in _spans(peer)]
+    """A block for each figure that differs: a bar for each step, the next where the last ends."""
+    alike = _group_alike(data.peers)
+    same = [peers for peers in alike if not peers[0].steps]
+    blocks = [peers for peers in alike if peers[0].steps]
+    ends = [end for peers in blocks for _, end in _spans(peers[0])]
     low, high = min(0, *ends, 0), max(0, *ends, 1)
-    with drawing(theme, height=1.1 + 0.21 * lines) as figure:
+    rows = sum(max(len(peers[0].steps), 2) + 0.5 for peers in blocks)
+    with drawing(theme, height=1.4 + 0.2 * rows + 0.16 * len(same)) as figure:
         figure.suptitle(f"{label(data.model)}: how other counters differ from {data.macs:,} MACs")
         axes = figure.subplots()
         bare(axes, grid="x")
         axes.axvline(0, color=theme.ink, linewidth=1)
+        if same:
+            said = "\n".join(_name_peers(peers).replace("\n", ": ") for peers in same)
+            axes.set_title(f"No difference:\n{said}", fontweight="normal", fontsize=8)
         place, ticks = 0.0, []
-        for peer in data.peers:
-            ticks += [(place, _heading(peer), True)]
-            place += 1
-            ticks += _bars(axes, peer, place, theme, gap=(high - low) * 0.012)
-            place += max(len(peer.steps), 1) + 0.6
-        axes.set_yticks([at for at, *_ in ticks], [text for _, text, _ in ticks], fontsize=8)
-        for text, (_, _, strong) in zip(axes.get_yticklabels(), ticks, strict=True):
-            text.set_fontweight("bold" if strong else "normal")
+        for peers in blocks:
+            ticks.append((place, _name_peers(peers)))
+            _draw_bars(axes, peers[0], place, theme, gap=(high - low) * 0.012)
+            place += max(len(peers[0].steps), 2) + 0.5
+        axes.set_yticks([at + 0.35 for at, _ in ticks], [text for _, text in ticks], fontsize=8)
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(place - 0.6, -0.9)
-        axes.set_xlim(low - (high - low) * 0.14, high + (high - low) * 0.14)
+        axes.set_ylim(max(place - 0.5, 1), -0.8)
+        axes.set_xlim(low - (high - low) * (0.35 if low else 0.02), high + (high - low) * 0.35)
         counts(axes.xaxis)
         axes.set_xlabel("difference from our multiply-accumulates, in the counter's own unit")
         return figure
+
+
+def _group_alike(peers: tuple[Steps, ...]) -> list[list[Steps]]:
+    """Put those together that have the same figure by the same steps."""
+    groups: dict[tuple[int, int, tuple[Step, ...]], list[Steps]] = {}
+    for peer in peers:
+        groups.setdefault((peer.figure, peer.times, peer.steps), []).append(peer)
+    return list(groups.values())
+
+
+def _name_peers(peers: list[Steps]) -> str:
+    unit = f", {peers[0].times} per MAC" if peers[0].times > 1 else ""
+    return f"{', '.join(label(peer.peer) for peer in peers)}\n{rounded(peers[0].figure)}{unit}"
 
 
 def _spans(peer: Steps) -> list[tuple[int, int]]:
@@ -74,33 +90,21 @@ def _spans(peer: Steps) -> list[tuple[int, int]]:
     return spans
 
 
-def _heading(peer: Steps) -> str:
-    unit = f", {peer.times} per MAC" if peer.times > 1 else ""
-    return f"{label(peer.peer)}: {rounded(peer.figure)}{unit}"
-
-
-def _bars(
-    axes: Axes, peer: Steps, place: float, theme: Theme, *, gap: float
-) -> list[tuple[float, str, bool]]:
-    """The bars of one peer and the names to their left; more goes to the right, less to the left."""
-    if not peer.steps:
-        return [(place, "the same", False)]
-    ticks = []
+def _draw_bars(axes: Axes, peer: Steps, place: float, theme: Theme, *, gap: float) -> None:
+    """Draw the bars of one peer, each named beside it; more goes to the right, less to the left."""
     spans = _spans(peer)
     for number, (step, (start, end)) in enumerate(zip(peer.steps, spans, strict=True)):
-        colour = theme.series[0] if step.amount >= 0 else theme.series[1]
-        height = place + number
-        axes.barh(height, end - start, left=start, height=0.66, color=colour,
-                  hatch="" if step.amount >= 0 else "////", edgecolor=theme.paper, linewidth=0)  # fmt: skip
         right = step.amount >= 0
-        axes.text(max(start, end) + gap if right else min(start, end) - gap, height, _signed(step.amount),
+        height = place + number
+        axes.barh(height, end - start, left=start, height=0.7, color=theme.series[0 if right else 1],
+                  hatch="" if right else "////", edgecolor=theme.paper, linewidth=0)  # fmt: skip
+        axes.text(max(start, end) + gap if right else min(start, end) - gap, height,
+                  f"{_sign(step.amount)} {label(step.name)}",
                   va="center", ha="left" if right else "right", fontsize=7.5,
                   bbox={"facecolor": theme.paper, "linewidth": 0, "pad": 0.5})  # fmt: skip
         if number + 1 < len(spans):
             axes.plot([end, end], [height, height + 1], color=theme.muted, linewidth=0.8)
-        ticks.append((height, label(step.name), False))
-    return ticks
 
 
-def _signed(amount: int) -> str:
+def _sign(amount: int) -> str:
     return f"{'+' if amount >= 0 else '−'}{abs(amount):,}"
