@@ -20,7 +20,8 @@ from resflops.cli.output import write
 from resflops.cli.parser import STANDARD_OUTPUT, Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.readers import make_number_reader, split_list
-from resflops.cli.status import DONE, INTERRUPTED
+from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cli.streams import warn
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
 from resflops.latency.configuration import (
     DTYPES,
@@ -156,11 +157,23 @@ def _run(args: argparse.Namespace) -> int:
         with blame_file(*args.show):
             write(build_latency_table(args.show), args)
         return DONE
-    measured = _measure(args)
+    measured, named = _measure(args)
     # The table first: it shows the reason for every configuration that failed.
     write(build_latency_table([measured]), args)
     _check_some(measured)
-    return DONE if measured.runs[-1].finished else INTERRUPTED
+    failed = _list_failed(measured, named)
+    if failed:
+        warn(f"could not measure {', '.join(failed)}")
+    if not measured.runs[-1].finished:
+        return INTERRUPTED
+    return CHECK_FAILED if failed else DONE
+
+
+def _list_failed(measured: Measurements, named: list[str]) -> list[str]:
+    """List the models that were named by themselves and have no time under any setting."""
+    timed = {row.configuration.model for row in measured.rows if row.series.rounds}
+    rows = {row.configuration.model for row in measured.rows}
+    return [name for name in named if name in rows - timed]
 
 
 def _check_shows_only(args: argparse.Namespace) -> None:
@@ -200,17 +213,18 @@ def _check_some(measured: Measurements) -> None:
         )
 
 
-def _measure(args: argparse.Namespace) -> Measurements:
+def _measure(args: argparse.Namespace) -> tuple[Measurements, list[str]]:
+    """Measure the models; the second value names those that no pattern named."""
     # Read first, so that a file that cannot be continued is refused before torch is loaded.
     so_far = _load_so_far(args)
     with progress(shown=not args.no_progress) as say:
-        models = _find_models(args, say)
+        models, named = _find_models(args, say)
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import choose_device
         from resflops.latency.models import MeasurableSpec, UnbuildableModel
 
-        return measure(
+        measured = measure(
             {
                 spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else MeasurableSpec(model)
                 for spec, model in models.items()
@@ -229,15 +243,17 @@ def _measure(args: argparse.Namespace) -> Measurements:
             say=say,
             keep=lambda measurements: measurements.save(args.save) if args.save else None,
         )
+    return measured, named
 
 
 def _find_models(
     args: argparse.Namespace, say: Callable[[str], None]
-) -> dict[str, FoundModel | ResflopsError]:
+) -> tuple[dict[str, FoundModel | ResflopsError], list[str]]:
     """Find the models by their specs.
 
     Returns:
-        Each model by its spec. One that cannot be measured has the error instead.
+        Each model by its name, with the error instead for one that cannot be measured; and the names of those
+        that no pattern named.
 
     Raises:
         ModelError: not one model can be measured.
@@ -262,7 +278,7 @@ def _find_models(
         raise make_all_failed_error(
             list(map(str, errors)), by_pattern=any(one.by_pattern for one in selected), verb="can be measured"
         )
-    return models
+    return models, [one.name for one in selected if not one.by_pattern]
 
 
 def _check_input(model: FoundModel, shape: Shape) -> None:

@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
     "diff": "show which layers two models, lock files, traces or git revisions differ in",
     "report": "rebuild the reports and their pictures, or write one page to explore models in",
     "cache": "show where traces are stored that answer without a new count, or clear the cache of them",
-    "models": "list the built-in networks",
+    "models": "list the built-in networks, or search all that are installed",
     "conventions": "list the conventions, or explain one op by op",
     "ops": "list the ops that have a rule, and those that are free",
     "peers": "list the other counters: what is installed, how each counts, its known defects",

@@ -133,6 +133,13 @@ def _list_formats(prefix: str) -> list[str]:
     return list(list_formats(of_checks=True))
 
 
+def _list_topics(prefix: str) -> list[str]:
+    del prefix
+    from resflops.cli.guides import list_guides
+
+    return [*COMMANDS, *list_guides()]
+
+
 def _list_peers(prefix: str) -> list[str]:
     del prefix
     from resflops.counters import PEERS
@@ -173,7 +180,7 @@ _COMPLETERS: dict[tuple[str, str], Words] = {
     ("", "mode"): _list_choices("MODES"),
     ("", "memory_format"): _list_choices("MEMORY_FORMATS"),
     ("", "device"): lambda _: ["cpu", "cuda"],
-    ("", "topic"): lambda _: list(COMMANDS),
+    ("", "topic"): _list_topics,
     ("", "shell"): lambda _: ["bash", "fish", "zsh"],
     **dict.fromkeys(
         [("", "input"), ("", "batch"), ("", "depth"), ("", "rounds"), ("", "seconds"), ("", "time_limit")],

@@ -1,6 +1,6 @@
 """Tables of the networks, conventions and ops that resflops knows, without any model."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import to_builtins
@@ -15,7 +15,13 @@ from resflops.sources import SOURCES
 from resflops.sources.registry import BUILTIN, load_more_sources
 from resflops.tables.table import Column, Figure, Note, Table, note_broken_extensions, show_people_if
 
-__all__ = ["build_convention_list", "build_convention_table", "build_network_table", "build_op_table"]
+__all__ = [
+    "build_convention_list",
+    "build_convention_table",
+    "build_model_table",
+    "build_network_table",
+    "build_op_table",
+]
 
 Text = TypeVar("Text", bound=Hashable)
 
@@ -70,6 +76,24 @@ def build_network_table(networks: Iterable[Network] = NETWORKS.values()) -> Tabl
             ),
             *note_broken_extensions("resflops.sources"),
         ),
+    )
+
+
+def build_model_table(specs: Sequence[str], pattern: str) -> Table:
+    """Build the table of the models that a pattern stands for, of any source."""
+    return Table(
+        title=f"Models that match {pattern}",
+        columns=(Column(key="model", heading="model"),),
+        rows=tuple({"model": spec} for spec in specs),
+        notes=(
+            Note(
+                text="{count} models; resflops table takes them by these names.",
+                figures={"count": Figure("count", len(specs))},
+                audience="people",
+            ),
+        )
+        if len(specs) > 1
+        else (),
     )
 
 
