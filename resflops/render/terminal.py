@@ -167,7 +167,9 @@ def _render_details(folded: Sequence[Placed], number: int, width: int | None) ->
     """Write what found no room in the grid, a value with its heading, as many on a line as fit."""
     lines: list[str] = []
     for placed in folded:
-        if not (text := placed.texts[number].replace("\n", "; ")):
+        text = placed.texts[number].replace("\n", "; ")
+        # What stands for an empty text in a grid says nothing on a line of its own.
+        if text in {"", placed.column.empty}:
             continue
         detail = f"{placed.heading}: {text}" if placed.heading else text
         if lines and width is not None and cell_len(f"{INDENT}{lines[-1]}   {detail}") <= width:

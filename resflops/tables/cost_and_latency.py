@@ -202,6 +202,7 @@ def _build_columns(rows: Sequence[Cells], cost: str, most_expensive: str) -> tup
             kind="share range",
             audience="people",
             detail=2,
+            folds=False,
         ),
         Column(key="time_ratio_low", audience="programs"),
         Column(key="time_ratio_high", audience="programs"),
@@ -209,7 +210,7 @@ def _build_columns(rows: Sequence[Cells], cost: str, most_expensive: str) -> tup
             Column(key=key, heading=heading, kind=kind, audience=show_people_if(energy))
             for key, heading, kind in energies
         ),
-        Column(key="of_peak", heading="of peak", kind="share", detail=3),
+        Column(key="of_peak", heading="of peak", kind="share", detail=3, folds=False),
         Column(key="roof", heading="roof", audience="programs"),
         Column(key="complete", audience="programs"),
         Column(key="verdict", heading="verdict", wraps=True, detail=4),

@@ -162,7 +162,14 @@ def _build_time_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
     on_gpu = _is_known(rows, "gpu_seconds")
     return (
         Column(key="seconds", heading="GPU time" if on_gpu else "time", kind="seconds"),
-        Column(key="interval", heading="95 % interval", kind="seconds range", audience="people", detail=3),
+        Column(
+            key="interval",
+            heading="95 % interval",
+            kind="seconds range",
+            audience="people",
+            detail=3,
+            folds=False,
+        ),
         *(Column(key=key, audience="programs") for key in ("low", "high", "least")),
         *_build_columns_if_known(rows, ("p90", "p90", "seconds", 5), ("p99", "p99", "seconds", 5)),
         *_build_columns_if_known(rows, ("wall_seconds", "wall time", "seconds", 0), if_known="gpu_seconds"),
@@ -176,7 +183,7 @@ def _build_performance_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
         Column(key="params", heading="parameters", kind="count", audience="programs"),
         Column(key="complete", audience="programs"),
-        Column(key="flops_per_second", heading="FLOP/s", kind="rate", detail=2),
+        Column(key="flops_per_second", heading="FLOP/s", kind="rate", detail=2, folds=False),
         Column(key="of_peak", heading="of peak", kind="share"),
         Column(key="least_bytes", audience="programs"),
         *_build_columns_if_known(rows, ("intensity", "FLOP/B", "rate", 6)),
@@ -209,6 +216,7 @@ def _build_columns_if_known(
             heading=heading,
             kind=kind,
             detail=detail,
+            folds=kind == "text" and heading != "roof",
             audience=show_people_if(_is_known(rows, if_known or key)),
         )
         for key, heading, kind, detail in columns

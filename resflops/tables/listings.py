@@ -32,11 +32,11 @@ def build_network_table(networks: Iterable[Network] = NETWORKS.values()) -> Tabl
     return Table(
         title="Built-in networks",
         columns=(
-            Column(key="family", heading="family", repeats=False),
+            Column(key="family", heading="family", repeats=False, detail=3, folds=False),
             Column(key="model", heading="model"),
             Column(key="input", heading="input", kind="shape"),
             Column(key="summary", heading="what it is", wraps=True, detail=1),
-            Column(key="options", heading="options", kind="names", wraps=True, detail=2),
+            Column(key="options", heading="options", kind="names", wraps=True, detail=4, folds=False),
             Column(key="variant", heading="variant", audience="programs"),
         ),
         rows=tuple(
@@ -110,7 +110,7 @@ def build_convention_list() -> Table:
         columns=(
             Column(key="name", heading="convention"),
             Column(key="counts", heading="counts", wraps=True, detail=1),
-            Column(key="source", heading="source", wraps=True, detail=1),
+            Column(key="source", heading="source", wraps=True, detail=2, folds=False),
             Column(key="prices", kind="data", audience="programs"),
             Column(key="op_prices", kind="data", audience="programs"),
             Column(key="views", kind="data", audience="programs"),
@@ -249,7 +249,9 @@ def build_op_table() -> Table:
         title="Ops with a rule",
         columns=(
             Column(key="work", heading="work", wraps=True, repeats=False),
-            Column(key="gradient", heading="gradient, in the backward pass", wraps=True, detail=1),
+            Column(
+                key="gradient", heading="gradient, in the backward pass", wraps=True, detail=1, folds=False
+            ),
             Column(key="ops", heading="of the ops", kind="names", wraps=True),
             Column(key="origin", heading="from", audience=of_others, detail=2),
         ),

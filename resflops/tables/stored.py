@@ -70,7 +70,7 @@ def build_storage_table(*, shipped: ArchiveSummary, cache: CacheSummary) -> Tabl
             Column(key="traces", heading="traces"),
             Column(key="entries", heading="entries", kind="count"),
             Column(key="size", heading="size", kind="bytes"),
-            Column(key="place", heading="where", empty="nowhere"),
+            Column(key="place", heading="where", empty="nowhere", detail=1),
             Column(
                 key="problem",
                 heading="not used, because",
