@@ -1,6 +1,7 @@
 """Tables of the networks, conventions and ops that resflops knows, without any model."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from msgspec import to_builtins
@@ -8,6 +9,7 @@ from msgspec import to_builtins
 from resflops.cost.convention import Convention, Prices
 from resflops.cost.quantities import QUANTITIES
 from resflops.counters import CONVENTIONS, load_more_peers
+from resflops.errors import UsageError, suggest
 from resflops.extensions import OWN
 from resflops.models.catalog import CHOICES, NETWORKS, Network
 from resflops.ops import OPS, Op, load_more_ops
@@ -240,10 +242,21 @@ def _format_prices(prices: Prices) -> tuple[str, ...]:
     return tuple(f"{unit} per {QUANTITIES[quantity].unit}" for quantity, unit in prices.items())
 
 
-def build_op_table() -> Table:
-    """Build the table of ``resflops ops``: those with a rule, and those that are free."""
+def build_op_table(patterns: Sequence[str] = ()) -> Table:
+    """Build the table of ``resflops ops``: those with a rule, and those that are free.
+
+    Args:
+        patterns: list only ops whose names contain or match one of these.
+
+    Raises:
+        UsageError: no op does.
+    """
     load_more_ops()
-    texts = {op: (rule.summary, _describe_gradient(op), rule.origin) for op, rule in _list_rules()}
+    names = _select_ops(patterns)
+    free = {name: OPS[name].free for name in names if OPS[name].free}
+    texts = {
+        op: (rule.summary, _describe_gradient(op), rule.origin) for op, rule in _list_rules() if op in names
+    }
     of_others = show_people_if(any(known.origin != OWN for known in OPS.values()))
     return Table(
         title="Ops with a rule",
@@ -267,20 +280,39 @@ def build_op_table() -> Table:
             ),
             *note_broken_extensions("resflops.ops"),
         ),
-        below=(
-            Table(
-                name="free",
-                title="Ops that are free, under every convention",
-                columns=(
-                    Column(key="reason", heading="reason", wraps=True),
-                    Column(key="ops", heading="op", kind="names", wraps=True),
-                ),
-                rows=_build_group_rows(
-                    {name: known.free for name, known in OPS.items() if known.free}, "reason"
-                ),
-            ),
-        ),
+        below=(_build_free_table(free),) if free or not patterns else (),
     )
+
+
+def _build_free_table(free: Mapping[str, str]) -> Table:
+    return Table(
+        name="free",
+        title="Ops that are free, under every convention",
+        columns=(
+            Column(key="reason", heading="reason", wraps=True),
+            Column(key="ops", heading="op", kind="names", wraps=True),
+        ),
+        rows=_build_group_rows(free, "reason"),
+    )
+
+
+def _select_ops(patterns: Sequence[str]) -> dict[str, None]:
+    """Select ops by their names, in the order of their declarations.
+
+    Raises:
+        UsageError: a pattern matches none.
+    """
+    if not patterns:
+        return dict.fromkeys(OPS)
+    found: set[str] = set()
+    for pattern in patterns:
+        matching = {op for op in OPS if pattern.lower() in op.lower() or fnmatchcase(op, pattern)}
+        if not matching:
+            raise UsageError(
+                f"no op is called {pattern!r}{suggest(pattern, OPS)}; resflops ops lists all of them"
+            )
+        found |= matching
+    return dict.fromkeys(op for op in OPS if op in found)
 
 
 def _describe_gradient(op: str) -> str:

@@ -1,6 +1,9 @@
 """The lists of what there is are complete."""
 
+import pytest
+
 from resflops.cost.convention import CONVENTIONS, find_convention
+from resflops.errors import UsageError
 from resflops.models import NETWORKS
 from resflops.ops import OPS
 from resflops.tables import Table
@@ -51,3 +54,18 @@ def test_prices_that_differ_between_ops_have_a_column() -> None:
     assert prices["conv2d"] == ("1 per MAC", "1 per output element")
     assert prices["matmul"] == ("1 per MAC",)
     assert "price" in [column.key for column in table.columns if column.audience == "all"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [("conv2", {"conv2d"}), ("group_norm*", {"group_norm"}), ("GROUP_NORM", {"group_norm"})],
+)
+def test_ops_are_found_by_a_part_of_their_name_or_a_pattern(pattern, found):
+    table = build_op_table([pattern])
+    assert found <= {op for row in table.rows for op in row["ops"]}
+    assert "linear" not in {op for row in table.rows for op in row["ops"]}
+
+
+def test_an_op_that_is_not_there_is_told_its_neighbours():
+    with pytest.raises(UsageError, match="no op is called 'gruop_norm'; closest: group_norm"):
+        build_op_table(["gruop_norm"])
