@@ -331,7 +331,7 @@ def describe_inputs(trace: Trace) -> str:
     return f"{trace.model} on {shapes or 'no tensor'}"
 
 
-_PRICE_IT = "a trace has no price: resflops.count(trace) gives its cost"
+_PRICE_IT = "a trace has no cost of its own: resflops.count(trace) gives its cost"
 _ANSWERS = dict.fromkeys(("macs", "flops", "total", "layers", "by_op", "by_module", "summary"), _PRICE_IT)
 
 MOST_DIMENSIONS = 64

@@ -11,21 +11,19 @@ __all__ = ["ANSWERS", "represent_cost"]
 
 _FLOPS = (
     "what is called FLOPs differs from paper to paper: cost.macs counts a multiply-accumulate as one, as the "
-    "ResNet paper does, and cost.under('flops').total counts it as two, and all other arithmetic besides"
+    "ResNet paper does, and cost.under('flops').total counts it as two, as well as all other arithmetic"
 )
 _SUMMARY = "print(cost.summary()) shows the model layer by layer"
 
 ANSWERS = {
     **dict.fromkeys(("flops", "gflops", "total_flops", "get_flops", "flop_counts"), _FLOPS),
-    **dict.fromkeys(
-        ("mac", "gmacs", "mult_adds", "total_mult_adds", "total_macs"), "cost.macs is what is meant"
-    ),
+    **dict.fromkeys(("mac", "gmacs", "mult_adds", "total_mult_adds", "total_macs"), "use cost.macs"),
     **dict.fromkeys(
         ("parameters", "total_params", "num_params", "n_params", "parameter_count"),
-        "cost.params is what is meant",
+        "use cost.params",
     ),
-    "trainable_params": "cost.trainable is what is meant",
-    "by_operator": "cost.by_op is what is meant",
+    "trainable_params": "use cost.trainable",
+    "by_operator": "use cost.by_op",
     "by_module_and_operator": "cost.layers has a row for each layer and op",
     "by_layer": "cost.layers has a row for each layer and op",
     **dict.fromkeys(

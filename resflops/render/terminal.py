@@ -73,7 +73,7 @@ def _note_left_out(layout: Layout) -> str:
         return ""
     names = ", ".join(placed.heading or placed.column.key for placed in left_out)
     return (
-        f"Not shown, for want of room: {names}. A wider terminal or --out FILE shows all; "
+        f"Not enough room for: {names}. A wider terminal or --out FILE shows all; "
         f"--columns +{left_out[-1].column.key} adds one."
     )
 

@@ -53,7 +53,7 @@ def choose_candidate(module: ModuleType, place: str, options: Mapping[str, Any])
         raise SpecError(f"{place} has {len(chosen)} models; name one of {listed}")
     first = found[0]
     example = ",".join([f"{place}:{first.name}", *(f"{name}=…" for name in first.needs)])
-    raise SpecError(f"{place}: what it has needs arguments: {listed}; give them as in {example}")
+    raise SpecError(f"{place}: what it defines needs arguments: {listed}; give them as in {example}")
 
 
 def describe_candidates(module: ModuleType, place: str) -> str:

@@ -85,7 +85,7 @@ def parse_columns(text: str) -> Arrangement:
         (first, *_) = [word for word in words if word not in signed]
         raise UsageError(
             f"--columns {text}: either list the columns to show, as in model,params,macs, or give each a "
-            f"sign, + to add it and - to leave it out; {first!r} has none"
+            f"sign, + to add it and - to leave it out; {first!r} has no sign"
         )
     if not signed:
         return Arrangement(columns=tuple(dict.fromkeys(map(normalize_name, words))))
@@ -134,7 +134,7 @@ def _read_unit(text: str) -> UnitChoice:
     if text.upper() in UNITS:
         return text.upper()
     raise UsageError(
-        f"no unit {text!r}; there are: auto, {', '.join(UNITS)} and none; columns can have their own, "
+        f"no unit {text!r}; available: auto, {', '.join(UNITS)} and none; columns can have their own, "
         "as in macs=G,params=M"
     )
 
@@ -160,7 +160,7 @@ def check_columns(names: Iterable[str], known: Sequence[str]) -> None:
 
 
 def _make_unknown_error(name: str, known: Sequence[str]) -> UsageError:
-    return UsageError(f"no column named {name!r}{suggest(name, known)}; there are: {', '.join(known)}")
+    return UsageError(f"no column named {name!r}{suggest(name, known)}; available: {', '.join(known)}")
 
 
 def arrange_table(table: Table, wish: Arrangement) -> Table:

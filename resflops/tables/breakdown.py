@@ -117,7 +117,7 @@ def _note_whole_fields(cost: Cost) -> tuple[Note, ...]:
     return (
         Note(
             text="The receptive field of {ops} and of what follows is the whole map: it includes the points "
-            "that the statistics are taken of.",
+            "that the statistics are taken over.",
             figures={"ops": Figure("names", ops)},
         ),
     )

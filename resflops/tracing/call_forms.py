@@ -227,7 +227,7 @@ _ANSWERS = {
     **dict.fromkeys(
         ("dtype", "dtypes"), "resflops.shape(1, 128, dtype='int64') is an input of whole numbers"
     ),
-    "device": "a model is counted wherever it lies, without running it",
+    "device": "a model is counted on whatever device it is, without running it",
     "mode": "call model.train() or model.eval() before",
     "input_constructor": "give what it returns, as in resflops.count(model, **inputs)",
     "transformer_tokenizer": "give the tokens' shape, as in resflops.shape(1, 128, dtype='int64')",

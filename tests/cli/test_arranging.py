@@ -59,7 +59,7 @@ def test_columns_are_added_and_left_out(capsys: pytest.CaptureFixture[str]) -> N
     [
         (["--columns", "modle"], "no column named 'modle'; closest: model"),
         (["--sort", "macx"], "no column named 'macx'; closest: macs"),
-        (["--units", "Q"], "no unit 'Q'; there are: auto, K, M, G, T and none"),
+        (["--units", "Q"], "no unit 'Q'; available: auto, K, M, G, T and none"),
         (["--precision", "-1"], "--precision takes a number of decimals, 0 to 15, got '-1'"),
         (["--columns", "training_total"], "this table has no column named 'training_total'"),
     ],

@@ -64,7 +64,7 @@ def test_columns_are_chosen_by_their_names(text: str, headings: list[str]) -> No
     [
         ("", "takes names of columns"),
         ("+", "takes names of columns"),
-        ("model,+batch", "'model' has none"),
+        ("model,+batch", "'model' has no sign"),
     ],
 )
 def test_a_list_of_columns_that_says_nothing_is_refused(text: str, message: str) -> None:

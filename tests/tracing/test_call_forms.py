@@ -141,7 +141,7 @@ def test_a_model_that_needs_no_input_is_given_none():
         ({"depth": 2}, r"cost\.summary\(depth="),
         ({"col_names": ("output_size",)}, r"cost\.summary\(depth=…, columns="),
         ({"custom_ops": {}}, r"@resflops\.rule"),
-        ({"device": "cpu"}, "wherever it lies"),
+        ({"device": "cpu"}, "on whatever device it is"),
         ({"batch_size": 8}, r"with its batch, as in \(8, 3, 224, 224\)"),
         ({"as_strings": True}, "nothing is printed while counting"),
         ({"include_backPropagation": True}, "backward=True"),
