@@ -37,7 +37,7 @@ def test_a_pattern_or_a_part_of_a_name_finds_models_of_every_source(capsys, patt
 
 def test_built_in_networks_keep_their_inputs_and_options(capsys):
     (row,) = list_rows(capsys, "plain34")
-    assert (row["model"], row["input"]) == ("plain34", "3x224x224")
+    assert (row["model"], row["input"]) == ("plain34", [3, 224, 224])
 
 
 def test_what_matches_nothing_is_refused(capsys):
