@@ -44,6 +44,7 @@ def _add_arguments(parser: Parser) -> None:
         help="instead of the reports, write one page to explore the given models in, which works offline; "
         "FILE ends in .html, or is - for standard output",
     )
+    parser.add_argument("--title", metavar="TEXT", help="for --html, the title of the page")
     parser.add_argument(
         "models", nargs="*", metavar="MODEL", help="for --html, the models, such as resnet34 vgg19"
     )
@@ -54,6 +55,8 @@ def _add_arguments(parser: Parser) -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.html is not None:
         return _write_page(args)
+    if args.title is not None:
+        raise UsageError("--title is for --html FILE MODEL; the reports have titles of their own")
     if args.models:
         raise UsageError(
             f"unexpected argument {args.models[0]!r}: the reports have a fixed set of models; "
@@ -85,7 +88,7 @@ def _write_page(args: argparse.Namespace) -> int:
 
     costs = name_apart([one.cost for one in counted.entries])
     stored = {cost.model: one.stored for cost, one in zip(costs, counted.entries, strict=True)}
-    page = render_explorer(costs, stored=stored)
+    page = render_explorer(costs, stored=stored, title=args.title)
     if args.html == STANDARD_OUTPUT:
         write_output(page)
     else:

@@ -45,12 +45,15 @@ SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
 """A comment that makes developer tools ask for another file."""
 
 
-def render_explorer(costs: Sequence[Cost], *, stored: Mapping[str, str] | None = None) -> str:
+def render_explorer(
+    costs: Sequence[Cost], *, stored: Mapping[str, str] | None = None, title: str | None = None
+) -> str:
     """Render the page about the given models, the first one and its convention shown first.
 
     Args:
         costs: what the models cost.
         stored: for a model whose trace was stored, where.
+        title: the title of the page; the models' names if not given.
 
     Raises:
         UsageError: there is no model, or two have the same name.
@@ -68,7 +71,7 @@ def render_explorer(costs: Sequence[Cost], *, stored: Mapping[str, str] | None =
     ).get_template("explorer.html.jinja")
     return page.render(
         names=names,
-        title=format_title(names),
+        title=title or format_title(names),
         groups={
             "resflops": [each for each in CONVENTIONS.values() if each.name in OWN_CONVENTIONS],
             "other counters": [each for each in CONVENTIONS.values() if each.name not in OWN_CONVENTIONS],

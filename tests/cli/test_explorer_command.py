@@ -42,3 +42,12 @@ def test_the_page_goes_to_standard_output(capsys):
     assert main(["report", "--html", "-", "resnet20"]) == 0
     assert capsys.readouterr().out.startswith("<!doctype html>")
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_page_has_the_title_that_is_given(capsys):
+    assert main(["report", "--html", "x.html", "resnet20", "--title", "Our <backbone>"]) == 0
+    page = Path("x.html").read_text(encoding="utf-8")
+    assert "<title>Our &lt;backbone&gt;</title>" in page
+    assert "<h1>Our &lt;backbone&gt;</h1>" in page
+    assert main(["report", "--title", "Ours"]) == 2
+    assert "--title is for --html FILE MODEL" in capsys.readouterr().err

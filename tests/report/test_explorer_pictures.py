@@ -326,6 +326,33 @@ def test_an_op_that_is_called_twice_feeds_itself_no_loop(opened):
     assert len(edges) == len(set(edges)) == 4
 
 
+def test_hostile_names_stand_in_the_graph_as_text(opened, hostile_cost):
+    page = graph(opened, [hostile_cost])
+    press_button(page, "Open all")
+    assert page.find_elements("css selector", ".chart script, .chart img, .chart foreignObject") == []
+    assert any("<script>alert(1)</script>" in said for _, _, said in blocks(page))
+    for key in ("o0", "o1", "o2"):
+        click(page, key)
+    page.choose("view", "treemap")
+    for key, *_ in blocks(page):
+        click(page, key.replace("\\", "\\\\").replace('"', '\\"'))
+        assert facts(page)["op"].startswith("conv2d: conv 1×1, 2→2")
+
+
+def test_a_block_around_a_single_module_bears_the_name_that_says_more(opened):
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1))
+
+        def forward(self, x):
+            return self.conv(x)
+
+    page = opened([resflops.count(nn.Sequential(Block(), Block(), nn.Conv2d(4, 4, 3)), (1, 4, 16, 16))])
+    names = [what for key, what, _ in blocks(page) if key.count(".") < 2]
+    assert names[0].startswith("Block 0")
+
+
 # ---- what a reader takes away ----
 
 

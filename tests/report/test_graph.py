@@ -35,6 +35,30 @@ class Joined(nn.Module):
         return one * two, one
 
 
+class Written(nn.Module):
+    """What a layer makes is written into a slice of a new tensor, which another layer reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(8, 2)
+
+    def forward(self, x):
+        wide = torch.zeros(1, 8)
+        wide[:, 4:] = self.one(x)
+        return self.two(wide)
+
+
+class Looked(nn.Module):
+    """Free ops that are more than another view stand in the graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4)
+
+    def forward(self, tokens):
+        return torch.roll(self.embedding(tokens).transpose(1, 2).contiguous(), 1)
+
+
 def edges(trace):
     graph = build_graph(trace)
     names = {MODEL_INPUT: "input"} | {
@@ -60,6 +84,15 @@ def test_what_joins_tensors_stays_though_it_is_free():
         ("input", "one"), ("input", "two"), ("one", "cat"), ("two", "cat"), ("cat", "mul"),
     ]  # fmt: skip
     assert len(build_graph(trace).outputs) == 2
+
+
+def test_what_is_written_into_a_slice_feeds_who_reads_the_whole():
+    assert edges(resflops.trace(Written(), (1, 4))) == [("input", "one"), ("one", "two")]
+
+
+def test_an_embedding_and_a_shift_are_shown_though_they_are_free():
+    trace = resflops.trace(Looked(), torch.zeros(1, 3, dtype=torch.int64))
+    assert edges(trace) == [("input", "embedding"), ("embedding", "roll")]
 
 
 def test_every_edge_of_resnet34_leads_on_and_every_block_has_its_shortcut():

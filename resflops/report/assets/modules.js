@@ -93,11 +93,14 @@ const Modules = (() => {
     }
     return blocks.map((block) => {
       let only = block;
+      let named = block;
       for (;;) {
         const parts = only.parts.filter((part) => of(part) > 0n);
-        if (parts.length !== 1) return only;
+        if (parts.length !== 1) break;
         [only] = parts;
+        if (only.row || CONTAINERS.has(named.cls)) named = only;
       }
+      return only === named ? only : { ...only, named };
     });
   }
 
@@ -106,6 +109,7 @@ const Modules = (() => {
 
   /* What a block is: an op by what it does, a module by its class; by its name where that says more than an index. */
   function labelOf(node) {
+    if (node.named) return labelOf(node.named);
     if (node.row) return nameOp(node.name, node.row.label || node.row.op || "(never called)");
     return node.run ? node.name : nameModule(node);
   }
