@@ -13,7 +13,7 @@ from resflops.gate.lockfile import Lock, is_up_to_date, read_lock, renew_lock, w
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
 from resflops.render.formats import format_note
-from resflops.tables.gate import note_locked
+from resflops.tables.gate_notes import note_locked, note_over_budget
 from resflops.tables.layer_changes import note_snapshot
 from resflops.writing import check_writable, hold_folder
 
@@ -47,6 +47,7 @@ def _run(args: argparse.Namespace) -> int:
         new = _merge(snapshots, present, old, config, args, made_by=name_versions())
         changed = write_lock(config.lock, new)
     _report(config, present, new, changed=changed)
+    _warn_of_budgets(snapshots, config)
     for note in (note for snapshot in snapshots for note in note_snapshot(snapshot)):
         warn(format_note(note))
     return DONE
@@ -106,10 +107,19 @@ def _report(config: Config, old: Lock | None, new: Lock, *, changed: bool) -> No
     say(f"wrote {path}; commit it")
 
 
+def _warn_of_budgets(snapshots: Sequence[Snapshot], config: Config) -> None:
+    """Warn of each model that is over its budget: what is locked may pass the lock, and fails the check."""
+    path = shorten_path(config.path)
+    for snapshot in snapshots:
+        for note in note_over_budget(snapshot, config.models[snapshot.model], config=path):
+            warn(format_note(note))
+
+
 COMMAND = Command(
     description="Counts the models that are configured in resflops.toml, or in [tool.resflops] of "
     "pyproject.toml, and writes what each layer costs into the lock file. "
-    "resflops check then compares the models with it.",
+    "resflops check then compares the models with it. A model that is over its budget is locked, too, "
+    "with a warning: resflops check fails all the same.",
     add_arguments=_add_arguments,
     run=_run,
 )

@@ -21,11 +21,20 @@ Standing = Literal[
     "within tolerance",
     "within budget",
     "cheaper",
+    "incomplete",
     "over lock",
     "over budget",
     "over lock and budget",
+    "input changed",
+    "dtype changed",
+    "convention changed",
 ]
-"""How a figure compares with its limits; whatever is over a limit fails."""
+"""How a figure compares with its limits. What is over a limit fails, and so does what cannot be compared with
+the lock, because something changed that decides the figure. A figure is incomplete that lacks an op without
+a rule: it is a lower bound, which is never cheaper."""
+
+Basis = Literal["input", "dtype", "convention"]
+"""What a figure stands on besides the model: under another one it does not show how the model changed."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -38,11 +47,15 @@ class Finding(Struct, frozen=True, kw_only=True):
     allowed: int | None = None
     """The locked figure plus its tolerance; None as above."""
     budget: Budget | None = None
+    changed: Basis | None = None
+    """What changed since it was locked, so that it cannot be compared; None if nothing did."""
+    incomplete: bool = False
+    """Whether it lacks an op without a rule, and so is a lower bound."""
 
     @property
     def over_lock(self) -> bool:
         """Whether it is more than the lock allows."""
-        return self.allowed is not None and self.now > self.allowed
+        return self.changed is None and self.allowed is not None and self.now > self.allowed
 
     @property
     def over_budget(self) -> bool:
@@ -51,31 +64,42 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether it breaks no limit."""
-        return not (self.over_lock or self.over_budget)
+        """Whether it breaks no limit, and can be compared with the lock."""
+        return not (self.over_lock or self.over_budget or self.changed)
 
     @property
     def change(self) -> int | None:
-        """How much more it is than locked; None without a lock."""
-        return None if self.locked is None else self.now - self.locked
+        """How much more it is than locked; None without a lock, or if the two cannot be compared."""
+        return None if self.locked is None or self.changed else self.now - self.locked
 
     @property
     def share(self) -> Fraction | None:
-        """The change as a part of the locked figure; None without a lock or if 0 was locked."""
-        return Fraction(self.now - self.locked, self.locked) if self.locked else None
+        """The change as a part of the locked figure; None as above, or if 0 was locked."""
+        return None if self.change is None or not self.locked else Fraction(self.change, self.locked)
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> Standing:  # noqa: PLR0911 - one for each way to stand
         """The result of the comparison in words."""
         if self.over_budget:
             return "over lock and budget" if self.over_lock else "over budget"
         if self.over_lock:
             return "over lock"
+        if self.changed:
+            return _CHANGED[self.changed]
+        if self.incomplete:
+            return "incomplete"
         if self.locked is None:
             return "within budget"
         if self.now == self.locked:
             return "as locked"
         return "cheaper" if self.now < self.locked else "within tolerance"
+
+
+_CHANGED: dict[Basis, Standing] = {
+    "input": "input changed",
+    "dtype": "dtype changed",
+    "convention": "convention changed",
+}
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -84,8 +108,12 @@ class Verdict(Struct, frozen=True, kw_only=True):
     model: str
     now: Snapshot
     findings: tuple[Finding, ...]
+    locked: Snapshot | None = None
+    """What was locked; None if the model is checked against budgets alone."""
     diff: Diff | None = None
-    """The difference to the lock; None if the model is checked against budgets alone."""
+    """The difference to the lock; None as above, or if the lock is under another convention."""
+    changed: tuple[Basis, ...] = ()
+    """What changed since it was locked, so that the lock says nothing about the model as it is."""
     uncounted: tuple[SnapshotLine, ...] = ()
     """Lines of ops that did work, have no rule, and are not allowed to stay uncounted."""
     line: int = 1
@@ -93,8 +121,18 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether no limit is broken, and no op is uncounted that must not be."""
-        return not self.uncounted and all(finding.passed for finding in self.findings)
+        """Whether no limit is broken, the lock holds for it, and no op is uncounted that must not be."""
+        return not self.uncounted and not self.changed and all(finding.passed for finding in self.findings)
+
+    @property
+    def over_lock(self) -> bool:
+        """Whether a figure is more than the lock allows."""
+        return any(finding.over_lock for finding in self.findings)
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether a figure is more than its budget allows."""
+        return any(finding.over_budget for finding in self.findings)
 
     @property
     def cheaper(self) -> bool:
@@ -104,7 +142,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     @property
     def as_locked(self) -> bool:
         """Whether locking the model again would leave the lock as it is."""
-        return self.diff is None or self.diff.before.locked == self.diff.after.locked
+        return self.locked is None or self.locked.locked == self.now.locked
 
 
 def judge(
@@ -125,35 +163,76 @@ def judge(
         tolerances: how far above the locked figures is still allowed; nothing for a metric without one.
         allowed: ops that may stay uncounted.
         line: the line of the configuration that names the model.
-
-    Raises:
-        UsageError: the lock is under another convention.
     """
+    changed = _find_changed_bases(locked, now) if locked else ()
     # A dict for a set in order: the metrics of the lock first, then those that have only a budget.
     metrics = dict.fromkeys([*(now.metrics if locked else ()), *budgets])
     return Verdict(
         model=now.model,
         now=now,
         findings=tuple(
-            Finding(
-                metric=metric,
-                now=now.metric(metric),
-                locked=locked.metric(metric) if locked else None,
-                allowed=tolerances.get(metric, Tolerance()).compute_limit(locked.metric(metric))
-                if locked
-                else None,
+            _judge_metric(
+                metric,
+                now,
+                locked,
+                changed=changed,
                 budget=budgets.get(metric),
+                tolerance=tolerances.get(metric, Tolerance()),
             )
             for metric in metrics
         ),
-        diff=diff_snapshots(locked, now) if locked else None,
+        locked=locked,
+        diff=diff_snapshots(locked, now) if locked and "convention" not in changed else None,
+        changed=changed,
         uncounted=tuple(uncounted for uncounted in now.uncounted if uncounted.op not in allowed),
         line=line,
     )
 
 
+def _find_changed_bases(locked: Snapshot, now: Snapshot) -> tuple[Basis, ...]:
+    bases: list[Basis] = []
+    if [given.shape for given in locked.inputs] != [given.shape for given in now.inputs]:
+        bases.append("input")
+    if [given.dtype for given in locked.inputs] != [given.dtype for given in now.inputs]:
+        bases.append("dtype")
+    if locked.convention != now.convention:
+        bases.append("convention")
+    return tuple(bases)
+
+
+_OF_WORK: tuple[Metric, ...] = ("macs", "total")
+"""The metrics that depend on the input and on the rules of the ops."""
+
+
+def _judge_metric(
+    metric: Metric,
+    now: Snapshot,
+    locked: Snapshot | None,
+    *,
+    changed: tuple[Basis, ...],
+    budget: Budget | None,
+    tolerance: Tolerance,
+) -> Finding:
+    figure = now.metric(metric)
+    # A total under another convention is a figure of another kind.
+    comparable = locked and not (metric == "total" and "convention" in changed)
+    before = locked.metric(metric) if locked and comparable else None
+    is_of_work = metric in _OF_WORK
+    # What was as incomplete when it was locked is what it was.
+    same = locked is not None and figure == before and locked.uncounted == now.uncounted
+    return Finding(
+        metric=metric,
+        now=figure,
+        locked=before,
+        allowed=None if before is None else tolerance.compute_limit(before),
+        budget=budget,
+        changed=changed[0] if changed and is_of_work else None,
+        incomplete=is_of_work and bool(now.uncounted) and not same,
+    )
+
+
 def check_lock_names(config: Config, lock: Lock, models: tuple[ModelConfig, ...]) -> None:
-    """Check that the lock and the configuration have the same models, under the same conventions.
+    """Check that the lock and the configuration have the same models.
 
     Args:
         config: the configuration, all of whose models the lock may have.
@@ -161,7 +240,7 @@ def check_lock_names(config: Config, lock: Lock, models: tuple[ModelConfig, ...]
         models: the models that are going to be compared, which the lock must have.
 
     Raises:
-        SchemaError: the lock lacks a model, has one that is not configured, or has another convention.
+        SchemaError: the lock lacks a model, or has one that is not configured.
     """
     for name in lock.snapshots:
         if name not in config.models:
@@ -175,11 +254,4 @@ def check_lock_names(config: Config, lock: Lock, models: tuple[ModelConfig, ...]
             raise SchemaError(
                 f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} is not locked yet; "
                 f"run `resflops lock` and commit {shorten_path(config.lock)}"
-            )
-        locked = lock.snapshots[model.name].convention
-        if locked != model.convention:
-            raise SchemaError(
-                f"{shorten_path(config.path)}:{model.line}: the model {model.name!r} has the convention "
-                f"{model.convention}, but {shorten_path(config.lock)} has it under {locked}; "
-                "if the change is intended, run `resflops lock`"
             )

@@ -16,7 +16,7 @@ from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import METRICS, Metric, Snapshot, snapshot_cost
 from resflops.gate.verdict import Verdict, judge
 from resflops.render.formats import format_note
-from resflops.tables.gate import note_verdict
+from resflops.tables.gate_notes import note_verdict
 from resflops.writing import hold_folder
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from resflops.tables import Check, Table
 
 __all__ = ["render_github"]
 
-COMMANDS = {"failed": "error", "better": "notice"}
+COMMANDS = {"error": "error", "failed": "error", "better": "notice"}
 
 
 @renderer("github", of_checks=True)

@@ -23,7 +23,7 @@ def render_junit(table: Table, screen: Screen) -> str:
     counts = {
         "tests": str(len(table.checks)),
         "failures": str(sum(check.outcome == "failed" for check in table.checks)),
-        "errors": "0",
+        "errors": str(sum(check.outcome == "error" for check in table.checks)),
     }
     root = Element("testsuites", counts)
     suite = SubElement(root, "testsuite", {"name": "resflops", **counts})
@@ -52,8 +52,9 @@ def _add_case(suite: "Element", check: Check) -> None:
     if not check.notes:
         return
     first, *rest = (escape_control_characters(format_note(note)) for note in check.notes)
-    if check.outcome == "failed":
-        failure = SubElement(case, "failure", {"message": first, "type": "over the limit"})
-        failure.text = "\n".join([first, *rest])
+    if check.outcome in {"failed", "error"}:
+        kind = "failure" if check.outcome == "failed" else "error"
+        problem = SubElement(case, kind, {"message": first, "type": check.reason or "over the limit"})
+        problem.text = "\n".join([first, *rest])
     else:
         SubElement(case, "system-out").text = "\n".join([first, *rest])

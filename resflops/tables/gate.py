@@ -1,27 +1,28 @@
-"""The cost gate's tables: the verdict on every model, and the layers to blame."""
+"""The cost gate's tables: the verdict on every model, the layers that did it, and why it could not run."""
 
-import shlex
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
-from resflops.errors import pluralize
-from resflops.gate.snapshot import Metric, Snapshot
-from resflops.gate.verdict import Finding, Verdict
+from resflops.gate.problems import Problem
+from resflops.gate.verdict import Verdict
+from resflops.tables.expensive_layers import build_expensive_layer_tables
+from resflops.tables.gate_notes import (
+    note_advice,
+    note_changed_basis,
+    note_finding,
+    note_reasons,
+    note_uncounted,
+)
 from resflops.tables.layer_changes import (
     build_layer_change_tables,
     name_metric,
-    note_change,
     note_conventions,
-    note_input_changes,
     note_snapshot,
 )
 from resflops.tables.stored import build_stored_columns, note_stored
-from resflops.tables.table import Check, Column, Figure, Note, Row, Table, describe_calls, show_people_if
+from resflops.tables.table import Check, Column, Figure, Note, Row, Table, show_people_if
 
-__all__ = ["build_check_table", "note_locked", "note_verdict"]
-
-MOST_REASONS = 10
-"""The most changed layers in an annotation or a failure message."""
+__all__ = ["build_check_table", "build_problem_table"]
 
 
 def build_check_table(
@@ -37,7 +38,6 @@ def build_check_table(
     """
     rows = [row for verdict in verdicts for row in _build_verdict_rows(verdict)]
     quiet = [place for place, row in enumerate(rows) if row["passed"] and row["quiet"]]
-    compared = [(verdict.model, verdict.diff) for verdict in verdicts if verdict.diff]
     return Table(
         title=f"Cost gate: {_describe_outcome(verdicts)}",
         facts={"passed": all(verdict.passed for verdict in verdicts), "lock": lock},
@@ -46,40 +46,94 @@ def build_check_table(
         hidden=frozenset() if everything else frozenset(quiet),
         notes=(
             *note_conventions(verdict.now for verdict in verdicts),
-            *(note for name, found in compared for note in note_input_changes(name, found)),
             *(note for verdict in verdicts for note in note_snapshot(verdict.now)),
-            *_note_advice(verdicts, lock),
+            *note_advice(verdicts, config=config, lock=lock),
             *note_stored((verdict.model, verdict.now.stored) for verdict in verdicts),
         ),
-        below=build_layer_change_tables(compared, everything=everything),
+        below=(
+            *_build_change_tables(verdicts, everything=everything),
+            *build_expensive_layer_tables(verdicts),
+        ),
         checks=tuple(check for verdict in verdicts for check in _build_checks(verdict, config)),
     )
 
 
-def note_locked(now: Snapshot, before: Snapshot | None) -> Note:
-    """Note what a model costs that was just locked, and what it cost before."""
-    changed = before is not None and before.macs != now.macs
-    return Note(
-        text="{model}: was {before} MACs, now {now} MACs, {params} parameters"
-        if changed
-        else "{model}: {now} MACs, {params} parameters",
-        figures={
-            "model": Figure("text", now.model),
-            "before": Figure("count", before.macs if before else None),
-            "now": Figure("count", now.macs),
-            "params": Figure("count", now.params),
-        },
+def build_problem_table(problems: Sequence[Problem], *, shorten: Callable[[Path], str]) -> Table:
+    """Build the table of ``resflops check`` where it could not run.
+
+    Args:
+        problems: the reasons.
+        shorten: writes a path as annotations need it.
+    """
+    paths = [shorten(problem.path) for problem in problems]
+    return Table(
+        title="Cost gate: could not run",
+        name="problems",
+        facts={"passed": False},
+        columns=(
+            Column(key="path", heading="file"),
+            Column(key="line", heading="line", kind="count"),
+            Column(key="message", heading="what is wrong", wraps=True),
+        ),
+        rows=tuple(
+            {"path": path, "line": problem.line, "message": problem.message}
+            for path, problem in zip(paths, problems, strict=True)
+        ),
+        checks=tuple(
+            Check(
+                subject="resflops check",
+                name="could not run",
+                outcome="error",
+                reason="could not run",
+                notes=(_note_problem(problem),),
+                path=path,
+                line=problem.line,
+            )
+            for path, problem in zip(paths, problems, strict=True)
+        ),
     )
 
 
-def note_verdict(verdict: Verdict) -> tuple[Note, ...]:
-    """Write a failed verdict as sentences: limits broken, ops uncounted, layers to blame, and its notes."""
-    return (
-        *(_note_finding(verdict, finding) for finding in verdict.findings if not finding.passed),
-        *([_note_uncounted(verdict)] if verdict.uncounted else []),
-        *_note_reasons(verdict),
-        *note_snapshot(verdict.now),
-    )
+def _note_problem(problem: Problem) -> Note:
+    return Note(text="{message}", figures={"message": Figure("lines", tuple(problem.message.split("\n")))})
+
+
+def _build_change_tables(verdicts: Sequence[Verdict], *, everything: bool) -> tuple[Table, ...]:
+    """Build the table of changed layers: those to blame where something is over, else all that changed."""
+    # Where the input changed, every layer did, and that says nothing.
+    hidden = {verdict.model for verdict in verdicts if verdict.changed}
+    changed = [each for each in verdicts if each.diff and each.diff.changes and each.model not in hidden]
+    blamed = [verdict for verdict in changed if _is_to_blame(verdict)]
+    others = [verdict.model for verdict in changed if not _is_to_blame(verdict)]
+    notes: tuple[Note, ...] = ()
+    if blamed and others and not everything:
+        hidden |= set(others)
+        notes = (
+            Note(
+                text="The changed layers of {models} are not listed, since nothing there is over; "
+                "--all shows them.",
+                figures={"models": Figure("names", tuple(others))},
+                audience="people",
+            ),
+        )
+    title = "Changed layers, the largest change first"
+    if blamed and (notes or not others):
+        title = "Layers to blame, the most expensive first"
+    elif changed and all(map(_got_cheaper, changed)):
+        title = "What got cheaper, the largest change first"
+    compared = [(verdict.model, verdict.diff) for verdict in verdicts if verdict.diff]
+    return build_layer_change_tables(compared, everything=everything, title=title, hidden=hidden, notes=notes)
+
+
+def _is_to_blame(verdict: Verdict) -> bool:
+    """Whether a change made a verdict fail: something is over the lock, or over its budget and grew."""
+    grew = any((finding.change or 0) > 0 for finding in verdict.findings if finding.over_budget)
+    return verdict.over_lock or grew
+
+
+def _got_cheaper(verdict: Verdict) -> bool:
+    changes = [finding.change or 0 for finding in verdict.findings if finding.standing != "incomplete"]
+    return min(changes, default=0) < 0 and max(changes, default=0) <= 0
 
 
 def _describe_outcome(verdicts: Sequence[Verdict]) -> str:
@@ -105,10 +159,11 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "allowed": finding.allowed,
             "budget": finding.budget.limit if finding.budget else None,
             "verdict": finding.standing,
+            "tone": _TONES.get(finding.standing, "bad"),
             "passed": finding.passed,
             "complete": not verdict.now.uncounted or finding.metric in {"params", "buffers"},
             # For a model that has not changed one row is enough.
-            "quiet": not finding.change and finding is not verdict.findings[0],
+            "quiet": finding.passed and not finding.change and finding is not verdict.findings[0],
         }
     if verdict.uncounted:
         yield {
@@ -119,9 +174,20 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "figure": "uncounted ops",
             "now": len({line.op for line in verdict.uncounted}),
             "verdict": "not counted",
+            "tone": "bad",
             "passed": False,
             "quiet": False,
         }
+
+
+_TONES = {
+    "as locked": "",
+    "within budget": "good",
+    "cheaper": "good",
+    "within tolerance": "doubtful",
+    "incomplete": "doubtful",
+}
+"""What a verdict says about the model, for formats that have colours; any other is bad."""
 
 
 def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
@@ -135,23 +201,34 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
         Column(key="convention", audience="programs"),
         Column(key="metric", audience="programs"),
         Column(key="figure", heading="figure", audience="people"),
-        Column(key="locked", heading="locked", kind="count", audience=show_people_if(has_value("locked"))),
+        Column(
+            key="locked",
+            heading="locked",
+            kind="count",
+            audience=show_people_if(has_value("locked")),
+            detail=2,
+        ),
         Column(key="now", heading="now", kind="count", exact_if="complete"),
-        Column(key="change", heading="change", kind="signed", audience=show_people_if(has_value("locked"))),
+        Column(
+            key="change",
+            heading="change",
+            kind="signed",
+            audience=show_people_if(has_value("locked")),
+            detail=1,
+        ),
         Column(
             key="share",
-            heading="share",
+            heading="change %",
             kind="signed share",
             audience=show_people_if(any(row.get("share") for row in rows)),
-            detail=3,
         ),
-        Column(key="allowed", heading="allowed", kind="count", audience=show_people_if(loose), detail=1),
+        Column(key="allowed", heading="allowed", kind="count", audience=show_people_if(loose), detail=4),
         Column(
             key="budget",
             heading="budget",
             kind="count",
             audience=show_people_if(has_value("budget")),
-            detail=2,
+            detail=3,
         ),
         Column(key="verdict", heading="verdict"),
         Column(key="passed", audience="programs"),
@@ -162,106 +239,36 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
 
 def _build_checks(verdict: Verdict, config: str) -> Iterable[Check]:
     for finding in verdict.findings:
-        failed = [_note_finding(verdict, finding), *_note_reasons(verdict, finding.metric)]
         better = finding.standing == "cheaper"
+        failed = finding.over_lock or finding.over_budget
+        reasons = (note_finding(verdict, finding), *note_reasons(verdict, finding))
         yield Check(
             subject=verdict.model,
             name=name_metric(finding.metric, verdict.now),
-            outcome="failed" if not finding.passed else "better" if better else "passed",
-            notes=tuple(failed) if better or not finding.passed else (),
+            outcome="failed" if failed else "better" if better else "passed",
+            reason=finding.standing,
+            notes=reasons if failed or better else (),
             path=config,
             # An annotation stands beside the budget that is broken, or else beside the model.
             line=finding.budget.line if finding.budget and finding.over_budget else verdict.line,
+        )
+    if verdict.changed:
+        yield Check(
+            subject=verdict.model,
+            name="lock",
+            outcome="failed",
+            reason=f"{verdict.changed[0]} changed",
+            notes=(note_changed_basis(verdict),),
+            path=config,
+            line=verdict.line,
         )
     counted = not verdict.uncounted
     yield Check(
         subject=verdict.model,
         name="uncounted ops",
         outcome="passed" if counted else "failed",
-        notes=() if counted else (_note_uncounted(verdict),),
+        reason="" if counted else "not counted",
+        notes=() if counted else (note_uncounted(verdict),),
         path=config,
         line=verdict.line,
     )
-
-
-def _note_finding(verdict: Verdict, finding: Finding) -> Note:
-    """Write a finding as a sentence: ``resnet34: MACs went from … to … (+3.16 %); the lock allows …``."""
-    limits = []
-    if finding.over_lock:
-        limits.append("the lock allows {allowed}")
-    if finding.over_budget:
-        limits.append("the budget is {budget}")
-    moved = (
-        "are {now}"
-        if not finding.change
-        else "went from {locked} to {now} ({change}, {share})"
-        if finding.locked
-        else "went from {locked} to {now}"
-    )
-    return Note(
-        text="; ".join([f"{{model}}: {{figure}} {moved}", *limits]),
-        figures={
-            "model": Figure("text", verdict.model),
-            "figure": Figure("text", name_metric(finding.metric, verdict.now)),
-            "now": Figure("count", finding.now),
-            "locked": Figure("count", finding.locked),
-            "allowed": Figure("count", finding.allowed),
-            "budget": Figure("count", finding.budget.limit if finding.budget else None),
-            "change": Figure("signed", finding.change),
-            "share": Figure("signed share", None if finding.share is None else float(finding.share)),
-        },
-    )
-
-
-def _note_reasons(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
-    """Note the layers to blame; for one metric, those that changed it."""
-    if verdict.diff is None:
-        return ()
-    changes = [change for change in verdict.diff.changes if metric is None or change.of(metric)]
-    more = Note(
-        text=f"and {{count}} more {pluralize('change', len(changes) - MOST_REASONS)}",
-        figures={"count": Figure("count", len(changes) - MOST_REASONS)},
-    )
-    return (
-        *note_input_changes(verdict.model, verdict.diff),
-        *(note_change(change, verdict.now.convention) for change in changes[:MOST_REASONS]),
-        *([more] if len(changes) > MOST_REASONS else []),
-    )
-
-
-def _note_uncounted(verdict: Verdict) -> Note:
-    ops = Counter(line.op for line in verdict.uncounted)
-    return Note(
-        text="{model}: uncounted: {ops}; give each a rule with @resflops.rule, "
-        "or let it pass by name with allow-uncounted",
-        figures={
-            "model": Figure("text", verdict.model),
-            "ops": Figure("names", tuple(f"{op} ({_describe_calls(verdict, op)})" for op in ops)),
-        },
-    )
-
-
-def _describe_calls(verdict: Verdict, op: str) -> str:
-    lines = [line for line in verdict.uncounted if line.op == op]
-    calls = sum(line.calls for line in lines)
-    return describe_calls(calls, lines[0].layer)
-
-
-def _note_advice(verdicts: Sequence[Verdict], lock: str) -> Iterable[Note]:
-    """Note what to do about it, each command with the models that it is for."""
-    yield from (_note_uncounted(verdict) for verdict in verdicts if verdict.uncounted)
-    over_lock = [verdict for verdict in verdicts if any(finding.over_lock for finding in verdict.findings)]
-    cheaper = [verdict for verdict in verdicts if verdict.cheaper]
-    stale = [
-        verdict
-        for verdict in verdicts
-        if not verdict.as_locked and verdict not in over_lock and verdict not in cheaper
-    ]
-    for concerned, text in (
-        (over_lock, "To accept what is over the lock: resflops lock {models}, and commit {lock}."),
-        (cheaper, "Cheaper than locked; to hold it to that: resflops lock {models}, and commit {lock}."),
-        (stale, "Within the limits, but not quite what is locked; to renew {lock}: resflops lock {models}."),
-    ):
-        if concerned:
-            models = shlex.join(verdict.model for verdict in concerned)
-            yield Note(text=text, figures={"models": Figure("text", models), "lock": Figure("text", lock)})

@@ -1,7 +1,7 @@
-"""The layers to blame: as a table, the most expensive first, and in sentences."""
+"""The layers that changed: as a table, the largest change first, and in sentences."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from resflops.cost.convention import find_convention
 from resflops.errors import pluralize
@@ -31,34 +31,42 @@ MOST_CHANGES = 20
 """Changed layers that people are shown of each model, the most expensive ones; programs get them all."""
 
 
-def build_layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
+def build_layer_change_tables(
+    compared: Sequence[tuple[str, Diff]],
+    *,
+    everything: bool,
+    title: str = "Changed layers, the largest change first",
+    hidden: Container[str] = (),
+    notes: Sequence[Note] = (),
+) -> tuple[Table, ...]:
     """Build the table of changed layers to stand under another; none if no layer changed.
 
     Args:
         compared: the names of the models, with their diffs.
         everything: show people all changes.
+        title: what the list says about the layers in it.
+        hidden: the names of models whose changes only programs are given.
+        notes: what else to say under it.
     """
     changed = [(name, found) for name, found in compared if found.changes]
     rows: list[Row] = []
-    hidden: set[int] = set()
-    notes: list[Note] = []
+    left_out: set[int] = set()
+    notes_left_out: list[Note] = []
     for name, found in changed:
-        most = len(found.changes) if everything else MOST_CHANGES
-        hidden |= set(range(len(rows) + most, len(rows) + len(found.changes)))
+        most = 0 if name in hidden else len(found.changes) if everything else MOST_CHANGES
+        left_out |= set(range(len(rows) + most, len(rows) + len(found.changes)))
         rows += [_build_change_row(name, found, change) for change in found.changes]
-        if len(found.changes) > most:
-            notes.append(_note_left_out(name, found.changes[most:]))
-    if not rows:
+        if len(found.changes) > most > 0:
+            notes_left_out.append(_note_left_out(name, found.changes[most:]))
+    if len(left_out) == len(rows):
         return ()
     conventions = {found.before.convention for _, found in changed}
-    shown = [row for place, row in enumerate(rows) if place not in hidden]
+    shown = [row for place, row in enumerate(rows) if place not in left_out]
     (only, *others) = conventions
     return (
         Table(
             name="changes",
-            title="Layers to blame, the most expensive first"
-            if any(row["total"] for row in rows)
-            else "Layers",
+            title=title,
             columns=(
                 Column(
                     key="model", heading="model", repeats=False, audience=show_people_if(len(changed) > 1)
@@ -87,8 +95,8 @@ def build_layer_change_tables(compared: Sequence[tuple[str, Diff]], *, everythin
                 Column(key="buffers", heading="buffers", kind="signed", audience="programs"),
             ),
             rows=tuple(rows),
-            hidden=frozenset(hidden),
-            notes=tuple(notes),
+            hidden=frozenset(left_out),
+            notes=(*notes_left_out, *notes),
         ),
     )
 

@@ -151,9 +151,12 @@ class Check(Struct, frozen=True, kw_only=True):
     """What was checked, such as a model."""
     name: str
     """Which figure of it."""
-    outcome: Literal["passed", "better", "failed"]
+    outcome: Literal["passed", "better", "failed", "error"]
+    """``error`` if it could not be checked at all."""
     notes: tuple[Note, ...]
     """What to say about it, the verdict first and then the reasons."""
+    reason: str = ""
+    """The verdict in two or three words."""
     path: str = ""
     """The file that sets the limit."""
     line: int = 1
