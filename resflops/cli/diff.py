@@ -43,8 +43,9 @@ def _add_arguments(parser: Parser) -> None:
     add_models_option(parser)
     parser.add_argument(
         "--rev",
-        metavar="A..B",
-        help="compare two git revisions, such as main..HEAD; A...B begins where B branched off from A. "
+        metavar="A[..B]",
+        help="compare two git revisions, such as main..HEAD, or one with the work tree, such as HEAD~1; "
+        "A...B begins where B branched off from A. "
         "Each is checked out into a folder of its own and counted in a process of its own",
     )
     parser.add_argument("--all", action="store_true", help="show every changed layer")
@@ -63,7 +64,7 @@ def _diff_two(args: argparse.Namespace) -> list[Diff]:
     if len(args.things) != 2:
         raise UsageError(
             f"diff compares two things, got {len(args.things)}; name two specs, lock files or traces, "
-            "or two revisions with --rev main..HEAD"
+            "or git revisions with --rev main..HEAD or --rev HEAD~1"
         )
     before, after = (_read_snapshots(thing, args) for thing in args.things)
     # Two single models are compared whatever their names are: they are usually different specs.
@@ -143,7 +144,7 @@ def _diff_revisions(args: argparse.Namespace) -> tuple[list[Diff], list[Note]]:
 def _snapshot_revision(
     commit: str, repository: Path, config: Path, args: argparse.Namespace, say: Callable[[str], None]
 ) -> dict[str, Snapshot]:
-    say(f"counting at {commit[:9]}")
+    say(f"counting at {commit[:9]}" if commit else "counting the work tree")
     given = require_one_input(args)
     return snapshot_revision(
         commit,
@@ -171,7 +172,8 @@ def _find_config_path(args: argparse.Namespace) -> Path:
 
 COMMAND = Command(
     description="Compares two model specs, lock files or saved traces, or with --rev the models at two git "
-    "revisions, layer by layer. Lists the layers that were added, removed, changed, moved or renamed, "
+    "revisions, or at one and in the work tree, layer by layer. "
+    "Lists the layers that were added, removed, changed, moved or renamed, "
     "the largest change first. --input and --convention apply to models given by their specs.",
     add_arguments=_add_arguments,
     run=_run,

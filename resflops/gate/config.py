@@ -24,7 +24,7 @@ from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, suggest
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import METRICS, Metric
+from resflops.gate.snapshot import METRICS, Metric, explain_metric
 from resflops.gate.toml_lines import LARGEST_FILE, KeyPath, TomlLines, parse_toml, show_value
 from resflops.records import Shape
 from resflops.sources import parse_spec
@@ -227,7 +227,8 @@ class _Reader:
     ) -> dict[Metric, Any]:
         """Read a table that has a value for some of the metrics."""
         given = self.read_value(path, table, _read_table) or {}
-        self.check_keys(path, given, METRICS)
+        for key in given.keys() - set(METRICS):
+            self.add_mistake((*path, key), explain_metric(key, what="key"))
         values = {
             metric: self.read_value((*path, metric), given, partial(read, (*path, metric)))
             for metric in METRICS

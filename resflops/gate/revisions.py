@@ -1,11 +1,14 @@
-"""Count models at other git revisions, each in a clean worktree and in a process of its own."""
+"""Count models at other git revisions, each in a clean worktree, or in the user's own, as it is.
+
+Each is counted in a process of its own.
+"""
 
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -18,7 +21,7 @@ from resflops.gate.lockfile import read_lock
 from resflops.gate.snapshot import Snapshot
 from resflops.records import Shape
 
-__all__ = ["Request", "find_repository", "name_commit", "parse_revisions", "snapshot_revision"]
+__all__ = ["WORK_TREE", "Request", "find_repository", "name_commit", "parse_revisions", "snapshot_revision"]
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -44,18 +47,27 @@ class Request(Struct, frozen=True, kw_only=True):
     """Whether to trace models even if traces of them are stored."""
 
 
+WORK_TREE = ""
+"""What stands for the files as they are, in place of a commit."""
+
+
 def parse_revisions(text: str, repository: Path) -> tuple[str, str]:
     """Find the two commits of ``A..B``, or of ``A...B``, which begins where B branched off from A.
 
+    A single ``A`` is compared with the work tree, as ``git diff A`` does.
+
     Raises:
-        RevisionError: ``text`` does not name two revisions, or git does not know one of them.
+        RevisionError: ``text`` names no revision, or git does not know one of them.
     """
     from_merge_base = "..." in text
     first, dots, second = text.partition("..." if from_merge_base else "..")
     if not text.strip():
-        raise RevisionError(f"--rev {text!r} names no revision; give the two to compare, as in main..HEAD")
+        raise RevisionError(
+            f"--rev {text!r} names no revision; give two to compare, as in main..HEAD, or one to compare the "
+            "work tree with, as in HEAD~1"
+        )
     if not dots:
-        raise RevisionError(f"--rev {text!r} names only one revision; give two to compare, as in main..HEAD")
+        return _resolve_commit(text, repository), WORK_TREE
     # As in git's own ranges, a missing name is HEAD.
     old, new = (_resolve_commit(name or "HEAD", repository) for name in (first, second))
     if from_merge_base:
@@ -87,10 +99,10 @@ def snapshot_revision(
     convention: str = DEFAULT_CONVENTION,
     fresh: bool = False,
 ) -> dict[str, Snapshot]:
-    """Count models at a commit.
+    """Count models at a commit, or in the work tree.
 
     Args:
-        commit: a full hash, or any other name that git resolves.
+        commit: a full hash, any other name that git resolves, or ``WORK_TREE``.
         repository: the top folder of the repository.
         config: the path of the configuration in the repository; it is read as it is at that commit.
         models: names in that configuration, or specs; if empty, all models of the configuration.
@@ -102,7 +114,8 @@ def snapshot_revision(
     Raises:
         RevisionError: the commit cannot be checked out, or its models cannot be counted.
     """
-    with _check_out(repository, commit) as folder, tempfile.TemporaryDirectory() as out:
+    checked_out = nullcontext(repository) if commit == WORK_TREE else _check_out(repository, commit)
+    with checked_out as folder, tempfile.TemporaryDirectory() as out:
         request = Request(
             config=str(folder / config.resolve().relative_to(repository.resolve())),
             result=str(Path(out) / "resflops.lock"),
@@ -120,7 +133,8 @@ def snapshot_revision(
             name = name_commit(commit, repository)
             # The path of the worktree means nothing to the user: it is removed when this block ends.
             message = process.stderr.strip().replace(str(folder), name)
-            raise RevisionError(f"at {name}: {message.removeprefix('resflops: ')}")
+            place = "in" if commit == WORK_TREE else "at"
+            raise RevisionError(f"{place} {name}: {message.removeprefix('resflops: ')}")
         notes = msgspec.json.decode(
             Path(request.notes).read_bytes(), type=dict[str, tuple[tuple[str, ...], str]]
         )
@@ -192,7 +206,9 @@ def _resolve_commit(name: str, repository: Path) -> str:
 
 
 def name_commit(commit: str, repository: Path) -> str:
-    """Name a commit as people know it: ``c4495ea (its subject)``."""
+    """Name a commit as people know it: ``c4495ea (its subject)``, or the work tree."""
+    if commit == WORK_TREE:
+        return "the work tree"
     return _run_git(
         repository, "log", "-1", "--format=%h (%s)", commit, failure=f"git does not know the commit {commit}"
     )

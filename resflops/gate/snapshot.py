@@ -1,6 +1,7 @@
 """The snapshot of a model's cost: as much of a ``Cost`` as the gate keeps and compares, line by line."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cached_property
 from typing import Literal
 
@@ -8,14 +9,43 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.cost import Cost
+from resflops.cost.convention import find_convention
 from resflops.cost.layers import LayerRow
+from resflops.errors import UnknownConventionError, suggest
 from resflops.records import Shape
 
-__all__ = ["METRICS", "Metric", "Snapshot", "SnapshotInput", "SnapshotLine", "snapshot_cost"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Snapshot",
+    "SnapshotInput",
+    "SnapshotLine",
+    "explain_metric",
+    "snapshot_cost",
+]
 
 Metric = Literal["macs", "params", "buffers", "total"]
 METRICS: tuple[Metric, ...] = ("macs", "params", "buffers", "total")
 """The metrics that can be limited; ``total`` is the cost under the model's convention."""
+
+
+def explain_metric(name: str, *, what: str = "metric") -> str:
+    """Explain that no metric has a name, with what is meant or is close, as the end of a message.
+
+    Args:
+        name: the name.
+        what: what the message calls it.
+
+    >>> explain_metric("flops")
+    "flops is a convention; limit total, with convention = 'flops'"
+    >>> explain_metric("parms")
+    'there is no such metric; closest: params; available: macs, params, buffers, total'
+    """
+    with suppress(UnknownConventionError):
+        convention = find_convention(name).name
+        return f"{convention} is a convention; limit total, with convention = {convention!r}"
+    close = suggest({"parameters": "params", "gmacs": "macs"}.get(name.lower(), name), METRICS)
+    return f"there is no such {what}{close}; available: {', '.join(METRICS)}"
 
 
 # gc=False: lines refer to numbers and texts alone, so they can never form a cycle, and there are thousands.

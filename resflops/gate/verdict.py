@@ -136,8 +136,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     @property
     def cheaper(self) -> bool:
-        """Whether a figure went down and none is too high."""
-        return self.passed and any(finding.standing == "cheaper" for finding in self.findings)
+        """Whether a figure went down, none is too high, and none is a lower bound that may be."""
+        standings = {finding.standing for finding in self.findings}
+        return self.passed and "cheaper" in standings and "incomplete" not in standings
 
     @property
     def as_locked(self) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
+from msgspec.structs import replace
 
 from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
@@ -13,14 +14,14 @@ from resflops.gate.config import Budget
 from resflops.gate.limits import read_limit, read_tolerance
 from resflops.gate.lockfile import read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import METRICS, Metric, Snapshot, snapshot_cost
+from resflops.gate.snapshot import METRICS, Metric, Snapshot, explain_metric, snapshot_cost
 from resflops.gate.verdict import Verdict, judge
 from resflops.render.formats import format_note
 from resflops.tables.gate_notes import note_verdict
 from resflops.writing import hold_folder
 
 if TYPE_CHECKING:
-    from torch import nn
+    from resflops.api import Model
 
 __all__ = ["CostGate", "write_locked"]
 
@@ -45,7 +46,7 @@ class CostGate:
 
     def __call__(
         self,
-        model: "nn.Module",
+        model: "Model",
         *inputs: Any,  # noqa: ANN401 - whatever the model takes
         keyword_inputs: Mapping[str, Any] | None = None,
         macs: Limit = None,
@@ -56,13 +57,13 @@ class CostGate:
         tolerance: Mapping[Metric, object] | None = None,
         convention: str = DEFAULT_CONVENTION,
         allow_uncounted: Iterable[str] = (),
+        **others: object,
     ) -> Cost:
         """Check the cost of a model against limits, against what was locked under a name, or against both.
 
         Args:
-            model: any module on any device; it is left as it is.
-            inputs: what the model takes; a tuple of ints is a shape, and
-                :func:`resflops.shape` says so where it could be meant as a tuple.
+            model: any module on any device, which is left as it is, or the spec of a model.
+            inputs: what the model takes, as :func:`resflops.count` reads it.
             keyword_inputs: what the model takes by keyword.
             macs: the limit for multiply-accumulates, such as ``"<=4.2G"``.
             params: the limit for parameters.
@@ -72,6 +73,7 @@ class CostGate:
             tolerance: how far above the locked figures is still allowed, such as ``{"macs": "+1%"}``.
             convention: what ``total`` counts.
             allow_uncounted: ops that may stay uncounted; any other uncounted op fails the test.
+            others: there are no others; a test that gives one fails with what is meant.
 
         Returns:
             The cost of the model.
@@ -79,6 +81,7 @@ class CostGate:
         limits: dict[Metric, Limit] = {"macs": macs, "params": params, "buffers": buffers, "total": total}
         message = ""
         try:
+            _check_no_others(others)
             cost = self._count(model, inputs, dict(keyword_inputs or {}), convention)
             now = snapshot_cost(cost, model=lock)
             verdict = judge(
@@ -102,13 +105,18 @@ class CostGate:
 
     @staticmethod
     def _count(
-        model: "nn.Module", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], convention: str
+        model: "Model", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], convention: str
     ) -> Cost:
         from resflops.cost import price
         from resflops.cost.convention import find_convention
+        from resflops.given_models import open_given
         from resflops.tracing import trace
 
-        return price(trace(model, *inputs, **keyword_inputs), find_convention(convention))
+        under = find_convention(convention)
+        given = open_given(model, inputs, keyword_inputs)
+        # Named by its class, as lock files have it; a model given by its spec has no better name than that.
+        traced = trace(given.module, *given.args, **given.kwargs)
+        return price(replace(traced, model=model) if isinstance(model, str) else traced, under)
 
     def _find_locked(self, now: Snapshot) -> Snapshot:
         """Find the snapshot to compare with: the locked one or, while locking, the present one itself.
@@ -141,10 +149,12 @@ class CostGate:
 
     def _explain(self, verdict: Verdict) -> str:
         lines = list(map(format_note, note_verdict(verdict)))
-        if verdict.diff is not None and any(finding.over_lock for finding in verdict.findings):
+        if verdict.over_lock or verdict.changed:
             lines.append(
                 f"to accept the new cost, run `pytest --resflops-lock` and commit {shorten_path(self._path)}"
             )
+        if verdict.over_budget:
+            lines.append("over budget: make the model cheaper, or raise the limit in the test")
         return "\n".join(lines)
 
 
@@ -167,6 +177,21 @@ def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
         return write_lock(path, renew_lock(snapshots.values(), old=old, made_by=name_versions()))
 
 
+def _check_no_others(others: Mapping[str, object]) -> None:
+    """Refuse arguments that the gate does not have, with what is meant.
+
+    Raises:
+        UsageError: there are some.
+    """
+    for name in others:
+        close = suggest(name, ("tolerance", "convention", "lock", "allow_uncounted", "keyword_inputs"))
+        meant = close.removeprefix("; ") or explain_metric(name)
+        raise UsageError(
+            f"unexpected argument {name!r}; {meant}; an input of the model by keyword goes into "
+            f"keyword_inputs={{{name!r}: ...}}"
+        )
+
+
 def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
     budgets = {
         metric: Budget(limit=read_limit(limit), text=str(limit), line=1)
@@ -183,7 +208,5 @@ def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metri
 def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
     for metric in given:
         if metric not in METRICS:
-            raise UsageError(
-                f"no metric named {metric!r}{suggest(metric, METRICS)}; available: {', '.join(METRICS)}"
-            )
+            raise UsageError(f"tolerance {metric!r}: {explain_metric(metric)}")
     return {metric: read_tolerance(value) for metric, value in given.items()}

@@ -26,17 +26,23 @@ def import_optional(package: str, *, extra: str) -> ModuleType:
         # It may also be another package, which the installed one lacks.
         if error.name and error.name.partition(".")[0] == package.partition(".")[0]:
             raise ModelError(
-                f"{extra}/… models need {package}, which is not installed; pip install 'resflops[{extra}]'"
+                f"{extra}/… models need {package}, which is not installed; "
+                f"pip install {_name_distribution(package)}"
             ) from error
-        raise _make_broken_error(package, extra, error) from error
+        raise _make_broken_error(package, error) from error
     # A package that does not fit the installed torch fails in ways of its own, often not with an ImportError:
     # torchvision raises a RuntimeError, for one.
     except Exception as error:
-        raise _make_broken_error(package, extra, error) from error
+        raise _make_broken_error(package, error) from error
 
 
-def _make_broken_error(package: str, extra: str, error: Exception) -> ModelError:
+def _make_broken_error(package: str, error: Exception) -> ModelError:
     return ModelError(
         f"{package} is installed but cannot be imported: {describe_error(error)}; "
-        f"reinstall it: pip install --force-reinstall 'resflops[{extra}]'"
+        f"reinstall it: pip install --force-reinstall {_name_distribution(package)}"
     )
+
+
+def _name_distribution(package: str) -> str:
+    # By its own name and not as an extra of resflops, which works from a clone only in the clone's folder.
+    return package.partition(".")[0]

@@ -132,8 +132,9 @@ def _is_to_blame(verdict: Verdict) -> bool:
 
 
 def _got_cheaper(verdict: Verdict) -> bool:
-    changes = [finding.change or 0 for finding in verdict.findings if finding.standing != "incomplete"]
-    return min(changes, default=0) < 0 and max(changes, default=0) <= 0
+    changes = [finding.change or 0 for finding in verdict.findings]
+    incomplete = any(finding.standing == "incomplete" for finding in verdict.findings)
+    return not incomplete and min(changes, default=0) < 0 and max(changes, default=0) <= 0
 
 
 def _describe_outcome(verdicts: Sequence[Verdict]) -> str:
@@ -213,6 +214,7 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
             key="change",
             heading="change",
             kind="signed",
+            exact_if="complete",
             audience=show_people_if(has_value("locked")),
             detail=1,
         ),
@@ -220,6 +222,7 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
             key="share",
             heading="change %",
             kind="signed share",
+            exact_if="complete",
             audience=show_people_if(any(row.get("share") for row in rows)),
         ),
         Column(key="allowed", heading="allowed", kind="count", audience=show_people_if(loose), detail=4),

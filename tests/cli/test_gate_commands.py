@@ -120,7 +120,6 @@ BAD = {
     "no-longer-imports": (lambda folder: edit(folder / "net.py", "import torch", "import trch"), "importing net.py raised ModuleNotFoundError"),
     "no-longer-runs": (lambda folder: edit(folder / "net.py", "nn.Linear(width", "nn.Linear(9"), "model 'net': net.py:net: Net on input"),
     "no-such-model": (lambda folder: edit(folder / "resflops.toml", "net.py:net", "resnet43"), "no model named 'resnet43'"),
-    "other-convention": (lambda folder: edit(folder / "resflops.toml", 'input', 'convention = "flops"\ninput'), "it under macs"),
     "not-locked-yet": (
         lambda folder: edit(folder / "resflops.toml", "[models.net]", '[models.second]\nspec = "vgg19"\n[models.net]'),
         "resflops.toml:2: the model 'second' is not locked yet",
@@ -143,7 +142,7 @@ def test_bad_input_is_told_once_and_the_lock_is_left_alone(
     assert err.startswith("resflops: ")
     assert "Traceback" not in err
     # What lock could mend it does not touch either, unless the mending is its very purpose.
-    if name not in {"no-lock", "other-convention", "not-locked-yet"}:
+    if name not in {"no-lock", "not-locked-yet"}:
         assert main(["lock"]) == 2
         assert says in capsys.readouterr().err
     assert (lock.read_bytes() if lock.exists() else None) == before
@@ -211,11 +210,200 @@ def test_uncounted_ops_fail_the_check_unless_allowed(
     assert main(["check"]) == 0
 
 
-def test_the_dtype_is_the_models_and_the_inputs(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
-        file.write('dtype = "bfloat16"\n')
+@pytest.mark.parametrize(
+    ("before", "after", "says", "verdict"),
+    [
+        ("1x3x8x8", "1x3x4x4", "its input 1×3×8×8 became 1×3×4×4", "input changed"),
+        ('8x8"', '8x8"\ndtype = "bfloat16"', "its input float32 became bfloat16", "dtype changed"),
+        ("input", 'convention = "flops"\ninput', "its convention macs became flops", "convention changed"),
+    ],
+    ids=["a smaller input", "dtype", "convention"],
+)
+def test_what_the_figures_stand_on_changes_by_a_new_lock_alone(
+    locked: Path, capsys: pytest.CaptureFixture[str], before: str, after: str, says: str, verdict: str
+) -> None:
+    edit(locked / "resflops.toml", before, after)
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert f"net: {says}, so its figures cannot be compared with the lock" in out
+    assert (
+        "To lock what it costs now, if that is intended: resflops lock net, and commit resflops.lock." in out
+    )
+    assert verdict in out
+    assert "cheaper" not in out.lower()
+    assert "Layers" not in out
+    assert main(["check", "--format", "github"]) == 1
+    assert capsys.readouterr().out.count("::error") == 1
+    assert main(["lock"]) == 0
     assert main(["check"]) == 0
-    assert "net: its input float32 became bfloat16" in capsys.readouterr().out
+
+
+def test_lock_warns_of_what_is_over_its_budget(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(locked / "resflops.toml", "input", 'budget = { macs = "13k", params = 260 }\ninput')
+    assert main(["lock"]) == 0
+    assert capsys.readouterr().err == (
+        "resflops: net: MACs are 13,856, and the budget in resflops.toml:4 is 13,000; it is locked, but "
+        "`resflops check` fails until the model is cheaper or the budget is raised\n"
+    )
+
+
+def test_a_broken_budget_names_layers_and_what_to_do(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(locked / "resflops.toml", "input", 'budget = { macs = "13k" }\ninput')
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "Over budget, which a new lock does not change: make net cheaper, or raise the budget in resflops.toml."
+        in " ".join(out.split())
+    )
+    table = out.partition("Most expensive layers of what is over budget\n")[2].splitlines()
+    assert [line.split()[1] if line.startswith("MACs") else line.split()[0] for line in table[3:]] == [
+        "conv",
+        "fc",
+    ]
+    assert "Layers to blame" not in out
+    assert "to accept" not in out.lower()
+    assert main(["check", "--format", "github"]) == 1
+    assert "%0Amost expensive: conv: 3×3×3→8 at 8×8, 13,824 MACs (99.8 %25)" in capsys.readouterr().out
+    assert main(["check", "--format", "json"]) == 1
+    (first, second) = json.loads(capsys.readouterr().out)["expensive_layers"]
+    assert (first["layer"], first["metric"], first["amount"]) == ("conv", "macs", 13_824)
+    assert (second["layer"], second["amount"]) == ("fc", 32)
+    edit(locked / "net.py", "width=8", "width=9")
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert "over lock and budget" in out
+    assert "To accept what is over the lock: resflops lock net" in out
+    assert "Layers to blame, the most expensive first" in out
+
+
+@pytest.mark.parametrize(
+    ("width", "title", "says"),
+    [
+        (
+            9,
+            "Layers to blame, the most expensive first",
+            "To accept what is over the lock: resflops lock net",
+        ),
+        (
+            7,
+            "What got cheaper, the largest change first",
+            "Cheaper than locked; to hold it to that: resflops lock net",
+        ),
+        (8, "", "Nothing to do: what is locked is what is there."),
+    ],
+)
+def test_layers_are_blamed_only_where_something_is_over(
+    locked: Path, capsys: pytest.CaptureFixture[str], width: int, title: str, says: str
+) -> None:
+    edit(locked / "net.py", "width=8", f"width={width}")
+    main(["check"])
+    out = capsys.readouterr().out
+    assert says in out
+    titles = ("Layers to blame", "What got cheaper", "Changed layers")
+    assert [each for each in titles if each in out] == ([title.partition(",")[0]] if title else [])
+
+
+def test_what_passes_is_not_listed_beside_layers_to_blame(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
+        file.write('[models.second]\nspec = "net.py:net,width=4"\ninput = "1x3x8x8"\n')
+    assert main(["lock"]) == 0
+    edit(locked / "net.py", "width=8", "width=9")
+    edit(locked / "resflops.toml", "width=4", "width=3")
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert (
+        "The changed layers of second are not listed, since nothing there is over; --all shows them."
+        in " ".join(out.split())
+    )
+    assert "3×3×3→9" in out
+    assert "3×3×3→3" not in out
+    assert main(["check", "--all"]) == 1
+    out = capsys.readouterr().out
+    assert "Changed layers, the largest change first" in out
+    assert "3×3×3→3" in out
+
+
+def test_an_incomplete_count_is_not_called_cheaper(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(locked / "net.py", "unknown=False", "unknown=True")
+    edit(locked / "net.py", "width=8", "width=7")
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    macs = next(line for line in out.splitlines() if line.startswith("net "))
+    assert "≥" in macs
+    assert macs.endswith("incomplete")
+    with (locked / "resflops.toml").open("a", encoding="utf-8") as file:
+        file.write('allow-uncounted = ["special_bessel_j0"]\n')
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "missing from the figures of net: they are lower bounds, and lower ones need not be cheaper"
+        in " ".join(out.split())
+    )
+    assert "hold it to that" not in out
+    assert "got cheaper" not in out
+
+
+STOPPED = {
+    "no-lock": ("resflops.toml", 1),
+    "no-toml": ("resflops.toml", 2),
+    "mistakes": ("resflops.toml", 4),
+    "edited": ("resflops.lock", 1),
+    "merging": ("resflops.lock", 11),
+    "no-longer-builds": ("resflops.toml", 2),
+    "not-locked-yet": ("resflops.toml", 2),
+}
+"""The file and the line to look at, for each way in which the check cannot run."""
+
+
+@pytest.mark.parametrize("name", STOPPED)
+def test_where_it_could_not_run_is_an_annotation_and_a_report(
+    locked: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    spoil, says = BAD[name]
+    spoil(locked)
+    assert (
+        main(["check", "--format", "github", "--report", "r.md", "--report", "r.xml", "--report", "r.json"])
+        == 2
+    )
+    out, err = capsys.readouterr()
+    path, line = STOPPED[name]
+    annotation, title = out.splitlines()
+    assert annotation.startswith(f"::error file={path},line={line},title=resflops check%3A could not run::")
+    assert title == "Cost gate: could not run"
+    assert says in err
+    assert "**Cost gate: could not run**" in (locked / "r.md").read_text(encoding="utf-8")
+    suite = ET.fromstring((locked / "r.xml").read_text(encoding="utf-8"))
+    assert suite.attrib == {"tests": "1", "failures": "0", "errors": "1"}
+    (problem,) = json.loads((locked / "r.json").read_text(encoding="utf-8"))["problems"]
+    assert (problem["path"], problem["line"]) == (path, line)
+
+
+def test_each_mistake_of_a_configuration_is_an_annotation_of_its_own(
+    locked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(
+        locked / "resflops.toml", "input", 'budget = { flops = "1G" }\ntolerance = { parameters = 1 }\ninptu'
+    )
+    assert main(["check", "--format", "github"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(",title")[0] for line in lines[:-1]] == [
+        f"::error file=resflops.toml,line={line}" for line in (4, 5, 6)
+    ]
+    assert "flops is a convention; limit total, with convention = 'flops'" in lines[0]
+    assert "closest: params" in lines[1]
+
+
+def test_failures_in_junit_say_in_what_way(locked: Path) -> None:
+    edit(locked / "resflops.toml", "input", 'budget = { macs = "13k" }\ninput')
+    edit(locked / "net.py", "width=8", "width=9")
+    assert main(["check", "--report", "r.xml"]) == 1
+    suite = ET.fromstring((locked / "r.xml").read_text(encoding="utf-8"))
+    assert [each.attrib["type"] for each in suite.iter("failure")] == ["over lock and budget", "over lock"]
 
 
 def test_every_format_says_the_same(locked: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,12 +56,47 @@ def test_a_limit_is_the_most_that_passes(tmp_path: Path) -> None:
             "'net' is not locked: there is no .*none.lock; run `pytest --resflops-lock` and commit the file",
         ),
         ({"macs": 1, "convention": "flop"}, "closest: flops"),
-        ({"macs": 1, "tolerance": {"mac": 1}}, "no metric named 'mac'; closest: macs"),
+        ({"macs": 1, "tolerance": {"mac": 1}}, "tolerance 'mac': there is no such metric; closest: macs"),
+        (
+            {"flops": 1},
+            "unexpected argument 'flops'; flops is a convention; limit total, with convention = 'flops'",
+        ),
+        ({"parameters": 1}, "unexpected argument 'parameters'; there is no such metric; closest: params"),
+        ({"macs": 1, "convntion": "macs"}, "unexpected argument 'convntion'; closest: convention"),
+        ({"macs": 1, "mask": 1}, r"goes into keyword_inputs=\{'mask'"),
     ],
 )
 def test_a_mistake_fails_the_test_with_one_message(tmp_path: Path, arguments: dict, says: str) -> None:
     with pytest.raises(Failed, match=f"^cost_gate: .*{says}"):
         gate(tmp_path / "none.lock")(CONV, SHAPE, **arguments)
+
+
+def test_a_broken_limit_names_the_most_expensive_layers(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 1))
+    with pytest.raises(Failed) as failed:
+        gate(tmp_path / "none.lock")(net, SHAPE, macs="<=10k")
+    assert str(failed.value).splitlines() == [
+        "Sequential: MACs are 15,872; the budget is 10,000",
+        "most expensive: 0: 3×3×3→8 at 8×8, 13,824 MACs (87.1 %)",
+        "most expensive: 1: 1×1×8→4 at 8×8, 2,048 MACs (12.9 %)",
+        "over budget: make the model cheaper, or raise the limit in the test",
+    ]
+
+
+def test_another_input_is_told_to_need_a_new_lock(tmp_path: Path) -> None:
+    path, updates = tmp_path / "tests.lock", {}
+    gate(path, updates=updates)(CONV, SHAPE, lock="net")
+    write_locked(path, updates)
+    with pytest.raises(
+        Failed, match=r"net: its input 1×3×8×8 became 1×3×4×4, so .*\nto accept the new cost, run"
+    ):
+        gate(path)(CONV, (1, 3, 4, 4), lock="net")
+    with pytest.raises(Failed, match="its convention macs became flops"):
+        gate(path)(CONV, SHAPE, lock="net", convention="flops")
+
+
+def test_a_model_may_be_given_by_its_spec(tmp_path: Path) -> None:
+    assert gate(tmp_path / "none.lock")("resnet20", macs="<=41M").model == "resnet20"
 
 
 def test_what_is_locked_is_held(tmp_path: Path) -> None:
