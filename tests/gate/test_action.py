@@ -103,7 +103,8 @@ class GitHub:
         if (method, path) == ("POST", "/repos/octo/net/issues/7/comments"):
             return {"id": self.add(token, given["body"])}
         edited = re.fullmatch(r"/repos/octo/net/issues/comments/(\d+)", path)
-        assert edited and method == "PATCH", (method, path)
+        assert edited, path
+        assert method == "PATCH"
         (comment,) = (each for each in self.comments if each["id"] == int(edited[1]))
         comment["body"] = given["body"]
         return {"id": comment["id"]}
