@@ -40,6 +40,7 @@ def build_check_table(
     quiet = [place for place, row in enumerate(rows) if row["passed"] and row["quiet"]]
     return Table(
         title=f"Cost gate: {_describe_outcome(verdicts)}",
+        tone="good" if all(verdict.passed for verdict in verdicts) else "bad",
         facts={"passed": all(verdict.passed for verdict in verdicts), "lock": lock},
         columns=_build_columns(rows),
         rows=tuple(rows),
@@ -68,6 +69,7 @@ def build_problem_table(problems: Sequence[Problem], *, shorten: Callable[[Path]
     paths = [shorten(problem.path) for problem in problems]
     return Table(
         title="Cost gate: could not run",
+        tone="bad",
         name="problems",
         facts={"passed": False},
         columns=(
@@ -233,7 +235,7 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
             audience=show_people_if(has_value("budget")),
             detail=3,
         ),
-        Column(key="verdict", heading="verdict"),
+        Column(key="verdict", heading="verdict", tone="tone"),
         Column(key="passed", audience="programs"),
         Column(key="complete", audience="programs"),
         *build_stored_columns(rows),

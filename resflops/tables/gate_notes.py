@@ -4,6 +4,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from resflops.errors import pluralize
 from resflops.gate.config import ModelConfig
 from resflops.gate.snapshot import Metric, Snapshot
 from resflops.gate.verdict import Basis, Finding, Verdict
@@ -145,7 +146,7 @@ def _note_changes(verdict: Verdict, metric: Metric | None = None) -> tuple[Note,
         return ()
     changes = [change for change in verdict.diff.changes if metric is None or change.of(metric)]
     more = Note(
-        text="and {count} more changes",
+        text=f"and {{count}} more {pluralize('change', len(changes) - MOST_REASONS)}",
         figures={"count": Figure("count", len(changes) - MOST_REASONS)},
     )
     return (

@@ -46,6 +46,7 @@ def build_summary(cost: Cost, *, depth: int, columns: Sequence[str] = ()) -> Tab
         facts={"model": cost.model, "input": shapes},
         columns=(Column(key="name", heading="module", empty="(the model itself)"), *chosen),
         rows=rows,
+        long=True,
         total={**rows[0], "name": "total", "cls": "", "input_shape": None, "output_shape": None},
         hidden=frozenset([0]),
         notes=(
@@ -66,18 +67,24 @@ def build_summary(cost: Cost, *, depth: int, columns: Sequence[str] = ()) -> Tab
 
 def _list_columns(cost: Cost) -> dict[str, Column]:
     heading = format_cost_heading(cost.priced_by)
-    is_macs = cost.convention == "macs"
+    macs = heading if cost.convention == "macs" else "MACs"
     known = (
         Column(key="cls", heading="class"),
         Column(key="input_shape", heading="input", kind="shape", detail=2),
         Column(key="output_shape", heading="output", kind="shape"),
         Column(key="kernel", heading="kernel", kind="shape"),
-        Column(key="params", heading="parameters", kind="count"),
+        Column(key="params", heading="parameters", kind="count", measures="parameters"),
         Column(key="trainable", heading="trainable", kind="count"),
         Column(key="frozen", heading="frozen", kind="count"),
         Column(key="buffers", heading="buffers", kind="count"),
-        Column(key="macs", heading=heading if is_macs else "MACs", kind="count", exact_if="counted"),
-        Column(key="total", heading=heading, kind="count", exact_if="counted"),
+        Column(
+            key="macs",
+            heading=macs,
+            kind="count",
+            exact_if="counted",
+            measures="cost",
+        ),
+        Column(key="total", heading=heading, kind="count", exact_if="counted", measures="cost"),
         Column(key="share", heading="share", kind="share", detail=1),
     )
     return {column.key: column for column in known}
