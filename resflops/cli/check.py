@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from resflops.cli.arguments import add_output, require_writable
-from resflops.cli.gating import add_models, load_config, snapshot_models
+from resflops.cli.gating import add_models, choose_models, load_config, say_none_affected, snapshot_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import CHECK_FAILED, DONE
@@ -15,7 +15,7 @@ from resflops.gate.config import find_config, read_config
 from resflops.gate.lockfile import read_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.problems import list_problems
-from resflops.gate.verdict import check_lock_names, judge
+from resflops.gate.verdict import check_lock_names, judge_model
 from resflops.render import find_format, find_renderer
 from resflops.tables import Table
 from resflops.tables.gate import build_check_table, build_problem_table
@@ -55,21 +55,13 @@ def _run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     config = load_config(args)
-    models = config.choose(args.models)
+    models = choose_models(config, args)
+    if not models:
+        return say_none_affected()
     lock = read_lock(config.lock)
     check_lock_names(config, lock, models)
     snapshots = snapshot_models(models, config, args)
-    verdicts = [
-        judge(
-            snapshot,
-            locked=lock.snapshots[model.name],
-            budgets=model.budgets,
-            tolerances=model.tolerances,
-            allowed=model.allowed,
-            line=model.line,
-        )
-        for model, snapshot in zip(models, snapshots, strict=True)
-    ]
+    verdicts = [judge_model(model, snapshot, lock) for model, snapshot in zip(models, snapshots, strict=True)]
     table = build_check_table(
         verdicts,
         config=_shorten_for_annotations(config.path),

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resflops.cli.arguments import add_fresh
+from resflops.cli.arrange import Values
 from resflops.cli.models_argument import add_models_option
+from resflops.cli.output import say
 from resflops.cli.parser import Parser
 from resflops.cli.progress import progress
+from resflops.cli.status import DONE
 from resflops.errors import ModelError
 from resflops.gate.config import Config, ModelConfig, find_config, read_config
 from resflops.gate.snapshot import Snapshot
 
-__all__ = ["add_config", "add_models", "load_config", "snapshot_models"]
+__all__ = ["add_config", "add_models", "choose_models", "load_config", "say_none_affected", "snapshot_models"]
 
 
 def add_models(parser: Parser) -> None:
@@ -24,6 +27,15 @@ def add_models(parser: Parser) -> None:
         help="only these models, by their names in the configuration; all of them if none is named",
     )
     add_models_option(parser)
+    changed = parser.add_argument(
+        "--changed",
+        nargs="+",
+        action="extend",
+        metavar="FILE",
+        help="only the models that a change of these files can change, as pre-commit gives them; "
+        "all of them if the configuration or the lock file is among the files",
+    )
+    parser.tell_values(changed, Values(belong=lambda _: True))
     add_config(parser)
     add_fresh(parser)
 
@@ -41,6 +53,23 @@ def add_config(parser: Parser) -> None:
 def load_config(args: argparse.Namespace) -> Config:
     """Read and check the configuration that the arguments name, or else the nearest one."""
     return read_config(Path(args.config).absolute() if args.config else find_config(Path.cwd()))
+
+
+def choose_models(config: Config, args: argparse.Namespace) -> tuple[ModelConfig, ...]:
+    """Choose the models that the arguments name, or that the changed files can change."""
+    models = config.choose(args.models)
+    if not args.changed:
+        return models
+    # Here, because it reads the code that the models are made of.
+    from resflops.gate.affected import select_affected
+
+    return select_affected(models, config, args.changed)
+
+
+def say_none_affected() -> int:
+    """Say that no model has to be counted, and return the status."""
+    say("none of the changed files can change a configured model")
+    return DONE
 
 
 def snapshot_models(

@@ -3,15 +3,17 @@
 import argparse
 from collections.abc import Sequence
 
-from resflops.cli.gating import add_models, load_config, snapshot_models
+from resflops.cli.gating import add_models, choose_models, load_config, say_none_affected, snapshot_models
 from resflops.cli.output import say
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import CHECK_FAILED, DONE
 from resflops.cli.streams import warn
-from resflops.gate.config import Config
+from resflops.errors import ResflopsError
+from resflops.gate.config import Config, ModelConfig
 from resflops.gate.lockfile import Lock, is_up_to_date, read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
+from resflops.gate.verdict import check_lock_names, judge_model
 from resflops.render.formats import format_note
 from resflops.tables.gate_notes import note_locked, note_over_budget
 from resflops.tables.layer_changes import note_snapshot
@@ -27,11 +29,31 @@ def _add_arguments(parser: Parser) -> None:
         action="store_true",
         help="write nothing; exit with 1 if the lock file is out of date",
     )
+    parser.add_argument(
+        "--after-check",
+        action="store_true",
+        help="as --check, but leave to resflops check whatever that fails on, so that nothing fails twice",
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
+    if not args.after_check:
+        return _lock(args)
+    args.check = True
+    try:
+        return _lock(args)
+    except ResflopsError as error:
+        warn(f"left to `resflops check`, which could not run either: {error}")
+        return DONE
+
+
+def _lock(args: argparse.Namespace) -> int:
     config = load_config(args)
-    models = config.choose(args.models)
+    models = choose_models(config, args)
+    if not models:
+        return say_none_affected()
+    if len(models) < len(config.models):
+        args.models = [model.name for model in models]
     # A folder that cannot be written to is reported before the models are counted.
     check_writable(config.lock)
     # A damaged lock file is reported before anything is counted, and is not overwritten.
@@ -40,7 +62,9 @@ def _run(args: argparse.Namespace) -> int:
     from resflops.gate.counting import name_versions
 
     if args.check:
-        return _check(config, old, _merge(snapshots, old, old, config, args, made_by=name_versions()))
+        failing = _list_failing(config, old, models, snapshots) if args.after_check and old else frozenset()
+        new = _merge(snapshots, old, old, config, args, made_by=name_versions())
+        return _check(config, old, new, failing=failing)
     # Read again, since counting takes a while in which another command may have locked other models.
     with hold_folder(config.lock):
         present = read_lock(config.lock) if config.lock.exists() else None
@@ -75,13 +99,33 @@ def _merge(
     return renew_lock([*kept, *snapshots], old=present, made_by=made_by)
 
 
-def _check(config: Config, old: Lock | None, new: Lock) -> int:
+def _list_failing(
+    config: Config, lock: Lock, models: Sequence[ModelConfig], snapshots: Sequence[Snapshot]
+) -> frozenset[str]:
+    """List the models that ``resflops check`` fails.
+
+    Raises:
+        SchemaError: it could not run.
+    """
+    check_lock_names(config, lock, tuple(models))
+    return frozenset(
+        model.name
+        for model, snapshot in zip(models, snapshots, strict=True)
+        if not judge_model(model, snapshot, lock).passed
+    )
+
+
+def _check(config: Config, old: Lock | None, new: Lock, *, failing: frozenset[str]) -> int:
     path = shorten_path(config.lock)
     if is_up_to_date(config.lock, new):
         say(f"{path} is up to date")
         return DONE
     before = old.snapshots if old else {}
     stale = [name for name in {**new.snapshots, **before} if before.get(name) != new.snapshots.get(name)]
+    if stale and failing >= set(stale):
+        say(f"{path} is up to date, but for what `resflops check` fails on: {', '.join(stale)}")
+        return DONE
+    stale = [name for name in stale if name not in failing]
     which = f": {', '.join(stale)}" if stale else ", in its layout"
     warn(f"{path} is out of date{which}; run `resflops lock` and commit it")
     return CHECK_FAILED

@@ -14,7 +14,7 @@ from resflops.gate.lockfile import Lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Metric, Snapshot, SnapshotLine
 
-__all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "judge"]
+__all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "judge", "judge_model"]
 
 Standing = Literal[
     "as locked",
@@ -187,6 +187,18 @@ def judge(
         changed=changed,
         uncounted=tuple(uncounted for uncounted in now.uncounted if uncounted.op not in allowed),
         line=line,
+    )
+
+
+def judge_model(model: ModelConfig, now: Snapshot, lock: Lock) -> Verdict:
+    """Compare a configured model with what is locked of it, and with its budgets."""
+    return judge(
+        now,
+        locked=lock.snapshots[model.name],
+        budgets=model.budgets,
+        tolerances=model.tolerances,
+        allowed=model.allowed,
+        line=model.line,
     )
 
 

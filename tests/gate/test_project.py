@@ -295,9 +295,41 @@ def test_the_plugin_fails_the_same_models_and_names_the_layers(project: Path) ->
 
 def test_the_hooks_run_as_written(in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    commands = [hook["entry"].split() for hook in hooks]
-    assert [command[0] for command in commands] == ["resflops", "resflops"]
-    assert [main(command[1:]) for command in commands] == [1, 1]
+    check, lock = (hook["entry"].split() for hook in hooks)
+    assert check[0] == lock[0] == "resflops"
+    assert all(
+        re.search(hook["files"], name)
+        for hook in hooks
+        for name in ("nets.py", "pyproject.toml", "costs.lock")
+    )
+    assert main([*check[1:], "nets.py"]) == 1
+    assert "wider, deeper, larger failed" in capsys.readouterr().out
+    # What the one fails on, the other leaves to it; what is cheaper or renamed is its own to say.
+    assert main([*lock[1:], "nets.py"]) == 1
+    assert "out of date: renamed, separable;" in capsys.readouterr().err
+    assert main(["lock", "--after-check", "wider", "same"]) == 0
+    assert "up to date, but for what `resflops check` fails on: wider" in capsys.readouterr().out
+
+
+def test_a_change_of_other_files_counts_nothing(in_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("check", "lock --after-check"):
+        assert main([*command.split(), "--changed", "test_nets.py", "none.py"]) == 0
+        assert capsys.readouterr().out == "none of the changed files can change a configured model\n"
+
+
+def test_what_keeps_the_check_from_running_is_left_to_it(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "resflops.toml").write_text('[models]\nnet = "resnet20"\n', encoding="utf-8")
+    assert main(["check"]) == 2
+    assert "there is no lock file" in capsys.readouterr().err
+    assert main(["lock", "--after-check"]) == 0
+    assert (
+        "left to `resflops check`, which could not run either: there is no lock file"
+        in capsys.readouterr().err
+    )
+    assert main(["lock", "--check"]) == 2
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not a git checkout")
