@@ -93,6 +93,7 @@ def bash(tmp_path_factory):
         ("resflops check back", ["bone "]),
         ("resflops conventions form", ["ula "]),
         ("resflops help cros", ["scheck "]),
+        ("resflops help other-c", ["ounters "]),
         ("resflops completion z", ["sh "]),
     ],
 )  # fmt: skip

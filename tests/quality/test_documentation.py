@@ -277,6 +277,13 @@ def test_the_readme_links_to_every_guide(guide):
     assert f"](resflops/guide/{guide.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("document", DOCUMENTS[2:], ids=lambda document: document.name)
+def test_the_code_of_a_guide_fits_a_terminal(document):
+    blocks = [block for language in ("sh", "python", "toml") for _, block in find_blocks(document, language)]
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert [line for line in lines if len(line) > 78] == []
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 250
 
