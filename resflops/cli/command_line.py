@@ -78,7 +78,12 @@ def looks_like_model(word: str) -> bool:
 
     names = (word.partition(",")[0], word.partition("=")[2].partition(",")[0])
     return any(
-        name.lower() in NETWORKS or any(mark in name for mark in "/:*?[") or is_file(name) for name in names
+        name.lower() in NETWORKS
+        or any(mark in name for mark in "/:*?[")
+        # As in Python, mypackage.nets.Net, to be answered as a model and not as a command.
+        or ("." in name and name.replace(".", "").isidentifier())
+        or is_file(name)
+        for name in names
     )
 
 

@@ -136,7 +136,12 @@ def read_dtype(option: str, name: str) -> str:
         UsageError: the name is unknown; the message has the nearest one.
     """
     bare = name.lower().removeprefix("torch.")
-    return DTYPE_ALIASES.get(bare) or check_known(option, bare, DTYPES)
+    if bare in DTYPE_ALIASES:
+        return DTYPE_ALIASES[bare]
+    if bare not in DTYPES:
+        closest = suggest(bare, [*DTYPES, *DTYPE_ALIASES])
+        raise UsageError(f"{option} {name!r} is unknown{closest}; available: {', '.join(DTYPES)}")
+    return bare
 
 
 def grid(

@@ -33,7 +33,11 @@ def explain_input(found: FoundModel, shape: Shape | None) -> Iterator[None]:
         # Some messages name the model already.
         named = f"{error}" if found.spec in str(error) else f"{found.spec}: {error}"
         usual = f"; its usual input is {format_shape(found.input_shape)}" if found.input_shape else ""
-        hint = _hint_at_option(found, _complete(found, shape)) or _hint_at_batch(found, shape)
+        hint = (
+            _hint_at_channels(found, shape)
+            or _hint_at_option(found, _complete(found, shape))
+            or _hint_at_batch(found, shape, str(error))
+        )
         raise type(error)(f"{named}{usual}{hint}") from error.__cause__
 
 
@@ -44,11 +48,24 @@ def _complete(found: FoundModel, shape: Shape | None) -> Shape | None:
         return None
 
 
-def _hint_at_batch(found: FoundModel, shape: Shape | None) -> str:
+def _hint_at_batch(found: FoundModel, shape: Shape | None, message: str) -> str:
     # Tensors with more dimensions are given whole by whoever thinks of them at all.
     if found.input_shape or shape is None or len(shape) > 3:
         return ""
-    return f"; give the whole shape, with the batch, as in 1x{format_shape(shape)}"
+    # Of an image its size alone, which is enough where the usual input is known.
+    image = (3, shape[0], shape[-1]) if len(shape) < 3 and "conv2d" in message else shape
+    return f"; give the whole shape, with the batch, as in 1x{format_shape(image)}"
+
+
+def _hint_at_channels(found: FoundModel, shape: Shape | None) -> str:
+    """Notice an image with its channels last."""
+    usual = found.input_shape
+    if shape is None or len(usual) != 3 or len(shape) not in (3, 4):
+        return ""
+    *batch, height, width, channels = shape
+    if channels != usual[0] or height == usual[0]:
+        return ""
+    return f"; channels come before height and width, as in {format_shape((*batch, channels, height, width))}"
 
 
 def _hint_at_option(found: FoundModel, shape: Shape | None) -> str:

@@ -36,6 +36,22 @@ def run_refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ),
         pytest.param("table --models", "expected at least one argument", id="empty-models"),
         pytest.param("table --models resnet43", "no model named 'resnet43'; closest: ", id="model"),
+        pytest.param("table resnet", "another source has it: hf/resnet", id="name-elsewhere"),
+        pytest.param(
+            "table Mypkg.Nets.Net",
+            "no model named 'Mypkg.Nets.Net'; a class or a function is named as in Mypkg.Nets:Net",
+            id="dotted",
+        ),
+        pytest.param("mypkg.nets.Net", "is named as in mypkg.nets:Net", id="dotted-as-command"),
+        pytest.param(
+            "table 3x224x224", "'3x224x224' is a shape, not a model; give it as --input 3x224x224", id="shape"
+        ),
+        pytest.param(
+            "table timm",
+            "'timm' is a source of models, not a model; name one as in `resflops models timm`",
+            id="source",
+        ),
+        pytest.param("bench resnet20 --dtype fp17", "'fp17' is unknown; closest: fp16", id="dtype"),
         pytest.param("table --models resnet34,foo=1", "no option 'foo'; it has shortcut", id="model-option"),
         pytest.param("table --models resnet34,shortcut=D", "must be one of A, B, C", id="option-value"),
         pytest.param("table --models resnet34,,", "is not an option; write name=value", id="spec"),

@@ -26,6 +26,9 @@ class Net(nn.Module):
         ("timm/vit_tiny_patch16_224 --input 192x256", "timm/vit_tiny_patch16_224,img_size=[192,256] takes this size"),
         ("hf/vit,num_hidden_layers=1 --input 384", "hf/vit,num_hidden_layers=1,image_size=384 takes this size"),
         ("own.py:Net --input 1x3x16x16", "own.py:Net,img_size=16 takes this size"),
+        ("resnet20 --input 224,224,3", "channels come before height and width, as in 3x224x224"),
+        ("vgg11 --input 2x224x225x3", "channels come before height and width, as in 2x3x224x225"),
+        ("torchvision.models:resnet18 --input 224", "give the whole shape, with the batch, as in 1x3x224x224"),
         ("own.py:Net --input 3x8x8", "give the whole shape, with the batch, as in 1x3x8x8"),
     ],
 )  # fmt: skip
