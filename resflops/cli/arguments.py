@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from resflops.cli.arrange import Values
-from resflops.cli.arranging import add_arrangement
+from resflops.cli.arrangement_options import add_arrangement
 from resflops.cli.command_line import looks_like_model
 from resflops.cli.inputs import add_input
 from resflops.cli.parser import STANDARD_OUTPUT, Parser

@@ -1,4 +1,4 @@
-"""Show what is being done in one line on standard error, which is cleared at the end."""
+"""Show on standard error what is being done, in one line, with a bar if it takes long."""
 
 import os
 import shutil
@@ -7,11 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from time import monotonic
 from types import FrameType
 from typing import TextIO
 
+from resflops.cli.progress_bar import ProgressBar
 from resflops.cli.streams import Terminated, raise_terminated
 from resflops.errors import escape_control_characters
+from resflops.steps import Step
 
 __all__ = ["announce_torch", "progress"]
 
@@ -83,9 +86,22 @@ def _remember_interrupts() -> Iterator[Callable[[], None]]:
             signal.signal(number, handler)
 
 
+BEFORE_A_BAR = 0.5
+"""Seconds that work of several steps takes before it gets a bar: what is over sooner needs none."""
+
+
 def _show_in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callable[[str], None]]:
+    started = monotonic()
+    bar = ProgressBar(stream, started=started)
+
     def say(text: str) -> None:
         check()
+        if isinstance(text, Step) and text.total > 1 and monotonic() - started > BEFORE_A_BAR:
+            if not bar.is_open:
+                stream.write(CLEAR)
+            bar.show(text)
+            return
+        bar.close()
         # Cut before the last column: a line that wraps could not be cleared by one carriage return.
         width = shutil.get_terminal_size().columns
         stream.write(CLEAR + f"resflops: {escape_control_characters(text)} …"[: width - 1])
@@ -94,5 +110,6 @@ def _show_in_place(stream: TextIO, check: Callable[[], None]) -> Iterator[Callab
     try:
         yield say
     finally:
+        bar.close()
         stream.write(CLEAR)
         stream.flush()

@@ -20,6 +20,7 @@ from resflops.latency.models import Measurable, prepare_measurable
 from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
 from resflops.latency.session import Session
+from resflops.steps import Step
 
 __all__ = ["measure"]
 
@@ -157,7 +158,7 @@ class _Bench:
         visits = len(self._session.list_missing())
         saved = monotonic()
         for place, (number, key) in enumerate(self._session.run_rounds(), start=1):
-            say(f"round {number + 1} of {self._effort.rounds}: {key.describe()} ({place} of {visits})")
+            say(Step(f"round {number + 1} of {self._effort.rounds}: {key.describe()}", place, of=visits))
             # A file of many rounds takes a while to write, so not after every visit.
             if monotonic() - saved > BETWEEN_SAVES:
                 keep(self.collect())

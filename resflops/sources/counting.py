@@ -21,6 +21,7 @@ from resflops.sources.batches import replace_batch
 from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
 from resflops.sources.stored_traces import find_stored_trace, store_trace
+from resflops.steps import Step
 
 __all__ = ["CountRequest", "CountedModel", "count_model", "count_models", "count_spec"]
 
@@ -78,7 +79,7 @@ def count_models(
             yield count_spec(
                 request,
                 say=say,
-                doing=f"counting {request.name or request.spec} ({number} of {len(requests)})",
+                doing=Step(f"counting {request.name or request.spec}", number, of=len(requests)),
             )
         except ResflopsError as error:
             yield error

@@ -190,6 +190,25 @@ def test_progress_is_shown_on_a_terminal_and_cleared() -> None:
     assert "counting" not in out
 
 
+def test_long_work_has_a_bar_with_elapsed_and_remaining_time() -> None:
+    # Loading torch alone takes longer than work that gets no bar.
+    models = [f"resnet20,num_classes={number}" for number in range(2, 30)]
+    status, out, err = run_on_terminal("table", *models, "--fresh", settings={"COLUMNS": "80"})
+    assert status == 0
+    plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", err)
+    lines = [line for line in plain.split("\r") if "counting" in line]
+    assert max(map(len, lines)) <= 80
+    assert re.search(r"[━╺╸] 27/28 0:0\d:\d\d left 0:0\d:\d\d", lines[-1])
+    assert err.endswith("\r\x1b[K")
+    assert "━" not in "".join(line for line in out.splitlines() if "resnet" in line)
+
+
+def test_quick_work_has_no_bar_and_imports_none() -> None:
+    _, _, err = run_on_terminal("table", "resnet34", "vgg19", settings={"COLUMNS": "80"})
+    assert "counting vgg19 (2 of 2)" in err
+    assert "━" not in err
+
+
 @pytest.mark.parametrize(("extra", "settings"), [(["--no-progress"], {}), ([], {"TERM": "dumb"})])
 def test_progress_can_be_turned_off(extra: list[str], settings: dict[str, str]) -> None:
     _, out, err = run_on_terminal("table", "--models", "resnet20", *extra, settings=settings)
