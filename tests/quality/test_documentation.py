@@ -166,6 +166,21 @@ def test_the_readme_shows_what_the_first_command_prints(capsys, monkeypatch):
     assert f"```\n{capsys.readouterr().out.rstrip()}\n```" in readme
 
 
+def test_the_guide_shows_what_the_gate_says(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "pyproject.toml").write_text(
+        (folder / "pyproject.toml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    for kernel in ("3, padding=1", "5, padding=2"):
+        (tmp_path / "nets.py").write_text(NETS.replace("3, padding=1", kernel), encoding="utf-8")
+        status = main(["lock" if kernel.startswith("3") else "check", "--no-progress"])
+        said = capsys.readouterr().out
+    assert status == 1
+    guide = (ROOT / "resflops" / "guide" / "cost-gate.md").read_text(encoding="utf-8")
+    assert f"```\n{said.rstrip()}\n```" in guide
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_the_python_of_a_document_runs_from_top_to_bottom(here, document):
     if document.name == "CONTRIBUTING.md":
