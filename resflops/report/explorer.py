@@ -30,10 +30,11 @@ __all__ = ["format_title", "name_apart", "render_explorer"]
 
 LIBRARIES = ("d3-hierarchy.min.js", "dagre.min.js", "tabulator.min.js")
 OWN_SCRIPTS = (
-    "figures.js", "modules.js", "drawing.js", "treemap.js",
-    "graph.js", "layers.js", "address.js", "explorer.js",
+    "figures.js", "modules.js", "drawing.js", "choices.js", "sums.js", "descriptions.js", "treemap.js",
+    "graph.js", "graph_view.js", "pictures.js", "details.js", "layers.js", "address.js", "going.js",
+    "explorer.js",
 )  # fmt: skip
-"""Each uses what those before it define."""
+"""In an order in which each finds what it needs from the start."""
 STYLES = ("tabulator.min.css", "explorer.css")
 
 MOST_NAMED = 4

@@ -326,6 +326,27 @@ def test_an_op_that_is_called_twice_feeds_itself_no_loop(opened):
     assert len(edges) == len(set(edges)) == 4
 
 
+def test_an_op_without_a_row_is_shown_and_reached_from_what_it_feeds(opened):
+    class Joined(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.head(torch.cat([x, self.stem(x)], 1))
+
+    page = graph(opened, [resflops.count(Joined(), (1, 4))])
+    click(page, "o4")
+    assert facts(page)["fed by"] == "cat"
+    page.find_element("css selector", "#details .link").click()
+    page.wait("return document.querySelector('#details h3').textContent === 'Joined'")
+    assert (facts(page)["op"], facts(page)["input"], facts(page)["output"]) == ("cat", "1×4, 1×4", "1×8")
+    assert facts(page)["feeds"] == "head (linear)"
+    assert len(page.find_elements("css selector", "#tree-0 .chosen")) == 1
+    assert page.find_elements("id", "to-row") == []
+
+
 def test_hostile_names_stand_in_the_graph_as_text(opened, hostile_cost):
     page = graph(opened, [hostile_cost])
     press_button(page, "Open all")
@@ -473,12 +494,12 @@ def test_nothing_is_cut_on_a_phone(opened, named, view):
 
 def test_the_treemap_begins_in_the_upper_half_of_a_wide_screen(opened, named):
     page = opened(named)
-    wide = {"width": 1400, "height": 1300, "deviceScaleFactor": 1, "mobile": False}
+    wide = {"width": 1400, "height": 1100, "deviceScaleFactor": 1, "mobile": False}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", wide)
     try:
         page.go(page.current_url)
         top = page.execute_script("return document.querySelector('.chart').getBoundingClientRect().top")
-        assert top < 1300 / 2
+        assert top < 1100 / 2
         totals, parts = (
             page.execute_script(
                 "return document.getElementById(arguments[0]).getBoundingClientRect().left", each

@@ -176,8 +176,8 @@ const Graph = (() => {
     graph.graph().height += HEAD * tops.length;
   }
 
-  /* Draws one model. `open` has the ids of the open runs; `scale` is 0 to fit the width. */
-  function draw({ model, root, nodes, open, of, once, whole, label, tip, activate, selected, dimmed, begin }) {
+  /* Draws one model: `root` with the runs of `nodes`, of which `open` has the ids of the open ones. */
+  function draw({ model, root, nodes, open, of, once, label, tip, activate, selected, node: chosen, dimmed }) {
     const theme = Drawing.theme();
     const { boxes, frames, order } = visible(root, open);
     const edges = edgesOf(model, nodes, boxes);
@@ -235,7 +235,7 @@ const Graph = (() => {
           group.append(shape("path", { d: `M${left + at.width},${top + 6}c16,0 16,${at.height - 12} 0,${at.height - 12}`, fill: "none", stroke: theme.accent, "stroke-width": 2 }));
         }
       }
-      if (selected !== null && part.nodes.some((node) => node.row === selected)) {
+      if (part.nodes.some((node) => (chosen ? node === chosen : selected !== null && node.row === selected))) {
         group.append(shape("rect", { x: left - 3, y: top - 3, width: at.width + 6, height: at.height + 6, rx: 6, fill: "none", stroke: "#e0a100", "stroke-width": 3, class: "chosen" }));
       }
       return group;
