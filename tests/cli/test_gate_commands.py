@@ -164,7 +164,7 @@ def test_bad_input_is_told_once_and_the_lock_is_left_alone(
             "diff resflops.lock resflops.toml",
             "resflops.toml is not a lock file, a saved trace or a saved cost",
         ),
-        ("diff resnet18 net.py", "net.py is not a lock file, a saved trace or a saved cost; a model in"),
+        ("diff resnet18 net.py", "the inputs of net.py are not known; give the shape of its input"),
         ("diff resnet18 none.json", "there is no file none.json"),
         ("check --out x.docx", "--out x.docx: its ending names no format; end it in one of "),
         ("diff --rev HEAD", "is not in a git repository\n"),
