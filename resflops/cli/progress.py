@@ -14,7 +14,7 @@ from typing import TextIO
 from resflops.cli.progress_bar import ProgressBar
 from resflops.cli.streams import Terminated, raise_terminated
 from resflops.errors import escape_control_characters
-from resflops.steps import Step
+from resflops.sources.steps import Step
 
 __all__ = ["announce_torch", "progress"]
 

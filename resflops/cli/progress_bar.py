@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, TextIO
 
 from resflops.errors import escape_control_characters
-from resflops.steps import Step
+from resflops.sources.steps import Step
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -20,7 +20,7 @@ from resflops.latency.models import Measurable, prepare_measurable
 from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
 from resflops.latency.session import Session
-from resflops.steps import Step
+from resflops.sources.steps import Step
 
 __all__ = ["measure"]
 

@@ -106,10 +106,10 @@ def _render_grid(table: Table, layout: Layout, length: int, width: int | None) -
     lines = [*_render_heading(kept), rule]
     for number, row in enumerate(table.list_shown_rows()):
         lines += _render_row(kept, number, row)
-        lines += _style_lines(_render_details(layout.folded, number, width), "dim")
+        lines += _render_details(layout.folded, number, width, row)
     if table.total is None:
         return lines
-    details = _style_lines(_render_details(layout.folded, length, width), "dim")
+    details = _render_details(layout.folded, length, width, table.total)
     return [*lines, rule, *_render_row(kept, length, table.total, style="bold"), *details]
 
 
@@ -122,7 +122,7 @@ def _render_heading(kept: Sequence[Placed]) -> list[Line]:
 
 
 def _render_row(kept: Sequence[Placed], number: int, row: Row, *, style: str = "") -> list[Line]:
-    styles = [_join_styles(style, COLOURS.get(str(row.get(placed.column.tone, "")), "")) for placed in kept]
+    styles = [_join_styles(style, _find_colour(placed, row)) for placed in kept]
     return _align_cells(kept, [_wrap_cell(placed, number) for placed in kept], styles=styles)
 
 
@@ -163,23 +163,37 @@ def _strip_end(spans: list[Span]) -> Line:
     return (*spans[:-1], (spans[-1][0].rstrip(), spans[-1][1])) if spans else ()
 
 
-def _render_details(folded: Sequence[Placed], number: int, width: int | None) -> list[str]:
+def _render_details(folded: Sequence[Placed], number: int, width: int | None, row: Row) -> list[Line]:
     """Write what found no room in the grid, a value with its heading, as many on a line as fit."""
-    lines: list[str] = []
+    lines: list[list[Span]] = []
     for placed in folded:
         text = placed.texts[number].replace("\n", "; ")
         # What stands for an empty text in a grid says nothing on a line of its own.
         if text in {"", placed.column.empty}:
             continue
         detail = f"{placed.heading}: {text}" if placed.heading else text
-        if lines and width is not None and cell_len(f"{INDENT}{lines[-1]}   {detail}") <= width:
-            lines[-1] += f"   {detail}"
+        style = _find_colour(placed, row) or "dim"
+        room = None if width is None else max(width, NARROWEST) - len(INDENT + HANGING)
+        if lines and room is not None and cell_len(f"{_join_spans(lines[-1])}   {detail}") <= room:
+            lines[-1] += [("   ", ""), (detail, style)]
         else:
-            lines.append(detail)
-    return [piece for line in lines for piece in _wrap_lines(line, width, indent=INDENT)]
+            lines.append([(detail, style)])
+    return [piece for line in lines for piece in _indent_spans(line, width)]
 
 
-def _join_spans(line: Line) -> str:
+def _indent_spans(spans: Sequence[Span], width: int | None) -> list[Line]:
+    """Indent a line of details; one that is alone on its line may be too long, and is broken."""
+    if len(spans) == 1:
+        text, style = spans[0]
+        return _style_lines(_wrap_lines(text, width, indent=INDENT), style)
+    return [((INDENT, ""), *((escape_control_characters(text), style) for text, style in spans))]
+
+
+def _find_colour(placed: Placed, row: Row) -> str:
+    return COLOURS.get(str(row.get(placed.column.tone, "")), "")
+
+
+def _join_spans(line: Sequence[Span]) -> str:
     return "".join(text for text, _ in line)
 
 

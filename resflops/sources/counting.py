@@ -20,8 +20,8 @@ from resflops.records import Shape
 from resflops.sources.batches import replace_batch
 from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
+from resflops.sources.steps import Step
 from resflops.sources.stored_traces import find_stored_trace, store_trace
-from resflops.steps import Step
 
 __all__ = ["CountRequest", "CountedModel", "count_model", "count_models", "count_spec"]
 

@@ -219,6 +219,7 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
             exact_if="complete",
             audience=show_people_if(has_value("locked")),
             detail=1,
+            folds=False,
         ),
         Column(
             key="share",

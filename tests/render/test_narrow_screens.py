@@ -76,10 +76,10 @@ def test_a_row_has_its_macs_and_its_share_on_one_line() -> None:
 @pytest.mark.parametrize(("width", "said"), [(80, "receptive field"), (60, "op, ")])
 def test_what_is_left_out_is_named_with_how_to_get_it(width: int, said: str) -> None:
     text = " ".join(" ".join(show(TABLES["layers"](), width)).split())
-    note = text[text.index("Not shown, for want of room:") :]
+    note = text[text.index("Not enough room for:") :]
     assert said in note
     assert "--columns +" in note
-    assert "Not shown" not in " ".join(show(TABLES["layers"](), 300))
+    assert "Not enough room" not in " ".join(show(TABLES["layers"](), 300))
 
 
 def narrow(*, folds: bool) -> Table:
