@@ -374,6 +374,40 @@ def test_a_block_around_a_single_module_bears_the_name_that_says_more(opened):
     assert names[0].startswith("Block 0")
 
 
+def test_the_keyboard_reaches_everything_in_few_stops(opened, named):
+    from selenium.webdriver import ActionChains
+
+    page = graph(opened, named)
+    stops = []
+    while "summary" not in stops and len(stops) < 80:
+        ActionChains(page.driver).send_keys("\ue004").perform()
+        focused = page.switch_to.active_element
+        if focused.get_attribute("data-block"):
+            stops.append("a block")
+        else:
+            stops.append(focused.get_attribute("id") or focused.tag_name)
+    assert len(stops) < 65
+    assert stops.count("a block") == 2
+    controls = [
+        "model",
+        "other",
+        "convention",
+        "measure",
+        "view",
+        "search",
+        "save-csv",
+        "by-total",
+        "summary",
+    ]
+    assert [stop for stop in stops if stop in controls] == controls
+    holder = page.find_element("css selector", "#layers .tabulator-tableholder")
+    page.execute_script("arguments[0].focus()", holder)
+    press(page, ENTER, DOWN, DOWN)
+    assert page.switch_to.active_element.text == "relu"
+    press(page, UP, ENTER)
+    page.wait("return document.activeElement.getAttribute('aria-label')?.startsWith('bn1;')")
+
+
 # ---- what a reader takes away ----
 
 

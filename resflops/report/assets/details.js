@@ -26,7 +26,7 @@ const Details = (() => {
       if (ids.length > 12) value.append(element("span", `and ${ids.length - 12} more`));
       list.append(element("dt", name), value);
     }
-    box.replaceChildren(element("h3", `${row ? row.name || model.name : node.layer || model.name}`), list, ...(row ? buttonsOf(row) : []));
+    box.replaceChildren(element("h3", `${row ? row.name || model.name : node.layer || model.name}`), ...(row ? buttonsOf(row) : []), list);
   }
 
   function linkTo(place, node) {

@@ -53,6 +53,8 @@ const Drawing = (() => {
       xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "font-family": FONT, "font-size": 12,
     });
     svg.setAttribute("aria-label", label);
+    // Browsers take what listens to focus for a stop of Tab.
+    svg.setAttribute("tabindex", "-1");
     svg.append(shape("rect", { width, height, fill: theme().paper }));
     return svg;
   }
@@ -120,6 +122,7 @@ const Drawing = (() => {
   /* The picture as a file of its own: without what only a page can do. */
   function standalone(svg) {
     const copy = svg.cloneNode(true);
+    copy.removeAttribute("tabindex");
     copy.setAttribute("width", svg.viewBox.baseVal.width);
     copy.setAttribute("height", svg.viewBox.baseVal.height);
     for (const block of copy.querySelectorAll("[data-block]")) {

@@ -34,6 +34,7 @@ const Going = (() => {
     shownModels().forEach(Pictures.showPicture);
     Details.show();
     at("told").textContent = "";
+    at("said").textContent = `chosen: ${at("details").querySelector("h3")?.textContent ?? ""}`;
     if (place === first()) Layers.choose(row);
     remember(false);
   }

@@ -73,7 +73,7 @@ const Layers = (() => {
         column("number", "#", { number: true, more: { headerSortStartingDir: "asc" } }),
         column("name", "layer", {
           formatter: (cell) => {
-            const button = element("button", cell.getValue(), { type: "button", class: "link", title: "show this layer in the picture" });
+            const button = element("button", cell.getValue(), { type: "button", class: "link", tabindex: "-1", title: "show this layer in the picture" });
             button.addEventListener("click", () => events.chose(cell.getData().id));
             return button;
           },
@@ -93,9 +93,28 @@ const Layers = (() => {
         column("field", "receptive field", byArea),
       ],
     });
+    document.getElementById("layers").addEventListener("keydown", moveAmongRows);
     table.on("tableBuilt", () => { built = true; events.ready(); });
     table.on("dataFiltered", (_, shown) => events.shown(shown.length));
     table.on("dataSorted", (sorters) => { if (built) events.sorted(sorters); });
+  }
+
+  /* The table is one stop of Tab: Enter leads to its rows, arrows from row to row, Escape out again. */
+  function moveAmongRows(event) {
+    const holder = event.target.closest(".tabulator-tableholder");
+    if (!holder) return;
+    const row = event.target.closest(".tabulator-row");
+    const next = row
+      ? { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling, Escape: holder }[event.key]
+      : event.key === "Enter" && firstInView(holder);
+    if (!next) return;
+    event.preventDefault();
+    (next === holder ? holder : next.querySelector("button.link")).focus();
+  }
+
+  function firstInView(holder) {
+    const { top } = holder.getBoundingClientRect();
+    return [...holder.querySelectorAll(".tabulator-row")].find((row) => row.getBoundingClientRect().top >= top - 1);
   }
 
   function show(model, convention, heading, events) {
