@@ -192,7 +192,7 @@ def note_advice(verdicts: Sequence[Verdict], *, config: str, lock: str) -> Itera
                 },
             )
     if all(verdict.passed and verdict.as_locked for verdict in verdicts):
-        yield Note(text="Nothing to do: what is locked is what is there.", audience="people")
+        yield Note(text="Nothing to do: the models cost what is locked.", audience="people")
 
 
 def _is_lower_bound(verdict: Verdict) -> bool:

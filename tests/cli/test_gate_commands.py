@@ -291,7 +291,7 @@ def test_a_broken_budget_names_layers_and_what_to_do(
             "What got cheaper, the largest change first",
             "Cheaper than locked; to hold it to that: resflops lock net",
         ),
-        (8, "", "Nothing to do: what is locked is what is there."),
+        (8, "", "Nothing to do: the models cost what is locked."),
     ],
 )
 def test_layers_are_blamed_only_where_something_is_over(

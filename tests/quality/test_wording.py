@@ -19,7 +19,7 @@ MOULDS = {
     "from 1 on": r"\bfrom \d+ on\b",
     "one argument too many": r"\bargument too many\b",
     "the dearest model": r"\btoo dear\b|\bdear(er|est)? \w",
-    "what there is": r"\bwhat there is\b",
+    "what there is": r"\bwhat (there is|is there)\b",
     "there are: a, b": r"\bthere are: ",
     "to make it by hand": r"\b[Bb]y hand\b",
     "time by the roof": r"\b[Bb]y the roof\b",
