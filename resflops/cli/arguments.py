@@ -87,15 +87,18 @@ def add_strict(parser: Parser) -> None:
     )
 
 
-def add_output(parser: Parser, *, of_checks: bool = False, columns: Sequence[str] = ()) -> None:
+def add_output(
+    parser: Parser, *, of_checks: bool = False, columns: Sequence[str] = (), decimals: str = "--precision"
+) -> None:
     """Add the options that say how and where to write the result.
 
     Args:
         parser: the parser of the command.
         of_checks: whether the command checks something.
         columns: the columns that its table may have, where making the table takes long.
+        decimals: the name of the option that sets how many decimals are shown.
     """
-    add_arrangement(parser, columns)
+    add_arrangement(parser, columns, decimals=decimals)
     parser.add_argument(
         "--format",
         metavar="NAME",

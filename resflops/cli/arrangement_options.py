@@ -9,12 +9,13 @@ from resflops.cli.parser import Parser
 __all__ = ["add_arrangement"]
 
 
-def add_arrangement(parser: Parser, columns: Sequence[str]) -> None:
+def add_arrangement(parser: Parser, columns: Sequence[str], *, decimals: str = "--precision") -> None:
     """Add the options that arrange a table.
 
     Args:
         parser: the parser of the command.
         columns: the columns that its table may have; ``()`` if they are found out from the table.
+        decimals: the name of the option that sets how many decimals are shown.
     """
     names = f": {', '.join(columns)}" if columns else ""
     chosen = parser.add_argument(
@@ -39,7 +40,8 @@ def add_arrangement(parser: Parser, columns: Sequence[str]) -> None:
         "usual; parameters then have the unit that suits them; macs=G,params=M gives columns their own",
     )
     parser.add_argument(
-        "--precision",
+        decimals,
+        dest="precision",
         metavar="N",
         help="decimals of percentages, ratios, measured figures and figures in a unit (2 there if not "
         "given); exact counts stay exact",

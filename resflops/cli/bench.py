@@ -20,19 +20,22 @@ from resflops.cli.output import write
 from resflops.cli.parser import STANDARD_OUTPUT, Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.readers import make_number_reader, split_list
-from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED, TERMINATED
 from resflops.cli.streams import warn
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
 from resflops.latency.configuration import (
     DTYPES,
     MEMORY_FORMATS,
     MODES,
+    SWITCHES,
     Configuration,
     check_known,
     grid,
     read_dtype,
 )
-from resflops.latency.measurements import Measurements
+from resflops.latency.measurements import INTERRUPTED as RUN_INTERRUPTED
+from resflops.latency.measurements import LOST, Measurements
+from resflops.latency.measurements import TERMINATED as RUN_TERMINATED
 from resflops.latency.schedule import Effort
 from resflops.records import Shape
 from resflops.sources import FoundModel, find, select_models
@@ -43,6 +46,9 @@ from resflops.tables.latency import build_latency_table
 __all__ = ["COMMAND"]
 
 DEFAULTS = Effort()
+
+LEAST_ROUNDS, MOST_ROUNDS = 5, 25
+GPU_PRECISION, CPU_PRECISION = 0.02, 0.05
 
 
 def _add_arguments(parser: Parser) -> None:
@@ -83,7 +89,8 @@ def _add_arguments(parser: Parser) -> None:
         help="measure nothing, and show the measurements in these files of --save",
     )
     parser.tell_values(show, MEASUREMENT_FILES)
-    add_output(parser)
+    # Here --precision says how long to measure.
+    add_output(parser, decimals="--decimals")
 
 
 def _check_save_path(path: str) -> str:
@@ -116,6 +123,23 @@ def _add_settings(parser: Parser) -> None:
         ("--training", "time a training step: forward, the mean of the outputs as the loss, backward"),
     ):
         parser.add_argument(name, action="store_true", help=help_text)
+    for name, help_text in (
+        ("--tf32", "compute float32 in TensorFloat-32 on a GPU"),
+        ("--cudnn-benchmark", "let cuDNN try its kernels for each shape, and take the fastest"),
+    ):
+        parser.add_argument(
+            name,
+            metavar="SWITCH",
+            type=_make_choice_reader(name, SWITCHES),
+            default="default",
+            help=f"{help_text}: {', '.join(SWITCHES)}; as the process has it if not given",
+        )
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=make_number_reader("--threads"),
+        help="threads that torch computes with on the CPU; as many as torch takes if not given",
+    )
 
 
 def _add_effort(parser: Parser) -> None:
@@ -123,10 +147,26 @@ def _add_effort(parser: Parser) -> None:
         "--rounds",
         metavar="N",
         type=make_number_reader("--rounds"),
-        default=DEFAULTS.rounds,
-        help=f"rounds, in each of which every configuration takes its turn; {DEFAULTS.rounds} if not given",
+        help="rounds, in each of which every configuration takes its turn; if not given, at least "
+        f"{LEAST_ROUNDS}, and more of those configurations that are not as precise as --precision asks for",
+    )
+    parser.add_argument(
+        "--most-rounds",
+        metavar="N",
+        type=make_number_reader("--most-rounds"),
+        default=MOST_ROUNDS,
+        help=f"the most rounds that precision may take; {MOST_ROUNDS} if not given",
+    )
+    parser.add_argument(
+        "--precision",
+        dest="half_width",
+        metavar="PERCENT",
+        type=_make_percent_reader("--precision"),
+        help="how far from the median the ends of its interval may be, in percent; if not given, "
+        f"{GPU_PRECISION * 100:g} on a GPU and {CPU_PRECISION * 100:g} on the CPU",
     )
     for name, default, help_text in (
+        ("--budget", DEFAULTS.budget, "after which nothing more is begun, all that was measured being kept"),
         ("--warm-up", DEFAULTS.warm_up, "to warm up a configuration in every round"),
         ("--seconds", DEFAULTS.seconds, "to take samples of a configuration in every round"),
         (
@@ -164,16 +204,21 @@ def _run(args: argparse.Namespace) -> int:
     failed = _list_failed(measured, named)
     if failed:
         warn(f"could not measure {', '.join(failed)}")
-    if not measured.runs[-1].finished:
-        return INTERRUPTED
-    return CHECK_FAILED if failed else DONE
+    run = measured.runs[-1]
+    if run.ended.startswith(LOST):
+        hint = "; --resume continues with the rest in a new process" if args.save else ""
+        raise ModelError(f"not everything could be measured: {run.ended}{hint}")
+    stopped = {RUN_INTERRUPTED: INTERRUPTED, RUN_TERMINATED: TERMINATED}
+    return stopped.get(run.ended) or (CHECK_FAILED if failed else DONE)
 
 
 def _list_failed(measured: Measurements, named: list[str]) -> list[str]:
     """List the models that were named by themselves and have no time under any setting."""
     timed = {row.configuration.model for row in measured.rows if row.series.rounds}
     rows = {row.configuration.model for row in measured.rows}
-    return [name for name in named if name in rows - timed]
+    # One that there was no time for has not failed.
+    tried = {row.configuration.model for row in measured.rows if row.series.failure}
+    return [name for name in named if name in (rows & tried) - timed]
 
 
 def _check_shows_only(args: argparse.Namespace) -> None:
@@ -222,21 +267,18 @@ def _measure(args: argparse.Namespace) -> tuple[Measurements, list[str]]:
         say("loading torch")
         from resflops.latency.bench import measure
         from resflops.latency.devices import choose_device
+        from resflops.latency.flags import Flags
         from resflops.latency.models import MeasurableSpec, UnbuildableModel
 
+        device = choose_device(args.device)
         measured = measure(
             {
                 spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else MeasurableSpec(model)
                 for spec, model in models.items()
             },
-            _list_configurations(args, models, choose_device(args.device)),
-            effort=Effort(
-                rounds=args.rounds,
-                warm_up=args.warm_up,
-                seconds=args.seconds,
-                least=args.least,
-                energy_seconds=args.energy_seconds,
-            ),
+            _list_configurations(args, models, device),
+            effort=_choose_effort(args, device),
+            flags=Flags(tf32=args.tf32, cudnn_benchmark=args.cudnn_benchmark, threads=args.threads),
             command=_format_command(),
             layers=args.layers,
             so_far=so_far,
@@ -244,6 +286,24 @@ def _measure(args: argparse.Namespace) -> tuple[Measurements, list[str]]:
             keep=lambda measurements: measurements.save(args.save) if args.save else None,
         )
     return measured, named
+
+
+def _choose_effort(args: argparse.Namespace, device: str) -> Effort:
+    """Choose how long to measure: so many rounds, or until times are as precise as asked for."""
+    precision = args.half_width
+    if precision is None and args.rounds is None:
+        precision = CPU_PRECISION if device == "cpu" else GPU_PRECISION
+    least = args.rounds or LEAST_ROUNDS
+    return Effort(
+        rounds=least,
+        most_rounds=None if precision is None else max(args.most_rounds, least),
+        precision=precision,
+        warm_up=args.warm_up,
+        seconds=args.seconds,
+        least=args.least,
+        energy_seconds=args.energy_seconds,
+        budget=args.budget,
+    )
 
 
 def _find_models(
@@ -342,6 +402,19 @@ def _format_command() -> str:
 def _make_choice_reader(option: str, choices: object) -> Callable[[str], str]:
     # Not argparse's choices: check_known also suggests the nearest name.
     return lambda name: check_known(option, name, tuple(choices))  # type: ignore[arg-type]
+
+
+def _make_percent_reader(option: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text.removesuffix("%"))
+        except ValueError:
+            value = -1.0
+        if not 0 < value < 100:
+            raise UsageError(f"{option} takes percent, such as 5, got {text!r}")
+        return value / 100
+
+    return read
 
 
 def _make_seconds_reader(option: str) -> Callable[[str], float]:

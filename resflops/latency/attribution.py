@@ -66,7 +66,12 @@ class EventMarks:
 
 
 def attribute_time(
-    module: nn.Module, call: Callable[[], object], device: torch.device, *, repetitions: int
+    module: nn.Module,
+    call: Callable[[], object],
+    device: torch.device,
+    *,
+    repetitions: int,
+    block: Callable[[], None] | None = None,
 ) -> Attribution:
     """Time every module of a model, without the modules inside it.
 
@@ -75,6 +80,8 @@ def attribute_time(
         call: one forward pass of it.
         device: the device that the model is on.
         repetitions: how many forward passes the medians are of.
+        block: blocks a GPU's stream until a forward pass is launched, so that no layer's time is that of its
+            launches.
     """
     new_marks = EventMarks if device.type == "cuda" else ClockMarks
     runs: list[dict[str, float]] = []
@@ -84,7 +91,11 @@ def attribute_time(
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         for _ in range(repetitions):
             # In turns, so that a drift of the machine does not pass for the marks' own time.
+            if block is not None:
+                block()
             unmarked.append(_time_whole_step(call, new_marks()))
+            if block is not None:
+                block()
             runs.append(_time_modules(module, call, _ModuleMarks(new_marks)))
     names = dict.fromkeys(name for run in runs for name in run)
     return Attribution(

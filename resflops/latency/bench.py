@@ -14,8 +14,21 @@ from resflops.latency.attribution import attribute_time
 from resflops.latency.configuration import Configuration
 from resflops.latency.cuda import Cuda
 from resflops.latency.devices import open_device
-from resflops.latency.failures import classify_failure
-from resflops.latency.measurements import Attribution, Energy, Measurements, Peak, Probe, Row, Run, Workload
+from resflops.latency.failures import DeviceLostError, classify_failure
+from resflops.latency.flags import Flags, set_flags
+from resflops.latency.measurements import (
+    INTERRUPTED,
+    LOST,
+    TERMINATED,
+    Attribution,
+    Energy,
+    Measurements,
+    Peak,
+    Probe,
+    Row,
+    Run,
+    Workload,
+)
 from resflops.latency.models import Measurable, prepare_measurable
 from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
@@ -31,6 +44,9 @@ BETWEEN_SAVES = 10.0
 """Seconds between two saves, which are what is lost if the process is killed."""
 
 LAYER_SECONDS = 1.0
+MARKED = 3.0
+"""How many times as long as a step the stream is blocked while a step with marks is launched."""
+
 LAYER_REPETITIONS = (3, 20)
 """The fewest and the most repetitions when time is attributed to layers."""
 
@@ -44,6 +60,7 @@ def measure(
     effort: Effort,
     command: str,
     layers: bool = False,
+    flags: Flags | None = None,
     so_far: Measurements | None = None,
     say: Say = lambda _: None,
     keep: Keep = lambda _: None,
@@ -56,30 +73,45 @@ def measure(
         effort: how long.
         command: what the user typed, for the record.
         layers: also attribute the time to layers, where kernels are launched one by one.
+        flags: settings of torch for this run, which are given back.
         so_far: what an earlier run measured; what it has is not measured again.
         say: called with a line of progress.
         keep: called with everything known so far, every so often and at the end.
 
     Returns:
-        Everything known; after Ctrl-C its last run is not ``finished``.
+        Everything known; its last run is not ``finished`` if it was interrupted, spent its budget or lost
+        the device, and says so.
 
     Raises:
         UsageError: the earlier run was on another machine or under other settings.
     """
-    bench = _Bench(models, configurations, effort, command, so_far)
+    with set_flags(flags or Flags()):
+        return _measure(_Bench(models, configurations, effort, command, so_far, keep), say, layers=layers)
+
+
+def _measure(bench: "_Bench", say: Say, *, layers: bool) -> Measurements:
     try:
         bench.count(say)
-        bench.time(say, keep)
-        keep(bench.collect())
+        bench.time(say)
+        bench.keep_now()
         bench.measure_energy(say)
         if layers:
             bench.attribute(say)
-    except KeyboardInterrupt:
-        keep(bench.collect())
-        return bench.collect()
-    bench.finished = True
-    keep(bench.collect())
+    except KeyboardInterrupt as error:
+        # SIGTERM is raised as a kind of it.
+        bench.ended = INTERRUPTED if type(error) is KeyboardInterrupt else TERMINATED
+    except _BudgetSpentError:
+        bench.ended = f"its budget of {bench.effort.budget:g} s was spent"
+    except DeviceLostError as error:
+        bench.ended = f"{LOST} by {bench.at}: {error}"
+    else:
+        bench.finished = True
+    bench.keep_now()
     return bench.collect()
+
+
+class _BudgetSpentError(Exception):
+    """The time that a run may take is over."""
 
 
 class _Bench:
@@ -92,17 +124,24 @@ class _Bench:
         effort: Effort,
         command: str,
         so_far: Measurements | None,
+        keep: Keep,
     ) -> None:
         name = configurations[0].device
+        self.effort = effort
         self._device, self._environment = open_device(name)
         self._so_far = so_far or Measurements(environment=self._environment, effort=effort)
         self._check_alike()
         self._configurations = configurations
         self._models = models
-        self._effort = effort
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._run = Run(started=now, command=command)
+        self._run = Run(started=now, command=command, effort=effort)
         self.finished = False
+        self.ended = ""
+        """Why the run ended before it had measured everything."""
+        self.at = ""
+        """What is being measured."""
+        self._keep, self._saved = keep, monotonic()
+        self._deadline = monotonic() + effort.budget if effort.budget else None
         earlier = {row.configuration: row for row in self._so_far.rows}
         self._rows = {
             configuration: earlier.get(configuration, Row(configuration=configuration))
@@ -115,17 +154,21 @@ class _Bench:
     def _open_session(self, device: torch.device) -> Session[Key, Any]:
         subjects: dict[Key, Callable[[], Any]] = {}
         earlier = (peak.probe for peak in self._so_far.peaks)
-        for probe in choose_probes(
-            device, (configuration.dtype for configuration in self._configurations), known=earlier
-        ):
+        computing = [
+            (each.dtype, self._environment.find_precision(each.dtype, convolution=convolution))
+            for each in self._configurations
+            for convolution in (False, True)
+        ]
+        for probe in choose_probes(device, computing, known=earlier):
             subjects[probe] = partial(prepare_probe, probe, device)
-        for configuration in self._configurations:
+        # A capture that fails may leave a torch behind that runs nothing more, so they come last.
+        for configuration in sorted(self._configurations, key=lambda each: each.mode == "cuda-graph"):
             subjects[configuration] = partial(
                 prepare_measurable, self._models[configuration.model], configuration, self._device
             )
         known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
         known |= {row.configuration: row.series for row in self._so_far.rows}
-        return Session(subjects, self._device, self._effort, series=known, run=len(self._so_far.runs))
+        return Session(subjects, self._device, self.effort, series=known, run=len(self._so_far.runs))
 
     def _check_alike(self) -> None:
         differences = self._environment.find_differences(self._so_far.environment)
@@ -133,6 +176,17 @@ class _Bench:
             raise UsageError(
                 "the earlier measurements cannot be continued, because this machine or its settings differ: "
                 f"{'; '.join(differences)}; save to another file"
+            )
+
+        if self._so_far.rows and (unlike := self.effort.find_unlike(self._so_far.effort)):
+            asked = ", ".join(
+                f"{name.replace('_', '-')} {getattr(self.effort, name):g} where it was "
+                f"{getattr(self._so_far.effort, name):g}"
+                for name in unlike
+            )
+            raise UsageError(
+                f"the earlier measurements cannot be continued with other samples: {asked}; "
+                "ask for what they were taken with, or save to another file"
             )
 
     def count(self, say: Say) -> None:
@@ -152,26 +206,38 @@ class _Bench:
         except ResflopsError:
             return None
 
-    def time(self, say: Say, keep: Keep) -> None:
+    def time(self, say: Say) -> None:
         """Visit every configuration and probe in rounds."""
         # Listed once for the progress line: a failure later on takes visits away.
         visits = len(self._session.list_missing())
-        saved = monotonic()
         for place, (number, key) in enumerate(self._session.run_rounds(), start=1):
-            say(Step(f"round {number + 1} of {self._effort.rounds}: {key.describe()}", place, of=visits))
-            # A file of many rounds takes a while to write, so not after every visit.
-            if monotonic() - saved > BETWEEN_SAVES:
-                keep(self.collect())
-                saved = monotonic()
+            which = "warm-up round" if number < 0 else f"round {number + 1} of {self.effort.rounds}"
+            # Beyond the least rounds nobody knows how many visits precision will take.
+            say(Step(f"{which}: {key.describe()}", place, of=max(place, visits)))
+            self._begin(key)
+
+    def _begin(self, key: Key) -> None:
+        """Save what is known if that was long ago, and see whether there is time for something more."""
+        self.at = key.describe()
+        # A file of many rounds takes a while to write, so not every time.
+        if monotonic() - self._saved > BETWEEN_SAVES:
+            self.keep_now()
+        if self._deadline is not None and monotonic() > self._deadline:
+            raise _BudgetSpentError
+
+    def keep_now(self) -> None:
+        """Save everything known."""
+        self._keep(self.collect())
+        self._saved = monotonic()
 
     def measure_energy(self, say: Say) -> None:
         """Measure the energy of every configuration that has a time, where the device counts it."""
         device = self._device
-        if not isinstance(device, Cuda) or not self._effort.energy_seconds:
+        if not isinstance(device, Cuda) or not self.effort.energy_seconds:
             return
 
         def measure_one(configuration: Configuration) -> Energy | None:
-            seconds = self._effort.energy_seconds
+            seconds = self.effort.energy_seconds
             return self._session.use_prepared(
                 configuration, lambda made: device.measure_energy(made.step, seconds)
             )
@@ -179,6 +245,7 @@ class _Bench:
         for configuration in self._list_timed():
             if self._rows[configuration].energy is None:
                 say(f"energy: {configuration.describe()}")
+                self._begin(configuration)
                 energy = self._try_measuring(configuration, "energy", measure_one)
                 self._rows[configuration] = replace(self._rows[configuration], energy=energy)
 
@@ -189,9 +256,14 @@ class _Bench:
             least, most = LAYER_REPETITIONS
             time = self._session.series[configuration].time
             often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
-            device = torch.device(configuration.device)
+            device, block = torch.device(configuration.device), None
+            if isinstance(self._device, Cuda):
+                # Launching takes no longer than a whole step, and twice as long with its marks.
+                wall = self._session.series[configuration].wall
+                block = partial(self._device.block, MARKED * wall.median if wall else 0.0)
             return self._session.use_prepared(
-                configuration, lambda made: attribute_time(made.module, made.call, device, repetitions=often)
+                configuration,
+                lambda made: attribute_time(made.module, made.call, device, repetitions=often, block=block),
             )
 
         for configuration in self._list_timed():
@@ -201,6 +273,7 @@ class _Bench:
                 and self._rows[configuration].attribution is None
             ):
                 say(f"layers: {configuration.describe()}")
+                self._begin(configuration)
                 attribution = self._try_measuring(configuration, "layers", attribute_one)
                 self._rows[configuration] = replace(self._rows[configuration], attribution=attribution)
 
@@ -210,8 +283,9 @@ class _Bench:
         others = [peak for peak in self._so_far.peaks if peak.probe not in series]
         return replace(
             self._so_far,
-            effort=self._effort,
-            runs=(*self._so_far.runs, replace(self._run, finished=self.finished)),
+            # What the samples of all runs have in common, with the rounds of the latest.
+            effort=self.effort,
+            runs=(*self._so_far.runs, replace(self._run, finished=self.finished, ended=self.ended)),
             rows=(*self._others, *(replace(row, series=series[key]) for key, row in self._rows.items())),
             peaks=(
                 *others,
@@ -231,6 +305,8 @@ class _Bench:
         """Return a function's result, or None and leave a note: the times stand even if the rest fails."""
         try:
             return do(configuration)
+        except DeviceLostError:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises
             series = self._session.series[configuration]
             note = f"{what} not measured: {classify_failure(error).message}"

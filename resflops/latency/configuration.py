@@ -13,10 +13,12 @@ __all__ = [
     "DTYPES",
     "MEMORY_FORMATS",
     "MODES",
+    "SWITCHES",
     "Configuration",
     "MemoryFormat",
     "Mode",
     "Setting",
+    "Switch",
     "check_known",
     "grid",
     "itemsize",
@@ -26,11 +28,15 @@ __all__ = [
 MemoryFormat = Literal["contiguous", "channels_last"]
 """How images and the weights of convolutions lie in memory: NCHW or NHWC."""
 
+Switch = Literal["default", "on", "off"]
+"""What a flag of torch is set to for a run; by default it stays as the process has it."""
+
 Mode = Literal["eager", "compile", "cuda-graph"]
 """How the kernels are launched: op by op from Python, by torch.compile, or all at once."""
 
 MEMORY_FORMATS: tuple[str, ...] = get_args(MemoryFormat)
 MODES: tuple[str, ...] = get_args(Mode)
+SWITCHES: tuple[str, ...] = get_args(Switch)
 
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 """The element types that can be asked for, with their sizes in bytes."""

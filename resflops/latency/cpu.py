@@ -41,6 +41,11 @@ class Cpu:
         """Collect garbage: modules may refer to themselves, and hold their weights until then."""
         gc.collect()
 
+    def survives(self, error: BaseException) -> bool:
+        """Return True: an error on the processor leaves it as it is."""
+        del error
+        return True
+
 
 def read_load() -> Reading:
     """Read how busy the machine is: what else runs takes its share of every sample."""

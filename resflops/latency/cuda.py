@@ -1,65 +1,138 @@
 """Timing on a CUDA device: events around the kernels, and the clock around whole steps."""
 
 import gc
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from time import perf_counter, sleep
 
 import torch
 
-from resflops.latency.measurements import Energy, Reading, Round
+from resflops.latency.failures import CaptureError, is_out_of_memory
+from resflops.latency.measurements import Energy, Round
 from resflops.latency.session import Step
-from resflops.latency.telemetry import Telemetry
+from resflops.latency.telemetry import BETWEEN_READINGS, Sampler, Telemetry
 
 __all__ = ["Cuda"]
 
 STEPS_AT_ONCE = 4
 """Steps launched together while energy is measured."""
 
+ENERGY_WARM_UP = 0.5
+"""Seconds of steps before energy is measured: clocks and temperature settle."""
+
+MOST_WINDOWS = 3
+"""Windows after which energy is given up: the counter does not move."""
+
+IDLE_SECONDS = 1.0
+"""Seconds over which the idle board's power is measured, once."""
+
+SLEPT = 10_000_000
+"""Cycles of the kernel by whose time the rate of sleeping is measured: some milliseconds."""
+
+AHEAD, MARGIN = 2.0, 20e-6
+"""How many times as long as launching a step takes the stream is blocked, and seconds more: launching
+varies. A queue takes about a thousand launches; of a longer step the first thousand are ahead."""
+
+
+Move = tuple[float, float]
+"""When the energy counter moved, and the joules that it told then."""
+
 
 class Cuda:
     """One GPU, as a device to time on."""
 
-    def __init__(self, device: torch.device, telemetry: Telemetry) -> None:
+    def __init__(
+        self, device: torch.device, telemetry: Telemetry, *, clock: Callable[[], float] = perf_counter
+    ) -> None:
         self.device = device
         self.telemetry = telemetry
+        self._clock = clock
+        self.l2_bytes = 0
+        """How much is written to clear the L2 cache; 0 for twice its size."""
         self._l2: torch.Tensor | None = None
+        self._sleep_rate: float | None = None
+        self._idle_watts: float | None = None
 
     def wait(self) -> None:
         """Wait until every kernel on the device is done."""
         torch.cuda.synchronize(self.device)
 
     def time_step(self, step: Step, repetitions: int, *, cold_l2: bool) -> Round:
-        """Run each repetition twice: first for the GPU's time, then for the clock's.
+        """Run each repetition three times: for the GPU's time, for that from step to step, for the clock's.
 
-        For the GPU's time all repetitions are launched without waiting, each between two events,
-        and one synchronisation ends them: the launches run ahead of the kernels where
-        they can, and where they cannot the gaps are in the GPU's time, as they are in a real run.
-        By the clock every repetition begins and ends with an idle device.
+        For the GPU's time the stream is blocked until all kernels of a step are launched, so that none waits
+        for its launch. For the time from step to step all are launched without waiting: the launches run
+        ahead of the kernels where they can, and where they cannot the gaps are in it, as in a real run. By
+        the clock every repetition begins and ends with an idle device.
         """
         with torch.cuda.device(self.device):
             before = self.telemetry.take_reading()
-            gpu, during = self._time_by_events(step, repetitions, cold_l2=cold_l2)
+            launch = self._time_launch(step)
+            with Sampler(self.telemetry) as sampler:
+                gpu = self._time_by_events(step, repetitions, cold_l2=cold_l2, blocked=launch)
+                queued = self._time_by_events(step, repetitions, cold_l2=cold_l2)
             return Round(
                 gpu=gpu,
+                queued=queued,
                 wall=self._time_by_clock(step, repetitions, cold_l2=cold_l2),
                 before=before,
-                during=during,
+                during=sampler.summarize(),
             )
 
+    def _time_launch(self, step: Step) -> float:
+        """Time how long the processor takes to launch a step."""
+        self.wait()
+        start = self._clock()
+        step()
+        launched = self._clock() - start
+        self.wait()
+        return launched
+
+    def block(self, seconds: float) -> None:
+        """Let the stream do nothing for a time, in which kernels can be launched behind it."""
+        if self._sleep_rate is None:
+            self._sleep_rate = self._measure_sleep_rate()
+        _sleep_on_device(int(seconds * self._sleep_rate))
+
+    def _measure_sleep_rate(self) -> float:
+        """Measure how many of the cycles that it is told a sleeping kernel takes in a second."""
+        start, end = _create_event(), _create_event()
+        # Once before, since the first launch of a kernel loads it.
+        _sleep_on_device(1000)
+        start.record()
+        _sleep_on_device(SLEPT)
+        end.record()
+        self.wait()
+        return SLEPT / (float(start.elapsed_time(end)) / 1e3)
+
     def _time_by_events(
-        self, step: Step, repetitions: int, *, cold_l2: bool
-    ) -> tuple[tuple[float, ...], Reading]:
+        self, step: Step, repetitions: int, *, cold_l2: bool, blocked: float | None = None
+    ) -> tuple[float, ...]:
+        """Time repetitions by events around each.
+
+        Args:
+            step: the step.
+            repetitions: how many.
+            cold_l2: whether to clear the L2 cache before each.
+            blocked: seconds that launching a step takes, to block the stream until it is launched; None to
+                let the kernels begin as they come.
+        """
         pairs = [(_create_event(), _create_event()) for _ in range(repetitions)]
+        for start, end in pairs:
+            # An event is made on the device when it is first recorded, which takes a moment.
+            start.record()
+            end.record()
         for start, end in pairs:
             if cold_l2:
                 self._clear_l2()
+            if blocked is not None:
+                self.block(AHEAD * blocked + MARGIN)
             start.record()
             step()
             end.record()
-        # Before the synchronisation, while the kernels that were launched last are still running.
-        during = self.telemetry.take_reading()
         self.wait()
         # CUDA events tell milliseconds.
-        return tuple(round(start.elapsed_time(end) / 1e3, 9) for start, end in pairs), during
+        return tuple(round(start.elapsed_time(end) / 1e3, 9) for start, end in pairs)
 
     def _time_by_clock(self, step: Step, repetitions: int, *, cold_l2: bool) -> tuple[float, ...]:
         wall = []
@@ -67,38 +140,93 @@ class Cuda:
             if cold_l2:
                 self._clear_l2()
             self.wait()
-            start = perf_counter()
+            start = self._clock()
             step()
             self.wait()
-            wall.append(round(perf_counter() - start, 9))
+            wall.append(round(self._clock() - start, 9))
         return tuple(wall)
 
     def measure_energy(self, step: Step, seconds: float) -> Energy | None:
         """Measure what the board draws while it does nothing but this; None where NVML has no counter.
 
-        The counter moves some ten times a second, so the window is long. A block of steps is
-        always launched before the one before it is waited for: the device never idles.
+        The counter moves some ten times a second. So the window begins and ends where it moves, after a
+        warm-up in which the clocks settle. A block of steps is always launched before the one before it is
+        waited for: the device never idles.
         """
         if self.telemetry.read_joules() is None:
             return None
+        if self._idle_watts is None:
+            self._idle_watts = self._measure_idle_power()
         with torch.cuda.device(self.device):
             self.wait()
-            steps, start = 0, perf_counter()
-            before, running = self.telemetry.read_joules(), None
-            while perf_counter() - start < seconds:
-                for _ in range(STEPS_AT_ONCE):
-                    step()
-                steps += STEPS_AT_ONCE
-                launched = _create_event()
-                launched.record()
-                if running is not None:
-                    running.synchronize()
-                running = launched
+            moves, done = self._watch_counter(self._run_blocks(step), seconds)
             self.wait()
-            after, taken = self.telemetry.read_joules(), perf_counter() - start
-        if before is None or after is None:
+        if len(moves) < 2 or len(done) < 2:
             return None
-        return Energy(joules=round(after - before, 3), seconds=round(taken, 6), steps=steps)
+        (since, before), (until, after) = moves[0], moves[-1]
+        seconds_a_step = (done[-1] - done[0]) / ((len(done) - 1) * STEPS_AT_ONCE)
+        return Energy(
+            joules=round(after - before, 3),
+            seconds=round(until - since, 6),
+            steps=round((until - since) / seconds_a_step, 3),
+            idle_watts=self._idle_watts,
+        )
+
+    def _watch_counter(self, blocks: Iterator[bool], seconds: float) -> tuple[list[Move], list[float]]:
+        """Watch the energy counter while blocks of steps run.
+
+        Args:
+            blocks: tells again and again whether one more block is done.
+            seconds: how long to watch, after the warm-up.
+
+        Returns:
+            When the counter moved and to how many joules, and when blocks were done.
+        """
+        begin = self._clock() + ENERGY_WARM_UP
+        end, last = begin + seconds, begin + MOST_WINDOWS * seconds
+        counter, moves, done = self.telemetry.read_joules(), list[Move](), list[float]()
+        for is_done in blocks:
+            now, joules = self._clock(), self.telemetry.read_joules()
+            moved, counter = joules != counter, joules
+            if now < begin:
+                continue
+            if is_done:
+                done.append(now)
+            if moved and joules is not None:
+                moves.append((now, joules))
+            if now > last or (moves and moves[-1][0] - moves[0][0] >= seconds and now > end):
+                break
+        return moves, done
+
+    def _run_blocks(self, step: Step) -> Iterator[bool]:
+        """Run blocks of steps without end; tell again and again whether one more is done."""
+        running: torch.cuda.Event | None = None
+        while True:
+            for _ in range(STEPS_AT_ONCE):
+                step()
+            launched = _create_event()
+            launched.record()
+            if running is not None:
+                while not running.query():  # type: ignore[no-untyped-call]
+                    yield False
+                yield True
+            running = launched
+
+    def _measure_idle_power(self) -> float | None:
+        """Measure what the board draws while nothing runs, between two moves of its counter."""
+        self.wait()
+        end = self._clock() + IDLE_SECONDS
+        counter, moves = self.telemetry.read_joules(), list[Move]()
+        while (now := self._clock()) < end:
+            joules = self.telemetry.read_joules()
+            if joules is not None and joules != counter:
+                moves.append((now, joules))
+            counter = joules
+            self._pause()
+        if len(moves) < 2:
+            return None
+        (since, before), (until, after) = moves[0], moves[-1]
+        return round((after - before) / (until - since), 3)
 
     def read_allocated_bytes(self) -> int | None:
         """Read how many bytes of tensors are on the device."""
@@ -116,14 +244,47 @@ class Cuda:
         """Return memory that nothing holds any more to the device."""
         self._l2 = None
         gc.collect()
-        torch.cuda.empty_cache()
+        # A device that is lost raises here, too; ``survives`` finds out.
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()
+
+    def survives(self, error: BaseException) -> bool:
+        """Tell whether kernels, memory and random numbers still work after an error.
+
+        An illegal access makes every later call of a process fail. A capture that fails leaves its traces in
+        the allocator up to torch 2.12 (pytorch PR 180395), where the next one that waits fails an assertion.
+        """
+        if isinstance(error, CaptureError) and not _recovers_from_captures():
+            return False
+        try:
+            with torch.cuda.device(self.device):
+                torch.cuda.synchronize(self.device)
+                torch.rand(1, device=self.device).item()
+        except RuntimeError as probed:
+            # Memory that is not there is no loss.
+            return is_out_of_memory(probed)
+        return True
+
+    def _pause(self) -> None:
+        sleep(BETWEEN_READINGS)
 
     def _clear_l2(self) -> None:
         if self._l2 is None:
-            size = int(torch.cuda.get_device_properties(self.device).L2_cache_size)
-            # Written to, a buffer of the cache's own size leaves nothing else in it.
-            self._l2 = torch.empty(size, dtype=torch.int8, device=self.device)
+            # Twice the cache's size: large ones are in two parts, each with lines of its own.
+            cache = int(torch.cuda.get_device_properties(self.device).L2_cache_size)
+            self._l2 = torch.empty(self.l2_bytes or 2 * cache, dtype=torch.int8, device=self.device)
         self._l2.zero_()
+
+
+def _recovers_from_captures() -> bool:
+    major, minor = str(torch.__version__).split(".")[:2]
+    return (int(major), int(minor)) >= (2, 13)
+
+
+def _sleep_on_device(cycles: int) -> None:
+    """Launch a kernel that does nothing for some cycles."""
+    # Torch's own, which its tests and triton's use; there is no public one.
+    torch.cuda._sleep(cycles)  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
 def _create_event() -> torch.cuda.Event:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from resflops._version import __version__
-from resflops.latency.measurements import Environment, Gpu
+from resflops.latency.flags import read_tf32
+from resflops.latency.measurements import TF32_CONVOLUTIONS, TF32_PRODUCTS, Environment, Gpu
 from resflops.latency.telemetry import Telemetry
 
 __all__ = ["read_environment"]
@@ -36,6 +37,7 @@ def read_environment(device: torch.device, telemetry: Telemetry | None = None) -
         torch=str(torch.__version__),
         system=f"{platform.system()} {platform.machine()}",
         cpu=_read_cpu_name(),
+        cpu_family=_read_cpu_family(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
         gpu=_read_gpu(device, telemetry or Telemetry()) if on_gpu else None,
@@ -46,15 +48,26 @@ def read_environment(device: torch.device, telemetry: Telemetry | None = None) -
 
 
 def _read_cpu_name() -> str:
+    return _read_cpu_fact("model name") or platform.processor() or platform.machine()
+
+
+def _read_cpu_family() -> str:
+    """Read family, model and stepping: processors of one name differ in what their instructions do."""
+    facts = {name: _read_cpu_fact(name) for name in ("cpu family", "model", "stepping")}
+    return ", ".join(f"{name.removeprefix('cpu ')} {fact}" for name, fact in facts.items() if fact)
+
+
+def _read_cpu_fact(name: str) -> str:
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        text = ""
+        return ""
     # platform.processor() is empty on many Linux distributions, so /proc/cpuinfo comes first.
     for line in text.splitlines():
-        if line.startswith("model name"):
-            return " ".join(line.partition(":")[2].split())
-    return platform.processor() or platform.machine()
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return " ".join(value.split())
+    return ""
 
 
 def _read_gpu(device: torch.device, telemetry: Telemetry) -> Gpu:
@@ -69,21 +82,25 @@ def _read_gpu(device: torch.device, telemetry: Telemetry) -> Gpu:
         power_limit_watts=telemetry.read_power_limit(),
         most_sm_clock_mhz=telemetry.read_highest_clock("SM"),
         most_memory_clock_mhz=telemetry.read_highest_clock("MEM"),
+        **telemetry.read_modes(),
     )
 
 
 def _read_flags(*, on_gpu: bool) -> dict[str, str]:
     backends = torch.backends
-    precision = _read_setting(torch.get_float32_matmul_precision)
     flags = {
-        "float32 matmul precision": precision,
+        "float32 matmul precision": _read_setting(torch.get_float32_matmul_precision),
         "inter-op threads": str(torch.get_num_interop_threads()),
         "deterministic algorithms": _format_flag(torch.are_deterministic_algorithms_enabled()),
     }
     if on_gpu:
+        products, convolutions = read_tf32()
+        matmul = backends.cuda.matmul
         flags |= {
-            "TF32 in cuBLAS": {"highest": "off", "high": "on", "medium": "on"}.get(precision, precision),
-            "TF32 in cuDNN": _read_setting(lambda: _format_flag(backends.cudnn.allow_tf32)),
+            TF32_PRODUCTS: _format_flag(products),
+            TF32_CONVOLUTIONS: _format_flag(convolutions),
+            "float16 sums in float16": _format_flag(matmul.allow_fp16_reduced_precision_reduction),
+            "bfloat16 sums in bfloat16": _format_flag(matmul.allow_bf16_reduced_precision_reduction),
             "cuDNN enabled": _format_flag(backends.cudnn.enabled),
             "cuDNN benchmark": _format_flag(backends.cudnn.benchmark),
             "cuDNN deterministic": _format_flag(backends.cudnn.deterministic),

@@ -4,12 +4,30 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Failure", "FailureKind", "classify_failure", "is_out_of_memory"]
+__all__ = [
+    "CaptureError",
+    "DeviceLostError",
+    "Failure",
+    "FailureKind",
+    "classify_failure",
+    "is_out_of_memory",
+    "may_be_memory",
+]
 
-FailureKind = Literal["out of memory", "dtype not supported", "could not be compiled", "failed"]
+FailureKind = Literal[
+    "out of memory", "dtype not supported", "could not be compiled", "could not be captured", "failed"
+]
 
 LONGEST = 300
 """Characters of a message; torch's own may fill pages."""
+
+
+class CaptureError(RuntimeError):
+    """The kernels of a step could not be captured as a CUDA graph; the cause is what torch raised."""
+
+
+class DeviceLostError(RuntimeError):
+    """The device answers no more calls of this process, so nothing more can be measured by it."""
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -44,16 +62,38 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or "out of memory" in text
-        or "can't allocate memory" in text
-        or "cublas_status_alloc_failed" in text
+        or any(words in text for words in _OUT_OF_MEMORY)
     )
+
+
+def may_be_memory(error: BaseException) -> bool:
+    """Tell whether memory may have run out, so that a second attempt with the device to itself is worth it.
+
+    Where memory runs out in a capture, torch may tell of an invalid capture and not of memory
+    (pytorch issue 159594); libraries that get none for their work space tell of other things.
+    """
+    text = str(error).lower()
+    return (
+        is_out_of_memory(error) or isinstance(error, CaptureError) or any(each in text for each in _NO_SPACE)
+    )
+
+
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
+_NO_SPACE = ("cublas_status_not_initialized", "unable to find an engine", "cudnn_status_internal_error")
+"""What cuBLAS and cuDNN say where they get no work space, among other causes."""
 
 
 def _find_kind(error: BaseException) -> FailureKind:
     text = str(error)
     if is_out_of_memory(error):
         return "out of memory"
+    if isinstance(error, CaptureError):
+        return "could not be captured"
     # The compiler's own exceptions quote the model's, whose text would decide below.
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return "could not be compiled"

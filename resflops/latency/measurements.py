@@ -14,11 +14,22 @@ from resflops.latency.configuration import Configuration, Setting
 from resflops.latency.failures import Failure
 from resflops.latency.schedule import Effort
 from resflops.latency.stability import Stability, judge_stability
-from resflops.latency.statistics import Summary, summarize
+from resflops.latency.statistics import Ratio, Summary, median, ratio, summarize
 from resflops.storage import Stored
 
 __all__ = [
+    "CHANNELS",
+    "INTERRUPTED",
+    "LAUNCH_BOUND",
+    "LOST",
+    "POWER_CAP",
+    "SIDE",
+    "TERMINATED",
+    "TF32",
+    "TF32_CONVOLUTIONS",
+    "TF32_PRODUCTS",
     "Attribution",
+    "Comparison",
     "Energy",
     "Environment",
     "Gpu",
@@ -27,24 +38,32 @@ __all__ = [
     "Part",
     "Peak",
     "Probe",
+    "ProbeKind",
     "Reading",
     "Round",
     "Row",
     "Run",
     "Series",
     "Workload",
+    "compare_times",
 ]
+
+
+POWER_CAP = "power cap"
+"""Why the clocks of a card under full load usually are held back: its regulation, and no fault."""
 
 
 class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the machine said of itself at one moment; None where it could not be asked."""
 
     sm_clock_mhz: int | None = None
+    least_sm_clock_mhz: int | None = None
+    """The lowest while a round was measured."""
     memory_clock_mhz: int | None = None
     power_watts: float | None = None
     temperature_celsius: int | None = None
-    throttle: tuple[str, ...] = ()
-    """Why the clocks were held back."""
+    throttle: tuple[str, ...] | None = None
+    """Why the clocks were held back; None if that was not told."""
     load: float | None = None
     """Processes that ran or waited to run on the CPU, over the last minute."""
 
@@ -55,7 +74,11 @@ class Round(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wall: tuple[float, ...]
     """By the clock, from the call until the device was done."""
     gpu: tuple[float, ...] = ()
-    """Between CUDA events around the kernels; ``()`` on the CPU."""
+    """Between CUDA events around the kernels, all of which were launched before the first began, so that none
+    waited for its launch; ``()`` on the CPU."""
+    queued: tuple[float, ...] = ()
+    """Between the same events where steps follow each other as they do in use: the kernels of a step that is
+    launched slower than it runs wait for their launches."""
     before: Reading = Reading()
     """After the warm-up, before the first sample."""
     during: Reading = Reading()
@@ -97,13 +120,65 @@ class Series(Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
 
     @cached_property
     def throttled(self) -> tuple[str, ...]:
-        """Why clocks were held back while samples were taken."""
-        return tuple(sorted({reason for visit in self.rounds for reason in visit.during.throttle}))
+        """Why clocks were held back while samples were taken, the power cap apart."""
+        reasons = {reason for visit in self.rounds for reason in visit.during.throttle or ()}
+        return tuple(sorted(reasons - {POWER_CAP}))
+
+    @property
+    def capped(self) -> bool:
+        """Whether clocks were held back to keep within the power limit."""
+        return any(POWER_CAP in (visit.during.throttle or ()) for visit in self.rounds)
+
+    @cached_property
+    def queued(self) -> Summary | None:
+        """The time from step to step where they follow each other; None without samples."""
+        return _summarize_rounds([visit.queued for visit in self.rounds])
+
+    @property
+    def busy(self) -> float | None:
+        """The share of a step, as steps follow each other, in which the GPU is at work; None on the CPU."""
+        return min(self.gpu.median / self.queued.median, 1.0) if self.gpu and self.queued else None
+
+    @property
+    def slow_rounds(self) -> int:
+        """In how many rounds the SM clock was far below that of the others."""
+        clocks = [clock for visit in self.rounds if (clock := visit.during.sm_clock_mhz) is not None]
+        return sum(clock < SLOW_CLOCK * median(clocks) for clock in clocks) if clocks else 0
 
     @cached_property
     def verdict(self) -> Stability | None:
-        """Whether ``time`` can be trusted; None without samples."""
-        return judge_stability(self.samples, throttled=self.throttled) if self.time else None
+        """How precisely ``time`` is known, and what disturbed it; None without samples."""
+        if self.time is None:
+            return None
+        return judge_stability(
+            self.samples, summary=self.time, throttled=self.throttled, slow_clocks=self.slow_rounds
+        )
+
+
+SLOW_CLOCK = 0.75
+"""The share of the median clock below which a round's is slow, as in nvbench (its pull request 206)."""
+
+LAUNCH_BOUND = 0.9
+"""The share of a step that the GPU is at work in, below which launching decides how long a step takes."""
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    """The ratio of two times, and whether they were measured in turns."""
+
+    ratio: Ratio
+    in_turns: bool
+
+
+def compare_times(of: Series, to: Series) -> Comparison | None:
+    """Compare the times of two series; None if one has none.
+
+    Rounds of the same runs took turns, and what slowed one down slowed the other, too. Those of unlike runs
+    have nothing in common.
+    """
+    if not of.time or not to.time:
+        return None
+    in_turns = [visit.run for visit in of.rounds] == [visit.run for visit in to.rounds]
+    return Comparison(ratio=ratio(of.samples, to.samples, paired=in_turns), in_turns=in_turns)
 
 
 def _summarize_rounds(rounds: list[tuple[float, ...]]) -> Summary | None:
@@ -115,6 +190,8 @@ class Part(Struct, frozen=True, array_like=True):
 
     macs: int
     elements: int
+    convolution: bool = False
+    """Whether it is a convolution, which float32 may be computed for in another precision."""
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -147,7 +224,19 @@ class Energy(Struct, frozen=True, kw_only=True):
 
     joules: float
     seconds: float
-    steps: int
+    steps: float
+    """How many steps the window was long."""
+    idle_watts: float | None = None
+    """What the board draws while nothing runs."""
+
+    @property
+    def net_joules(self) -> float | None:
+        """What it drew above what it draws idle; None if that is not known."""
+        return None if self.idle_watts is None else self.joules - self.idle_watts * self.seconds
+
+
+LIKE = (0.9, 1.3)
+"""How long a step may take with marks, relative to one without, for its layers' times to be shown."""
 
 
 class LayerTime(Struct, frozen=True, kw_only=True):
@@ -168,6 +257,12 @@ class Attribution(Struct, frozen=True, kw_only=True):
     """The median of whole steps without, in turns with the others."""
     repetitions: int
 
+    @property
+    def trustworthy(self) -> bool:
+        """Whether a step takes about as long with the marks as without; else its parts tell of others."""
+        low, high = LIKE
+        return bool(self.plain_seconds) and low <= self.seconds / self.plain_seconds <= high
+
 
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One configuration with everything known about it."""
@@ -180,22 +275,43 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attribution: Attribution | None = None
 
 
-class Probe(Struct, frozen=True, kw_only=True):
-    """Work of a known amount that shows a peak: a square matrix product, or a copy."""
+ProbeKind = Literal["matmul", "1×1 convolution", "3×3 convolution", "copy"]
 
-    kind: Literal["matmul", "copy"]
+TF32 = "TF32"
+"""The precision of float32 ops whose inputs are rounded to ten bits of fraction."""
+
+CHANNELS, SIDE = 256, 56
+"""Channels and side of what the convolutions of a probe read and write."""
+
+
+class Probe(Struct, frozen=True, kw_only=True):
+    """Work of a known amount that shows a peak: a square matrix product, a convolution, or a copy."""
+
+    kind: ProbeKind
     dtype: str
     size: int
-    """Rows of the matrix, or bytes of the buffer."""
+    """Rows of the matrix, images of a convolution of 256 channels at 56×56, or bytes of the buffer."""
+    precision: str = ""
+    """What it computes in, if that is not the dtype: ``TF32``."""
 
     @property
     def work(self) -> int:
-        """Floating-point operations of the product, or bytes that the copy reads and writes."""
-        return 2 * self.size**3 if self.kind == "matmul" else 2 * self.size
+        """Floating-point operations, two per multiply-accumulate, or bytes that a copy reads and writes."""
+        if self.kind == "copy":
+            return 2 * self.size
+        if self.kind == "matmul":
+            return 2 * self.size**3
+        kernel = 9 if self.kind == "3×3 convolution" else 1
+        return 2 * self.size * SIDE**2 * CHANNELS**2 * kernel
+
+    @property
+    def computes_in(self) -> str:
+        """The precision that it shows the peak of."""
+        return self.precision or self.dtype
 
     def describe(self) -> str:
         """Describe what it does."""
-        return f"peak by a {self.kind}, {self.dtype}"
+        return f"peak by a {self.kind}, {self.computes_in}"
 
 
 class Peak(Struct, frozen=True, kw_only=True):
@@ -211,6 +327,10 @@ class Peak(Struct, frozen=True, kw_only=True):
         return self.probe.work / self.series.time.least if self.series.time else None
 
 
+TF32_PRODUCTS, TF32_CONVOLUTIONS = "TF32 in matrix products", "TF32 in convolutions"
+"""Flags that decide what float32 is computed in on a GPU."""
+
+
 class Gpu(Struct, frozen=True, kw_only=True):
     """A GPU; what it did not tell is None."""
 
@@ -223,6 +343,14 @@ class Gpu(Struct, frozen=True, kw_only=True):
     power_limit_watts: float | None = None
     most_sm_clock_mhz: int | None = None
     most_memory_clock_mhz: int | None = None
+    ecc: str | None = None
+    """Whether errors of memory are corrected, which takes some of its bandwidth."""
+    mig: str | None = None
+    """Whether the GPU is cut into parts, of which one is seen."""
+    persistence: str | None = None
+    """Whether the driver stays loaded while nothing runs."""
+    other_processes: int | None = None
+    """How many other processes compute on it."""
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -233,6 +361,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     torch: str
     system: str
     cpu: str
+    cpu_family: str = ""
+    """Its family, model and stepping, as the system tells them."""
     cores: int
     """Cores that the operating system shows, where threads of one core count as cores."""
     threads: int
@@ -252,9 +382,17 @@ class Environment(Struct, frozen=True, kw_only=True):
             else f"{self.cpu}, {self.threads} thread{'s' if self.threads > 1 else ''}"
         )
 
+    def find_precision(self, dtype: str, *, convolution: bool) -> str:
+        """Find what ops of a dtype compute in: ``TF32`` for float32 where it is on, else the dtype."""
+        flag = self.flags.get(TF32_CONVOLUTIONS if convolution else TF32_PRODUCTS)
+        return TF32 if dtype == "float32" and flag == "on" else dtype
+
     def find_differences(self, other: "Environment") -> list[str]:
         """Find what differs from another environment, one text each: ``torch 2.15.0 against 2.14.1``."""
-        ours, theirs = dict(self.list_facts()), dict(other.list_facts())
+        ours, theirs = (
+            {name: fact for name, fact in each.list_facts() if name != "GPU other processes"}
+            for each in (self, other)
+        )
         return [
             f"{name} {ours.get(name, 'not set')} against {theirs.get(name, 'not set')}"
             for name in dict.fromkeys((*ours, *theirs))
@@ -266,9 +404,13 @@ class Environment(Struct, frozen=True, kw_only=True):
         for struct, prefix in ((self, ""), (self.gpu, "GPU ")):
             for name in struct.__struct_fields__ if struct else ():
                 value = getattr(struct, name)
-                if name not in {"gpu", "flags"} and value is not None:
+                if name not in {"gpu", "flags"} and value not in (None, ""):
                     yield prefix + name.replace("_", " "), str(value)
         yield from self.flags.items()
+
+
+INTERRUPTED, TERMINATED, LOST = "interrupted", "terminated", "the device was lost"
+"""What ends a run early, besides a budget."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -278,6 +420,10 @@ class Run(Struct, frozen=True, kw_only=True):
     """Date and time in UTC, ISO 8601."""
     command: str
     finished: bool = False
+    effort: Effort | None = None
+    """How long it measured; None in files of before this was kept."""
+    ended: str = ""
+    """Why it ended before it had measured everything."""
 
 
 class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measurements"):
@@ -307,9 +453,13 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
         """All settings, in the order of their first rows."""
         return tuple(dict.fromkeys(row.configuration.setting for row in self.rows))
 
-    def find_peak(self, kind: Literal["matmul", "copy"], dtype: str = "") -> float | None:
-        """Find a measured peak: operations per second in a dtype, or bytes per second; None if unknown."""
-        for peak in self.peaks:
-            if peak.probe.kind == kind and dtype in {"", peak.probe.dtype}:
-                return peak.per_second
-        return None
+    def find_peak(self, precision: str) -> Peak | None:
+        """Find the fastest of the probes that compute in a precision; None if none was measured."""
+        computing = [peak for peak in self.peaks if peak.probe.kind != "copy"]
+        known = [peak for peak in computing if peak.probe.computes_in == precision and peak.per_second]
+        return max(known, key=lambda peak: peak.per_second or 0.0, default=None)
+
+    @property
+    def bandwidth(self) -> float | None:
+        """Bytes per second that a large copy reads and writes; None if that was not measured."""
+        return next((peak.per_second for peak in self.peaks if peak.probe.kind == "copy"), None)

@@ -60,11 +60,18 @@ def prepare_measurable(model: Measurable, configuration: Configuration, device: 
     """Prepare a model as a step that can be timed."""
     module, was_on_device = model.build_module(configuration)
     args, kwargs = adapt_inputs(randomize_inputs(model.build_inputs(configuration)), configuration)
-    held = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers())) if was_on_device else 0
+    held = _count_held_bytes(module) if was_on_device else 0
     # The peak starts here: building in float32 and casting is no part of what a step needs.
     device.wait()
     device.reset_peak()
     return prepare_model(module, args, kwargs, configuration, held_before=held)
+
+
+def _count_held_bytes(module: nn.Module) -> int:
+    """Count the bytes of weights, and of gradients that another batch's training step has left."""
+    parameters = list(module.parameters())
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return sum(tensor.nbytes for tensor in (*parameters, *module.buffers(), *gradients))
 
 
 def find_batch_size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:

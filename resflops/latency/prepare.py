@@ -1,6 +1,7 @@
 """Prepares a model under a configuration: on its device, in its dtype and layout, as one step."""
 
 import copy
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.latency.configuration import Configuration
+from resflops.latency.failures import CaptureError
 from resflops.latency.session import Step
 
 __all__ = [
@@ -77,7 +79,9 @@ def prepare_model(
         with torch.enable_grad():
             loss = _compute_loss(forward(runs))
         loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+        # Without its graph of autograd, whose nodes would be found again by the next batch of the module, on
+        # another stream than the one that they were made on.
+        return loss.detach()
 
     def call() -> object:
         with torch.no_grad():
@@ -204,7 +208,11 @@ def _allow_recompiling() -> Iterator[None]:
 def _capture_graph(step: Step, device: torch.device) -> Step:
     """Capture the kernels of a step as one CUDA graph, after the warm-up that capture needs.
 
-    The warm-up runs three times on a side stream, as torch's notes on CUDA graphs have it.
+    The warm-up runs three times on a side stream, as torch's notes on CUDA graphs have it; the capture is on
+    the same one, as torch's own stream for captures belongs to the device of the process's first.
+
+    Raises:
+        CaptureError: the step cannot be captured.
     """
     with torch.cuda.device(device):
         stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -214,8 +222,11 @@ def _capture_graph(step: Step, device: torch.device) -> Step:
                 step()
         torch.cuda.current_stream(device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            output = step()
+        try:
+            with _pause_garbage_collection(), torch.cuda.graph(graph, stream=stream):
+                output = step()
+        except RuntimeError as error:
+            raise CaptureError(str(error)) from error
 
     def replay() -> object:
         graph.replay()
@@ -223,3 +234,15 @@ def _capture_graph(step: Step, device: torch.device) -> Step:
         return output
 
     return replay
+
+
+@contextmanager
+def _pause_garbage_collection() -> Iterator[None]:
+    """Collect nothing: a Triton kernel that is collected unloads its module, which no capture allows."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

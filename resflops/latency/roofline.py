@@ -24,11 +24,15 @@ class Performance(Struct, frozen=True, kw_only=True):
     seconds: float
     """The median time of a step, on the device."""
     items_per_second: float | None = None
-    """Inputs per second by the clock, such as images."""
+    """Inputs per second by the clock, such as images, where each step waits for the one before it."""
+    throughput: float | None = None
+    """Inputs per second where steps follow each other without waiting; None on the CPU."""
+    busy: float | None = None
+    """The share of a step in which a GPU is at work, where steps follow each other."""
     flops_per_second: float | None = None
     """Floating-point operations per second, two per multiply-accumulate; None if an op was not counted."""
     of_peak: float | None = None
-    """The share of the operations per second that a large matrix product reaches in the same run."""
+    """The share of the operations per second that the fastest probe of the same precision and run reaches."""
     least_bytes: int | None = None
     intensity: float | None = None
     """Floating-point operations per byte moved at least."""
@@ -52,38 +56,77 @@ def analyze_roofline(row: Row, measurements: Measurements) -> Performance | None
     fields: dict[str, Any] = {
         "seconds": time.median,
         "items_per_second": configuration.batch / wall.median if wall else None,
+        "throughput": configuration.batch / queued.median if (queued := row.series.queued) else None,
+        "busy": row.series.busy,
         "joules_per_item": (
             row.energy.joules / (row.energy.steps * configuration.batch) if row.energy else None
         ),
     }
     if workload is None or not workload.complete:
         return Performance(**fields)
-    peak = measurements.find_peak("matmul", configuration.dtype)
-    achieved = 2 * workload.step_macs / time.median
-    fields |= {"flops_per_second": achieved, "of_peak": achieved / peak if peak else None}
+    least = _find_least_seconds(row, measurements)
+    fields |= {
+        "flops_per_second": 2 * workload.step_macs / time.median,
+        "of_peak": least / time.median if least else None,
+    }
     if configuration.training or not workload.parts:
         # What a backward pass moves is not counted.
         return Performance(**fields)
-    return Performance(**fields, **_bound_time(row, peak, measurements.find_peak("copy")))
+    return Performance(**fields, **_bound_time(row, measurements))
 
 
-def _bound_time(row: Row, peak: float | None, bandwidth: float | None) -> dict[str, Any]:
+def _find_least_seconds(row: Row, measurements: Measurements) -> float | None:
+    """Find how long the multiply-accumulates of a step take at the peaks of what they are computed in."""
+    workload = row.workload
+    if workload is None:
+        return None
+    # A backward pass computes like its forward pass, of whose ops alone it is known what they are.
+    whole = sum(part.macs for part in workload.parts)
+    if not whole:
+        peak = _find_rate(row, measurements, convolution=False)
+        return 2 * workload.step_macs / peak if peak else None
+    seconds = 0.0
+    for convolution in (False, True):
+        macs = sum(part.macs for part in workload.parts if part.convolution == convolution)
+        peak = _find_rate(row, measurements, convolution=convolution)
+        if macs and not peak:
+            return None
+        seconds += 2 * macs / peak if macs and peak else 0.0
+    return seconds * (workload.step_macs / whole)
+
+
+def _find_rate(row: Row, measurements: Measurements, *, convolution: bool) -> float | None:
+    """Find the operations per second at the peak of what a row's ops are computed in."""
+    computes_in = measurements.environment.find_precision(row.configuration.dtype, convolution=convolution)
+    peak = measurements.find_peak(computes_in)
+    return peak.per_second if peak else None
+
+
+def _bound_time(row: Row, measurements: Measurements) -> dict[str, Any]:
     parts = row.workload.parts if row.workload else ()
-    size = itemsize(row.configuration.dtype)
+    size, bandwidth = itemsize(row.configuration.dtype), measurements.bandwidth
     moved = size * sum(part.elements for part in parts)
     fields: dict[str, Any] = {
         "least_bytes": moved,
         "intensity": 2 * sum(part.macs for part in parts) / moved,
     }
-    if not peak or not bandwidth:
+    rates = {
+        convolution: _find_rate(row, measurements, convolution=convolution)
+        for convolution in {part.convolution for part in parts}
+    }
+    if not bandwidth or not all(rates.values()):
         return fields
-    pairs = [(2 * part.macs / peak, size * part.elements / bandwidth) for part in parts]
+    pairs = [
+        (2 * part.macs / (rates[part.convolution] or 1.0), size * part.elements / bandwidth) for part in parts
+    ]
     # Op by op and then added up: where unlike roofs bound the ops, a step takes longer than either roof
     # would say of the step as a whole.
     whole = sum(map(max, pairs))
     memory = sum(moving for computing, moving in pairs if moving > computing)
+    computing_time = sum(computing for computing, _ in pairs)
     return fields | {
-        "ridge": peak / bandwidth,
+        # Of all ops together, where they are computed in unlike precisions.
+        "ridge": 2 * sum(part.macs for part in parts) / computing_time / bandwidth,
         "roof": "memory" if memory > whole / 2 else "compute",
         "roof_seconds": whole,
         "memory_part": memory / whole,

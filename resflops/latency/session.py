@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from resflops.latency.failures import classify_failure, is_out_of_memory
+from resflops.latency.failures import DeviceLostError, classify_failure, may_be_memory
 from resflops.latency.measurements import Round, Series
 from resflops.latency.schedule import Effort, order_visits
 
@@ -57,7 +57,10 @@ class Device(Protocol):
         """Start looking for the peak again."""
 
     def release(self) -> None:
-        """Give back memory that nothing holds any more."""
+        """Give back memory that nothing holds any more; never raises."""
+
+    def survives(self, error: BaseException) -> bool:
+        """Tell whether steps can still run after an error, which may have broken the device for good."""
 
 
 Ready = TypeVar("Ready", bound=Prepared)
@@ -114,40 +117,82 @@ class Session(Generic[Key, Ready]):
         self._ready: dict[Key, Ready] = {}
 
     def list_missing(self) -> list[tuple[int, Key]]:
-        """List the visits that are still to be made, each with its round."""
+        """List the visits that are still to be made at least, each with its round; discarded ones first."""
         return [
-            (number, key)
-            for number in range(self._effort.rounds)
-            for key in order_visits(list(self.series), number)
-            if not self.series[key].failure and len(self.series[key].rounds) <= number
+            *self._list_discarded(),
+            *(
+                (number, key)
+                for number in range(self._effort.rounds)
+                for key in order_visits(list(self.series), number)
+                if not self.series[key].failure and len(self.series[key].rounds) <= number
+            ),
         ]
 
+    def _list_discarded(self) -> list[tuple[int, Key]]:
+        lacking = [key for key in self.series if self._lacks(key, len(self.series[key].rounds))]
+        return [
+            (number, key)
+            for number in range(-self._effort.discarded, 0)
+            for key in order_visits(lacking, number)
+        ]
+
+    def _lacks(self, key: Key, number: int) -> bool:
+        """Whether a visit is to be made in a round."""
+        series, effort = self.series[key], self._effort
+        if series.failure or len(series.rounds) > number:
+            return False
+        if number < effort.rounds:
+            return True
+        if number not in effort.list_rounds() or series.time is None or effort.precision is None:
+            return False
+        return series.time.width / 2 > effort.precision
+
     def run_rounds(self) -> Iterable[tuple[int, Key]]:
-        """Make the visits one by one, and yield each before it is made.
+        """Make the visits one by one, and yield each before it is made; those discarded have numbers below 0.
 
         What was measured stands in ``series`` at any time, also after an interrupt.
         """
-        for number, key in self.list_missing():
+        for number, key in self._list_discarded():
             if not self.series[key].failure:
                 yield number, key
-                self._visit(key)
+                self._visit(key, kept=False)
+        for number in self._effort.list_rounds():
+            for key in order_visits(list(self.series), number):
+                if self._lacks(key, number):
+                    yield number, key
+                    self._visit(key)
 
     def use_prepared(self, key: Key, use: Callable[[Ready], Result]) -> Result:
         """Use what was prepared for a key; it stays prepared while memory lasts.
 
         Raises:
+            DeviceLostError: the device can run nothing more in this process.
             Exception: whatever preparing or using it raises; that is out of memory only
                 if it does not fit when it has the device to itself.
         """
-        try:
-            return use(self._prepare(key))
-        except Exception as error:
-            # Alone on the device already, so there is nothing to release for a second attempt.
-            if not is_out_of_memory(error) or self._ready.keys() <= {key}:
-                raise
-        # Outside the handler, whose traceback holds on to what was allocated.
-        self.release()
-        return use(self._prepare(key))
+        while True:
+            try:
+                return use(self._prepare(key))
+            except Exception as error:
+                self._check_survival(key, error)
+                # Alone on the device already, so there is nothing to release for another attempt.
+                if not may_be_memory(error) or self._ready.keys() <= {key}:
+                    raise
+            # Outside the handler, whose traceback holds on to what was allocated.
+            self._release_longest_unused(key)
+
+    def _check_survival(self, key: Key, error: BaseException) -> None:
+        if not self._device.survives(error):
+            self.record_failure(key, error)
+            self._ready.clear()
+            raise DeviceLostError(classify_failure(error).describe()) from error
+
+    def _release_longest_unused(self, key: Key) -> None:
+        """Release half of what is prepared, and the key itself, whose own memory may be in pieces."""
+        others = [each for each in self._ready if each != key]
+        for each in (key, *others[: -(-len(others) // 2)]):
+            self._ready.pop(each, None)
+        self._device.release()
 
     def release(self, key: Key | None = None) -> None:
         """Release what was prepared for a key, or for all, with the memory that it holds."""
@@ -163,6 +208,8 @@ class Session(Generic[Key, Ready]):
 
     def _prepare(self, key: Key) -> Ready:
         if key in self._ready:
+            # To the end: what was used last is released last.
+            self._ready[key] = self._ready.pop(key)
             return self._ready[key]
         before = self._device.read_allocated_bytes()
         made = self._subjects[key]()
@@ -175,15 +222,18 @@ class Session(Generic[Key, Ready]):
         self.series[key] = replace(self.series[key], peak_bytes=peak)
         return made
 
-    def _visit(self, key: Key) -> None:
+    def _visit(self, key: Key, *, kept: bool = True) -> None:
         try:
             taken = self.use_prepared(key, lambda made: self._take_round(made, self.series[key].rounds))
+        except DeviceLostError:
+            raise
         # Whatever a model raises is its result; one that exits ends itself, and not everyone else.
         except (Exception, SystemExit) as error:  # noqa: BLE001
             self.record_failure(key, error)
         else:
             series = self.series[key]
-            self.series[key] = replace(series, rounds=(*series.rounds, replace(taken, run=self._run)))
+            if kept:
+                self.series[key] = replace(series, rounds=(*series.rounds, replace(taken, run=self._run)))
         if self.series[key].failure:
             # Here, where no traceback holds on to its memory any more.
             self.release(key)

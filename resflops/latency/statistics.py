@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIDENCE",
     "RESAMPLES",
+    "Ratio",
     "Rounds",
     "Summary",
     "drift",
@@ -44,8 +45,8 @@ SEED = 20151210
 BLOCK = 4_000_000
 """Numbers that are drawn at once; a long series drawn as a whole would fill the memory."""
 
-LEAST_FOR_P90, LEAST_FOR_P99 = 10, 100
-"""With fewer samples a percentile would be made up between the largest two."""
+LEAST_FOR_P90, LEAST_FOR_P99 = 10, 1000
+"""With fewer samples a percentile would be made up between the largest two, or rest on a few."""
 
 NORMAL_MAD = 1.4826
 """Standard deviations per median absolute deviation, where samples are normal."""
@@ -76,6 +77,11 @@ class Ratio(Struct, frozen=True, kw_only=True):
     value: float
     low: float
     high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's width, relative to the ratio."""
+        return (self.high - self.low) / 2 / self.value if self.value else 0.0
 
 
 def summarize(rounds: Rounds) -> Summary:
@@ -124,18 +130,24 @@ def quantile(samples: Sequence[float], part: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def ratio(of: Rounds, to: Rounds) -> Ratio:
+def ratio(of: Rounds, to: Rounds, *, paired: bool = True) -> Ratio:
     """The ratio of two medians.
 
-    Series of equally many rounds took turns, so the bootstrap draws the same rounds for both:
-    what slowed a round down slowed both, and their ratio is known better than either.
+    Where rounds took turns, the bootstrap draws the same rounds for both: what slowed a round down slowed
+    both, and their ratio is known better than either.
 
     >>> ratio([[4.0, 4.0], [8.0, 8.0]], [[1.0, 1.0], [2.0, 2.0]]).low
     4.0
+
+    Args:
+        of: the samples of the one.
+        to: those of the other.
+        paired: whether their rounds took turns, which equally many can have done.
     """
     counts = len(_drop_empty(of)), len(_drop_empty(to))
     of_rounds = _draw_rounds(counts[0])
-    to_rounds = of_rounds if counts[0] == counts[1] else _draw_rounds(counts[1], stream=1)
+    alike = paired and counts[0] == counts[1]
+    to_rounds = of_rounds if alike else _draw_rounds(counts[1], stream=1)
     # Samples within a round are no pairs, so each side draws its own, from a stream of its own.
     ratios = _resample_medians(of, of_rounds) / _resample_medians(to, to_rounds, stream=1)
     low, high = _find_interval(ratios)

@@ -4,7 +4,7 @@ from math import prod
 
 from resflops.cost import Cost
 from resflops.latency.measurements import Part, Workload
-from resflops.ops import is_free
+from resflops.ops import is_free, is_of_family
 from resflops.records import OpRecord
 
 __all__ = ["summarize_workload"]
@@ -29,7 +29,11 @@ def summarize_workload(cost: Cost) -> Workload:
         activation_elements=sum(
             prod(shape) for record, _ in ops if not is_free(record.op) for shape in record.output_shapes
         ),
-        parts=tuple(Part(work.macs, _count_elements(record)) for record, work in ops if work and work.macs),
+        parts=tuple(
+            Part(work.macs, _count_elements(record), is_of_family(record.op, "convolution"))
+            for record, work in ops
+            if work and work.macs
+        ),
         layer_macs=layers,
     )
 

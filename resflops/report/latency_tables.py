@@ -21,13 +21,15 @@ def build_ratio_table(pair: PaperPair) -> Table:
             Column(key="high", heading="to", kind="times"),
             *([Column(key="energy", heading="energy ratio", kind="times")] if pair.energies else []),
             *([Column(key="roof", heading="roofline ratio", kind="times")] if pair.roofs else []),
-            Column(key="stable", heading="stable", kind="flag"),
+            Column(key="half_width", heading="±", kind="share"),
+            Column(key="grade", heading="grade"),
         ),
         rows=rows,
         notes=(
             Note(
-                text="From and to are the ends of the 95 % interval of the time ratio. Roofline ratio: the "
-                "ratio of the times if every op ran at the measured peaks."
+                text="From and to are the ends of the 95 % interval of the time ratio, ± is half of its "
+                "width, and the grade is its word. Roofline ratio: the ratio of the "
+                "times if every op ran at the measured peaks."
             ),
         ),
     )
@@ -42,7 +44,8 @@ def _build_ratio_cells(pair: SettingPair) -> Row:
         "high": pair.time.high,
         "energy": pair.energy,
         "roof": pair.roof,
-        "stable": pair.stable,
+        "half_width": pair.time.half_width,
+        "grade": pair.grade,
     }
 
 

@@ -3,12 +3,16 @@
 Compared once for everything that shows it: tables, sentences and picture of ``latency.md``, and the index.
 """
 
+from collections import Counter
+from typing import get_args
+
 from msgspec import Struct
 
 from resflops.latency.configuration import Setting
-from resflops.latency.measurements import Measurements, Row, Workload
+from resflops.latency.measurements import Measurements, Row, Workload, compare_times
 from resflops.latency.roofline import Performance, analyze_roofline
-from resflops.latency.statistics import Ratio, ratio
+from resflops.latency.stability import Grade, find_grade
+from resflops.latency.statistics import Ratio
 
 __all__ = [
     "LARGER",
@@ -82,10 +86,9 @@ class SettingPair(Struct, frozen=True, kw_only=True):
         return _divide(self.larger.meaning.roof_seconds, self.smaller.meaning.roof_seconds)
 
     @property
-    def stable(self) -> bool:
-        """Whether both times can be trusted."""
-        judged = (self.smaller.row.series.verdict, self.larger.row.series.verdict)
-        return all(verdict is not None and verdict.stable for verdict in judged)
+    def grade(self) -> Grade:
+        """How precisely the ratio is known: better than the times are, where both were measured in turns."""
+        return find_grade(self.time.half_width)
 
 
 class MemoryBound(Struct, frozen=True, kw_only=True):
@@ -197,9 +200,10 @@ class PaperPair(Struct, frozen=True, kw_only=True):
         return (self.larger.macs / self.larger.ops) / (self.smaller.macs / self.smaller.ops)
 
     @property
-    def unstable(self) -> int:
-        """Settings under which a time cannot be trusted."""
-        return sum(not pair.stable for pair in self.settings)
+    def grades(self) -> dict[Grade, int]:
+        """How many of the ratios have each grade, the best first."""
+        counted = Counter(pair.grade for pair in self.settings)
+        return {grade: counted[grade] for grade in get_args(Grade) if counted[grade]}
 
 
 def compare_paper_pair(measurements: Measurements) -> PaperPair:
@@ -209,9 +213,11 @@ def compare_paper_pair(measurements: Measurements) -> PaperPair:
         smaller = _find_network(measurements, setting, SMALLER)
         larger = _find_network(measurements, setting, LARGER)
         if smaller and larger:
-            # By the rounds that both were measured in, in turns: what slowed one slowed the other.
-            time = ratio(larger.row.series.samples, smaller.row.series.samples)
-            pairs.append(SettingPair(setting=setting, smaller=smaller, larger=larger, time=time))
+            compared = compare_times(larger.row.series, smaller.row.series)
+            if compared:
+                pairs.append(
+                    SettingPair(setting=setting, smaller=smaller, larger=larger, time=compared.ratio)
+                )
     return PaperPair(device=measurements.environment.device, settings=tuple(pairs))
 
 

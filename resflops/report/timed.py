@@ -29,7 +29,7 @@ def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
                 time=each.time.value,
                 low=each.time.low,
                 high=each.time.high,
-                stable=each.stable,
+                stable=each.grade in {"steady", "fair"},
                 roof=each.roof,
             )
             for each in pair.settings
@@ -40,9 +40,11 @@ def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
 def build_roofline(measurements: Measurements) -> roofline.Roofline | None:
     """Build the roofline of plain forward passes, with a roof for each dtype; None without peaks or times."""
     roofs = []
-    bandwidth = measurements.find_peak("copy")
+    bandwidth = measurements.bandwidth
     for dtype in dict.fromkeys(row.configuration.dtype for row in measurements.rows):
-        peak = measurements.find_peak("matmul", dtype)
+        # Of convolutions, which these networks do most of.
+        fastest = measurements.find_peak(measurements.environment.find_precision(dtype, convolution=True))
+        peak = fastest.per_second if fastest else None
         spots = [
             _build_spot(row, measurements)
             for row in measurements.rows

@@ -6,9 +6,8 @@ from msgspec import Struct
 
 from resflops.cost import Cost
 from resflops.latency.configuration import Setting
-from resflops.latency.measurements import Measurements, Row
+from resflops.latency.measurements import Measurements, Row, compare_times
 from resflops.latency.roofline import analyze_roofline
-from resflops.latency.statistics import ratio
 from resflops.tables.comparison import find_batch_size
 from resflops.tables.environment_notes import note_environments
 from resflops.tables.latency import build_setting_cells, build_setting_columns
@@ -86,16 +85,36 @@ def build_cost_and_latency(
             *build_stored_columns(rows),
         ),
         rows=tuple(rows),
-        notes=(note_convention(convention), _RATIOS, *(_note_missing(cost) for cost in lacking)),
+        notes=(
+            note_convention(convention),
+            _RATIOS,
+            *_note_turns(rows),
+            *(_note_missing(cost) for cost in lacking),
+        ),
         below=(below,),
     )
 
 
 _RATIOS = Note(
     text="Cost and time are for one input; the ratios are to the most expensive model under the same "
-    "setting, measured in turns with it. The interval is that of the time ratio.",
+    "setting. The interval is that of the time ratio.",
     audience="people",
 )
+
+
+def _note_turns(rows: Sequence[Cells]) -> list[Note]:
+    """Note whether the rounds of what is compared took turns."""
+    apart = list(dict.fromkeys(row["model"] for row in rows if row["in_turns"] is False))
+    if not apart:
+        text = "They were measured in turns, so that what slowed one down slowed the other, too."
+        return [Note(text=text, audience="people")] if rows else []
+    return [
+        Note(
+            text="{models}: measured at another time than what they are compared with, so that their ratios "
+            "are less certain.",
+            figures={"models": Figure("names", tuple(apart))},
+        )
+    ]
 
 
 def _note_missing(cost: Cost) -> Note:
@@ -158,8 +177,8 @@ def _build_time_cells(row: Row, most_expensive: Row, measurements: Measurements)
         analyze_roofline(row, measurements),
         analyze_roofline(most_expensive, measurements),
     )
-    both = row.series.time and most_expensive.series.time
-    compared = ratio(row.series.samples, most_expensive.series.samples) if both else None
+    comparison = compare_times(row.series, most_expensive.series)
+    compared = comparison.ratio if comparison else None
     energy = meaning.joules_per_item if meaning else None
     other = of_most_expensive.joules_per_item if of_most_expensive else None
     return {
@@ -169,6 +188,7 @@ def _build_time_cells(row: Row, most_expensive: Row, measurements: Measurements)
         "time_ratio_interval": (compared.low, compared.high)
         if compared and row is not most_expensive
         else None,
+        "in_turns": comparison.in_turns if comparison else None,
         "time_ratio_low": compared.low if compared and row is not most_expensive else None,
         "time_ratio_high": compared.high if compared and row is not most_expensive else None,
         "joules": energy,
@@ -204,6 +224,7 @@ def _build_columns(rows: Sequence[Cells], cost: str, most_expensive: str) -> tup
             detail=2,
             folds=False,
         ),
+        Column(key="in_turns", audience="programs"),
         Column(key="time_ratio_low", audience="programs"),
         Column(key="time_ratio_high", audience="programs"),
         *(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from resflops.latency.measurements import Measurements
+from resflops.latency.measurements import CHANNELS, Measurements, Probe
 from resflops.tables.table import Figure, Kind, Note
 
 __all__ = ["note_environments", "note_peaks", "note_readings"]
@@ -74,7 +74,7 @@ def note_readings(several: Sequence[Measurements]) -> Iterable[Note]:
                 }
                 low, high = f"{{{name}_low}}", f"{{{name}_high}}"
                 texts.append(words.format(low if min(values) == max(values) else f"{low} to {high}"))
-        throttle = sorted({reason for each in rounds for reason in each.during.throttle})
+        throttle = sorted({reason for each in rounds for reason in each.during.throttle or ()})
         if throttle:
             figures["throttle"] = Figure("names", tuple(throttle))
             texts.append("clocks held back by {throttle}")
@@ -96,17 +96,16 @@ def note_peaks(several: Sequence[Measurements]) -> list[Note]:
     notes = []
     for measurements in several:
         for peak in measurements.peaks:
-            probe, unit = peak.probe, "FLOP/s" if peak.probe.kind == "matmul" else "B/s"
+            probe, unit = peak.probe, "B/s" if peak.probe.kind == "copy" else "FLOP/s"
             failure = peak.series.failure
             if not peak.per_second and not failure:
                 continue
             text = "Peak of {what}: {rate}{unit}." if peak.per_second else "Peak of {what}: {why}."
-            rows = f"{probe.size} rows, {probe.dtype}" if probe.kind == "matmul" else "a large buffer"
             notes.append(
                 Note(
                     text=text,
                     figures={
-                        "what": Figure("text", f"a {probe.kind} of {rows}"),
+                        "what": Figure("text", f"a {probe.kind} of {_describe_size(probe)}"),
                         "rate": Figure("rate", peak.per_second),
                         "unit": Figure("text", unit),
                         "why": Figure("text", failure.describe() if failure else ""),
@@ -114,3 +113,10 @@ def note_peaks(several: Sequence[Measurements]) -> list[Note]:
                 )
             )
     return notes
+
+
+def _describe_size(probe: Probe) -> str:
+    if probe.kind == "copy":
+        return "a large buffer"
+    size = f"{probe.size} rows" if probe.kind == "matmul" else f"{CHANNELS} channels"
+    return f"{size}, {probe.dtype}{f' ({probe.precision})' if probe.precision else ''}"

@@ -7,8 +7,9 @@ from msgspec import to_builtins
 
 from resflops.errors import pluralize
 from resflops.latency.configuration import Setting, itemsize
-from resflops.latency.measurements import Measurements, Row
+from resflops.latency.measurements import LAUNCH_BOUND, Measurements, Row
 from resflops.latency.roofline import Performance, analyze_roofline
+from resflops.latency.stability import GRADES
 from resflops.latency.statistics import CONFIDENCE
 from resflops.tables.environment_notes import note_environments, note_peaks, note_readings
 from resflops.tables.layer_times import build_layer_time_table
@@ -111,6 +112,9 @@ def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cel
         "weight_bytes": (workload.weight_elements * (4 if setting.autocast else size) if workload else None),
         "activation_bytes": workload.activation_elements * size if workload else None,
         "peak_bytes": series.peak_bytes if series.time else None,
+        "half_width": series.verdict.half_width if series.verdict else None,
+        "grade": series.verdict.grade if series.verdict else None,
+        "launch_bound": None if series.busy is None else series.busy < LAUNCH_BOUND,
         "verdict": series.verdict.describe() if series.verdict else "",
         "stable": series.verdict.stable if series.verdict else None,
         "error": series.failure.describe() if series.failure else "",
@@ -149,7 +153,7 @@ def _build_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
             ("peak_bytes", "peak memory", "bytes", 6),
             if_known="peak_bytes",
         ),
-        Column(key="stable", audience="programs"),
+        *(Column(key=key, audience="programs") for key in ("stable", "grade", "launch_bound")),
         Column(key="verdict", heading="verdict", wraps=True, detail=8),
         *(
             Column(key=each.key, heading=each.heading, audience=each.audience, wraps=True, detail=9)
@@ -162,6 +166,7 @@ def _build_time_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
     on_gpu = _is_known(rows, "gpu_seconds")
     return (
         Column(key="seconds", heading="GPU time" if on_gpu else "time", kind="seconds"),
+        Column(key="half_width", heading="±", kind="share"),
         Column(
             key="interval",
             heading="95 % interval",
@@ -180,6 +185,9 @@ def _build_time_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
 def _build_performance_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
     return (
         Column(key="items_per_second", heading="inputs/s", kind="rate"),
+        *_build_columns_if_known(
+            rows, ("throughput", "inputs/s in a row", "rate", 4), ("busy", "GPU busy", "share", 0)
+        ),
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
         Column(key="params", heading="parameters", kind="count", audience="programs"),
         Column(key="complete", audience="programs"),
@@ -227,20 +235,29 @@ def _note_meanings(rows: tuple[Cells, ...]) -> list[Note]:
     known = {key for row in rows for key, value in row.items() if value is not None}
     texts = [
         f"Times are medians of all samples; the interval holds the median with {CONFIDENCE:.0%} confidence, "
-        "by a bootstrap over rounds and the samples in them. "
-        "A percentile is blank where there are too few samples for it.".replace("%", " %")
+        "by a bootstrap over rounds and the samples in them, and ± is half of its width. "
+        "A percentile is blank where there are too few samples for it.".replace("%", " %"),
+        "Grades: "
+        + ", ".join(f"{grade} up to ±{limit:.0%}" for grade, limit in GRADES.items()).replace("%", " %")
+        + ", noisy above.",
     ]
     if "gpu_seconds" in known:
         texts.append(
-            "GPU time lies between two events around the kernels; "
+            "GPU time lies between two events around the kernels, which begin when all are launched; "
             "wall time is from the call until the device is done; inputs/s follow from it."
+        )
+    if "busy" in known:
+        texts.append(
+            "GPU busy is the share of a step in which kernels run, where steps follow each other without "
+            f"waiting: below {LAUNCH_BOUND * 100:.0f} % a step is launch-bound, and launching its kernels "
+            "takes longer than running them. Inputs/s in a row are of such steps."
         )
     if "of_peak" in known:
         texts.append(
             "FLOP/s are 2 per multiply-accumulate over the time; "
-            "the peak is that of a large matrix product in the same run, at its fastest. "
-            "A better kernel may pass it, "
-            "and so may an algorithm that multiplies less often than is counted, such as Winograd's."
+            "the peak is that of the fastest of a large matrix product and of convolutions in the same run, "
+            "in the precision that is computed in. "
+            "An algorithm that multiplies less often than is counted, such as Winograd's, may pass it."
         )
     if "roof_seconds" in known:
         texts.append(
@@ -280,6 +297,8 @@ def _note_series(several: Sequence[Measurements]) -> Iterable[Note]:
 
 def _note_interrupts(several: Sequence[Measurements]) -> Iterable[Note]:
     for measurements in several:
+        if measurements.runs and (ended := measurements.runs[-1].ended):
+            yield Note(text="The last run ended early: {why}.", figures={"why": Figure("text", ended)})
         rounds = measurements.effort.rounds
         short = sum(len(row.series.rounds) < rounds and not row.series.failure for row in measurements.rows)
         if short:

@@ -23,10 +23,10 @@ def build_layer_time_table(several: Sequence[Measurements]) -> Table | None:
     for measurements in several:
         for row in measurements.rows:
             if row.attribution and row.workload and row.series.time:
-                cells = _build_layer_cells(row)
-                hidden |= {len(rows) + place for place in range(SHOWN_LAYERS, len(cells))}
+                cells, trusted = _build_layer_cells(row), row.attribution.trustworthy
+                hidden |= {len(rows) + place for place in range(SHOWN_LAYERS if trusted else 0, len(cells))}
                 rows += cells
-                notes.append(_note_overhead(row))
+                notes.append(_note_overhead(row) if trusted else _note_withheld(row))
     if not rows:
         return None
     return Table(
@@ -41,6 +41,7 @@ def build_layer_time_table(several: Sequence[Measurements]) -> Table | None:
             Column(key="macs", heading="MACs", kind="count", audience="programs"),
             Column(key="share_of_macs", heading="of MACs", kind="share"),
             Column(key="difference", heading="points", kind="points"),
+            Column(key="trustworthy", audience="programs"),
         ),
         rows=tuple(rows),
         hidden=frozenset(hidden),
@@ -69,9 +70,27 @@ def _build_layer_cells(row: Row) -> list[Cells]:
                 "macs": macs,
                 "share_of_macs": of_macs,
                 "difference": of_time - of_macs,
+                "trustworthy": attribution.trustworthy,
             }
         )
     return sorted(cells, key=lambda each: -abs(each["difference"]))
+
+
+def _note_withheld(row: Row) -> Note:
+    attribution = row.attribution
+    return Note(
+        text="{what}: no times of layers are shown, because a step takes {ratio} as long with its markers as "
+        "without; measure again while the machine is quiet.",
+        figures={
+            "what": Figure("text", row.configuration.describe()),
+            "ratio": Figure(
+                "times",
+                attribution.seconds / attribution.plain_seconds
+                if attribution and attribution.plain_seconds
+                else None,
+            ),
+        },
+    )
 
 
 def _note_overhead(row: Row) -> Note:

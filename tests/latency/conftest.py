@@ -11,5 +11,6 @@ def small_probes():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(probes, "MOST_ROWS", {"cpu": 128, "cuda": 128})
         patched.setattr(probes, "LEAST_ROWS", 128)
+        patched.setattr(probes, "MOST_IMAGES", {"cpu": 1, "cuda": 1})
         patched.setattr(probes, "COPIED", {"cpu": 1 << 16, "cuda": 1 << 16})
         yield

@@ -1,6 +1,9 @@
 """``resflops bench`` and ``table --latency`` on small models, in this process."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,12 @@ import resflops
 from resflops.cli import main
 from resflops.latency import Measurements
 
-BRIEF = ("--device", "cpu", "--rounds", "2", "--seconds", "0", "--warm-up", "0", "--least", "2")
+
+def brief(*, rounds: str = "2", seconds: str = "0") -> tuple[str, ...]:
+    return ("--device", "cpu", "--rounds", rounds, "--seconds", seconds, "--warm-up", "0", "--least", "2")
+
+
+BRIEF = brief()
 
 FACTORY = """
 from torch import nn
@@ -179,8 +187,9 @@ def test_of_a_pattern_a_model_that_lacks_the_option_is_a_row(capsys) -> None:
 
 def test_an_interrupt_keeps_what_is_measured_and_resume_goes_on(capsys, touchy, tmp_path) -> None:
     file = tmp_path / "m.json"
-    # Per configuration: one run to make it ready, then two of warm-up and two samples a round.
-    spec = touchy(interrupted_at=5 + 5 + 2)
+    # Per configuration: one run to make it ready, then two of warm-up and two samples a round, the first
+    # of which is not kept.
+    spec = touchy(interrupted_at=5 + 5 + 4 + 4 + 2)
     arguments = ["--models", spec, "--input", "4", "--batch", "1", "2", "--save", str(file), *BRIEF]
     text = bench(capsys, *arguments, status=130)
     assert "2 of 2 configurations have fewer than 2 rounds; --resume continues the measurement" in text
@@ -249,6 +258,50 @@ def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_pa
 )
 def test_a_mistake_is_named(capsys, arguments: str, says: str) -> None:
     assert says in refused(capsys, *arguments.split())
+
+
+def test_samples_of_another_length_are_not_mixed(capsys, saved, tmp_path) -> None:
+    file = tmp_path / "m.json"
+    file.write_bytes(saved.read_bytes())
+    arguments = ["--models", "resnet20", "--save", str(file), "--resume", *brief(seconds="0.3")]
+    assert main(["bench", *arguments]) == 2
+    assert "cannot be continued with other samples: seconds 0.3 where it was 0" in capsys.readouterr().err
+    assert file.read_bytes() == saved.read_bytes()
+
+
+def test_sigterm_keeps_what_is_measured(tmp_path) -> None:
+    file = tmp_path / "m.json"
+    command = [
+        sys.executable,
+        "-m",
+        "resflops",
+        "bench",
+        "resnet20",
+        "--save",
+        str(file),
+        *brief(rounds="100000"),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        try:
+            while not file.exists():
+                assert process.poll() is None
+                time.sleep(0.1)
+        finally:
+            process.terminate()
+        assert process.wait() == 143
+    kept = Measurements.load(file)
+    assert kept.runs[-1].ended == "terminated"
+    assert kept.rows[0].series.rounds
+
+
+def test_a_budget_ends_a_bench_with_what_it_has(capsys, tmp_path) -> None:
+    file = tmp_path / "m.json"
+    text = bench(
+        capsys, "--models", "resnet20", *brief(rounds="100000"), "--budget", "1", "--save", str(file)
+    )
+    assert "The last run ended early: its budget of 1 s was spent." in text
+    assert "--resume continues the measurement" in text
+    assert Measurements.load(file).runs[-1].ended == "its budget of 1 s was spent"
 
 
 def test_a_file_that_is_there_is_not_written_over(capsys, saved) -> None:

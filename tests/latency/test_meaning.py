@@ -2,14 +2,31 @@
 
 import pytest
 from msgspec.structs import replace
+from torch import nn
 
 import resflops
 from resflops.errors import SchemaError
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
 from resflops.latency.failures import Failure
-from resflops.latency.measurements import Energy, Part, Peak, Probe, Reading, Run, Workload
+from resflops.latency.measurements import (
+    TF32_CONVOLUTIONS,
+    TF32_PRODUCTS,
+    Attribution,
+    Comparison,
+    Energy,
+    LayerTime,
+    Part,
+    Peak,
+    Probe,
+    Reading,
+    Run,
+    Workload,
+    compare_times,
+)
 from resflops.latency.roofline import analyze_roofline
+from resflops.latency.statistics import Ratio
 from resflops.latency.workload import summarize_workload
+from resflops.tables.layer_times import build_layer_time_table
 
 ENVIRONMENT = Environment(
     resflops="1", python="3.11", torch="2.15", system="Linux", cpu="Some CPU", cores=4, threads=4
@@ -122,7 +139,19 @@ def test_throttling_while_samples_were_taken_is_in_the_verdict():
     calm = Round(wall=(1.0,) * 10, before=Reading(throttle=("power cap",)))
     held = replace(calm, during=Reading(throttle=("thermal, by software",)))
     assert Series(rounds=(calm,)).verdict.stable
-    assert Series(rounds=(calm, held)).verdict.describe() == "throttled (thermal, by software)"
+    assert Series(rounds=(calm, held)).verdict.describe() == "steady; throttled (thermal, by software)"
+
+
+def test_a_power_cap_is_a_note_and_no_finding():
+    capped = Series(rounds=(Round(wall=(1.0,) * 10, during=Reading(throttle=("power cap",))),))
+    assert (capped.capped, capped.throttled, capped.verdict.stable) == (True, (), True)
+
+
+def test_a_round_with_a_slow_clock_is_found():
+    rounds = [
+        Round(wall=(1.0,) * 5, during=Reading(sm_clock_mhz=clock)) for clock in (1980, 1975, 1400, 1980)
+    ]
+    assert Series(rounds=tuple(rounds)).verdict.describe() == "steady; clock far below the others in 1 round"
 
 
 def test_the_workload_is_the_counts():
@@ -185,3 +214,81 @@ def test_differences_between_environments_are_named():
     other = replace(ENVIRONMENT, torch="2.14", flags={"oneDNN": "off"})
     assert ENVIRONMENT.find_differences(ENVIRONMENT) == []
     assert ENVIRONMENT.find_differences(other) == ["torch 2.15 against 2.14", "oneDNN not set against off"]
+
+
+@pytest.mark.parametrize(
+    ("marked", "trusted"), [(0.29, False), (0.9, True), (1.0, True), (1.3, True), (1.31, False)]
+)
+def test_layers_are_shown_only_where_a_step_takes_as_long_with_marks_as_without(marked, trusted):
+    found = Attribution(
+        layers=(LayerTime(name="conv", seconds=marked),), seconds=marked, plain_seconds=1.0, repetitions=3
+    )
+    assert found.trustworthy is trusted
+    row = Row(
+        configuration=Configuration(model="x", device="cpu"),
+        workload=workload(Part(3, 4)),
+        series=Series(rounds=(Round(wall=(1.0,) * 10),)),
+        attribution=found,
+    )
+    table = build_layer_time_table([measured(row)])
+    assert len(table.hidden) == (0 if trusted else len(table.rows))
+    assert ("no times of layers are shown" in table.notes[0].text) is not trusted
+
+
+def test_times_of_unlike_runs_are_not_paired():
+    one = Series(rounds=tuple(Round(wall=(float(number),) * 3, run=0) for number in (4, 8)))
+    turned = Series(rounds=tuple(Round(wall=(float(number),) * 3, run=0) for number in (1, 2)))
+    later = Series(rounds=tuple(Round(wall=(float(number),) * 3, run=1) for number in (1, 2)))
+    assert compare_times(one, turned) == Comparison(ratio=Ratio(value=4.0, low=4.0, high=4.0), in_turns=True)
+    apart = compare_times(one, later)
+    assert (apart.in_turns, apart.ratio.value) == (False, 4.0)
+    assert apart.ratio.low < 4.0 < apart.ratio.high
+    assert compare_times(one, Series()) is None
+
+
+TF32_ON = {TF32_PRODUCTS: "off", TF32_CONVOLUTIONS: "on"}
+
+
+def test_ops_are_set_beside_the_peak_of_what_they_are_computed_in():
+    """By default a GPU computes convolutions in TF32 and matrix products in IEEE float32."""
+    peaks = (
+        peak_of("matmul", 50.0),
+        peak_of("matmul", 400.0, precision="TF32"),
+        peak_of("3×3 convolution", 500.0, precision="TF32"),
+        Peak(probe=Probe(kind="copy", dtype="uint8", size=50), series=Series(rounds=(Round(wall=(1.0,)),))),
+    )
+    row = Row(
+        configuration=Configuration(model="x", device="cuda"),
+        workload=workload(Part(1000, 4, convolution=True), Part(100, 4)),
+        series=Series(rounds=(Round(wall=(10.0,) * 10),)),
+    )
+    found = replace(measured(row), peaks=peaks)
+    environment = replace(found.environment, flags=TF32_ON)
+    by_precision = analyze_roofline(row, replace(found, environment=environment))
+    # 2·1000/500 + 2·100/50 = 8 s at the peaks, of 10.
+    assert by_precision.of_peak == pytest.approx(0.8)
+    assert by_precision.roof_seconds == pytest.approx(8.0)
+    all_ieee = replace(found.environment, flags={TF32_PRODUCTS: "off", TF32_CONVOLUTIONS: "off"})
+    assert analyze_roofline(row, replace(found, environment=all_ieee)).of_peak == pytest.approx(4.4)
+
+
+def peak_of(kind, per_second, *, precision=""):
+    probe = Probe(kind=kind, dtype="float32", size=1, precision=precision)
+    return Peak(probe=probe, series=Series(rounds=(Round(wall=(probe.work / per_second,)),)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "work"),
+    [
+        ("matmul", 10, 2 * 10**3),
+        ("1×1 convolution", 3, 2 * 3 * 56 * 56 * 256 * 256),
+        ("3×3 convolution", 3, 2 * 3 * 56 * 56 * 256 * 256 * 9),
+        ("copy", 10, 20),
+    ],
+)
+def test_the_work_of_a_probe_is_what_it_does(kind, size, work):
+    assert Probe(kind=kind, dtype="float32", size=size).work == work
+    if "convolution" in kind:
+        side = int(kind[0])
+        module = nn.Conv2d(256, 256, side, padding=side // 2, bias=False, device="meta")
+        assert 2 * resflops.count(module, (size, 256, 56, 56)).macs == work

@@ -47,7 +47,12 @@ def test_benchmark_measures_and_counts(small):
     assert [len(each.wall) for each in row.series.rounds] == [3, 3]
     assert all(sample > 0 for each in row.series.rounds for sample in each.wall)
     assert row.series.failure is None
-    assert {peak.probe.kind for peak in measured.peaks} == {"matmul", "copy"}
+    assert [peak.probe.kind for peak in measured.peaks] == [
+        "matmul",
+        "1×1 convolution",
+        "3×3 convolution",
+        "copy",
+    ]
     assert measured.environment.gpu is None
     assert measured.environment.torch == torch.__version__
     assert measured.runs[0].finished

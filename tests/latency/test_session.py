@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 from msgspec import Struct
 
+from resflops.latency.failures import CaptureError, DeviceLostError
 from resflops.latency.measurements import Reading, Round
 from resflops.latency.schedule import Effort, order_visits
 from resflops.latency.session import Session, warm_up
 
-BRIEF = Effort(rounds=3, warm_up=0.0, seconds=0.0, least=2)
+BRIEF = Effort(rounds=3, discarded=0, warm_up=0.0, seconds=0.0, least=2)
 
 
 class Ready(Struct):
@@ -46,6 +47,9 @@ class Desk:
 
     def release(self):
         self.diary.append("release")
+
+    def survives(self, error):
+        return "illegal" not in str(error)
 
     def take(self, size):
         if self.used + size > self.memory:
@@ -171,7 +175,9 @@ def test_an_interrupt_keeps_what_is_measured_and_a_new_session_goes_on():
 
 
 def test_all_rounds_of_one_thing_have_as_many_samples():
-    kept = Session({"A": of("A", [])}, Desk([]), Effort(rounds=1, warm_up=0.0, seconds=0.0, least=5))
+    kept = Session(
+        {"A": of("A", [])}, Desk([]), Effort(rounds=1, discarded=0, warm_up=0.0, seconds=0.0, least=5)
+    )
     visits(kept)
     session = Session({"A": of("A", [])}, Desk([]), BRIEF, series=kept.series)
     visits(session)
@@ -198,7 +204,9 @@ def test_what_does_not_fit_beside_the_others_gets_the_device_for_itself():
     diary = []
     desk = Tidy(diary, memory=10)
     session = Session(
-        {"A": hungry(desk, 6), "B": hungry(desk, 7)}, desk, Effort(rounds=1, warm_up=0.0, least=1)
+        {"A": hungry(desk, 6), "B": hungry(desk, 7)},
+        desk,
+        Effort(rounds=1, discarded=0, warm_up=0.0, least=1),
     )
     visits(session)
     assert [series.failure for series in session.series.values()] == [None, None]
@@ -218,3 +226,93 @@ def test_peak_memory_is_that_above_the_others():
     session = Session({"A": hungry(desk, 6), "B": hungry(desk, 7)}, desk, BRIEF)
     visits(session)
     assert {name: series.peak_bytes for name, series in session.series.items()} == {"A": 6, "B": 7}
+
+
+def test_the_first_rounds_of_a_run_are_not_kept():
+    diary = []
+    effort = Effort(rounds=2, discarded=1, warm_up=0.0, seconds=0.0, least=2)
+    session = Session({name: of(name, diary) for name in "AB"}, Desk(diary), effort)
+    assert len(session.list_missing()) == 6
+    assert visits(session) == ["B-1", "A-1", "A0", "B0", "B1", "A1"]
+    assert {name: len(series.rounds) for name, series in session.series.items()} == {"A": 2, "B": 2}
+    again = Session({name: of(name, diary) for name in "ABC"}, Desk(diary), effort, series=session.series)
+    assert visits(again) == ["C-1", "C0", "C1"]
+
+
+class Wavering(Desk):
+    """A device on which what is called noisy takes another time in every round, for so many rounds."""
+
+    def __init__(self, noisy_rounds):
+        super().__init__([])
+        self.noisy_rounds, self.visit = noisy_rounds, 0
+
+    def time_step(self, step, repetitions, *, cold_l2):
+        name = step()
+        self.visit += name == "noisy"
+        far = name == "noisy" and self.visit <= self.noisy_rounds
+        return Round(wall=(1.0 + 0.5 * (self.visit % 2) * far,) * repetitions)
+
+
+@pytest.mark.parametrize(("noisy_rounds", "rounds"), [(0, 3), (4, 9), (100, 9)])
+def test_what_is_precise_leaves_the_rounds_and_the_others_go_on(noisy_rounds, rounds):
+    effort = Effort(rounds=3, most_rounds=9, precision=0.05, discarded=0, warm_up=0.0, seconds=0.0, least=2)
+    subjects = {name: (lambda name=name: Ready(step=lambda: name)) for name in ("calm", "noisy")}
+    session = Session(subjects, Wavering(noisy_rounds), effort)
+    visits(session)
+    assert len(session.series["calm"].rounds) == 3
+    assert len(session.series["noisy"].rounds) == rounds
+
+
+def test_a_lost_device_ends_the_session_and_keeps_what_is_measured():
+    diary = []
+    lost = RuntimeError("CUDA error: an illegal memory access was encountered")
+    session = Session(
+        {"A": of("A", diary), "B": of("B", diary, fails_at=8, error=lost), "C": of("C", diary)},
+        Desk(diary),
+        BRIEF,
+    )
+    with pytest.raises(DeviceLostError, match="failed: CUDA error: an illegal memory access"):
+        visits(session)
+    assert {name: len(series.rounds) for name, series in session.series.items()} == {"A": 1, "B": 1, "C": 2}
+    assert session.series["B"].failure.message == str(lost)
+    assert [session.series[name].failure for name in "AC"] == [None, None]
+
+
+def test_of_what_is_ready_that_is_released_first_which_is_unused_for_longest():
+    diary = []
+    desk = Desk(diary, memory=20)
+
+    def fitting(name, size):
+        def ready():
+            diary.append(f"{name} ready")
+            desk.take(size)
+            return Ready(step=lambda: None)
+
+        return ready
+
+    session = Session({name: fitting(name, 5) for name in "ABCDE"}, desk, BRIEF)
+    desk.release = lambda: (diary.append("release"), setattr(desk, "used", 5 * len(session._ready)))
+    for name in "ABCD":
+        session.use_prepared(name, lambda _: None)
+    session.use_prepared("A", lambda _: None)
+    session.use_prepared("E", lambda _: None)
+    assert list(session._ready) == ["D", "A", "E"]
+    assert diary == ["A ready", "B ready", "C ready", "D ready", "E ready", "release", "E ready"]
+
+
+def test_a_capture_that_fails_is_tried_again_with_the_device_to_itself():
+    diary, tries = [], []
+
+    def capturing():
+        tries.append(1)
+        if len(tries) == 1:
+            raise CaptureError("operation failed due to a previous error during capture")
+        return Ready(step=lambda: None)
+
+    session = Session({"A": of("A", diary), "B": capturing}, Desk(diary), BRIEF)
+    visits(session)
+    assert [len(series.rounds) for series in session.series.values()] == [3, 3]
+    assert len(tries) == 2
+    alone = Session({"B": lambda: (_ for _ in ()).throw(CaptureError("no"))}, Desk(diary), BRIEF)
+    visits(alone)
+    assert alone.series["B"].failure.describe() == "could not be captured: no"

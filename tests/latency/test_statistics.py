@@ -92,7 +92,9 @@ def test_a_round_weighs_as_much_as_it_has_samples():
     assert summarize([[1.0] * 99] * 9 + [[2.0]]).high == 1.0
 
 
-@pytest.mark.parametrize(("count", "p90", "p99"), [(9, False, False), (10, True, False), (100, True, True)])
+@pytest.mark.parametrize(
+    ("count", "p90", "p99"), [(9, False, False), (10, True, False), (999, True, False), (1000, True, True)]
+)
 def test_a_percentile_needs_samples(count, p90, p99):
     found = summarize([[float(place) for place in range(count)]])
     assert (found.p90 is not None, found.p99 is not None) == (p90, p99)

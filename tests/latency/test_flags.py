@@ -1,0 +1,92 @@
+"""Settings of torch are set for a run, and given back, also after an exception."""
+
+import pytest
+import torch
+
+from resflops.latency.environment import read_environment
+from resflops.latency.flags import Flags, read_tf32, set_flags, set_tf32
+from resflops.latency.measurements import TF32, Probe
+from resflops.latency.probes import choose_probes, prepare_probe
+
+CPU = torch.device("cpu")
+
+
+def read():
+    return read_tf32(), torch.backends.cudnn.benchmark, torch.get_num_threads()
+
+
+@pytest.mark.parametrize(
+    ("flags", "inside"),
+    [
+        (Flags(tf32="on"), (True, True)),
+        (Flags(tf32="off"), (False, False)),
+        (Flags(cudnn_benchmark="on"), None),
+        (Flags(threads=1), None),
+        (Flags(tf32="on", cudnn_benchmark="on", threads=1), (True, True)),
+        (Flags(), None),
+    ],
+)
+def test_flags_are_set_and_given_back(flags, inside):
+    before, seen = read(), []
+
+    def fail():
+        with set_flags(flags):
+            seen.extend(read())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    benchmark = True if flags.cudnn_benchmark == "on" else before[1]
+    assert seen == [inside or before[0], benchmark, flags.threads or before[2]]
+    assert read() == before
+
+
+def test_both_ways_to_set_tf32_are_read():
+    before = read_tf32()
+    torch.backends.cuda.matmul.allow_tf32 = not before[0]
+    try:
+        assert read_tf32() == (not before[0], before[1])
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before[0]
+    assert read_tf32() == before
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch has one flag for all ops")
+def test_a_precision_of_all_ops_is_read():
+    with set_tf32(products=True, convolutions=False):
+        assert torch.backends.cuda.matmul.fp32_precision == "tf32"
+        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+        assert read_tf32() == (True, False)
+
+
+def test_a_probe_computes_in_its_precision_whatever_is_set(monkeypatch):
+    seen = []
+    for name in ("mm", "conv2d"):
+        own = getattr(torch, name)
+        monkeypatch.setattr(
+            torch, name, lambda *args, own=own, **kwargs: (seen.append(read_tf32()), own(*args, **kwargs))[1]
+        )
+    before = read_tf32()
+    for precision in ("", TF32):
+        for kind in ("matmul", "1×1 convolution", "3×3 convolution"):
+            prepare_probe(Probe(kind=kind, dtype="float32", size=1, precision=precision), CPU).step()
+    assert seen == [(False, False)] * 3 + [(True, True)] * 3
+    assert read_tf32() == before
+
+
+def test_every_precision_that_is_computed_in_is_probed():
+    computing = [("float32", "float32"), ("float32", TF32), ("float16", "float16")]
+    found = [(probe.kind, probe.dtype, probe.precision) for probe in choose_probes(CPU, computing)]
+    kinds = ("matmul", "1×1 convolution", "3×3 convolution")
+    assert found == [
+        *((kind, dtype, precision) for dtype, precision in
+          (("float32", ""), ("float32", TF32), ("float16", "")) for kind in kinds),
+        ("copy", "uint8", ""),
+    ]  # fmt: skip
+    known = choose_probes(CPU, computing)
+    assert choose_probes(CPU, computing, known=known) == known
+
+
+def test_the_processor_is_told_by_family_model_and_stepping():
+    family = read_environment(CPU).cpu_family
+    assert family == "" or family.startswith("family ")
