@@ -65,7 +65,8 @@ def test_pictures_of_measurements_show_what_is_stored(file):
         assert setting.time == pytest.approx(quotient)
         assert setting.low <= setting.time <= setting.high
     for roof in build_roofline(measurements).roofs:
-        assert roof.peak == measurements.find_peak("matmul", roof.dtype)
+        computes_in = measurements.environment.find_precision(roof.dtype, convolution=True)
+        assert roof.peak == measurements.find_peak(computes_in).per_second
         assert roof.spots
 
 

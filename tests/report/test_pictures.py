@@ -277,7 +277,7 @@ def test_unstable_times_are_said_once_and_the_axis_has_only_what_is_measured():
     settings = tuple(replace(each, stable=False) for each in some_ratios().settings)
     figure = ratios.draw(replace(some_ratios(), settings=settings), LIGHT)
     texts = [text for text, _ in shown_texts(figure)]
-    assert "measured, but unstable" in texts
+    assert "measured to no better than ±5 %" in texts
     assert "measured, with its interval" not in texts
     assert "time of large ÷ time of small" in texts
     low, high = figure.axes[0].get_xlim()

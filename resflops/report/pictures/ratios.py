@@ -92,7 +92,7 @@ def _times(axes: Axes, settings: Sequence[Setting], theme: Theme) -> None:
 
 def _legend(data: Ratios, theme: Theme) -> Iterator[Line2D]:
     # What is the same of all marks is said once, with the marks as they are here.
-    for stable, said in ((True, "measured, with its interval"), (False, "measured, but unstable")):
+    for stable, said in ((True, "measured, with its interval"), (False, "measured to no better than ±5 %")):
         if any(setting.stable == stable for setting in data.settings):
             fill = theme.series[0] if stable else theme.paper
             yield Line2D([], [], marker="o", markerfacecolor=fill, color=theme.series[0], label=said)
