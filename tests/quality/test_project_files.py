@@ -73,6 +73,30 @@ def test_the_changelog_has_the_headings_of_keep_a_changelog():
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
+def test_contributing_names_the_layers_of_the_package():
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ][0]
+    names = "\n".join(layer.replace("resflops.", "") for layer in layers["layers"])
+    assert f"```\n{names}\n```" in (GITHUB / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_architecture_names_files_that_are_there():
+    text = (GITHUB / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = re.search(r"```\nresflops/\n(.*?)```", text, re.DOTALL)[1]
+    folder, missing = ROOT / "resflops", []
+    for line in tree.splitlines():
+        entry = re.match(r"(?P<indent> *)(?P<name>[\w./]+)", line)
+        if entry["indent"] == "":
+            missing += [] if (ROOT / entry["name"]).exists() else [entry["name"]]
+        elif len(entry["indent"]) == 2:
+            folder = ROOT / "resflops" / entry["name"]
+            missing += [] if folder.exists() else [entry["name"]]
+        elif len(entry["indent"]) == 4 and not (folder / entry["name"]).exists():
+            missing.append(f"{folder.name}/{entry['name']}")
+    assert missing == []
+
+
 @pytest.mark.parametrize("path", sorted(GITHUB.glob("ISSUE_TEMPLATE/*.yml")), ids=lambda path: path.name)
 def test_an_issue_form_is_valid(path):
     form = yaml.safe_load(path.read_text(encoding="utf-8"))
