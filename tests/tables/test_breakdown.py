@@ -3,7 +3,9 @@
 from functools import cache
 
 import pytest
+from torch import nn
 
+import resflops
 from resflops.cost import Cost
 from resflops.cost.convention import CONVENTIONS
 from resflops.cost.layers import LayerRow
@@ -79,6 +81,14 @@ def test_rows_without_cost_and_parameters_are_left_out_and_counted() -> None:
     (note,) = [format_note(note) for note in table.notes if note.audience == "people"]
     assert note.startswith(f"Left out: {len(table.rows) - len(shown)} rows ")
     assert "relu " in note
+
+
+def test_one_row_that_is_left_out_is_in_the_singular() -> None:
+    table = build_breakdown(resflops.count(nn.Sequential(nn.Linear(4, 4), nn.ReLU()), (1, 4)))
+    (said,) = [format_note(note) for note in table.notes if "Left out" in note.text]
+    assert said == (
+        "Left out: 1 row that costs nothing under this convention and holds no parameters (relu 1); --all shows it."
+    )
 
 
 def test_all_leaves_nothing_out() -> None:

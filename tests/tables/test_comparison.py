@@ -13,7 +13,7 @@ from resflops.render.formats import format_note
 from resflops.sources import find
 from resflops.sources.counting import count_model
 from resflops.tables import Table
-from resflops.tables.comparison import Entry, build_comparison, build_entry
+from resflops.tables.comparison import Entry, build_comparison, build_entry, note_interrupt
 
 
 @cache
@@ -152,3 +152,14 @@ def test_the_ratio_of_a_model_to_itself_is_not_shown() -> None:
 def test_models_that_cost_nothing_have_no_ratio() -> None:
     idle = count(incomplete().trace, convention="macs")
     assert cells(build_comparison([Entry(cost=idle)]), "ratio") == [None]
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (1, "Interrupted: 1 more model was not counted."),
+        (1156, "Interrupted: 1,156 more models were not counted."),
+    ],
+)
+def test_an_interrupt_counts_in_the_right_number(left: int, said: str) -> None:
+    assert format_note(note_interrupt(left)) == said
