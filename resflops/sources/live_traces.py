@@ -13,6 +13,7 @@ from resflops.garbage import delay_collection
 from resflops.records import Shape, Trace
 from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found_model import FoundModel
+from resflops.sources.transformers_messages import describe_fallbacks, hear_transformers
 from resflops.tracing import trace
 from resflops.tracing.detection import FOUND_MOST
 from resflops.tracing.generators import fix_generators
@@ -39,6 +40,14 @@ def trace_found(
     found: FoundModel, *, input_shape: Shape | None, dtype: str | None = None, nonzero: bool = False
 ) -> tuple[OpenModel, Trace]:
     """Build a model that a spec has found, on meta if its trace needs no values, and trace it."""
+    with hear_transformers() as heard:
+        opened, traced = _trace_anywhere(found, input_shape, dtype, nonzero=nonzero)
+    return replace(opened, notes=(*opened.notes, *describe_fallbacks(heard))), traced
+
+
+def _trace_anywhere(
+    found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool
+) -> tuple[OpenModel, Trace]:
     if not nonzero:
         try:
             # Weights that are made up here would be others than those that the model is built with.
