@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from resflops.latency.measurements import CHANNELS, Measurements, Probe
+from resflops.latency.measurements import CHANNELS, Measurements, Probe, Reading
 from resflops.tables.table import Figure, Kind, Note
 
 __all__ = ["note_environments", "note_peaks", "note_readings"]
@@ -80,6 +80,18 @@ def note_readings(several: Sequence[Measurements]) -> Iterable[Note]:
             texts.append("clocks held back by {throttle}")
         if texts:
             yield Note(text=f"Before and while it was measured: {', '.join(texts)}.", figures=figures)
+        yield from _note_contention(measurements, readings)
+
+
+def _note_contention(measurements: Measurements, readings: Sequence[Reading]) -> Iterable[Note]:
+    """Note that more processes wanted the cores than there are: the times are of their contention, too."""
+    environment = measurements.environment
+    most = max((reading.load for reading in readings if reading.load is not None), default=0.0)
+    if environment.gpu is None and most > environment.cores:
+        yield Note(
+            text="{cores} cores, and up to {most} processes wanted them: times include waiting for a core.",
+            figures={"cores": Figure("count", environment.cores), "most": Figure("rate", most)},
+        )
 
 
 _READINGS = {
