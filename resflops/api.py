@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
-from resflops.errors import UsageError
-from resflops.given_models import GivenModel, load, open_given
+from resflops.errors import TraceError, UsageError
+from resflops.given_models import hint_at_shape, load, open_given
 from resflops.records import Shape, Trace, is_shape
 
 # What imports torch is imported where it is used: a built-in network is counted without it.
@@ -140,7 +140,7 @@ def trace(
 
     >>> import resflops
     >>> resflops.trace("resnet20")
-    Trace(resnet20 on 1×3×32×32: 72 ops, 75 modules, 269,722 parameters)
+    Trace(resnet20 on 1×3×32×32: 73 ops, 72 modules, 269,722 parameters)
 
     Args:
         model: any module on any device, an exported program, or the spec of a model.
@@ -172,12 +172,14 @@ def _trace_given(
     """Trace what is given as a model, and name the trace by its spec if it has one."""
     from resflops.tracing import trace
 
-    if isinstance(model, str) and (real or nonzero):
-        # Weights with values take memory that a pass on shapes does not need.
-        given = GivenModel(module=load(model, device="cpu"), args=inputs, kwargs=keyword_inputs, name=model)
-    else:
-        given = open_given(model, inputs, keyword_inputs)
-    traced = trace(given.module, *given.args, real=real, nonzero=nonzero, **given.kwargs)
+    # Weights with values take memory that a pass on shapes does not need.
+    given = open_given(model, inputs, keyword_inputs, device="cpu" if real or nonzero else "meta")
+    try:
+        traced = trace(given.module, *given.args, real=real, nonzero=nonzero, **given.kwargs)
+    except TraceError as error:
+        if hint := hint_at_shape(given.module, given.args):
+            raise type(error)(f"{error}{hint}") from error.__cause__
+        raise
     return replace(traced, model=given.name) if given.name else traced
 
 

@@ -52,6 +52,9 @@ def table(
         UsageError: there is no model, or the costs are under different conventions and none was chosen.
         ResflopsError: one of the models could not be counted.
     """
+    # Several names without the list around them.
+    if isinstance(models, str) and all(isinstance(each, str) for each in inputs):
+        models, inputs = [models, *inputs], ()
     named = list(models.items()) if isinstance(models, Mapping) else [("", each) for each in _list(models)]
     if not named:
         raise UsageError(

@@ -1,7 +1,7 @@
 """What a caller gives as a model: a module, the spec of one, or an exported program."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["GivenModel", "load", "name_model", "open_given"]
+__all__ = ["GivenModel", "hint_at_shape", "load", "name_model", "open_given"]
 
 _SPECS: "WeakKeyDictionary[nn.Module, str]" = WeakKeyDictionary()
 """The specs of the modules that ``load`` has built, since nothing is written onto a module."""
@@ -61,7 +61,9 @@ def name_model(model: object) -> str:
     return _SPECS.get(model, "") if _SPECS else ""  # type: ignore[call-overload]
 
 
-def open_given(model: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> GivenModel:
+def open_given(
+    model: object, args: tuple[Any, ...], kwargs: dict[str, Any], *, device: Literal["meta", "cpu"] = "meta"
+) -> GivenModel:
     """Build what is given by its spec, and make a module of an exported program; a module stays as it is.
 
     Args:
@@ -69,6 +71,7 @@ def open_given(model: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         args: the positional inputs. A spec needs none, nor does a program that holds its example inputs; one
             shape is that of the main input of a spec's model.
         kwargs: the keyword inputs.
+        device: where to build the model of a spec; on the CPU, its weights have values.
 
     Raises:
         TraceError: it is none of these.
@@ -76,7 +79,7 @@ def open_given(model: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         ResflopsError: the model of a spec could not be found or built.
     """
     if isinstance(model, str):
-        return _open_spec(model, args, kwargs)
+        return _open_spec(model, args, kwargs, device=device)
     if isinstance(model, Trace):
         raise UsageError(
             f"a model is needed here, got the trace of {model.model}, which does not hold the model; "
@@ -94,10 +97,34 @@ def open_given(model: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     return GivenModel(module=model, args=args, kwargs=kwargs, name=name_model(model))
 
 
-def _open_spec(spec: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> GivenModel:
+def hint_at_shape(model: "nn.Module", args: tuple[Any, ...]) -> str:
+    """Hint at a shape without its batch, or with its channels last, as the end of a message about it."""
+    shape = args[0] if len(args) == 1 else None
+    if not isinstance(shape, tuple) or not is_shape(shape):
+        return ""
+    first = next((layer for layer in model.modules() if hasattr(layer, "in_channels")), None)
+    dimensions = {"1d": 1, "2d": 2, "3d": 3}.get(type(first).__name__[-2:], 0)
+    if not dimensions:
+        return ""
+    if len(shape) == dimensions + 1:
+        return f"; a shape includes the batch, as in {(1, *shape)}"
+    batch, *sizes, last = shape
+    if len(shape) == dimensions + 2 and last == getattr(first, "in_channels", 0) != sizes[0]:
+        return f"; channels come before the other sizes, as in {(batch, last, *sizes)}"
+    return ""
+
+
+def _open_spec(
+    spec: str, args: tuple[Any, ...], kwargs: dict[str, Any], *, device: Literal["meta", "cpu"]
+) -> GivenModel:
     if kwargs or len(args) > 1 or not all(map(is_shape, args)):
-        module = load(spec)
+        module = load(spec, device=device)
         return GivenModel(module=module, args=args, kwargs=kwargs, name=name_model(module))
+    if device == "cpu":
+        from resflops.sources.building import open_model
+
+        built = open_model(spec, input_shape=args[0] if args else None, device=device)
+        return GivenModel(module=built.module, args=built.args, kwargs=built.kwargs, name=built.found.spec)
     from resflops.sources import find
     from resflops.sources.live_traces import trace_found
 

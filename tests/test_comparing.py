@@ -34,6 +34,10 @@ def test_one_model_needs_no_list():
     }
 
 
+def test_names_need_no_list_either():
+    assert macs_of(resflops.table("resnet20", "resnet56")) == {"resnet20": RESNET20, "resnet56": RESNET56}
+
+
 def test_a_dict_names_the_rows():
     table = resflops.table({"ours": "resnet20", "theirs": resflops.count("resnet56")})
     assert macs_of(table) == {"ours": RESNET20, "theirs": RESNET56}

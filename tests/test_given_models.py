@@ -36,6 +36,12 @@ def test_a_spec_stands_for_its_model_and_names_it(ask, inputs):
     assert resflops.count(SMALL, *inputs).macs == MACS
 
 
+def test_a_spec_may_be_run_for_real_or_have_its_zeros_counted():
+    assert resflops.trace(SMALL, real=True).execution == "real"
+    assert resflops.trace(SMALL, SHAPE, real=True).inputs[0].shape == SHAPE
+    assert resflops.trace(SMALL, nonzero=True).weights
+
+
 def test_a_spec_takes_the_keywords_of_other_counters_too():
     cost = resflops.count(SMALL, input_size=(2, 3, 32, 32))
     assert (cost.model, cost.macs) == (SMALL, 2 * MACS)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from resflops.cost import price
 from resflops.cost.convention import MACS, Charge, Convention, make_charger, make_chargers_by_sight
 from resflops.counters import CountsParameters, Peer
+from resflops.errors import pluralize
 from resflops.ops import OPS
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 from resflops.storage import Stored
@@ -135,7 +136,8 @@ class CrossCheck(Stored, frozen=True, kw_only=True, tag="crosscheck"):
             for count, what in ((open_ones, "with a remainder"), (failed, "failed"))
             if count
         )
-        return f"CrossCheck({of}: {len(self.rows)} figures of other counters, {left or 'all explained'})"
+        figures = f"{len(self.rows)} {pluralize('figure', len(self.rows))} of other counters"
+        return f"CrossCheck({of}: {figures}, {left or 'all explained'})"
 
 
 def reconcile(

@@ -94,7 +94,7 @@ def _choose_columns(cost: Cost, names: Sequence[str]) -> tuple[Column, ...]:
     known = _list_columns(cost)
     figure = "macs" if cost.convention == "macs" else "total"
     if isinstance(names, str):
-        names = [names]
+        names = [name.strip() for name in names.split(",")]
     chosen = []
     for name in names or ("cls", "output_shape", "params", figure, "share"):
         key = "cls" if name == "class" else _OTHER_NAMES.get(name, name)

@@ -15,7 +15,7 @@ from resflops.errors import InputError, UsageError, suggest
 from resflops.records import TensorSpec, is_shape
 from resflops.tracing.parameters import find_signature
 
-__all__ = ["Call", "list_calls"]
+__all__ = ["Call", "list_calls", "suggest_input"]
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments."""
@@ -61,11 +61,11 @@ def _takes_any_keyword(signature: Signature) -> bool:
 
 
 def _list_unpacked(signature: Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Call]:
-    """List a call as it is and, if all that it gives is a tuple of inputs, with the tuple taken apart."""
+    """List a call as it is and, if all that it gives is a tuple or dict of inputs, with that taken apart."""
     as_given = (args, kwargs)
-    if len(args) != 1 or not _is_tuple_of_inputs(args[0]):
+    if len(args) != 1 or not (_is_tuple_of_inputs(args[0]) or _is_dict_of_inputs(args[0])):
         return [as_given]
-    apart = (tuple(args[0]), kwargs)
+    apart = ((), {**args[0], **kwargs}) if isinstance(args[0], Mapping) else (tuple(args[0]), kwargs)
     if signature is None:
         return [as_given, apart]
     # Where neither fits, the call as it is raises what says so.
@@ -78,6 +78,15 @@ def _is_tuple_of_inputs(item: object) -> bool:
         type(item) in (tuple, list)
         and bool(item)
         and all(isinstance(each, Tensor | TensorSpec) or is_shape(each) for each in item)  # type: ignore[attr-defined]
+    )
+
+
+def _is_dict_of_inputs(item: object) -> bool:
+    """Whether it has tensors by name, as a tokenizer gives them."""
+    return (
+        isinstance(item, Mapping)
+        and all(isinstance(name, str) for name in item)
+        and any(isinstance(each, Tensor | TensorSpec) for each in item.values())
     )
 
 
@@ -99,11 +108,11 @@ def _check_needs_nothing(model: nn.Module, signature: Signature | None) -> None:
     if needed:
         raise InputError(
             f"{type(model).__name__} takes {', '.join(needed)}, and was given no input; "
-            f"give a shape, as in {_suggest_input(model)}, or the tensors themselves"
+            f"give a shape, as in {suggest_input(model)}, or the tensors themselves"
         )
 
 
-def _suggest_input(model: nn.Module) -> str:
+def suggest_input(model: nn.Module) -> str:
     """Write an input that the first layer with weights would take."""
     for layer in model.modules():
         name = type(layer).__name__

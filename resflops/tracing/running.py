@@ -7,6 +7,7 @@ from torch import nn
 
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, describe_error
 from resflops.records import is_shape
+from resflops.tracing.call_forms import suggest_input
 from resflops.tracing.failures import UndecidedError, describe_shape, needs_values
 from resflops.tracing.lazy_results import complete_results
 from resflops.tracing.meta import find_tensors
@@ -64,12 +65,13 @@ def _make_input_error(model: nn.Module, given: list[Any], error: BaseException) 
     # Torch's message then lists all signatures that it would accept.
     reason = describe_error(error).partition(", but expected one of")[0]
     sizes = tuple(given[0]) if isinstance(given[0], list) else tuple(given)
-    example = sizes if is_shape(sizes) else (1, 3, 224, 224)
+    if is_shape(sizes) and len(sizes) > 1:
+        remedy = f"give a shape as a tuple of ints, as in {sizes}, or as resflops.shape{sizes}"
+    else:
+        remedy = f"give a shape as a tuple of ints, as in {suggest_input(model)}"
     return InputError(
         f"{type(model).__name__} was given {', '.join(reprlib.repr(item) for item in given)}, which is "
-        f"neither a tensor nor a shape, and raised {reason}; "
-        f"give a shape as a tuple of ints, as in {example}, or "
-        f"as resflops.shape{example}"
+        f"neither a tensor nor a shape, and raised {reason}; {remedy}"
     )
 
 

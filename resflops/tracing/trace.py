@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -106,9 +106,10 @@ def trace(
     return _record_pass(runnable, reading, device=CPU, execution="real", nonzero=nonzero, notes=notes)
 
 
-def _choose_reading(
-    readings: list[Reading], errors: Sequence[TraceError | InputError]
-) -> tuple[Reading, TraceError | InputError]:
+Failure = TypeVar("Failure", bound=ResflopsError)
+
+
+def _choose_reading(readings: list[Reading], errors: Sequence[Failure]) -> tuple[Reading, Failure]:
     """Choose the reading that is meant where none can be traced on shapes.
 
     One that is known to need values is. So is a call in the form of another counter, if all that is wrong
@@ -123,11 +124,18 @@ def _choose_reading(
 def resolve_inputs(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> Reading:
     """Find out which tuples of a call are shapes; where only a trace can tell, by a trace."""
     readings = list_readings(model, inputs, keyword_inputs)
-    for reading in readings[:-1]:
-        with contextlib.suppress(ResflopsError):
-            trace(model, *reading.args, **reading.kwargs)
+    if len(readings) == 1:
+        return readings[0]
+    errors: list[ResflopsError] = []
+    for reading in readings:
+        # Each as it stands: a call of trace would try the other readings as well.
+        try:
+            _trace_on_shapes(model, reading, nonzero=False)
+        except ResflopsError as error:
+            errors.append(error)
+        else:
             return reading
-    return readings[-1]
+    return _choose_reading(readings, errors)[0]
 
 
 def _trace_on_shapes(model: nn.Module, reading: Reading, *, nonzero: bool) -> Trace:
@@ -207,6 +215,8 @@ def check_module(model: object) -> None:
         remedy = f"make one of the class, as in {model.__name__}()"
     elif isinstance(model, Mapping):
         remedy = "build the model, and load the weights into it"
+    elif isinstance(model, list | tuple):
+        remedy = "give one model; resflops.table compares several"
     elif isinstance(model, str):
         remedy = "resflops.load builds one by its name"
     else:

@@ -38,7 +38,7 @@ class Unruly(nn.Module):
         (lambda: resflops.count(Unruly(), (4, 4)),
          "Cost(Unruly on 4×4: ≥ 64 MACs, 0 parameters, not counted: linalg_eig)"),
         (lambda: resflops.crosscheck("resnet20", peers=["FlopCounterMode"]),
-         "CrossCheck(resnet20: 1 figures of other counters, all explained)"),
+         "CrossCheck(resnet20: 1 figure of other counters, all explained)"),
         (lambda: resflops.crosscheck("resnet20", peers=["FlopCounterMode"]).rows[0],
          "Reconciliation(FlopCounterMode on resnet20: 81,102,080, 0 unexplained)"),
     ],

@@ -44,9 +44,10 @@ def test_a_depth_that_cannot_be_is_refused(cost, depth):
             ["name", "input_shape", "output_shape", "params", "macs"],
         ),
         ("class", ["name", "cls"]),
+        ("macs, params", ["name", "macs", "params"]),
         (["macs", "macs"], ["name", "macs"]),
     ],
-    ids=["usual", "chosen", "torchinfo's names", "one", "twice"],
+    ids=["usual", "chosen", "torchinfo's names", "one", "in one text", "twice"],
 )
 def test_columns_are_those_that_are_named_in_their_order(cost, columns, keys):
     assert [column.key for column in cost.summary(columns=columns).columns] == keys

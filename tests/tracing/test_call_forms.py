@@ -50,6 +50,7 @@ class OwnNames(nn.Module):
         pytest.param((IMAGE,), {}, id="ours"),
         pytest.param(((X,),), {}, id="fvcore and torch"),
         pytest.param(([X],), {}, id="a list"),
+        pytest.param(({"input": X},), {}, id="a dict, as of a tokenizer"),
         pytest.param((([X.shape]),), {}, id="a list of a shape"),
         pytest.param((), {"input_size": IMAGE}, id="torchinfo input_size"),
         pytest.param((), {"input_size": list(IMAGE)}, id="torchinfo, a list"),
@@ -76,6 +77,38 @@ def test_inputs_are_read_in_the_forms_of_other_counters(args, kwargs):
 @pytest.mark.parametrize(("args", "kwargs"), [(((X,),), {}), ((), {"input_size": IMAGE})])
 def test_so_they_are_for_a_model_whose_signature_is_hidden(wrap, args, kwargs):
     assert resflops.count(wrap(convolution()), *args, **kwargs).macs == MACS
+
+
+def test_a_crosscheck_runs_on_what_was_meant():
+    for args, kwargs in [(((X,),), {}), ((), {"input_size": IMAGE})]:
+        (row,) = resflops.crosscheck(convolution(), *args, peers=["FlopCounterMode"], **kwargs).rows
+        assert (row.figure, row.unexplained) == (2 * MACS, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "says"),
+    [
+        ((3, 8, 8), r"a shape includes the batch, as in \(1, 3, 8, 8\)$"),
+        ((1, 8, 8, 3), r"channels come before the other sizes, as in \(1, 3, 8, 8\)$"),
+        ((1, 5, 8, 8), r"but its input has 5$"),
+    ],
+)
+def test_a_shape_that_is_nearly_right_is_answered_with_the_right_one(shape, says):
+    with pytest.raises(ShapeError, match=says):
+        resflops.count(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 2)), shape)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((1, 3, 8, 8), r"as in \(1, 3, 8, 8\), or as resflops\.shape\(1, 3, 8, 8\)$"),
+        ((224,), r"as in \(1, 3, 224, 224\)$"),
+        (("1x3x8x8",), r"as in \(1, 3, 224, 224\)$"),
+    ],
+)
+def test_what_is_no_shape_is_told_how_one_is_given(given, says):
+    with pytest.raises(InputError, match=says):
+        resflops.count(convolution(), *given)
 
 
 def test_a_tuple_of_two_inputs_is_taken_apart():
@@ -176,6 +209,7 @@ def test_a_wrong_shape_in_a_tuple_is_told_as_a_wrong_shape():
         (nn.Linear(2, 2).state_dict(), "build the model, and load the weights into it"),
         (type("Wrapper", (), {"model": nn.ReLU()})(), "its attribute model is one"),
         (7, "got 7; give the module that is to be counted"),
+        (["resnet20"], r"got \['resnet20'\]; give one model; resflops\.table compares several"),
     ],
 )
 def test_what_is_no_model_is_told_what_to_give(model, says):
