@@ -97,6 +97,8 @@ def _find_features(record: OpRecord) -> tuple[int, int] | None:
         return weight[1] * groups, weight[0]
     if record.op.startswith("linear") and len(weight) == 2:
         return weight[1], weight[0]
+    if record.op == "addmm" and len(weight) == 2:
+        return weight[0], weight[1]
     return None
 
 

@@ -90,7 +90,9 @@ class PageInBrowser:
         # From another page, since a new part after the # alone loads nothing.
         self.driver.get("about:blank")
         self.driver.get(address)
-        self.wait("return document.querySelectorAll('#layers [role=row]').length > 1")
+        self.wait(
+            "return document.querySelector('#layers :is(.tabulator-row, .tabulator-placeholder)') !== null"
+        )
 
     def wait(self, script, seconds=10):
         from selenium.webdriver.support.ui import WebDriverWait

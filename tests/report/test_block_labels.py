@@ -51,6 +51,18 @@ def test_attention_and_arithmetic_are_kinds_of_their_own():
     assert (describe_op(add), classify_op(add)) == ("add", "arithmetic")
 
 
+def test_a_matrix_product_with_a_bias_says_its_features():
+    class Projection(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight, self.bias = nn.Parameter(torch.zeros(8, 24)), nn.Parameter(torch.zeros(24))
+
+        def forward(self, x):
+            return torch.addmm(self.bias, x, self.weight)
+
+    assert describe_op(one_op(Projection(), (3, 8))) == "addmm, 8→24"
+
+
 def test_attributes_are_written_out():
     record = one_op(nn.Conv2d(3, 8, 3, bias=False), torch.zeros(1, 3, 8, 8))
     assert describe_attributes(record) == (

@@ -347,6 +347,23 @@ def test_an_op_without_a_row_is_shown_and_reached_from_what_it_feeds(opened):
     assert page.find_elements("id", "to-row") == []
 
 
+@pytest.mark.parametrize(
+    ("model", "treemap", "graph_shows"),
+    [
+        pytest.param(nn.ReLU(), "There is nothing to show: no MACs.", ["relu"], id="nothing-to-count"),
+        pytest.param(nn.Identity(), "There is nothing to show: no MACs.", [], id="no-op"),
+        pytest.param(nn.Linear(4, 4), "linear, 4→4", ["linear, 4→4"], id="one-op"),
+    ],
+)
+def test_a_model_of_next_to_nothing_has_its_pictures(opened, model, treemap, graph_shows):
+    page = opened([resflops.count(model, (1, 4))])
+    assert page.find_element("css selector", "#tree-0 .chart text").text == treemap
+    page.choose("view", "graph")
+    assert [what.split(" | ")[0] for _, what, _ in blocks(page)] == graph_shows
+    if not graph_shows:
+        assert page.find_element("css selector", ".chart").text == "There is no graph: no ops ran here."
+
+
 def test_hostile_names_stand_in_the_graph_as_text(opened, hostile_cost):
     page = graph(opened, [hostile_cost])
     press_button(page, "Open all")

@@ -73,6 +73,7 @@ const Pictures = (() => {
     const options = {
       node, of: figure, box: { width, height }, side, dimmed, selected: selectedIn(place),
       label: `Treemap of ${title}. Largest: ${spoken}. Arrow keys go from block to block, Enter opens, Escape goes up.`,
+      nothing: `There is nothing to show: no ${measured()}.`,
       tip: (part) => Descriptions.describe(place, part),
       activate: (part) => (part.row ? Going.select(place, part.row.id) : Going.go(place, part, true)),
       up: () => Going.go(place, zoomed[place].parent || trees[place], true),

@@ -21,7 +21,7 @@ const Treemap = (() => {
   }
 
   /* Draws one model. `of` gives a row's figure; `side` is the picture's part of the box, for a common scale. */
-  function draw({ node, of, box, side, label, tip, activate, selected, dimmed }) {
+  function draw({ node, of, box, side, label, nothing, tip, activate, selected, dimmed }) {
     const theme = Drawing.theme();
     const cost = (part) => Figures.sum(part.rows, of);
     const svg = Drawing.canvas(box.width, box.height, label);
@@ -30,6 +30,7 @@ const Treemap = (() => {
     const whole = cost(node);
     if (side < 1) svg.append(shape("rect", { x: 0.5, y: 0.5, width: box.width - 1, height: box.height - 1, fill: "none", stroke: theme.line, "stroke-dasharray": "4 4" }));
     if (whole > 0n) place(svg, node, area, 0);
+    else svg.append(shape("text", { x: 12, y: 24, fill: theme.muted }, nothing));
     return { svg, kinds };
 
     function place(parent, module, room, depth) {
