@@ -41,7 +41,7 @@ from resflops.records import Shape
 from resflops.sources import FoundModel, find, select_models
 from resflops.sources.shapes import format_shape, read_shape
 from resflops.storage import blame_file
-from resflops.tables.latency import build_latency_table
+from resflops.tables.latency import build_latency_table, list_latency_columns
 
 __all__ = ["COMMAND"]
 
@@ -90,7 +90,7 @@ def _add_arguments(parser: Parser) -> None:
     )
     parser.tell_values(show, MEASUREMENT_FILES)
     # Here --precision says how long to measure.
-    add_output(parser, decimals="--decimals")
+    add_output(parser, decimals="--decimals", columns=list_latency_columns())
 
 
 def _check_save_path(path: str) -> str:

@@ -22,7 +22,7 @@ from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
 from resflops.sources.batches import set_input
-from resflops.tables.crosscheck import build_crosscheck_table
+from resflops.tables.crosscheck import build_crosscheck_table, list_crosscheck_columns
 from resflops.tables.table import Note
 
 __all__ = ["COMMAND"]
@@ -58,7 +58,7 @@ def _add_arguments(parser: Parser) -> None:
         help="exit with 1 if a counter gave no figure, or one that is not explained to the last operation",
     )
     add_input(parser)
-    add_output(parser)
+    add_output(parser, columns=list_crosscheck_columns())
 
 
 def _run(args: argparse.Namespace) -> int:

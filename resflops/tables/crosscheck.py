@@ -9,7 +9,7 @@ from resflops.counters import PEERS
 from resflops.crosschecking.reconciliation import Cause, CrossCheck, ParameterCause, Reconciliation
 from resflops.tables.table import Audience, Column, Figure, Note, Row, Table, note_convention, show_people_if
 
-__all__ = ["build_crosscheck_table"]
+__all__ = ["build_crosscheck_table", "list_crosscheck_columns"]
 
 
 def build_crosscheck_table(
@@ -49,6 +49,11 @@ def build_crosscheck_table(
             *([_build_place_table(rows, several)] if layers else []),
         ),
     )
+
+
+def list_crosscheck_columns() -> tuple[str, ...]:
+    """List the columns that a table of peers may have."""
+    return tuple(column.key for column in _build_columns((), "all", labelled=True))
 
 
 def _build_columns(

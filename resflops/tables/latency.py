@@ -16,7 +16,13 @@ from resflops.tables.layer_times import build_layer_time_table
 from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table, show_people_if
 from resflops.tables.table import Row as Cells
 
-__all__ = ["build_latency_rows", "build_latency_table", "build_setting_cells", "build_setting_columns"]
+__all__ = [
+    "build_latency_rows",
+    "build_latency_table",
+    "build_setting_cells",
+    "build_setting_columns",
+    "list_latency_columns",
+]
 
 
 def build_latency_table(several: Sequence[Measurements]) -> Table:
@@ -38,6 +44,11 @@ def build_latency_table(several: Sequence[Measurements]) -> Table:
         notes=(*_note_meanings(rows), *_note_series(several), *_note_interrupts(several)),
         below=(layers,) if layers else (),
     )
+
+
+def list_latency_columns() -> tuple[str, ...]:
+    """List the columns that a table of measurements may have."""
+    return tuple(column.key for column in _build_columns(()))
 
 
 def build_latency_rows(several: Sequence[Measurements]) -> tuple[Cells, ...]:

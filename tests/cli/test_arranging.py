@@ -92,6 +92,20 @@ def test_the_names_in_the_help_are_those_of_the_tables(
     assert set(shown) - {"convention", "stored"} <= {*names}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["bench", "resnet20", "--columns", "secnds"], ["crosscheck", "resnet20", "--columns", "diference"]],
+    ids=" ".join,
+)
+def test_a_mistyped_column_is_refused_before_anything_is_measured(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"no column named {words[-1]!r}; closest: " in captured.err
+
+
 def test_the_help_lists_the_columns(capsys: pytest.CaptureFixture[str]) -> None:
     words = run(capsys, "table", "--help").replace(",", " ").split()
     assert {*comparison.COLUMN_NAMES} <= {*words}
