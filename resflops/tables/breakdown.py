@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 
 from msgspec.structs import asdict
 
@@ -9,6 +10,7 @@ from resflops.cost import Cost
 from resflops.cost.layers import LayerRow, StageRow, sum_by_depth, sum_by_stage
 from resflops.ops import OPS
 from resflops.tables.comparison import note_trace, note_uncounted
+from resflops.tables.entries import find_batch_size
 from resflops.tables.sparsity import build_nonzero_column, note_nonzero
 from resflops.tables.stored import note_stored
 from resflops.tables.table import (
@@ -73,6 +75,7 @@ def build_breakdown(
         notes=(
             note_convention(cost.priced_by),
             *([_note_hidden_rows([layers[n] for n in sorted(idle)], hidden_rows)] if idle else []),
+            *_note_sample(cost),
             *([] if cost.complete else [note_uncounted(cost)]),
             *note_trace(cost),
             *_note_whole_fields(cost),
@@ -101,6 +104,23 @@ def _build_stage_table(cost: Cost) -> Table:
         columns=_build_part_columns(cost, "stage"),
         rows=tuple(asdict(row) for row in sum_by_stage(cost.trace, cost.layers)),
         total=_build_total(cost),
+    )
+
+
+def _note_sample(cost: Cost) -> tuple[Note, ...]:
+    """Note what one sample of a batch costs."""
+    batch = find_batch_size(cost)
+    if batch == 1:
+        return ()
+    return (
+        Note(
+            text="Per sample, of a batch of {batch}: {each} {what}.",
+            figures={
+                "batch": Figure("count", batch),
+                "each": Figure("quotient", Fraction(cost.total, batch)),
+                "what": Figure("text", format_cost_heading(cost.priced_by)),
+            },
+        ),
     )
 
 

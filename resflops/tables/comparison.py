@@ -1,18 +1,22 @@
 """The comparison: one row a model, with the published figures beside the exact ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
-from msgspec import Struct, to_builtins
-from msgspec.structs import replace
+from msgspec import to_builtins
 
 from resflops.cost import Cost
 from resflops.cost.convention import Convention
 from resflops.errors import pluralize
-from resflops.models.published import Agreement, PublishedFigure, judge_agreement, select_figures
-from resflops.ops import is_of_family
-from resflops.records import Shape
-from resflops.sources import FoundModel
+from resflops.tables.entries import Entry, Failed, build_entry, find_batch_size, list_input_shapes
+from resflops.tables.published_figures import (
+    FigureVerdict,
+    describe_figure,
+    encode_verdict,
+    is_about,
+    judge_all,
+    note_verdict,
+)
 from resflops.tables.sparsity import build_nonzero_column, note_nonzero
 from resflops.tables.stored import build_stored_columns, note_stored
 from resflops.tables.table import (
@@ -38,80 +42,12 @@ __all__ = [
     "COLUMN_NAMES",
     "Entry",
     "Failed",
-    "FigureVerdict",
     "build_comparison",
     "build_entry",
-    "find_batch_size",
-    "judge_figures",
     "note_interrupt",
     "note_trace",
     "note_uncounted",
-    "rename_cost",
 ]  # fmt: skip
-
-
-class Entry(Struct, frozen=True, kw_only=True):
-    """A cost, with what is known about its model."""
-
-    cost: Cost
-    variant: str = ""
-    """Which network it is, where people mean different ones by the name."""
-    figures: tuple[PublishedFigure, ...] = ()
-    """The figures that were printed for this network on this input."""
-    stored: str = ""
-    """Where its trace was stored, in words; ``""`` if it was taken now."""
-    spec: str = ""
-    """The spec of a model that goes by a label; ``""`` if it goes by its spec."""
-
-
-class Failed(Struct, frozen=True, kw_only=True):
-    """A model that could not be counted."""
-
-    model: str
-    reason: str
-    input_shape: Shape | None = None
-    """The shape that was asked for; None for the usual one."""
-    spec: str = ""
-    """The spec of a model that goes by a label; ``""`` if it goes by its spec."""
-
-
-class FigureVerdict(Struct, frozen=True, kw_only=True):
-    """A published figure beside ours, and whether they agree."""
-
-    figure: PublishedFigure
-    exact: int | Fraction
-    agreement: Agreement
-    other: str = ""
-    """What the other model of a ratio is called in this table."""
-
-
-def build_entry(found: FoundModel, cost: Cost, *, stored: str = "", label: str = "") -> Entry:
-    """Add the figures that were printed for a model to its cost.
-
-    Printed multiply-accumulates hold for the usual input alone, and are left out for another.
-
-    Args:
-        found: the model.
-        cost: what it costs.
-        stored: where its trace was stored, in words; ``""`` if it was taken now.
-        label: a name of the user's for it, which then stands wherever the cost is shown.
-    """
-    usual = _list_input_shapes(cost) == ((1, *found.input_shape),)
-    figures = tuple(figure for figure in select_figures(found.name) if usual or figure.quantity != "macs")
-    if not label:
-        return Entry(cost=cost, variant=found.variant, figures=figures, stored=stored)
-    return Entry(
-        cost=rename_cost(cost, label),
-        variant=found.variant,
-        figures=figures,
-        stored=stored,
-        spec=cost.model,
-    )
-
-
-def rename_cost(cost: Cost, name: str) -> Cost:
-    """Give a cost another name, which stands wherever it is shown."""
-    return replace(cost, trace=replace(cost.trace, model=name))
 
 
 def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note] = ()) -> Table:
@@ -124,7 +60,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
     entries = [result for result in results if isinstance(result, Entry)]
     convention = entries[0].cost.priced_by
     most_expensive = max(entries, key=lambda one: one.cost.total).cost
-    judged = _judge_all(entries)
+    judged = judge_all(entries)
     verdicts = iter(judged)
     rows = tuple(
         _build_row(result, most_expensive, next(verdicts))
@@ -151,7 +87,7 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
                         note
                         for one, given in zip(entries, judged, strict=True)
                         for verdict in given
-                        for note in _note_verdict(verdict, one)
+                        for note in note_verdict(verdict, one)
                     ),
                     *(note for one in entries for note in note_trace(one.cost)),
                     *(note_uncounted(one.cost) for one in entries if not one.cost.complete),
@@ -161,15 +97,6 @@ def build_comparison(results: Sequence[Entry | Failed], *, notes: Sequence[Note]
             *notes,
         ),
     )
-
-
-def _judge_all(entries: Sequence[Entry]) -> list[tuple[FigureVerdict, ...]]:
-    """Judge the figures of every model, each among the models on the same input."""
-    costs: dict[tuple[Shape, ...], dict[str, Cost]] = {}
-    for one in entries:
-        # By spec, which a published figure names the other model of its ratio by.
-        costs.setdefault(_list_input_shapes(one.cost), {})[one.spec or one.cost.model] = one.cost
-    return [judge_figures(one, among=costs[_list_input_shapes(one.cost)]) for one in entries]
 
 
 def _keep_first(notes: Sequence[Note]) -> list[Note]:
@@ -191,63 +118,12 @@ def _build_caption(rows: Sequence[Row], convention: Convention) -> Note:
     )
 
 
-def judge_figures(one: Entry, *, among: Mapping[str, Cost]) -> tuple[FigureVerdict, ...]:
-    """Judge the published figures of a model; a ratio can be judged only if the other model is there.
-
-    Args:
-        one: the model.
-        among: the costs at hand by their models, in which a ratio finds its other one.
-    """
-    judged = []
-    for figure in one.figures:
-        if figure.quantity == "macs" and one.cost.convention != "macs":
-            continue
-        exact: int | Fraction = _count_exactly(one.cost, figure)
-        name = ""
-        if figure.relative_to:
-            other = among.get(figure.relative_to)
-            # Counts on unlike inputs have a ratio, but not the one that was printed.
-            if other is None or _list_input_shapes(other) != _list_input_shapes(one.cost):
-                continue
-            exact, name = Fraction(exact, _count_exactly(other, figure)), other.model
-        agreement = judge_agreement(figure, exact)
-        judged.append(FigureVerdict(figure=figure, exact=exact, agreement=agreement, other=name))
-    return tuple(judged)
-
-
-def _count_exactly(cost: Cost, figure: PublishedFigure) -> int:
-    """Count exactly what a published figure counts."""
-    within = _build_scope_test(figure.scope)
-    rows = [row for row in cost.layers if within(row.name, row.op)]
-    if figure.quantity == "macs":
-        return sum(row.macs for row in rows)
-    buffers = (
-        tensor.elements
-        for module in cost.trace.modules
-        if figure.quantity == "params+buffers" and within(module.path, "")
-        for tensor in module.buffers
-        if not tensor.tied_to
-    )
-    return sum(row.params for row in rows) + sum(buffers)
-
-
-def _build_scope_test(scope: str) -> Callable[[str, str], bool]:
-    """Build the test that tells whether an op of a layer is in the part that a figure is about."""
-    if scope == "convolutions":
-        return lambda _, op: is_of_family(op, "convolution")
-    return lambda layer, _: not scope or layer == scope or layer.startswith(f"{scope}.")
-
-
-def _list_input_shapes(cost: Cost) -> tuple[Shape, ...]:
-    return tuple(given.shape for given in cost.trace.inputs)
-
-
 def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ...]) -> Row:
     cost = one.cost
     return {
         "model": cost.model,
         "spec": one.spec or cost.model,
-        "input": _list_input_shapes(cost),
+        "input": list_input_shapes(cost),
         "params": cost.params,
         "macs": cost.macs,
         "total": cost.total,
@@ -265,9 +141,9 @@ def _build_row(one: Entry, most_expensive: Cost, judged: tuple[FigureVerdict, ..
         "upper_bound": cost.trace.upper_bound,
         "nonzero_macs": cost.nonzero_macs,
         "error": "",
-        "published": [_encode_verdict(verdict) for verdict in judged],
-        "published_macs": tuple(_describe_figure(v) for v in judged if _is_about(v, "macs")),
-        "published_params": tuple(_describe_figure(v) for v in judged if _is_about(v, "params")),
+        "published": [encode_verdict(verdict) for verdict in judged],
+        "published_macs": tuple(describe_figure(v) for v in judged if is_about(v, "macs")),
+        "published_params": tuple(describe_figure(v) for v in judged if is_about(v, "params")),
         **build_training_cells(cost),
     }
 
@@ -306,12 +182,6 @@ def _build_sample_cells(cost: Cost) -> Row:
         "total_per_sample": Fraction(cost.total, batch),
         "training_per_sample": None if both is None else Fraction(both, batch),
     }
-
-
-def find_batch_size(cost: Cost) -> int:
-    """Find the batch size of the inputs: the first dimension, if it is the same for all of them."""
-    sizes = {shape[0] for shape in _list_input_shapes(cost) if shape}
-    return sizes.pop() if len(sizes) == 1 and 0 not in sizes else 1
 
 
 def _note_batches(rows: tuple[Row, ...]) -> tuple[Note, ...]:
@@ -457,37 +327,6 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
     )
 
 
-_OURS: dict[Agreement, str] = {
-    "exact": "exactly ours",
-    "rounded": "ours rounded",
-    "truncated": "ours truncated",
-    "approximate": "about ours",
-    "differs": "ours differs",
-}
-
-
-def _is_about(verdict: FigureVerdict, quantity: str) -> bool:
-    """Tell whether a figure stands in the column of a quantity; figures of parts are for programs."""
-    figure = verdict.figure
-    return figure.quantity == quantity and not figure.relative_to and figure.scope in {"", "convolutions"}
-
-
-def _describe_figure(verdict: FigureVerdict) -> str:
-    figure = verdict.figure
-    unit = f" {figure.unit.removesuffix('s')}" if figure.unit else ""
-    part = f" ({figure.scope} alone)" if figure.scope else ""
-    return f"{figure.printed}{unit}{part}, {figure.source}: {_OURS[verdict.agreement]}"
-
-
-def _encode_verdict(verdict: FigureVerdict) -> Row:
-    exact = verdict.exact
-    return {
-        **to_builtins(verdict.figure),
-        "exact": exact if isinstance(exact, int) else float(exact),
-        "agreement": verdict.agreement,
-    }
-
-
 def _note_variant(one: Entry) -> Note:
     return Note(
         text="{model}: {variant}.",
@@ -511,34 +350,6 @@ def note_trace(cost: Cost) -> tuple[Note, ...]:
         Note(text="{model}: {note}.", figures={"model": model, "note": Figure("text", text)}, qualifies=True)
         for text in cost.trace.notes
     )
-
-
-def _note_verdict(verdict: FigureVerdict, one: Entry) -> list[Note]:
-    """Note what a cell has no room for: ratios, sums, parts, and reasons for a difference."""
-    figure, texts = verdict.figure, to_builtins(verdict.figure)
-    given = {name: Figure("text", text) for name, text in texts.items()}
-    given["ours"] = Figure("text", _OURS[verdict.agreement])
-    given |= {"model": Figure("text", one.cost.model), "relative_to": Figure("text", verdict.other)}
-    if figure.relative_to:
-        given["exact"] = Figure("fine share", verdict.exact)
-        text = "{source} print {printed} for {model} relative to {relative_to}; exact is {exact}: {ours}."
-    elif figure.quantity == "params+buffers":
-        if not one.cost.buffers:
-            return []
-        given |= {
-            "params": Figure("count", one.cost.params),
-            "buffers": Figure("count", one.cost.buffers),
-            "exact": Figure("count", verdict.exact),
-        }
-        text = "{model}: {params} parameters + {buffers} buffers = {exact}; {source} print {printed}: {ours}."
-    elif figure.reason:
-        text = "{model}: {source} print {printed}, and ours differs: {reason}."
-    elif figure.scope == "convolutions":
-        given["exact"] = Figure("count", verdict.exact)
-        text = "{model}: {source} print {printed} for the convolutions alone, which have {exact}: {ours}."
-    else:
-        return []
-    return [Note(text=text, figures=given)]
 
 
 def note_uncounted(cost: Cost) -> Note:

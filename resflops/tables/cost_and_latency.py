@@ -8,7 +8,7 @@ from resflops.cost import Cost
 from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row, compare_times
 from resflops.latency.roofline import analyze_roofline
-from resflops.tables.comparison import find_batch_size
+from resflops.tables.entries import find_batch_size
 from resflops.tables.environment_notes import note_environments
 from resflops.tables.latency import build_setting_cells, build_setting_columns
 from resflops.tables.stored import build_stored_columns

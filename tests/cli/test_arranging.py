@@ -118,6 +118,11 @@ def test_a_batch_has_its_figure_per_sample(capsys: pytest.CaptureFixture[str]) -
     assert "per" not in run(capsys, "table", "resnet34").split()
 
 
+def test_layers_of_a_batch_say_what_a_sample_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "layers", "resnet20", "--input", "8x3x32x32")
+    assert "Per sample, of a batch of 8: 40,551,040 MACs." in out
+
+
 def test_a_figure_per_sample_that_is_a_fraction_says_so(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     file = tmp_path / "once.py"
     file.write_text(

@@ -45,6 +45,8 @@ def table(*names: str, total: bool = False, title: str = "Title") -> Table:
         ("lines", ("a", "b"), "a\nb"),
         ("text", "a\x1b[31mb\nc", r"a\x1b[31mb\nc"),
         ("fine share", 0.18662, "18.66 %"),
+        ("points", -0.0621, "−6.2"),
+        ("points", 0.5, "+50.0"),
     ],
 )
 def test_a_value_is_written_by_its_kind(kind: Kind, value: object, text: str) -> None:

@@ -9,7 +9,7 @@ from resflops.render.formats import share
 from resflops.report.context import Context
 from resflops.report.reproduction.wording import AGREES, find_verdicts, format_with_unit, round_to_place
 from resflops.tables import Column, Table
-from resflops.tables.comparison import FigureVerdict
+from resflops.tables.published_figures import FigureVerdict
 
 __all__ = ["SOURCES", "build_agreement_table", "build_figure_tables"]
 

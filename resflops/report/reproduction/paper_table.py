@@ -16,7 +16,7 @@ from resflops.report.reproduction.wording import (
     round_to_place,
 )
 from resflops.tables import Column, Table
-from resflops.tables.comparison import FigureVerdict
+from resflops.tables.published_figures import FigureVerdict
 
 __all__ = [
     "OPTIONS",

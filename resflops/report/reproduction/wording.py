@@ -6,7 +6,7 @@ from math import floor
 from resflops.models.published import Agreement, PublishedFigure, select_figures
 from resflops.report.context import Context
 from resflops.tables import Figure
-from resflops.tables.comparison import FigureVerdict, judge_figures
+from resflops.tables.published_figures import FigureVerdict, judge_figures
 
 __all__ = [
     "AGREES",
