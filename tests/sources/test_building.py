@@ -154,10 +154,15 @@ def test_a_shape_that_it_cannot_take_is_an_error(given):
         open_found_model(IMAGE(), input_shape=given)
 
 
+class TakesNested(nn.Module):
+    def forward(self, tensors, mask, scale):
+        return tensors[0] * scale
+
+
 def test_inputs_may_be_nested_and_named():
     inputs = Inputs(([TensorSpec((2,))],), {"mask": TensorSpec((3,), "bool"), "scale": 2})
     opened = open_found_model(
-        make_found(nn.Identity, input_shape=(2,), inputs=lambda shape: inputs), device="cpu"
+        make_found(TakesNested, input_shape=(2,), inputs=lambda shape: inputs), device="cpu"
     )
     assert opened.args[0][0].shape == (2,)
     assert opened.kwargs["mask"].dtype is torch.bool
