@@ -113,7 +113,7 @@ def expand(text: str, *, fresh: bool = True) -> list[str]:
             f"{spec.name!r} is a pattern; factories must be named one by one, as in nets.py:small"
         )
     known = (None if fresh else _find_stored_names(source.prefix)) or _list_names(source)
-    matching = [name for name in known if fnmatchcase(name, pattern)]
+    matching = [name for name in known if fnmatchcase(name.lower(), pattern.lower())]
     if not matching:
         plain = pattern.translate({ord(mark): None for mark in "*?[]"})
         raise UnknownModelError(
