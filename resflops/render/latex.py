@@ -43,7 +43,7 @@ class _Part(Struct, frozen=True, kw_only=True):
 
     @property
     def wraps(self) -> bool:
-        """Whether its first column is broken into lines."""
+        """Whether the texts of a column are broken into lines."""
         return not self.printed.fits and self.room - self.printed.others >= LEAST_WRAPPED
 
 
@@ -179,7 +179,7 @@ def _write_sides(part: _Part) -> str:
     sides = ["r" if column.kind in RIGHT else "l" for column in part.columns]
     if part.wraps:
         width = int(part.room - part.printed.others)
-        sides[0] = rf">{{\raggedright\arraybackslash}}p{{{width}pt}}"
+        sides[part.printed.wrapped] = rf">{{\raggedright\arraybackslash}}p{{{width}pt}}"
     return f"@{{}}{''.join(sides)}@{{}}"
 
 
@@ -229,7 +229,8 @@ def _render_line(part: _Part, cells: Sequence[str]) -> str:
     texts = [escape_latex(text.replace("\n", "; ")) for text in cells]
     if part.wraps:
         # A name has no spaces at which it could be broken.
-        texts[0] = re.sub(r"(\\_|[/.:,-])(?=.)", r"\1\\allowbreak{}", texts[0])
+        place = part.printed.wrapped
+        texts[place] = re.sub(r"(\\_|[/.:,-])(?=.)", r"\1\\allowbreak{}", texts[place])
     return _join_cells(texts)
 
 

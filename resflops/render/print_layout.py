@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from resflops.render.formats import format_heading
+from resflops.render.formats import RIGHT, format_heading
 from resflops.render.layout import wrap_text
 from resflops.tables import Column
 
@@ -60,8 +60,10 @@ class Printed(Struct, frozen=True, kw_only=True):
     size: FontSize
     fits: bool
     """Whether it is no wider than there is room; otherwise a text has to be broken."""
+    wrapped: int
+    """The place, among those that are shown, of the column whose text is broken if the table does not fit."""
     others: float
-    """The width of all but the first column, with the space between them."""
+    """The width of all other columns, with the space between them."""
 
 
 def fit_printed_columns(
@@ -80,21 +82,27 @@ def fit_printed_columns(
     while True:
         for size in SIZES:
             if _add_up(kept, ems, size) <= room:
-                return _make_printed(kept, ems, size, fits=True)
+                return _make_printed(columns, kept, ems, size, fits=True)
         expendable = [place for place in kept[1:] if columns[place].detail]
         if keep_all or not expendable:
-            return _make_printed(kept, ems, SIZES[-1], fits=False)
+            return _make_printed(columns, kept, ems, SIZES[-1], fits=False)
         # Of equal ranks the last goes first.
         kept.remove(max(reversed(expendable), key=lambda place: columns[place].detail))
 
 
-def _make_printed(kept: list[int], ems: list[float], size: FontSize, *, fits: bool) -> Printed:
+def _make_printed(
+    columns: Sequence[Column], kept: list[int], ems: list[float], size: FontSize, *, fits: bool
+) -> Printed:
+    # A figure is never broken; of the texts the widest has most to give.
+    texts = [place for place in kept if columns[place].kind not in RIGHT] or kept[:1]
+    widest = max(texts, key=lambda place: ems[place])
     return Printed(
         columns=tuple(kept),
         left_out=tuple(place for place in range(len(ems)) if place not in kept),
         size=size,
         fits=fits,
-        others=_add_up(kept, ems, size) - ems[kept[0]] * size.points,
+        wrapped=kept.index(widest),
+        others=_add_up(kept, ems, size) - ems[widest] * size.points,
     )
 
 

@@ -77,6 +77,8 @@ TABLES = {
     "a name as long as a line": ["table", f"{'A_very_long_name/of-a.model_' * 3}=resnet34", "vgg19"],
     "published figures": ["table", "resnet34", "vgg19", "--columns", "model,macs,published_macs"],
     "modules": ["layers", "resnet34", "--depth", "1"],
+    "a difference": ["diff", "Base=resnet34", "Ours=resnet50", "--columns", "figure,before,after,share"],
+    "the built-in networks": ["models", "resnet3*"],
 }
 
 
