@@ -84,6 +84,12 @@ class Convention(Struct, frozen=True, kw_only=True):
     per_mac: int = 1
     """What one multiply-accumulate counts: 1 in a convention of MACs, 2 in one of FLOPs."""
 
+    def __repr__(self) -> str:
+        return f"Convention({self.name}: {self.counts})"
+
+    # msgspec gives every struct one, which would show every field.
+    __rich_repr__ = None  # type: ignore[assignment]
+
     def prices_of(self, op: str) -> Prices:
         """Return the prices that hold for an op, wherever it runs."""
         for view in self.views:

@@ -37,12 +37,14 @@ class Unruly(nn.Module):
          "Cost(Linear on 7×4: 140 MACs, 25 parameters, 140 nonzero MACs)"),
         (lambda: resflops.count(Unruly(), (4, 4)),
          "Cost(Unruly on 4×4: ≥ 64 MACs, 0 parameters, not counted: linalg_eig)"),
+        (lambda: resflops.CONVENTIONS["macs"],
+         "Convention(macs: multiply-accumulates of convolutions, matrix products and attention; nothing else)"),
         (lambda: resflops.crosscheck("resnet20", peers=["FlopCounterMode"]),
          "CrossCheck(resnet20: 1 figure of other counters, all explained)"),
         (lambda: resflops.crosscheck("resnet20", peers=["FlopCounterMode"]).rows[0],
          "Reconciliation(FlopCounterMode on resnet20: 81,102,080, 0 unexplained)"),
     ],
-    ids=["cost", "convention", "trace", "layers", "layer", "backward", "nonzero", "incomplete", "crosscheck",
+    ids=["cost", "convention", "trace", "layers", "layer", "backward", "nonzero", "incomplete", "convention alone", "crosscheck",
          "reconciliation"],
 )  # fmt: skip
 def test_a_value_is_one_line(value, text):
