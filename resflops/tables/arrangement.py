@@ -176,12 +176,13 @@ def arrange_table(table: Table, wish: Arrangement) -> Table:
 def _arrange_below(table: Table, wish: Arrangement) -> Table:
     """Arrange a table that stands below another, as far as it has the columns."""
     wanted = tuple(name for name in wish.columns if _find_column(table, name))
-    # The first column says what a row is about.
-    first = select_for_people(table.columns)[:1]
-    if len(wanted) > 1 and first and wish.columns:
-        wanted = tuple(dict.fromkeys((first[0].key, *wanted)))
-    else:
-        wanted = ()
+    # The texts that always stay say what a row is about.
+    naming = (
+        column.key
+        for column in select_for_people(table.columns)
+        if column.kind == "text" and not column.detail
+    )
+    wanted = tuple(dict.fromkeys((*naming, *wanted))) if len(wanted) > 1 else ()
     mine = Arrangement(
         columns=wanted,
         removed=tuple(name for name in wish.removed if _find_column(table, name)),

@@ -171,6 +171,17 @@ def test_tables_below_follow_as_far_as_they_have_the_columns() -> None:
     assert [column.key for column in other.columns] == ["x"]
 
 
+def test_a_table_below_keeps_what_says_what_its_rows_are_about() -> None:
+    columns = (
+        Column(key="model", heading="model"),
+        Column(key="layer", heading="layer"),
+        *table().columns[1:],
+    )
+    below = Table(title="b", columns=columns, rows=({"model": "m", "layer": "l", "macs": 1},))
+    (part,) = arrange_table(table(below=(below,)), Arrangement(columns=("model", "macs"))).below
+    assert [column.key for column in part.columns] == ["model", "layer", "macs"]
+
+
 def test_a_quotient_is_written_exactly() -> None:
     one = Table(
         title="t",
