@@ -74,7 +74,7 @@ def build_parsers(name: str, command: Command | None) -> tuple[Parser, Parser]:
         "every operation counted under a named convention.",
         epilog="resflops help COMMAND explains a command; resflops resnet34 vgg19 compares these models. "
         f"resflops help TOPIC shows a guide: {', '.join(list_guides())}. "
-        "Exit status: 0 if it is done, 1 if a check failed, 2 if it could not run.",
+        "Exit status: 0 if it is done, 1 if a check failed or some models did, 2 if it could not run.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"resflops {__version__}")
     add_no_progress(parser)
