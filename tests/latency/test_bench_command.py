@@ -283,7 +283,8 @@ def test_sigterm_keeps_what_is_measured(tmp_path) -> None:
     ]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
         try:
-            while not file.exists():
+            # It is first written after some seconds, perhaps before the first round is kept.
+            while not (file.exists() and Measurements.load(file).rows[0].series.rounds):
                 assert process.poll() is None
                 time.sleep(0.1)
         finally:
