@@ -1,0 +1,42 @@
+"""Joining measurements that were taken apart: of one machine, under one set of flags."""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from resflops.latency.measurements import Measurements, Peak, Series
+
+__all__ = ["join", "join_alike"]
+
+
+def join_alike(several: Iterable[Measurements]) -> list[Measurements]:
+    """Join the measurements that were taken under the same conditions."""
+    joined: list[Measurements] = []
+    for each in several:
+        for place, known in enumerate(joined):
+            if not known.environment.find_differences(each.environment) and not known.effort.find_unlike(
+                each.effort
+            ):
+                joined[place] = join(known, each)
+                break
+        else:
+            joined.append(each)
+    return joined
+
+
+def join(one: Measurements, other: Measurements) -> Measurements:
+    """Join two measurements of the same conditions; rounds keep which run they are of."""
+    before = len(one.runs)
+
+    def number(series: Series) -> Series:
+        rounds = tuple(replace(each, run=each.run + before) for each in series.rounds)
+        return replace(series, rounds=rounds)
+
+    rows = {row.configuration: row for row in one.rows}
+    for row in other.rows:
+        # What both have measured is of the first: times of two runs make no series.
+        rows.setdefault(row.configuration, replace(row, series=number(row.series)))
+    peaks: dict[object, Peak] = {peak.probe: peak for peak in one.peaks}
+    for peak in other.peaks:
+        peaks.setdefault(peak.probe, replace(peak, series=number(peak.series)))
+    return replace(one, runs=(*one.runs, *other.runs), rows=tuple(rows.values()), peaks=tuple(peaks.values()))
