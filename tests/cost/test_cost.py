@@ -225,7 +225,7 @@ def test_formula_leaves_a_product_without_weights_as_it_is():
     assert resflops.count(Product(), (4, 8), convention="formula").total == 4 * 4 * 8
 
 
-@pytest.mark.parametrize("name", ["mac", "MACS", "flop", "xyzzy"])
+@pytest.mark.parametrize("name", ["mac", "MACSS", "flop", "xyzzy"])
 def test_an_unknown_convention_is_refused_with_the_known_ones(name):
     with pytest.raises(UnknownConventionError, match="available: macs, formula, flops"):
         resflops.count(nn.ReLU(), (1,), convention=name)
