@@ -6,8 +6,10 @@ that touch a device (``bench``, ``attribution``, ``cpu``, ``cuda``, ``environmen
 """
 
 from resflops.latency.configuration import Configuration, grid
-from resflops.latency.measurements import Environment, Measurements, Round, Row, Series
+from resflops.latency.machine import Environment
+from resflops.latency.measurements import Measurements, Row
 from resflops.latency.schedule import Effort
+from resflops.latency.series import Round, Series
 from resflops.latency.stability import Stability, judge_stability
 from resflops.latency.statistics import Summary, ratio, summarize
 

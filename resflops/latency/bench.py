@@ -23,13 +23,12 @@ from resflops.latency.measurements import (
     Attribution,
     Energy,
     Measurements,
-    Peak,
-    Probe,
     Row,
     Run,
     Workload,
 )
 from resflops.latency.models import Measurable, prepare_measurable
+from resflops.latency.peaks import Peak, Probe
 from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
 from resflops.latency.session import Session

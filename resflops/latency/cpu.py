@@ -4,7 +4,7 @@ import gc
 import os
 from time import perf_counter
 
-from resflops.latency.measurements import Reading, Round
+from resflops.latency.series import Reading, Round
 from resflops.latency.session import Step
 
 __all__ = ["Cpu", "read_load"]

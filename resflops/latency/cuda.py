@@ -8,7 +8,8 @@ from time import perf_counter, sleep
 import torch
 
 from resflops.latency.failures import CaptureError, is_out_of_memory
-from resflops.latency.measurements import Energy, Round
+from resflops.latency.measurements import Energy
+from resflops.latency.series import Round
 from resflops.latency.session import Step
 from resflops.latency.telemetry import BETWEEN_READINGS, Sampler, Telemetry
 

@@ -8,7 +8,7 @@ from resflops.errors import UsageError
 from resflops.latency.cpu import Cpu
 from resflops.latency.cuda import Cuda
 from resflops.latency.environment import read_environment
-from resflops.latency.measurements import Environment
+from resflops.latency.machine import Environment
 from resflops.latency.telemetry import open_telemetry
 
 __all__ = ["choose_device", "open_device"]

@@ -9,7 +9,7 @@ import torch
 
 from resflops._version import __version__
 from resflops.latency.flags import read_tf32
-from resflops.latency.measurements import TF32_CONVOLUTIONS, TF32_PRODUCTS, Environment, Gpu
+from resflops.latency.machine import TF32_CONVOLUTIONS, TF32_PRODUCTS, Environment, Gpu
 from resflops.latency.telemetry import Telemetry
 
 __all__ = ["read_environment"]

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from resflops.latency.measurements import Measurements, Peak, Series
+from resflops.latency.measurements import Measurements
+from resflops.latency.peaks import Peak
+from resflops.latency.series import Series
 
 __all__ = ["join", "join_alike"]
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.latency.flags import set_tf32
-from resflops.latency.measurements import CHANNELS, SIDE, TF32, Probe, ProbeKind
+from resflops.latency.machine import TF32
+from resflops.latency.peaks import CHANNELS, SIDE, Probe, ProbeKind
 from resflops.latency.session import Step
 
 __all__ = ["PreparedProbe", "choose_probes", "prepare_probe"]

@@ -11,8 +11,8 @@ from typing import Generic, Protocol, TypeVar
 from msgspec.structs import replace
 
 from resflops.latency.failures import DeviceLostError, classify_failure, may_be_memory
-from resflops.latency.measurements import Round, Series
 from resflops.latency.schedule import Effort, order_visits
+from resflops.latency.series import Round, Series
 
 __all__ = ["Device", "Prepared", "Session", "Step", "warm_up"]
 

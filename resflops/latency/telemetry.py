@@ -9,7 +9,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
 
-from resflops.latency.measurements import POWER_CAP, Reading
+from resflops.latency.series import POWER_CAP, Reading
 
 __all__ = ["BETWEEN_READINGS", "REASONS", "Sampler", "Telemetry", "decode_reasons", "open_telemetry"]
 

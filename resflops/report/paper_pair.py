@@ -9,8 +9,9 @@ from typing import get_args
 from msgspec import Struct
 
 from resflops.latency.configuration import Setting
-from resflops.latency.measurements import Measurements, Row, Workload, compare_times
+from resflops.latency.measurements import Measurements, Row, Workload
 from resflops.latency.roofline import Performance, analyze_roofline
+from resflops.latency.series import compare_times
 from resflops.latency.stability import Grade, find_grade
 from resflops.latency.statistics import Ratio
 

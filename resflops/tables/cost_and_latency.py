@@ -6,8 +6,9 @@ from msgspec import Struct
 
 from resflops.cost import Cost
 from resflops.latency.configuration import Setting
-from resflops.latency.measurements import Measurements, Row, compare_times
+from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import analyze_roofline
+from resflops.latency.series import compare_times
 from resflops.tables.entries import find_batch_size
 from resflops.tables.environment_notes import note_environments
 from resflops.tables.latency import build_setting_cells, build_setting_columns

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from resflops.latency.measurements import CHANNELS, Measurements, Probe, Reading
+from resflops.latency.measurements import Measurements
+from resflops.latency.peaks import CHANNELS, Probe
+from resflops.latency.series import Reading
 from resflops.tables.table import Figure, Kind, Note
 
 __all__ = ["note_environments", "note_peaks", "note_readings"]

@@ -7,8 +7,9 @@ from msgspec import to_builtins
 
 from resflops.errors import pluralize
 from resflops.latency.configuration import Setting, itemsize
-from resflops.latency.measurements import LAUNCH_BOUND, Measurements, Row
+from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import Performance, analyze_roofline
+from resflops.latency.series import LAUNCH_BOUND
 from resflops.latency.stability import GRADES
 from resflops.latency.statistics import CONFIDENCE
 from resflops.tables.environment_notes import note_environments, note_peaks, note_readings

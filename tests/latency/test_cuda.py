@@ -19,9 +19,9 @@ from resflops.latency.configuration import Configuration
 from resflops.latency.cuda import Cuda
 from resflops.latency.environment import read_environment
 from resflops.latency.failures import CaptureError, may_be_memory
-from resflops.latency.measurements import Reading
 from resflops.latency.models import MeasurableModule, _count_held_bytes
 from resflops.latency.schedule import Effort
+from resflops.latency.series import Reading
 from resflops.latency.telemetry import Sampler, Telemetry, open_telemetry
 from resflops.records import TensorSpec
 

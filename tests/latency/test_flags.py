@@ -5,7 +5,8 @@ import torch
 
 from resflops.latency.environment import read_environment
 from resflops.latency.flags import Flags, read_tf32, set_flags, set_tf32
-from resflops.latency.measurements import TF32, Probe
+from resflops.latency.machine import TF32
+from resflops.latency.peaks import Probe
 from resflops.latency.probes import choose_probes, prepare_probe
 
 CPU = torch.device("cpu")

@@ -3,7 +3,9 @@
 from msgspec.structs import replace
 
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series, joining
-from resflops.latency.measurements import Peak, Probe, Run, compare_times
+from resflops.latency.measurements import Run
+from resflops.latency.peaks import Peak, Probe
+from resflops.latency.series import compare_times
 
 ENVIRONMENT = Environment(
     resflops="1", python="3.11", torch="2.15", system="Linux", cpu="Some CPU", cores=2, threads=2

@@ -8,22 +8,11 @@ import resflops
 from resflops.errors import SchemaError
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
 from resflops.latency.failures import Failure
-from resflops.latency.measurements import (
-    TF32_CONVOLUTIONS,
-    TF32_PRODUCTS,
-    Attribution,
-    Comparison,
-    Energy,
-    LayerTime,
-    Part,
-    Peak,
-    Probe,
-    Reading,
-    Run,
-    Workload,
-    compare_times,
-)
+from resflops.latency.machine import TF32_CONVOLUTIONS, TF32_PRODUCTS
+from resflops.latency.measurements import Attribution, Energy, LayerTime, Part, Run, Workload
+from resflops.latency.peaks import Peak, Probe
 from resflops.latency.roofline import analyze_roofline
+from resflops.latency.series import Comparison, Reading, compare_times
 from resflops.latency.statistics import Ratio
 from resflops.latency.workload import summarize_workload
 from resflops.tables.layer_times import build_layer_time_table

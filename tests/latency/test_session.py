@@ -6,8 +6,8 @@ import pytest
 from msgspec import Struct
 
 from resflops.latency.failures import CaptureError, DeviceLostError
-from resflops.latency.measurements import Reading, Round
 from resflops.latency.schedule import Effort, order_visits
+from resflops.latency.series import Reading, Round
 from resflops.latency.session import Session, warm_up
 
 BRIEF = Effort(rounds=3, discarded=0, warm_up=0.0, seconds=0.0, least=2)

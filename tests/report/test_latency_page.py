@@ -5,7 +5,10 @@ from msgspec.structs import replace
 
 import resflops
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
-from resflops.latency.measurements import Energy, Gpu, Peak, Probe, Reading, Run
+from resflops.latency.machine import Gpu
+from resflops.latency.measurements import Energy, Run
+from resflops.latency.peaks import Peak, Probe
+from resflops.latency.series import Reading
 from resflops.latency.workload import summarize_workload
 from resflops.report.environment import read_versions
 from resflops.report.pages.latency import build_document

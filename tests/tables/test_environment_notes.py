@@ -3,7 +3,9 @@
 import pytest
 
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
-from resflops.latency.measurements import Gpu, Peak, Probe, Reading
+from resflops.latency.machine import Gpu
+from resflops.latency.peaks import Peak, Probe
+from resflops.latency.series import Reading
 from resflops.render import find_renderer
 from resflops.tables import Table
 from resflops.tables.environment_notes import note_peaks, note_readings
