@@ -15,7 +15,7 @@ from resflops._version import __version__
 
 if TYPE_CHECKING:
     from resflops.api import benchmark, count, crosscheck, load, trace
-    from resflops.comparing import table
+    from resflops.api.comparing import table
     from resflops.cost import Cost, UncountedOp
     from resflops.cost.backward import Backward, GradientRow
     from resflops.cost.convention import CONVENTIONS, Convention, register_convention
@@ -51,7 +51,7 @@ _HOMES = {
     "register_convention": "cost.convention",
     "rule": "ops",
     "shape": "records",
-    "table": "comparing",
+    "table": "api.comparing",
     "trace": "api",
 }
 

@@ -45,6 +45,7 @@ __all__ = [
     "UsageError",
     "describe_error",
     "escape_control_characters",
+    "explain_missing",
     "pluralize",
     "shorten",
     "suggest",
@@ -188,3 +189,22 @@ def suggest(name: str, known: Iterable[str], *, most: int = 4) -> str:
     lowered = {candidate.lower(): candidate for candidate in known}
     closest = [lowered[match] for match in get_close_matches(name.lower(), lowered, n=most, cutoff=0.6)]
     return f"; closest: {', '.join(closest)}" if closest else ""
+
+
+def explain_missing(value: object, name: str, answers: dict[str, str]) -> str:
+    """Explain that a value has no such attribute, and what has the answer instead.
+
+    Args:
+        value: the value that was asked.
+        name: the attribute that it lacks.
+        answers: the names that other counters use, each with what to write here.
+    """
+    kind = type(value)
+    message = f"{kind.__name__!r} object has no attribute {name!r}"
+    if name in answers:
+        return f"{message}; {answers[name]}"
+    # Notebooks and debuggers ask for many of those, and nobody reads the answer.
+    if name.startswith("_"):
+        return message
+    known = [each for each in dir(kind) if not each.startswith("_")]
+    return f"{message}{suggest(name, known)}"

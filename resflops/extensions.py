@@ -14,7 +14,7 @@ name and harms nothing.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
@@ -26,7 +26,16 @@ from msgspec import Struct
 
 from resflops.errors import UsageError, describe_error
 
-__all__ = ["BROKEN", "GROUPS", "Broken", "Extension", "find_origin", "load_extensions"]
+__all__ = [
+    "BROKEN",
+    "DISPLAYS",
+    "GROUPS",
+    "Broken",
+    "Extension",
+    "find_display",
+    "find_origin",
+    "load_extensions",
+]
 
 OWN = "resflops"
 
@@ -163,3 +172,17 @@ def _find_extensions(group: str) -> list[Extension]:
         for point in _list_entry_points().select(group=group)
     ]
     return sorted(found, key=lambda extension: (extension.distribution, extension.name))
+
+
+DISPLAYS: dict[str, Callable[..., Any]] = {}
+"""The displays by their names: ``html`` and ``text`` of any value, ``format`` of a table in any format,
+``table`` of a value's rows, ``summary`` and ``plot`` of a cost."""
+
+
+def find_display(name: str) -> Callable[..., Any]:
+    """Find what displays a value in a way, such as a notebook's.
+
+    A value never imports what displays it, since that lies in a higher layer.
+    """
+    load_extensions("resflops.displays")
+    return DISPLAYS[name]

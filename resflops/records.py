@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from msgspec import Struct, field
 
-from resflops.displays import explain_missing
-from resflops.errors import InputError
+from resflops.errors import InputError, explain_missing
 from resflops.storage import SCHEMA_VERSION, Stored
 
 __all__ = [

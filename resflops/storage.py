@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import msgspec
 
-from resflops.displays import find_display
 from resflops.errors import FileError, SchemaError, describe_error
+from resflops.extensions import find_display
 from resflops.writing import read_bytes, write_text
 
 __all__ = [

@@ -30,8 +30,8 @@ from resflops.cost.convention import Convention
 from resflops.cost.frames import make_frame
 from resflops.cost.operands import Operand, Reading, Readings, read_operands
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
-from resflops.displays import find_display
 from resflops.errors import UsageError
+from resflops.extensions import find_display
 from resflops.ops import COMPLEX_TYPES, OPS, Gradient, is_complex
 from resflops.records import (
     MODEL_INPUT,

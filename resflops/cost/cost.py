@@ -19,8 +19,8 @@ from resflops.cost.layers import LayerRow, Layers, make_layer_rows, sum_by_modul
 from resflops.cost.representation import ANSWERS, represent_cost
 from resflops.cost.sparsity import count_nonzero_macs
 from resflops.cost.uncounted import UncountedOp, find_uncounted_ops
-from resflops.displays import explain_missing, find_display
-from resflops.errors import UsageError
+from resflops.errors import UsageError, explain_missing
+from resflops.extensions import find_display
 from resflops.ops import COMPLEX_TYPES, OPS, is_free, load_more_ops
 from resflops.records import OpRecord, Trace, Work, add_works
 from resflops.storage import Stored, blame_file

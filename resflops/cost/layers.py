@@ -9,7 +9,7 @@ from msgspec import Struct
 from resflops.cost.convention import Convention
 from resflops.cost.formula import format_formula
 from resflops.cost.receptive_field import Field, compute_receptive_fields
-from resflops.displays import find_display
+from resflops.extensions import find_display
 from resflops.ops import is_free, is_of_family
 from resflops.records import ModuleRecord, OpRecord, Shape, Trace, Work
 

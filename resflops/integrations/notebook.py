@@ -13,7 +13,7 @@ from resflops.cost import Cost
 from resflops.cost.backward import Backward
 from resflops.cost.layers import Layers
 from resflops.crosschecking.reconciliation import CrossCheck
-from resflops.displays import DISPLAYS
+from resflops.extensions import DISPLAYS
 from resflops.latency.measurements import Measurements
 from resflops.records import Trace
 from resflops.render import Screen, find_renderer

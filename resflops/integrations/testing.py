@@ -107,9 +107,9 @@ class CostGate:
     def _count(
         model: "Model", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], convention: str
     ) -> Cost:
+        from resflops.api.given_models import open_given
         from resflops.cost import price
         from resflops.cost.convention import find_convention
-        from resflops.given_models import open_given
         from resflops.tracing import trace
 
         under = find_convention(convention)

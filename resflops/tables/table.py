@@ -7,8 +7,7 @@ from msgspec import Struct
 
 from resflops.cost.convention import Convention
 from resflops.cost.uncounted import UncountedOp
-from resflops.displays import find_display
-from resflops.extensions import BROKEN
+from resflops.extensions import BROKEN, find_display
 
 if TYPE_CHECKING:
     import pandas as pd

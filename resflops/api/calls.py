@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
+from resflops.api.given_models import hint_at_shape, load, open_given
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import TraceError, UsageError
-from resflops.given_models import hint_at_shape, load, open_given
 from resflops.records import Shape, Trace, is_shape
 
 # What imports torch is imported where it is used: a built-in network is counted without it.

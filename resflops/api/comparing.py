@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec.structs import replace
 
-from resflops.api import count
+from resflops.api.calls import count
 from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import UsageError
@@ -15,7 +15,7 @@ from resflops.tables import Table
 from resflops.tables.comparison import Entry, build_comparison, build_entry
 
 if TYPE_CHECKING:
-    from resflops.api import Model
+    from resflops.api.calls import Model
 
 __all__ = ["table"]
 
