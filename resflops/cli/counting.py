@@ -96,10 +96,19 @@ def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModel
     return CountedModels(results=tuple(results), named=named, left=len(tasks) - len(results))
 
 
-def warn_of_failures(counted: CountedModels) -> None:
-    """Say on standard error which models were named and could not be counted; their rows have the reasons."""
-    if failed := list(dict.fromkeys(failure.model for failure in counted.failures)):
+def warn_of_failures(counted: CountedModels, *, shown: bool) -> None:
+    """Say on standard error which models were named and could not be counted.
+
+    Args:
+        counted: the models.
+        shown: whether their rows show the reasons, which are said here otherwise.
+    """
+    failed = {failure.model: failure.reason for failure in counted.failures}
+    if failed and shown:
         warn(f"could not count {', '.join(failed)}")
+        return
+    for model, reason in failed.items():
+        warn(f"could not count {model}: {reason}")
 
 
 def choose_status(costs: Iterable[Cost], args: argparse.Namespace, *, failed: bool = False) -> int:

@@ -64,7 +64,8 @@ def _run(args: argparse.Namespace) -> int:
         stored = {one.cost.model: one.stored for one in counted.entries}
         table = build_cost_and_latency(costs, args.latency, below=table, stored=stored, specs=specs)
     write(table, args)
-    warn_of_failures(counted)
+    # A choice of columns may leave the reasons out.
+    warn_of_failures(counted, shown=not args.columns)
     if counted.left:
         return INTERRUPTED
     return choose_status(costs, args, failed=bool(counted.failures))

@@ -28,7 +28,7 @@ def build_ratio_table(pair: PaperPair) -> Table:
         notes=(
             Note(
                 text="From and to are the ends of the 95 % interval of the time ratio, ± is half of its "
-                "width, and the grade is its word. Roofline ratio: the ratio of the "
+                "width, and the grade is the word for it. Roofline ratio: the ratio of the "
                 "times if every op ran at the measured peaks."
             ),
         ),
@@ -72,7 +72,7 @@ def build_side_table(pair: PaperPair) -> Table:
         rows=rows,
         notes=(
             Note(
-                text="Of peak: the share of the speed of a large matrix product in the same run. "
+                text="Of peak: the share of the speed of the fastest probe in the same run. "
                 "Memory-bound: the share of the roofline time in ops that wait for memory. MACs per op: the "
                 "multiply-accumulates of one step divided by the number of ops that have any."
             ),

@@ -53,6 +53,11 @@ def test_the_others_are_counted(capsys, line, failed, says):
         assert shown.err == f"resflops: could not count {failed}\n"
 
 
+def test_the_reason_is_said_where_the_columns_leave_it_out(capsys):
+    shown = run(capsys, 1, "table", "resnet20", "resnet35", "--columns", "model,macs", "--format", "csv")
+    assert shown.err.startswith("resflops: could not count resnet35: no model named 'resnet35'; closest: ")
+
+
 def test_a_size_that_one_model_refuses_leaves_the_others_and_names_the_option(capsys):
     shown = run(
         capsys,
