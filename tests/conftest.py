@@ -15,6 +15,11 @@ settings.register_profile(
 settings.load_profile("resflops")
 
 
+# pytest-xdist sets it in its workers to the width of the terminal, or to 80 where there is none; what is
+# written to a pipe would be as narrow.
+os.environ.pop("COLUMNS", None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _cache_of_the_tests(tmp_path_factory):
     """Keep processes that tests start out of the user's own cache."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from resflops.errors import SpecError
 
-__all__ = ["Spec", "Value", "parse_spec", "read_value", "split_at_commas"]
+__all__ = ["Spec", "Value", "names_own_code", "parse_spec", "read_value", "split_at_commas"]
 
 Value = int | float | bool | str | list[object] | tuple[object, ...] | dict[object, object] | None
 
@@ -96,3 +96,12 @@ def read_value(text: str) -> Value:
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
         return text
     return value
+
+
+def names_own_code(name: str) -> bool:
+    """Whether a name is of a factory of resflops' own, whose traces follow from its version as others do.
+
+    >>> names_own_code("resflops.models.kernels:stack")
+    True
+    """
+    return name.startswith("resflops.") and ":" in name

@@ -19,7 +19,7 @@ from resflops.sources.installed_code import has_usual_state, runs_installed_code
 from resflops.sources.lookup import canonicalize, find
 from resflops.sources.registry import SOURCES
 from resflops.sources.shipped_traces import read_shipped_trace
-from resflops.sources.spec import parse_spec
+from resflops.sources.spec import names_own_code, parse_spec
 from resflops.sources.trace_cache import Entry, read_entry, write_entry
 
 __all__ = ["StoredTrace", "find_stored_trace", "store_trace"]
@@ -72,7 +72,10 @@ def find_stored_trace(spec: str, *, input_shape: Shape | None, dtype: str | None
 
 def _read_prefix(spec: str) -> tuple[str, bool]:
     """Read the prefix of a spec's source, and whether the source has models by name."""
-    prefix, slash, _ = parse_spec(spec).name.partition("/")
+    name = parse_spec(spec).name
+    if names_own_code(name):
+        return name, True
+    prefix, slash, _ = name.partition("/")
     if not slash:
         return "", ":" not in spec and prefix in NETWORKS
     return prefix, prefix in SOURCES

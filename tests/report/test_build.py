@@ -175,7 +175,9 @@ def test_links_lead_somewhere_and_commands_stand_in_every_page(page):
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)]+)\)|(?:src|srcset)=\"([^\"]+)\"", text):
         target = "".join(link)
-        assert target.startswith("https://") or (page.parent / target).exists(), target
+        file, _, heading = target.partition("#")
+        assert target.startswith("https://") or (page.parent / file).exists(), target
+        assert not heading or file or f"\n## {heading.capitalize()}\n" in text, target
     assert "Made by `resflops report`" in text
 
 

@@ -83,8 +83,10 @@ def test_a_built_in_network_is_counted_from_python_without_torch():
 
 
 def test_options_and_other_inputs_are_stored_and_answer_the_second_time(cache):
-    cases = [("resnet20,num_classes=7",), ("--input", "2x3x64x64")]
-    for spec, *options in (cases[0], ("resnet20", *cases[1])):
+    # A factory of resflops' own follows from its version, as a network does.
+    factory = "resflops.models.kernels:stack,kernel=3,channels=[3,8],strides=[2]"
+    cases = [("resnet20,num_classes=7",), ("resnet20", "--input", "2x3x64x64"), (factory,)]
+    for spec, *options in cases:
         (live,), imported = count_rows(spec, options=tuple(options))
         assert imported
         (stored,), imported = count_rows(spec, options=tuple(options))
@@ -94,7 +96,7 @@ def test_options_and_other_inputs_are_stored_and_answer_the_second_time(cache):
             stored.pop("stored"),
         )
         assert stored == live
-    assert len(list_entries(cache)) == 2
+    assert len(list_entries(cache)) == len(cases)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from resflops.errors import ModelError, SpecError, UnknownModelError, describe_e
 from resflops.records import TensorSpec, is_shape
 from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.registry import FACTORY, Source, register
-from resflops.sources.spec import Spec
+from resflops.sources.spec import Spec, names_own_code
 
 __all__: list[str] = []
 
@@ -54,6 +54,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         summary=f"what {attribute} of {place} makes",
         family="yours",
         notes=notes,
+        by_name=names_own_code(name),
         make=make,
     )
 
