@@ -53,8 +53,9 @@ def test_the_others_are_counted(capsys, line, failed, says):
         assert shown.err == f"resflops: could not count {failed}\n"
 
 
-def test_the_reason_is_said_where_the_columns_leave_it_out(capsys):
-    shown = run(capsys, 1, "table", "resnet20", "resnet35", "--columns", "model,macs", "--format", "csv")
+@pytest.mark.parametrize("options", [("--columns", "model,macs", "--format", "csv"), ("--format", "tex")])
+def test_the_reason_is_said_where_the_table_leaves_it_out(capsys, options):
+    shown = run(capsys, 1, "table", "resnet20", "resnet35", *options)
     assert shown.err.startswith("resflops: could not count resnet35: no model named 'resnet35'; closest: ")
 
 

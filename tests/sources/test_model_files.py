@@ -166,6 +166,7 @@ def save_weights(folder):
         ("whole.pth", "is a pickled model of the class Sequential, and loading it would run code from the file"),
         ("m.onnx", "is an ONNX graph, and only PyTorch models can be counted"),
         ("notes.md", "'notes.md' is not a file that a model can be read from"),
+        ("qwen9/config.json", "there is no file 'qwen9/config.json'; a config of transformers is given by its path"),
         ("x.json", "is not the config of a Hugging Face model: it has no model_type"),
         ("./data", "'./data' is a folder without a config.json"),
         ("missing.pt2", "there is no file 'missing.pt2' in "),

@@ -1,6 +1,8 @@
 """What transformers says is heard, told in a note where it matters, and never on standard error."""
 
 import logging
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -62,3 +64,11 @@ def test_another_thread_is_heard_where_it_was_before() -> None:
         assert (said, heard) == (["theirs"], ["ours"])
     finally:
         logger.removeHandler(theirs)
+
+
+def test_what_it_says_of_its_own_config_is_not_shown():
+    """MusicGen's default config has token ids beyond its vocabulary, which is said once in a process."""
+    script = "from resflops.sources import find; print(find('hf/musicgen').variant)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "MusicgenForConditionalGeneration\n"
+    assert "pad_token_id" not in done.stderr

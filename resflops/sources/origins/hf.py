@@ -21,6 +21,7 @@ from resflops.sources.hub_ids import advise_on_hub_id, is_hub_id
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec, Value
+from resflops.sources.transformers_messages import hear_transformers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -56,7 +57,8 @@ def _find(name: str, spec: Spec) -> FoundModel:
     options = spec.values()
     length = _read_length(options.pop("seq", None), spec)
     asked = options.pop("architecture", None)
-    with _offline():
+    # What transformers says of its own default configs is nothing that a user could mend.
+    with _offline(), hear_transformers():
         config = _make_config(transformers, name, spec, options, asked)
         kind = find_architecture(transformers, config, asked, spec.text)
     try:
