@@ -180,9 +180,7 @@ def _find_source(name: str) -> tuple[Source, str]:
 def _make_unknown_source_error(name: str, prefix: str) -> UnknownModelError:
     known = [source for source in SOURCES if source not in WITHOUT_PREFIX]
     if name.endswith(".json"):
-        return UnknownModelError(
-            f"there is no file {name!r}; a config.json of transformers is counted by its path"
-        )
+        return UnknownModelError(f"there is no file {name!r}; a config of transformers is given by its path")
     if is_hub_id(name) and not suggest(prefix, known):
         return UnknownModelError(
             f"{name!r} looks like the id of a model on the Hugging Face Hub: {advise_on_hub_id(name)}"
