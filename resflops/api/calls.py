@@ -249,7 +249,7 @@ def benchmark(
 
         measured = resflops.benchmark(model, (8, 3, 224, 224), device="cuda", dtype="float16")
         measured.rows[0].series.time.median     # seconds, on the device; .low, .high, .p90, .p99
-        measured.rows[0].series.verdict         # whether it can be trusted
+        measured.rows[0].series.verdict         # how precisely it is known, and what disturbed it
         measured.save("latency.json")           # every sample, and what it was measured on
 
     Args:

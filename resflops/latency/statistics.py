@@ -24,7 +24,6 @@ __all__ = [
     "Summary",
     "drift",
     "median",
-    "outliers",
     "quantile",
     "ratio",
     "summarize",
@@ -47,9 +46,6 @@ BLOCK = 4_000_000
 
 LEAST_FOR_P90, LEAST_FOR_P99 = 10, 1000
 """With fewer samples a percentile would be made up between the largest two, or rest on a few."""
-
-NORMAL_MAD = 1.4826
-"""Standard deviations per median absolute deviation, where samples are normal."""
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -171,21 +167,6 @@ def drift(rounds: Rounds) -> float:
         return 0.0
     earlier, later = _flatten(filled[:half]), _flatten(filled[-half:])
     return (median(later) - median(earlier)) / median(_flatten(filled))
-
-
-def outliers(rounds: Rounds, *, distance: float, floor: float) -> float:
-    """The share of samples that lie far from the median.
-
-    Args:
-        rounds: the samples.
-        distance: what is far, in standard deviations as the median absolute deviation tells them.
-        floor: a standard deviation, relative to the median, below which none is believed: a
-            clock's ticks may leave a deviation of zero, from which everything is infinitely far.
-    """
-    samples = _flatten(rounds)
-    middle = median(samples)
-    scale = max(NORMAL_MAD * median([abs(sample - middle) for sample in samples]), floor * middle)
-    return sum(abs(sample - middle) > distance * scale for sample in samples) / len(samples)
 
 
 def _drop_empty(rounds: Rounds) -> list[Sequence[float]]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resflops.latency import statistics
-from resflops.latency.statistics import drift, median, outliers, quantile, ratio, summarize
+from resflops.latency.statistics import drift, median, quantile, ratio, summarize
 
 SAMPLES = st.lists(st.floats(0.001, 1000), min_size=1, max_size=40)
 
@@ -127,19 +127,6 @@ def test_a_ratio_of_series_that_did_not_take_turns_has_an_interval():
 )
 def test_drift_is_the_later_half_above_the_earlier(rounds, expected):
     assert drift(rounds) == expected
-
-
-def test_outliers_are_told_by_the_median_absolute_deviation():
-    # Median 10, deviations 1 1 1 1 0 1 1 1 90: their median is 1, so far is beyond 5 times 1.4826.
-    samples = [9.0, 11.0, 9.0, 11.0, 10.0, 9.0, 11.0, 9.0, 100.0]
-    assert outliers([samples], distance=5, floor=0.0) == 1 / 9
-    assert outliers([samples], distance=5, floor=10.0) == 0.0
-
-
-def test_ticks_of_a_clock_make_no_outliers():
-    samples = [[1.0] * 20 + [1.001]]
-    assert outliers(samples, distance=5, floor=0.0) == 1 / 21
-    assert outliers(samples, distance=5, floor=0.01) == 0.0
 
 
 def test_long_series_are_resampled_in_blocks_with_the_same_result(monkeypatch):
