@@ -21,7 +21,6 @@ from resflops.sources.hub_ids import advise_on_hub_id, is_hub_id
 from resflops.sources.packages import import_optional
 from resflops.sources.registry import Source, make_unknown_model_error, register
 from resflops.sources.spec import Spec, Value
-from resflops.sources.transformers_messages import hear_transformers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,6 +51,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
     # Here and below, because every source is imported, whichever is asked, and these are long.
     from resflops.sources.architectures import find_architecture
     from resflops.sources.modalities import describe_inputs
+    from resflops.sources.transformers_messages import hear_transformers
 
     transformers = _import_transformers()
     options = spec.values()
