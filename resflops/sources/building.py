@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from resflops.errors import InputError, ModelError, ResflopsError, UsageError, describe_error
+from resflops.errors import InputError, ModelError, ResflopsError, describe_error
 from resflops.garbage import delay_collection
 from resflops.records import Shape, TensorSpec
 from resflops.sources.found_model import FoundModel, Inputs, WithInputs
@@ -19,7 +19,7 @@ from resflops.sources.lookup import find
 from resflops.sources.repeated_layers import copy_repeated_layers
 from resflops.tracing.call_through import call_through
 from resflops.tracing.generators import fix_generators
-from resflops.tracing.inputs import Reading, find_float_dtype
+from resflops.tracing.inputs import find_float_dtype
 from resflops.tracing.trace import resolve_inputs
 from resflops.tracing.zeros import zeros
 
@@ -75,11 +75,7 @@ def open_found_model(
             f"the inputs of {found.spec} are not known; give the shape of its input, "
             "or let its factory return (module, inputs)"
         )
-    try:
-        reading = resolve_inputs(module, inputs.args, inputs.kwargs)
-    # Opening a model does not call it: what it does not take is said when it is called.
-    except UsageError:
-        reading = Reading(inputs.args, inputs.kwargs)
+    reading = resolve_inputs(module, inputs.args, inputs.kwargs, foreign=False)
     args, kwargs = _make_tensors(
         (reading.args, reading.kwargs), torch.device(input_device or device), find_float_dtype(module)
     )

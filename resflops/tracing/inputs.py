@@ -34,13 +34,15 @@ class Reading(Struct, frozen=True):
     """Whether the call was given in the form of another counter, which is tried after our own."""
 
 
-def list_readings(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Reading]:
+def list_readings(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, foreign: bool = True
+) -> list[Reading]:
     """List what a call can mean, the likeliest first.
 
     A tuple of ints that is an argument of its own is a shape, but for these: one for a parameter that its
     annotation, default or name calls a size, and one with a size below one beside another tensor. Beside a
-    tensor that the caller gives as one, it is first tried as a tuple. The forms of other counters are read
-    as well.
+    tensor that the caller gives as one, it is first tried as a tuple. If ``foreign``, the forms of other
+    counters are read as well.
 
     Raises:
         InputError: a shape with a size below one; or the model takes something, and was given nothing.
@@ -55,7 +57,7 @@ def list_readings(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
         if parameter is None or parameter.kind in {"", "tensor"}:
             dtype = (parameter.dtype if parameter else "") or find_float_dtype(model)
             return [Reading((TensorSpec(check_shape(args[0]), dtype),), {})]
-    calls = list_calls(model, args, kwargs)
+    calls = list_calls(model, args, kwargs) if foreign else [(args, kwargs)]
     return [
         Reading(reading.args, reading.kwargs, translated=place > 0)
         for place, call in enumerate(calls)

@@ -121,9 +121,18 @@ def _choose_reading(readings: list[Reading], errors: Sequence[Failure]) -> tuple
     return next(by_values, None) or next(by_form, None) or pairs[0]
 
 
-def resolve_inputs(model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any]) -> Reading:
-    """Find out which tuples of a call are shapes; where only a trace can tell, by a trace."""
-    readings = list_readings(model, inputs, keyword_inputs)
+def resolve_inputs(
+    model: nn.Module, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], *, foreign: bool = True
+) -> Reading:
+    """Find out which tuples of a call are shapes; where only a trace can tell, by a trace.
+
+    Args:
+        model: the model that is called.
+        inputs: its positional arguments.
+        keyword_inputs: its keyword arguments.
+        foreign: whether the call may be in the form of another counter, as a user's may.
+    """
+    readings = list_readings(model, inputs, keyword_inputs, foreign=foreign)
     if len(readings) == 1:
         return readings[0]
     errors: list[ResflopsError] = []
