@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resflops.tracing.observers import InputValues, SparseValues
+from resflops.tracing.observers.sized_results import find_sized
 
 SHAPES = [(12,), (1, 3, 4), (2, 3, 2)]
 
@@ -97,3 +98,14 @@ def test_what_is_written_into_the_tensor_leaves_nothing_known_of_its_views():
         with pytest.raises(RuntimeError, match="meta"):
             flat.tolist()
         assert model_has.tolist() == [[7.0, 7.0, 7.0], [-8.0, 2.0, -8.0]]
+
+
+def test_where_a_sparse_mask_is_true_is_found_without_the_whole_mask():
+    model_has = torch.empty(3, 4, device="meta")
+    values = InputValues()
+    values.remember(model_has, sparse((3, 4), [7, 1, 4]))
+    with values:
+        mask = model_has > 1.5
+    found = values._run_sized(find_sized(torch.where, (mask,), {}))
+    assert [each.tolist() for each in found] == [[0, 1], [1, 0]]
+    assert isinstance(values._known[id(mask)], SparseValues)

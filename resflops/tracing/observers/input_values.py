@@ -23,7 +23,7 @@ from resflops.tracing.call_through import call_through
 from resflops.tracing.dispatcher import describe_aten
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.observers.observer import Observer
-from resflops.tracing.observers.sized_results import find_sized
+from resflops.tracing.observers.sized_results import SizedCall, find_sized
 from resflops.tracing.observers.sparse_values import SparseValues
 from resflops.tracing.torch_functions import DEVICE, QUERIES
 
@@ -122,7 +122,7 @@ class InputValues(TorchFunctionMode, Observer):
         if self.recorder is not None and (sized := find_sized(func, args, kwargs)) is not None:
             self.relied_on |= assumed
             with DisableTorchFunction(), unseen_by_dispatch_modes():
-                results = sized.run(*tree_map_only(Tensor, self._find_value, sized.args))
+                results = self._run_sized(sized)
                 outs = [torch.empty_like(result, device="meta") for result in results]
                 op, inputs, attributes = describe_aten(sized.op, sized.args, {})
                 layer = self.recorder.find_running_layer(frame)
@@ -246,6 +246,13 @@ class InputValues(TorchFunctionMode, Observer):
 
     def _is_known_mask(self, tensor: Tensor) -> bool:
         return id(tensor) in self._known and tensor.dtype is torch.bool
+
+    def _run_sized(self, sized: SizedCall) -> list[Tensor]:
+        """Run a function whose result has a size that follows from values."""
+        value = self._known[id(sized.args[0])]
+        if sized.op is torch.ops.aten.where.default and isinstance(value, SparseValues):
+            return list(value.find_true())
+        return sized.run(*tree_map_only(Tensor, self._find_value, sized.args))
 
     def _find_true(self, mask: Tensor) -> tuple[Tensor, ...]:
         value = self._known[id(mask)]
