@@ -146,6 +146,8 @@ def test_the_cache_is_shown_and_cleared(capsys, tmp_path, monkeypatch):
 
 def test_a_cache_that_is_not_used_says_why(capsys, monkeypatch):
     monkeypatch.setenv("RESFLOPS_CACHE", "0")
+    # Wide enough for the path of any installation: folded away, a column says nothing of what is nowhere.
+    monkeypatch.setenv("COLUMNS", "300")
     text = run(capsys, "cache")
     assert "RESFLOPS_CACHE turns it off" in text
     assert "nowhere" in text
