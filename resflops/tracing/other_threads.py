@@ -24,8 +24,13 @@ _SERVERS = frozenset(
 )  # fmt: skip
 
 
+_COMPILER = "torch._inductor."
+"""Where torch has the threads that listen to the processes of its compiler, up to torch 2.6 from the first
+torch.compile on."""
+
+
 def _serves(thread: threading.Thread) -> bool:
     """Whether a thread belongs to a package that runs no model."""
     target = getattr(thread, "_target", None)
     modules = (type(thread).__module__, getattr(target, "__module__", None) or "")
-    return any(module.partition(".")[0] in _SERVERS for module in modules)
+    return any(module.partition(".")[0] in _SERVERS or module.startswith(_COMPILER) for module in modules)
