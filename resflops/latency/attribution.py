@@ -71,7 +71,7 @@ def attribute_time(
     device: torch.device,
     *,
     repetitions: int,
-    block: Callable[[], None] | None = None,
+    block: Callable[[], None] = lambda: None,
 ) -> Attribution:
     """Time every module of a model, without the modules inside it.
 
@@ -91,11 +91,9 @@ def attribute_time(
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         for _ in range(repetitions):
             # In turns, so that a drift of the machine does not pass for the marks' own time.
-            if block is not None:
-                block()
+            block()
             unmarked.append(_time_whole_step(call, new_marks()))
-            if block is not None:
-                block()
+            block()
             runs.append(_time_modules(module, call, _ModuleMarks(new_marks)))
     names = dict.fromkeys(name for run in runs for name in run)
     return Attribution(

@@ -255,14 +255,13 @@ class _Bench:
             least, most = LAYER_REPETITIONS
             time = self._session.series[configuration].time
             often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
-            device, block = torch.device(configuration.device), None
-            if isinstance(self._device, Cuda):
+            device, wall = torch.device(configuration.device), self._session.series[configuration].wall
+            options: dict[str, Any] = {"repetitions": often}
+            if isinstance(self._device, Cuda) and wall:
                 # Launching takes no longer than a whole step, and twice as long with its marks.
-                wall = self._session.series[configuration].wall
-                block = partial(self._device.block, MARKED * wall.median if wall else 0.0)
+                options["block"] = partial(self._device.block, MARKED * wall.median)
             return self._session.use_prepared(
-                configuration,
-                lambda made: attribute_time(made.module, made.call, device, repetitions=often, block=block),
+                configuration, lambda made: attribute_time(made.module, made.call, device, **options)
             )
 
         for configuration in self._list_timed():

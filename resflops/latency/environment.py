@@ -29,15 +29,16 @@ def read_environment(device: torch.device, telemetry: Telemetry | None = None) -
         device: ``cpu`` or a CUDA device.
         telemetry: the GPU's, if it is one.
     """
-    on_gpu = device.type == "cuda"
+    on_gpu, cpu = device.type == "cuda", _read_cpu_facts()
     cudnn = torch.backends.cudnn.version() if on_gpu else None  # type: ignore[no-untyped-call]
     return Environment(
         resflops=__version__,
         python=platform.python_version(),
         torch=str(torch.__version__),
         system=f"{platform.system()} {platform.machine()}",
-        cpu=_read_cpu_name(),
-        cpu_family=_read_cpu_family(),
+        # platform.processor() is empty on many Linux distributions.
+        cpu=cpu.get("model name") or platform.processor() or platform.machine(),
+        cpu_family=_describe_family(cpu),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
         gpu=_read_gpu(device, telemetry or Telemetry()) if on_gpu else None,
@@ -47,27 +48,21 @@ def read_environment(device: torch.device, telemetry: Telemetry | None = None) -
     )
 
 
-def _read_cpu_name() -> str:
-    return _read_cpu_fact("model name") or platform.processor() or platform.machine()
-
-
-def _read_cpu_family() -> str:
-    """Read family, model and stepping: processors of one name differ in what their instructions do."""
-    facts = {name: _read_cpu_fact(name) for name in ("cpu family", "model", "stepping")}
-    return ", ".join(f"{name.removeprefix('cpu ')} {fact}" for name, fact in facts.items() if fact)
-
-
-def _read_cpu_fact(name: str) -> str:
+def _read_cpu_facts() -> dict[str, str]:
+    """Read what the system tells of the first processor; nothing on systems that tell it otherwise."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    # platform.processor() is empty on many Linux distributions, so /proc/cpuinfo comes first.
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == name:
-            return " ".join(value.split())
-    return ""
+        return {}
+    first = text.partition("\n\n")[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): " ".join(value.split()) for key, _, value in pairs}
+
+
+def _describe_family(facts: dict[str, str]) -> str:
+    """Describe family, model and stepping: processors of one name differ in what their instructions do."""
+    known = [name for name in ("cpu family", "model", "stepping") if facts.get(name)]
+    return ", ".join(f"{name.removeprefix('cpu ')} {facts[name]}" for name in known)
 
 
 def _read_gpu(device: torch.device, telemetry: Telemetry) -> Gpu:

@@ -124,7 +124,7 @@ class Session(Generic[Key, Ready]):
                 (number, key)
                 for number in range(self._effort.rounds)
                 for key in order_visits(list(self.series), number)
-                if not self.series[key].failure and len(self.series[key].rounds) <= number
+                if self._lacks(key, number)
             ),
         ]
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from resflops.errors import pluralize
 from resflops.latency.statistics import Rounds, Summary, drift, median, quantile, summarize
 
 __all__ = ["GRADES", "Finding", "Grade", "Stability", "find_grade", "judge_stability"]
@@ -87,8 +88,8 @@ def judge_stability(
     filled = [list(samples) for samples in rounds if samples]
     findings = []
     if known.samples < FEW:
-        plural = "" if known.samples == 1 else "s"
-        findings.append(Finding(kind="few samples", text=f"only {known.samples} sample{plural}"))
+        text = f"only {known.samples} {pluralize('sample', known.samples)}"
+        findings.append(Finding(kind="few samples", text=text))
     if disturbed := count_disturbed(filled):
         of = f"{disturbed} of {len(filled)} rounds disturbed"
         findings.append(Finding(kind="disturbed rounds", text=of))
@@ -97,10 +98,8 @@ def judge_stability(
         text = f"trend {change * 100:+.1f} %".replace("-", "−")
         findings.append(Finding(kind="trend", text=text))
     if slow_clocks:
-        plural = "" if slow_clocks == 1 else "s"
-        findings.append(
-            Finding(kind="clock", text=f"clock far below the others in {slow_clocks} round{plural}")
-        )
+        text = f"clock far below the others in {slow_clocks} {pluralize('round', slow_clocks)}"
+        findings.append(Finding(kind="clock", text=text))
     if throttled:
         findings.append(Finding(kind="throttled", text=f"throttled ({', '.join(throttled)})"))
     return Stability(half_width=known.width / 2, findings=tuple(findings))

@@ -233,23 +233,17 @@ def _build_columns(rows: tuple[Row, ...], cost: str, most_expensive: str) -> tup
             key="batch", heading="batch", kind="count", audience="programs" if batched == "all" else "asked"
         ),
         Column(key="params", heading="parameters", kind="count", detail=2, measures="parameters"),
-        Column(
-            key="trainable",
-            heading="trainable",
-            kind="count",
-            audience=show_if_any("frozen"),
-            detail=3,
-            prints=False,
-            measures="parameters",
-        ),
-        Column(
-            key="frozen",
-            heading="frozen",
-            kind="count",
-            audience=show_if_any("frozen"),
-            detail=3,
-            prints=False,
-            measures="parameters",
+        *(
+            Column(
+                key=key,
+                heading=key,
+                kind="count",
+                audience=show_if_any("frozen"),
+                detail=3,
+                prints=False,
+                measures="parameters",
+            )
+            for key in ("trainable", "frozen")
         ),
         Column(
             key="buffers",

@@ -249,9 +249,8 @@ class InputValues(TorchFunctionMode, Observer):
 
     def _run_sized(self, sized: SizedCall) -> list[Tensor]:
         """Run a function whose result has a size that follows from values."""
-        value = self._known[id(sized.args[0])]
-        if sized.op is torch.ops.aten.where.default and isinstance(value, SparseValues):
-            return list(value.find_true())
+        if sized.op is torch.ops.aten.where.default:
+            return list(self._find_true(sized.args[0]))
         return sized.run(*tree_map_only(Tensor, self._find_value, sized.args))
 
     def _find_true(self, mask: Tensor) -> tuple[Tensor, ...]:
