@@ -11,7 +11,7 @@ from resflops.latency.failures import CaptureError, is_out_of_memory
 from resflops.latency.measurements import Energy
 from resflops.latency.series import Round
 from resflops.latency.session import Step
-from resflops.latency.telemetry import BETWEEN_READINGS, Sampler, Telemetry
+from resflops.latency.telemetry import BETWEEN_READINGS, JoulesAt, Sampler, Telemetry
 
 __all__ = ["Cuda"]
 
@@ -33,10 +33,6 @@ SLEPT = 10_000_000
 AHEAD, MARGIN = 2.0, 20e-6
 """How many times as long as launching a step takes the stream is blocked, and seconds more: launching
 varies. A queue takes about a thousand launches; of a longer step the first thousand are ahead."""
-
-
-Move = tuple[float, float]
-"""When the energy counter moved, and the joules that it told then."""
 
 
 class Cuda:
@@ -152,7 +148,8 @@ class Cuda:
 
         The counter moves some ten times a second. So the window begins and ends where it moves, after a
         warm-up in which the clocks settle. A block of steps is always launched before the one before it is
-        waited for: the device never idles.
+        waited for, and a thread of its own reads the counter, of which an answer takes milliseconds: the
+        device idles no more than in steps that follow each other.
         """
         if self.telemetry.read_joules() is None:
             return None
@@ -160,7 +157,7 @@ class Cuda:
             self._idle_watts = self._measure_idle_power()
         with torch.cuda.device(self.device):
             self.wait()
-            moves, done = self._watch_counter(self._run_blocks(step), seconds)
+            moves, done = self._watch_counter(step, seconds)
             self.wait()
         if len(moves) < 2 or len(done) < 2:
             return None
@@ -173,34 +170,30 @@ class Cuda:
             idle_watts=self._idle_watts,
         )
 
-    def _watch_counter(self, blocks: Iterator[bool], seconds: float) -> tuple[list[Move], list[float]]:
+    def _watch_counter(self, step: Step, seconds: float) -> tuple[list[JoulesAt], list[float]]:
         """Watch the energy counter while blocks of steps run.
 
         Args:
-            blocks: tells again and again whether one more block is done.
+            step: the step.
             seconds: how long to watch, after the warm-up.
 
         Returns:
             When the counter moved and to how many joules, and when blocks were done.
         """
         begin = self._clock() + ENERGY_WARM_UP
-        end, last = begin + seconds, begin + MOST_WINDOWS * seconds
-        counter, moves, done = self.telemetry.read_joules(), list[Move](), list[float]()
-        for is_done in blocks:
-            now, joules = self._clock(), self.telemetry.read_joules()
-            moved, counter = joules != counter, joules
-            if now < begin:
-                continue
-            if is_done:
+        last, done, moves = begin + MOST_WINDOWS * seconds, list[float](), list[JoulesAt]()
+        with self.telemetry.watch_joules(self._clock) as moved:
+            for now in self._run_blocks(step):
+                if now < begin:
+                    continue
                 done.append(now)
-            if moved and joules is not None:
-                moves.append((now, joules))
-            if now > last or (moves and moves[-1][0] - moves[0][0] >= seconds and now > end):
-                break
+                moves = [move for move in list(moved) if move[0] >= begin]
+                if now > last or (moves and moves[-1][0] - moves[0][0] >= seconds):
+                    break
         return moves, done
 
-    def _run_blocks(self, step: Step) -> Iterator[bool]:
-        """Run blocks of steps without end; tell again and again whether one more is done."""
+    def _run_blocks(self, step: Step) -> Iterator[float]:
+        """Run blocks of steps without end; tell when each is done, the next being launched already."""
         running: torch.cuda.Event | None = None
         while True:
             for _ in range(STEPS_AT_ONCE):
@@ -208,22 +201,17 @@ class Cuda:
             launched = _create_event()
             launched.record()
             if running is not None:
-                while not running.query():  # type: ignore[no-untyped-call]
-                    yield False
-                yield True
+                running.synchronize()
+                yield self._clock()
             running = launched
 
     def _measure_idle_power(self) -> float | None:
         """Measure what the board draws while nothing runs, between two moves of its counter."""
         self.wait()
         end = self._clock() + IDLE_SECONDS
-        counter, moves = self.telemetry.read_joules(), list[Move]()
-        while (now := self._clock()) < end:
-            joules = self.telemetry.read_joules()
-            if joules is not None and joules != counter:
-                moves.append((now, joules))
-            counter = joules
-            self._pause()
+        with self.telemetry.watch_joules(self._clock) as moves:
+            while self._clock() < end:
+                self._pause()
         if len(moves) < 2:
             return None
         (since, before), (until, after) = moves[0], moves[-1]

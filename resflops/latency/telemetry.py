@@ -4,14 +4,22 @@ nvidia-ml-py may be missing, and a driver may not tell everything: what is not t
 """
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
 
 from resflops.latency.series import POWER_CAP, Reading
 
-__all__ = ["BETWEEN_READINGS", "REASONS", "Sampler", "Telemetry", "decode_reasons", "open_telemetry"]
+__all__ = [
+    "BETWEEN_READINGS",
+    "REASONS",
+    "JoulesAt",
+    "Sampler",
+    "Telemetry",
+    "decode_reasons",
+    "open_telemetry",
+]
 
 Answer = TypeVar("Answer")
 
@@ -31,6 +39,12 @@ than a round."""
 
 BETWEEN_READINGS = 0.02
 """Seconds between two readings while a round is measured."""
+
+BETWEEN_JOULES = 0.002
+"""Seconds between two looks at the energy counter."""
+
+JoulesAt = tuple[float, float]
+"""When the energy counter moved, and the joules that it told then."""
 
 
 def decode_reasons(bits: int) -> tuple[str, ...]:
@@ -96,6 +110,31 @@ class Telemetry:
         """Read the energy drawn since the driver was loaded."""
         millijoules = self._ask(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
         return None if millijoules is None else millijoules / 1e3
+
+    @contextmanager
+    def watch_joules(self, clock: Callable[[], float]) -> Iterator[list[JoulesAt]]:
+        """Watch the energy counter by a thread of its own; the list grows by every move of it.
+
+        Args:
+            clock: what tells when it moved.
+        """
+        moves, over = list[JoulesAt](), Event()
+
+        def watch() -> None:
+            counter = self.read_joules()
+            while not over.wait(BETWEEN_JOULES):
+                joules = self.read_joules()
+                if joules is not None and joules != counter:
+                    moves.append((clock(), joules))
+                counter = joules
+
+        thread = Thread(target=watch, name="resflops-joules", daemon=True)
+        thread.start()
+        try:
+            yield moves
+        finally:
+            over.set()
+            thread.join()
 
     def read_driver(self) -> str | None:
         """Read the driver's version."""
