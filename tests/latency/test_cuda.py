@@ -6,6 +6,8 @@ launched and the one before it is done. Nobody's memory or arithmetic is played 
 
 import gc
 import sys
+import threading
+from collections.abc import Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -111,6 +113,9 @@ class FakeGpu:
 class FakeNvml:
     """What NVML tells of such a GPU: an energy counter that moves ten times a second, and clocks."""
 
+    answer_seconds = 3e-3
+    """What an answer of the energy counter takes whoever asks for it, as on an H200."""
+
     class NVMLError(Exception):
         pass
 
@@ -121,11 +126,14 @@ class FakeNvml:
         self.reasons, self.clocks = 0, [1980]
 
     def nvmlDeviceGetTotalEnergyConsumption(self, _):
-        self.gpu.now += 1e-5
-        tick = int(self.gpu.now * 10) / 10
+        self.gpu.now += self.answer_seconds
+        return self.tell_millijoules(int(self.gpu.now * 10))
+
+    def tell_millijoules(self, tick):
+        """Tell what the counter stands at after so many moves."""
         # As if it had always been at work from its first kernel on.
-        busy = max(0.0, tick - self.began) if self.began is not None else 0.0
-        return round(1e3 * (self.idle_watts * tick + (self.watts - self.idle_watts) * busy))
+        busy = max(0.0, tick / 10 - self.began) if self.began is not None else 0.0
+        return round(1e3 * (self.idle_watts * tick / 10 + (self.watts - self.idle_watts) * busy))
 
     began = None
 
@@ -144,6 +152,36 @@ class FakeNvml:
         return self.reasons
 
 
+class FakeTelemetry(Telemetry):
+    """Telemetry whose watch of the counter goes by the time of such a GPU, and takes none of it."""
+
+    @contextmanager
+    def watch_joules(self, clock):
+        gpu, nvml = self._nvml.gpu, self._nvml
+        moves = Moves(nvml, gpu)
+        yield moves
+        moves.until = gpu.now
+
+
+class Moves(Sequence):
+    """The moves of a counter from now on, up to the moment at which they are looked at."""
+
+    def __init__(self, nvml, gpu):
+        self.nvml, self.gpu, self.since, self.until = nvml, gpu, gpu.now, None
+
+    def list(self):
+        until = self.gpu.now if self.until is None else self.until
+        told = self.nvml.tell_millijoules
+        ticks = range(int(self.since * 10) + 1, int(until * 10) + 1)
+        return [(tick / 10, told(tick) / 1e3) for tick in ticks if told(tick) != told(tick - 1)]
+
+    def __getitem__(self, place):
+        return self.list()[place]
+
+    def __len__(self):
+        return len(self.list())
+
+
 CPU = torch.device("cpu")
 """Where models run and numbers are drawn: there is no other device here."""
 
@@ -156,6 +194,13 @@ def gpu(monkeypatch):
 @pytest.fixture
 def device(gpu):
     return Cuda(CPU, Telemetry(), clock=gpu.clock)
+
+
+def open_cuda(gpu, nvml, monkeypatch):
+    """Open such a GPU with an energy counter."""
+    device = Cuda(CPU, FakeTelemetry(nvml, "handle"), clock=gpu.clock)
+    monkeypatch.setattr(device, "_pause", lambda: setattr(gpu, "now", gpu.now + 0.02))
+    return device
 
 
 def step_of(gpu, kernels, seconds):
@@ -293,8 +338,7 @@ def test_a_capture_that_fails_is_told_apart(gpu, monkeypatch):
 
 def test_energy_lies_between_two_moves_of_the_counter(gpu, monkeypatch):
     nvml = FakeNvml(gpu)
-    device = Cuda(CPU, Telemetry(nvml, "handle"), clock=gpu.clock)
-    monkeypatch.setattr(device, "_pause", lambda: setattr(gpu, "now", gpu.now + 0.02))
+    device = open_cuda(gpu, nvml, monkeypatch)
 
     def step():
         if nvml.began is None:
@@ -310,9 +354,36 @@ def test_energy_lies_between_two_moves_of_the_counter(gpu, monkeypatch):
     assert found.net_joules == pytest.approx(800.0, rel=0.02)
 
 
+@pytest.mark.parametrize(("kernels", "seconds"), [(100, 1e-6), (10, 5e-4)])
+def test_a_step_takes_as_long_while_energy_is_measured_as_in_rows(gpu, monkeypatch, kernels, seconds):
+    """An answer of the counter takes milliseconds, for which a step that is launch-bound is not launched.
+
+    Asked for by the thread that launches, it made such steps up to 2.5 times as long on an H200.
+    """
+    device, step = open_cuda(gpu, FakeNvml(gpu), monkeypatch), step_of(gpu, kernels, seconds)
+    queued = device.time_step(step, 5, cold_l2=False).queued
+    found = device.measure_energy(step, 1.0)
+    assert found.seconds / found.steps == pytest.approx(queued[2], rel=0.01)
+
+
+def test_the_counter_is_watched_by_a_thread_that_ends_with_it(gpu):
+    class Counting(FakeNvml):
+        told = iter([1000, 1000, 2000, 2000, 2000, 3500])
+
+        def nvmlDeviceGetTotalEnergyConsumption(self, _):
+            return next(self.told, 3500)
+
+    ticks = iter([0.25, 0.5])
+    with Telemetry(Counting(gpu), "handle").watch_joules(lambda: next(ticks)) as moves:
+        while len(moves) < 2:
+            pass
+        assert "resflops-joules" in {thread.name for thread in threading.enumerate()}
+    assert moves == [(0.25, 2.0), (0.5, 3.5)]
+    assert "resflops-joules" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_a_counter_that_never_moves_gives_no_energy(gpu, monkeypatch):
-    device = Cuda(CPU, Telemetry(FakeNvml(gpu, idle_watts=0, watts=0), "handle"), clock=gpu.clock)
-    monkeypatch.setattr(device, "_pause", lambda: setattr(gpu, "now", gpu.now + 0.02))
+    device = open_cuda(gpu, FakeNvml(gpu, idle_watts=0, watts=0), monkeypatch)
     assert device.measure_energy(step_of(gpu, 1, 5e-3), 0.5) is None
 
 
@@ -397,8 +468,7 @@ class Small(nn.Module):
 
 def measure(gpu, monkeypatch, models, **effort):
     """Measure models on the GPU that only keeps time; give what was kept on the way, and the end."""
-    device = Cuda(CPU, Telemetry(FakeNvml(gpu), "handle"), clock=gpu.clock)
-    monkeypatch.setattr(device, "_pause", lambda: setattr(gpu, "now", gpu.now + 0.02))
+    device = open_cuda(gpu, FakeNvml(gpu), monkeypatch)
     monkeypatch.setattr(bench, "open_device", lambda _: (device, read_environment(CPU)))
     monkeypatch.setattr(bench, "BETWEEN_SAVES", -1.0)
     kept = []
