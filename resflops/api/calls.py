@@ -260,7 +260,7 @@ def benchmark(
         dtype: element type of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``.
         autocast: keep weights and inputs as they are, and compute in ``dtype`` by torch.autocast.
         memory_format: ``contiguous`` or ``channels_last``.
-        mode: ``eager``, ``compile`` or ``cuda-graph``.
+        mode: ``eager``, ``compile``, ``compile-max-autotune``, ``compile-reduce-overhead`` or ``cuda-graph``.
         cold_l2: clear the GPU's L2 cache before every repetition.
         training: time a training step: forward, the mean of the outputs as the loss, and backward.
         layers: also attribute the time to layers, as ``rows[0].attribution``.

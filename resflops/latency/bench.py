@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from resflops.errors import ResflopsError, UsageError
 from resflops.latency.attribution import attribute_time
-from resflops.latency.configuration import Configuration
+from resflops.latency.configuration import CAPTURING_MODES, Configuration
 from resflops.latency.cuda import Cuda
 from resflops.latency.devices import open_device
 from resflops.latency.failures import DeviceLostError, classify_failure
@@ -158,16 +158,30 @@ class _Bench:
             for each in self._configurations
             for convolution in (False, True)
         ]
-        for probe in choose_probes(device, computing, known=earlier):
+        probes = choose_probes(device, computing, known=earlier)
+        for probe in probes:
             subjects[probe] = partial(prepare_probe, probe, device)
-        # A capture that fails may leave a torch behind that runs nothing more, so they come last.
-        for configuration in sorted(self._configurations, key=lambda each: each.mode == "cuda-graph"):
+        for configuration in self._configurations:
             subjects[configuration] = partial(
                 prepare_measurable, self._models[configuration.model], configuration, self._device
             )
         known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
         known |= {row.configuration: row.series for row in self._so_far.rows}
-        return Session(subjects, self._device, self.effort, series=known, run=len(self._so_far.runs))
+        return Session(
+            subjects,
+            self._device,
+            self.effort,
+            series=known,
+            run=len(self._so_far.runs),
+            # A capture that fails may leave a torch behind that runs nothing more.
+            risky={each for each in self._configurations if each.mode in CAPTURING_MODES},
+            transient=set(probes),
+            estimate_bytes=self._estimate_bytes,
+        )
+
+    def _estimate_bytes(self, key: Key) -> int | None:
+        row = self._rows[key] if isinstance(key, Configuration) else None
+        return row.estimated_bytes if row else None
 
     def _check_alike(self) -> None:
         differences = self._environment.find_differences(self._so_far.environment)

@@ -10,6 +10,8 @@ from resflops.errors import UsageError, suggest
 from resflops.records import Shape
 
 __all__ = [
+    "CAPTURING_MODES",
+    "COMPILE_MODES",
     "DTYPES",
     "MEMORY_FORMATS",
     "MODES",
@@ -31,12 +33,22 @@ MemoryFormat = Literal["contiguous", "channels_last"]
 Switch = Literal["default", "on", "off"]
 """What a flag of torch is set to for a run; by default it stays as the process has it."""
 
-Mode = Literal["eager", "compile", "cuda-graph"]
-"""How the kernels are launched: op by op from Python, by torch.compile, or all at once."""
+Mode = Literal["eager", "compile", "compile-max-autotune", "compile-reduce-overhead", "cuda-graph"]
+"""How the kernels are launched: op by op from Python, by torch.compile in one of its modes, or at once."""
 
 MEMORY_FORMATS: tuple[str, ...] = get_args(MemoryFormat)
 MODES: tuple[str, ...] = get_args(Mode)
 SWITCHES: tuple[str, ...] = get_args(Switch)
+
+COMPILE_MODES = {
+    "compile": "default",
+    "compile-max-autotune": "max-autotune",
+    "compile-reduce-overhead": "reduce-overhead",
+}
+"""What torch.compile calls its modes."""
+
+CAPTURING_MODES = {"compile-max-autotune", "compile-reduce-overhead", "cuda-graph"}
+"""Modes that capture CUDA graphs on a GPU, where a capture that fails may end the process."""
 
 DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 """The element types that can be asked for, with their sizes in bytes."""
@@ -183,6 +195,11 @@ def grid(
         if "cuda-graph" in modes:
             raise UsageError(
                 f"mode 'cuda-graph' needs a CUDA device, and the device is {device}; leave it out"
+            )
+        if "compile-reduce-overhead" in modes:
+            raise UsageError(
+                "mode 'compile-reduce-overhead' is 'compile' with CUDA graphs, so it needs a CUDA device, "
+                f"and the device is {device}; use 'compile'"
             )
         if cold_l2:
             raise UsageError(

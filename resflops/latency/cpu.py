@@ -30,6 +30,10 @@ class Cpu:
         """Return None: torch keeps no count of the host's memory."""
         return None
 
+    def read_free_bytes(self) -> int | None:
+        """Return None: the system makes room by itself."""
+        return None
+
     def read_peak_since(self, before: int | None) -> int | None:
         """Return None, for the same reason."""
         return before

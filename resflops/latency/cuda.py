@@ -221,6 +221,14 @@ class Cuda:
         """Read how many bytes of tensors are on the device."""
         return torch.cuda.memory_allocated(self.device)
 
+    def read_free_bytes(self) -> int | None:
+        """Read how many bytes the driver has left.
+
+        What torch keeps for tensors to come is not among them, as the most of that may be a captured graph's,
+        which no other tensor gets. What is free for all is handed back by ``release``.
+        """
+        return int(torch.cuda.mem_get_info(self.device)[0])
+
     def read_peak_since(self, before: int | None) -> int | None:
         """Read the most bytes of tensors at one moment, above those that were there before."""
         return torch.cuda.max_memory_allocated(self.device) - (before or 0)

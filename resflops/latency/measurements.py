@@ -8,7 +8,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from resflops.latency.configuration import Configuration, Setting
+from resflops.latency.configuration import Configuration, Setting, itemsize
 from resflops.latency.machine import Environment
 from resflops.latency.peaks import Peak
 from resflops.latency.schedule import Effort
@@ -118,6 +118,20 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     series: Series = Series()
     energy: Energy | None = None
     attribution: Attribution | None = None
+
+    @property
+    def estimated_bytes(self) -> int | None:
+        """About how much memory it takes at most; None where the model could not be counted.
+
+        That is the weights, which are built in float32, with their gradients or what autocast casts them to,
+        and the outputs of all ops, though inference frees many of them.
+        """
+        workload, size = self.workload, itemsize(self.configuration.dtype)
+        if workload is None:
+            return None
+        weight = max(size, itemsize("float32"))
+        weight += weight * self.configuration.training + size * self.configuration.autocast
+        return workload.weight_elements * weight + workload.activation_elements * size
 
 
 INTERRUPTED, TERMINATED, LOST = "interrupted", "terminated", "the device was lost"

@@ -11,7 +11,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from resflops.latency.configuration import Configuration
+from resflops.latency.configuration import CAPTURING_MODES, COMPILE_MODES, Configuration, Mode
 from resflops.latency.failures import CaptureError
 from resflops.latency.session import Step
 
@@ -59,10 +59,7 @@ def prepare_model(
         held_before: bytes of its weights that were on the device before.
     """
     module.train(configuration.training)
-    runs: Callable[..., Any] = module
-    if configuration.mode == "compile":
-        # Else torch compiles the second batch size for any size, and times could not be compared.
-        runs = torch.compile(module, dynamic=False)
+    runs = _compile_module(module, configuration.mode)
 
     def forward(run: Callable[..., Any]) -> Any:  # noqa: ANN401 - whatever the model gives
         with _autocast(configuration):
@@ -88,9 +85,8 @@ def prepare_model(
             return forward(module)
 
     step: Step = train if configuration.training else infer
-    if configuration.mode == "compile":
-        with _allow_recompiling():
-            step()
+    if configuration.mode in COMPILE_MODES:
+        _finish_compiling(step, configuration.mode)
     if configuration.mode == "cuda-graph":
         step = _capture_graph(step, torch.device(configuration.device))
     return PreparedModel(
@@ -187,6 +183,23 @@ def _compute_loss(outputs: Any) -> Tensor:  # noqa: ANN401
     return torch.stack([leaf.float().mean() for leaf in floats]).sum()
 
 
+def _compile_module(module: nn.Module, mode: Mode) -> Callable[..., Any]:
+    """Compile a module, where the mode says so; that happens when it first runs."""
+    if mode not in COMPILE_MODES:
+        return module
+    # Else torch compiles the second batch size for any size, and times could not be compared.
+    return torch.compile(module, dynamic=False, mode=COMPILE_MODES[mode])
+
+
+def _finish_compiling(step: Step, mode: Mode) -> None:
+    """Run a compiled step until nothing is left to be done but once."""
+    with _allow_recompiling(), _silence_autotuning():
+        step()
+    # Torch runs what it has compiled once more before it captures that, and replays from the third run on.
+    for _ in range(2 if mode in CAPTURING_MODES else 0):
+        step()
+
+
 @contextmanager
 def _allow_recompiling() -> Iterator[None]:
     """Let one function be compiled again for every model and batch.
@@ -203,6 +216,19 @@ def _allow_recompiling() -> Iterator[None]:
     }
     with config.patch(limits):
         yield
+
+
+@contextmanager
+def _silence_autotuning() -> Iterator[None]:
+    """Let torch not print to stderr how long each kernel took that it tried."""
+    from torch._inductor import select_algorithm
+
+    shown = select_algorithm.PRINT_AUTOTUNE
+    select_algorithm.PRINT_AUTOTUNE = False
+    try:
+        yield
+    finally:
+        select_algorithm.PRINT_AUTOTUNE = shown
 
 
 def _capture_graph(step: Step, device: torch.device) -> Step:

@@ -5,7 +5,7 @@ arguments, and a device times it.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -49,6 +49,9 @@ class Device(Protocol):
 
     def read_allocated_bytes(self) -> int | None:
         """Read how many bytes are allocated now; None where the device keeps no count."""
+
+    def read_free_bytes(self) -> int | None:
+        """Read how many bytes more can be allocated; None where that does not matter."""
 
     def read_peak_since(self, before: int | None) -> int | None:
         """Read the most bytes allocated since ``reset_peak``, above those of before."""
@@ -98,6 +101,9 @@ class Session(Generic[Key, Ready]):
         *,
         series: Mapping[Key, Series] | None = None,
         run: int = 0,
+        risky: Container[Key] = (),
+        transient: Container[Key] = (),
+        estimate_bytes: Callable[[Key], int | None] = lambda _: None,
     ) -> None:
         """Start, or continue what was measured before.
 
@@ -107,6 +113,9 @@ class Session(Generic[Key, Ready]):
             effort: how long to measure.
             series: what is known of some of them already.
             run: the number of this run, which its samples carry.
+            risky: what may break the device, so that all others have their first rounds before it.
+            transient: what is released after every visit rather than kept ready for the next.
+            estimate_bytes: estimates how much memory something needs, before it was ever ready.
         """
         known = series or {}
         self.series: dict[Key, Series] = {key: known.get(key, Series()) for key in subjects}
@@ -114,31 +123,43 @@ class Session(Generic[Key, Ready]):
         self._device = device
         self._effort = effort
         self._run = run
+        self._risky = risky
+        self._transient = transient
+        self._estimate_bytes = estimate_bytes
         self._ready: dict[Key, Ready] = {}
 
     def list_missing(self) -> list[tuple[int, Key]]:
-        """List the visits that are still to be made at least, each with its round; discarded ones first."""
-        return [
-            *self._list_discarded(),
-            *(
-                (number, key)
-                for number in range(self._effort.rounds)
-                for key in order_visits(list(self.series), number)
-                if self._lacks(key, number)
-            ),
-        ]
-
-    def _list_discarded(self) -> list[tuple[int, Key]]:
-        lacking = [key for key in self.series if self._lacks(key, len(self.series[key].rounds))]
+        """List the visits that are still to be made at least, in order, each with its round."""
         return [
             (number, key)
-            for number in range(-self._effort.discarded, 0)
-            for key in order_visits(lacking, number)
+            for number, key in self._order_visits()
+            if number < self._effort.rounds and self._lacks(key, number)
         ]
 
+    def run_rounds(self) -> Iterable[tuple[int, Key]]:
+        """Make the visits one by one, and yield each before it is made; those discarded have numbers below 0.
+
+        What was measured stands in ``series`` at any time, also after an interrupt.
+        """
+        for number, key in self._order_visits():
+            if self._lacks(key, number):
+                yield number, key
+                self._visit(key, kept=number >= 0)
+
+    def _order_visits(self) -> Iterator[tuple[int, Key]]:
+        """Order all visits that there may be."""
+        keys = list(self.series)
+        safe = [key for key in keys if key not in self._risky]
+        for some in (safe, [key for key in keys if key in self._risky]):
+            for number in range(-self._effort.discarded, 1):
+                yield from ((number, key) for key in order_visits(some, number))
+        for number in self._effort.list_rounds()[1:]:
+            yield from ((number, key) for key in order_visits(keys, number))
+
     def _lacks(self, key: Key, number: int) -> bool:
-        """Whether a visit is to be made in a round."""
+        """Whether a visit is to be made in a round; in one that is discarded, if any other is to be made."""
         series, effort = self.series[key], self._effort
+        number = number if number >= 0 else len(series.rounds)
         if series.failure or len(series.rounds) > number:
             return False
         if number < effort.rounds:
@@ -146,21 +167,6 @@ class Session(Generic[Key, Ready]):
         if number not in effort.list_rounds() or series.time is None or effort.precision is None:
             return False
         return series.time.width / 2 > effort.precision
-
-    def run_rounds(self) -> Iterable[tuple[int, Key]]:
-        """Make the visits one by one, and yield each before it is made; those discarded have numbers below 0.
-
-        What was measured stands in ``series`` at any time, also after an interrupt.
-        """
-        for number, key in self._list_discarded():
-            if not self.series[key].failure:
-                yield number, key
-                self._visit(key, kept=False)
-        for number in self._effort.list_rounds():
-            for key in order_visits(list(self.series), number):
-                if self._lacks(key, number):
-                    yield number, key
-                    self._visit(key)
 
     def use_prepared(self, key: Key, use: Callable[[Ready], Result]) -> Result:
         """Use what was prepared for a key; it stays prepared while memory lasts.
@@ -211,6 +217,7 @@ class Session(Generic[Key, Ready]):
             # To the end: what was used last is released last.
             self._ready[key] = self._ready.pop(key)
             return self._ready[key]
+        self._make_room(key)
         before = self._device.read_allocated_bytes()
         made = self._subjects[key]()
         # The first step allocates what later ones use again, so the peak is read after it.
@@ -221,6 +228,21 @@ class Session(Generic[Key, Ready]):
         peak = None if peak is None else peak + made.held_before
         self.series[key] = replace(self.series[key], peak_bytes=peak)
         return made
+
+    def _make_room(self, key: Key) -> None:
+        """Release what is unused for longest, until there is memory for something more."""
+        if not self._lacks_memory(key):
+            return
+        # At first what nothing holds any more.
+        self._device.release()
+        while self._ready and self._lacks_memory(key):
+            del self._ready[next(iter(self._ready))]
+            self._device.release()
+
+    def _lacks_memory(self, key: Key) -> bool:
+        needed = self.series[key].peak_bytes or self._estimate_bytes(key)
+        free = self._device.read_free_bytes() if needed else None
+        return needed is not None and free is not None and free < needed
 
     def _visit(self, key: Key, *, kept: bool = True) -> None:
         try:
@@ -237,6 +259,9 @@ class Session(Generic[Key, Ready]):
         if self.series[key].failure:
             # Here, where no traceback holds on to its memory any more.
             self.release(key)
+        elif key in self._transient:
+            # Back to torch, which has it for what comes next.
+            self._ready.pop(key, None)
 
     def _take_round(self, made: Ready, earlier: Sequence[Round]) -> Round:
         pace = warm_up(made.step, self._device, self._effort.warm_up)

@@ -27,6 +27,12 @@ def test_autocast_leaves_float32_alone():
     assert [(each.dtype, each.autocast) for each in found] == [("float32", False), ("float16", True)]
 
 
+def test_a_mode_that_tries_kernels_is_measured_on_every_device():
+    for device in ("cpu", "cuda"):
+        (found,) = grid(MODELS[:1], device=device, modes=["compile-max-autotune"])
+        assert found.describe() == "resnet20, batch 1, float32, compile-max-autotune"
+
+
 def test_all_but_the_model_and_its_input_is_the_setting():
     first, second = grid(MODELS, device="cuda", modes=["cuda-graph"], cold_l2=True)
     assert first.setting == second.setting
@@ -39,6 +45,10 @@ def test_all_but_the_model_and_its_input_is_the_setting():
     [
         ({"dtypes": ["flaot16"]}, "dtype 'flaot16' is unknown; closest: float16"),
         ({"modes": ["cuda-graph"]}, "'cuda-graph' needs a CUDA device, and the device is cpu"),
+        (
+            {"modes": ["compile-reduce-overhead"]},
+            "'compile' with CUDA graphs, so it needs a CUDA device, and the device is cpu; use 'compile'",
+        ),
         ({"cold_l2": True}, "cold L2 cache can only be measured on a CUDA device, and the device is cpu"),
     ],
 )

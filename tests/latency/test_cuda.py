@@ -21,6 +21,7 @@ from resflops.latency.configuration import Configuration
 from resflops.latency.cuda import Cuda
 from resflops.latency.environment import read_environment
 from resflops.latency.failures import CaptureError, may_be_memory
+from resflops.latency.measurements import Row, Workload
 from resflops.latency.models import MeasurableModule, _count_held_bytes
 from resflops.latency.schedule import Effort
 from resflops.latency.series import Reading
@@ -43,6 +44,7 @@ class FakeGpu:
         self.busy = 0.0
         self.calls = []
         self.lost = None
+        self.memory = 1 << 40
 
     def clock(self):
         """Tell the processor's time, which asking for it moves on a little."""
@@ -103,6 +105,7 @@ class FakeGpu:
             "get_device_properties": lambda _: known,
             "_sleep": lambda cycles: gpu.launch("sleep", cycles / CYCLES),
             "memory_allocated": lambda _=None: 0,
+            "mem_get_info": lambda _=None: (gpu.memory, gpu.memory),
             "max_memory_allocated": lambda _=None: 0,
             "reset_peak_memory_stats": lambda _=None: None,
         }.items():
@@ -466,7 +469,7 @@ class Small(nn.Module):
         return self.linear(rows)
 
 
-def measure(gpu, monkeypatch, models, **effort):
+def measure(gpu, monkeypatch, models, *, modes=("eager",), **effort):
     """Measure models on the GPU that only keeps time; give what was kept on the way, and the end."""
     device = open_cuda(gpu, FakeNvml(gpu), monkeypatch)
     monkeypatch.setattr(bench, "open_device", lambda _: (device, read_environment(CPU)))
@@ -474,7 +477,7 @@ def measure(gpu, monkeypatch, models, **effort):
     kept = []
     measured = bench.measure(
         {name: MeasurableModule(model, (TensorSpec((2, 4)),), {}) for name, model in models.items()},
-        [Configuration(model=name, device="cpu", batch=2) for name in models],
+        [Configuration(model=name, device="cpu", batch=2, mode=mode) for name in models for mode in modes],
         effort=Effort(rounds=2, warm_up=0.0, seconds=0.0, least=2, **effort),
         command="resflops bench",
         layers=True,
@@ -518,15 +521,74 @@ def test_a_budget_ends_the_run_between_two_configurations(gpu, monkeypatch):
     assert 0 < sum(len(row.series.rounds) for row in measured.rows) < 4
 
 
-def test_configurations_that_are_captured_come_last(gpu, monkeypatch):
+CAPTURED = ["cuda-graph", "compile-max-autotune", "compile-reduce-overhead"]
+
+
+@pytest.mark.parametrize("mode", CAPTURED)
+def test_what_is_captured_comes_after_a_round_of_all_others(gpu, monkeypatch, mode):
     device = Cuda(CPU, Telemetry(), clock=gpu.clock)
     monkeypatch.setattr(bench, "open_device", lambda _: (device, read_environment(CPU)))
     configurations = [
-        Configuration(model="x", device="cpu", mode=mode) for mode in ("cuda-graph", "eager", "cuda-graph")
+        Configuration(model="x", device="cpu", mode=each) for each in (mode, "eager", "compile")
     ]
-    made = bench._Bench({"x": None}, configurations, Effort(), "", None, lambda _: None)
-    modes = [key.mode for key in made._session.series if isinstance(key, Configuration)]
-    assert modes == ["eager", "cuda-graph"]
+    made = bench._Bench({"x": None}, configurations, Effort(rounds=2), "", None, lambda _: None)
+    planned = [
+        (key.mode, number) for number, key in made._session.list_missing() if isinstance(key, Configuration)
+    ]
+    assert planned == [
+        ("compile", -1), ("eager", -1), ("eager", 0), ("compile", 0),
+        (mode, -1), (mode, 0),
+        ("compile", 1), ("eager", 1), (mode, 1),
+    ]  # fmt: skip
+
+
+def test_a_capture_that_loses_the_process_leaves_a_round_of_all_others(gpu, monkeypatch):
+    """Up to torch 2.12, where the next call that waits fails after it."""
+    record_captures(monkeypatch, [], fails="operation not permitted when stream is capturing")
+    monkeypatch.setattr(cuda.torch, "__version__", "2.11.0")
+    measured, _ = measure(
+        gpu, monkeypatch, {"a": Small(gpu)}, modes=("cuda-graph", "eager"), energy_seconds=0.0
+    )
+    captured, eager = measured.rows
+    assert captured.series.failure.kind == "could not be captured"
+    assert (len(captured.series.rounds), len(eager.series.rounds), eager.series.failure) == (0, 1, None)
+    assert {len(peak.series.rounds) for peak in measured.peaks} == {1}
+    assert measured.runs[-1].ended.startswith("the device was lost by a, batch 2, float32, cuda-graph: could")
+
+
+def test_memory_that_is_short_is_seen_ahead(gpu, monkeypatch):
+    """Each needs some bytes, and the driver has none left: before one is made ready, all others are let go."""
+    device = Cuda(CPU, Telemetry(), clock=gpu.clock)
+    assert device.read_free_bytes() == gpu.memory
+    for memory, ready in ((1 << 40, 2), (0, 1)):
+        gpu.memory = memory
+        monkeypatch.setattr(bench, "open_device", lambda _: (device, read_environment(CPU)))
+        models = {name: MeasurableModule(Small(gpu), (TensorSpec((2, 4)),), {}) for name in "ab"}
+        configurations = [Configuration(model=name, device="cpu", batch=2) for name in models]
+        effort = Effort(rounds=2, warm_up=0.0, seconds=0.0, least=2)
+        made = bench._Bench(models, configurations, effort, "", None, lambda _: None)
+        made.count(lambda _: None)
+        made.time(lambda _: None)
+        assert len(made._session._ready) == ready
+        assert not any(row.series.failure for row in made.collect().rows)
+
+
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        # Weights 10 and activations 20 elements.
+        ({}, 4 * 10 + 4 * 20),
+        ({"dtype": "float16"}, 4 * 10 + 2 * 20),
+        ({"dtype": "float64"}, 8 * 10 + 8 * 20),
+        ({"dtype": "float16", "autocast": True}, (4 + 2) * 10 + 2 * 20),
+        ({"training": True}, (4 + 4) * 10 + 4 * 20),
+    ],
+)
+def test_what_is_needed_is_estimated_from_the_count(settings, size):
+    workload = Workload(macs=1, params=10, weight_elements=10, activation_elements=20)
+    configuration = Configuration(model="x", device="cuda", **settings)
+    assert Row(configuration=configuration, workload=workload).estimated_bytes == size
+    assert Row(configuration=configuration).estimated_bytes is None
 
 
 def test_what_a_batch_finds_on_the_device_is_weights_and_gradients():
@@ -545,3 +607,40 @@ def test_a_captured_training_step_gives_no_graph_of_autograd(monkeypatch):
     configuration = Configuration(model="x", device="cpu", mode="cuda-graph", training=True)
     prepare.prepare_model(nn.Linear(4, 4), (torch.ones(2, 4),), {}, configuration)
     assert given[0].grad_fn is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "runs"),
+    [
+        ("compile", "default", 1),
+        # Once to compile, once to capture, once to replay.
+        ("compile-max-autotune", "max-autotune", 3),
+        ("compile-reduce-overhead", "reduce-overhead", 3),
+    ],
+)
+def test_a_mode_of_the_compiler_is_handed_on_and_nothing_of_it_is_left_to_be_done(
+    monkeypatch, mode, given, runs
+):
+    asked, ran = [], []
+    monkeypatch.setattr(
+        torch,
+        "compile",
+        lambda module, **options: (asked.append(options), lambda rows: ran.append(module(rows)))[1],
+    )
+    prepare.prepare_model(
+        nn.Linear(4, 4), (torch.ones(2, 4),), {}, Configuration(model="x", device="cpu", mode=mode)
+    )
+    assert (asked, len(ran)) == ([{"dynamic": False, "mode": given}], runs)
+
+
+def test_the_compiler_prints_no_times_of_the_kernels_that_it_tries(monkeypatch):
+    from torch._inductor import select_algorithm
+
+    shown = []
+    monkeypatch.setattr(
+        torch, "compile", lambda module, **_: lambda rows: shown.append(select_algorithm.PRINT_AUTOTUNE)
+    )
+    configuration = Configuration(model="x", device="cpu", mode="compile-max-autotune")
+    prepare.prepare_model(nn.Linear(4, 4), (torch.ones(2, 4),), {}, configuration)
+    assert shown[0] is False
+    assert select_algorithm.PRINT_AUTOTUNE is True

@@ -1,5 +1,6 @@
 """Who is measured when, and what is kept when something goes wrong. No clock is looked at."""
 
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -7,13 +8,13 @@ from msgspec import Struct
 
 from resflops.latency.failures import CaptureError, DeviceLostError
 from resflops.latency.schedule import Effort, order_visits
-from resflops.latency.series import Reading, Round
+from resflops.latency.series import Reading, Round, Series
 from resflops.latency.session import Session, warm_up
 
 BRIEF = Effort(rounds=3, discarded=0, warm_up=0.0, seconds=0.0, least=2)
 
 
-class Ready(Struct):
+class Ready(Struct, weakref=True):
     """Something ready, which notes its steps in a diary."""
 
     step: Callable[[], object]
@@ -38,6 +39,9 @@ class Desk:
 
     def read_allocated_bytes(self):
         return self.used
+
+    def read_free_bytes(self):
+        return None
 
     def read_peak_since(self, before):
         return self.peak - before
@@ -211,6 +215,73 @@ def test_what_does_not_fit_beside_the_others_gets_the_device_for_itself():
     visits(session)
     assert [series.failure for series in session.series.values()] == [None, None]
     assert "release" in diary
+
+
+class Watched(Desk):
+    """A device that tells what is free, of which only a release gives back what was let go of."""
+
+    def __init__(self, diary, memory, held):
+        super().__init__(diary, memory)
+        self.held = held
+
+    def read_free_bytes(self):
+        return self.memory - self.used
+
+    def release(self):
+        super().release()
+        self.used = sum(size for size, made in self.held if made() is not None)
+
+
+@pytest.mark.parametrize(
+    ("size", "order"),
+    [
+        # Two fit: A is unused for longest, then B.
+        (5, ["A", "B", "release", "release", "C", "release", "release", "A"]),
+        (3, ["A", "B", "C"]),
+    ],
+)
+def test_before_something_is_made_ready_there_is_room_for_it(size, order):
+    """What does not fit is known ahead, by an estimate and later by the peak: nothing runs out of memory."""
+    diary, held = [], []
+    desk = Watched(diary, 10, held)
+
+    def making(name):
+        def make():
+            diary.append(name)
+            desk.take(size)
+            made = Ready(step=lambda: None)
+            held.append((size, weakref.ref(made)))
+            return made
+
+        return make
+
+    session = Session({name: making(name) for name in "ABC"}, desk, BRIEF, estimate_bytes=lambda _: size)
+    for name in "ABCA":
+        session.use_prepared(name, lambda _: None)
+    assert diary == order
+
+
+def test_without_an_estimate_the_peak_of_before_says_what_is_needed():
+    desk = Watched([], 10, [])
+    session = Session({"A": hungry(desk, 6)}, desk, BRIEF, series={"A": Series(peak_bytes=6)})
+    desk.used = 5
+    session.use_prepared("A", lambda _: None)
+    assert desk.diary == ["release"]
+
+
+def test_what_may_break_the_device_comes_after_a_round_of_all_others():
+    effort = Effort(rounds=2, discarded=1, warm_up=0.0, seconds=0.0, least=2)
+    session = Session({name: of(name, []) for name in "ABC"}, Desk([]), effort, risky={"A"})
+    planned = [f"{key}{number}" for number, key in session.list_missing()]
+    assert visits(session) == planned == ["C-1", "B-1", "B0", "C0", "A-1", "A0", "C1", "B1", "A1"]
+
+
+def test_what_is_transient_is_released_after_every_visit():
+    diary = []
+    session = Session({name: of(name, diary) for name in "AB"}, Desk(diary), BRIEF, transient={"A"})
+    visits(session)
+    assert [each for each in diary if each != "timed"] == ["A ready", "B ready", "A ready", "A ready"]
+    assert list(session._ready) == ["B"]
 
 
 def test_what_does_not_fit_alone_is_out_of_memory():
