@@ -27,7 +27,11 @@ def join_alike(several: Iterable[Measurements]) -> list[Measurements]:
 
 
 def join(one: Measurements, other: Measurements) -> Measurements:
-    """Join two measurements of the same conditions; rounds keep which run they are of."""
+    """Join two measurements of the same conditions; rounds keep which run they are of.
+
+    Of what both have measured the times are those of the first, since times of two runs make no series.
+    Energy and layers, which are taken apart from the times, are the second's where the first has none.
+    """
     before = len(one.runs)
 
     def number(series: Series) -> Series:
@@ -36,8 +40,14 @@ def join(one: Measurements, other: Measurements) -> Measurements:
 
     rows = {row.configuration: row for row in one.rows}
     for row in other.rows:
-        # What both have measured is of the first: times of two runs make no series.
-        rows.setdefault(row.configuration, replace(row, series=number(row.series)))
+        known = rows.get(row.configuration)
+        rows[row.configuration] = (
+            replace(
+                known, energy=known.energy or row.energy, attribution=known.attribution or row.attribution
+            )
+            if known
+            else replace(row, series=number(row.series))
+        )
     peaks: dict[object, Peak] = {peak.probe: peak for peak in one.peaks}
     for peak in other.peaks:
         peaks.setdefault(peak.probe, replace(peak, series=number(peak.series)))

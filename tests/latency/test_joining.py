@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series, joining
-from resflops.latency.measurements import Run
+from resflops.latency.measurements import Energy, Run
 from resflops.latency.peaks import Peak, Probe
 from resflops.latency.series import compare_times
 
@@ -38,6 +38,18 @@ def test_what_both_have_measured_is_of_the_first():
     joined = joining.join(measured("a", seconds=1.0), measured("a", seconds=2.0))
     (row,), (peak,) = joined.rows, joined.peaks
     assert row.series.rounds[0].wall == peak.series.rounds[0].wall == (1.0,) * 3
+
+
+def test_energy_and_layers_are_of_the_one_that_has_them():
+    def with_energy(joules, measurements):
+        energy = Energy(joules=joules, seconds=1.0, steps=10.0)
+        return replace(measurements, rows=tuple(replace(row, energy=energy) for row in measurements.rows))
+
+    once, again = measured("a", seconds=1.0), with_energy(5.0, measured("a", seconds=2.0))
+    (row,) = joining.join(once, again).rows
+    assert (row.energy.joules, row.series.rounds[0].wall) == (5.0, (1.0,) * 3)
+    (row,) = joining.join(with_energy(7.0, once), again).rows
+    assert row.energy.joules == 7.0
 
 
 def test_unlike_machines_and_samples_stay_apart():
