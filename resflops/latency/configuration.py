@@ -66,6 +66,11 @@ class Setting(Struct, frozen=True, kw_only=True):
     cold_l2: bool
     training: bool
 
+    @property
+    def way(self) -> str:
+        """The setting in words, without the batch and what is usual."""
+        return self.describe().partition(", ")[2]
+
     def describe(self) -> str:
         """The setting in words, without what is usual.
 

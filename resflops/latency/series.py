@@ -138,16 +138,22 @@ class Comparison(Struct, frozen=True, kw_only=True):
     in_turns: bool
 
 
-def compare_times(of: Series, to: Series) -> Comparison | None:
+def compare_times(of: Series, to: Series, *, by_clock: bool = False) -> Comparison | None:
     """Compare the times of two series; None if one has none.
 
     Rounds of the same runs took turns, and what slowed one down slowed the other, too. Those of unlike runs
     have nothing in common.
+
+    Args:
+        of: the series whose time is divided.
+        to: the series by whose time it is.
+        by_clock: whether to compare the times by the clock, launches included, rather than a GPU's.
     """
     if not of.time or not to.time:
         return None
     in_turns = [visit.run for visit in of.rounds] == [visit.run for visit in to.rounds]
-    return Comparison(ratio=ratio(of.samples, to.samples, paired=in_turns), in_turns=in_turns)
+    samples = [[visit.wall for visit in each.rounds] if by_clock else each.samples for each in (of, to)]
+    return Comparison(ratio=ratio(*samples, paired=in_turns), in_turns=in_turns)
 
 
 def _summarize_rounds(rounds: list[tuple[float, ...]]) -> Summary | None:

@@ -127,7 +127,10 @@ def _build_content(folder: Path, made_with: Versions, say: Say, *, fresh: bool) 
     available = [page for page in PAGES if not page.data or context.data(page.data)]
     documents: list[Document] = [document for page in available for document in page.build(context)]
     lacking = [page for page in PAGES if page not in available]
-    timed = [found for pair in context.paper_pairs.values() if (found := build_ratios(pair))]
+    # Of each device the file with the most settings: the others explain it.
+    pairs = sorted(context.paper_pairs.values(), key=lambda pair: len(pair.settings))
+    by_device = {pair.device: pair for pair in pairs}
+    timed = [found for pair in by_device.values() if (found := build_ratios(pair))]
     documents.append(build_index(context, pages=available, lacking=lacking, timed=timed))
     return _Content(
         texts={document.path: document.text.encode() for document in documents},

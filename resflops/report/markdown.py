@@ -94,6 +94,7 @@ def _load_templates() -> Environment:
     )
     templates.filters |= {
         "rounded": lambda count: Markdown(rounded(count)),
+        "precision": lambda part: Markdown(share(part)),
         "share": lambda part: Markdown(share(part, digits=2)),
         "span": _format_span,
         "times": lambda ratio: Markdown(times(ratio)),

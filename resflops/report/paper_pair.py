@@ -34,6 +34,13 @@ PLAIN = "plain34"
 """The paper's sentence is of this one, ResNet-34 without its shortcuts, which does all but the same work."""
 
 
+RUNTIMES = {"eager": "eager torch", "compile": "compiled torch", "cuda-graph": "CUDA graphs"}
+"""What torch's modes are called in a sentence."""
+
+APART = 0.05
+"""How far a ratio by the clock is from the one on the GPU for both to be shown, as a part of the latter."""
+
+
 class TimedNetwork(Struct, frozen=True, kw_only=True):
     """One of the two networks under a setting."""
 
@@ -65,6 +72,23 @@ class SettingPair(Struct, frozen=True, kw_only=True):
     larger: TimedNetwork
     time: Ratio
     """The ratio of their median times."""
+    by_clock: Ratio | None = None
+    """That of their times by the clock, in which launching the kernels is; None where there is no GPU."""
+
+    @property
+    def batch(self) -> int:
+        """How many inputs at once."""
+        return self.setting.batch
+
+    @property
+    def differs_by_clock(self) -> bool:
+        """Whether the ratio by the clock is another than that of the GPU's times."""
+        return self.by_clock is not None and abs(self.by_clock.value / self.time.value - 1) > APART
+
+    @property
+    def way(self) -> str:
+        """The setting in words, without the batch."""
+        return self.setting.way
 
     @property
     def macs(self) -> float:
@@ -124,6 +148,33 @@ class PaperPair(Struct, frozen=True, kw_only=True):
     def macs(self) -> float:
         """The ratio of the multiply-accumulates."""
         return self.settings[0].macs
+
+    @property
+    def ways(self) -> dict[str, tuple[SettingPair, ...]]:
+        """The settings that are the same but for the batch, by what they have in common."""
+        ways: dict[str, list[SettingPair]] = {}
+        for pair in self.settings:
+            ways.setdefault(pair.way, []).append(pair)
+        return {way: tuple(sorted(pairs, key=lambda each: each.batch)) for way, pairs in ways.items()}
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """The batch sizes."""
+        return tuple(sorted({pair.batch for pair in self.settings}))
+
+    @property
+    def answers(self) -> dict[str, tuple[SettingPair, ...]]:
+        """What the page begins with: the first way of every runtime, at the least and the greatest batch."""
+        answers: dict[str, tuple[SettingPair, ...]] = {}
+        for pairs in self.ways.values():
+            extremes = pairs if len(pairs) == 1 else (pairs[0], pairs[-1])
+            answers.setdefault(_name_runtime(pairs[0].setting), extremes)
+        return answers
+
+    @property
+    def launch_bound(self) -> SettingPair | None:
+        """The first setting under which the ratio by the clock is another than the GPU's; None if none."""
+        return next((pair for pair in self.settings if pair.differs_by_clock), None)
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -214,10 +265,18 @@ def compare_paper_pair(measurements: Measurements) -> PaperPair:
         smaller = _find_network(measurements, setting, SMALLER)
         larger = _find_network(measurements, setting, LARGER)
         if smaller and larger:
-            compared = compare_times(larger.row.series, smaller.row.series)
+            both = larger.row.series, smaller.row.series
+            compared = compare_times(*both)
+            by_clock = compare_times(*both, by_clock=True) if both[0].gpu and both[1].gpu else None
             if compared:
                 pairs.append(
-                    SettingPair(setting=setting, smaller=smaller, larger=larger, time=compared.ratio)
+                    SettingPair(
+                        setting=setting,
+                        smaller=smaller,
+                        larger=larger,
+                        time=compared.ratio,
+                        by_clock=by_clock.ratio if by_clock else None,
+                    )
                 )
     return PaperPair(device=measurements.environment.device, settings=tuple(pairs))
 
@@ -228,6 +287,10 @@ def find_timed_row(measurements: Measurements, model: str, setting: Setting) -> 
         if (row.configuration.model, row.configuration.setting) == (model, setting):
             return row if row.series.time and not row.series.failure else None
     return None
+
+
+def _name_runtime(setting: Setting) -> str:
+    return RUNTIMES.get(setting.mode, setting.mode)
 
 
 def _find_network(measurements: Measurements, setting: Setting, model: str) -> TimedNetwork | None:

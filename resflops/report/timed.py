@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from resflops.cost import Cost
-from resflops.latency.configuration import Setting
 from resflops.latency.measurements import Measurements, Row
+from resflops.latency.peaks import Probe
 from resflops.latency.roofline import analyze_roofline
 from resflops.models.catalog import NETWORKS
 from resflops.report.paper_pair import LARGER, SMALLER, PaperPair, find_timed_row
@@ -25,7 +25,8 @@ def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
         macs=pair.settings[-1].forward_macs,
         settings=tuple(
             ratios.Setting(
-                name=each.setting.describe(),
+                name=each.way,
+                batch=each.batch,
                 time=each.time.value,
                 low=each.time.low,
                 high=each.time.high,
@@ -38,21 +39,30 @@ def build_ratios(pair: PaperPair) -> ratios.Ratios | None:
 
 
 def build_roofline(measurements: Measurements) -> roofline.Roofline | None:
-    """Build the roofline of plain forward passes, with a roof for each dtype; None without peaks or times."""
+    """Build the roofline of forward passes, with a roof for each dtype; None without peaks or times.
+
+    Of the ways to run a dtype (layout, mode, …) that shows which most networks were timed in, the first of
+    several: any other would put another line of marks for each network into the picture.
+    """
     roofs = []
     bandwidth = measurements.bandwidth
     for dtype in dict.fromkeys(row.configuration.dtype for row in measurements.rows):
         # Of convolutions, which these networks do most of.
         fastest = measurements.find_peak(measurements.environment.find_precision(dtype, convolution=True))
         peak = fastest.per_second if fastest else None
-        spots = [
-            _build_spot(row, measurements)
-            for row in measurements.rows
-            if _is_plain(row.configuration.setting, dtype)
-        ]
-        known = tuple(spot for spot in spots if spot)
-        if peak and bandwidth and known:
-            roofs.append(roofline.Roof(dtype=dtype, peak=peak, bandwidth=bandwidth, spots=known))
+        way, rows = _choose_way(measurements, dtype)
+        known = tuple(spot for row in rows if (spot := _build_spot(row, measurements)))
+        if fastest and peak and bandwidth and known:
+            roofs.append(
+                roofline.Roof(
+                    dtype=dtype,
+                    setting=way,
+                    peak=peak,
+                    probe=_name_probe(fastest.probe),
+                    bandwidth=bandwidth,
+                    spots=known,
+                )
+            )
     if not roofs:
         return None
     return roofline.Roofline(device=measurements.environment.device, roofs=tuple(roofs))
@@ -84,14 +94,20 @@ def _is_same_work(row: Row, cost: Cost) -> bool:
     return row.workload is not None and row.workload.macs == cost.macs * row.configuration.batch
 
 
-def _is_plain(setting: Setting, dtype: str) -> bool:
-    """Tell whether a setting is in the picture: any other would put another line of marks into it."""
-    return (
-        setting.dtype == dtype
-        and setting.memory_format == "contiguous"
-        and setting.mode == "eager"
-        and not (setting.autocast or setting.cold_l2 or setting.training)
+def _choose_way(measurements: Measurements, dtype: str) -> tuple[str, list[Row]]:
+    """Choose the way of running a dtype that most networks were timed in; give its name and its rows."""
+    ways: dict[str, list[Row]] = {}
+    for row in measurements.rows:
+        setting = row.configuration.setting
+        if setting.dtype == dtype and not setting.training:
+            ways.setdefault(setting.way, []).append(row)
+    return max(
+        ways.items(), key=lambda way: len({row.configuration.model for row in way[1]}), default=("", [])
     )
+
+
+def _name_probe(probe: Probe) -> str:
+    return "matrix product" if probe.kind == "matmul" else probe.kind
 
 
 def _build_spot(row: Row, measurements: Measurements) -> roofline.Spot | None:

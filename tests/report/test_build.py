@@ -274,7 +274,7 @@ def test_the_page_is_written_by_the_command(tmp_path, capsys):
 )
 def test_the_index_says_what_was_measured_and_what_was_not_steady(tmp_path, stable, said):
     settings = tuple(
-        ratios.Setting(name="s", time=time, low=time - 0.5, high=time + 0.5, stable=each)
+        ratios.Setting(name="s", batch=1, time=time, low=time - 0.5, high=time + 0.5, stable=each)
         for time, each in zip((2.0, 4.0), stable, strict=True)
     )
     timed = [

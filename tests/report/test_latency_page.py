@@ -10,8 +10,9 @@ from resflops.latency.measurements import Energy, Run
 from resflops.latency.peaks import Peak, Probe
 from resflops.latency.series import Reading
 from resflops.latency.workload import summarize_workload
+from resflops.report.context import Context
 from resflops.report.environment import read_versions
-from resflops.report.pages.latency import build_document
+from resflops.report.pages.latency import PAGE, build_document
 from resflops.report.paper_pair import compare_paper_pair
 
 ENVIRONMENT = Environment(
@@ -115,3 +116,58 @@ def test_what_a_gpu_told_of_itself_stands_in_the_report(workloads):
         assert said in text
     # A card under full load is capped by its regulation, which is no fault of the measurement.
     assert "throttled" not in text
+
+
+def on_gpu(name, workloads, gpu, wall, **settings):
+    return replace(row(name, workloads, **settings), series=Series(rounds=tuple(
+        Round(wall=(wall,) * 10, gpu=(gpu,) * 10, queued=(max(gpu, 0.9 * wall),) * 10) for _ in range(2)
+    )))  # fmt: skip
+
+
+def test_the_answer_comes_first_with_how_precisely_it_is_known(workloads):
+    rows = [
+        row(name, workloads, seconds * batch, seconds * batch, batch=batch)
+        for batch in (1, 8)
+        for name, seconds in (("resnet34", 0.1), ("vgg19", 0.3))
+    ]
+    lines = page(measured(*rows)).splitlines()
+    assert lines[2] == (
+        "**vgg19 does 5.36× the multiply-accumulates of resnet34. Its time is 3.00× (±0.0 %) that of resnet34 "
+        "at batch 1 and 3.00× (±0.0 %) at batch 8 with eager torch.**"
+    )
+    # One line for a way to run, one column for a batch.
+    assert "| float32 | 3.00× ±0.0 % | 3.00× ±0.0 % |" in lines
+
+
+def test_what_launching_does_to_the_answer_is_said(workloads):
+    rows = on_gpu("resnet34", workloads, 0.01, 0.04), on_gpu("vgg19", workloads, 0.03, 0.03)
+    text = page(measured(*rows))
+    assert "Its GPU time is 3.00× (±0.0 %) that of resnet34 at batch 1" in text
+    assert "By the clock, with the launches of kernels in it, vgg19 takes 0.75× (±0.0 %) the time" in text
+    assert "the GPU is busy for 27.8 % of a step (vgg19: 100.0 %)" in text
+    assert "| float32 | 3.00× ±0.0 % | 0.75× ±0.0 % |" in text
+    bound = page(measured(*(on_gpu(name, workloads, 0.01, 0.01) for name in ("resnet34", "vgg19"))))
+    assert "By the clock" not in bound
+
+
+def test_every_network_has_a_line_and_the_whole_table_is_folded(workloads):
+    text = page(measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3)))
+    assert "| resnet34 | 3.66 G | 100 ms ±0.0 %, 73.3 % |" in text
+    folded = text.index("<summary>All 2 configurations")
+    assert text.index("## All networks") < folded < text.index("**Latency on Some CPU")
+    # On what it was measured is not.
+    assert text.index("On Some CPU, 4 threads, torch 2.15") > text.index("## How it was measured")
+
+
+def test_pages_of_several_files_are_led_to_by_device(tmp_path, workloads):
+    (tmp_path / "data").mkdir()
+    both = measured(row("resnet34", workloads, 0.1, 0.1), row("vgg19", workloads, 0.3, 0.3))
+    other = replace(both, rows=both.rows[:1], environment=replace(ENVIRONMENT, flags={"oneDNN": "off"}))
+    for name, each in (("b", both), ("a", other)):
+        each.save(tmp_path / "data" / f"latency-{name}.json")
+    overview, *pages = PAGE.build(Context(tmp_path, environment=read_versions()))
+    assert [each.path for each in pages] == ["latency-a.md", "latency-b.md"]
+    lines = overview.text.splitlines()
+    assert lines[2].startswith("- [Some CPU, 4 threads](latency-b.md): the time of vgg19")
+    assert "is 3.00× (±0.0 %) at batch 1 with eager torch." in lines[2]
+    assert lines[3] == "  - [under other flags](latency-a.md): oneDNN off"

@@ -61,13 +61,25 @@ def test_pictures_of_measurements_show_what_is_stored(file):
     }
     assert compared is not None
     for setting in compared.settings:
-        quotient = times["vgg19", setting.name] / times["resnet34", setting.name]
+        name = f"batch {setting.batch}, {setting.name}"
+        quotient = times["vgg19", name] / times["resnet34", name]
         assert setting.time == pytest.approx(quotient)
         assert setting.low <= setting.time <= setting.high
     for roof in build_roofline(measurements).roofs:
         computes_in = measurements.environment.find_precision(roof.dtype, convolution=True)
         assert roof.peak == measurements.find_peak(computes_in).per_second
+        assert roof.setting.startswith(roof.dtype)
         assert roof.spots
+
+
+def test_the_roofline_shows_the_way_that_most_networks_were_timed_in():
+    (gpu,) = [file for file in STORED if file.stem == "latency-nvidia-h200"]
+    roofs = {roof.dtype: roof for roof in build_roofline(Measurements.load(gpu)).roofs}
+    # Both networks of the paper were timed in every way, and the others in channels_last alone.
+    assert roofs["float16"].setting == "float16, channels_last"
+    assert len({spot.model for spot in roofs["float16"].spots}) == 13
+    assert roofs["bfloat16"].setting == "bfloat16"
+    assert roofs["float16"].probe == "3×3 convolution"
 
 
 @pytest.mark.parametrize("file", STORED, ids=lambda file: file.name)

@@ -58,14 +58,21 @@ def some_roofline():
         for model, speed in (("small", 1), ("large", 1.1))
         for batch in (1, 8)
     )
-    roof = roofline.Roof(dtype="float32", peak=5e13, bandwidth=4e12, spots=spots)
+    roof = roofline.Roof(
+        dtype="float32",
+        setting="float32, channels_last",
+        peak=5e13,
+        probe="3×3 convolution",
+        bandwidth=4e12,
+        spots=spots,
+    )
     return roofline.Roofline(device="a device", roofs=(roof,))
 
 
 def some_ratios():
     settings = (
-        ratios.Setting(name="float32, batch 1", time=1.4, low=1.3, high=1.6, roof=1.1),
-        ratios.Setting(name="float16, batch 32", time=4.0, low=3.9, high=4.2, stable=False),
+        ratios.Setting(name="float32", batch=1, time=1.4, low=1.3, high=1.6, roof=1.1),
+        ratios.Setting(name="float16", batch=32, time=4.0, low=3.9, high=4.2, stable=False),
     )
     return ratios.Ratios(smaller="small", larger="large", device="a device", macs=5.4, settings=settings)
 
@@ -125,7 +132,7 @@ def test_marks_above_the_roof_are_in_view_and_explained():
     passed = replace(roof.spots[-1], flops_per_second=10 * roof.peak)
     figure = roofline.draw(replace(calm, roofs=(replace(roof, spots=(*roof.spots, passed)),)), LIGHT)
     assert figure.axes[0].get_ylim()[1] > passed.flops_per_second
-    said = "above the line: faster than the matrix product"
+    said = "above the line: faster than the 3×3 convolution"
     assert said in [text for text, _ in shown_texts(figure)]
     assert said not in [text for text, _ in shown_texts(roofline.draw(calm, LIGHT))]
 
@@ -245,7 +252,10 @@ def test_the_roofline_shows_the_marks_and_one_colour_a_family():
         for batch in (1, 8)
     )
     roofs = tuple(
-        roofline.Roof(dtype=dtype, peak=5e13, bandwidth=4e12, spots=spots) for dtype in ("float32", "float16")
+        roofline.Roof(
+            dtype=dtype, setting=dtype, peak=5e13, probe="matrix product", bandwidth=4e12, spots=spots
+        )
+        for dtype in ("float32", "float16")
     )
     figure = roofline.draw(roofline.Roofline(device="a device", roofs=roofs), LIGHT)
     first, second = figure.axes

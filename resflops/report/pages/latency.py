@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from resflops.latency.measurements import Measurements
-from resflops.report.context import MEASUREMENTS, Context
+from resflops.render.formats import format_note
+from resflops.report.context import DATA, MEASUREMENTS, Context
 from resflops.report.environment import Versions
-from resflops.report.latency_tables import build_ratio_table, build_side_table
+from resflops.report.latency_tables import (
+    build_answer_table,
+    build_network_table,
+    build_ratio_table,
+    build_side_table,
+)
 from resflops.report.markdown import fill, show
 from resflops.report.page import Document, Page
 from resflops.report.paper_pair import LARGER, PLAIN, SMALLER, PaperPair
@@ -14,6 +22,7 @@ from resflops.report.pictures import ratios, roofline
 from resflops.report.reproduction import find_printed_figure
 from resflops.report.timed import build_ratios, build_roofline
 from resflops.tables.latency import build_latency_table
+from resflops.tables.table import select_for_people
 
 __all__ = ["PAGE", "build_document"]
 
@@ -57,6 +66,7 @@ def build_document(
         made_with: the versions that the foot of the page names.
     """
     pictures = tuple(_build_pictures(name, measurements, pair))
+    measured = build_latency_table([measurements])
     values = {
         "commands": list(dict.fromkeys(run.command for run in measurements.runs)),
         "effort": measurements.effort,
@@ -68,9 +78,15 @@ def build_document(
             "plain_part": find_printed_figure(PLAIN, relative_to=LARGER),
             "vgg": find_printed_figure(LARGER),
         },
+        "answers": build_answer_table(pair) if pair.settings else None,
         "ratios": build_ratio_table(pair),
         "sides": build_side_table(pair),
-        "measured": build_latency_table([measurements]),
+        "networks": build_network_table(measurements),
+        "number": len(measurements.rows),
+        # What it was measured on stands in the page, also where the table is folded.
+        "measured": replace(measured, intro=()),
+        "conditions": [format_note(note) for note in select_for_people(measured.intro)],
+        "data": f"reports/{DATA}/{name}.json",
         "pictures": [show(picture, path=path) for picture in pictures],
     }
     text = fill("latency.md.jinja", values, made_with=made_with)
@@ -89,12 +105,27 @@ def _build(context: Context) -> tuple[Document, ...]:
         )
         for file, measurements in context.measurements.items()
     )
-    if only:
-        return documents
-    devices = [measurements.environment.device for measurements in context.measurements.values()]
-    values = {"pages": [(each.path, device) for each, device in zip(documents, devices, strict=True)]}
-    text = fill("latencies.md.jinja", values, made_with=context.environment)
-    return (Document(path=PATH, text=text), *documents)
+    return documents if only else (_build_overview(context), *documents)
+
+
+def _build_overview(context: Context) -> Document:
+    """Build the page that leads to the others: what each device says, the one with most to say first."""
+    devices: dict[str, list[dict[str, object]]] = {}
+    usual: dict[str, dict[str, str]] = {}
+    for file, measurements in sorted(context.measurements.items(), key=lambda each: -len(each[1].rows)):
+        device, facts = measurements.environment.device, dict(measurements.environment.list_facts())
+        known = usual.setdefault(device, facts)
+        devices.setdefault(device, []).append(
+            {
+                "path": f"{file.stem}.md",
+                "pair": context.paper_pairs[file],
+                "flags": "; ".join(
+                    f"{name} {fact}" for name, fact in facts.items() if known.get(name) != fact
+                ),
+            }
+        )
+    values = {"devices": devices, "smaller": SMALLER, "larger": LARGER}
+    return Document(path=PATH, text=fill("latencies.md.jinja", values, made_with=context.environment))
 
 
 PAGE = Page(

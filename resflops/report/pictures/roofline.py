@@ -34,11 +34,15 @@ class Spot(Struct, frozen=True, kw_only=True):
 
 
 class Roof(Struct, frozen=True, kw_only=True):
-    """What was measured in one dtype, and the peaks beside it, which a better kernel may pass."""
+    """What was measured in one dtype and one way, and the peaks beside it, which a better kernel may pass."""
 
     dtype: str
+    setting: str
+    """What its marks have in common, in words: the dtype, and how it was run."""
     peak: float
-    """Floating-point operations per second of a large matrix product."""
+    """Floating-point operations per second of the fastest probe."""
+    probe: str
+    """What that was, such as ``3×3 convolution``."""
     bandwidth: float
     """Bytes per second of a large copy."""
     spots: tuple[Spot, ...]
@@ -139,11 +143,11 @@ def _draw_panel(panel: Axes, roof: Roof, theme: Theme) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
         counts(axis)
     panel.set_title(
-        f"{roof.dtype}, contiguous: {rounded(round(roof.peak))}FLOP/s in a matrix product, "
+        f"{roof.setting}: {rounded(round(roof.peak))}FLOP/s in a {roof.probe}, "
         f"{rounded(round(roof.bandwidth))}B/s in a copy"
     )
     if roof.above:
-        _tell(panel, "above the line: faster than the matrix product", theme)
+        _tell(panel, f"above the line: faster than the {roof.probe}", theme)
     panel.set_ylabel("FLOPs per second\n(2 per MAC)")
 
 
