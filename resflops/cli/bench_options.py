@@ -169,20 +169,34 @@ def _add_effort(parser: Parser) -> None:
             default=default,
             help=f"seconds {help_text}; {default} if not given",
         )
-    parser.add_argument(
-        "--least",
-        metavar="N",
-        type=make_number_reader("--least"),
-        default=DEFAULTS.least,
-        help=f"the fewest samples in every round, however long one takes; {DEFAULTS.least} if not given",
-    )
+    for name, default, help_text in (
+        (
+            "--least",
+            DEFAULTS.least,
+            f"the fewest samples in every round, however long one takes; {DEFAULTS.least} if not given",
+        ),
+        (
+            "--most",
+            None,
+            f"the most samples in every round, however short one is; {DEFAULTS.most} if not given, "
+            "or as many as --least",
+        ),
+    ):
+        parser.add_argument(name, metavar="N", type=make_number_reader(name), default=default, help=help_text)
 
 
 def choose_effort(args: argparse.Namespace, device: str) -> Effort:
-    """Choose how long to measure: so many rounds, or until times are as precise as asked for."""
+    """Choose how long to measure: so many rounds, or until times are as precise as asked for.
+
+    Raises:
+        UsageError: the most samples are fewer than the fewest.
+    """
     precision = args.half_width
     if precision is None and args.rounds is None:
         precision = CPU_PRECISION if device == "cpu" else GPU_PRECISION
+    most = args.most or max(DEFAULTS.most, args.least)
+    if most < args.least:
+        raise UsageError(f"--most {most} is less than --least {args.least}; a round takes at least that many")
     least = args.rounds or LEAST_ROUNDS
     return Effort(
         rounds=least,
@@ -191,6 +205,7 @@ def choose_effort(args: argparse.Namespace, device: str) -> Effort:
         warm_up=args.warm_up,
         seconds=args.seconds,
         least=args.least,
+        most=most,
         energy_seconds=args.energy_seconds,
         budget=args.budget,
     )

@@ -244,7 +244,10 @@ class _Bench:
         self._saved = monotonic()
 
     def measure_energy(self, say: Say) -> None:
-        """Measure the energy of every configuration that has a time, where the device counts it."""
+        """Measure the energy of every configuration that has a time, where the device counts it.
+
+        That of the first and of the last is measured again at the end, which tells how precise all are.
+        """
         device = self._device
         if not isinstance(device, Cuda) or not self.effort.energy_seconds:
             return
@@ -260,6 +263,16 @@ class _Bench:
                 say(f"energy: {configuration.describe()}")
                 self._begin(configuration)
                 energy = self._try_measuring(configuration, "energy", measure_one)
+                self._rows[configuration] = replace(self._rows[configuration], energy=energy)
+        known = [each for each in self._list_timed() if self._rows[each].energy]
+        for configuration in dict.fromkeys((*known[:1], *known[-1:])):
+            energy = self._rows[configuration].energy
+            if energy is not None and energy.joules_a_step_again is None:
+                say(f"energy again: {configuration.describe()}")
+                self._begin(configuration)
+                again = self._try_measuring(configuration, "energy a second time", measure_one)
+                if again is not None:
+                    energy = replace(energy, joules_a_step_again=round(again.joules / again.steps, 9))
                 self._rows[configuration] = replace(self._rows[configuration], energy=energy)
 
     def attribute(self, say: Say) -> None:

@@ -37,6 +37,8 @@ class Part(Struct, frozen=True, array_like=True):
     elements: int
     convolution: bool = False
     """Whether it is a convolution, which float32 may be computed for in another precision."""
+    weights: int = 0
+    """How many of the elements are of parameters; 0 in files of before this was kept."""
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,19 @@ class Energy(Struct, frozen=True, kw_only=True):
     """How many steps the window was long."""
     idle_watts: float | None = None
     """What the board draws while nothing runs."""
+    joules_a_step_again: float | None = None
+    """What a step drew when that was measured again at the end of the run; None for most, which are not."""
+
+    @property
+    def seconds_a_step(self) -> float:
+        """How long a step took in the window."""
+        return self.seconds / self.steps
+
+    @property
+    def difference(self) -> float | None:
+        """How much more or less a step drew when measured again, relative to before; None if it was not."""
+        again = self.joules_a_step_again
+        return None if again is None else abs(again / (self.joules / self.steps) - 1)
 
     @property
     def net_joules(self) -> float | None:
@@ -177,6 +192,12 @@ class Measurements(Stored, frozen=True, kw_only=True, dict=True, tag="measuremen
     def settings(self) -> tuple[Setting, ...]:
         """All settings, in the order of their first rows."""
         return tuple(dict.fromkeys(row.configuration.setting for row in self.rows))
+
+    @cached_property
+    def energy_precision(self) -> float | None:
+        """The largest difference between two measurements of one energy; None if none was measured again."""
+        found = [row.energy.difference for row in self.rows if row.energy]
+        return max((each for each in found if each is not None), default=None)
 
     def find_peak(self, precision: str) -> Peak | None:
         """Find the fastest of the probes that compute in a precision; None if none was measured."""

@@ -3,15 +3,16 @@
 An op that does f floating-point operations and moves b bytes takes at least f / peak and at
 least b / bandwidth, whichever is longer. Only ops with multiply-accumulates are looked at, each
 moving its inputs, its weight and its outputs once; all others are taken to be fused into them.
-The bytes are moved between the ops at least, be it through a cache or not.
+The bytes are moved between the ops at least, be it through a cache or not. Autocast keeps the weights in
+float32 and casts them at each step, so they are read as such and written once more.
 """
 
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from resflops.latency.configuration import itemsize
-from resflops.latency.measurements import Measurements, Row
+from resflops.latency.configuration import Configuration, itemsize
+from resflops.latency.measurements import Measurements, Part, Row
 
 __all__ = ["Performance", "Roof", "analyze_roofline"]
 
@@ -104,8 +105,8 @@ def _find_rate(row: Row, measurements: Measurements, *, convolution: bool) -> fl
 
 def _bound_time(row: Row, measurements: Measurements) -> dict[str, Any]:
     parts = row.workload.parts if row.workload else ()
-    size, bandwidth = itemsize(row.configuration.dtype), measurements.bandwidth
-    moved = size * sum(part.elements for part in parts)
+    bandwidth = measurements.bandwidth
+    moved = sum(_count_bytes(part, row.configuration) for part in parts)
     fields: dict[str, Any] = {
         "least_bytes": moved,
         "intensity": 2 * sum(part.macs for part in parts) / moved,
@@ -117,7 +118,11 @@ def _bound_time(row: Row, measurements: Measurements) -> dict[str, Any]:
     if not bandwidth or not all(rates.values()):
         return fields
     pairs = [
-        (2 * part.macs / (rates[part.convolution] or 1.0), size * part.elements / bandwidth) for part in parts
+        (
+            2 * part.macs / (rates[part.convolution] or 1.0),
+            _count_bytes(part, row.configuration) / bandwidth,
+        )
+        for part in parts
     ]
     # Op by op and then added up: where unlike roofs bound the ops, a step takes longer than either roof
     # would say of the step as a whole.
@@ -131,3 +136,10 @@ def _bound_time(row: Row, measurements: Measurements) -> dict[str, Any]:
         "roof_seconds": whole,
         "memory_part": memory / whole,
     }
+
+
+def _count_bytes(part: Part, configuration: Configuration) -> int:
+    """Count the bytes that an op moves at least."""
+    size = itemsize(configuration.dtype)
+    cast = itemsize("float32") + size if configuration.autocast else 0
+    return size * part.elements + cast * part.weights

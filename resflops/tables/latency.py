@@ -13,6 +13,7 @@ from resflops.latency.series import LAUNCH_BOUND
 from resflops.latency.stability import GRADES
 from resflops.latency.statistics import CONFIDENCE
 from resflops.tables.environment_notes import note_environments, note_peaks, note_readings
+from resflops.tables.gpu_notes import note_gpus
 from resflops.tables.layer_times import build_layer_time_table
 from resflops.tables.table import Audience, Column, Figure, Kind, Note, Table, show_people_if
 from resflops.tables.table import Row as Cells
@@ -42,7 +43,12 @@ def build_latency_table(several: Sequence[Measurements]) -> Table:
         facts={"measurements": [_build_provenance(each) for each in several]},
         columns=_build_columns(rows),
         rows=rows,
-        notes=(*_note_meanings(rows), *_note_series(several), *_note_interrupts(several)),
+        notes=(
+            *_note_meanings(rows),
+            *note_gpus(several),
+            *_note_series(several),
+            *_note_interrupts(several),
+        ),
         below=(layers,) if layers else (),
     )
 
@@ -117,6 +123,7 @@ def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cel
         **build_setting_cells(setting),
         **_build_time_cells(row),
         **{name: getattr(meaning, name) if meaning else None for name in Performance.__struct_fields__},
+        "energy_step_seconds": row.energy.seconds_a_step if row.energy else None,
         "macs": workload.step_macs if workload else None,
         "params": workload.params if workload else None,
         "complete": workload.complete if workload else False,
@@ -213,6 +220,7 @@ def _build_performance_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
         ),
         Column(key="memory_part", audience="programs"),
         *_build_columns_if_known(rows, ("joules_per_item", "energy/input", "joules", 0)),
+        Column(key="energy_step_seconds", audience="programs"),
     )
 
 
@@ -277,6 +285,10 @@ def _note_meanings(rows: tuple[Cells, ...]) -> list[Note]:
             "peak or to move inputs, weight and output once at the speed of a large copy, whichever is "
             "longer; the column roof says which of the two makes up most of it. A measured time is shorter "
             "only where the peak was exceeded."
+            + (
+                " Autocast reads weights in float32 and casts them at each step."
+                * any(row["autocast"] for row in rows)
+            )
         )
     if "peak_bytes" in known:
         texts.append(

@@ -240,6 +240,11 @@ def test_measurements_of_another_machine_are_not_continued(capsys, saved, tmp_pa
         ("bench --models resnet20 --batch 0", "--batch must be a whole number of at least 1, got '0'"),
         ("bench --models resnet20 --seconds -1", "--seconds takes a number of seconds"),
         ("bench --models resnet20 --seconds nan", "--seconds takes a number of seconds"),
+        (
+            "bench --models resnet20 --device cpu --most 4 --least 5",
+            "--most 4 is less than --least 5; a round takes at least that many",
+        ),
+        ("bench --models resnet20 --most 0", "--most must be a whole number of at least 1, got '0'"),
         ("bench --models resnet20 --device tpu", "device 'tpu' is unknown; available: cpu, cuda"),
         ("bench --models resnet20 --device cpu --mode cuda-graph", "needs a CUDA device"),
         (
@@ -267,6 +272,19 @@ def test_samples_of_another_length_are_not_mixed(capsys, saved, tmp_path) -> Non
     assert main(["bench", *arguments]) == 2
     assert "cannot be continued with other samples: seconds 0.3 where it was 0" in capsys.readouterr().err
     assert file.read_bytes() == saved.read_bytes()
+
+
+@pytest.mark.parametrize(("most", "samples"), [("2", 4), ("7", 14)])
+def test_a_round_has_no_more_samples_than_asked_for(capsys, tmp_path, most, samples) -> None:
+    options = [*brief(seconds="1e5"), "--most", most, "--format", "json"]
+    (row,) = rows_of(bench(capsys, "--models", "resnet20", *options))
+    assert row["samples"] == samples
+
+
+def test_more_samples_than_usual_can_be_asked_for(capsys) -> None:
+    options = [*brief(rounds="1")[:-1], "120", "--format", "json"]
+    (row,) = rows_of(bench(capsys, "--models", "resnet20", "--input", "3x8x8", *options))
+    assert row["samples"] == 120
 
 
 def test_sigterm_keeps_what_is_measured(tmp_path) -> None:

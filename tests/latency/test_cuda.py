@@ -385,6 +385,22 @@ def test_the_counter_is_watched_by_a_thread_that_ends_with_it(gpu):
     assert "resflops-joules" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_energy_of_the_first_and_the_last_is_measured_again(gpu, monkeypatch):
+    measured, kept = measure(gpu, monkeypatch, {name: Small(gpu) for name in "abc"}, energy_seconds=0.3)
+    again = [row.energy.joules_a_step_again for row in measured.rows]
+    assert again[1] is None
+    differences = [row.energy.difference for row in measured.rows]
+    for place in (0, 2):
+        energy = measured.rows[place].energy
+        assert again[place] == pytest.approx(energy.joules / energy.steps, rel=0.5)
+        assert differences[place] == abs(again[place] / (energy.joules / energy.steps) - 1)
+    assert measured.energy_precision == max(differences[0], differences[2])
+    counts = [
+        sum(bool(row.energy and row.energy.difference is not None) for row in each.rows) for each in kept
+    ]
+    assert list(dict.fromkeys(counts)) == [0, 1, 2]
+
+
 def test_a_counter_that_never_moves_gives_no_energy(gpu, monkeypatch):
     device = open_cuda(gpu, FakeNvml(gpu, idle_watts=0, watts=0), monkeypatch)
     assert device.measure_energy(step_of(gpu, 1, 5e-3), 0.5) is None

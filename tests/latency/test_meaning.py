@@ -1,6 +1,7 @@
 """What a time means, on numbers that can be followed by hand."""
 
 import pytest
+import torch
 from msgspec.structs import replace
 from torch import nn
 
@@ -84,6 +85,38 @@ def test_half_the_bytes_take_half_the_time():
     )
     found = analyze_roofline(row, measured(row, dtype="bfloat16"))
     assert (found.least_bytes, found.roof, found.roof_seconds) == (200, "memory", pytest.approx(2.0))
+
+
+def test_autocast_reads_weights_in_float32_and_casts_them_at_each_step():
+    """Before, they were moved as two bytes each."""
+    configuration = Configuration(model="x", device="cpu", dtype="bfloat16", autocast=True)
+    row = Row(configuration=configuration, workload=workload(Part(1, 100, weights=30)), series=series(1.0))
+    # All 100 as two bytes, and 30 of them read as four and written as two before.
+    assert analyze_roofline(row, measured(row, dtype="bfloat16")).least_bytes == 200 + 30 * (4 + 2)
+    plain = replace(row, configuration=replace(configuration, autocast=False))
+    assert analyze_roofline(plain, measured(plain, dtype="bfloat16")).least_bytes == 200
+
+
+class Transposing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(5, 4))
+
+    def forward(self, rows):
+        return rows @ self.weight.t() @ rows.new_zeros(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "weights"),
+    [
+        (nn.Linear(4, 3), (2, 4), [12]),
+        (nn.Conv2d(3, 2, 3), (1, 3, 8, 8), [2 * 3 * 3 * 3]),
+        # A view of a parameter is the parameter, and a product of two activations has none.
+        (Transposing(), (2, 4), [20, 0]),
+    ],
+)
+def test_weights_are_told_from_activations(module, shape, weights):
+    assert [part.weights for part in summarize_workload(resflops.count(module, shape)).parts] == weights
 
 
 def test_what_is_not_known_is_not_made_up():
