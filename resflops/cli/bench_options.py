@@ -169,20 +169,20 @@ def _add_effort(parser: Parser) -> None:
             default=default,
             help=f"seconds {help_text}; {default} if not given",
         )
-    for name, default, help_text in (
-        (
-            "--least",
-            DEFAULTS.least,
-            f"the fewest samples in every round, however long one takes; {DEFAULTS.least} if not given",
-        ),
-        (
-            "--most",
-            None,
-            f"the most samples in every round, however short one is; {DEFAULTS.most} if not given, "
-            "or as many as --least",
-        ),
-    ):
-        parser.add_argument(name, metavar="N", type=make_number_reader(name), default=default, help=help_text)
+    parser.add_argument(
+        "--least",
+        metavar="N",
+        type=make_number_reader("--least"),
+        default=DEFAULTS.least,
+        help=f"the fewest samples in every round, however long one takes; {DEFAULTS.least} if not given",
+    )
+    parser.add_argument(
+        "--most",
+        metavar="N",
+        type=make_number_reader("--most"),
+        help=f"the most samples in every round, however short one is; {DEFAULTS.most} if not given, "
+        "or as many as --least",
+    )
 
 
 def choose_effort(args: argparse.Namespace, device: str) -> Effort:
