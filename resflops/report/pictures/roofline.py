@@ -17,6 +17,12 @@ __all__ = ["Roof", "Roofline", "Spot", "draw"]
 
 MARKS = "os^Dvp"
 
+TICKS = ((80, (1, 1.5, 2, 3, 4, 5, 7)), (1000, (1, 2, 5)), (float("inf"), (1, 3)))
+"""Up to which ratio of its ends an axis has which marks in a power of ten."""
+
+CALM, CROWDED, MANY = 3.7, 5.2, 8
+"""Inches of a panel, of one with the marks of many models, and how many of them are many."""
+
 SMALLEST, GROWTH = 14, 34
 """Square points of the mark of the smallest batch, and how much larger that of the next one is."""
 
@@ -76,12 +82,13 @@ def draw(data: Roofline, theme: Theme) -> Figure:
     spots = [spot for roof in data.roofs for spot in roof.spots]
     looks = _choose_looks(spots, theme)
     batches = sorted({spot.batch for spot in spots})
-    with drawing(theme, height=0.9 + 3.7 * len(data.roofs)) as figure:
+    heights = [CROWDED if len(_group_by_model(roof)) > MANY else CALM for roof in data.roofs]
+    with drawing(theme, height=0.9 + sum(heights)) as figure:
         figure.suptitle(f"Speed reached beside the measured peaks, {label(data.device)}")
         figure.legend(
             handles=_list_keys(spots, batches, theme), loc="outside lower center", ncols=6, fontsize=8
         )
-        panels = figure.subplots(len(data.roofs), 1, squeeze=False)[:, 0]
+        panels = figure.subplots(len(data.roofs), 1, squeeze=False, height_ratios=heights)[:, 0]
         for panel, roof in zip(panels, data.roofs, strict=True):
             _draw_panel(panel, roof, theme)
             _draw_spots(panel, roof, looks, batches)
@@ -139,8 +146,9 @@ def _draw_panel(panel: Axes, roof: Roof, theme: Theme) -> None:
     panel.set_xlim(left, right)
     panel.set_ylim(min(*speeds, *heights[1:]) / 1.3, max(*speeds, *heights) * 1.45)
     for axis in (panel.xaxis, panel.yaxis):
-        # Seldom are two powers of ten in view.
-        axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)))
+        low, high = axis.get_view_interval()
+        # The more powers of ten are in view, the fewer marks has each.
+        axis.set_major_locator(LogLocator(subs=next(subs for most, subs in TICKS if high / low < most)))
         counts(axis)
     panel.set_title(
         f"{roof.setting}: {rounded(round(roof.peak))}FLOP/s in a {roof.probe}, "
