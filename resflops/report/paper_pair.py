@@ -4,6 +4,7 @@ Compared once for everything that shows it: tables, sentences and picture of ``l
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import get_args
 
 from msgspec import Struct
@@ -19,9 +20,9 @@ __all__ = [
     "LARGER",
     "PLAIN",
     "SMALLER",
-    "MemoryBound",
     "PaperPair",
     "SettingPair",
+    "Sides",
     "TimedNetwork",
     "compare_paper_pair",
     "find_timed_row",
@@ -116,8 +117,8 @@ class SettingPair(Struct, frozen=True, kw_only=True):
         return find_grade(self.time.half_width)
 
 
-class MemoryBound(Struct, frozen=True, kw_only=True):
-    """The shares of the time by the roofline that memory bounds, at one batch size."""
+class Sides(Struct, frozen=True, kw_only=True):
+    """A figure of both networks at one batch size, under each of its settings."""
 
     batch: int
     smaller: tuple[float, ...]
@@ -226,17 +227,27 @@ class PaperPair(Struct, frozen=True, kw_only=True):
         return sum(max(parts) > 1 for parts in self.peaks)
 
     @property
-    def memory_bound(self) -> tuple[MemoryBound, ...]:
-        """At the least batch size and at the greatest; one where they are the same."""
+    def memory_bound(self) -> tuple[Sides, ...]:
+        """The shares of the time by the roofline that memory bounds."""
+        return self._list_sides(lambda network: network.meaning.memory_part)
+
+    @property
+    def over_roof(self) -> tuple[Sides, ...]:
+        """How many times as long as by the roofline they took."""
+        return self._list_sides(
+            lambda network: _divide(network.meaning.seconds, network.meaning.roof_seconds)
+        )
+
+    def _list_sides(self, find: Callable[[TimedNetwork], float | None]) -> tuple[Sides, ...]:
+        """List a figure at the least batch size and at the greatest; once where they are the same."""
         known = [
-            (pair.setting.batch, smaller, larger)
+            (pair.batch, smaller, larger)
             for pair in self.settings
-            if (smaller := pair.smaller.meaning.memory_part) is not None
-            and (larger := pair.larger.meaning.memory_part) is not None
+            if (smaller := find(pair.smaller)) is not None and (larger := find(pair.larger)) is not None
         ]
         batches = sorted({batch for batch, _, _ in known})
         return tuple(
-            MemoryBound(
+            Sides(
                 batch=extreme,
                 smaller=tuple(smaller for batch, smaller, _ in known if batch == extreme),
                 larger=tuple(larger for batch, _, larger in known if batch == extreme),
