@@ -31,6 +31,8 @@ def row_of(model="resnet20", shape=(2, 3, 32, 32), **settings):
         {"mode": "cuda-graph"},
         {"mode": "cuda-graph", "dtype": "float16", "autocast": True},
         {"mode": "compile"},
+        {"mode": "compile-reduce-overhead"},
+        {"mode": "compile-reduce-overhead", "training": True},
         {"cold_l2": True},
         {"training": True},
         {"training": True, "mode": "cuda-graph"},
@@ -44,6 +46,12 @@ def test_every_setting_gives_both_times(settings):
         assert len(each.gpu) == len(each.wall) > 0
         assert min(each.gpu) > 0
         assert min(each.wall) > 0
+
+
+def test_kernels_that_are_tried_are_measured():
+    # One product alone, as each takes seconds.
+    (row,) = resflops.benchmark(nn.Linear(256, 256), (64, 256), mode="compile-max-autotune", **BRIEF).rows
+    assert row.series.failure is None, row.series.failure
 
 
 def test_peak_memory_holds_at_least_the_weights():

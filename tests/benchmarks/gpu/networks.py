@@ -1,4 +1,4 @@
-"""Block C, six minutes: the ResNets and VGGs, and a few others that need torchvision.
+"""Block C, six to eight minutes: the ResNets and VGGs, and a few others that need torchvision.
 
 python tests/benchmarks/gpu/networks.py [FOLDER]
 """
@@ -21,7 +21,7 @@ def main() -> None:
         f"{OWN} {others} --batch 1 32 --dtype float32 float16 --memory-format channels_last "
         "--mode eager cuda-graph --rounds 5 --warm-up 0.1 --seconds 0.1 --energy-seconds 0 --tf32 on"
     )
-    sys.exit(bench(open_folder() / "networks.json", options, budget=360))
+    sys.exit(bench(open_folder() / "networks.json", options, budget=480))
 
 
 if __name__ == "__main__":

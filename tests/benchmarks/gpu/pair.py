@@ -1,4 +1,4 @@
-"""Block B, nine minutes and a half: the paper's two networks in full, in TF32, float16 and bfloat16.
+"""Block B, eight minutes, and nine and a half at most: the paper's two networks in full, in TF32, float16 and bfloat16.
 
 python tests/benchmarks/gpu/pair.py [FOLDER]
 """
