@@ -28,8 +28,7 @@ def set_flags(flags: Flags) -> Iterator[None]:
     """Set flags, and give them back as they were."""
     with ExitStack() as given_back:
         if flags.tf32 != "default":
-            on = flags.tf32 == "on"
-            given_back.enter_context(set_tf32(products=on, convolutions=on))
+            given_back.enter_context(set_tf32(on=flags.tf32 == "on"))
         if flags.cudnn_benchmark != "default":
             before = torch.backends.cudnn.benchmark
             given_back.callback(setattr, torch.backends.cudnn, "benchmark", before)
@@ -57,17 +56,36 @@ def _get_owner(kind: str) -> Any:  # noqa: ANN401 - an object of torch's without
 
 
 @contextmanager
-def set_tf32(*, products: bool, convolutions: bool) -> Iterator[None]:
-    """Set whether matrix products and convolutions are computed in TensorFloat-32, and give both back."""
-    wanted = {"matmul": products, "conv": convolutions}
+def set_tf32(*, on: bool) -> Iterator[None]:
+    """Set whether float32 ops of a GPU are computed in TensorFloat-32, and give back how that was set."""
     with ExitStack() as given_back:
-        for kind, on in wanted.items():
-            if _HAS_PRECISIONS:
-                owner, name = _get_owner(kind), "fp32_precision"
-                value: object = "tf32" if on else "ieee"
-            else:
-                owner = torch.backends.cuda.matmul if kind == "matmul" else torch.backends.cudnn
-                name, value = "allow_tf32", on
-            given_back.callback(setattr, owner, name, getattr(owner, name))
-            setattr(owner, name, value)
+        if _HAS_PRECISIONS:
+            value = "tf32" if on else "ieee"
+            # For all ops of a GPU at once: one that has inherited its precision would, once given one of its
+            # own, no longer follow the others.
+            given_back.callback(setattr, torch.backends.cudnn, "fp32_precision", _read_own_precision())
+            torch.backends.cudnn.fp32_precision = value
+            for kind in ("matmul", "conv"):
+                _set_and_give_back(given_back, _get_owner(kind), "fp32_precision", value)
+        else:
+            for owner in (torch.backends.cuda.matmul, torch.backends.cudnn):
+                _set_and_give_back(given_back, owner, "allow_tf32", on)
         yield
+
+
+def _set_and_give_back(given_back: ExitStack, owner: object, name: str, value: object) -> None:
+    before = getattr(owner, name)
+    if before != value:
+        given_back.callback(setattr, owner, name, before)
+        setattr(owner, name, value)
+
+
+def _read_own_precision() -> str:
+    """Read the precision that is set for all ops of a GPU, rather than for those of every device."""
+    backends: Any = torch.backends
+    everywhere = backends.fp32_precision
+    backends.fp32_precision = "none"
+    try:
+        return str(backends.cudnn.fp32_precision)
+    finally:
+        backends.fp32_precision = everywhere

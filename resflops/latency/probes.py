@@ -118,7 +118,7 @@ def _set_precision(probe: Probe, work: Step) -> PreparedProbe:
     on_tf32 = probe.precision == TF32
 
     def step() -> object:
-        with torch.no_grad(), set_tf32(products=on_tf32, convolutions=on_tf32):
+        with torch.no_grad(), set_tf32(on=on_tf32):
             return work()
 
     return PreparedProbe(step=step)

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from resflops.errors import pluralize
+from resflops.latency.machine import TF32
 from resflops.latency.measurements import Measurements, Row
-from resflops.latency.series import LAUNCH_BOUND
+from resflops.latency.series import LAUNCH_BOUND, POWER_CAP
+from resflops.latency.statistics import median
 from resflops.tables.table import Figure, Note
 
 __all__ = ["note_gpus"]
@@ -22,6 +24,9 @@ def note_gpus(several: Sequence[Measurements]) -> Iterable[Note]:
     """Note what does not hold of a figure in general, but of these."""
     for measurements in several:
         yield from _note_silence(measurements)
+        yield from _note_float32(measurements)
+        yield from _note_power_cap(measurements)
+        yield from _note_idle_power(measurements)
         yield from _note_precision_of_energy(measurements)
         yield from _note_pace_of_energy(measurements)
         yield from _note_emulation(measurements)
@@ -36,6 +41,50 @@ def _note_silence(measurements: Measurements) -> Iterable[Note]:
             text="NVML told nothing of {gpu}: its clocks, power, throttling and energy are not known. "
             "pip install 'resflops[nvml]' has what asks for them.",
             figures={"gpu": Figure("text", gpu.name)},
+        )
+
+
+def _note_float32(measurements: Measurements) -> Iterable[Note]:
+    """Note which ops of float32 are computed in another precision, which has another peak."""
+    environment = measurements.environment
+    if environment.gpu is None or not any(row.configuration.dtype == "float32" for row in measurements.rows):
+        return
+    convolutions, products = (
+        environment.find_precision("float32", convolution=each) == TF32 for each in (True, False)
+    )
+    if convolutions and products:
+        yield Note(text="float32 is computed in TF32 here, by convolutions and by matrix products.")
+    elif convolutions or products:
+        some, others = ("convolutions", "matrix products")[:: 1 if convolutions else -1]
+        yield Note(text=f"float32 is computed in TF32 here by {some}, and not by {others}.")
+
+
+def _note_power_cap(measurements: Measurements) -> Iterable[Note]:
+    """Note that clocks were held back to keep within the power limit, and what they were then."""
+    capped = [row.series for row in measurements.rows if row.series.capped]
+    highest = measurements.environment.gpu.most_sm_clock_mhz if measurements.environment.gpu else None
+    rounds = [each.during for series in capped for each in series.rounds]
+    clocks = [
+        each.sm_clock_mhz for each in rounds if each.sm_clock_mhz and POWER_CAP in (each.throttle or ())
+    ]
+    if capped and clocks and highest:
+        yield Note(
+            text="The power limit held clocks back in {count} of {of} configurations, to {share} of the "
+            "highest SM clock (median), as is usual under full load.",
+            figures={
+                "count": Figure("count", len(capped)),
+                "of": Figure("count", len(measurements.rows)),
+                "share": Figure("share", median(clocks) / highest),
+            },
+        )
+
+
+def _note_idle_power(measurements: Measurements) -> Iterable[Note]:
+    known = {row.energy.idle_watts for row in measurements.rows if row.energy} - {None}
+    if known:
+        yield Note(
+            text="The board draws {watts} W while nothing runs, which is in the energy.",
+            figures={"watts": Figure("rate", median([each for each in known if each is not None]))},
         )
 
 

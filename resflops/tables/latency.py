@@ -123,7 +123,7 @@ def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cel
         **build_setting_cells(setting),
         **_build_time_cells(row),
         **{name: getattr(meaning, name) if meaning else None for name in Performance.__struct_fields__},
-        "energy_step_seconds": row.energy.seconds_a_step if row.energy else None,
+        **_build_energy_cells(row),
         "macs": workload.step_macs if workload else None,
         "params": workload.params if workload else None,
         "complete": workload.complete if workload else False,
@@ -155,6 +155,17 @@ def _build_time_cells(row: Row) -> dict[str, Any]:
         "wall_p90": wall.p90 if wall else None,
         "wall_p99": wall.p99 if wall else None,
         "gpu_seconds": row.series.gpu.median if on_gpu and row.series.gpu else None,
+    }
+
+
+def _build_energy_cells(row: Row) -> dict[str, Any]:
+    energy = row.energy
+    net = energy.net_joules if energy else None
+    return {
+        "energy_step_seconds": energy.seconds_a_step if energy else None,
+        "net_joules_per_item": (
+            net / (energy.steps * row.configuration.batch) if energy and net is not None else None
+        ),
     }
 
 
@@ -220,7 +231,7 @@ def _build_performance_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
         ),
         Column(key="memory_part", audience="programs"),
         *_build_columns_if_known(rows, ("joules_per_item", "energy/input", "joules", 0)),
-        Column(key="energy_step_seconds", audience="programs"),
+        *(Column(key=key, audience="programs") for key in ("net_joules_per_item", "energy_step_seconds")),
     )
 
 

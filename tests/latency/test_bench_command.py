@@ -12,6 +12,7 @@ import torch
 import resflops
 from resflops.cli import main
 from resflops.latency import Measurements
+from resflops.latency.cpu import Cpu
 
 
 def brief(*, rounds: str = "2", seconds: str = "0") -> tuple[str, ...]:
@@ -311,6 +312,27 @@ def test_sigterm_keeps_what_is_measured(tmp_path) -> None:
     kept = Measurements.load(file)
     assert kept.runs[-1].ended == "terminated"
     assert kept.rows[0].series.rounds
+
+
+def test_a_lost_device_keeps_what_is_measured_and_resume_goes_on(
+    capsys, touchy, tmp_path, monkeypatch
+) -> None:
+    file = tmp_path / "m.json"
+    arguments = ["--models", touchy(), "--input", "4", "--batch", "2", "3", "--save", str(file), *BRIEF]
+    with monkeypatch.context() as patched:
+        patched.setattr(Cpu, "survives", lambda *_: False)
+        # The first rounds of a run go backwards, so it is lost before anything is kept.
+        assert main(["bench", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert "1 of 2 configurations has fewer than 2 rounds" in out
+    assert err.endswith(
+        "not everything could be measured: the device was lost by "
+        f"{touchy()}, batch 3, float32: failed: never three; --resume continues with the rest in a new process\n"
+    )
+    assert [bool(row.series.failure) for row in Measurements.load(file).rows] == [False, True]
+    assert main(["bench", *arguments, "--resume"]) == 0
+    rows = Measurements.load(file).rows
+    assert [(len(row.series.rounds), bool(row.series.failure)) for row in rows] == [(2, False), (0, True)]
 
 
 def test_a_budget_ends_a_bench_with_what_it_has(capsys, tmp_path) -> None:

@@ -1,5 +1,8 @@
 """Settings of torch are set for a run, and given back, also after an exception."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -52,12 +55,82 @@ def test_both_ways_to_set_tf32_are_read():
     assert read_tf32() == before
 
 
-@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch has one flag for all ops")
-def test_a_precision_of_all_ops_is_read():
-    with set_tf32(products=True, convolutions=False):
-        assert torch.backends.cuda.matmul.fp32_precision == "tf32"
-        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
-        assert read_tf32() == (True, False)
+HAS_PRECISIONS = hasattr(torch.backends, "fp32_precision")
+
+
+@pytest.fixture
+def precisions():
+    """The precisions that torch knows, of every device, of a GPU and of its ops; afterwards as before."""
+    backends = torch.backends
+    owners = {
+        "all": backends,
+        "gpu": backends.cudnn,
+        "matmul": backends.cuda.matmul,
+        "conv": backends.cudnn.conv,
+    }
+    before = {name: owner.fp32_precision for name, owner in owners.items()}
+    yield owners
+    for name, owner in owners.items():
+        owner.fp32_precision = before[name]
+
+
+@pytest.mark.skipif(not HAS_PRECISIONS, reason="torch has one flag for all ops")
+def test_precisions_of_ops_are_read_one_by_one(precisions):
+    precisions["matmul"].fp32_precision, precisions["conv"].fp32_precision = "tf32", "ieee"
+    assert read_tf32() == (True, False)
+
+
+@pytest.mark.skipif(not HAS_PRECISIONS, reason="torch has one flag for all ops")
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize(
+    "set_before",
+    [{}, {"all": "ieee"}, {"all": "tf32"}, {"gpu": "ieee"}, {"all": "tf32", "gpu": "ieee"}, {"matmul": "tf32"}, {"conv": "ieee"}],
+    ids=str,
+)  # fmt: skip
+def test_what_inherits_its_precision_inherits_it_again(precisions, set_before, on):
+    """Before, what had been inherited was given back as if it had been set, and followed no more."""
+
+    def follow():
+        found = []
+        everywhere = precisions["all"].fp32_precision
+        for value in ("none", "ieee", "tf32"):
+            precisions["all"].fp32_precision = value
+            found.append([owner.fp32_precision for owner in precisions.values()])
+        precisions["all"].fp32_precision = everywhere
+        return found
+
+    for name, value in set_before.items():
+        precisions[name].fp32_precision = value
+    before = follow()
+    with set_tf32(on=on):
+        assert read_tf32() == (on, on)
+    assert follow() == before
+
+
+FRESH = """
+import torch
+from resflops.latency.flags import set_tf32
+
+def follow():
+    found = []
+    for value in ("ieee", "tf32", "none"):
+        torch.backends.fp32_precision = value
+        found.append((torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision))
+    return found
+
+before = follow()
+for on in (True, False):
+    with set_tf32(on=on):
+        pass
+print(follow() == before, before[0])
+"""
+
+
+@pytest.mark.skipif(not HAS_PRECISIONS, reason="torch has one flag for all ops")
+def test_what_nobody_has_set_follows_afterwards_as_before():
+    # In a process of its own: convolutions are in TF32 in another way before anything is set.
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("True ('ieee', ")
 
 
 def test_a_probe_computes_in_its_precision_whatever_is_set(monkeypatch):

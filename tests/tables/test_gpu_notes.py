@@ -4,11 +4,13 @@ import pytest
 from msgspec.structs import replace
 
 from resflops.latency import Configuration, Effort, Environment, Measurements, Round, Row, Series
-from resflops.latency.machine import Gpu
+from resflops.latency.machine import TF32_CONVOLUTIONS, TF32_PRODUCTS, Gpu
 from resflops.latency.measurements import Energy
+from resflops.latency.series import Reading
 from resflops.render import find_renderer
 from resflops.tables import Table
 from resflops.tables.gpu_notes import note_gpus
+from resflops.tables.latency import build_latency_rows
 
 GPU = Gpu(name="H", capability="9.0", multiprocessors=1, memory_bytes=1, driver="1")
 
@@ -20,12 +22,15 @@ def row_of(model="x", *, energy=None, queued=1.0, gpu=1.0, **settings):
     )
 
 
-def notes_of(*rows, **facts):
-    environment = Environment(
+def environment_of(*, flags=None, **facts):
+    return Environment(
         resflops="1", python="3.11", torch="2.15", system="Linux", cpu="C", cores=4, threads=4,
-        gpu=replace(GPU, **facts),
+        gpu=replace(GPU, **facts), flags=flags or {},
     )  # fmt: skip
-    measured = Measurements(environment=environment, effort=Effort(), rows=rows)
+
+
+def notes_of(*rows, **facts):
+    measured = Measurements(environment=environment_of(**facts), effort=Effort(), rows=rows)
     return [read(note) for note in note_gpus([measured])]
 
 
@@ -80,6 +85,43 @@ def test_a_cold_and_a_warm_cache_are_told_apart_where_launching_decides():
     assert "launch-bound (1 configuration here), GPU busy and inputs/s in a row cannot be compared" in note
     for alone in ([cold], [row_of(gpu=0.95), cold], [row_of(gpu=0.5, batch=2), cold]):
         assert notes_of(*alone) == []
+
+
+@pytest.mark.parametrize(
+    ("convolutions", "products", "said"),
+    [
+        ("on", "on", ["float32 is computed in TF32 here, by convolutions and by matrix products."]),
+        ("on", "off", ["float32 is computed in TF32 here by convolutions, and not by matrix products."]),
+        ("off", "on", ["float32 is computed in TF32 here by matrix products, and not by convolutions."]),
+        ("off", "off", []),
+    ],
+)
+def test_what_float32_is_computed_in_is_told(convolutions, products, said):
+    flags = {TF32_CONVOLUTIONS: convolutions, TF32_PRODUCTS: products}
+    assert notes_of(row_of(), flags=flags) == said
+    assert notes_of(row_of(dtype="float16"), flags=flags) == []
+
+
+def test_a_power_cap_is_told_with_the_clock_that_was_reached():
+    def capped(*clocks):
+        reading = Reading(throttle=("power cap",))
+        rounds = [Round(wall=(1.0,), during=replace(reading, sm_clock_mhz=clock)) for clock in clocks]
+        return replace(row_of(dtype="float16"), series=Series(rounds=tuple(rounds)))
+
+    rows = [capped(1600, 1500), capped(1400), row_of(dtype="float16")]
+    assert notes_of(*rows, most_sm_clock_mhz=2000) == [
+        "The power limit held clocks back in 2 of 3 configurations, to 75.0 % of the highest SM clock (median), as "
+        "is usual under full load."
+    ]
+    assert notes_of(row_of(dtype="float16"), most_sm_clock_mhz=2000) == []
+
+
+def test_what_the_board_draws_idle_is_told():
+    row = row_of(dtype="float16", energy=replace(energy_of(10.0), idle_watts=75.25))
+    assert notes_of(row) == ["The board draws 75.2 W while nothing runs, which is in the energy."]
+    measured = Measurements(environment=environment_of(), effort=Effort(), rows=(row,))
+    (cells,) = build_latency_rows([measured])
+    assert (cells["net_joules_per_item"], cells["energy_step_seconds"]) == ((10.0 - 752.5) / 10, 1.0)
 
 
 def test_a_gpu_that_tells_nothing_is_not_one_that_nothing_holds_back():
