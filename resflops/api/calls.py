@@ -233,6 +233,7 @@ def benchmark(
     autocast: bool = False,
     memory_format: "MemoryFormat" = "contiguous",
     mode: "Mode" = "eager",
+    backend: str = "torch",
     cold_l2: bool = False,
     training: bool = False,
     layers: bool = False,
@@ -257,10 +258,13 @@ def benchmark(
         inputs: the positional arguments of the model, as :func:`resflops.count` takes them; a shape stands
             for a tensor of random numbers.
         device: ``cpu``, ``cuda`` or ``cuda:N``; by default a GPU, if there is one.
-        dtype: element type of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``.
+        dtype: element type of weights and inputs: ``float32``, ``float16``, ``bfloat16`` or ``float64``, and
+            ``int8-dynamic`` or ``int8-static`` with onnxruntime.
         autocast: keep weights and inputs as they are, and compute in ``dtype`` by torch.autocast.
         memory_format: ``contiguous`` or ``channels_last``.
         mode: ``eager``, ``compile``, ``compile-max-autotune``, ``compile-reduce-overhead`` or ``cuda-graph``.
+        backend: ``torch``, ``onnxruntime`` or ``openvino``, of which the last two are extras; the outputs are
+            compared with those of eager torch, and the error is ``rows[0].output_error``.
         cold_l2: clear the GPU's L2 cache before every repetition.
         training: time a training step: forward, the mean of the outputs as the loss, and backward.
         layers: also attribute the time to layers, as ``rows[0].attribution``.
@@ -294,6 +298,7 @@ def benchmark(
         dtypes=[dtype],
         memory_formats=[memory_format],
         modes=[mode],
+        backends=[backend],
         autocast=autocast,
         cold_l2=cold_l2,
         training=training,

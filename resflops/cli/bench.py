@@ -196,6 +196,7 @@ def _list_configurations(
         dtypes=args.dtype,
         memory_formats=args.memory_format,
         modes=args.mode,
+        backends=args.backend,
         autocast=args.autocast,
         cold_l2=args.cold_l2,
         training=args.training,

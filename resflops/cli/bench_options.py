@@ -17,11 +17,13 @@ from resflops.cli.parser import STANDARD_OUTPUT, Parser
 from resflops.cli.readers import make_number_reader, split_list
 from resflops.errors import UsageError
 from resflops.latency.configuration import (
+    BACKENDS,
     DTYPES,
     MEMORY_FORMATS,
     MODES,
     SWITCHES,
     check_known,
+    read_backend,
     read_dtype,
 )
 from resflops.latency.measurements import Measurements
@@ -98,6 +100,9 @@ def _add_settings(parser: Parser) -> None:
          f"memory formats: {', '.join(MEMORY_FORMATS)}; contiguous if not given"),
         ("--mode", "NAME", _make_choice_reader("--mode", MODES), ["eager"],
          f"ways to launch the kernels: {', '.join(MODES)}; eager if not given"),
+        ("--backend", "NAME", partial(read_backend, "--backend"), ["torch"],
+         f"what runs the models: {', '.join(BACKENDS)}; torch if not given, and what one does not take is "
+         "left out with that one"),
     )  # fmt: skip
     for name, metavar, reader, default, help_text in grid_options:
         option = parser.add_argument(

@@ -1,6 +1,7 @@
 """Measures models under configurations: counting, timing, energy and layers, in that order."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -10,12 +11,16 @@ import torch
 from msgspec.structs import replace
 
 from resflops.errors import ResflopsError, UsageError
-from resflops.latency.attribution import attribute_time
+from resflops.latency.backends.base import PreparedRuntime, Subject
+from resflops.latency.backends.export import ExportedModels
+from resflops.latency.backends.registry import open_backend
+from resflops.latency.backends.support import BACKENDS, INT8, get_kind
 from resflops.latency.configuration import CAPTURING_MODES, Configuration
 from resflops.latency.cuda import Cuda
 from resflops.latency.devices import open_device
 from resflops.latency.failures import DeviceLostError, classify_failure
 from resflops.latency.flags import Flags, set_flags
+from resflops.latency.machine import Environment
 from resflops.latency.measurements import (
     INTERRUPTED,
     LOST,
@@ -27,7 +32,7 @@ from resflops.latency.measurements import (
     Run,
     Workload,
 )
-from resflops.latency.models import Measurable, prepare_measurable
+from resflops.latency.models import Measurable
 from resflops.latency.peaks import Peak, Probe
 from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
@@ -82,10 +87,12 @@ def measure(
         the device, and says so.
 
     Raises:
-        UsageError: the earlier run was on another machine or under other settings.
+        UsageError: the earlier run was on another machine or under other settings, or a backend is not
+            installed.
     """
-    with set_flags(flags or Flags()):
-        return _measure(_Bench(models, configurations, effort, command, so_far, keep), say, layers=layers)
+    with set_flags(flags or Flags()), closing(ExportedModels(say)) as exports:
+        bench = _Bench(models, configurations, effort, command, so_far, keep, exports)
+        return _measure(bench, say, layers=layers)
 
 
 def _measure(bench: "_Bench", say: Say, *, layers: bool) -> Measurements:
@@ -124,12 +131,22 @@ class _Bench:
         command: str,
         so_far: Measurements | None,
         keep: Keep,
+        exports: ExportedModels,
     ) -> None:
         name = configurations[0].device
         self.effort = effort
+        backends = dict.fromkeys(each.backend for each in configurations)
+        for backend in backends:
+            open_backend(backend).check_available(name)
         self._device, self._environment = open_device(name)
+        facts = {backend: open_backend(backend).read_facts(name) for backend in backends}
+        self._environment = replace(
+            self._environment, backends={backend: known for backend, known in facts.items() if known}
+        )
         self._so_far = so_far or Measurements(environment=self._environment, effort=effort)
         self._check_alike()
+        self._so_far = _add_backends(self._so_far, self._environment)
+        self._exports = exports
         self._configurations = configurations
         self._models = models
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -157,14 +174,14 @@ class _Bench:
             (each.dtype, self._environment.find_precision(each.dtype, convolution=convolution))
             for each in self._configurations
             for convolution in (False, True)
+            # torch, which the probes are of, computes in no int8.
+            if each.dtype not in INT8
         ]
         probes = choose_probes(device, computing, known=earlier)
         for probe in probes:
             subjects[probe] = partial(prepare_probe, probe, device)
         for configuration in self._configurations:
-            subjects[configuration] = partial(
-                prepare_measurable, self._models[configuration.model], configuration, self._device
-            )
+            subjects[configuration] = partial(self._prepare, configuration)
         known: dict[Key, Any] = {peak.probe: peak.series for peak in self._so_far.peaks}
         known |= {row.configuration: row.series for row in self._so_far.rows}
         return Session(
@@ -182,6 +199,29 @@ class _Bench:
     def _estimate_bytes(self, key: Key) -> int | None:
         row = self._rows[key] if isinstance(key, Configuration) else None
         return row.estimated_bytes if row else None
+
+    def _find_subject(self, configuration: Configuration) -> Subject:
+        return Subject(
+            model=self._models[configuration.model],
+            configuration=configuration,
+            device=self._device,
+            exports=self._exports,
+        )
+
+    def _prepare(self, configuration: Configuration) -> Any:  # noqa: ANN401 - what each backend makes
+        prepared = open_backend(configuration.backend).prepare(self._find_subject(configuration))
+        if isinstance(prepared, PreparedRuntime):
+            error = prepared.error
+            self._rows[configuration] = replace(self._rows[configuration], output_error=error.largest)
+            if error.note:
+                self._add_note(configuration, error.note)
+        return prepared
+
+    def _add_note(self, configuration: Configuration, note: str) -> None:
+        series = self._session.series[configuration]
+        # Once, however often it is prepared.
+        notes = tuple(dict.fromkeys((*series.notes, note)))
+        self._session.series[configuration] = replace(series, notes=notes)
 
     def _check_alike(self) -> None:
         differences = self._environment.find_differences(self._so_far.environment)
@@ -282,25 +322,32 @@ class _Bench:
             least, most = LAYER_REPETITIONS
             time = self._session.series[configuration].time
             often = min(max(int(LAYER_SECONDS / time.median), least), most) if time else least
-            device, wall = torch.device(configuration.device), self._session.series[configuration].wall
-            options: dict[str, Any] = {"repetitions": often}
-            if isinstance(self._device, Cuda) and wall:
-                # Launching takes no longer than a whole step, and twice as long with its marks.
-                options["block"] = partial(self._device.block, MARKED * wall.median)
+            backend, subject = open_backend(configuration.backend), self._find_subject(configuration)
+            block = self._make_block(configuration)
             return self._session.use_prepared(
-                configuration, lambda made: attribute_time(made.module, made.call, device, **options)
+                configuration,
+                lambda made: backend.attribute(made, subject, repetitions=often, block=block),
             )
 
         for configuration in self._list_timed():
             if (
                 configuration.mode == "eager"
                 and not configuration.training
+                and get_kind(configuration.device) in BACKENDS[configuration.backend].layers
                 and self._rows[configuration].attribution is None
             ):
                 say(f"layers: {configuration.describe()}")
                 self._begin(configuration)
                 attribution = self._try_measuring(configuration, "layers", attribute_one)
                 self._rows[configuration] = replace(self._rows[configuration], attribution=attribution)
+
+    def _make_block(self, configuration: Configuration) -> Callable[[], None]:
+        """Make what blocks a GPU's stream while a step with its marks is launched."""
+        device, wall = self._device, self._session.series[configuration].wall
+        if not isinstance(device, Cuda) or not wall:
+            return lambda: None
+        # Launching takes no longer than a whole step, and twice as long with its marks.
+        return partial(device.block, MARKED * wall.median)
 
     def collect(self) -> Measurements:
         """Collect everything known at this moment."""
@@ -333,7 +380,11 @@ class _Bench:
         except DeviceLostError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises
-            series = self._session.series[configuration]
-            note = f"{what} not measured: {classify_failure(error).message}"
-            self._session.series[configuration] = replace(series, notes=(*series.notes, note))
+            self._add_note(configuration, f"{what} not measured: {classify_failure(error).message}")
             return None
+
+
+def _add_backends(measurements: Measurements, environment: Environment) -> Measurements:
+    """Add what is known of the backends of this run."""
+    backends = measurements.environment.backends | environment.backends
+    return replace(measurements, environment=replace(measurements.environment, backends=backends))

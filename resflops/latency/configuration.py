@@ -7,9 +7,11 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from resflops.errors import UsageError, suggest
+from resflops.latency.backends.support import BACKENDS, BackendName, check_supported, read_backend
 from resflops.records import Shape
 
 __all__ = [
+    "BACKENDS",
     "CAPTURING_MODES",
     "COMPILE_MODES",
     "DTYPES",
@@ -21,9 +23,12 @@ __all__ = [
     "Mode",
     "Setting",
     "Switch",
+    "activation_itemsize",
     "check_known",
     "grid",
     "itemsize",
+    "list_left_out",
+    "read_backend",
     "read_dtype",
 ]
 
@@ -50,8 +55,8 @@ COMPILE_MODES = {
 CAPTURING_MODES = {"compile-max-autotune", "compile-reduce-overhead", "cuda-graph"}
 """Modes that capture CUDA graphs on a GPU, where a capture that fails may end the process."""
 
-DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
-"""The element types that can be asked for, with their sizes in bytes."""
+DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8, "int8-dynamic": 1, "int8-static": 1}
+"""The element types that can be asked for, with the sizes of a weight in bytes."""
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -65,6 +70,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     mode: Mode
     cold_l2: bool
     training: bool
+    backend: BackendName = "torch"
 
     @property
     def way(self) -> str:
@@ -79,6 +85,7 @@ class Setting(Struct, frozen=True, kw_only=True):
         'batch 8, float16 by autocast, channels_last, cuda-graph, cold L2'
         """
         parts = [f"batch {self.batch}", f"{self.dtype} by autocast" if self.autocast else self.dtype]
+        parts += [self.backend] if self.backend != "torch" else []
         parts += [self.memory_format] if self.memory_format != "contiguous" else []
         parts += [self.mode] if self.mode != "eager" else []
         parts += ["cold L2"] if self.cold_l2 else []
@@ -104,6 +111,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     """Whether a buffer of the L2 cache's size is cleared before every repetition."""
     training: bool = False
     """Whether a training step is timed: forward, the outputs' mean as the loss, and backward."""
+    backend: BackendName = "torch"
+    """What runs the model."""
 
     @property
     def setting(self) -> Setting:
@@ -116,8 +125,18 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
 
 def itemsize(dtype: str) -> int:
-    """The size of one element in bytes."""
+    """The size of one weight in bytes."""
     return DTYPES[dtype]
+
+
+def activation_itemsize(dtype: str) -> int:
+    """The size of one element between two ops in bytes.
+
+    >>> activation_itemsize("int8-dynamic"), activation_itemsize("int8-static")
+    (4, 1)
+    """
+    # Ops that scale by what they get take and give float32.
+    return DTYPES["float32"] if dtype == "int8-dynamic" else DTYPES[dtype]
 
 
 def check_known(option: str, name: str, known: Iterable[str]) -> str:
@@ -145,6 +164,7 @@ DTYPE_ALIASES = {
     "bf16": "bfloat16",
     "fp32": "float32", "f32": "float32", "float": "float32", "single": "float32",
     "fp64": "float64", "f64": "float64", "double": "float64",
+    "int8_dynamic": "int8-dynamic", "int8_static": "int8-static",
 }  # fmt: skip
 """What people call the element types."""
 
@@ -175,6 +195,7 @@ def grid(
     dtypes: Sequence[str] = ("float32",),
     memory_formats: Sequence[MemoryFormat] = ("contiguous",),
     modes: Sequence[Mode] = ("eager",),
+    backends: Sequence[str] = ("torch",),
     autocast: bool = False,
     cold_l2: bool = False,
     training: bool = False,
@@ -188,14 +209,25 @@ def grid(
         dtypes: element types; with ``autocast``, float32 is measured without it.
         memory_formats: how tensors lie in memory.
         modes: how kernels are launched.
+        backends: what runs the models; a combination that one does not take is left out with that one.
         autocast: compute in the smaller dtypes by torch.autocast, and keep the weights in float32.
         cold_l2: clear the L2 cache before every repetition.
         training: a training step rather than inference.
 
     Raises:
-        UsageError: the device lacks a setting, or a name is unknown.
+        UsageError: the device or a backend lacks a setting, or a name is unknown.
     """
     dtypes = [read_dtype("dtype", name) for name in dtypes]
+    chosen = [read_backend("backend", name) for name in backends]
+    check_supported(
+        chosen,
+        device=device,
+        dtypes=dtypes,
+        modes=modes,
+        memory_formats=memory_formats,
+        training=training,
+        autocast=autocast,
+    )
     if not device.startswith("cuda"):
         if "cuda-graph" in modes:
             raise UsageError(
@@ -223,8 +255,24 @@ def grid(
             mode=mode,
             cold_l2=cold_l2,
             training=training,
+            backend=backend,
         )
-        for batch, dtype, memory_format, mode, (model, shape) in dict.fromkeys(
-            product(batches, dtypes, memory_formats, modes, models)
+        for batch, dtype, memory_format, mode, backend, (model, shape) in dict.fromkeys(
+            product(batches, dtypes, memory_formats, modes, chosen, models)
         )
+        if BACKENDS[backend].takes(device=device, dtype=dtype, mode=mode, memory_format=memory_format)
     )
+
+
+def list_left_out(configurations: Iterable[Configuration]) -> list[str]:
+    """List what some backends were measured under and others were not, as they do not take it."""
+    kept: dict[str, dict[str, None]] = {}
+    for each in configurations:
+        settings = kept.setdefault(each.backend, {})
+        settings |= dict.fromkeys((each.dtype, each.memory_format, each.mode))
+    asked = dict.fromkeys(value for settings in kept.values() for value in settings)
+    return [
+        f"backend {backend!r} with {', '.join(missing)}"
+        for backend, settings in kept.items()
+        if (missing := [value for value in asked if value not in settings])
+    ]

@@ -7,6 +7,7 @@ from msgspec import Struct
 __all__ = [
     "CaptureError",
     "DeviceLostError",
+    "ExportError",
     "Failure",
     "FailureKind",
     "classify_failure",
@@ -15,7 +16,12 @@ __all__ = [
 ]
 
 FailureKind = Literal[
-    "out of memory", "dtype not supported", "could not be compiled", "could not be captured", "failed"
+    "out of memory",
+    "dtype not supported",
+    "could not be compiled",
+    "could not be captured",
+    "could not be exported",
+    "failed",
 ]
 
 LONGEST = 300
@@ -24,6 +30,10 @@ LONGEST = 300
 
 class CaptureError(RuntimeError):
     """The kernels of a step could not be captured as a CUDA graph; the cause is what torch raised."""
+
+
+class ExportError(RuntimeError):
+    """The model could not be exported for a backend."""
 
 
 class DeviceLostError(RuntimeError):
@@ -94,6 +104,8 @@ def _find_kind(error: BaseException) -> FailureKind:
         return "out of memory"
     if isinstance(error, CaptureError):
         return "could not be captured"
+    if isinstance(error, ExportError):
+        return "could not be exported"
     # The compiler's own exceptions quote the model's, whose text would decide below.
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         return "could not be compiled"

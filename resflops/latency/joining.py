@@ -51,4 +51,11 @@ def join(one: Measurements, other: Measurements) -> Measurements:
     peaks: dict[object, Peak] = {peak.probe: peak for peak in one.peaks}
     for peak in other.peaks:
         peaks.setdefault(peak.probe, replace(peak, series=number(peak.series)))
-    return replace(one, runs=(*one.runs, *other.runs), rows=tuple(rows.values()), peaks=tuple(peaks.values()))
+    backends = other.environment.backends | one.environment.backends
+    return replace(
+        one,
+        environment=replace(one.environment, backends=backends),
+        runs=(*one.runs, *other.runs),
+        rows=tuple(rows.values()),
+        peaks=tuple(peaks.values()),
+    )

@@ -1,6 +1,6 @@
 """What decides a time besides the configuration: the machine, its software and its flags."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
@@ -60,6 +60,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     cudnn: str | None = None
     flags: dict[str, str] = {}
     """Settings of torch and environment variables, as they were found."""
+    backends: dict[str, dict[str, str]] = {}
+    """What is known of each backend other than torch that was used."""
 
     @property
     def device(self) -> str:
@@ -76,9 +78,13 @@ class Environment(Struct, frozen=True, kw_only=True):
         return TF32 if dtype == "float32" and flag == "on" else dtype
 
     def find_differences(self, other: "Environment") -> list[str]:
-        """Find what differs from another environment, one text each: ``torch 2.15.0 against 2.14.1``."""
+        """Find what differs from another environment, one text each: ``torch 2.15.0 against 2.14.1``.
+
+        Of backends only those that both used: one that was not used has no times that could differ.
+        """
+        common = self.backends.keys() & other.backends.keys()
         ours, theirs = (
-            {name: fact for name, fact in each.list_facts() if name != "GPU other processes"}
+            {name: fact for name, fact in each.list_facts(common) if name != "GPU other processes"}
             for each in (self, other)
         )
         return [
@@ -87,11 +93,18 @@ class Environment(Struct, frozen=True, kw_only=True):
             if ours.get(name) != theirs.get(name)
         ]
 
-    def list_facts(self) -> Iterator[tuple[str, str]]:
-        """List everything known, by names for people."""
+    def list_facts(self, backends: Collection[str] | None = None) -> Iterator[tuple[str, str]]:
+        """List everything known, by names for people.
+
+        Args:
+            backends: those whose facts are wanted; all if None.
+        """
         for struct, prefix in ((self, ""), (self.gpu, "GPU ")):
             for name in struct.__struct_fields__ if struct else ():
                 value = getattr(struct, name)
-                if name not in {"gpu", "flags"} and value not in (None, ""):
+                if name not in {"gpu", "flags", "backends"} and value not in (None, ""):
                     yield prefix + name.replace("_", " "), str(value)
         yield from self.flags.items()
+        for backend, facts in self.backends.items():
+            if backends is None or backend in backends:
+                yield from ((f"{backend} {name}", fact) for name, fact in facts.items())

@@ -100,11 +100,13 @@ LIKE = (0.9, 1.3)
 
 
 class LayerTime(Struct, frozen=True, kw_only=True):
-    """What one layer takes, without the layers inside it."""
+    """What one layer takes, without the layers inside it, or several that a backend has fused."""
 
     name: str
     seconds: float
     """The median of its repetitions."""
+    fused: tuple[str, ...] = ()
+    """The layers that are one to the backend; ``()`` for a layer by itself."""
 
 
 class Attribution(Struct, frozen=True, kw_only=True):
@@ -133,6 +135,9 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
     series: Series = Series()
     energy: Energy | None = None
     attribution: Attribution | None = None
+    output_error: float | None = None
+    """How far a backend's outputs are from those of eager torch on the same input and weights: the largest
+    difference over the largest absolute value. None for torch itself, or if it is not known."""
 
     @property
     def estimated_bytes(self) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from resflops.latency.configuration import Configuration, itemsize
+from resflops.latency.configuration import Configuration, activation_itemsize, itemsize
 from resflops.latency.measurements import Measurements, Part, Row
 
 __all__ = ["Performance", "Roof", "analyze_roofline"]
@@ -140,6 +140,6 @@ def _bound_time(row: Row, measurements: Measurements) -> dict[str, Any]:
 
 def _count_bytes(part: Part, configuration: Configuration) -> int:
     """Count the bytes that an op moves at least."""
-    size = itemsize(configuration.dtype)
-    cast = itemsize("float32") + size if configuration.autocast else 0
-    return size * part.elements + cast * part.weights
+    weight, others = itemsize(configuration.dtype), part.elements - part.weights
+    weight += itemsize("float32") + weight if configuration.autocast else 0
+    return weight * part.weights + activation_itemsize(configuration.dtype) * others

@@ -34,8 +34,11 @@ class Prepared(Protocol):
         """Whether the L2 cache is to be cleared before every repetition."""
 
     @property
-    def held_before(self) -> int:
-        """Bytes that it needs on the device and that were there before it was made ready."""
+    def held_before(self) -> int | None:
+        """Bytes that it needs on the device and that were there before it was made ready.
+
+        None if it allocates where the device keeps no count.
+        """
 
 
 class Device(Protocol):
@@ -225,7 +228,7 @@ class Session(Generic[Key, Ready]):
         self._device.wait()
         self._ready[key] = made
         peak = self._device.read_peak_since(before)
-        peak = None if peak is None else peak + made.held_before
+        peak = None if peak is None or made.held_before is None else peak + made.held_before
         self.series[key] = replace(self.series[key], peak_bytes=peak)
         return made
 

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import to_builtins
 
 from resflops.errors import pluralize
-from resflops.latency.configuration import Setting, itemsize
+from resflops.latency.configuration import Setting, activation_itemsize, itemsize
 from resflops.latency.measurements import Measurements, Row
 from resflops.latency.roofline import Performance, analyze_roofline
 from resflops.latency.series import LAUNCH_BOUND
@@ -92,6 +92,7 @@ def build_setting_columns(rows: Iterable[Cells]) -> tuple[Column, ...]:
                 audience=show_if_unusual(key, usual),
             )
             for key, heading, usual in (
+                ("backend", "backend", "torch"),
                 ("autocast", "autocast", False),
                 ("memory_format", "layout", "contiguous"),
                 ("mode", "mode", "eager"),
@@ -129,10 +130,13 @@ def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cel
         "complete": workload.complete if workload else False,
         # Autocast keeps the weights in float32.
         "weight_bytes": (workload.weight_elements * (4 if setting.autocast else size) if workload else None),
-        "activation_bytes": workload.activation_elements * size if workload else None,
+        "activation_bytes": (
+            workload.activation_elements * activation_itemsize(setting.dtype) if workload else None
+        ),
         "peak_bytes": series.peak_bytes if series.time else None,
         "half_width": series.verdict.half_width if series.verdict else None,
         "grade": series.verdict.grade if series.verdict else None,
+        "output_error": row.output_error,
         "launch_bound": None if series.busy is None else series.busy < LAUNCH_BOUND,
         "verdict": series.verdict.describe() if series.verdict else "",
         "stable": series.verdict.stable if series.verdict else None,

@@ -1,0 +1,207 @@
+"""Exports models to ONNX files, which the settings of a run share, and which are removed after it.
+
+Each batch size is exported by itself, as what is to be measured has fixed shapes: for shapes that are
+known only at run time a runtime may choose other kernels. Weights lie in a file beside the graph's, since
+one file cannot hold more than 2 GB.
+"""
+
+import warnings
+from ast import literal_eval
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from shutil import disk_usage, rmtree
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from msgspec import Struct
+from msgspec.structs import replace
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from resflops.latency.backends.scopes import Node, collect_layers
+from resflops.latency.configuration import Configuration
+from resflops.latency.failures import ExportError
+from resflops.latency.models import Measurable
+from resflops.latency.prepare import adapt_inputs, randomize_inputs
+
+__all__ = ["ExportedModel", "ExportedModels", "to_arrays"]
+
+EXPORTED_DTYPES = {"cuda": ("float16", "bfloat16")}
+"""The types beside float32 that a module is cast to before it is exported."""
+
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""The metadata in which torch's exporter keeps the modules around a node."""
+
+
+class ExportedModel(Struct, kw_only=True):
+    """A model as an ONNX file, with an input and what eager torch makes of it."""
+
+    path: Path
+    inputs: tuple[Tensor, ...]
+    input_names: tuple[str, ...]
+    outputs: tuple[Tensor, ...]
+    """Of eager torch, on the same input and weights."""
+    nodes: tuple[Node, ...]
+    """The nodes of the graph in its file."""
+    size: int
+    """Bytes of its files."""
+
+
+def _find_exported_configuration(configuration: Configuration) -> Configuration:
+    """Find the configuration of torch under which a module is exported; what it differs in is exported apart."""
+    kind = configuration.device.partition(":")[0]
+    own = configuration.backend == "onnxruntime" and configuration.dtype in EXPORTED_DTYPES.get(kind, ())
+    return replace(
+        configuration, backend="torch", cold_l2=False, dtype=configuration.dtype if own else "float32"
+    )
+
+
+class ExportedModels:
+    """The models that were exported in this run, in a temporary folder; removed by ``close``."""
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self.say = say
+        self._folder: TemporaryDirectory[str] | None = None
+        self._known: dict[Configuration, ExportedModel] = {}
+        self._failed: dict[Configuration, Exception] = {}
+        self._numbers = count()
+
+    def get(self, model: Measurable, configuration: Configuration) -> ExportedModel:
+        """Get the exported model of a configuration, exporting it if it is not there.
+
+        Raises:
+            ExportError: torch cannot export it.
+        """
+        key = _find_exported_configuration(configuration)
+        if key in self._failed:
+            # It takes long, and fails again.
+            raise self._failed[key]
+        if key not in self._known:
+            self.say(f"exporting {key.model}, batch {key.batch}, to ONNX")
+            try:
+                exported = _export(model, key, self._make_folder())
+            except ExportError as error:
+                self._failed[key] = error.with_traceback(None)
+                raise
+            self._known[key] = exported
+            self._make_room(key)
+        # To the end: what was used last is removed last.
+        self._known[key] = self._known.pop(key)
+        return self._known[key]
+
+    def close(self) -> None:
+        """Remove all files."""
+        self._known.clear()
+        if self._folder:
+            # On Windows a file that a session still maps cannot be removed; the system does so later.
+            rmtree(self._folder.name, ignore_errors=True)
+            self._folder.cleanup()
+            self._folder = None
+
+    def _make_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="resflops-onnx-", ignore_cleanup_errors=True)
+        folder = Path(self._folder.name, str(next(self._numbers)))
+        folder.mkdir()
+        return folder
+
+    def _make_room(self, latest: Configuration) -> None:
+        """Remove what was not used for longest while the disk has no room for three more of the latest."""
+        wanted = 3 * self._known[latest].size
+        for key in [key for key in self._known if key != latest]:
+            if disk_usage(self._known[latest].path.parent).free > wanted:
+                return
+            rmtree(self._known.pop(key).path.parent, ignore_errors=True)
+
+
+def _export(model: Measurable, configuration: Configuration, folder: Path) -> ExportedModel:
+    module, _ = model.build_module(configuration)
+    args, kwargs = adapt_inputs(randomize_inputs(model.build_inputs(configuration)), configuration)
+    module.eval()
+    with torch.no_grad():
+        outputs = _list_tensors(module(*args, **kwargs))
+        program = _run_exporter(module, args, kwargs)
+    scopes = _read_scopes(program)
+    try:
+        program.optimize()
+        program.save(folder / "model.onnx", external_data=True)
+    except Exception as error:
+        raise ExportError(_find_cause(error)) from error
+    inputs = _list_tensors((args, kwargs))
+    names = tuple(each.name for each in program.model.graph.inputs)
+    if len(names) != len(inputs):
+        raise ExportError(f"its graph has {len(names)} inputs, and the model is called with {len(inputs)}")
+    return ExportedModel(
+        path=folder / "model.onnx",
+        inputs=inputs,
+        input_names=names,
+        outputs=outputs,
+        nodes=_list_nodes(program, scopes),
+        size=sum(each.stat().st_size for each in folder.iterdir()),
+    )
+
+
+def _list_tensors(values: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - any nesting of containers
+    return tuple(leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
+
+
+def _run_exporter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+    try:
+        with warnings.catch_warnings():
+            # What torch says of its own exporter's inside.
+            warnings.simplefilter("ignore")
+            # Not optimized before the scopes are read: folding a BatchNorm into a convolution drops the
+            # convolution's.
+            return torch.onnx.export(module, args, kwargs=kwargs, dynamo=True, optimize=False, verbose=False)
+    except Exception as error:
+        raise ExportError(_find_cause(error)) from error
+
+
+def _find_cause(error: BaseException) -> str:
+    """Find what the model did that cannot be exported: torch's own message is a page on what else to try."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _read_scopes(program: Any) -> dict[str, Node]:  # noqa: ANN401 - an ONNXProgram
+    """Read, by each value's name, the node that makes it, with the layer that it belongs to."""
+    nodes = (_read_node(each) for each in program.model.graph)
+    return {value: node for node in nodes for value in node.outputs}
+
+
+def _read_node(node: Any) -> Node:  # noqa: ANN401 - a node of onnx_ir
+    scopes = node.metadata_props.get(SCOPES)
+    # The last is the op's own name, the one before it the innermost module's.
+    layers = tuple(_parse_names(scopes)[-2:-1]) if scopes else ()
+    return Node(
+        name=node.name or "",
+        inputs=tuple(each.name for each in node.inputs if each is not None),
+        outputs=tuple(each.name for each in node.outputs),
+        layers=layers,
+    )
+
+
+def _parse_names(text: str) -> list[str]:
+    try:
+        return list(literal_eval(text))
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _list_nodes(program: Any, before: dict[str, Node]) -> tuple[Node, ...]:  # noqa: ANN401
+    """List the nodes of the optimized graph, each with the layers of all that it was made of."""
+    nodes = [_read_node(each) for each in program.model.graph]
+    kept = {value for node in nodes for value in (*node.inputs, *node.outputs)}
+    return tuple(replace(node, layers=collect_layers(node, before, kept) or node.layers) for node in nodes)
+
+
+def to_arrays(tensors: Sequence[Tensor]) -> list[Any]:
+    """Turn tensors into arrays of NumPy, which has no bfloat16."""
+    return [
+        (each.float() if each.dtype == torch.bfloat16 else each).cpu().contiguous().numpy()
+        for each in tensors
+    ]

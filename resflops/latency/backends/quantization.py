@@ -1,0 +1,83 @@
+"""Quantizes an exported model to int8 by onnxruntime's own quantizer."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from resflops.latency.backends.export import ExportedModel, to_arrays
+from resflops.latency.failures import ExportError
+
+__all__ = ["quantize"]
+
+LARGE = 1 << 30
+"""Bytes from which the weights are kept in a file of their own, as one file holds 2 GB at most."""
+
+
+def quantize(exported: ExportedModel, precision: str) -> Path:
+    """Quantize a model, and return its file, which lies beside the exported one.
+
+    Args:
+        exported: the model in float32.
+        precision: ``int8-dynamic``, for activations scaled at every step, or ``int8-static``, for those
+            scaled once, by what the input of the measurement makes of them.
+
+    Raises:
+        ExportError: the quantizer cannot do it.
+    """
+    target = exported.path.with_name(f"{precision}.onnx")
+    if target.exists():
+        return target
+    partial = target.with_suffix(".partial")
+    try:
+        with _quiet():
+            _run_quantizer(exported, precision, partial)
+    except Exception as error:
+        partial.unlink(missing_ok=True)
+        raise ExportError(f"onnxruntime's quantizer: {error}") from error
+    return partial.rename(target)
+
+
+def _run_quantizer(exported: ExportedModel, precision: str, target: Path) -> None:
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
+
+    large = exported.size > LARGE
+    if precision == "int8-dynamic":
+        # onnxruntime's integer convolution takes weights without a sign only.
+        quantize_dynamic(exported.path, target, weight_type=QuantType.QUInt8, use_external_data_format=large)
+    else:
+        quantize_static(
+            exported.path,
+            target,
+            _make_reader(exported),
+            quant_format=QuantFormat.QDQ,
+            use_external_data_format=large,
+        )
+
+
+def _make_reader(exported: ExportedModel) -> Any:  # noqa: ANN401 - of a class that is imported here
+    """Make a reader of the one batch to calibrate with, that of the measurement."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            arrays = to_arrays(exported.inputs)
+            self._batches = iter([dict(zip(exported.input_names, arrays, strict=True))])
+
+        def get_next(self) -> Any:  # noqa: ANN401
+            return next(self._batches, None)
+
+    return Reader()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the quantizer from logging on the root logger what else one could try."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
