@@ -14,10 +14,7 @@ from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED, TERMINATED
 from resflops.cli.streams import warn
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
-from resflops.latency.configuration import (
-    Configuration,
-    grid,
-)
+from resflops.latency.configuration import BACKENDS, Configuration, grid, list_left_out
 from resflops.latency.measurements import INTERRUPTED as RUN_INTERRUPTED
 from resflops.latency.measurements import LOST, Measurements
 from resflops.latency.measurements import TERMINATED as RUN_TERMINATED
@@ -110,12 +107,15 @@ def _measure(args: argparse.Namespace) -> tuple[Measurements, list[str]]:
         from resflops.latency.models import MeasurableSpec, UnbuildableModel
 
         device = choose_device(args.device)
+        configurations = _list_configurations(args, models, device)
+        if left_out := list_left_out(configurations):
+            warn(f"not supported, and left out: {'; '.join(left_out)}")
         measured = measure(
             {
                 spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else MeasurableSpec(model)
                 for spec, model in models.items()
             },
-            _list_configurations(args, models, device),
+            configurations,
             effort=choose_effort(args, device),
             flags=Flags(tf32=args.tf32, cudnn_benchmark=args.cudnn_benchmark, threads=args.threads),
             command=_format_command(),
@@ -142,6 +142,12 @@ def _find_models(
     specs = require_models(args, purpose="to measure")
     if args.layers and args.training:
         raise UsageError("--layers attributes inference to layers; leave out --training")
+    if args.layers and not any(BACKENDS[name].layers for name in args.backend):
+        able = ", ".join(each.name for each in BACKENDS.values() if each.layers)
+        raise UsageError(
+            f"--layers is not supported by backend {' or '.join(map(repr, args.backend))}; "
+            f"backends that support it: {able}"
+        )
     models: dict[str, FoundModel | ResflopsError] = {}
     selected = select_models(specs, say=say)
     for one in selected:

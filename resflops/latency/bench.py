@@ -131,7 +131,7 @@ class _Bench:
         command: str,
         so_far: Measurements | None,
         keep: Keep,
-        exports: ExportedModels,
+        exports: ExportedModels | None = None,
     ) -> None:
         name = configurations[0].device
         self.effort = effort
@@ -146,7 +146,7 @@ class _Bench:
         self._so_far = so_far or Measurements(environment=self._environment, effort=effort)
         self._check_alike()
         self._so_far = _add_backends(self._so_far, self._environment)
-        self._exports = exports
+        self._exports = exports or ExportedModels()
         self._configurations = configurations
         self._models = models
         now = datetime.now(UTC).isoformat(timespec="seconds")

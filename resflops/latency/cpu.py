@@ -2,6 +2,7 @@
 
 import gc
 import os
+from pathlib import Path
 from time import perf_counter
 
 from resflops.latency.series import Reading, Round
@@ -31,8 +32,12 @@ class Cpu:
         return None
 
     def read_free_bytes(self) -> int | None:
-        """Return None: the system makes room by itself."""
-        return None
+        """Read how many bytes the system can give without swapping; None where it does not tell.
+
+        Backends hold the weights of every configuration that is prepared, and a process is ended rather than told
+        where the memory runs out.
+        """
+        return read_available_bytes()
 
     def read_peak_since(self, before: int | None) -> int | None:
         """Return None, for the same reason."""
@@ -58,3 +63,14 @@ def read_load() -> Reading:
     except OSError:
         # Not every system knows a load average.
         return Reading()
+
+
+def read_available_bytes() -> int | None:
+    """Read how many bytes of the host's memory are available to new work; None where no file tells it."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    # In units of 1024 bytes, whatever its "kB" says.
+    return None if found is None else int(found) * 1024

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from resflops.latency.configuration import Configuration, Setting, itemsize
+from resflops.latency.configuration import Configuration, Setting, activation_itemsize, itemsize
 from resflops.latency.machine import Environment
 from resflops.latency.peaks import Peak
 from resflops.latency.schedule import Effort
@@ -146,11 +146,14 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
         That is the weights, which are built in float32, with their gradients or what autocast casts them to,
         and the outputs of all ops, though inference frees many of them.
         """
-        workload, size = self.workload, itemsize(self.configuration.dtype)
+        workload, size = self.workload, activation_itemsize(self.configuration.dtype)
         if workload is None:
             return None
         weight = max(size, itemsize("float32"))
         weight += weight * self.configuration.training + size * self.configuration.autocast
+        if self.configuration.backend != "torch":
+            # The module that is exported, the graph while it is read, and the runtime's own.
+            weight *= 3
         return workload.weight_elements * weight + workload.activation_elements * size
 
 

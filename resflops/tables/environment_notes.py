@@ -29,6 +29,11 @@ def _note_environment(measurements: Measurements, number: int, of: int) -> Note:
         facts += [f"driver {environment.gpu.driver or 'unknown'}", f"CUDA {environment.cuda}"]
         facts += [f"cuDNN {environment.cudnn}", f"host {environment.cpu}"]
     facts += [f"{name} {value}" for name, value in environment.flags.items()]
+    facts += [
+        f"{backend} {name} {value}"
+        for backend, known in environment.backends.items()
+        for name, value in known.items()
+    ]
     started = [run.started for run in measurements.runs]
     return Note(
         text="{lead} {facts}. Measured {when}.",

@@ -137,6 +137,7 @@ def _build_cells(row: Row, measurements: Measurements, place: int | None) -> Cel
         "half_width": series.verdict.half_width if series.verdict else None,
         "grade": series.verdict.grade if series.verdict else None,
         "output_error": row.output_error,
+        "error_of_outputs": None if row.output_error is None else f"{row.output_error:.0e}",
         "launch_bound": None if series.busy is None else series.busy < LAUNCH_BOUND,
         "verdict": series.verdict.describe() if series.verdict else "",
         "stable": series.verdict.stable if series.verdict else None,
@@ -186,6 +187,13 @@ def _build_columns(rows: tuple[Cells, ...]) -> tuple[Column, ...]:
             ("activation_bytes", "activations", "bytes", 7),
             ("peak_bytes", "peak memory", "bytes", 6),
             if_known="peak_bytes",
+        ),
+        Column(key="output_error", audience="programs"),
+        Column(
+            key="error_of_outputs",
+            heading="error",
+            detail=2,
+            audience="people" if _is_known(rows, "output_error") else "asked",
         ),
         *(Column(key=key, audience="programs") for key in ("stable", "grade", "launch_bound")),
         Column(key="verdict", heading="verdict", wraps=True, detail=8),
@@ -310,6 +318,12 @@ def _note_meanings(rows: tuple[Cells, ...]) -> list[Note]:
             "Peak memory is torch's max_memory_allocated for one step; "
             "weights and activations are counted, not measured; activations are the outputs of all ops "
             "added up."
+        )
+    if "output_error" in known:
+        texts.append(
+            "Backends other than torch are given the same weights and input, exported to ONNX; error is the "
+            "largest difference of their outputs from those of eager torch, over the largest of these. "
+            "int8-static is calibrated with that input."
         )
     if "joules_per_item" in known:
         texts.append("Energy is that of the whole board, idle power included, while nothing else ran.")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from resflops.latency.measurements import Measurements, Row
+from resflops.latency.measurements import Attribution, Measurements, Row
 from resflops.tables.table import Column, Figure, Note, Table
 from resflops.tables.table import Row as Cells
 
@@ -55,9 +55,13 @@ def _build_layer_cells(row: Row) -> list[Cells]:
         return []
     whole = sum(layer.seconds for layer in attribution.layers)
     seconds = {layer.name: layer.seconds for layer in attribution.layers}
+    rows = _find_rows(attribution)
+    counts = dict.fromkeys(seconds, 0)
+    for layer, count in workload.layer_macs.items():
+        row_name = rows.get(layer, layer)
+        counts[row_name] = counts.get(row_name, 0) + count
     cells = []
-    for name in dict.fromkeys((*seconds, *workload.layer_macs)):
-        macs = workload.layer_macs.get(name, 0)
+    for name, macs in counts.items():
         of_time = seconds.get(name, 0.0) / whole if whole else 0.0
         of_macs = macs / workload.macs if workload.macs else 0.0
         cells.append(
@@ -76,11 +80,21 @@ def _build_layer_cells(row: Row) -> list[Cells]:
     return sorted(cells, key=lambda each: -abs(each["difference"]))
 
 
+def _find_rows(attribution: Attribution) -> dict[str, str]:
+    """Find the row of each layer: of several that it is fused into, the one that takes longest."""
+    parts = [(layer, part) for layer in attribution.layers for part in layer.fused or (layer.name,)]
+    return {part: layer.name for layer, part in sorted(parts, key=lambda each: each[0].seconds)}
+
+
+def _name_markers(row: Row) -> str:
+    return "markers" if row.configuration.backend == "torch" else "profile"
+
+
 def _note_withheld(row: Row) -> Note:
     attribution = row.attribution
     return Note(
-        text="{what}: no times of layers are shown, because a step takes {ratio} as long with its markers as "
-        "without; measure again while the machine is quiet.",
+        text="{what}: no times of layers are shown, because a step takes {ratio} as long with its "
+        f"{_name_markers(row)} as without; measure again while the machine is quiet.",
         figures={
             "what": Figure("text", row.configuration.describe()),
             "ratio": Figure(
@@ -98,7 +112,8 @@ def _note_overhead(row: Row) -> Note:
     layers = len(_build_layer_cells(row))
     ratio = attribution.seconds / attribution.plain_seconds if attribution else None
     return Note(
-        text="{what}: a step takes {ratio} as long with its markers as without; "
+        text="{what}: a step takes {ratio} as long with its "
+        f"{_name_markers(row)} as without; "
         "{shown} of {layers} layers are shown.",
         figures={
             "what": Figure("text", row.configuration.describe()),

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from resflops.latency.backends.scopes import Node, collect_layers
+from resflops.latency.backends.scopes import Node, collect_layers, list_computing
 from resflops.latency.configuration import Configuration
 from resflops.latency.failures import ExportError
 from resflops.latency.models import Measurable
@@ -50,7 +50,7 @@ class ExportedModel(Struct, kw_only=True):
 
 
 def _find_exported_configuration(configuration: Configuration) -> Configuration:
-    """Find the configuration of torch under which a module is exported; what it differs in is exported apart."""
+    """Find the configuration of torch under which a module is exported, which several settings share."""
     kind = configuration.device.partition(":")[0]
     own = configuration.backend == "onnxruntime" and configuration.dtype in EXPORTED_DTYPES.get(kind, ())
     return replace(
@@ -169,7 +169,8 @@ def _find_cause(error: BaseException) -> str:
 
 def _read_scopes(program: Any) -> dict[str, Node]:  # noqa: ANN401 - an ONNXProgram
     """Read, by each value's name, the node that makes it, with the layer that it belongs to."""
-    nodes = (_read_node(each) for each in program.model.graph)
+    graph = program.model.graph
+    nodes = list_computing(map(_read_node, graph), [each.name for each in graph.inputs])
     return {value: node for node in nodes for value in node.outputs}
 
 
@@ -179,6 +180,7 @@ def _read_node(node: Any) -> Node:  # noqa: ANN401 - a node of onnx_ir
     layers = tuple(_parse_names(scopes)[-2:-1]) if scopes else ()
     return Node(
         name=node.name or "",
+        op=node.op_type,
         inputs=tuple(each.name for each in node.inputs if each is not None),
         outputs=tuple(each.name for each in node.outputs),
         layers=layers,

@@ -84,9 +84,9 @@ def _read_nodes(path: Path) -> list[Node]:
     return [
         Node(
             name=each.name,
+            op=each.op_type,
             inputs=tuple(name for name in each.input if name),
             outputs=tuple(each.output),
-            layers=(each.op_type,),
         )
         for each in graph.node
     ]

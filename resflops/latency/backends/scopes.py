@@ -8,20 +8,41 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-__all__ = ["Node", "collect_layers", "join_layers", "name_layers"]
+__all__ = ["Node", "collect_layers", "join_layers", "list_computing", "name_layers"]
 
 SUFFIXES = ("_nchwc", "_quant")
 """What onnxruntime puts behind the name of a value for the node that makes it in another layout."""
+
+MOST_FUSED = 4
+"""The most nodes that are fused into the one that is named after the last of them."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
     """A node of a graph."""
 
     name: str
+    op: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     layers: tuple[str, ...] = ()
     """The layers whose work it does."""
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The inputs whose values decide its outputs, rather than their shapes or types."""
+        if self.op == "Shape":
+            return ()
+        return self.inputs[:1] if self.op == "CastLike" else self.inputs
+
+
+def list_computing(nodes: Iterable[Node], given: Iterable[str]) -> list[Node]:
+    """List the nodes whose values depend on what the model is given, in their order; others are constant."""
+    known, found = set(given), []
+    for node in nodes:
+        if known.intersection(node.operands):
+            known.update(node.outputs)
+            found.append(node)
+    return found
 
 
 def collect_layers(node: Node, producers: Mapping[str, Node], kept: Collection[str]) -> tuple[str, ...]:
@@ -58,17 +79,7 @@ def join_layers(executed: Sequence[Node], exported: Sequence[Node]) -> dict[str,
         exported: the nodes that it was given, in order, with their layers.
     """
     producers = {value: node for node in exported for value in node.outputs}
-    by_name = {node.name: node for node in exported}
-    owners: dict[str, str] = {}
-    for node in executed:
-        if anchor := _find_anchor(node, by_name, producers):
-            owners.setdefault(anchor.name, node.name)
-    made = {value for node in executed for value in node.outputs}
-    for node in executed:
-        # Where all that it takes was exported under the same name, it is exactly what lies between.
-        if all(value in producers or value not in made for value in node.inputs):
-            for each in _find_between(node, producers, made | set(node.inputs)):
-                owners.setdefault(each.name, node.name)
+    owners = _find_owners(executed, producers, {node.name: node for node in exported})
     places = {node.name: place for place, node in enumerate(exported)}
     for node in exported:
         before = [producers[value].name for value in node.inputs if value in producers]
@@ -81,6 +92,38 @@ def join_layers(executed: Sequence[Node], exported: Sequence[Node]) -> dict[str,
         if node.name in owners:
             layers[owners[node.name]] |= dict.fromkeys(node.layers)
     return {name: tuple(found) for name, found in layers.items()}
+
+
+def _find_owners(
+    executed: Sequence[Node], producers: Mapping[str, Node], by_name: Mapping[str, Node]
+) -> dict[str, str]:
+    """Find the executed node of each exported node that names, values or inputs and outputs tell it of."""
+    owners: dict[str, str] = {}
+    for node in executed:
+        if anchor := _find_anchor(node, by_name, producers):
+            for each in _walk_to_op(anchor, node.op, producers):
+                owners.setdefault(each.name, node.name)
+    made = {value for node in executed for value in node.outputs}
+    for node in executed:
+        # Where all that it takes was exported under the same name, it is exactly what lies between.
+        if all(value in producers or value not in made for value in node.inputs):
+            for each in _find_between(node, producers, made | set(node.inputs)):
+                owners.setdefault(each.name, node.name)
+    return owners
+
+
+def _walk_to_op(anchor: Node, op: str, producers: Mapping[str, Node]) -> list[Node]:
+    """List the nodes from one back to the nearest with an op; that one alone if there is none close by.
+
+    A convolution that a ReLU was fused into is named after the ReLU's value.
+    """
+    path = [anchor]
+    while path[-1].op != op:
+        before = [producers[value] for value in path[-1].inputs if value in producers]
+        if len(before) != 1 or len(path) == MOST_FUSED:
+            return [anchor]
+        path += before
+    return path
 
 
 def _find_anchor(node: Node, by_name: Mapping[str, Node], producers: Mapping[str, Node]) -> Node | None:

@@ -169,7 +169,9 @@ def _check_axis(backends: Sequence[str], axis: str, values: Sequence[str], devic
     for value in values:
         if not any(value in each for each in taken.values()):
             able = [each.name for each in BACKENDS.values() if value in each.list_values(axis, device)]
-            instead = f"backends that do: {', '.join(able)}" if able else f"no backend does{on}"
+            instead = (
+                f"backends that support it: {', '.join(able)}" if able else f"no backend supports it{on}"
+            )
             raise UsageError(
                 f"{shown} {value!r} is not supported by backend {' or '.join(map(repr, backends))}{on}; "
                 f"{instead}"

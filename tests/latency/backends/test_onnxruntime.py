@@ -1,0 +1,249 @@
+"""Real networks through onnxruntime, beside eager torch. No time is asserted, only what holds of any."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import resflops
+from resflops.cli import main
+from resflops.errors import UsageError
+from resflops.latency import Configuration, Measurements
+from resflops.latency.backends.export import ExportedModels
+from resflops.latency.models import MeasurableModule
+
+BRIEF = {"device": "cpu", "rounds": 2, "seconds": 0.0, "warm_up": 0.0}
+
+
+class Block(nn.Module):
+    """A transformer block with a second input, of which one is given by keyword."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(16)
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.mlp = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 16))
+
+    def forward(self, tokens, *, shift):
+        normed = self.norm(tokens)
+        tokens = tokens + self.attention(normed, normed, normed)[0]
+        return {"tokens": tokens + self.mlp(tokens) + shift, "mean": tokens.mean()}
+
+
+class Fails(nn.Module):
+    """What torch cannot export: the way through it goes by a value."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, rows):
+        rows = self.layer(rows)
+        return rows * 2 if rows.sum().item() > 0 else rows
+
+
+class Conv(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, image):
+        return self.head(self.relu(self.norm(self.conv(image))).mean((2, 3)))
+
+
+def find_folders():
+    return set(Path(tempfile.gettempdir()).glob("resflops-*"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8-dynamic", "int8-static"])
+def test_a_network_is_timed_and_its_outputs_are_compared(dtype):
+    before = find_folders()
+    measured = resflops.benchmark("resnet20", (2, 3, 32, 32), backend="onnxruntime", dtype=dtype, **BRIEF)
+    (row,) = measured.rows
+    assert row.series.failure is None
+    assert row.configuration == Configuration(
+        model="resnet20", device="cpu", batch=2, dtype=dtype, backend="onnxruntime"
+    )
+    assert row.series.time.samples == 6
+    assert row.workload.macs == resflops.count("resnet20", (2, 3, 32, 32)).macs
+    if dtype == "float32":
+        assert 0 < row.output_error < 1e-5
+        assert row.series.notes == ()
+    else:
+        assert row.output_error > 1e-5
+    assert find_folders() == before
+
+
+def test_a_transformer_block_with_several_inputs_and_outputs():
+    block, random = Block(), torch.get_rng_state()
+    before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
+    shift = torch.randn(2, 5, 16)
+    (row,) = resflops.benchmark(
+        block, torch.randn(2, 5, 16), shift=shift, backend="onnxruntime", **BRIEF
+    ).rows
+    assert row.series.failure is None
+    assert row.output_error < 1e-5
+    assert block.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in block.state_dict().items())
+    assert not any(module._forward_hooks for module in block.modules())
+    del random
+
+
+def test_outputs_are_those_of_the_same_weights_as_torchs():
+    exports = ExportedModels()
+    try:
+        model = Conv().eval()
+        image = torch.randn(1, 3, 8, 8)
+        configuration = Configuration(model="Conv", device="cpu", backend="onnxruntime")
+        exported = exports.get(MeasurableModule(model, (image,), {}), configuration)
+        with torch.no_grad():
+            assert torch.equal(exported.outputs[0], model(image))
+        assert exported.input_names == ("image",)
+    finally:
+        exports.close()
+
+
+def test_what_cannot_be_exported_is_a_row_that_says_so():
+    measured = resflops.benchmark(Fails(), torch.ones(2, 4), backend="onnxruntime", **BRIEF)
+    failure = measured.rows[0].series.failure
+    assert failure.kind == "could not be exported"
+    assert "data-dependent" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"training": True}, "backend 'onnxruntime' does not support training; leave out training, or use backend torch"),
+        ({"autocast": True}, "backend 'onnxruntime' does not support autocast"),
+        ({"mode": "cuda-graph"}, "mode 'cuda-graph' is not supported by backend 'onnxruntime'; backends that support it: torch"),
+        ({"mode": "compile"}, "mode 'compile' is not supported by backend 'onnxruntime'; backends that support it: torch"),
+        ({"memory_format": "channels_last"}, "memory format 'channels_last' is not supported by backend 'onnxruntime'"),
+        ({"dtype": "float16"}, "dtype 'float16' is not supported by backend 'onnxruntime' on device 'cpu'; backends that support it: torch, openvino"),
+        ({"backend": "onnxruntim"}, "backend 'onnxruntim' is unknown; closest: onnxruntime"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else str(each),
+)  # fmt: skip
+def test_what_onnxruntime_does_not_take_is_refused(settings, says):
+    with pytest.raises(UsageError, match=says):
+        resflops.benchmark("resnet20", (1, 3, 32, 32), **{"backend": "onnxruntime", **settings}, **BRIEF)
+
+
+def bench(capsys, *arguments, status=0):
+    brief = ["--device", "cpu", "--rounds", "2", "--seconds", "0", "--warm-up", "0", "--least", "2"]
+    found = main(["bench", *arguments, *brief])
+    captured = capsys.readouterr()
+    assert found == status, captured.err
+    return captured
+
+
+def test_backends_are_an_axis_of_the_command(capsys, tmp_path):
+    file = tmp_path / "both.json"
+    names = ["torch", "onnxruntime"]
+    arguments = ["resnet20", "--backend", *names, "--dtype", "float32", "int8-static", "--save", str(file)]
+    out = bench(capsys, *arguments, "--format", "json").out
+    rows = json.loads(out)["latency"]
+    assert [(row["backend"], row["dtype"]) for row in rows] == [
+        ("torch", "float32"), ("onnxruntime", "float32"), ("onnxruntime", "int8-static"),
+    ]  # fmt: skip
+    assert [row["weight_bytes"] for row in rows] == [
+        size
+        * (
+            count := resflops.load("resnet20"),
+            sum(t.numel() for t in [*count.parameters(), *count.buffers()]),
+        )[1]
+        for size in (4, 4, 1)
+    ]
+    assert rows[0]["output_error"] is None
+    assert rows[1]["output_error"] < 1e-5
+    stored = Measurements.load(file)
+    facts = stored.environment.backends["onnxruntime"]
+    assert facts["execution provider"] == "CPUExecutionProvider"
+    assert facts["threads"] == str(torch.get_num_threads())
+    assert [row.configuration.describe() for row in stored.rows][1:] == [
+        "resnet20, batch 1, float32, onnxruntime", "resnet20, batch 1, int8-static, onnxruntime",
+    ]  # fmt: skip
+    shown = main(["bench", "--show", str(file), "--format", "markdown"])
+    text = capsys.readouterr().out
+    assert shown == 0
+    assert "| backend" in text
+    assert "| error" in text
+    assert "onnxruntime execution provider CPUExecutionProvider" in text
+
+
+def test_facts_of_a_backend_are_compared_where_both_runs_use_it(capsys, tmp_path):
+    file = tmp_path / "resumed.json"
+    bench(capsys, "resnet20", "--save", str(file))
+    bench(capsys, "resnet20", "--backend", "torch", "onnxruntime", "--save", str(file), "--resume")
+    assert len(Measurements.load(file).rows) == 2
+    version = Measurements.load(file).environment.backends["onnxruntime"]["version"]
+    file.write_text(file.read_text().replace(f'"version": "{version}"', '"version": "1.0.0"'))
+    bench(capsys, "resnet20", "--save", str(file), "--resume")
+    refused = bench(capsys, "resnet20", "--backend", "onnxruntime", "--save", str(file), "--resume", status=2)
+    assert f"onnxruntime version {version} against 1.0.0" in refused.err
+
+
+def test_files_of_before_backends_are_of_torch(tmp_path, capsys):
+    file = tmp_path / "older.json"
+    bench(capsys, "resnet20", "--save", str(file))
+    text = file.read_text()
+    older = re.sub(r',\s*"backend": "torch"', "", re.sub(r',\s*"backends": {}', "", text))
+    assert '"backend"' not in older
+    assert '"backends"' not in older
+    file.write_text(older)
+    stored = Measurements.load(file)
+    assert stored.rows[0].configuration.backend == "torch"
+    assert stored.environment.backends == {}
+
+
+def test_the_axis_is_named_where_it_is_mistyped(capsys):
+    refused = bench(capsys, "resnet20", "--backend", "onnx-rutime", status=2)
+    assert "--backend 'onnx-rutime' is unknown; closest: onnxruntime" in refused.err
+
+
+def test_an_extra_that_is_not_installed_is_named(capsys, monkeypatch):
+    from resflops.latency.backends import support
+
+    monkeypatch.setattr(support, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    refused = bench(capsys, "resnet20", "--backend", "onnxruntime", status=2)
+    assert (
+        "needs onnxruntime, which is not installed; install with: pip install 'resflops[onnxruntime]'"
+        in refused.err
+    )
+
+
+def test_layers_are_joined_by_the_scopes_that_were_exported():
+    (row,) = resflops.benchmark(
+        Conv(), (1, 3, 32, 32), backend="onnxruntime", layers=True, **{**BRIEF, "seconds": 0.01}
+    ).rows
+    assert row.series.notes == ()
+    found = {layer.name: layer.fused for layer in row.attribution.layers}
+    assert found["conv + norm + relu"] == ("conv", "norm", "relu")
+    assert "head" in found
+    assert "(between nodes)" in found
+    total = sum(layer.seconds for layer in row.attribution.layers)
+    assert total == pytest.approx(row.attribution.seconds, rel=0.5)
+
+
+def test_every_layer_with_multiply_accumulates_is_found_in_a_transformer():
+    (row,) = resflops.benchmark(
+        Block(), torch.randn(2, 5, 16), shift=torch.ones(1), backend="onnxruntime", layers=True, **BRIEF
+    ).rows
+    found = {name for layer in row.attribution.layers for name in layer.fused or (layer.name,)}
+    assert {name for name, macs in row.workload.layer_macs.items() if macs} <= found
+
+
+def test_sessions_are_let_go_of_with_their_files():
+    exports = ExportedModels()
+    configuration = Configuration(model="Conv", device="cpu", backend="onnxruntime")
+    exported = exports.get(MeasurableModule(Conv(), (torch.ones(1, 3, 8, 8),), {}), configuration)
+    assert exported.path.exists()
+    assert exports.get(None, configuration) is exported
+    exports.close()
+    assert not exported.path.exists()
