@@ -34,8 +34,8 @@ class Cpu:
     def read_free_bytes(self) -> int | None:
         """Read how many bytes the system can give without swapping; None where it does not tell.
 
-        Backends hold the weights of every configuration that is prepared, and a process is ended rather than told
-        where the memory runs out.
+        Backends hold the weights of every configuration that is prepared; where memory runs out, a process is
+        ended rather than told.
         """
         return read_available_bytes()
 
