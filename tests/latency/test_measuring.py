@@ -10,7 +10,9 @@ from resflops.latency import Measurements
 from resflops.latency.attribution import attribute_time
 from resflops.latency.configuration import Configuration
 from resflops.latency.devices import choose_device, open_device
+from resflops.latency.models import MeasurableModule
 from resflops.latency.prepare import adapt_inputs, copy_with_weights, prepare_model, randomize_inputs
+from resflops.tracing import generators
 
 BRIEF = {"device": "cpu", "rounds": 2, "seconds": 0.0, "warm_up": 0.0}
 
@@ -176,6 +178,23 @@ def test_measurements_are_saved_and_read_without_torch(small, tmp_path):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["6", "False", "True"]
     assert Measurements.load(tmp_path / "m.json").rows[0].attribution is not None
+
+
+def test_building_gives_the_random_numbers_of_a_gpu_back(monkeypatch):
+    """Before, only the generator of the CPU was, though weights are drawn on the GPU."""
+    of_gpu = torch.Generator().manual_seed(3)
+    monkeypatch.setattr(generators, "_list_cuda_generators", lambda: (of_gpu,))
+
+    class Drawing(nn.Linear):
+        def reset_parameters(self):
+            with torch.no_grad():
+                self.weight.copy_(torch.rand(self.weight.shape, generator=of_gpu))
+
+    module = Drawing(4, 4, device="meta")
+    before = of_gpu.get_state()
+    built, _ = MeasurableModule(module, (), {}).build_module(configured())
+    assert torch.equal(of_gpu.get_state(), before)
+    assert torch.equal(built.weight, torch.rand((4, 4), generator=of_gpu))
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "mps", ""])
