@@ -234,14 +234,19 @@ def _make_percent_reader(option: str) -> Callable[[str], float]:
     return read
 
 
+UNITS = {"": 1.0, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+"""How many seconds the units of time are."""
+
+
 def _make_seconds_reader(option: str) -> Callable[[str], float]:
     def read(text: str) -> float:
+        number = text.rstrip("".join(UNITS))
         try:
-            value = float(text)
-        except ValueError:
+            value = float(number) * UNITS[text[len(number) :]]
+        except (ValueError, KeyError):
             value = -1.0
         if not 0 <= value < 1e6:
-            raise UsageError(f"{option} takes a number of seconds, such as 0.5, got {text!r}")
+            raise UsageError(f"{option} takes a number of seconds, such as 0.5 (or 9m, 1h), got {text!r}")
         return value
 
     return read

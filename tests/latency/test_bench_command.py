@@ -11,6 +11,8 @@ import torch
 
 import resflops
 from resflops.cli import main
+from resflops.cli.bench_options import add_arguments
+from resflops.cli.parser import Parser
 from resflops.latency import Measurements
 from resflops.latency.cpu import Cpu
 
@@ -343,6 +345,30 @@ def test_a_budget_ends_a_bench_with_what_it_has(capsys, tmp_path) -> None:
     assert "The last run ended early: its budget of 1 s was spent." in text
     assert "--resume continues the measurement" in text
     assert Measurements.load(file).runs[-1].ended == "its budget of 1 s was spent"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("540", 540.0),
+        ("9m", 540.0),
+        ("9min", 540.0),
+        ("0.5h", 1800.0),
+        ("1.5s", 1.5),
+        ("20ms", 0.02),
+        ("1e2", 100.0),
+    ],
+)
+def test_a_time_has_a_unit_or_is_in_seconds(text, seconds) -> None:
+    parser = Parser(prog="resflops bench")
+    add_arguments(parser)
+    assert parser.parse_args(["--budget", text]).budget == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["9d", "m", "9 minutes", "1h30m", "-1m", "inf", "nan", "ten"])
+def test_another_time_is_refused(capsys, text) -> None:
+    message = refused(capsys, "bench", "--models", "resnet20", f"--budget={text}")
+    assert f"--budget takes a number of seconds, such as 0.5 (or 9m, 1h), got {text!r}" in message
 
 
 def test_a_file_that_is_there_is_not_written_over(capsys, saved) -> None:
