@@ -178,6 +178,7 @@ _COMPLETERS: dict[tuple[str, str], Words] = {
     ("", "peers"): _list_peers,
     ("", "dtype"): _list_choices("DTYPES"),
     ("", "mode"): _list_choices("MODES"),
+    ("", "backend"): _list_choices("BACKENDS"),
     ("", "memory_format"): _list_choices("MEMORY_FORMATS"),
     ("", "device"): lambda _: ["cpu", "cuda"],
     ("", "topic"): _list_topics,
