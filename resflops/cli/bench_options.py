@@ -172,7 +172,7 @@ def _add_effort(parser: Parser) -> None:
             metavar="S",
             type=_make_seconds_reader(name),
             default=default,
-            help=f"seconds {help_text}; {default} if not given",
+            help=f"seconds {help_text}; {default or 'no limit'} if not given",
         )
     parser.add_argument(
         "--least",

@@ -358,7 +358,7 @@ def _note_interrupts(several: Sequence[Measurements]) -> Iterable[Note]:
             yield Note(
                 text="{short} of {rows} "
                 f"{pluralize('configuration', len(measurements.rows))} {'has' if short == 1 else 'have'} "
-                "fewer than {rounds} rounds; --resume continues the measurement.",
+                f"fewer than {{rounds}} {pluralize('round', rounds)}; --resume continues the measurement.",
                 figures={
                     "short": Figure("count", short),
                     "rows": Figure("count", len(measurements.rows)),
