@@ -10,7 +10,8 @@ from resflops.cli.failures import make_all_failed_error
 from resflops.cli.models_argument import require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
-from resflops.cli.progress import progress
+from resflops.cli.predicting import check_some_predicted, load_profile, predict_models
+from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED, TERMINATED
 from resflops.cli.streams import warn
 from resflops.errors import InputError, ModelError, ResflopsError, UsageError
@@ -23,6 +24,7 @@ from resflops.sources import FoundModel, find, select_models
 from resflops.sources.shapes import format_shape
 from resflops.storage import blame_file
 from resflops.tables.latency import build_latency_table
+from resflops.tables.predictions import build_prediction_table
 
 __all__ = ["COMMAND"]
 
@@ -33,6 +35,8 @@ def _run(args: argparse.Namespace) -> int:
         with blame_file(*args.show):
             write(build_latency_table(args.show), args)
         return DONE
+    if args.predict:
+        return _predict(args)
     measured, named = _measure(args)
     # The table first: it shows the reason for every configuration that failed.
     write(build_latency_table([measured]), args)
@@ -46,6 +50,24 @@ def _run(args: argparse.Namespace) -> int:
         raise ModelError(f"not everything could be measured: {run.ended}{hint}")
     stopped = {RUN_INTERRUPTED: INTERRUPTED, RUN_TERMINATED: TERMINATED}
     return stopped.get(run.ended) or (CHECK_FAILED if failed else DONE)
+
+
+def _predict(args: argparse.Namespace) -> int:
+    _refuse_beside(args, "--predict runs no model", used=_OF_PREDICTIONS)
+    # Read first, so that a file that is no profile is refused before torch is loaded.
+    profile = load_profile(args.predict)
+    with progress(shown=not args.no_progress) as say:
+        models, named = _find_models(args, say)
+        announce_torch(say)
+        configurations = _list_configurations(args, models, args.device or "cpu")
+        profile, rows = predict_models(args, models, configurations, profile, say)
+    write(build_prediction_table(profile, rows, layers=args.layers), args)
+    check_some_predicted(rows)
+    predicted = {row.configuration.model for row in rows if row.prediction}
+    failed = [name for name in named if name not in predicted]
+    if failed:
+        warn(f"could not predict {', '.join(failed)}")
+    return CHECK_FAILED if failed else DONE
 
 
 def _list_failed(measured: Measurements, named: list[str]) -> list[str]:
@@ -63,17 +85,39 @@ def _check_shows_only(args: argparse.Namespace) -> None:
     Raises:
         UsageError: there are such options.
     """
+    _refuse_beside(args, "--show measures nothing", used={"show"})
+
+
+_OF_PREDICTIONS = {
+    "predict", "models", "also_models", "input", "batch", "dtype", "threads", "layers", "no_progress",
+    # Refused by what a profile holds for.
+    "device", "memory_format", "mode", "autocast", "cold_l2", "training",
+}  # fmt: skip
+_OF_TABLES = {"format", "out", "columns", "sort", "units", "precision"}
+
+
+def _refuse_beside(args: argparse.Namespace, why: str, *, used: set[str]) -> None:
+    """Refuse options that have no effect beside one that says what is done.
+
+    Args:
+        args: the parsed arguments.
+        why: that option, and what it does.
+        used: the options that have an effect.
+
+    Raises:
+        UsageError: there are others.
+    """
     # Compared with the defaults of a fresh parser, because argparse does not tell what was given.
     parser = Parser(prog="resflops bench")
     add_arguments(parser)
     defaults = vars(parser.parse_args([]))
     ignored = [
         f"--{name.replace('_', '-')}"
-        for name in defaults.keys() - {"show", "format", "out", "columns", "sort", "units", "precision"}
+        for name in defaults.keys() - used - _OF_TABLES
         if getattr(args, name) != defaults[name]
     ]
     if ignored:
-        raise UsageError(f"--show measures nothing; leave out {', '.join(sorted(ignored))}")
+        raise UsageError(f"{why}; leave out {', '.join(sorted(ignored))}")
 
 
 def _check_some(measured: Measurements) -> None:

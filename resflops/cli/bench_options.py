@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from resflops.cli.arguments import (
     MEASUREMENT_FILES,
@@ -30,6 +31,7 @@ from resflops.latency.measurements import Measurements
 from resflops.latency.schedule import Effort
 from resflops.sources.shapes import read_shape
 from resflops.tables.latency import list_latency_columns
+from resflops.tables.predictions import list_prediction_columns
 
 __all__ = ["add_arguments", "choose_effort"]
 
@@ -78,8 +80,16 @@ def add_arguments(parser: Parser) -> None:
         help="measure nothing, and show the measurements in these files of --save",
     )
     parser.tell_values(show, MEASUREMENT_FILES)
+    parser.add_argument(
+        "--predict",
+        metavar="FILE",
+        type=_check_profile_path,
+        help="measure nothing, and predict the times from the profile of this machine in FILE, each with the "
+        "error of such predictions; if there is no such file, it is made, which takes two minutes",
+    )
     # Here --precision says how long to measure.
-    add_output(parser, decimals="--decimals", columns=list_latency_columns())
+    columns = dict.fromkeys((*list_latency_columns(), *list_prediction_columns()))
+    add_output(parser, decimals="--decimals", columns=tuple(columns))
 
 
 def _check_save_path(path: str) -> str:
@@ -88,6 +98,12 @@ def _check_save_path(path: str) -> str:
             "--save needs a file, which is updated while measuring; for the result, use --format json"
         )
     return require_writable(path)
+
+
+def _check_profile_path(path: str) -> str:
+    if path == STANDARD_OUTPUT:
+        raise UsageError("--predict needs a file, in which the profile of this machine is kept")
+    return path if Path(path).is_file() else require_writable(path)
 
 
 def _add_settings(parser: Parser) -> None:

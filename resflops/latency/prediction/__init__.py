@@ -6,8 +6,18 @@ adds up what ``model`` learned of each kind: no kernel of the network runs. What
 and what it needs) is imported when a profile is made.
 """
 
-from resflops.latency.prediction.predicting import Prediction, Predictor
-from resflops.latency.prediction.profile import Error, Evaluation, Profile, Sample
+from resflops.latency.prediction.predicting import PredictedRow, Prediction, Predictor
+from resflops.latency.prediction.profile import Error, Evaluation, Profile, Sample, require_predictable
 from resflops.latency.prediction.sized_ops import SizedOp
 
-__all__ = ["Error", "Evaluation", "Prediction", "Predictor", "Profile", "Sample", "SizedOp"]
+__all__ = [
+    "Error",
+    "Evaluation",
+    "PredictedRow",
+    "Prediction",
+    "Predictor",
+    "Profile",
+    "Sample",
+    "SizedOp",
+    "require_predictable",
+]

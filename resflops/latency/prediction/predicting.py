@@ -6,12 +6,13 @@ from msgspec import Struct
 
 from resflops.cost import Cost
 from resflops.errors import SchemaError
+from resflops.latency.configuration import Configuration
 from resflops.latency.prediction.listing import LayerOp, list_ops
 from resflops.latency.prediction.model import KindModel
 from resflops.latency.prediction.profile import Error, Profile
 from resflops.latency.prediction.sized_ops import COPY, MODULE, VIEW, SizedOp, stand_in
 
-__all__ = ["Prediction", "Predictor"]
+__all__ = ["PredictedRow", "Prediction", "Predictor"]
 
 
 class Prediction(Struct, frozen=True, kw_only=True):
@@ -24,6 +25,17 @@ class Prediction(Struct, frozen=True, kw_only=True):
     """Ops of kinds that were not timed, each with what its time was taken from."""
     share_of_stand_ins: float
     """Their share of the time."""
+
+
+class PredictedRow(Struct, frozen=True, kw_only=True):
+    """What was predicted for one configuration; or why nothing was."""
+
+    configuration: Configuration
+    prediction: Prediction | None = None
+    error: Error | None = None
+    macs: int | None = None
+    layer_macs: dict[str, int] = {}
+    failure: str = ""
 
 
 class Predictor:
@@ -47,9 +59,24 @@ class Predictor:
         # A kind is learned when it is first asked for.
         self._learn = cache(lambda kind: KindModel(*self._kinds[kind]))
 
-    def find_error(self, model: str, batch: int) -> Error:
-        """Find how far predictions were off on networks that were timed."""
-        return self.profile.find_error(model, batch)
+    def predict_row(self, configuration: Configuration, cost: Cost) -> PredictedRow:
+        """Predict the time of a configuration, with the error of such predictions.
+
+        Raises:
+            UsageError: the profile does not hold for it, or does not know how far it errs.
+        """
+        self.profile.require_setting(configuration)
+        error = self.profile.find_error(configuration.model, configuration.batch)
+        layers: dict[str, int] = {}
+        for row in cost.layers:
+            layers[row.name] = layers.get(row.name, 0) + row.macs
+        return PredictedRow(
+            configuration=configuration,
+            prediction=self.predict(cost),
+            error=error,
+            macs=cost.macs,
+            layer_macs=layers,
+        )
 
     def predict(self, cost: Cost) -> Prediction:
         """Predict the time of one forward pass, whose ops were counted with their batch."""

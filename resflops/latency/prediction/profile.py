@@ -1,15 +1,17 @@
 """What was learned of a machine: how long single ops take, and how far predictions from them were off."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from resflops.errors import UsageError
-from resflops.latency.configuration import Configuration
+from resflops.latency.configuration import Configuration, Setting
 from resflops.latency.machine import Environment
 from resflops.latency.prediction.sized_ops import SizedOp
 from resflops.latency.statistics import median
 from resflops.storage import Stored
 
-__all__ = ["Error", "Evaluation", "Profile", "Sample"]
+__all__ = ["Error", "Evaluation", "Profile", "Sample", "require_predictable"]
 
 
 class Sample(Struct, frozen=True, array_like=True):
@@ -48,9 +50,8 @@ class Profile(Stored, frozen=True, kw_only=True, dict=True, tag="time-profile"):
     """The times of single ops on one machine, and the errors of what was predicted from them."""
 
     environment: Environment
-    device: str = "cpu"
-    dtype: str = "float32"
-    mode: str = "eager"
+    dtype: str
+    """The element type of all ops; they ran eagerly, on the CPU, without autograd."""
     started: str
     """Date and time in UTC, ISO 8601."""
     budget: float
@@ -92,26 +93,11 @@ class Profile(Stored, frozen=True, kw_only=True, dict=True, tag="time-profile"):
         Raises:
             UsageError: it does not.
         """
-        asked = {
-            "device": configuration.device,
-            "dtype": configuration.dtype,
-            "mode": configuration.mode,
-            "memory format": configuration.memory_format,
-            "training": "yes" if configuration.training else "no",
-        }
-        known = {
-            "device": self.device,
-            "dtype": self.dtype,
-            "mode": self.mode,
-            "memory format": "contiguous",
-            "training": "no",
-        }
-        unlike = [
-            f"{name} {asked[name]} where it is {known[name]}" for name in asked if asked[name] != known[name]
-        ]
-        if unlike:
+        require_predictable([configuration])
+        if configuration.dtype != self.dtype:
             raise UsageError(
-                f"the profile does not hold for what is asked: {', '.join(unlike)}; measure without --predict"
+                f"the profile was made in {self.dtype}, and {configuration.dtype} is asked for; name another "
+                "file, in which a profile of that element type is made"
             )
 
     def find_error(self, model: str, batch: int) -> Error:
@@ -134,4 +120,27 @@ class Profile(Stored, frozen=True, kw_only=True, dict=True, tag="time-profile"):
             largest=max(errors),
             batch=nearest,
             networks=tuple(each.model for each in alike),
+        )
+
+
+def require_predictable(configurations: Sequence[Configuration]) -> None:
+    """Check that there can be a profile that holds for some configurations.
+
+    Raises:
+        UsageError: there cannot.
+    """
+    usual = Configuration(model="", device="cpu").setting
+    for name in set(Setting.__struct_fields__) - {"batch", "dtype"}:
+        for each in configurations:
+            asked = getattr(each.setting, name)
+            if asked != getattr(usual, name):
+                given = name.replace("_", " ") + ("" if asked is True else f" {asked}")
+                raise UsageError(
+                    f"times are predicted for inference on the CPU, eager and contiguous, and not for "
+                    f"{given}; leave it out, or measure without --predict"
+                )
+    dtypes = list(dict.fromkeys(each.dtype for each in configurations))
+    if len(dtypes) > 1:
+        raise UsageError(
+            f"a profile is of one element type, and {' and '.join(dtypes)} are asked for; give one"
         )
