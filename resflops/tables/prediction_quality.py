@@ -82,8 +82,8 @@ def _note_rule(predictions: Predictions, rule: Rule) -> Note:
 
 def _note_origin(predictions: Predictions) -> Note:
     return Note(
-        text="None of these networks was run for the profile, which has {ops} single ops ({profiled}); they were "
-        "timed afterwards ({started}), in turns. ± is half of the interval that holds the median with "
+        text="None of these networks was run for the profile, which has {ops} single ops ({profiled}); they "
+        "were timed afterwards ({started}), in turns. ± is half of the interval that holds the median with "
         "{confidence} confidence.",
         figures={
             "ops": Figure("count", predictions.ops),

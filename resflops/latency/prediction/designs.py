@@ -184,7 +184,13 @@ def _draw_elementwise(op: str, rng: Random) -> OpRecord:
     shape = _draw_images(rng)
     # Some on one pixel, as in squeeze-and-excitation.
     shape = (*shape[:2], 1, 1) if rng.random() < 0.2 else shape
-    return _make("contiguous" if op == "copy" else op, [shape] * (2 if op in {"add", "mul"} else 1), shape)
+    return _make(op, [shape] * (2 if op in {"add", "mul"} else 1), shape)
+
+
+def _draw_copy(rng: Random) -> OpRecord:
+    # Of a transposed image, which on one pixel would be contiguous already.
+    shape = _draw_images(rng)
+    return _make("contiguous", [shape], shape)
 
 
 def _draw_broadcast(op: str, rng: Random) -> OpRecord:
@@ -220,6 +226,7 @@ _DESIGNS: dict[str, Design] = {
     "matmul": _draw_matmul,
     "scaled_dot_product_attention": _draw_attention,
     "cat": _draw_cat,
+    "copy": _draw_copy,
     **{op: partial(_draw_norm, op) for op in ("batch_norm", "group_norm")},
     **{op: partial(_draw_rows, op) for op in ("layer_norm", "softmax")},
     **{op: partial(_draw_window, op) for op in ("max_pool2d", "avg_pool2d")},

@@ -23,6 +23,7 @@ from resflops.latency.prediction.steps import PreparedOp, prepare_op
 from resflops.latency.session import Step
 from resflops.latency.statistics import median
 from resflops.records import OpRecord
+from resflops.tracing.generators import preserve_generators
 
 __all__ = ["time_ops"]
 
@@ -87,7 +88,8 @@ def time_ops(
 
 def _time_calls(clock: Clock) -> Iterator[Sample]:
     """Time what Python takes to call a module, beside the same ops called as functions, and a view."""
-    chain = build_chain()
+    with preserve_generators():
+        chain = build_chain()
     tensor = torch.zeros(8, 8)
 
     def view_often() -> None:
