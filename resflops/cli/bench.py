@@ -91,7 +91,7 @@ def _check_shows_only(args: argparse.Namespace) -> None:
 _OF_PREDICTIONS = {
     "predict", "models", "also_models", "input", "batch", "dtype", "threads", "layers", "no_progress",
     # Refused by what a profile holds for.
-    "device", "memory_format", "mode", "autocast", "cold_l2", "training",
+    "device", "backend", "memory_format", "mode", "autocast", "cold_l2", "training",
 }  # fmt: skip
 _OF_TABLES = {"format", "out", "columns", "sort", "units", "precision"}
 

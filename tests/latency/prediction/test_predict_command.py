@@ -95,6 +95,7 @@ def test_an_interrupt_keeps_no_half_of_a_profile(capsys, monkeypatch, tmp_path) 
     [
         (("--mode", "compile"), "and not for mode compile"),
         (("--device", "cuda"), "and not for device cuda"),
+        (("--backend", "onnxruntime"), "and not for backend onnxruntime"),
         (("--dtype", "bfloat16"), "made in float32, and bfloat16 is asked for"),
         (("--rounds", "3", "--save", "x.json"), "--predict runs no model; leave out --rounds, --save"),
         (("--threads", "97"), "does not hold for this machine or its settings: threads 97 against"),

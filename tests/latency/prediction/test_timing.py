@@ -51,6 +51,11 @@ def test_random_numbers_threads_and_gradients_are_as_before(small_ops) -> None:
     assert before[1:] == (random.getstate(), torch.get_num_threads(), torch.is_grad_enabled())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=str)
+def test_every_kind_runs_in_other_dtypes(small_ops, dtype) -> None:
+    assert {sample.sized.kind for sample in time_ops(dtype=dtype, budget=0.0)} == {*SHARES, MODULE, VIEW}
+
+
 def test_an_interrupt_passes_through(small_ops) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
