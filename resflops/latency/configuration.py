@@ -182,7 +182,10 @@ def read_dtype(option: str, name: str) -> str:
     if bare in DTYPE_ALIASES:
         return DTYPE_ALIASES[bare]
     if bare not in DTYPES:
+        beginning = [each for each in DTYPES if bare and each.startswith(bare)]
         closest = suggest(bare, [*DTYPES, *DTYPE_ALIASES])
+        # Of several that begin so, such as int8, each may be meant.
+        closest = f"; closest: {', '.join(beginning)}" if beginning else closest
         raise UsageError(f"{option} {name!r} is unknown{closest}; available: {', '.join(DTYPES)}")
     return bare
 

@@ -4,6 +4,7 @@ import pytest
 
 from resflops.errors import UsageError
 from resflops.latency import Configuration, grid
+from resflops.latency.configuration import activation_itemsize, itemsize, list_left_out
 
 MODELS = [("resnet20", (3, 32, 32)), ("resnet32", (3, 32, 32))]
 
@@ -55,3 +56,57 @@ def test_all_but_the_model_and_its_input_is_the_setting():
 def test_what_a_device_has_not_is_refused(settings, says):
     with pytest.raises(UsageError, match=says):
         grid(MODELS, device="cpu", **settings)
+
+
+def test_a_combination_that_one_backend_does_not_take_is_measured_with_the_others():
+    found = grid(
+        MODELS[:1],
+        device="cpu",
+        dtypes=["float32", "int8-static"],
+        memory_formats=["contiguous", "channels_last"],
+        backends=["torch", "onnxruntime"],
+    )
+    assert [(each.backend, each.dtype, each.memory_format) for each in found] == [
+        ("torch", "float32", "contiguous"),
+        ("onnxruntime", "float32", "contiguous"),
+        ("torch", "float32", "channels_last"),
+        ("onnxruntime", "int8-static", "contiguous"),
+    ]
+    assert list_left_out(found) == [
+        "backend 'torch' with int8-static",
+        "backend 'onnxruntime' with channels_last",
+    ]
+    assert list_left_out(grid(MODELS, device="cpu", backends=["torch", "onnxruntime"])) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"backends": ["onx"]}, "backend 'onx' is unknown; closest: onnx"),
+        ({"backends": ["tensorrt"]}, "backend 'tensorrt' is unknown.*; available: torch, onnxruntime, openvino"),
+        ({"backends": ["torch", "onnxruntime"], "training": True}, "backend 'onnxruntime' does not support training"),
+        ({"dtypes": ["int8-static"]}, "dtype 'int8-static' is not supported by backend 'torch' on device 'cpu'; backends that support it: onnxruntime"),
+        ({"dtypes": ["int8"]}, "dtype 'int8' is unknown; closest: int8-dynamic, int8-static"),
+        ({"backends": ["onnxruntime"], "dtypes": ["float64", "float32"]}, "dtype 'float64' is not supported by backend 'onnxruntime'"),
+        ({"backends": ["torch", "onnxruntime"], "modes": ["compile"]}, "backend 'onnxruntime' does not support mode 'compile'; it supports: eager"),
+        ({"backends": ["onnxruntime"], "modes": ["cuda-graph"]}, "mode 'cuda-graph' is not supported by backend 'onnxruntime'; backends that support it: torch"),
+        ({"backends": ["openvino"], "device": "cuda"}, "backend 'openvino' cannot run on device 'cuda'; it runs on: cpu"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_no_backend_takes_is_refused(settings, says):
+    with pytest.raises(UsageError, match=says):
+        grid(MODELS, **{"device": "cpu", **settings})
+
+
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [("ORT", "onnxruntime"), ("onnx-runtime", "onnxruntime"), ("PyTorch", "torch"), ("OpenVINO", "openvino")],
+)
+def test_a_backend_has_the_names_that_people_use(name, backend):
+    assert {each.backend for each in grid(MODELS, device="cpu", backends=[name])} == {backend}
+
+
+def test_a_weight_of_int8_has_one_byte_and_what_is_between_ops_as_many_as_it_is_computed_in():
+    assert [itemsize(dtype) for dtype in ("float32", "int8-dynamic", "int8-static")] == [4, 1, 1]
+    assert [activation_itemsize(dtype) for dtype in ("float32", "int8-dynamic", "int8-static")] == [4, 4, 1]

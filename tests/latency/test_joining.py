@@ -58,3 +58,11 @@ def test_unlike_machines_and_samples_stay_apart():
     alike = measured("d", effort=Effort(rounds=99))
     found = joining.join_alike([measured("a"), other, longer, alike])
     assert [[row.configuration.model for row in each.rows] for each in found] == [["a", "d"], ["b"], ["c"]]
+
+
+def test_what_is_known_of_backends_is_joined():
+    one, other = (
+        replace(measured(name), environment=replace(ENVIRONMENT, backends={name: {"version": "1"}}))
+        for name in ("onnxruntime", "openvino")
+    )
+    assert joining.join(one, other).environment.backends.keys() == {"onnxruntime", "openvino"}

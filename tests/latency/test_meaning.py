@@ -314,3 +314,52 @@ def test_the_work_of_a_probe_is_what_it_does(kind, size, work):
         side = int(kind[0])
         module = nn.Conv2d(256, 256, side, padding=side // 2, bias=False, device="meta")
         assert 2 * resflops.count(module, (size, 256, 56, 56)).macs == work
+
+
+@pytest.mark.parametrize(
+    ("dtype", "moved"),
+    [("float32", 4 * 100), ("int8-dynamic", 40 + 4 * 60), ("int8-static", 100), ("bfloat16", 200)],
+)
+def test_an_op_moves_its_weight_and_its_activations_each_in_their_size(dtype, moved):
+    part = Part(1000, 100, weights=40)
+    row = Row(
+        configuration=Configuration(model="x", device="cpu", dtype=dtype, backend="onnxruntime"),
+        workload=workload(part),
+        series=series(1.0),
+    )
+    found = analyze_roofline(row, measured(row))
+    assert found.least_bytes == moved
+    # A peak is of what torch computes in, and torch computes in no int8.
+    assert (found.of_peak is None) == (dtype != "float32")
+
+
+def test_layers_that_a_backend_has_fused_have_the_multiply_accumulates_of_all():
+    attribution = Attribution(
+        layers=(
+            LayerTime(name="conv + relu", seconds=3.0, fused=("conv", "relu")),
+            LayerTime(name="head", seconds=1.5),
+            LayerTime(name="head + act", seconds=0.5, fused=("head", "act")),
+        ),
+        seconds=5.0,
+        plain_seconds=5.0,
+        repetitions=3,
+    )
+    row = Row(
+        configuration=Configuration(model="x", device="cpu", backend="onnxruntime"),
+        workload=replace(workload(Part(100, 10)), layer_macs={"conv": 75, "relu": 0, "head": 25, "act": 0}),
+        series=series(5.0),
+        attribution=attribution,
+    )
+    table = build_layer_time_table([measured(row)])
+    assert {cells["layer"]: (cells["macs"], cells["share_of_time"]) for cells in table.rows} == {
+        "conv + relu": (75, 0.6),
+        "head": (25, 0.3),
+        "head + act": (0, 0.1),
+    }
+
+
+def test_backends_that_only_one_run_used_are_no_difference():
+    one = replace(ENVIRONMENT, backends={"onnxruntime": {"version": "1.32"}})
+    other = replace(ENVIRONMENT, backends={"onnxruntime": {"version": "1.20"}, "openvino": {"version": "26"}})
+    assert one.find_differences(ENVIRONMENT) == []
+    assert one.find_differences(other) == ["onnxruntime version 1.32 against 1.20"]

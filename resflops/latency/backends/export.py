@@ -5,7 +5,6 @@ known only at run time a runtime may choose other kernels. Weights lie in a file
 one file cannot hold more than 2 GB.
 """
 
-import warnings
 from ast import literal_eval
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from resflops.latency.backends.scopes import Node, collect_layers, list_computing
+from resflops.latency.backends.silence import silence
 from resflops.latency.configuration import Configuration
 from resflops.latency.failures import ExportError
 from resflops.latency.models import Measurable
@@ -125,8 +125,9 @@ def _export(model: Measurable, configuration: Configuration, folder: Path) -> Ex
         program = _run_exporter(module, args, kwargs)
     scopes = _read_scopes(program)
     try:
-        program.optimize()
-        program.save(folder / "model.onnx", external_data=True)
+        with silence():
+            program.optimize()
+            program.save(folder / "model.onnx", external_data=True)
     except Exception as error:
         raise ExportError(_find_cause(error)) from error
     inputs = _list_tensors((args, kwargs))
@@ -148,13 +149,22 @@ def _list_tensors(values: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - any nest
 
 
 def _run_exporter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+    # torch 2.6 would convert the graph from opset 18 to 18 and fail, as it is not optimized yet; asked for an
+    # older one it leaves the graph as it is.
+    opset = 17 if _is_torch_26() else None
     try:
-        with warnings.catch_warnings():
-            # What torch says of its own exporter's inside.
-            warnings.simplefilter("ignore")
+        with silence():
             # Not optimized before the scopes are read: folding a BatchNorm into a convolution drops the
             # convolution's.
-            return torch.onnx.export(module, args, kwargs=kwargs, dynamo=True, optimize=False, verbose=False)
+            return torch.onnx.export(
+                module,
+                args,
+                kwargs=kwargs,
+                dynamo=True,
+                optimize=False,
+                verbose=False,
+                opset_version=opset,
+            )
     except Exception as error:
         raise ExportError(_find_cause(error)) from error
 
@@ -164,7 +174,16 @@ def _find_cause(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    cause = lines[0] if lines else type(error).__name__
+    # https://github.com/microsoft/onnxscript/issues/2651
+    hint = (
+        "; torch 2.6 exports some layers with onnxscript 0.5.3 or older only, torch 2.7 with newer ones, too"
+    )
+    return f"{cause}{hint}" if _is_torch_26() else cause
+
+
+def _is_torch_26() -> bool:
+    return torch.__version__.startswith("2.6.")
 
 
 def _read_scopes(program: Any) -> dict[str, Node]:  # noqa: ANN401 - an ONNXProgram

@@ -1,12 +1,10 @@
 """Quantizes an exported model to int8 by onnxruntime's own quantizer."""
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from resflops.latency.backends.export import ExportedModel, to_arrays
+from resflops.latency.backends.silence import silence
 from resflops.latency.failures import ExportError
 
 __all__ = ["quantize"]
@@ -31,7 +29,7 @@ def quantize(exported: ExportedModel, precision: str) -> Path:
         return target
     partial = target.with_suffix(".partial")
     try:
-        with _quiet():
+        with silence():
             _run_quantizer(exported, precision, partial)
     except Exception as error:
         partial.unlink(missing_ok=True)
@@ -69,15 +67,3 @@ def _make_reader(exported: ExportedModel) -> Any:  # noqa: ANN401 - of a class t
             return next(self._batches, None)
 
     return Reader()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the quantizer from logging on the root logger what else one could try."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.setLevel(before)

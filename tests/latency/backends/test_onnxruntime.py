@@ -1,12 +1,14 @@
 """Real networks through onnxruntime, beside eager torch. No time is asserted, only what holds of any."""
 
 import json
+import logging
 import re
 import tempfile
 from pathlib import Path
 
 import pytest
 import torch
+from packaging.version import Version
 from torch import nn
 
 import resflops
@@ -15,6 +17,14 @@ from resflops.errors import UsageError
 from resflops.latency import Configuration, Measurements
 from resflops.latency.backends.export import ExportedModels
 from resflops.latency.models import MeasurableModule
+
+pytest.importorskip("onnxruntime")
+onnxscript = pytest.importorskip("onnxscript")
+
+TORCH_26 = torch.__version__.startswith("2.6.") and Version(onnxscript.__version__) >= Version("0.5.4")
+needs_an_exporter = pytest.mark.skipif(
+    TORCH_26, reason="torch 2.6 exports BatchNorm with onnxscript 0.5.3 alone"
+)
 
 BRIEF = {"device": "cpu", "rounds": 2, "seconds": 0.0, "warm_up": 0.0}
 
@@ -35,15 +45,14 @@ class Block(nn.Module):
 
 
 class Fails(nn.Module):
-    """What torch cannot export: the way through it goes by a value."""
+    """What torch cannot export: ONNX has no singular values."""
 
     def __init__(self):
         super().__init__()
         self.layer = nn.Linear(4, 4)
 
     def forward(self, rows):
-        rows = self.layer(rows)
-        return rows * 2 if rows.sum().item() > 0 else rows
+        return torch.linalg.svdvals(self.layer(rows))
 
 
 class Conv(nn.Module):
@@ -62,6 +71,7 @@ def find_folders():
     return set(Path(tempfile.gettempdir()).glob("resflops-*"))
 
 
+@needs_an_exporter
 @pytest.mark.parametrize("dtype", ["float32", "int8-dynamic", "int8-static"])
 def test_a_network_is_timed_and_its_outputs_are_compared(dtype):
     before = find_folders()
@@ -82,20 +92,20 @@ def test_a_network_is_timed_and_its_outputs_are_compared(dtype):
 
 
 def test_a_transformer_block_with_several_inputs_and_outputs():
-    block, random = Block(), torch.get_rng_state()
+    block = Block()
     before = {name: tensor.clone() for name, tensor in block.state_dict().items()}
-    shift = torch.randn(2, 5, 16)
-    (row,) = resflops.benchmark(
-        block, torch.randn(2, 5, 16), shift=shift, backend="onnxruntime", **BRIEF
-    ).rows
+    tokens, shift = torch.randn(2, 5, 16), torch.randn(2, 5, 16)
+    random = torch.get_rng_state()
+    (row,) = resflops.benchmark(block, tokens, shift=shift, backend="onnxruntime", **BRIEF).rows
     assert row.series.failure is None
-    assert row.output_error < 1e-5
+    assert row.output_error < 1e-3
     assert block.training
     assert all(torch.equal(before[name], tensor) for name, tensor in block.state_dict().items())
     assert not any(module._forward_hooks for module in block.modules())
-    del random
+    assert torch.equal(random, torch.get_rng_state())
 
 
+@needs_an_exporter
 def test_outputs_are_those_of_the_same_weights_as_torchs():
     exports = ExportedModels()
     try:
@@ -110,11 +120,17 @@ def test_outputs_are_those_of_the_same_weights_as_torchs():
         exports.close()
 
 
+@pytest.mark.skipif(not TORCH_26, reason="for torch 2.6 with a newer onnxscript")
+def test_an_exporter_too_new_for_torch_is_named():
+    (row,) = resflops.benchmark(Conv(), (1, 3, 8, 8), backend="onnxruntime", **BRIEF).rows
+    assert "torch 2.6 exports some layers with onnxscript 0.5.3 or older only" in row.series.failure.message
+
+
 def test_what_cannot_be_exported_is_a_row_that_says_so():
     measured = resflops.benchmark(Fails(), torch.ones(2, 4), backend="onnxruntime", **BRIEF)
     failure = measured.rows[0].series.failure
     assert failure.kind == "could not be exported"
-    assert "data-dependent" in failure.message
+    assert "svd" in failure.message
 
 
 @pytest.mark.parametrize(
@@ -143,6 +159,7 @@ def bench(capsys, *arguments, status=0):
     return captured
 
 
+@needs_an_exporter
 def test_backends_are_an_axis_of_the_command(capsys, tmp_path):
     file = tmp_path / "both.json"
     names = ["torch", "onnxruntime"]
@@ -177,6 +194,7 @@ def test_backends_are_an_axis_of_the_command(capsys, tmp_path):
     assert "onnxruntime execution provider CPUExecutionProvider" in text
 
 
+@needs_an_exporter
 def test_facts_of_a_backend_are_compared_where_both_runs_use_it(capsys, tmp_path):
     file = tmp_path / "resumed.json"
     bench(capsys, "resnet20", "--save", str(file))
@@ -218,6 +236,7 @@ def test_an_extra_that_is_not_installed_is_named(capsys, monkeypatch):
     )
 
 
+@needs_an_exporter
 def test_layers_are_joined_by_the_scopes_that_were_exported():
     (row,) = resflops.benchmark(
         Conv(), (1, 3, 32, 32), backend="onnxruntime", layers=True, **{**BRIEF, "seconds": 0.01}
@@ -231,6 +250,37 @@ def test_layers_are_joined_by_the_scopes_that_were_exported():
     assert total == pytest.approx(row.attribution.seconds, rel=0.5)
 
 
+def test_outputs_that_are_wrong_are_noted_and_the_time_stands(monkeypatch):
+    from resflops.latency.backends import agreement
+
+    monkeypatch.setitem(agreement.LIMITS, "float32", 1e-12)
+    (row,) = resflops.benchmark(
+        Block(), torch.randn(2, 5, 16), shift=torch.ones(1), backend="onnxruntime", **BRIEF
+    ).rows
+    assert row.series.time
+    (note,) = row.series.notes
+    assert "its outputs differ from those of eager torch by" in note
+    assert "more than the 1e-12 that float32 is allowed" in note
+
+
+def test_nothing_is_printed_and_what_was_set_is_given_back(capfd, recwarn):
+    before = logging.root.manager.disable, torch.get_num_threads()
+    resflops.benchmark(
+        Block(),
+        torch.randn(2, 5, 16),
+        shift=torch.ones(1),
+        backend="onnxruntime",
+        dtype="int8-static",
+        **BRIEF,
+    )
+    assert (logging.root.manager.disable, torch.get_num_threads()) == before
+    out, err = capfd.readouterr()
+    assert out == ""
+    # torch's own, where it has CUDA's tools and no GPU.
+    assert [line for line in err.splitlines() if "No CUDA runtime" not in line] == []
+    assert [str(each.message) for each in recwarn] == []
+
+
 def test_every_layer_with_multiply_accumulates_is_found_in_a_transformer():
     (row,) = resflops.benchmark(
         Block(), torch.randn(2, 5, 16), shift=torch.ones(1), backend="onnxruntime", layers=True, **BRIEF
@@ -239,6 +289,7 @@ def test_every_layer_with_multiply_accumulates_is_found_in_a_transformer():
     assert {name for name, macs in row.workload.layer_macs.items() if macs} <= found
 
 
+@needs_an_exporter
 def test_sessions_are_let_go_of_with_their_files():
     exports = ExportedModels()
     configuration = Configuration(model="Conv", device="cpu", backend="onnxruntime")
