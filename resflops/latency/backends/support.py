@@ -106,7 +106,8 @@ def read_backend(option: str, name: str) -> BackendName:
     for each in get_args(BackendName):
         if each == folded:
             return each  # type: ignore[no-any-return]
-    raise UsageError(f"{option} {name!r} is unknown{suggest(name, known)}; available: {', '.join(BACKENDS)}")
+    closest = suggest(name, [*BACKENDS, *_ALIASES])
+    raise UsageError(f"{option} {name!r} is unknown{closest}; available: {', '.join(BACKENDS)}")
 
 
 def check_installed(name: str) -> None:
