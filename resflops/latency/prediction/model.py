@@ -25,6 +25,10 @@ NOISES = (0.05, 0.1, 0.2, 0.4)
 MOST_SAMPLES, MOST_TO_CHOOSE = 1200, 400
 """Samples that are learned from, and those by which the reach is chosen: the effort grows with their cube."""
 
+DISTURBED, LEAST_DISTURBED = 5.0, 0.3
+"""How many times as far as half of the samples one is from what its neighbours say, in logarithms, to be left
+out; and how far at least."""
+
 RIDGE = 1e-2
 """Keeps the trend in bounds where sizes go together, as groups and channels of depthwise convolutions do."""
 
@@ -65,14 +69,33 @@ class KindModel:
         target = np.log(np.array(seconds[:MOST_SAMPLES]))
         spread = features.std(0)
         self._center, self._spread = features.mean(0), np.where(spread > 1e-9, spread, 1.0)
-        self._samples = self._scale(features)
-        self._trend = _fit_trend(self._samples, target)
-        residual = target - _follow_trend(self._samples, self._trend)
-        distances = _measure_distances(self._samples, self._samples)
-        self._reach, noise = _choose_reach(distances, residual)
-        self._weights = np.linalg.solve(_correlate(distances, self._reach, noise), residual)
+        samples = self._scale(features)
+        # Twice: what something else disturbed is far from what its neighbours say, and left out.
+        self._fit(samples, target)
+        off = np.abs(target - _follow_trend(samples, self._trend) - self._compute_left_out(samples, target))
+        kept = off <= max(DISTURBED * float(np.median(off)), LEAST_DISTURBED)
+        self._fit(samples[kept], target[kept])
+
+    def _fit(self, samples: "Floats", target: "Floats") -> None:
+        import numpy as np
+
+        self._samples, self._trend = samples, _fit_trend(samples, target)
+        residual = target - _follow_trend(samples, self._trend)
+        distances = _measure_distances(samples, samples)
+        self._reach, self._noise = _choose_reach(distances, residual)
+        self._weights = np.linalg.solve(_correlate(distances, self._reach, self._noise), residual)
         # What neighbours say is never beyond what any sample differs by.
         self._bounds = residual.min(), residual.max()
+
+    def _compute_left_out(self, samples: "Floats", target: "Floats") -> "Floats":
+        """Compute what the neighbours of each sample say of it without itself."""
+        import numpy as np
+
+        residual = target - _follow_trend(samples, self._trend)
+        distances = _measure_distances(samples, samples)
+        inverse = np.linalg.inv(_correlate(distances, self._reach, self._noise))
+        left_out: Floats = residual - inverse @ residual / inverse.diagonal()
+        return left_out
 
     def predict(self, ops: Sequence[SizedOp]) -> list[float]:
         """Predict the seconds of ops of this kind."""

@@ -15,7 +15,7 @@ __all__ = ["Error", "Evaluation", "Profile", "Sample", "require_predictable"]
 
 
 class Sample(Struct, frozen=True, array_like=True):
-    """An op that was timed, and the median of its times."""
+    """An op that was timed, and the lower quartile of its times."""
 
     sized: SizedOp
     seconds: float

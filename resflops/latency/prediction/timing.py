@@ -21,7 +21,7 @@ from resflops.latency.prediction.sized_ops import (
 )
 from resflops.latency.prediction.steps import PreparedOp, prepare_op
 from resflops.latency.session import Step
-from resflops.latency.statistics import median
+from resflops.latency.statistics import quantile
 from resflops.records import OpRecord
 from resflops.tracing.generators import preserve_generators
 
@@ -135,8 +135,9 @@ def _time_chunk(chunk: Sequence[_DrawnOp], dtype: torch.dtype, clock: Clock) -> 
                 seconds = _time_once(op.step, clock)
                 if number:
                     taken.append(seconds)
-    empty, *medians = map(median, times)
-    for each, seconds in zip(chunk, medians, strict=True):
+    # Not the median: what else runs on the machine makes samples slower and none faster.
+    empty, *lows = (quantile(taken, 0.25) for taken in times)
+    for each, seconds in zip(chunk, lows, strict=True):
         yield Sample(classify_op(each.record, **each.options), round(max(seconds - empty, LEAST_SECONDS), 9))
 
 
