@@ -33,6 +33,7 @@ def build_prediction_table(profile: Profile, rows: Sequence[PredictedRow], *, la
                 "started": profile.started,
                 "budget": profile.budget,
                 "ops": len(profile.samples),
+                "pace": profile.find_pace(""),
                 "evaluations": [{**to_builtins(each), "error": each.error} for each in profile.evaluations],
             }
         },

@@ -107,6 +107,7 @@ def main() -> None:
         for spec, shape in shapes:
             cost = count_model(found[spec], input_shape=(options.batch, *shape), convention=MACS)
             predicted[spec] = predictor.predict(cost).seconds, cost.macs
+        print(f"networks take {profile.find_pace(''):.3f} times as long as their ops")
         for each in profile.evaluations:
             print(
                 f"tried on {each.model}, batch {each.batch}: {each.error:+.1%} of {each.measured * 1e3:.2f} ms"

@@ -83,7 +83,8 @@ class Predictor:
         found = list_ops(cost)
         taken: dict[str, str] = {}
         sized = [self._find_timed(each, taken) for each in found]
-        seconds = self._predict_ops(sized)
+        pace = self.profile.find_pace(cost.model)
+        seconds = [pace * each for each in self._predict_ops(sized)]
         layers: dict[str, float] = {}
         for each, time in zip(found, seconds, strict=True):
             layers[each.layer] = layers.get(each.layer, 0.0) + time

@@ -29,10 +29,11 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     measured: float
     """The median of its times."""
     predicted: float
+    """What its ops take together."""
 
     @property
     def error(self) -> float:
-        """How far the prediction is above the measured time, relative to it."""
+        """How far that is above the measured time, relative to it."""
         return self.predicted / self.measured - 1
 
 
@@ -100,6 +101,13 @@ class Profile(Stored, frozen=True, kw_only=True, dict=True, tag="time-profile"):
                 "file, in which a profile of that element type is made"
             )
 
+    def find_pace(self, model: str) -> float:
+        """Find how many times as long as their ops networks take, the model itself left out.
+
+        This takes into account what a network has beyond its ops, such as how busy the machine was.
+        """
+        return _find_pace(self.evaluations, without=model)
+
     def find_error(self, model: str, batch: int) -> Error:
         """Find how far predictions were off at the batch that is nearest, the model itself left out.
 
@@ -114,13 +122,21 @@ class Profile(Stored, frozen=True, kw_only=True, dict=True, tag="time-profile"):
             )
         nearest = min((each.batch for each in others), key=lambda known: (abs(known - batch), known))
         alike = [each for each in others if each.batch == nearest]
-        errors = [abs(each.error) for each in alike]
+        # As if each were asked for: by the pace of the others.
+        errors = [
+            abs(each.predicted * _find_pace(others, without=each.model) / each.measured - 1) for each in alike
+        ]
         return Error(
             median=median(errors),
             largest=max(errors),
             batch=nearest,
             networks=tuple(each.model for each in alike),
         )
+
+
+def _find_pace(evaluations: Sequence[Evaluation], *, without: str) -> float:
+    ratios = [each.measured / each.predicted for each in evaluations if each.model != without]
+    return median(ratios) if ratios else 1.0
 
 
 def require_predictable(configurations: Sequence[Configuration]) -> None:
