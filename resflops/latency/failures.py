@@ -91,6 +91,10 @@ def may_be_memory(error: BaseException) -> bool:
 _OUT_OF_MEMORY = (
     "out of memory",
     "can't allocate memory",
+    # onnxruntime's, and C++'s own.
+    "failed to allocate memory",
+    "is smaller than requested bytes",
+    "bad_alloc",
     "cublas_status_alloc_failed",
     "cudnn_status_alloc_failed",
 )

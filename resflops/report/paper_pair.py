@@ -301,7 +301,7 @@ def find_timed_row(measurements: Measurements, model: str, setting: Setting) -> 
 
 
 def _name_runtime(setting: Setting) -> str:
-    return RUNTIMES.get(setting.mode, setting.mode)
+    return RUNTIMES.get(setting.mode, setting.mode) if setting.backend == "torch" else setting.backend
 
 
 def _find_network(measurements: Measurements, setting: Setting, model: str) -> TimedNetwork | None:

@@ -1,9 +1,13 @@
 """Real networks through onnxruntime, beside eager torch. No time is asserted, only what holds of any."""
 
+import gc
 import json
 import logging
 import re
+import shutil
 import tempfile
+import weakref
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,10 +19,14 @@ import resflops
 from resflops.cli import main
 from resflops.errors import UsageError
 from resflops.latency import Configuration, Measurements
+from resflops.latency.backends import export
+from resflops.latency.backends.base import Subject
 from resflops.latency.backends.export import ExportedModels
+from resflops.latency.backends.registry import open_backend
+from resflops.latency.devices import open_device
 from resflops.latency.models import MeasurableModule
 
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 onnxscript = pytest.importorskip("onnxscript")
 
 TORCH_26 = torch.__version__.startswith("2.6.") and Version(onnxscript.__version__) >= Version("0.5.4")
@@ -289,8 +297,99 @@ def test_every_layer_with_multiply_accumulates_is_found_in_a_transformer():
     assert {name for name, macs in row.workload.layer_macs.items() if macs} <= found
 
 
+def configure(**settings):
+    return Configuration(model="Block", **{"device": "cpu", "backend": "onnxruntime", **settings})
+
+
+@pytest.fixture
+def exports():
+    with closing(ExportedModels()) as made:
+        yield made
+
+
+def make_subject(exports, configuration):
+    device, _ = open_device(configuration.device)
+    model = MeasurableModule(Block(), (torch.randn(2, 5, 16),), {"shift": torch.ones(1)})
+    return Subject(model=model, configuration=configuration, device=device, exports=exports)
+
+
+def test_a_session_that_is_released_is_gone_and_its_model_is_exported_once(exports):
+    subject, backend = make_subject(exports, configure()), open_backend("onnxruntime")
+    prepared = backend.prepare(subject)
+    session = next(cell.cell_contents for cell in prepared.step.__closure__ if isinstance(cell.cell_contents, onnxruntime.InferenceSession))  # fmt: skip
+    gone = weakref.ref(session)
+    file = exports.get(subject.model, subject.configuration).path
+    written = file.stat().st_mtime_ns
+    del prepared, session
+    gc.collect()
+    assert gone() is None
+    backend.prepare(subject)
+    assert exports.get(subject.model, subject.configuration).path == file
+    assert file.stat().st_mtime_ns == written
+
+
+def test_settings_share_one_export_and_batches_do_not(exports):
+    subject = make_subject(exports, configure())
+    files = {
+        exports.get(subject.model, configure(dtype=dtype, backend=backend, batch=batch)).path
+        for dtype, backend, batch in (
+            ("float32", "onnxruntime", 1), ("int8-static", "onnxruntime", 1), ("bfloat16", "openvino", 1),
+            ("float32", "onnxruntime", 2),
+        )
+    }  # fmt: skip
+    assert len(files) == 2
+
+
+def test_exports_make_room_for_each_other_on_the_disk(exports, monkeypatch):
+    subject = make_subject(exports, configure())
+    first = exports.get(subject.model, configure(batch=1)).path
+    monkeypatch.setattr(export, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    second = exports.get(subject.model, configure(batch=2)).path
+    assert (first.exists(), second.exists()) == (False, True)
+    assert exports.get(subject.model, configure(batch=1)).path.exists()
+
+
+def test_an_interrupt_leaves_no_files(monkeypatch):
+    before = find_folders()
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("resflops.latency.backends.onnxruntime.open_session", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        resflops.benchmark(
+            Block(), torch.randn(2, 5, 16), shift=torch.ones(1), backend="onnxruntime", **BRIEF
+        )
+    assert find_folders() == before
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="needs onnxruntime-gpu"
+)
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_inputs_and_outputs_are_bound_on_a_gpu(dtype):
+    (row,) = resflops.benchmark(
+        "resnet20", (2, 3, 32, 32), backend="onnxruntime", dtype=dtype, **{**BRIEF, "device": "cuda"}
+    ).rows
+    assert row.series.failure is None
+    assert row.output_error < {"float32": 1e-3, "float16": 2e-2}[dtype]
+    assert all(sample > 0 for each in row.series.rounds for sample in (*each.gpu, *each.wall))
+    # It allocates where torch does not count.
+    assert row.series.peak_bytes is None
+
+
+def test_a_provider_that_is_not_installed_is_named():
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("onnxruntime-gpu is installed")
+    with pytest.raises(
+        UsageError, match="has no CUDAExecutionProvider; install with: pip install onnxruntime-gpu"
+    ):
+        open_backend("onnxruntime").check_available("cuda:0")
+
+
 @needs_an_exporter
-def test_sessions_are_let_go_of_with_their_files():
+def test_files_are_removed_at_the_end():
     exports = ExportedModels()
     configuration = Configuration(model="Conv", device="cpu", backend="onnxruntime")
     exported = exports.get(MeasurableModule(Conv(), (torch.ones(1, 3, 8, 8),), {}), configuration)
