@@ -110,7 +110,7 @@ def main() -> None:
         print(f"networks take {profile.find_pace(''):.3f} times as long as their ops")
         for each in profile.evaluations:
             print(
-                f"tried on {each.model}, batch {each.batch}: {each.error:+.1%} of {each.measured * 1e3:.2f} ms"
+                f"ops of {each.model}, batch {each.batch}: {each.error:+.1%} of {each.measured * 1e3:.2f} ms"
             )
         measured = measure(
             {spec: MeasurableSpec(model) for spec, model in found.items()},
