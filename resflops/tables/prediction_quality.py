@@ -54,7 +54,14 @@ def build_prediction_quality_table(predictions: Predictions) -> Table:
             Column(key="roof_seconds", audience="programs", kind="seconds"),
         ),
         rows=rows,
-        notes=(*(_note_rule(predictions, rule) for rule in RULES), _note_origin(predictions)),
+        notes=(
+            *(
+                _note_rule(predictions, rule)
+                for rule in RULES
+                if predictions.find_median_error(rule) is not None
+            ),
+            _note_origin(predictions),
+        ),
     )
 
 

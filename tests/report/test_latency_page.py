@@ -141,6 +141,21 @@ def test_the_answer_comes_first_with_how_precisely_it_is_known(workloads):
     assert "| float32 | 3.00× ±0.0 % | 3.00× ±0.0 % |" in lines
 
 
+def test_every_runtime_has_its_own_answer(workloads):
+    rows = [
+        row(name, workloads, seconds, seconds, backend=backend)
+        for backend, larger in (("torch", 0.3), ("onnxruntime", 0.5))
+        for name, seconds in (("resnet34", 0.1), ("vgg19", larger))
+    ]
+    text = page(measured(*rows))
+    assert (
+        "Its time is 3.00× (±0.0 %) that of resnet34 at batch 1 with eager torch; 5.00× (±0.0 %) at batch 1 "
+        "with onnxruntime.**"
+    ) in text
+    assert "| float32 | torch | 3.00× ±0.0 % |" in text
+    assert "| float32 | onnxruntime | 5.00× ±0.0 % |" in text
+
+
 def test_what_launching_does_to_the_answer_is_said(workloads):
     rows = on_gpu("resnet34", workloads, 0.01, 0.04), on_gpu("vgg19", workloads, 0.03, 0.03)
     text = page(measured(*rows))

@@ -1,7 +1,7 @@
 """The pages, in the order of the index. To add one, add its module and name it here."""
 
 from resflops.report.page import Page
-from resflops.report.pages import crosscheck, kernels, latency, models, reproduction
+from resflops.report.pages import crosscheck, kernels, latency, models, prediction, reproduction
 
 __all__ = ["PAGES"]
 
@@ -11,4 +11,5 @@ PAGES: tuple[Page, ...] = (
     kernels.PAGE,
     crosscheck.PAGE,
     latency.PAGE,
+    prediction.PAGE,
 )
