@@ -15,7 +15,7 @@ import pytest
 from resflops.cli.commands import COMMANDS
 
 COMMAND = [sys.executable, "-m", "resflops"]
-HEAVY = ("torch", "pandas", "matplotlib", "numpy")
+HEAVY = ("torch", "pandas", "matplotlib", "numpy", "onnx", "onnxruntime", "onnxscript", "openvino")
 
 
 def run_process(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -67,7 +67,7 @@ def _read(descriptor: int) -> str:
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"], ["table", "--help"], ["report", "--help"], ["models"], ["conventions", "flops"], ["ops"],
-     ["bench", "--models", "resnet43"], ["bench", "--help"], ["table", "--models", "resnet43"], ["table", "--models", "resnet34", "--out", "/nonexistent/x"]],
+     ["bench", "--models", "resnet43"], ["bench", "--help"], ["bench", "resnet43", "--backend", "onnxruntime"], ["table", "--models", "resnet43"], ["table", "--models", "resnet34", "--out", "/nonexistent/x"]],
     ids=" ".join,
 )  # fmt: skip
 def test_nothing_heavy_is_loaded_without_need(arguments: list[str]) -> None:

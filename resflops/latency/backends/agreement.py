@@ -47,6 +47,11 @@ def compare_outputs(
         return OutputError(largest=None, note="its outputs are wrong: they are not all finite")
     largest = max(map(_find_error, expected, got), default=0.0)
     limit = LIMITS[dtype]
+    if largest <= limit and all(map(_is_constant, expected)):
+        # Such as those of a network whose last layer begins as zeros: they are right whatever comes before.
+        return OutputError(
+            largest=None, note="its outputs could not be checked: those of eager torch are all alike"
+        )
     if largest <= limit:
         return OutputError(largest=largest)
     return OutputError(
@@ -54,6 +59,10 @@ def compare_outputs(
         note=f"its outputs differ from those of eager torch by {largest:.2g} of the largest, "
         f"which is more than the {limit:g} that {dtype} is allowed",
     )
+
+
+def _is_constant(values: np.ndarray[Any, Any]) -> bool:
+    return not values.any() or (values.size > 1 and bool((values == values.flat[0]).all()))
 
 
 def _find_error(expected: np.ndarray[Any, Any], got: np.ndarray[Any, Any]) -> float:

@@ -39,3 +39,19 @@ def test_integers_and_empty_outputs_are_compared_too():
     indices, empty = np.array([1, 2]), np.zeros((0, 3))
     assert compare_outputs([indices, empty], [indices, empty], dtype="float32").largest == 0.0
     assert compare_outputs([np.zeros(2)], [np.ones(2)], dtype="float32").note
+
+
+@pytest.mark.parametrize(
+    "outputs", [np.zeros((1, 3)), np.full((1, 3), 2.0), np.zeros(())], ids=["zeros", "alike", "a zero"]
+)
+def test_outputs_that_do_not_depend_on_the_input_check_nothing(outputs):
+    error = compare_outputs([outputs], [outputs], dtype="float32")
+    assert (error.largest, error.note) == (
+        None, "its outputs could not be checked: those of eager torch are all alike",
+    )  # fmt: skip
+    assert "differ" in compare_outputs([outputs], [outputs + 1], dtype="float32").note
+    assert compare_outputs([outputs, ONE], [outputs, ONE], dtype="float32").largest == 0.0
+
+
+def test_a_single_number_is_an_output_like_others():
+    assert compare_outputs([np.array(3.0)], [np.array(3.0)], dtype="float32").largest == 0.0
