@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
-from resflops.errors import ResflopsError, UsageError
+from resflops.errors import ResflopsError
 from resflops.latency.backends.base import PreparedRuntime, Subject
 from resflops.latency.backends.export import ExportedModels
 from resflops.latency.backends.registry import open_backend
 from resflops.latency.backends.support import BACKENDS, INT8, get_kind
 from resflops.latency.configuration import CAPTURING_MODES, Configuration
+from resflops.latency.continuing import continue_measurements
 from resflops.latency.cuda import Cuda
 from resflops.latency.devices import open_device
 from resflops.latency.failures import DeviceLostError, classify_failure
 from resflops.latency.flags import Flags, set_flags
-from resflops.latency.machine import Environment
 from resflops.latency.measurements import (
     INTERRUPTED,
     LOST,
@@ -143,9 +143,7 @@ class _Bench:
         self._environment = replace(
             self._environment, backends={backend: known for backend, known in facts.items() if known}
         )
-        self._so_far = so_far or Measurements(environment=self._environment, effort=effort)
-        self._check_alike()
-        self._so_far = _add_backends(self._so_far, self._environment)
+        self._so_far = continue_measurements(so_far, self._environment, effort)
         self._exports = exports or ExportedModels()
         self._configurations = configurations
         self._models = models
@@ -222,25 +220,6 @@ class _Bench:
         # Once, however often it is prepared.
         notes = tuple(dict.fromkeys((*series.notes, note)))
         self._session.series[configuration] = replace(series, notes=notes)
-
-    def _check_alike(self) -> None:
-        differences = self._environment.find_differences(self._so_far.environment)
-        if differences:
-            raise UsageError(
-                "the earlier measurements cannot be continued, because this machine or its settings differ: "
-                f"{'; '.join(differences)}; save to another file"
-            )
-
-        if self._so_far.rows and (unlike := self.effort.find_unlike(self._so_far.effort)):
-            asked = ", ".join(
-                f"{name.replace('_', '-')} {getattr(self.effort, name):g} where it was "
-                f"{getattr(self._so_far.effort, name):g}"
-                for name in unlike
-            )
-            raise UsageError(
-                f"the earlier measurements cannot be continued with other samples: {asked}; "
-                "ask for what they were taken with, or save to another file"
-            )
 
     def count(self, say: Say) -> None:
         """Count the work of every step; a model that cannot be counted may still be timed."""
@@ -382,9 +361,3 @@ class _Bench:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises
             self._add_note(configuration, f"{what} not measured: {classify_failure(error).message}")
             return None
-
-
-def _add_backends(measurements: Measurements, environment: Environment) -> Measurements:
-    """Add what is known of the backends of this run."""
-    backends = measurements.environment.backends | environment.backends
-    return replace(measurements, environment=replace(measurements.environment, backends=backends))
