@@ -47,7 +47,7 @@ def draw(data: Ratios, theme: Theme) -> Figure:
     names = list(dict.fromkeys(each.name for each in data.settings))
     batches = sorted({each.batch for each in data.settings})
     colours = dict(zip(batches, shades(theme, theme.series[0], len(batches)), strict=True))
-    with drawing(theme, height=1.9 + 0.34 * len(names)) as figure:
+    with drawing(theme, height=1.9 + 0.42 * len(names)) as figure:
         figure.suptitle(
             f"How much longer {label(data.larger)} takes than {label(data.smaller)}, {label(data.device)}"
         )
@@ -55,9 +55,11 @@ def draw(data: Ratios, theme: Theme) -> Figure:
         bare(axes, grid="x")
         axes.axvline(data.macs, color=theme.series[1], linewidth=1.5, linestyle="--")
         for each in data.settings:
-            _draw_setting(axes, names.index(each.name), each, colours[each.batch], theme)
+            # Numbers of neighbouring batches lie above and below, as their marks may be close.
+            above = batches.index(each.batch) % 2 == 0
+            _draw_setting(axes, names.index(each.name), each, colours[each.batch], theme, above=above)
         axes.set_yticks(range(len(names)), [label(name) for name in names])
-        axes.set_ylim(len(names) - 0.4, -0.9)
+        axes.set_ylim(len(names) - 0.3, -0.9)
         axes.set_xlim(*_choose_limits(data))
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(f"time of {label(data.larger)} ÷ time of {label(data.smaller)}")
@@ -80,7 +82,7 @@ def _choose_limits(data: Ratios) -> tuple[float, float]:
     return max(min(ends) - margin, 0), max(ends) + margin
 
 
-def _draw_setting(axes: Axes, place: int, each: Setting, colour: str, theme: Theme) -> None:
+def _draw_setting(axes: Axes, place: int, each: Setting, colour: str, theme: Theme, *, above: bool) -> None:
     axes.errorbar(
         each.time, place, xerr=[[each.time - each.low], [each.high - each.time]], fmt="o",
         color=colour, markerfacecolor=colour if each.stable else theme.paper,
@@ -89,8 +91,9 @@ def _draw_setting(axes: Axes, place: int, each: Setting, colour: str, theme: The
     if each.roof:
         axes.plot(each.roof, place, "D", color=colour, fillstyle="none", markersize=4, alpha=0.6)
     axes.annotate(
-        times(each.time), (each.time, place), xytext=(0, 6), textcoords="offset points", ha="center",
-        fontsize=7.5, bbox={"facecolor": theme.paper, "linewidth": 0, "pad": 0.5},
+        times(each.time), (each.time, place), xytext=(0, 6 if above else -6), textcoords="offset points",
+        ha="center", va="bottom" if above else "top", fontsize=7.5,
+        bbox={"facecolor": theme.paper, "linewidth": 0, "pad": 0.5},
     )  # fmt: skip
 
 
