@@ -1,5 +1,6 @@
 """OpenVINO: a model exported to ONNX, run by its CPU plugin."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,8 +32,8 @@ class OpenVino:
         """Read its version, and what it is set to."""
         del device
         import onnxscript
-        import openvino
 
+        openvino = _import_openvino()
         return {
             "version": openvino.__version__,
             "device": "CPU",
@@ -47,8 +48,7 @@ class OpenVino:
         Raises:
             RuntimeError: the processor does not compute in the dtype.
         """
-        import openvino
-
+        openvino = _import_openvino()
         dtype = subject.configuration.dtype
         core = openvino.Core()
         known = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -88,3 +88,21 @@ class OpenVino:
     ) -> Attribution:
         """Raise: its times of nodes are not joined to layers, and ``Support`` does not offer it."""
         raise NotImplementedError
+
+
+def _import_openvino() -> Any:  # noqa: ANN401 - a module
+    """Import it without its telemetry, which sends a message at the import, by a thread that stays.
+
+    Where it cannot be imported, OpenVINO has a stub that sends nothing.
+    """
+    telemetry = "openvino_telemetry"
+    hidden = "openvino" not in sys.modules and telemetry not in sys.modules
+    if hidden:
+        # What stands there as None cannot be imported.
+        sys.modules[telemetry] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    finally:
+        if hidden:
+            del sys.modules[telemetry]
+    return openvino

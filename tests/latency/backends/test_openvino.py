@@ -1,5 +1,9 @@
 """Real networks through OpenVINO, where it is installed."""
 
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import pytest
 import torch
 
@@ -7,7 +11,8 @@ import resflops
 from resflops.cli import main
 from resflops.errors import UsageError
 
-pytest.importorskip("openvino")
+# Not by importing it, which has its telemetry begin a thread.
+pytestmark = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
 
 BRIEF = {"device": "cpu", "rounds": 2, "seconds": 0.0, "warm_up": 0.0}
 
@@ -38,3 +43,15 @@ def test_settings_that_it_does_not_take_are_refused(capsys):
     assert main(["bench", "resnet20", "--backend", "openvino", "--layers", "--device", "cpu"]) == 2
     said = "--layers is not supported by backend 'openvino'; backends that support it: torch, onnxruntime"
     assert said in capsys.readouterr().err
+
+
+def test_nothing_is_sent_and_no_thread_stays():
+    """A thread that stays would keep random numbers from being given back after every later count."""
+    code = (
+        "import sys, resflops\n"
+        "from resflops.tracing.other_threads import are_others_running\n"
+        "resflops.benchmark('resnet20', (1, 3, 32, 32), backend='openvino', device='cpu', rounds=1, seconds=0.0)\n"
+        "print(are_others_running(), 'openvino_telemetry' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False False"
