@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from queue import Queue
 from sys import _getframe
-from threading import Thread, active_count
+from threading import Thread
 from typing import Any
 from weakref import ref
 
@@ -31,6 +31,7 @@ from resflops.tracing.flex import disable_flex_compile
 from resflops.tracing.grad_mode import GradMode, TrueGradMode
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.modules import Modules
+from resflops.tracing.other_threads import are_others_running
 from resflops.tracing.recorder import Recorder
 from resflops.tracing.redirections import find_recorder, join_trace, redirect, redirect_value
 
@@ -244,7 +245,7 @@ def note_unseen(recorder: Recorder, results: Iterable[Tensor], modules: Modules)
     In a real run the model may return what somebody else holds. Only where there are other threads, one of
     them may have made it.
     """
-    if recorder.real and active_count() == 1:
+    if recorder.real and not are_others_running():
         return
     # Of a tensor of a class of its own, the recorder knows what it wraps.
     unknown = [
