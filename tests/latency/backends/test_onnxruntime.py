@@ -75,6 +75,12 @@ class Conv(nn.Module):
         return self.head(self.relu(self.norm(self.conv(image))).mean((2, 3)))
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Temporary files have a folder of their own: beside this test, others have theirs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def find_folders():
     return set(Path(tempfile.gettempdir()).glob("resflops-*"))
 
