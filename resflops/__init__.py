@@ -16,6 +16,7 @@ from resflops._version import __version__
 if TYPE_CHECKING:
     from resflops.api import benchmark, count, crosscheck, load, trace
     from resflops.api.comparing import table
+    from resflops.api.memory import memory
     from resflops.cost import Cost, UncountedOp
     from resflops.cost.backward import Backward, GradientRow
     from resflops.cost.convention import CONVENTIONS, Convention, register_convention
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.errors import ResflopsError
     from resflops.ops import gradient_rule, rule
+    from resflops.peak_memory.records import Memory
     from resflops.records import OpRecord, TensorSpec, Trace, Work, shape
     from resflops.tables import Table
 
@@ -36,6 +38,7 @@ _HOMES = {
     "GradientRow": "cost.backward",
     "LayerRow": "cost.layers",
     "Layers": "cost.layers",
+    "Memory": "peak_memory.records",
     "OpRecord": "records",
     "ResflopsError": "errors",
     "Table": "tables",
@@ -48,6 +51,7 @@ _HOMES = {
     "crosscheck": "api",
     "gradient_rule": "ops",
     "load": "api",
+    "memory": "api.memory",
     "register_convention": "cost.convention",
     "rule": "ops",
     "shape": "records",
@@ -64,6 +68,7 @@ __all__ = [
     "GradientRow",
     "LayerRow",
     "Layers",
+    "Memory",
     "OpRecord",
     "ResflopsError",
     "Table",
@@ -77,6 +82,7 @@ __all__ = [
     "crosscheck",
     "gradient_rule",
     "load",
+    "memory",
     "register_convention",
     "rule",
     "shape",

@@ -34,7 +34,6 @@ OPTIMIZERS = {
     "adam": "Adam",
     "adamax": "Adamax",
     "adamw": "AdamW",
-    "asgd": "ASGD",
     "nadam": "NAdam",
     "radam": "RAdam",
     "rmsprop": "RMSprop",
@@ -73,7 +72,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """What the backward pass begins with; where the output is no scores, its sum."""
 
 
-def read_options(**given: Any) -> Options:
+def read_options(**given: Any) -> Options:  # noqa: ANN401 - each is checked here
     """Check what was asked for, and spell it in full.
 
     Raises:

@@ -1,8 +1,8 @@
 """What a pass holds in memory, block by block: plain, torch-free data.
 
-A pass is a row of steps, each one op. A block is memory that one step takes and another finds released. So the
-bytes in use during a step are those of the blocks that are there then, and everything that is said of memory
-follows from the two lists: the peak, its parts, the layers that hold it, the curve over time.
+A pass is a row of steps, each one op. A block is memory that one step takes and another finds released. So
+the bytes in use during a step are those of the blocks that are there then, and everything that is said of
+memory follows from the two lists: the peak, its parts, the layers that hold it, the curve over time.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,9 @@ from resflops.storage import Stored
 __all__ = ["BEFORE", "KINDS", "WEIGHTS", "Block", "Holder", "Kind", "Memory", "Phase", "Step"]
 
 Kind = Literal["parameters", "buffers", "optimizer", "input", "gradients", "activations", "temporary"]
-"""What a block holds. ``gradients`` are those of parameters; ``activations`` are what the forward pass has made
-and the backward pass finds, in inference nothing; ``temporary`` is all else that is made and released again:
-the outputs of inference, the gradients of activations, what the optimiser works with."""
+"""What a block holds. ``gradients`` are those of parameters; ``activations`` are what the forward pass has
+made and the backward pass finds, in inference nothing; ``temporary`` is all else that is made and released
+again: the outputs of inference, the gradients of activations, what the optimiser works with."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

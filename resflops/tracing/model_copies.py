@@ -26,6 +26,7 @@ from resflops.tracing.modules import Modules
 __all__ = [
     "CPU",
     "check_worth_running",
+    "copy_replacing_tensors",
     "copy_sharing_tensors",
     "copy_whole",
     "copy_with_shapes",
@@ -58,6 +59,16 @@ def copy_sharing_tensors(modules: Modules) -> nn.Module | None:
     memo: dict[int, Any] = {id(tensor): tensor for tensor in list_held_tensors(modules)}
     with _CopyTensors(lambda tensor: tensor):
         return _copy(modules, memo)
+
+
+def copy_replacing_tensors(modules: Modules, replacements: dict[int, Tensor]) -> nn.Module | None:
+    """Copy a model with other tensors in the place of its own, by the ids of these.
+
+    Returns:
+        The copy; None where something in the model cannot be copied, or would call the model itself.
+    """
+    with _CopyTensors(lambda tensor: tensor):
+        return _copy(modules, dict(replacements))
 
 
 def copy_whole(modules: Modules) -> nn.Module | None:

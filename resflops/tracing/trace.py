@@ -51,7 +51,7 @@ from resflops.tracing.running import run_model
 from resflops.tracing.stock_layers import record_stock_layers
 from resflops.tracing.worker_threads import note_unseen
 
-__all__ = ["check_module", "resolve_inputs", "trace"]
+__all__ = ["check_module", "observe_input_values", "record_inputs", "resolve_inputs", "trace"]
 
 
 def trace(
@@ -252,7 +252,7 @@ def _record_pass(
     model = modules.model
     args, kwargs = as_tensors(reading.args, device), as_tensors(reading.kwargs, device)
     real = execution == "real"
-    values = _observe_input_values(reading, args, kwargs) if looking_at_inputs else None
+    values = observe_input_values(reading, args, kwargs) if looking_at_inputs else None
     zeros = WeightZeros(model) if nonzero else None
     doubles = Autograd() if autograd and not real else None
     observers = [observer for observer in (doubles, values, zeros) if observer is not None]
@@ -307,7 +307,7 @@ def _record_pass(
     recorder.meta_pool.take_back()
     recorded = Trace(
         model=type(modules.root).__name__,
-        inputs=_record_inputs(args, kwargs),
+        inputs=record_inputs(args, kwargs),
         modules=list_local_records(modules) if distributed else modules.records,
         ops=joined.ops,
         execution=execution,
@@ -331,7 +331,7 @@ def _record_pass(
     return recorded
 
 
-def _observe_input_values(reading: Reading, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputValues:
+def observe_input_values(reading: Reading, args: tuple[Any, ...], kwargs: dict[str, Any]) -> InputValues:
     """Make an observer that knows the values of the whole-numbered inputs."""
     known = InputValues()
     for name, item, made in _pair_arguments(reading, args, kwargs):
@@ -399,7 +399,8 @@ def _find_device(model: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
-def _record_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[InputRecord, ...]:
+def record_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[InputRecord, ...]:
+    """Record the tensors that a model is given."""
     return tuple(
         InputRecord(name=name, shape=find_stored_shape(tensor), dtype=DTYPE_NAMES[tensor.dtype])
         for name, tensor in _name_inputs(args, kwargs)

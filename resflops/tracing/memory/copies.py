@@ -1,0 +1,92 @@
+"""A copy of a model whose tensors are fake: they have shapes and storages, and no elements."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_map_only
+
+from resflops.errors import TraceError
+from resflops.tracing.inputs import as_tensors
+from resflops.tracing.model_copies import CPU, copy_replacing_tensors, list_held_tensors
+from resflops.tracing.modules import Modules
+
+__all__ = ["copy_as_fakes", "make_fake_inputs"]
+
+
+def copy_as_fakes(modules: Modules, mode: FakeTensorMode, dtype: torch.dtype | None) -> nn.Module:
+    """Copy a model with fake tensors that say they are on the CPU, wherever its own are.
+
+    Args:
+        modules: the model's modules.
+        mode: the mode that the fakes belong to.
+        dtype: the type of its floating-point tensors; None keeps each one's own.
+
+    Raises:
+        TraceError: something in the model cannot be copied.
+    """
+    fakes = _make_fakes(_list_tensors(modules), mode, dtype)
+    copied = copy_replacing_tensors(modules, fakes)
+    if copied is None:
+        raise TraceError(
+            f"{type(modules.model).__name__} cannot be copied, and its own tensors must not be replaced; "
+            "remove what cannot be copied from it, such as a function that was set on a module"
+        )
+    return copied
+
+
+def make_fake_inputs(value: Any, mode: FakeTensorMode, dtype: torch.dtype | None) -> Any:
+    """Make fake tensors of the inputs, anywhere in nested containers, shapes among them."""
+
+    def cast(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+    with mode, torch.inference_mode(mode=False), torch.no_grad():
+        made = as_tensors(value, CPU)
+        return made if dtype is None else tree_map_only(Tensor, cast, made)
+
+
+def _list_tensors(modules: Modules) -> list[Tensor]:
+    model = modules.model
+    return [*model.parameters(), *model.buffers(), *list_held_tensors(modules)]
+
+
+def _make_fakes(
+    tensors: Iterable[Tensor], mode: FakeTensorMode, dtype: torch.dtype | None
+) -> dict[int, Tensor]:
+    """Make a fake for each tensor, by its id; those that share their memory have fakes that share theirs."""
+    fakes: dict[int, Tensor] = {}
+    bases: dict[tuple[int, torch.dtype], Tensor] = {}
+    with mode, torch.inference_mode(mode=False), torch.no_grad():
+        for tensor in tensors:
+            if id(tensor) in fakes:
+                continue
+            kind = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+            if tensor.layout is not torch.strided or tensor.is_quantized:
+                raise TraceError(
+                    f"a tensor of layout {tensor.layout} and type {tensor.dtype} cannot be stood in for"
+                )
+            fake = _make_fake(tensor, kind, bases)
+            if isinstance(tensor, nn.Parameter):
+                fake = nn.Parameter(fake, tensor.requires_grad)
+            elif tensor.requires_grad and tensor.is_leaf:
+                fake.requires_grad_()
+            fakes[id(tensor)] = fake
+    return fakes
+
+
+def _make_fake(tensor: Tensor, kind: torch.dtype, bases: dict[tuple[int, torch.dtype], Tensor]) -> Tensor:
+    shape, stride = tensor.shape, tensor.stride()
+    storage = tensor.untyped_storage()
+    elements = storage.nbytes() // tensor.element_size()
+    base = bases.get((storage._cdata, kind))
+    if base is None:
+        # What an expanded tensor, or one that was cut out of a larger one, holds of it is its storage.
+        base = torch.empty(max(elements, 0), dtype=kind, device="cpu")
+        bases[storage._cdata, kind] = base
+    if elements == math.prod(shape) and tensor.is_contiguous():
+        return base.view(shape)
+    return base.as_strided(shape, stride, tensor.storage_offset())

@@ -1,0 +1,177 @@
+"""Watching storages: when each is taken, by which op and layer, and when it is released."""
+
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from resflops.peak_memory.records import BEFORE, Block, Kind, Phase, Step
+from resflops.tracing.caller import CallingLayer
+
+__all__ = ["StorageWatch"]
+
+
+class _Taken:
+    """A storage that was taken, with what is known of it by then."""
+
+    __slots__ = ("born", "died", "kind", "layer", "name", "recomputed", "size")
+
+    def __init__(self, size: int, kind: Kind, layer: str, name: str, born: int) -> None:
+        self.size, self.kind, self.layer, self.name, self.born = size, kind, layer, name, born
+        self.died: int | None = None
+        self.recomputed = False
+
+
+class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every op below autograd, and the storages of its results.
+
+    A step is an op that takes memory; the others change nothing that is in use.
+
+    Args:
+        paths: the model's modules, by id, with their paths.
+    """
+
+    def __init__(self, paths: dict[int, str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.steps: list[Step] = []
+        self.phase: Phase = "forward"
+        self._taken: list[_Taken] = []
+        # By the address of a storage, which is its own as long as the reference lives.
+        self._known: dict[int, tuple[weakref.ref[Any], _Taken]] = {}
+        self._find_layer = CallingLayer(paths).find
+        self._layer_of_node: dict[int, str] = {}
+        self._accumulates: dict[int, str] = {}
+        self._backward_begins: int | None = None
+        self._paused = False
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Look away for a moment."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
+    def hold(self, tensors: Iterable[tuple[Tensor, str, str]], kind: Kind) -> None:
+        """Take note of memory that is there before the pass: each tensor with its layer and its name."""
+        for tensor, layer, name in tensors:
+            self._see(tensor, kind=kind, layer=layer, name=name, born=BEFORE)
+            if kind == "parameters":
+                self._accumulates[id(tensor)] = layer
+
+    def begin(self, phase: Phase) -> None:
+        """Begin a phase; what the forward pass has made and is there when the backward one begins is kept."""
+        self.phase = phase
+        if phase == "backward":
+            self._backward_begins = len(self.steps)
+
+    def name_gradients(self, tensors: Iterable[Tensor]) -> None:
+        """Say which memory holds the gradients of parameters."""
+        for tensor in tensors:
+            known = self._known.get(tensor.untyped_storage()._cdata)
+            if known is not None and known[1].kind == "temporary":
+                known[1].kind = "gradients"
+
+    def list_blocks(self) -> tuple[Block, ...]:
+        """List the blocks, in the order in which they were taken."""
+        return tuple(
+            Block(
+                size=taken.size,
+                kind=self._judge(taken),
+                layer=taken.layer,
+                name=taken.name,
+                born=taken.born,
+                died=taken.died,
+            )
+            for taken in self._taken
+            # Taken and released within one op of several: no moment finds it.
+            if taken.died is None or taken.died > taken.born
+        )
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run one op, and see what memory its results lie in."""
+        if self._paused:
+            return func(*args, **(kwargs or {}))
+        layer = self._find_layer(sys._getframe(1))
+        recomputed = self.phase == "backward" and bool(layer) and torch.is_grad_enabled()
+        if self.phase == "backward" and not recomputed:
+            layer = self._find_layer_of_gradient() or layer
+        elif torch.is_grad_enabled():
+            # Autograd makes the node of an op before it runs the op.
+            self._layer_of_node[torch.autograd._get_sequence_nr() - 1] = layer  # type: ignore[attr-defined]
+        out = func(*args, **(kwargs or {}))
+        born, name = len(self.steps), _name_op(func)
+        takes = False
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, Tensor):
+                new = self._see(tensor, kind="temporary", layer=layer, name=name, born=born)
+                if new is not None:
+                    new.recomputed, takes = recomputed, True
+        if takes:
+            self.steps.append(Step(op=name, layer=layer, phase=self.phase))
+        return out
+
+    def _see(self, tensor: Tensor, *, kind: Kind, layer: str, name: str, born: int) -> _Taken | None:
+        """Take note of a tensor's memory, if it is new and holds anything."""
+        try:
+            storage = tensor.untyped_storage()
+        except (NotImplementedError, RuntimeError):
+            # A sparse tensor, whose parts are tensors of their own.
+            return None
+        key, size = storage._cdata, storage.nbytes()
+        known = self._known.get(key)
+        if known is not None and known[0]() is not None:
+            return None
+        if not size:
+            return None
+        taken = _Taken(size, kind, layer, name, born)
+        self._taken.append(taken)
+        self._known[key] = weakref.ref(storage, partial(self._release, key, taken)), taken
+        return taken
+
+    def _release(self, key: int, taken: _Taken, _reference: object) -> None:
+        taken.died = len(self.steps)
+        known = self._known.get(key)
+        if known is not None and known[1] is taken:
+            del self._known[key]
+
+    def _find_layer_of_gradient(self) -> str:
+        """Find the layer whose op the gradient that is being worked out belongs to."""
+        node: Any = torch._C._current_autograd_node()
+        if node is None:
+            return ""
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            return self._accumulates.get(id(variable), "")
+        return self._layer_of_node.get(node._sequence_nr(), "")
+
+    def _judge(self, taken: _Taken) -> Kind:
+        """Say what a block holds, now that its end is known."""
+        if taken.kind != "temporary" or self._backward_begins is None or taken.born == BEFORE:
+            return taken.kind
+        if taken.recomputed:
+            return "activations"
+        kept = taken.died is None or taken.died > self._backward_begins
+        return "activations" if taken.born < self._backward_begins and kept else "temporary"
+
+
+def _name_op(func: Callable[..., Any]) -> str:
+    """Name an aten op as the field does: without its overload and what marks it as torch's own."""
+    name: str = (
+        func.overloadpacket.__name__ if hasattr(func, "overloadpacket") else getattr(func, "__name__", "op")
+    )
+    return name.strip("_").removesuffix("_default")
