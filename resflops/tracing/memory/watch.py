@@ -111,8 +111,9 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.phase == "backward" and not recomputed:
             layer = self._find_layer_of_gradient() or layer
         elif torch.is_grad_enabled():
-            # Autograd makes the node of an op before it runs the op.
-            self._layer_of_node[torch.autograd._get_sequence_nr() - 1] = layer  # type: ignore[attr-defined]
+            # Autograd makes the node of an op before it runs the op. Of several, the first is the node's: the
+            # others have none, as a count of batches.
+            self._layer_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, layer)  # type: ignore[attr-defined]
         out = func(*args, **(kwargs or {}))
         born, name = len(self.steps), _name_op(func)
         takes = False

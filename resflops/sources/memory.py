@@ -1,0 +1,69 @@
+"""From the spec of a model to the memory that it needs."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from resflops.garbage import delay_collection
+from resflops.peak_memory.fitting import Fit, fit_batch
+from resflops.peak_memory.options import Options
+from resflops.peak_memory.records import Memory
+from resflops.records import Shape
+from resflops.sources.batches import set_input
+from resflops.sources.building import OpenModel, open_found_model
+from resflops.sources.found_model import FoundModel
+from resflops.sources.lookup import find
+from resflops.tracing.generators import fix_generators
+from resflops.tracing.inputs import Reading
+from resflops.tracing.memory import measure_memory
+
+__all__ = ["fit_spec", "measure_spec"]
+
+
+def measure_spec(
+    spec: str, options: Options, *, input_shape: Shape | None = None, batch: int | None = None
+) -> Memory:
+    """Measure the memory of the model that a spec names.
+
+    Args:
+        spec: any model spec.
+        options: how it is run.
+        input_shape: shape of its main input, with the batch in front or without; None for its usual one.
+        batch: the batch in place of that of the input; None keeps that one.
+
+    Raises:
+        ResflopsError: the model could not be found, built or run.
+    """
+    return _measure(_open(find(spec), input_shape, batch), options)
+
+
+def fit_spec(
+    spec: str,
+    options: Options,
+    limit: int,
+    *,
+    input_shape: Shape | None = None,
+    weigh: Callable[[Memory], int] = lambda memory: memory.peak,
+) -> Fit:
+    """Find the largest batch of a model that fits into so many bytes.
+
+    Raises:
+        UsageError: its memory does not grow with the batch.
+        ResflopsError: the model could not be found, built or run.
+    """
+    found = find(spec)
+    return fit_batch(lambda batch: _measure(_open(found, input_shape, batch), options), limit, weigh=weigh)
+
+
+def _open(found: FoundModel, input_shape: Shape | None, batch: int | None) -> OpenModel:
+    found, whole = set_input(found, input_shape, batch)
+    with fix_generators():
+        return open_found_model(found, input_shape=whole, input_device="meta")
+
+
+@delay_collection()
+def _measure(opened: OpenModel, options: Options) -> Memory:
+    # Built from a fixed seed, since where values decide the path it runs for real.
+    with fix_generators():
+        measured = measure_memory(opened.module, Reading(opened.args, opened.kwargs), options)
+    return replace(measured, model=opened.found.spec, notes=(*opened.notes, *measured.notes))
