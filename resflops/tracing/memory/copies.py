@@ -14,7 +14,7 @@ from resflops.tracing.inputs import as_tensors
 from resflops.tracing.model_copies import CPU, copy_replacing_tensors, list_held_tensors
 from resflops.tracing.modules import Modules
 
-__all__ = ["copy_as_fakes", "make_fake_inputs"]
+__all__ = ["copy_as_fakes", "make_inputs"]
 
 
 def copy_as_fakes(modules: Modules, mode: FakeTensorMode, dtype: torch.dtype | None) -> nn.Module:
@@ -38,13 +38,13 @@ def copy_as_fakes(modules: Modules, mode: FakeTensorMode, dtype: torch.dtype | N
     return copied
 
 
-def make_fake_inputs(value: Any, mode: FakeTensorMode, dtype: torch.dtype | None) -> Any:
-    """Make fake tensors of the inputs, anywhere in nested containers, shapes among them."""
+def make_inputs(value: Any, dtype: torch.dtype | None) -> Any:
+    """Make tensors of the inputs on the CPU, anywhere in nested containers; inside a fake mode, fake ones."""
 
     def cast(tensor: Tensor) -> Tensor:
         return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
-    with mode, torch.inference_mode(mode=False), torch.no_grad():
+    with torch.inference_mode(mode=False), torch.no_grad():
         made = as_tensors(value, CPU)
         return made if dtype is None else tree_map_only(Tensor, cast, made)
 

@@ -13,8 +13,8 @@ from resflops.peak_memory.checkpointing import select_checkpointed
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
 from resflops.tracing.failures import needs_values
-from resflops.tracing.inputs import Reading, as_tensors
-from resflops.tracing.memory.copies import copy_as_fakes, make_fake_inputs
+from resflops.tracing.inputs import Reading
+from resflops.tracing.memory.copies import copy_as_fakes, make_inputs
 from resflops.tracing.memory.device_kernels import choose_kernels
 from resflops.tracing.memory.eager_path import stay_on_eager_path
 from resflops.tracing.memory.known_values import forget_dead_tensors
@@ -27,7 +27,7 @@ from resflops.tracing.memory.training import (
 )
 from resflops.tracing.memory.watch import StorageWatch
 from resflops.tracing.meta import find_tensors
-from resflops.tracing.model_copies import CPU, copy_whole, copy_with_shapes, ensure_on_cpu
+from resflops.tracing.model_copies import copy_whole, copy_with_shapes, ensure_on_cpu
 from resflops.tracing.modules import DTYPE_NAMES, Modules
 from resflops.tracing.observers import InputValues
 from resflops.tracing.preserve_state import preserve_state
@@ -91,8 +91,9 @@ class _Pass:
         mode = FakeTensorMode(allow_non_fake_inputs=True)
         with preserve_state(self.modules, keep_values=False):
             copied = copy_as_fakes(self.modules, mode, self.dtype)
-            args = make_fake_inputs(self.reading.args, mode, self.dtype)
-            kwargs = make_fake_inputs(self.reading.kwargs, mode, self.dtype)
+            with mode:
+                args = make_inputs(self.reading.args, self.dtype)
+                kwargs = make_inputs(self.reading.kwargs, self.dtype)
             values = (
                 forget_dead_tensors(observe_input_values(self.reading, args, kwargs)) if knowing else None
             )
@@ -107,7 +108,10 @@ class _Pass:
                 raise TraceError(f"{type(model).__name__} cannot be copied, which a real run of it needs")
             if self.dtype is not None:
                 copied = copied.to(self.dtype)
-            args, kwargs = as_tensors(self.reading.args, CPU), as_tensors(self.reading.kwargs, CPU)
+            args, kwargs = (
+                make_inputs(self.reading.args, self.dtype),
+                make_inputs(self.reading.kwargs, self.dtype),
+            )
             return self._run(copied, args, kwargs, mode=None, values=None, notes=notes)
 
     def _run(
@@ -120,7 +124,7 @@ class _Pass:
         own = _list_own(model)
         paths = {id(module): name for name, module in model.named_modules()}
         checkpoint_modules(model, self.checkpointed)
-        watch = StorageWatch(paths)
+        watch = StorageWatch(paths, fake=mode is not None)
         try:
             with ExitStack() as stack:
                 stack.enter_context(torch.inference_mode(mode=False))
@@ -146,7 +150,7 @@ class _Pass:
         except ResflopsError:
             raise
         except (Exception, SystemExit) as error:
-            called = describe_call(self.modules.model, self.reading.args, self.reading.kwargs)
+            called = describe_call(self.modules.model, args, kwargs)
             words = f"{called} raised {describe_error(error)}"
             if mode is not None and (needs_values(error) or type(error).__name__.startswith("DataDependent")):
                 raise DataDependentError(words) from error
@@ -164,7 +168,7 @@ class _Pass:
             attention=options.attention or "",
             device=options.device,
             method="real" if mode is None else "shapes",
-            notes=notes,
+            notes=(*notes, *_describe_hidden(watch)),
         )
 
     def _step(
@@ -193,6 +197,16 @@ class _Pass:
                 targets = make_targets(scores)
             watch.hold([(targets, "", "targets")], "input")
         return take_loss(output, targets, self.loss)
+
+
+def _describe_hidden(watch: StorageWatch) -> tuple[str, ...]:
+    """Describe what fake tensors do not show."""
+    if not watch.hidden:
+        return ()
+    ops = ", ".join(sorted(watch.hidden))
+    return (
+        f"not included: the workspace that {ops} keeps for the backward pass, which only its kernel knows",
+    )
 
 
 def _set_modes(model: nn.Module, *, training: bool) -> None:

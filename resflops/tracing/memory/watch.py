@@ -36,12 +36,16 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         paths: the model's modules, by id, with their paths.
+        fake: whether the tensors are fake ones.
     """
 
-    def __init__(self, paths: dict[int, str]) -> None:
+    def __init__(self, paths: dict[int, str], *, fake: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[Step] = []
         self.phase: Phase = "forward"
+        self.hidden: set[str] = set()
+        """The ops that were met whose kernels keep memory that fake tensors do not show."""
+        self._fake = fake
         self._taken: list[_Taken] = []
         # By the address of a storage, which is its own as long as the reference lives.
         self._known: dict[int, tuple[weakref.ref[Any], _Taken]] = {}
@@ -115,7 +119,11 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # others have none, as a count of batches.
             self._layer_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, layer)  # type: ignore[attr-defined]
         out = func(*args, **(kwargs or {}))
+        if self._fake and func in _STATISTICS:
+            out = _correct_statistics(args, out)
         born, name = len(self.steps), _name_op(func)
+        if name in HIDDEN_WORKSPACE:
+            self.hidden.add(name)
         takes = False
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor):
@@ -168,6 +176,28 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return "activations"
         kept = taken.died is None or taken.died > self._backward_begins
         return "activations" if taken.born < self._backward_begins and kept else "temporary"
+
+
+HIDDEN_WORKSPACE = {"mkldnn_rnn_layer", "cudnn_rnn", "miopen_rnn"}
+"""Ops that keep a workspace for the backward pass whose size only their kernels know."""
+
+_STATISTICS = {
+    torch.ops.aten.native_batch_norm.default,
+    torch.ops.aten._native_batch_norm_legit.default,
+    torch.ops.aten._batch_norm_with_update.default,
+}
+
+
+def _correct_statistics(args: tuple[Any, ...], out: Any) -> Any:
+    """Give the statistics of a batch norm the type that a kernel gives them.
+
+    Fake ones have the type of the input; a kernel's have that of the weight, which autocast leaves as it is.
+    """
+    tensor, weight = args[0], args[1]
+    if weight is None or weight.dtype is tensor.dtype:
+        return out
+    result, *statistics = out
+    return (result, *[each.to(weight.dtype) if each.dtype is tensor.dtype else each for each in statistics])
 
 
 def _name_op(func: Callable[..., Any]) -> str:
