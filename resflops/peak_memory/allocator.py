@@ -1,152 +1,156 @@
-"""What an allocator makes of the blocks of a pass: it rounds them, and reserves segments to cut them from.
+"""What an allocator makes of a pass's blocks: the rounding and the pools of torch's for CUDA, replayed.
 
-The rules are those of torch's caching allocator for CUDA (c10/cuda/CUDACachingAllocator.cpp, with its usual
-settings): a block is rounded up to 512 bytes; blocks of at most 1 MiB are cut from segments of 2 MiB,
-larger ones below 10 MiB from segments of 20 MiB, and all others have a segment of their own, rounded up to
-2 MiB, unless a free piece of one is large enough. Of the free pieces the smallest that is large enough is
-taken, and free neighbours are joined.
+Tensors request bytes. The caching allocator hands out blocks, which are larger, and cuts them from segments
+that it reserves from the driver and keeps. Nothing here is estimated: it is the allocator's own rules, as of
+c10/cuda/CUDACachingAllocator.cpp with its default settings, applied to the blocks in their order.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
+from itertools import count
 
 from msgspec import Struct
 
-from resflops.peak_memory.records import BEFORE, Memory
+from resflops.peak_memory.records import BEFORE, Block, Memory
 
-__all__ = ["AllocatorFigures", "CachingAllocator", "describe_allocator", "replay", "round_up"]
+__all__ = ["AllocatorFigures", "CachingAllocator", "replay", "round_block", "round_segment"]
 
-GRAIN = 512
-SMALL = 1 << 20
+SMALLEST_BLOCK = 512
+"""Every block is a multiple of this many bytes (kMinBlockSize)."""
+LARGEST_SMALL = 1 << 20
+"""The largest block of the small pool (kSmallSize); a larger rest of a large block is cut off."""
 SMALL_SEGMENT = 2 << 20
+"""What small blocks are cut from (kSmallBuffer)."""
 LARGE_SEGMENT = 20 << 20
+"""What blocks above 1 and below 10 MiB are cut from (kLargeBuffer)."""
 OWN_SEGMENT = 10 << 20
-SEGMENT_GRAIN = 2 << 20
+"""From this size on a block that finds no place gets a segment of its own (kMinLargeAlloc)."""
+SEGMENT_STEP = 2 << 20
+"""The size of such a segment is a multiple of this (kRoundLarge)."""
 
 
 class AllocatorFigures(Struct, frozen=True, kw_only=True):
-    """The peaks of one pass, in bytes."""
+    """The most bytes that are in use at once, by three ways to look at them."""
 
     requested: int
-    """What the tensors need."""
+    """As tensors need them: ``requested_bytes.all.peak`` of ``torch.cuda.memory_stats()``."""
     allocated: int
-    """The same with each block rounded up."""
+    """In blocks, as ``torch.cuda.max_memory_allocated()`` says."""
     reserved: int
-    """What the allocator has taken from the device for them."""
+    """In segments, as ``torch.cuda.max_memory_reserved()`` says; what ``nvidia-smi`` shows, less the context."""
 
 
-def round_up(size: int, grain: int) -> int:
-    """Round a size up to a multiple of a grain."""
-    return -(-size // grain) * grain
+def round_block(size: int) -> int:
+    """Round a request up to the size of its block."""
+    return max(-(-size // SMALLEST_BLOCK), 1) * SMALLEST_BLOCK
 
 
-class _Piece:
-    """A piece of a segment, in use or free, between its neighbours."""
+def round_segment(size: int) -> int:
+    """Find the size of the segment that is reserved for a block that finds no place."""
+    if size <= LARGEST_SMALL:
+        return SMALL_SEGMENT
+    if size < OWN_SEGMENT:
+        return LARGE_SEGMENT
+    return -(-size // SEGMENT_STEP) * SEGMENT_STEP
 
-    __slots__ = ("after", "before", "order", "size", "small", "used")
 
-    def __init__(self, size: int, order: int, *, small: bool) -> None:
-        self.size, self.order, self.small, self.used = size, order, small, False
-        self.before: _Piece | None = None
-        self.after: _Piece | None = None
+class _Chunk:
+    """A part of a segment, in use or free, with its neighbours there."""
+
+    __slots__ = ("address", "after", "before", "free", "requested", "size", "small")
+
+    def __init__(self, address: int, size: int, *, small: bool) -> None:
+        self.address, self.size, self.small = address, size, small
+        self.free, self.requested = False, 0
+        self.before: _Chunk | None = None
+        self.after: _Chunk | None = None
 
 
 class CachingAllocator:
-    """Takes and releases blocks as torch's allocator for CUDA does, without a device."""
+    """Torch's caching allocator on one stream: best fit, free neighbours merged, segments kept.
+
+    Where the driver puts segments is not known. Here each lies behind the one that was reserved before it,
+    which decides only between free parts of the same size.
+    """
 
     def __init__(self) -> None:
-        self.allocated = self.reserved = 0
-        self._orders = 0
-        self._free: dict[bool, list[tuple[int, int, _Piece]]] = {True: [], False: []}
+        self.requested = self.allocated = self.reserved = 0
+        self._most = (0, 0, 0)
+        self._chunks: dict[int, _Chunk] = {}
+        # The free chunks of the large and of the small pool, by size and then by address.
+        self._free: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
 
-    def take(self, size: int) -> _Piece:
-        """Take a block."""
-        size = round_up(max(size, 1), GRAIN)
-        small = size <= SMALL
-        free = self._free[small]
-        place = next((n for n, (has, _, _) in enumerate(free) if has >= size), None)
-        piece = self._reserve(size, small=small) if place is None else free.pop(place)[2]
-        left = piece.size - size
-        # Of a large piece, a rest is cut off only if it is larger than any small block.
-        if left >= GRAIN if small else left > SMALL:
-            rest = _Piece(left, self._count(), small=small)
-            rest.before, rest.after = piece, piece.after
-            if piece.after is not None:
-                piece.after.before = rest
-            piece.after, piece.size = rest, size
-            self._give(rest)
-        piece.used = True
-        self.allocated += piece.size
-        return piece
+    @property
+    def peaks(self) -> AllocatorFigures:
+        """The most that was in use so far."""
+        requested, allocated, reserved = self._most
+        return AllocatorFigures(requested=requested, allocated=allocated, reserved=reserved)
 
-    def release(self, piece: _Piece) -> None:
-        """Release a block, and join it with free neighbours."""
-        self.allocated -= piece.size
-        piece.used = False
-        for neighbour in (piece.before, piece.after):
-            if neighbour is None or neighbour.used:
-                continue
-            self._free[piece.small].remove((neighbour.size, neighbour.order, neighbour))
-            piece.size += neighbour.size
-            if neighbour is piece.before:
-                piece.before = neighbour.before
-                if piece.before is not None:
-                    piece.before.after = piece
-                piece.order = neighbour.order
-            else:
-                piece.after = neighbour.after
-                if piece.after is not None:
-                    piece.after.before = piece
-        self._give(piece)
+    def reset_peaks(self) -> None:
+        """Forget what was in use before."""
+        self._most = (self.requested, self.allocated, self.reserved)
 
-    def _give(self, piece: _Piece) -> None:
-        insort(self._free[piece.small], (piece.size, piece.order, piece), key=lambda each: each[:2])
+    def take(self, size: int) -> int:
+        """Hand out a block for a request, and return its address."""
+        rounded = round_block(size)
+        chunk = self._find(rounded) or self._reserve(rounded)
+        rest = chunk.size - rounded
+        if rest >= SMALLEST_BLOCK if chunk.small else rest > LARGEST_SMALL:
+            self._cut(chunk, rounded)
+        chunk.free, chunk.requested = False, size
+        self.requested += size
+        self.allocated += chunk.size
+        now = (self.requested, self.allocated, self.reserved)
+        self._most = tuple(map(max, self._most, now))
+        return chunk.address
 
-    def _reserve(self, size: int, *, small: bool) -> _Piece:
-        if small:
-            segment = SMALL_SEGMENT
-        else:
-            segment = LARGE_SEGMENT if size < OWN_SEGMENT else round_up(size, SEGMENT_GRAIN)
+    def release(self, address: int) -> None:
+        """Take a block back, and merge it with its neighbours as far as they are free."""
+        chunk = self._chunks[address]
+        self.requested -= chunk.requested
+        self.allocated -= chunk.size
+        if chunk.after is not None and chunk.after.free:
+            self._unlist(chunk.after)
+            self._merge(chunk, chunk.after)
+        if chunk.before is not None and chunk.before.free:
+            self._unlist(chunk.before)
+            chunk = self._merge(chunk.before, chunk)
+        chunk.free = True
+        insort(self._free[chunk.small], (chunk.size, chunk.address))
+
+    def _find(self, size: int) -> _Chunk | None:
+        """Find the smallest free chunk that a block fits into."""
+        free = self._free[size <= LARGEST_SMALL]
+        place = bisect_left(free, (size, 0))
+        return self._chunks[free.pop(place)[1]] if place < len(free) else None
+
+    def _reserve(self, size: int) -> _Chunk:
+        """Reserve a segment from the driver."""
+        segment = round_segment(size)
+        # No chunk touches one of another segment, so that each begins a segment or has one before it.
+        chunk = _Chunk(self.reserved, segment, small=size <= LARGEST_SMALL)
         self.reserved += segment
-        return _Piece(segment, self._count(), small=small)
+        self._chunks[chunk.address] = chunk
+        return chunk
 
-    def _count(self) -> int:
-        self._orders += 1
-        return self._orders
+    def _cut(self, chunk: _Chunk, size: int) -> None:
+        """Leave so many bytes to a chunk, and make a free one of the rest."""
+        rest = _Chunk(chunk.address + size, chunk.size - size, small=chunk.small)
+        rest.before, rest.after, rest.free = chunk, chunk.after, True
+        if rest.after is not None:
+            rest.after.before = rest
+        chunk.after, chunk.size = rest, size
+        self._chunks[rest.address] = rest
+        insort(self._free[rest.small], (rest.size, rest.address))
 
+    def _unlist(self, chunk: _Chunk) -> None:
+        free = self._free[chunk.small]
+        del free[bisect_left(free, (chunk.size, chunk.address))]
 
-def replay(memory: Memory) -> AllocatorFigures:
-    """Replay the blocks of a pass, in their order, to a caching allocator.
-
-    Returns:
-        The peaks. What is reserved is an estimate: it depends on what ran before.
-    """
-    allocator = CachingAllocator()
-    ends: dict[int, list[_Piece]] = {}
-    begins: dict[int, list[int]] = {}
-    dies: dict[int, list[int | None]] = {}
-    for block in memory.blocks:
-        begins.setdefault(block.born, []).append(block.size)
-        dies.setdefault(block.born, []).append(block.died)
-    most = 0
-    for step in range(BEFORE, max(len(memory.steps), 1)):
-        for piece in ends.pop(step, ()):
-            allocator.release(piece)
-        for size, died in zip(begins.get(step, ()), dies.get(step, ()), strict=True):
-            piece = allocator.take(size)
-            if died is not None:
-                ends.setdefault(died, []).append(piece)
-        most = max(most, allocator.allocated)
-    return AllocatorFigures(requested=memory.peak, allocated=most, reserved=allocator.reserved)
-
-
-def describe_allocator(device: str) -> tuple[str, ...]:
-    """Say what the figures include of an allocator and of kernels, and what they leave out."""
-    workspace = "Not included: what kernels take for themselves while they run"
-    if device == "cuda":
-        return (
-            "Allocated: each tensor rounded up to 512 bytes. Reserved, an estimate: the segments of at least "
-            "2 MiB that torch's allocator cuts them from, if it begins with none.",
-            f"{workspace} (workspace of cuDNN; cuBLAS keeps 8 MiB, on Hopper 32 MiB, for each handle and "
-            "stream) and the CUDA context of some hundred MiB.",
-        )
-    return (f"{workspace}, such as reordered copies of a convolution's input and weight by oneDNN.",)
+    def _merge(self, chunk: _Chunk, after: _Chunk) -> _Chunk:
+        """Make one chunk of two that touch."""
+        chunk.size += after.size
+        chunk.after = after.after
+        if chunk.after is not None:
+            chunk.after.before = chunk
+        del self._chunks[after.address]
+        return chunk
