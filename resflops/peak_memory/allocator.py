@@ -6,13 +6,22 @@ c10/cuda/CUDACachingAllocator.cpp with its default settings, applied to the bloc
 """
 
 from bisect import bisect_left, insort
-from itertools import count
+from collections import defaultdict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from resflops.peak_memory.records import BEFORE, Block, Memory
+from resflops.peak_memory.workspaces import Workspace
 
-__all__ = ["AllocatorFigures", "CachingAllocator", "replay", "round_block", "round_segment"]
+__all__ = [
+    "AllocatorFigures",
+    "CachingAllocator",
+    "describe_allocator",
+    "replay",
+    "round_block",
+    "round_segment",
+]
 
 SMALLEST_BLOCK = 512
 """Every block is a multiple of this many bytes (kMinBlockSize)."""
@@ -36,7 +45,7 @@ class AllocatorFigures(Struct, frozen=True, kw_only=True):
     allocated: int
     """In blocks, as ``torch.cuda.max_memory_allocated()`` says."""
     reserved: int
-    """In segments, as ``torch.cuda.max_memory_reserved()`` says; what ``nvidia-smi`` shows, less the context."""
+    """In segments, as ``torch.cuda.max_memory_reserved()`` says. ``nvidia-smi`` shows the context, too."""
 
 
 def round_block(size: int) -> int:
@@ -99,8 +108,10 @@ class CachingAllocator:
         chunk.free, chunk.requested = False, size
         self.requested += size
         self.allocated += chunk.size
-        now = (self.requested, self.allocated, self.reserved)
-        self._most = tuple(map(max, self._most, now))
+        requested, allocated, reserved = self._most
+        self._most = (
+            max(requested, self.requested), max(allocated, self.allocated), max(reserved, self.reserved)
+        )  # fmt: skip
         return chunk.address
 
     def release(self, address: int) -> None:
@@ -154,3 +165,71 @@ class CachingAllocator:
             chunk.after.before = chunk
         del self._chunks[after.address]
         return chunk
+
+
+def replay(memory: Memory, *, passes: int = 2, workspaces: Sequence[Workspace] = ()) -> AllocatorFigures:
+    """Replay the blocks of a pass to a caching allocator that has reserved nothing before.
+
+    The first pass differs from the later ones: the optimiser's state is taken after its backward pass, from
+    segments in which activations have lain. So more than one pass is replayed, as a training loop runs them,
+    which releases the gradients of the last one first.
+
+    Args:
+        memory: the pass.
+        passes: how many of them.
+        workspaces: what libraries take and keep, each at its step of the first pass.
+
+    Returns:
+        The peaks of the last pass. The first figure is exactly what the tensors need; the others follow by
+        the allocator's rules.
+    """
+    allocator = CachingAllocator()
+    late = next((n for n, step in enumerate(memory.steps) if step.phase == "optimizer"), BEFORE)
+    kept = defaultdict[int, list[int]](list)
+    passing = defaultdict[int, list[Block]](list)
+    for block in memory.blocks:
+        if block.born == BEFORE and block.died is None:
+            kept[late if block.kind == "optimizer" else BEFORE].append(block.size)
+        elif block.died is None or block.died > block.born:
+            passing[block.born].append(block)
+    for workspace in workspaces:
+        kept[workspace.step].append(workspace.size)
+    for number in range(passes):
+        allocator.reset_peaks()
+        _replay_pass(allocator, passing, {} if number else kept, steps=len(memory.steps))
+    return allocator.peaks
+
+
+def _replay_pass(
+    allocator: CachingAllocator, passing: dict[int, list[Block]], kept: dict[int, list[int]], *, steps: int
+) -> None:
+    """Replay one pass: its blocks by the steps that take them, and what is taken there for good."""
+    dying = defaultdict[int, list[int]](list)
+    for step in range(BEFORE, steps + 1):
+        for address in dying.pop(step, ()):
+            allocator.release(address)
+        for block in passing.get(step, ()):
+            # What outlives a pass, such as a gradient, makes room as the next one begins.
+            died = steps + 1 if block.died is None else block.died
+            dying[died].append(allocator.take(block.size))
+        for size in kept.get(step, ()):
+            allocator.take(size)
+    for address in dying.pop(steps + 1, ()):
+        allocator.release(address)
+
+
+def describe_allocator(device: str) -> tuple[str, ...]:
+    """Say what the figures include of an allocator and of kernels, and what they leave out."""
+    if device != "cuda":
+        return (
+            "Included: each tensor as it is, not rounded. Not included: what kernels take for themselves, "
+            "such as oneDNN's reordered copies of a convolution's input and weight.",
+        )
+    return (
+        "Allocated, by the rules of torch's caching allocator: each tensor in a block of a multiple of 512 "
+        "bytes, or in a larger one that is not split. Reserved, by the same rules: the segments of 2 MiB, "
+        "20 MiB or more that blocks are cut from, after two passes of a process that has run nothing else.",
+        "Not included: the workspace of cuDNN's convolutions, which is released after each of them; that of "
+        "cuBLAS, which stays (32 MiB on Hopper and Blackwell, 8.1 MiB on other GPUs, for the forward pass "
+        "and again for the backward pass, and 1 MiB for layers with a bias); the CUDA context.",
+    )
