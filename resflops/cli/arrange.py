@@ -100,11 +100,13 @@ def _split_option(word: str, options: Mapping[str, Action]) -> tuple[str, str | 
 
 def _take_values(left: deque[str], action: Action, attached: str | None, values: Values) -> list[str]:
     if attached is not None:
-        return values.split(attached) if action.nargs == "+" else [attached]
+        return values.split(attached) if action.nargs in {"+", "*"} else [attached]
     if action.nargs is None:
         return [left.popleft()] if left and _may_be_value(left[0], values) else []
     found: list[str] = []
-    while left and _may_be_value(left[0], values) and (not found or values.belong(left[0])):
+    # The first word after an option that needs one is a value of it, whatever it looks like.
+    needed = action.nargs == "+"
+    while left and _may_be_value(left[0], values) and ((needed and not found) or values.belong(left[0])):
         found += values.split(left.popleft())
     return found
 

@@ -100,7 +100,7 @@ def _set_completer(action: argparse.Action, command: str) -> None:
     words = _COMPLETERS.get((command, action.dest)) or _COMPLETERS.get(("", action.dest))
     if words is None:
         return
-    several = action.option_strings and action.nargs == "+" and action.dest != "also_models"
+    several = action.option_strings and action.nargs in {"+", "*"} and action.dest != "also_models"
 
     def complete_word(prefix: str, **_: object) -> list[str]:
         # After a value of several, a model may follow as well.
@@ -157,6 +157,16 @@ def _list_choices(name: str) -> Words:
     return list_them
 
 
+def _list_memory_options(name: str) -> Words:
+    def list_them(prefix: str) -> list[str]:
+        del prefix
+        from resflops.peak_memory import options
+
+        return list(getattr(options, name))
+
+    return list_them
+
+
 def _list_nothing(prefix: str) -> list[str]:
     del prefix
     return []
@@ -176,6 +186,12 @@ _COMPLETERS: dict[tuple[str, str], Words] = {
     ("conventions", "name"): _list_conventions,
     ("", "format"): _list_formats,
     ("", "peers"): _list_peers,
+    ("memory", "dtype"): _list_memory_options("DTYPES"),
+    ("memory", "optimizer"): _list_memory_options("OPTIMIZERS"),
+    ("memory", "attention"): _list_memory_options("ATTENTIONS"),
+    ("memory", "loss"): _list_memory_options("LOSSES"),
+    ("memory", "fits"): lambda _: ["8GiB", "16GiB", "24GiB", "40GiB", "80GiB"],
+    ("memory", "checkpointing"): lambda _: ["blocks"],
     ("", "dtype"): _list_choices("DTYPES"),
     ("", "mode"): _list_choices("MODES"),
     ("", "backend"): _list_choices("BACKENDS"),
@@ -184,7 +200,7 @@ _COMPLETERS: dict[tuple[str, str], Words] = {
     ("", "topic"): _list_topics,
     ("", "shell"): lambda _: ["bash", "fish", "zsh"],
     **dict.fromkeys(
-        [("", "input"), ("", "batch"), ("", "depth"), ("", "rounds"), ("", "seconds"), ("", "time_limit")],
+        [("", name) for name in ("input", "batch", "depth", "top", "rounds", "seconds", "time_limit")],
         _list_nothing,
     ),
 }

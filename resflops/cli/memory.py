@@ -5,90 +5,63 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 
-from resflops.cli.arguments import add_output
-from resflops.cli.arrange import Values
-from resflops.cli.command_line import looks_like_model
+from msgspec.structs import replace
+
 from resflops.cli.failures import make_all_failed_error
-from resflops.cli.inputs import add_input, list_inputs
-from resflops.cli.models_argument import add_models, require_models
+from resflops.cli.inputs import GivenInput, list_inputs
+from resflops.cli.memory_options import add_arguments
+from resflops.cli.models_argument import require_models
 from resflops.cli.output import write
-from resflops.cli.parser import Command, Parser
+from resflops.cli.parser import Command
 from resflops.cli.progress import announce_torch, progress
-from resflops.cli.readers import make_number_reader
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
-from resflops.errors import ResflopsError, UsageError
+from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.peak_memory.allocator import replay
-from resflops.peak_memory.options import (
-    ATTENTIONS,
-    BLOCKS,
-    DEVICES,
-    DTYPES,
-    LOSSES,
-    OPTIMIZERS,
-    Options,
-    read_options,
-)
+from resflops.peak_memory.fitting import Fit, fit_batch
+from resflops.peak_memory.options import BLOCKS, Options, read_options
 from resflops.peak_memory.records import Memory
-from resflops.peak_memory.sizes import read_size
-from resflops.sources import select_models
-from resflops.tables.memory import COLUMN_NAMES, MemoryEntry, build_memory_table
+from resflops.peak_memory.sizes import format_size
+from resflops.render import find_format
+from resflops.sources import SelectedModel, select_models
+from resflops.sources.steps import Step
+from resflops.tables.memory import MemoryEntry, build_memory_table
 
 __all__ = ["COMMAND"]
 
-
-def _add_arguments(parser: Parser) -> None:
-    add_models(parser, text="the models, such as resnet34 vgg19, as resflops table takes them")
-    add_input(parser)
-    parser.add_argument(
-        "--training",
-        action="store_true",
-        help="a step of training: forward, loss, backward, and the optimiser's step if there is one",
-    )
-    for name, known, text in (
-        ("--optimizer", OPTIMIZERS, "the optimiser, whose state is there from the start"),
-        ("--attention", ATTENTIONS, "the kernel of attention; what the device would take if not given"),
-        ("--device", DEVICES, "whose kernels and allocator are assumed; cpu if not given"),
-        ("--loss", LOSSES, "what the backward pass begins with; cross-entropy if not given"),
-    ):
-        parser.add_argument(name, metavar="NAME", help=f"{text}: {', '.join(known)}")
-    parser.add_argument(
-        "--dtype",
-        "--precision",
-        metavar="NAME",
-        help=f"the type of weights and inputs: {', '.join(DTYPES)}, or short bf16, fp16",
-    )
-    parser.add_argument(
-        "--autocast",
-        action="store_true",
-        help="keep weights and inputs in their type, and compute in that of --dtype by torch.autocast",
-    )
-    checkpointing = parser.add_argument(
-        "--checkpointing",
-        nargs="*",
-        metavar="LAYER",
-        help="layers whose forward pass runs again in the backward pass: paths, or patterns in quotes such "
-        "as 'layer*.*'; the blocks that the model repeats if none is given",
-    )
-    parser.tell_values(checkpointing, Values(belong=lambda word: not looks_like_model(word)))
-    parser.add_argument(
-        "--fits",
-        metavar="SIZE",
-        type=partial(read_size, what="--fits"),
-        help="find the largest batch that fits into this much memory: 24G or 24GiB (2³⁰), 24GB (10⁹)",
-    )
-    parser.add_argument(
-        "--top",
-        metavar="N",
-        type=make_number_reader("--top"),
-        default=10,
-        help="how many layers of a single model to show; 10 if not given",
-    )
-    add_output(parser, columns=COLUMN_NAMES, decimals="--decimals")
+Say = Callable[[str], None]
 
 
 def _run(args: argparse.Namespace) -> int:
-    options = read_options(
+    options = _read_options(args)
+    specs = require_models(args, purpose="to run")
+    entries: list[MemoryEntry] = []
+    with progress(shown=not args.no_progress) as say:
+        tasks = list(product(select_models(specs, say=say), list_inputs(args)))
+        _check_files(args, len(tasks))
+        if not args.from_trace:
+            announce_torch(say)
+        try:
+            for number, (model, given) in enumerate(tasks, start=1):
+                say(Step(f"running {model.name} on shapes", number, of=len(tasks)))
+                entries.append(_measure(model, given, options, args, say))
+        except KeyboardInterrupt:
+            if not any(entry.memory for entry in entries):
+                raise
+        _check_some(entries, by_pattern=any(model.by_pattern for model, _ in tasks))
+        left = len(tasks) - len(entries)
+        _write_files(entries, args)
+    write(build_memory_table(entries, top=args.top, limit=args.fits, left=left), args)
+    _warn_of_failures(entries, args)
+    return INTERRUPTED if left else _choose_status(entries)
+
+
+def _read_options(args: argparse.Namespace) -> Options:
+    if args.fits is not None and args.batch:
+        raise UsageError("--fits looks for the batch; leave out --batch")
+    if args.loss is not None and not args.training:
+        raise UsageError("loss is part of a training step; add --training")
+    return read_options(
         training=args.training,
         optimizer=args.optimizer,
         dtype=args.dtype,
@@ -98,52 +71,64 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
         loss=args.loss,
     )
-    if args.fits is not None and args.batch:
-        raise UsageError("--fits looks for the batch; leave --batch out")
-    specs = require_models(args, purpose="to measure")
-    entries: list[MemoryEntry] = []
-    status = DONE
-    with progress(shown=not args.no_progress) as say:
-        tasks = [(one, given) for one, given in product(select_models(specs, say=say), list_inputs(args))]
-        announce_torch(say)
-        for number, (one, given) in enumerate(tasks, start=1):
-            say(f"running {one.name} on shapes ({number} of {len(tasks)})")
-            try:
-                if one.error is not None:
-                    raise one.error
-                entries.append(_measure(one.spec, one.name, options, args.fits, given.shape, given.batch))
-            except ResflopsError as error:
-                entries.append(MemoryEntry(model=one.name, reason=str(error)))
-            except KeyboardInterrupt:
-                if not any(entry.memory for entry in entries):
-                    raise
-                status = INTERRUPTED
-                break
-    failed = [entry for entry in entries if entry.memory is None]
-    if len(failed) == len(entries):
-        raise make_all_failed_error([entry.reason for entry in failed], by_pattern=False, verb="could be run")
-    write(build_memory_table(entries, top=args.top), args)
-    for entry in failed:
-        warn(f"could not run {entry.model}: {entry.reason}")
-    return status or (CHECK_FAILED if failed else DONE)
+
+
+def _check_files(args: argparse.Namespace, models: int) -> None:
+    """Refuse files that are about one model where several are given, before any is run."""
+    for option in ("save",):
+        if getattr(args, option) and models > 1:
+            raise UsageError(f"--{option} is for one model on one input, got {models}; name one")
 
 
 def _measure(
-    spec: str,
-    name: str,
-    options: Options,
-    limit: int | None,
-    shape: Sequence[int] | None,
-    batch: int | None,
+    model: SelectedModel, given: GivenInput, options: Options, args: argparse.Namespace, say: Say
 ) -> MemoryEntry:
-    from resflops.sources.memory import fit_spec, measure_spec
+    """Measure one model on one input; what goes wrong with it is the reason that its row shows."""
+    row = MemoryEntry(model=model.name, spec=model.spec, by_pattern=model.by_pattern, given=given.describe())
+    measure = _find_measure(args)
+    try:
+        if model.error is not None:
+            raise model.error
+        if args.fits is None:
+            memory = measure(model.spec, options, input_shape=given.shape, batch=given.batch)
+            return replace(row, memory=memory)
+        fit = _fit(row, partial(measure, model.spec, options, input_shape=given.shape), options, args, say)
+        return replace(row, memory=fit.memory, fit=fit)
+    except ResflopsError as error:
+        return replace(row, reason=str(error))
 
-    input_shape = None if shape is None else tuple(shape)
-    if limit is None:
-        memory = measure_spec(spec, options, input_shape=input_shape, batch=batch)
-        return MemoryEntry(model=name, memory=memory)
-    fit = fit_spec(spec, options, limit, input_shape=input_shape, weigh=_choose_weight(options))
-    return MemoryEntry(model=name, memory=fit.memory, fit=fit)
+
+def _find_measure(args: argparse.Namespace) -> Callable[..., Memory]:
+    if args.from_trace:
+        from resflops.sources.memory_estimates import estimate_spec
+
+        return estimate_spec
+    # Here, because it loads torch.
+    from resflops.sources.memory import measure_spec
+
+    return measure_spec
+
+
+def _fit(
+    row: MemoryEntry, measure: Callable[..., Memory], options: Options, args: argparse.Namespace, say: Say
+) -> Fit:
+    """Find the largest batch that fits.
+
+    Raises:
+        ModelError: the weights alone do not fit.
+    """
+
+    def run(batch: int) -> Memory:
+        say(f"running {row.model} on shapes, batch {batch:,}")
+        return measure(batch=batch)
+
+    fit = fit_batch(run, args.fits, weigh=_choose_weight(options))
+    if fit.memory.weights > args.fits:
+        raise ModelError(
+            f"{row.model} does not fit into {format_size(args.fits)}: its weights alone take "
+            f"{format_size(fit.memory.weights)}, and a batch of 1 needs {format_size(fit.needs)}"
+        )
+    return fit
 
 
 def _choose_weight(options: Options) -> Callable[[Memory], int]:
@@ -153,10 +138,50 @@ def _choose_weight(options: Options) -> Callable[[Memory], int]:
     return lambda memory: memory.peak
 
 
+def _check_some(entries: Sequence[MemoryEntry], *, by_pattern: bool) -> None:
+    """Raise an error if not one model could be run.
+
+    Raises:
+        ModelError: the reasons.
+    """
+    reasons = [entry.reason for entry in entries if entry.memory is None]
+    if len(reasons) == len(entries):
+        raise make_all_failed_error(reasons, by_pattern=by_pattern, verb="could be run")
+
+
+def _write_files(entries: Sequence[MemoryEntry], args: argparse.Namespace) -> None:
+    """Write what was asked for of the one model."""
+    for memory in (entry.memory for entry in entries if entry.memory is not None):
+        if args.save:
+            memory.save(args.save)
+
+
+def _warn_of_failures(entries: Sequence[MemoryEntry], args: argparse.Namespace) -> None:
+    """Say on standard error which models were named and failed, with the reasons if no row shows them."""
+    failed = {entry.model: entry.reason for entry in entries if _has_failed(entry)}
+    shown = not args.columns and (args.format or find_format(args.out or "")) != "latex"
+    if failed and shown:
+        warn(f"could not run {', '.join(failed)}")
+        return
+    for model, reason in failed.items():
+        warn(f"could not run {model}: {reason}")
+
+
+def _has_failed(entry: MemoryEntry) -> bool:
+    return entry.memory is None and not entry.by_pattern
+
+
+def _choose_status(entries: Sequence[MemoryEntry]) -> int:
+    """Choose the exit status: a model that fails, or that fits at no batch, is a failed check."""
+    nothing_fits = any(entry.fit is not None and not entry.fit.batch for entry in entries)
+    return CHECK_FAILED if nothing_fits or any(map(_has_failed, entries)) else DONE
+
+
 COMMAND = Command(
-    description="Says what memory models need at their peak, before anything is allocated: parameters, "
-    "gradients, the optimiser's state, activations kept for the backward pass, temporary tensors; which "
-    "layers hold it, and the largest batch that fits.",
-    add_arguments=_add_arguments,
+    description="Says what memory models need at their peak, in inference or in a step of training, before "
+    "anything is allocated: parameters, gradients, the optimiser's state, activations kept for the backward "
+    "pass, temporary tensors. Of one model, also the op and the layer at the peak, and the layers that hold "
+    "the most. With --fits, the largest batch that fits.",
+    add_arguments=add_arguments,
     run=_run,
 )

@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:  # noqa: ANN401
         """Add an argument; an option of several values may be given several times, and they add up."""
-        if settings.get("nargs") == "+" and names[0].startswith("-"):
+        if settings.get("nargs") in {"+", "*"} and names[0].startswith("-"):
             settings.setdefault("action", "extend")
         return super().add_argument(*names, **settings)
 

@@ -82,7 +82,7 @@ def read_options(**given: Any) -> Options:  # noqa: ANN401 - each is checked her
     dtype = str(values.get("dtype", "")).removeprefix("torch.").lower()
     values["dtype"] = _SHORT.get(dtype, dtype)
     if values["dtype"]:
-        _check("dtype", values["dtype"], DTYPES)
+        _check("dtype", values["dtype"], DTYPES, also=_SHORT)
     if optimizer := str(values.get("optimizer", "")).lower():
         _check("optimizer", optimizer, OPTIMIZERS)
         values["optimizer"] = optimizer
@@ -99,13 +99,18 @@ def read_options(**given: Any) -> Options:  # noqa: ANN401 - each is checked her
     if not options.training:
         for name in ("optimizer", "checkpointing"):
             if getattr(options, name):
-                raise UsageError(f"{name} is a matter of training; ask for training, too")
+                raise UsageError(
+                    f"{name} is part of a training step; add --training, in Python training=True"
+                )
     if options.autocast and options.dtype not in ("float16", "bfloat16"):
-        raise UsageError("autocast computes in float16 or bfloat16; name one as the dtype")
+        raise UsageError(
+            "autocast computes in bfloat16 or float16; add --dtype bfloat16, in Python dtype='bfloat16'"
+        )
     return options
 
 
-def _check(name: str, value: object, known: Iterable[str]) -> None:
+def _check(name: str, value: object, known: Iterable[str], also: Iterable[str] = ()) -> None:
     names = list(known)
     if value not in names:
-        raise UsageError(f"unknown {name} {value!r}{suggest(str(value), names)}; known: {', '.join(names)}")
+        closest = suggest(str(value), [*names, *also])
+        raise UsageError(f"unknown {name} {value!r}{closest}; available: {', '.join(names)}")

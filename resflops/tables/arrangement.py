@@ -43,6 +43,8 @@ ALIASES = {
     "output": "output_shape",
     "macs_per_sample": "total_per_sample",
     "per_sample": "total_per_sample",
+    "peak": "peak_bytes",
+    "above_weights": "above_weights_bytes",
 }
 """Other names of columns, where a table has the column that they stand for."""
 

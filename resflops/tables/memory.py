@@ -4,12 +4,22 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from resflops.peak_memory.allocator import describe_allocator, replay
+from resflops.errors import pluralize
+from resflops.peak_memory.allocator import replay
 from resflops.peak_memory.fitting import Fit
 from resflops.peak_memory.records import KINDS, Kind, Memory
+from resflops.tables.memory_notes import (
+    describe_way,
+    note_failures_to_fit,
+    note_fit,
+    note_interrupt,
+    note_method,
+    note_peak,
+    note_units,
+)
 from resflops.tables.table import Column, Figure, Note, Row, Table, show_people_if
 
-__all__ = ["COLUMN_NAMES", "MemoryEntry", "build_memory_table"]
+__all__ = ["COLUMN_NAMES", "MemoryEntry", "build_holder_table", "build_memory_table", "summarize_memory"]
 
 HEADINGS: dict[Kind, str] = {
     "parameters": "parameters",
@@ -22,136 +32,201 @@ HEADINGS: dict[Kind, str] = {
 }
 """What the parts of the peak are called in a heading."""
 
+SHOWN_LAYERS = 10
+"""Layers that people are shown if they ask for no other number; programs get all."""
+
 
 class MemoryEntry(Struct, frozen=True, kw_only=True):
     """The memory of one model, or the reason why it is not known."""
 
     model: str
+    """What it is called in the table."""
+    spec: str = ""
+    """Its spec; ``""`` if that is what it is called."""
+    given: str = ""
+    """The input that was asked for; ``""`` for the usual one."""
     memory: Memory | None = None
     fit: Fit | None = None
     """The largest batch that fits, if that was asked."""
     reason: str = ""
+    by_pattern: bool = False
+    """Whether a pattern named it, rather than the user."""
 
 
-def build_memory_table(entries: Sequence[MemoryEntry], *, top: int = 10) -> Table:
+def summarize_memory(memory: Memory, *, top: int = SHOWN_LAYERS) -> Table:
+    """Build the table of the memory of one model, with its layers below."""
+    return build_memory_table([MemoryEntry(model=memory.model, memory=memory)], top=top)
+
+
+def build_memory_table(
+    entries: Sequence[MemoryEntry], *, top: int = SHOWN_LAYERS, limit: int | None = None, left: int = 0
+) -> Table:
     """Build the table of ``resflops memory``; of a single model, with its layers below.
 
     Args:
-        entries: one for each model and input.
+        entries: one for each model and input; at least one has a memory.
         top: how many layers to show people.
+        limit: the bytes into which the batches were to fit; None if nothing was.
+        left: how many models were not run yet when Ctrl-C was pressed.
     """
     rows = tuple(_build_row(entry) for entry in entries)
-    known = [entry.memory for entry in entries if entry.memory is not None]
-    first = known[0] if known else None
+    known = [entry for entry in entries if entry.memory is not None]
+    memories = [entry.memory for entry in known if entry.memory is not None]
+    single = memories[0] if len(entries) == 1 else None
     return Table(
         name="memory",
-        title=f"Memory at the peak, {_describe_way(first)}" if first else "Memory at the peak",
-        facts={} if first is None else _build_facts(first),
+        title=f"Memory at the peak: {describe_way(memories[0])}",
+        label="memory",
+        facts=_build_facts(memories[0], limit),
         columns=_build_columns(rows),
         rows=rows,
-        notes=(*(_note_peak(known[0]) if len(known) == 1 else ()), *_note_method(known)),
-        below=(build_holder_table(known[0], top=top),) if len(known) == 1 else (),
+        notes=(
+            *((note_peak(single, known[0].model),) if single is not None else ()),
+            *(note_fit(entry.model, entry.fit) for entry in known if entry.fit and entry.fit.batch),
+            *note_failures_to_fit((entry.model, entry.fit) for entry in known if entry.fit),
+            note_units(),
+            *note_method(memories),
+            *([note_interrupt(left)] if left else []),
+        ),
+        below=(build_holder_table(single, top=top),) if single is not None else (),
     )
 
 
-def build_holder_table(memory: Memory, *, top: int) -> Table:
-    """Build the table of the layers that hold memory at the peak, the largest first."""
-    holders = memory.holders()
+def build_holder_table(memory: Memory, *, step: int | None = None, top: int = SHOWN_LAYERS) -> Table:
+    """Build the table of the layers that hold memory during a step, the largest first.
+
+    Args:
+        memory: that of a pass.
+        step: the step; None for that of the peak.
+        top: how many layers to show people.
+    """
+    holders = memory.holders(step)
+    whole = sum(holder.size for holder in holders)
     rows = tuple(
-        {"layer": holder.layer, "bytes": holder.size, "share": holder.size / max(memory.peak, 1),
-         **{kind: holder.by_kind.get(kind, 0) for kind in KINDS}}
+        {
+            "layer": holder.layer,
+            "held_bytes": holder.size,
+            "share": holder.size / whole if whole else 0.0,
+            **{f"{kind}_bytes": holder.by_kind.get(kind, 0) for kind in KINDS},
+        }
         for holder in holders
-    )  # fmt: skip
+    )
     return Table(
         name="layers",
-        title=f"Layers of {memory.model} that hold the most at the peak",
+        title="Layers that hold the most at the peak" if step is None else "Layers that hold the most",
+        label="memory-layers",
         columns=(
             Column(key="layer", heading="layer", empty="(the model itself)"),
-            Column(key="bytes", heading="bytes held", kind="bytes"),
+            Column(key="held_bytes", heading="held", kind="bytes"),
             Column(key="share", heading="share", kind="share"),
-            *(
-                Column(
-                    key=kind,
-                    heading=HEADINGS[kind],
-                    kind="bytes",
-                    audience=show_people_if(any(row[kind] for row in rows[:top])),
-                    detail=1,
-                )
-                for kind in KINDS
-            ),
+            *_build_kind_columns(rows[:top]),
         ),
         rows=rows,
         hidden=frozenset(range(top, len(rows))),
-        notes=(
-            (
-                Note(
-                    text="{count} more layers hold {bytes}; --top shows more.",
-                    figures={
-                        "count": Figure("count", len(rows) - top),
-                        "bytes": Figure("bytes", sum(holder.size for holder in holders[top:])),
-                    },
-                    audience="people",
-                ),
-            )
-            if len(rows) > top
-            else ()
-        ),
+        notes=(_note_rest([holder.size for holder in holders[top:]]),) if len(rows) > top else (),
         long=True,
     )
 
 
+def _note_rest(sizes: Sequence[int]) -> Note:
+    more = f"{{count}} more {pluralize('layer', len(sizes))} {'holds' if len(sizes) == 1 else 'hold'}"
+    return Note(
+        text=f"{more} {{size}}; --top N shows more.",
+        figures={"count": Figure("count", len(sizes)), "size": Figure("bytes", sum(sizes))},
+        audience="people",
+    )
+
+
 def _build_row(entry: MemoryEntry) -> Row:
-    memory = entry.memory
+    whole = {"model": entry.model, "spec": entry.spec or entry.model, "failure": entry.reason}
+    memory, fit = entry.memory, entry.fit
     if memory is None:
-        return {"model": entry.model, "failure": entry.reason}
+        # Every key, with None: columns are looked up in each row.
+        return {**dict.fromkeys(COLUMN_NAMES), **whole, "tone": "bad"}
     split = memory.split()
     figures = replay(memory) if memory.device == "cuda" else None
-    fit = entry.fit
+    step = memory.steps[memory.peak_step] if memory.steps else None
     return {
-        "model": entry.model,
+        **whole,
         "input": tuple(given.shape for given in memory.inputs),
-        "batch": None if fit is None else fit.batch,
+        "batch": fit.batch if fit else _find_batch(memory),
         "peak_bytes": memory.peak,
         "above_weights_bytes": memory.above_weights,
         **{f"{kind}_bytes": split[kind] for kind in KINDS},
-        "allocated_bytes": None if figures is None else figures.allocated,
-        "reserved_bytes": None if figures is None else figures.reserved,
-        "next_batch_bytes": None if fit is None else fit.next_needs,
-        "limit_bytes": None if fit is None else fit.limit,
-        "peak_op": memory.steps[memory.peak_step].op if memory.steps else "",
-        "peak_layer": memory.steps[memory.peak_step].layer if memory.steps else "",
-        "failure": "",
+        "allocated_bytes": figures.allocated if figures else None,
+        "reserved_bytes": figures.reserved if figures else None,
+        "next_batch_bytes": fit.next_needs if fit else None,
+        "peak_op": step.op if step else None,
+        "peak_layer": step.layer if step else None,
+        "peak_phase": step.phase if step else None,
+        "peak_step": memory.peak_step if step else None,
+        "steps": len(memory.steps),
+        "method": memory.method,
     }
+
+
+def _find_batch(memory: Memory) -> int | None:
+    """Find the batch of the inputs: the first dimension, if all of them have the same."""
+    sizes = {given.shape[0] for given in memory.inputs if given.shape}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
     def used(key: str) -> bool:
         return any(row.get(key) for row in rows)
 
-    def bytes_of(key: str, heading: str, detail: int = 0) -> Column:
-        return Column(
-            key=key, heading=heading, kind="bytes", audience=show_people_if(used(key)), detail=detail
-        )
+    def bytes_of(key: str, heading: str) -> Column:
+        return Column(key=key, heading=heading, kind="bytes", audience=show_people_if(used(key)))
 
+    fits = used("next_batch_bytes")
+    models = [row.get("model") for row in rows]
+    # What tells the rows of one model from each other stays beside its name.
+    repeated = len(set(models)) < len(models)
     return (
-        Column(key="model", heading="model"),
-        Column(key="input", heading="input", kind="shapes", detail=2),
+        Column(key="model", heading="model", tone="tone"),
+        Column(key="spec", audience="programs"),
+        Column(key="input", heading="input", kind="shapes", detail=0 if repeated else 2),
         Column(
             key="batch",
-            heading="largest batch",
+            heading="largest batch" if fits else "batch",
             kind="count",
-            audience=show_people_if(any(row.get("batch") is not None for row in rows)),
+            audience=show_people_if(fits),
         ),
-        bytes_of("peak_bytes", "peak in all"),
-        bytes_of("above_weights_bytes", "above weights"),
-        *(bytes_of(f"{kind}_bytes", HEADINGS[kind], 1) for kind in KINDS),
+        Column(key="peak_bytes", heading="peak in all", kind="bytes"),
+        Column(key="above_weights_bytes", heading="above weights", kind="bytes"),
+        *_build_kind_columns(rows),
         bytes_of("allocated_bytes", "allocated"),
         bytes_of("reserved_bytes", "reserved"),
         bytes_of("next_batch_bytes", "next batch needs"),
-        Column(key="limit_bytes", kind="bytes", audience="programs"),
         Column(key="peak_op", audience="programs"),
         Column(key="peak_layer", audience="programs"),
-        Column(key="failure", heading="failure", wraps=True, audience=show_people_if(used("failure"))),
+        Column(key="peak_phase", audience="programs"),
+        Column(key="peak_step", audience="programs"),
+        Column(key="steps", audience="programs"),
+        Column(key="method", audience="programs"),
+        Column(
+            key="failure",
+            heading="could not be run",
+            wraps=True,
+            detail=1,
+            tone="tone",
+            audience=show_people_if(used("failure")),
+        ),
+    )
+
+
+def _build_kind_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
+    """Build a column for each part; people see those that some row has."""
+    return tuple(
+        Column(
+            key=f"{kind}_bytes",
+            heading=HEADINGS[kind],
+            kind="bytes",
+            audience=show_people_if(any(row.get(f"{kind}_bytes") for row in rows)),
+            # The smallest part gives way first.
+            detail=4 if kind == "buffers" else 1,
+        )
+        for kind in KINDS
     )
 
 
@@ -159,70 +234,7 @@ COLUMN_NAMES = tuple(column.key for column in _build_columns(()))
 """The columns that the table may have."""
 
 
-def _build_facts(memory: Memory) -> Row:
-    return {
-        name: getattr(memory, name)
-        for name in ("training", "optimizer", "dtype", "autocast", "attention", "device", "method")
-    }
-
-
-def _describe_way(memory: Memory) -> str:
-    """Describe how the models are run, without what is usual."""
-    parts = ["a training step" if memory.training else "inference"]
-    parts += [f"with {memory.optimizer}"] if memory.optimizer else []
-    parts += [f"{memory.dtype} by autocast" if memory.autocast else memory.dtype]
-    parts += ["checkpointed"] if memory.checkpointing else []
-    parts += [f"{memory.attention} attention"] if memory.attention else []
-    return ", ".join([*parts, f"kernels of {'a GPU' if memory.device == 'cuda' else 'the CPU'}"])
-
-
-def _note_peak(memory: Memory) -> tuple[Note, ...]:
-    if not memory.steps:
-        return ()
-    step = memory.steps[memory.peak_step]
-    return (
-        Note(
-            text="The peak is {mb} MB, at {op} of {layer} in the {phase} pass: "
-            "op {number} of {count} that take memory.",
-            figures={
-                "mb": Figure("text", f"{memory.peak / 10**6:,.1f}"),
-                "op": Figure("text", step.op),
-                "layer": Figure("text", step.layer or "the model itself"),
-                "phase": Figure("text", {"optimizer": "optimiser's"}.get(step.phase, step.phase)),
-                "number": Figure("count", memory.peak_step + 1),
-                "count": Figure("count", len(memory.steps)),
-            },
-        ),
-    )
-
-
-def _note_method(memories: Sequence[Memory]) -> tuple[Note, ...]:
-    """Note what the figures include and what they do not, once for all that say the same."""
-    sentences = dict.fromkeys(
-        sentence
-        for memory in memories
-        for sentence in (*_METHODS[memory.method], *describe_allocator(memory.device), *_describe(memory))
-    )
-    return tuple(
-        Note(text="{sentence}", figures={"sentence": Figure("text", sentence)}) for sentence in sentences
-    )
-
-
-_METHODS = {
-    "shapes": ("MiB are 2²⁰ bytes. Exact by tensor, from a pass on shapes in which nothing was computed.",),
-    "real": ("MiB are 2²⁰ bytes. Exact by tensor, from a pass that was run on the CPU.",),
-    "trace": ("MiB are 2²⁰ bytes. Worked out by rules from a stored trace.",),
-}
-
-
-def _describe(memory: Memory) -> tuple[str, ...]:
-    """Describe what was assumed, in sentences."""
-    notes = [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in memory.notes]
-    if memory.checkpointing:
-        notes.append(f"Checkpointed: {_list_some(memory.checkpointing)}.")
-    return tuple(notes)
-
-
-def _list_some(names: Sequence[str], most: int = 6) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+def _build_facts(memory: Memory, limit: int | None) -> Row:
+    names = ("training", "optimizer", "dtype", "autocast", "checkpointing", "attention", "device")
+    facts = {name: getattr(memory, name) for name in names}
+    return facts if limit is None else {**facts, "limit_bytes": limit}
