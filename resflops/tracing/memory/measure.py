@@ -18,6 +18,7 @@ from resflops.tracing.memory.copies import copy_as_fakes, make_inputs
 from resflops.tracing.memory.device_kernels import choose_kernels
 from resflops.tracing.memory.eager_path import stay_on_eager_path
 from resflops.tracing.memory.known_values import forget_dead_tensors
+from resflops.tracing.memory.running_layer import RunningLayer
 from resflops.tracing.memory.training import (
     checkpoint_modules,
     find_scores,
@@ -122,9 +123,9 @@ class _Pass:
         _set_modes(model, training=options.training)
         records = record_inputs(args, kwargs)
         own = _list_own(model)
-        paths = {id(module): name for name, module in model.named_modules()}
+        running = RunningLayer(model)
         checkpoint_modules(model, self.checkpointed)
-        watch = StorageWatch(paths, fake=mode is not None)
+        watch = StorageWatch(running, fake=mode is not None)
         try:
             with ExitStack() as stack:
                 stack.enter_context(torch.inference_mode(mode=False))

@@ -1,6 +1,5 @@
 """Watching storages: when each is taken, by which op and layer, and when it is released."""
 
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from resflops.peak_memory.records import BEFORE, Block, Kind, Phase, Step
-from resflops.tracing.caller import CallingLayer
+from resflops.tracing.memory.running_layer import RunningLayer
 
 __all__ = ["StorageWatch"]
 
@@ -35,11 +34,11 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     A step is an op that takes memory; the others change nothing that is in use.
 
     Args:
-        paths: the model's modules, by id, with their paths.
+        running: tells the layer that runs.
         fake: whether the tensors are fake ones.
     """
 
-    def __init__(self, paths: dict[int, str], *, fake: bool) -> None:
+    def __init__(self, running: RunningLayer, *, fake: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[Step] = []
         self.phase: Phase = "forward"
@@ -49,7 +48,7 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._taken: list[_Taken] = []
         # By the address of a storage, which is its own as long as the reference lives.
         self._known: dict[int, tuple[weakref.ref[Any], _Taken]] = {}
-        self._find_layer = CallingLayer(paths).find
+        self._running = running
         self._layer_of_node: dict[int, str] = {}
         self._accumulates: dict[int, str] = {}
         self._backward_begins: int | None = None
@@ -110,8 +109,9 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run one op, and see what memory its results lie in."""
         if self._paused:
             return func(*args, **(kwargs or {}))
-        layer = self._find_layer(sys._getframe(1))
-        recomputed = self.phase == "backward" and bool(layer) and torch.is_grad_enabled()
+        path = self._running.path
+        layer = path or ""
+        recomputed = self.phase == "backward" and path is not None and torch.is_grad_enabled()
         if self.phase == "backward" and not recomputed:
             layer = self._find_layer_of_gradient() or layer
         elif torch.is_grad_enabled():

@@ -222,6 +222,27 @@ def test_the_model_is_as_before_also_after_a_failure():
     assert not any(vars(module).get("forward") for module in model.modules())
 
 
+class KeepsNothing(nn.Module):
+    """Variables that are bound again release what they held, also while a part of the model runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(16, 64), nn.Linear(64, 16)
+
+    def forward(self, x):
+        x = self.first(x)
+        x = x * 2
+        return self.second(x)
+
+
+def test_a_variable_that_is_bound_again_holds_its_tensor_no_longer():
+    memory = measure(KeepsNothing(), (4, 16))
+    first, doubled, second = (block for block in memory.blocks if block.kind == "temporary")
+    assert (first.born, first.died) == (0, 2)
+    assert (doubled.born, doubled.died) == (1, 3)
+    assert (second.born, second.died) == (2, 3)
+
+
 def test_frozen_parameters_have_no_gradient_and_no_state():
     model = nn.Sequential(nn.Linear(16, 16), nn.Linear(16, 4))
     model[0].requires_grad_(False)
