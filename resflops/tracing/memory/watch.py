@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from resflops.peak_memory.records import BEFORE, Block, Kind, Phase, Step
+from resflops.tracing.memory.accumulation import Accumulation
 from resflops.tracing.memory.running_layer import RunningLayer
 
 __all__ = ["StorageWatch"]
@@ -52,6 +53,7 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._layer_of_node: dict[int, str] = {}
         self._accumulates: dict[int, str] = {}
         self._backward_begins: int | None = None
+        self._accumulation = Accumulation()
         self._paused = False
 
     @contextmanager
@@ -75,6 +77,9 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.phase = phase
         if phase == "backward":
             self._backward_begins = len(self.steps)
+            taken, steps = len(self._taken), len(self.steps)
+            self._accumulation.calibrate()
+            del self._taken[taken:], self.steps[steps:]
 
     def name_gradients(self, tensors: Iterable[Tensor]) -> None:
         """Say which memory holds the gradients of parameters."""
@@ -109,6 +114,8 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run one op, and see what memory its results lie in."""
         if self._paused:
             return func(*args, **(kwargs or {}))
+        if self.phase == "backward" and (added := self._accumulation.add(func, args, kwargs)) is not None:
+            return added
         path = self._running.path
         layer = path or ""
         recomputed = self.phase == "backward" and path is not None and torch.is_grad_enabled()
@@ -121,18 +128,22 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **(kwargs or {}))
         if self._fake and func in _STATISTICS:
             out = _correct_statistics(args, out)
-        born, name = len(self.steps), _name_op(func)
+        self._note(_name_op(func), layer, out, recomputed=recomputed)
+        return out
+
+    def _note(self, name: str, layer: str, out: Any, *, recomputed: bool) -> None:
+        """Take note of the memory that the results of an op have taken."""
         if name in HIDDEN_WORKSPACE:
             self.hidden.add(name)
         takes = False
         for tensor in tree_leaves(out):
             if isinstance(tensor, Tensor):
+                born = len(self.steps)
                 new = self._see(tensor, kind="temporary", layer=layer, name=name, born=born)
                 if new is not None:
                     new.recomputed, takes = recomputed, True
         if takes:
             self.steps.append(Step(op=name, layer=layer, phase=self.phase))
-        return out
 
     def _see(self, tensor: Tensor, *, kind: Kind, layer: str, name: str, born: int) -> _Taken | None:
         """Take note of a tensor's memory, if it is new and holds anything."""
