@@ -19,7 +19,7 @@ def select_checkpointed(modules: Sequence[ModuleRecord], patterns: Sequence[str]
     paths = [module.path for module in modules if module.path]
     chosen: set[str] = set()
     for pattern in patterns:
-        if pattern == BLOCKS and BLOCKS not in paths:
+        if pattern == BLOCKS or (pattern == "blocks" and pattern not in paths):
             from resflops.peak_memory.blocks import find_blocks
 
             found = set(find_blocks(modules))
@@ -35,8 +35,17 @@ def select_checkpointed(modules: Sequence[ModuleRecord], patterns: Sequence[str]
                     f"checkpointing: no layer of {modules[0].cls} is called {pattern!r}"
                     f"{suggest(pattern, paths)}"
                 )
-        chosen |= found
+        chosen |= {part for path in found for part in _expand(path, modules)}
     return tuple(path for path in paths if path in chosen and not _has_parent(path, chosen))
+
+
+def _expand(path: str, modules: Sequence[ModuleRecord]) -> list[str]:
+    """Give the parts of a list or dict of modules, which is never called itself; of any other layer, itself."""
+    cls = next(module.cls for module in modules if module.path == path)
+    if cls not in ("ModuleList", "ModuleDict"):
+        return [path]
+    children = [module.path for module in modules if module.path.rpartition(".")[0] == path]
+    return [part for child in children for part in _expand(child, modules)]
 
 
 def _has_parent(path: str, chosen: set[str]) -> bool:

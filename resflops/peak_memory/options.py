@@ -48,7 +48,7 @@ DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "fp64": "float64", "half": "float16"}
 
-BLOCKS = "blocks"
+BLOCKS = ""
 """Among the layers to checkpoint: the blocks that the model repeats, each by itself."""
 
 

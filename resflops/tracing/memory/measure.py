@@ -24,6 +24,7 @@ from resflops.tracing.memory.training import (
     find_scores,
     make_optimizer,
     make_targets,
+    run_backward,
     take_loss,
 )
 from resflops.tracing.memory.watch import StorageWatch
@@ -183,7 +184,7 @@ class _Pass:
                 return
             loss = self._take_loss(model(*args, **kwargs), watch)
         watch.begin("backward")
-        torch.autograd.backward(loss.sum() if loss.dim() else loss)
+        run_backward(loss.sum() if loss.dim() else loss)
         watch.name_gradients(p.grad for p in model.parameters() if p.grad is not None)
         if optimizer is not None:
             watch.begin("optimizer")

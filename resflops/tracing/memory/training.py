@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import _engine_run_backward
 from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
 
@@ -13,7 +14,14 @@ from resflops.errors import InputError
 from resflops.peak_memory.options import OPTIMIZERS, Options
 from resflops.tracing.inputs import find_held
 
-__all__ = ["checkpoint_modules", "make_optimizer", "take_loss"]
+__all__ = [
+    "checkpoint_modules",
+    "find_scores",
+    "make_optimizer",
+    "make_targets",
+    "run_backward",
+    "take_loss",
+]
 
 
 def checkpoint_modules(model: nn.Module, paths: Iterable[str]) -> None:
@@ -55,6 +63,17 @@ def take_loss(output: Any, targets: Tensor | None, loss: Callable[[Any], Tensor]
     if not sums:
         raise InputError("training: no tensor in the model's output has a gradient; give a loss")
     return sum(sums[1:], start=sums[0])
+
+
+def run_backward(loss: Tensor) -> None:
+    """Run the backward pass of a loss.
+
+    By torch's own function for it no mode would see the checkpointed parts, which run again in the pass.
+    """
+    seeds, keep_graph, create_graph, inputs = (torch.ones_like(loss),), False, False, ()
+    _engine_run_backward(
+        (loss,), seeds, keep_graph, create_graph, inputs, allow_unreachable=True, accumulate_grad=True
+    )
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], options: Options) -> torch.optim.Optimizer:

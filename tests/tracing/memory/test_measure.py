@@ -152,6 +152,32 @@ def test_checkpointing_keeps_less_and_runs_again():
     assert sum(step.phase == "backward" and step.op == "gelu" for step in chosen.steps) == 4
 
 
+class AttendingBlocks(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList(Attends() for _ in range(3))
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = x + self.drop(block(x).transpose(1, 2).flatten(2))
+        return x
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bf16"])
+def test_checkpointed_parts_run_the_same_kernels_again(dtype):
+    memory = measure(
+        AttendingBlocks(), (2, 48, 64), training=True, checkpointing=True, device="cuda", dtype=dtype
+    )
+    forward = {
+        step.op for step in memory.steps if step.phase == "forward" and step.layer.startswith("blocks")
+    }
+    again = {step.op for step in memory.steps if step.phase == "backward"}
+    assert memory.checkpointing == ("blocks.0", "blocks.1", "blocks.2")
+    assert forward <= again
+    assert any("attention" in op for op in forward)
+
+
 def test_dropout_on_a_gpu_keeps_a_byte_an_element():
     model = nn.Sequential(nn.Linear(8, 100), nn.Dropout(0.5), nn.Linear(100, 3))
     sizes = {}
