@@ -40,7 +40,7 @@ def select_checkpointed(modules: Sequence[ModuleRecord], patterns: Sequence[str]
 
 
 def _expand(path: str, modules: Sequence[ModuleRecord]) -> list[str]:
-    """Give the parts of a list or dict of modules, which is never called itself; of any other layer, itself."""
+    """Give the parts of a list or dict of modules, which is never called itself; other layers as they are."""
     cls = next(module.cls for module in modules if module.path == path)
     if cls not in ("ModuleList", "ModuleDict"):
         return [path]
