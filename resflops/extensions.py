@@ -176,7 +176,7 @@ def _find_extensions(group: str) -> list[Extension]:
 
 DISPLAYS: dict[str, Callable[..., Any]] = {}
 """The displays by their names: ``html`` and ``text`` of any value, ``format`` of a table in any format,
-``table`` of a value's rows, ``summary`` and ``plot`` of a cost."""
+``table`` of a value's rows, ``summary`` and ``plot`` of a cost, ``memory`` and ``timeline`` of a memory."""
 
 
 def find_display(name: str) -> Callable[..., Any]:

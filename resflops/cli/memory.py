@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
+from pathlib import PurePath
 
 from msgspec.structs import replace
 
@@ -26,6 +27,8 @@ from resflops.render import find_format
 from resflops.sources import SelectedModel, select_models
 from resflops.sources.steps import Step
 from resflops.tables.memory import MemoryEntry, build_memory_table
+from resflops.tables.memory_notes import describe_way
+from resflops.writing import write_bytes
 
 __all__ = ["COMMAND"]
 
@@ -50,7 +53,7 @@ def _run(args: argparse.Namespace) -> int:
                 raise
         _check_some(entries, by_pattern=any(model.by_pattern for model, _ in tasks))
         left = len(tasks) - len(entries)
-        _write_files(entries, args)
+        _write_files(entries, args, say)
     write(build_memory_table(entries, top=args.top, limit=args.fits, left=left), args)
     _warn_of_failures(entries, args)
     return INTERRUPTED if left else _choose_status(entries)
@@ -75,7 +78,7 @@ def _read_options(args: argparse.Namespace) -> Options:
 
 def _check_files(args: argparse.Namespace, models: int) -> None:
     """Refuse files that are about one model where several are given, before any is run."""
-    for option in ("save",):
+    for option in ("picture", "save"):
         if getattr(args, option) and models > 1:
             raise UsageError(f"--{option} is for one model on one input, got {models}; name one")
 
@@ -149,11 +152,18 @@ def _check_some(entries: Sequence[MemoryEntry], *, by_pattern: bool) -> None:
         raise make_all_failed_error(reasons, by_pattern=by_pattern, verb="could be run")
 
 
-def _write_files(entries: Sequence[MemoryEntry], args: argparse.Namespace) -> None:
+def _write_files(entries: Sequence[MemoryEntry], args: argparse.Namespace, say: Say) -> None:
     """Write what was asked for of the one model."""
     for memory in (entry.memory for entry in entries if entry.memory is not None):
         if args.save:
             memory.save(args.save)
+        if args.picture:
+            say("drawing")
+            # Here, because matplotlib takes long to import.
+            from resflops.report.pictures.memory import draw_file
+
+            ending = PurePath(args.picture).suffix.lower()
+            write_bytes(args.picture, draw_file(memory, way=describe_way(memory), ending=ending))
 
 
 def _warn_of_failures(entries: Sequence[MemoryEntry], args: argparse.Namespace) -> None:

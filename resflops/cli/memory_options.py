@@ -16,6 +16,8 @@ from resflops.tables.memory import COLUMN_NAMES
 
 __all__ = ["add_arguments"]
 
+PICTURE_ENDINGS = (".svg", ".png", ".pdf")
+
 
 def add_arguments(parser: Parser) -> None:
     """Add the options of ``resflops memory``."""
@@ -85,6 +87,12 @@ def _add_ways(parser: Parser) -> None:
 
 
 def _add_files(parser: Parser) -> None:
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        type=partial(_check_file, "--picture", PICTURE_ENDINGS),
+        help="of one model, draw what is in use at each step into this file: .svg, .png or .pdf",
+    )
     parser.add_argument(
         "--save",
         metavar="FILE",

@@ -15,6 +15,7 @@ from resflops.cost.layers import Layers
 from resflops.crosschecking.reconciliation import CrossCheck
 from resflops.extensions import DISPLAYS
 from resflops.latency.measurements import Measurements
+from resflops.peak_memory.records import Memory
 from resflops.records import Trace
 from resflops.render import Screen, find_renderer
 from resflops.render.html import render_fragment
@@ -22,6 +23,7 @@ from resflops.tables import Table
 from resflops.tables.breakdown import build_breakdown
 from resflops.tables.crosscheck import build_crosscheck_table
 from resflops.tables.latency import build_latency_table
+from resflops.tables.memory import SHOWN_LAYERS, summarize_memory
 from resflops.tables.summary import build_summary
 from resflops.tables.trace import build_trace_table
 from resflops.tables.training import build_backward_table
@@ -77,6 +79,11 @@ def _(value: CrossCheck) -> Table:
 
 
 @build_table.register
+def _(value: Memory) -> Table:
+    return summarize_memory(value)
+
+
+@build_table.register
 def _(value: Measurements) -> Table:
     return build_latency_table([value])
 
@@ -108,6 +115,19 @@ def summarize(cost: Cost, *, depth: int, columns: Sequence[str]) -> Table:
     return build_summary(cost, depth=depth, columns=columns)
 
 
+def summarize_layers(memory: Memory, *, top: int | None) -> Table:
+    """Build the summary of a memory."""
+    return summarize_memory(memory, top=SHOWN_LAYERS if top is None else top)
+
+
+def draw_timeline(memory: Memory, *, dark: bool) -> "Figure":
+    """Draw what a pass holds, step by step."""
+    # Here, because matplotlib takes long to import.
+    from resflops.integrations.plots import draw_memory
+
+    return draw_memory(memory, dark=dark)
+
+
 def draw(cost: Cost, what: str, *, dark: bool) -> "Figure":
     """Draw a picture of a cost."""
     # Here, because matplotlib takes long to import.
@@ -123,4 +143,6 @@ DISPLAYS.update(
     layers=build_layers,
     summary=summarize,
     plot=draw,
+    memory=summarize_layers,
+    timeline=draw_timeline,
 )

@@ -6,12 +6,15 @@ from matplotlib.figure import Figure
 
 from resflops.cost import Cost
 from resflops.errors import UsageError, suggest
+from resflops.peak_memory.records import Memory
 from resflops.render.formats import format_value
+from resflops.report.pictures import memory as memory_picture
 from resflops.report.pictures import profile, stages
 from resflops.report.style import DARK, LIGHT
+from resflops.tables.memory_notes import describe_way
 from resflops.tables.table import format_cost_heading
 
-__all__ = ["DRAWINGS", "draw_cost"]
+__all__ = ["DRAWINGS", "draw_cost", "draw_memory"]
 
 DRAWINGS = ("profile", "stages")
 """The pictures of a cost: ``profile`` goes layer by layer along the depth, ``stages`` by the size of the
@@ -44,6 +47,19 @@ def draw_cost(cost: Cost, what: str, *, dark: bool) -> Figure:
     else:
         given = format_value("shapes", tuple(given.shape for given in cost.trace.inputs))
         figure = profile.draw(profile.profile_of(cost, unit=unit, given=given), theme)
+    _register_with_pyplot(figure)
+    return figure
+
+
+def draw_memory(memory: Memory, *, dark: bool) -> Figure:
+    """Draw what a pass holds in memory, step by step.
+
+    Args:
+        memory: that of the pass.
+        dark: draw in light colours on a dark ground.
+    """
+    timeline = memory_picture.timeline_of(memory, way=describe_way(memory))
+    figure = memory_picture.draw(timeline, DARK if dark else LIGHT)
     _register_with_pyplot(figure)
     return figure
 

@@ -8,12 +8,20 @@ memory follows from the two lists: the peak, its parts, the layers that hold it,
 from collections.abc import Callable
 from functools import cached_property
 from itertools import accumulate
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, NoReturn, get_args
 
 from msgspec import Struct
 
+from resflops.errors import explain_missing
+from resflops.extensions import find_display
 from resflops.records import InputRecord
 from resflops.storage import Stored
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from resflops.tables import Table
 
 __all__ = ["BEFORE", "KINDS", "WEIGHTS", "Block", "Holder", "Kind", "Memory", "Phase", "Step"]
 
@@ -124,6 +132,54 @@ class Memory(Stored, frozen=True, kw_only=True, dict=True, tag="memory"):
     def peak_step(self) -> int:
         """The number of the first step at which the peak is reached."""
         return self.curve.index(self.peak)
+
+    def __repr__(self) -> str:
+        from resflops.peak_memory.representation import represent_memory
+
+        return represent_memory(self)
+
+    def summary(self, *, top: int | None = None) -> "Table":
+        """Show the peak, its parts and the layers that hold the most of it; the table prints itself.
+
+        Args:
+            top: how many layers to show; 10 if not given.
+        """
+        table: Table = find_display("memory")(self, top=top)
+        return table
+
+    def plot(self, *, dark: bool = False) -> "Figure":
+        """Draw what is in use at each step, the peak marked; a notebook shows the figure.
+
+        Elsewhere, save it with its ``savefig``.
+
+        Args:
+            dark: for a dark background.
+        """
+        figure: Figure = find_display("timeline")(self, dark=dark)
+        return figure
+
+    def to_frame(self, step: int | None = None) -> "pd.DataFrame":
+        """Turn what the layers hold during a step, by default that of the peak, into a pandas data frame.
+
+        A row for each layer, the largest first; sizes in bytes.
+        """
+        import pandas as pd
+
+        rows = [
+            [holder.layer, holder.size, *(holder.by_kind.get(kind, 0) for kind in KINDS)]
+            for holder in self.holders(step)
+        ]
+        return pd.DataFrame(rows, columns=["layer", "size", *KINDS])
+
+    to_pandas = to_frame
+
+    # A type checker must not take it to mean that every attribute is there.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            from resflops.peak_memory.representation import ANSWERS
+
+            raise AttributeError(explain_missing(self, name, ANSWERS))
 
     def alive(self, step: int) -> tuple[Block, ...]:
         """List the blocks that are there during a step."""

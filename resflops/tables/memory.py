@@ -131,7 +131,7 @@ def build_holder_table(memory: Memory, *, step: int | None = None, top: int = SH
 def _note_rest(sizes: Sequence[int]) -> Note:
     more = f"{{count}} more {pluralize('layer', len(sizes))} {'holds' if len(sizes) == 1 else 'hold'}"
     return Note(
-        text=f"{more} {{size}}; --top N shows more.",
+        text=f"{more} {{size}}; --top N shows more, in Python summary(top=N).",
         figures={"count": Figure("count", len(sizes)), "size": Figure("bytes", sum(sizes))},
         audience="people",
     )
