@@ -137,8 +137,8 @@ def note_method(memories: Sequence[Memory]) -> tuple[Note, ...]:
 
 
 METHODS = {
-    "shapes": "Included: every tensor, exactly, by a pass on shapes in which nothing was computed.",
-    "real": "Included: every tensor, exactly, by a pass that was run on the CPU.",
+    "shapes": "Exact by tensor, from a pass on shapes in which nothing was computed.",
+    "real": "Exact by tensor, from a pass that was run on the CPU.",
     "trace": "Estimated: worked out from a stored trace by rules, without a pass.",
 }
 

@@ -95,6 +95,11 @@ def bash(tmp_path_factory):
         ("resflops help cros", ["scheck "]),
         ("resflops help other-c", ["ounters "]),
         ("resflops completion z", ["sh "]),
+        ("resflops mem", ["ory "]),
+        ("resflops memory resnet34 --training --optimizer rad", ["am "]),
+        ("resflops memory resnet34 --attention fl", ["ash "]),
+        ("resflops memory resnet34 --dtype bflo", ["at16 "]),
+        ("resflops memory --training --checkpointing resnet3", ["resnet32", "resnet34"]),
     ],
 )  # fmt: skip
 def test_tab_completes_in_bash(bash, line, shows):

@@ -9,9 +9,11 @@ from matplotlib.text import Text
 from msgspec.structs import replace
 
 import resflops
+from resflops.peak_memory.records import BEFORE, Block, Memory
 from resflops.report.picture import Picture
 from resflops.report.pictures import (
     kernels,
+    memory,
     profile,
     ratios,
     resolution,
@@ -22,6 +24,7 @@ from resflops.report.pictures import (
 )
 from resflops.report.pictures.labels import label
 from resflops.report.style import DARK, LIGHT, THEMES, image
+from resflops.tables.memory_notes import describe_way
 
 UNIT = "MACs"
 
@@ -113,6 +116,21 @@ def some_kernels():
     return kernels.Kernels(unit=UNIT, strides=(1, 2, 4), pairs=pairs, layers=layers)
 
 
+IDENTITY = Memory(
+    model="Identity",
+    inputs=(),
+    steps=(),
+    blocks=(Block(size=10, kind="input", layer="", name="input", born=BEFORE),),
+)
+
+
+def some_memory(*, training):
+    measured = resflops.memory(
+        "resnet34", (4, 3, 224, 224), training=training, optimizer="adamw" if training else None
+    )
+    return memory.timeline_of(measured, way=describe_way(measured))
+
+
 DRAWN = {
     "kernels": (kernels, lambda cost: some_kernels()),
     "stages": (stages, lambda cost: stages.stages_of([cost], unit=UNIT)),
@@ -123,6 +141,9 @@ DRAWN = {
     "waterfall": (waterfall, lambda cost: some_waterfall()),
     "roofline": (roofline, lambda cost: some_roofline()),
     "ratios": (ratios, lambda cost: some_ratios()),
+    "memory of inference": (memory, lambda cost: some_memory(training=False)),
+    "memory of training": (memory, lambda cost: some_memory(training=True)),
+    "memory of a net without ops": (memory, lambda cost: memory.timeline_of(IDENTITY, way="inference")),
 }
 
 
