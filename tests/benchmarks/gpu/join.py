@@ -20,7 +20,7 @@ from resflops.latency.machine import TF32_CONVOLUTIONS, TF32_PRODUCTS
 def _load_all(folder: Path) -> Iterator[Measurements]:
     for file in folder.glob("*.json"):
         # What the allocator told is of another kind.
-        if file.stem != "memory":
+        if not file.stem.startswith("memory"):
             yield Measurements.load(str(file))
 
 
