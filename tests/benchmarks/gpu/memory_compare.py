@@ -2,7 +2,7 @@
 
     python tests/benchmarks/gpu/memory_compare.py FILE
 
-FILE is what memory.py has brought. Each of its runs is predicted on shapes, for which no GPU is needed, and
+FILE is what peak_memory.py has brought. Each of its runs is predicted on shapes, for which no GPU is needed, and
 the two rows of allocations are laid beside each other: what only the GPU has taken is workspace of kernels.
 The comparison is printed and written to a file beside, whose name ends in ``-compared.json``.
 """

@@ -1,6 +1,6 @@
 """Three minutes: the memory that six networks take on a GPU, to the byte, in 11 ways to run each.
 
-    python tests/benchmarks/gpu/memory.py [FOLDER]
+    python tests/benchmarks/gpu/peak_memory.py [FOLDER]
 
 Forward without gradients, and steps of training: plain, with checkpointing, in bfloat16, with autocast, with
 a cross-entropy, in batches of 4 and 32. Each begins with an allocator that has reserved nothing, and takes two
