@@ -27,8 +27,7 @@ class PassFigures(Struct, frozen=True, kw_only=True):
     real: int
     """By the same watch over a real pass."""
     alike: bool
-    """Whether the two agree in every step and block: size, kind, op and layer, when it is taken and when it is
-    released."""
+    """Whether the two agree in every step and in every block."""
     before: int
     """What is there before the pass: weights, input, the optimiser's state."""
     allocator: int

@@ -109,8 +109,10 @@ def measure_truth(
     given = network.make_input(batch)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, foreach=False) if adamw else None
     step, targets = prepare_step(model, given, optimizer=optimizer, training=training)
-
-    step()
+    # Once unrecorded: libraries keep some memory from the first call on, and so does an optimiser.
+    with _Names() as met:
+        step()
+    model.zero_grad(set_to_none=True)
     states = optimizer.state.values() if optimizer is not None else ()
     state = [value for values in states for value in values.values() if isinstance(value, Tensor)]
     held = [*model.parameters(), *model.buffers(), given, *([] if targets is None else [targets]), *state]
