@@ -7,7 +7,8 @@ are checkpointed. Printed are, per pass, the peak on shapes, whether the same wa
 same blocks, the allocator's peak with and without kernels' workspace, that of the rules on a stored trace,
 and what MemTracker, torchinfo and accelerate say. Then CPU seconds, each tool in its turn, the fastest of
 several rounds; the paper's two networks; and how far a process grows that is asked about 70 billion
-parameters. ``--save`` keeps all of it as JSON, from which ``resflops report`` makes a page.
+parameters. ``--save`` keeps all of it as JSON, from which ``resflops report`` makes a page; of networks that
+are not named it keeps what the file had.
 """
 
 import argparse
@@ -211,9 +212,13 @@ def main() -> None:
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    before = Comparison.load(options.save) if options.save and options.save.exists() else None
     passes, networks = [], []
     for network in NETWORKS:
         if options.networks and network.name not in options.networks:
+            if before is not None:
+                passes += before.select(network.name)
+                networks += [each for each in before.networks if each.network == network.name]
             continue
         print(network.name, flush=True)
         for way in WAYS:

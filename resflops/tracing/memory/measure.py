@@ -87,6 +87,7 @@ class _Pass:
         self.dtype: torch.dtype | None = dtype
         records = modules.records
         self.checkpointed = select_checkpointed(records, options.checkpointing)
+        self.targets: Tensor | None = None
 
     def run_on_shapes(self, *, knowing: bool) -> Memory:
         """Run on fake tensors; if ``knowing``, with the values of whole-numbered inputs."""
@@ -198,6 +199,8 @@ class _Pass:
             with watch.pause():
                 targets = make_targets(scores)
             watch.hold([(targets, "", "targets")], "input")
+            # In a loop over batches they are there until the next one.
+            self.targets = targets
         return take_loss(output, targets, self.loss)
 
 

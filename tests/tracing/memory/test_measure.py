@@ -337,6 +337,11 @@ def test_targets_are_an_input():
     }
 
 
+def test_targets_are_there_to_the_end_as_in_a_loop_over_batches():
+    memory = measure(nn.Linear(8, 5), (3, 8), training=True)
+    assert [block.died for block in memory.blocks if block.kind == "input"] == [None, None]
+
+
 def test_no_weight_is_allocated_for_a_large_model_on_meta():
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(100_000, 100_000), nn.Linear(100_000, 10))
