@@ -213,7 +213,7 @@ def main() -> None:
     options = parser.parse_args()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     before = Comparison.load(options.save) if options.save and options.save.exists() else None
-    passes, networks = [], []
+    passes, networks = list[PassFigures](), list[NetworkFigures]()
     for network in NETWORKS:
         if options.networks and network.name not in options.networks:
             if before is not None:
