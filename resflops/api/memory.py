@@ -90,10 +90,9 @@ def memory(
                 "the memory of a trace follows from what was recorded; "
                 "give inputs to resflops.trace() instead"
             )
-        from resflops.peak_memory.from_traces import estimate_memory  # type: ignore[import-not-found]
+        from resflops.peak_memory.from_traces import estimate_memory
 
-        estimated: Memory = estimate_memory(model, options)
-        return estimated
+        return estimate_memory(model, options)
     from resflops.api.given_models import open_given
     from resflops.tracing import resolve_inputs
     from resflops.tracing.memory import measure_memory

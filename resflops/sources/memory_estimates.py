@@ -31,8 +31,7 @@ def estimate_spec(
     Raises:
         ResflopsError: the model could not be found, built or traced.
     """
-    from resflops.peak_memory.from_traces import estimate_memory  # type: ignore[import-not-found]
+    from resflops.peak_memory.from_traces import estimate_memory
 
     request = CountRequest(spec=spec, convention=find_convention(DEFAULT_CONVENTION), input_shape=input_shape)
-    estimated: Memory = estimate_memory(count_spec(request, say=say).cost.trace, options, batch)
-    return estimated
+    return estimate_memory(count_spec(request, say=say).cost.trace, options, batch)
