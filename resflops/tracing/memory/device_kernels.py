@@ -7,17 +7,20 @@ CPU, and the functions whose kernels differ are answered by the very ops that a 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import dropout, scaled_dot_product_attention
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.functional import dropout, multi_head_attention_forward, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
 from resflops.errors import UsageError
 from resflops.peak_memory.options import Attention, Options
+from resflops.tracing.memory.multihead_attention import replace_calls
 
-__all__ = ["choose_kernels"]
+__all__ = ["attend", "choose_kernels"]
 
 _MOST_WIDE = 256
 """The widest head that flash attention takes."""
@@ -51,6 +54,11 @@ class _CudaKernels(TorchFunctionMode):
     def __init__(self, attention: Attention | None) -> None:
         super().__init__()
         self._attention = attention
+        # No mode sees what is called inside of multi-head attention.
+        self._multi_head_attention = replace_calls(
+            multi_head_attention_forward,
+            {"scaled_dot_product_attention": partial(attend, attention), "dropout": drop_out},
+        )
 
     def __torch_function__(
         self,
@@ -63,6 +71,8 @@ class _CudaKernels(TorchFunctionMode):
             return attend(self._attention, *args, **(kwargs or {}))
         if func is dropout:
             return drop_out(*args, **(kwargs or {}))
+        if func is multi_head_attention_forward:
+            func = self._multi_head_attention
         return func(*args, **(kwargs or {}))
 
 
@@ -104,6 +114,11 @@ def attend(
         )  # fmt: skip
         return heads[:, 0]
     kernel = kernel or choose_attention(query, key, value, attn_mask, gqa=enable_gqa)
+    if kernel != "math" and not isinstance(query, FakeTensor):
+        # A real pass is on the CPU, whose own fused kernel saves alike.
+        return scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
     aten = torch.ops.aten
     grouped = enable_gqa and query.shape[-3] != key.shape[-3]
     if query.dim() != 4 or (kernel == "flash" and attn_mask is not None) or kernel == "math":
@@ -117,9 +132,7 @@ def attend(
         return _flash(query, key, value, dropout_p, is_causal=is_causal, scale=scale)
     keeps = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (query, key, value))
     if attn_mask is not None:
-        if attn_mask.dtype is torch.bool:
-            attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -math.inf)
-        attn_mask = attn_mask.expand(*query.shape[:-1], key.shape[-2])
+        attn_mask = _make_bias(attn_mask, query, key)
     if kernel == "efficient":
         out: Tensor = aten._scaled_dot_product_efficient_attention(
             query, key, value, attn_mask, keeps, dropout_p, is_causal, scale=scale
@@ -130,6 +143,13 @@ def attend(
         query, key, value, attn_mask, keeps, dropout_p, is_causal, debugging, scale=scale
     )[0]
     return fused
+
+
+def _make_bias(mask: Tensor, query: Tensor, key: Tensor) -> Tensor:
+    """Make of a mask what is added to the scores."""
+    if mask.dtype is torch.bool:
+        mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -math.inf)
+    return mask.expand(*query.shape[:-1], key.shape[-2])
 
 
 def choose_attention(

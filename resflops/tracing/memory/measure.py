@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,9 +16,10 @@ from resflops.peak_memory.records import Memory
 from resflops.tracing.failures import needs_values
 from resflops.tracing.inputs import Reading
 from resflops.tracing.memory.copies import copy_as_fakes, make_inputs
-from resflops.tracing.memory.device_kernels import choose_kernels
+from resflops.tracing.memory.device_kernels import attend, choose_kernels
 from resflops.tracing.memory.eager_path import stay_on_eager_path
 from resflops.tracing.memory.known_values import forget_dead_tensors
+from resflops.tracing.memory.multihead_attention import use_fused_attention
 from resflops.tracing.memory.running_layer import RunningLayer
 from resflops.tracing.memory.training import (
     checkpoint_modules,
@@ -126,8 +128,10 @@ class _Pass:
         records = record_inputs(args, kwargs)
         own = _list_own(model)
         running = RunningLayer(model)
+        if options.device == "cuda" and not options.training:
+            use_fused_attention(model, partial(attend, options.attention))
         checkpoint_modules(model, self.checkpointed)
-        watch = StorageWatch(running, fake=mode is not None)
+        watch = StorageWatch(running, fake=mode is not None, on_gpu=options.device == "cuda")
         try:
             with ExitStack() as stack:
                 stack.enter_context(torch.inference_mode(mode=False))

@@ -37,15 +37,16 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Args:
         running: tells the layer that runs.
         fake: whether the tensors are fake ones.
+        on_gpu: whether they stand for a GPU's, whose kernels leave some scalars in the host's memory.
     """
 
-    def __init__(self, running: RunningLayer, *, fake: bool) -> None:
+    def __init__(self, running: RunningLayer, *, fake: bool, on_gpu: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[Step] = []
         self.phase: Phase = "forward"
         self.hidden: set[str] = set()
         """The ops that were met whose kernels keep memory that fake tensors do not show."""
-        self._fake = fake
+        self._fake, self._on_gpu = fake, on_gpu
         self._taken: list[_Taken] = []
         # By the address of a storage, which is its own as long as the reference lives.
         self._known: dict[int, tuple[weakref.ref[Any], _Taken]] = {}
@@ -137,7 +138,9 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.hidden.add(name)
         takes = False
         for tensor in tree_leaves(out):
-            if isinstance(tensor, Tensor):
+            if isinstance(tensor, Tensor) and not (
+                self._on_gpu and name in _WITH_SCALARS and not tensor.dim()
+            ):
                 born = len(self.steps)
                 new = self._see(tensor, kind="temporary", layer=layer, name=name, born=born)
                 if new is not None:
@@ -191,6 +194,13 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 HIDDEN_WORKSPACE = {"mkldnn_rnn_layer", "cudnn_rnn", "miopen_rnn"}
 """Ops that keep a workspace for the backward pass whose size only their kernels know."""
+
+_WITH_SCALARS = {
+    "lift_fresh",  # a number that became a tensor
+    "scaled_dot_product_efficient_attention",  # the seed and the offset of its random numbers
+    "scaled_dot_product_flash_attention",
+}
+"""Ops whose results without dimensions are in the host's memory when all else is in a GPU's."""
 
 _STATISTICS = {
     torch.ops.aten.native_batch_norm.default,

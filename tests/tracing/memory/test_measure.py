@@ -81,7 +81,8 @@ WAYS = {
     "sum": {"training": True, "loss": "sum"},
     "adamw": {"training": True, "optimizer": "adamw"},
     "momentum": {"training": True, "optimizer": "sgd-momentum"},
-    "foreach": {"training": True, "optimizer": "adam", "device": "cuda"},
+    # Of the kernels of attention that a GPU has, the CPU can run this one.
+    "foreach": {"training": True, "optimizer": "adam", "device": "cuda", "attention": "math"},
     "bfloat16": {"training": True, "dtype": "bf16"},
     "autocast": {"training": True, "dtype": "bf16", "autocast": True},
 }
