@@ -28,7 +28,7 @@ from resflops.sources import SelectedModel, select_models
 from resflops.sources.steps import Step
 from resflops.tables.memory import MemoryEntry, build_memory_table
 from resflops.tables.memory_notes import describe_way
-from resflops.writing import write_bytes
+from resflops.writing import write_bytes, write_text
 
 __all__ = ["COMMAND"]
 
@@ -78,7 +78,7 @@ def _read_options(args: argparse.Namespace) -> Options:
 
 def _check_files(args: argparse.Namespace, models: int) -> None:
     """Refuse files that are about one model where several are given, before any is run."""
-    for option in ("picture", "save"):
+    for option in ("picture", "html", "save"):
         if getattr(args, option) and models > 1:
             raise UsageError(f"--{option} is for one model on one input, got {models}; name one")
 
@@ -164,6 +164,11 @@ def _write_files(entries: Sequence[MemoryEntry], args: argparse.Namespace, say: 
 
             ending = PurePath(args.picture).suffix.lower()
             write_bytes(args.picture, draw_file(memory, way=describe_way(memory), ending=ending))
+        if args.html:
+            # Here, because it loads jinja2, which is not needed before there is something to show.
+            from resflops.report.memory_page import render_memory_page
+
+            write_text(args.html, render_memory_page(memory))
 
 
 def _warn_of_failures(entries: Sequence[MemoryEntry], args: argparse.Namespace) -> None:

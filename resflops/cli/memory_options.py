@@ -17,6 +17,7 @@ from resflops.tables.memory import COLUMN_NAMES
 __all__ = ["add_arguments"]
 
 PICTURE_ENDINGS = (".svg", ".png", ".pdf")
+PAGE_ENDINGS = (".html", ".htm")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -60,7 +61,7 @@ def _add_ways(parser: Parser) -> None:
         ("--optimizer", OPTIMIZERS, "for --training, the optimiser, whose state is there from the start"),
         ("--loss", LOSSES, "for --training, what the backward pass begins with; cross-entropy if not given"),
         ("--attention", ATTENTIONS, "the kernel of attention; what the device would take if not given"),
-        ("--device", DEVICES, "whose kernels and allocator are assumed, present or not; cpu if not given"),
+        ("--device", DEVICES, "whose kernels and allocator are assumed; cpu if not given"),
     ):  # fmt: skip
         parser.add_argument(name, metavar="NAME", help=f"{text}: {', '.join(known)}")
     parser.add_argument(
@@ -92,6 +93,12 @@ def _add_files(parser: Parser) -> None:
         metavar="FILE",
         type=partial(_check_file, "--picture", PICTURE_ENDINGS),
         help="of one model, draw what is in use at each step into this file: .svg, .png or .pdf",
+    )
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=partial(_check_file, "--html", PAGE_ENDINGS),
+        help="of one model, write a page to look at each step in, which works offline",
     )
     parser.add_argument(
         "--save",

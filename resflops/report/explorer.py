@@ -1,30 +1,20 @@
 """One page to explore costs in: no server, no connection, everything in the file.
 
 The page holds the costs as data (``explorer_data``), its own scripts, and three libraries: one lays out the
-treemap, one the graph, one draws the table (``assets/README.md``). Its content security policy lets run only
-the scripts whose digests it names and forbids every request, so that neither a name in a model
-nor a library can fetch or send anything.
+treemap, one the graph, one draws the table (``assets/README.md``).
 """
 
-import base64
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from msgspec import json
 from msgspec.structs import replace
 
-from resflops._version import __version__
 from resflops.cost import Cost
 from resflops.counters import CONVENTIONS
 from resflops.errors import UsageError
 from resflops.render.formats import shape
 from resflops.report.explorer_data import OWN_CONVENTIONS, build_page_data
+from resflops.report.standalone import render_standalone
 
 __all__ = ["format_title", "name_apart", "render_explorer"]
 
@@ -41,9 +31,6 @@ MOST_NAMED = 4
 """Models that the page's title names, each up to so many signs."""
 
 LONGEST_NAME = 60
-
-SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
-"""A comment that makes developer tools ask for another file."""
 
 
 def render_explorer(
@@ -64,13 +51,11 @@ def render_explorer(
         raise UsageError(
             f"the page needs at least one model, all with different names, got {', '.join(names) or 'none'}"
         )
-    scripts = [_read_asset(name) for name in (*LIBRARIES, *OWN_SCRIPTS)]
-    # The digests in the content security policy are of the scripts as they stand in the page, so the texts
-    # are read once and used for both.
-    page = Environment(
-        loader=PackageLoader("resflops.report"), autoescape=True, undefined=StrictUndefined
-    ).get_template("explorer.html.jinja")
-    return page.render(
+    return render_standalone(
+        "explorer.html.jinja",
+        scripts=(*LIBRARIES, *OWN_SCRIPTS),
+        styles=STYLES,
+        data=build_page_data(costs, stored=stored),
         names=names,
         title=title or format_title(names),
         groups={
@@ -79,12 +64,7 @@ def render_explorer(
         },
         places={name: place for place, name in enumerate(CONVENTIONS)},
         chosen=costs[0].convention,
-        version=__version__,
         torch_versions=sorted({cost.trace.torch_version for cost in costs} - {""}),
-        styles=[Markup(_read_asset(name)) for name in STYLES],  # noqa: S704 - files of this package
-        scripts=[Markup(script) for script in scripts],  # noqa: S704
-        digests=[_compute_digest(script) for script in scripts],
-        data=Markup(_encode_for_script(build_page_data(costs, stored=stored))),  # noqa: S704 - escaped for where it stands
     )
 
 
@@ -122,21 +102,3 @@ def format_title(names: Sequence[str]) -> str:
 
 def _shorten(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def _encode_for_script(data: dict[str, Any]) -> str:
-    """Encode JSON that ends no script element and opens no comment, whatever names are in it."""
-    text = json.encode(data).decode()
-    # Before ES2019 the last two ended a line in JavaScript, even inside a string.
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
-
-
-def _read_asset(name: str) -> str:
-    text = files("resflops.report").joinpath("assets", name).read_text(encoding="utf-8")
-    return SOURCE_MAP.sub("", text)
-
-
-def _compute_digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

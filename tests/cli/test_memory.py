@@ -180,8 +180,9 @@ def test_a_model_that_fails_is_a_row_and_the_others_are_run(capsys):
 
 
 def test_files_are_written_beside_the_table(capsys):
-    run(capsys, "resnet20", "--picture", "x.svg", "--save", "x.json", "--out", "x.md")
-    assert list_files() == ["x.json", "x.md", "x.svg"]
+    run(capsys, "resnet20", "--picture", "x.svg", "--html", "x.html", "--save", "x.json", "--out", "x.md")
+    assert list_files() == ["x.html", "x.json", "x.md", "x.svg"]
+    assert "<title>What memory resnet20 needs</title>" in Path("x.html").read_text(encoding="utf-8")
     assert resflops.Memory.load("x.json") == resflops.memory("resnet20", (1, 3, 32, 32))
     assert Path("x.svg").read_text(encoding="utf-8").startswith("<?xml")
     for ending, begin in ((".png", b"\x89PNG"), (".PDF", b"%PDF")):
@@ -219,6 +220,7 @@ def test_files_are_written_beside_the_table(capsys):
         ("resnet20 --columns pek", "no column named 'pek'; closest: peak"),
         ("resnet20 --picture x.jpg", "--picture x.jpg: the file must end in .svg or .png or .pdf, as in x.svg"),
         ("resnet20 --picture no/x.svg", "there is no folder no"),
+        ("resnet20 --html x.txt", "--html x.txt: the file must end in .html or .htm, as in x.html"),
         ("resnet20 --save x.txt", "--save x.txt: the file must end in .json, as in x.json"),
         ("resnet20 resnet32 --save x.json", "--save is for one model on one input, got 2; name one"),
         ("resnet20 --batch 1 2 --picture x.svg", "--picture is for one model on one input, got 2; name one"),

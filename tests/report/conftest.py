@@ -10,6 +10,7 @@ from torch import nn
 
 import resflops
 from resflops.report.explorer import render_explorer
+from resflops.report.memory_page import render_memory_page
 
 NAMES = (
     "<script>alert(1)</script>",
@@ -140,6 +141,20 @@ def browser(tmp_path_factory):
     running.quit()
 
 
+def check_asked_for_itself_alone(browser, page):
+    """Check that a page has complained of nothing, and has asked for nothing but itself."""
+    assert browser.get_log("browser") == []
+    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    assert {
+        each["params"]["request"]["url"]
+        for each in asked
+        if each["method"] == "Network.requestWillBeSent"
+        and each["params"]["documentURL"].partition("#")[0] == page
+        # Such an address is its own content: nobody is asked.
+        and not each["params"]["request"]["url"].startswith("data:")
+    } == {page}
+
+
 @pytest.fixture
 def opened(browser, tmp_path):
     """Opens a page about costs; what it complains of or asks for is an error."""
@@ -152,14 +167,19 @@ def opened(browser, tmp_path):
         return shown
 
     yield open_page
-    assert browser.get_log("browser") == []
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    page = (tmp_path / "page.html").as_uri()
-    assert {
-        each["params"]["request"]["url"]
-        for each in asked
-        if each["method"] == "Network.requestWillBeSent"
-        and each["params"]["documentURL"].partition("#")[0] == page
-        # Such an address is its own content: nobody is asked.
-        and not each["params"]["request"]["url"].startswith("data:")
-    } == {page}
+    check_asked_for_itself_alone(browser, (tmp_path / "page.html").as_uri())
+
+
+@pytest.fixture
+def opened_memory(browser, tmp_path):
+    """Opens the page about a memory; what it complains of or asks for is an error."""
+
+    def open_page(memory, address=""):
+        file = tmp_path / "memory.html"
+        file.write_text(render_memory_page(memory), encoding="utf-8")
+        browser.get("about:blank")
+        browser.get(file.as_uri() + address)
+        return PageInBrowser(browser)
+
+    yield open_page
+    check_asked_for_itself_alone(browser, (tmp_path / "memory.html").as_uri())

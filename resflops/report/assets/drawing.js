@@ -161,5 +161,5 @@ const Drawing = (() => {
     return list;
   }
 
-  return { element, shape, theme, fit, measure, canvas, hideTip, tipped, roving, save, saveSvg, savePng, legend, COLOURS };
+  return { element, shape, theme, fit, measure, canvas, showTip, hideTip, tipped, roving, save, saveSvg, savePng, legend, COLOURS };
 })();
