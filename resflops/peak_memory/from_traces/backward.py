@@ -18,7 +18,7 @@ class Backward:
         self._arrived: dict[Value, Held] = {}
         self._of_parameters: dict[int, Held] = {}
 
-    def arrive(self, value: Value, held: Held) -> None:
+    def arrive(self, value: Value, held: Held, size: int) -> None:
         """Let a gradient arrive at a value; if there is one already, the two are added up."""
         before = self._arrived.get(value)
         if before is None:
@@ -26,9 +26,19 @@ class Backward:
             return
         if before.holders > 1:
             # Others hold the first one, so it cannot be added to in place.
-            (self._arrived[value],) = self._ledger.step("add", self._name_layer(value), [before.size])
+            (self._arrived[value],) = self._ledger.step("add", self._name_layer(value), [size])
             self._ledger.release(before)
         self._ledger.release(held)
+
+    def forget_unreached(self, ends: list[Value]) -> None:
+        """Release what is kept for gradients that do not arrive: nothing leads there from the loss."""
+        reached = {value.producer for value in ends}
+        for node in reversed(self._flow.nodes):
+            if node.place in reached:
+                reached.update([node.operands[at].producer for at in node.needs])
+            else:
+                for held in self._forward.saved.pop(node.place, ()):
+                    self._ledger.release(held)
 
     def run(self) -> None:
         """Run the ops' gradients, from the last op to the first."""
@@ -52,15 +62,19 @@ class Backward:
             if value.producer <= PARAMETER:
                 self._accumulate(value.producer, held)
             else:
-                self.arrive(value, held)
+                self.arrive(value, held, node.sizes[at])
 
     def _take(self, node: Node, arrived: list[Held]) -> list[tuple[int, Held]]:
         """Take the gradients of one op's operands."""
         own = [at for at in node.needs if not passes_on(node, at)]
         taken = self._ledger.step(
-            f"{node.record.op}_backward", node.record.layer, [node.sizes[at] for at in own]
+            f"{node.record.op}_backward",
+            node.record.layer,
+            [*[node.sizes[at] for at in own], *self._forward.kept[node.place].backward],
         )
-        made = dict(zip(own, taken, strict=True))
+        made = dict(zip(own, taken, strict=False))
+        for held in taken[len(own) :]:
+            self._ledger.release(held)
         for at in node.needs:
             if at not in made:
                 made[at] = arrived[0]
@@ -69,9 +83,14 @@ class Backward:
 
     def _accumulate(self, parameter: int, held: Held) -> None:
         """Let a gradient arrive at a parameter, which keeps the first and adds the others to it."""
-        if parameter in self._of_parameters:
-            self._ledger.release(held)
-            return
+        before = self._of_parameters.get(parameter)
+        if before is not None:
+            # A weight that is used as it lies and transposed, as a tied one is, has gradients of two layouts.
+            (total,) = self._ledger.step("add", held.layer, [held.size])
+            for each in (before, held):
+                each.kind = "temporary"
+                self._ledger.release(each)
+            held = total
         self._of_parameters[parameter] = held
         held.kind = "gradients"
 

@@ -142,6 +142,8 @@ class _Reader:
 
     def _number_outputs(self, place: int, record: OpRecord, operands: tuple[Value, ...]) -> tuple[int, ...]:
         """Number the memory of the outputs; in an older record all but views have their own."""
+        if operands and self._joins_heads(record, operands[0]):
+            return (self._find_number(operands[0]),)
         if record.storages:
             return tuple([number if number >= 0 else -1 for number in record.storages])
         declared = OPS.get(record.op)
@@ -151,6 +153,21 @@ class _Reader:
         self._next_number += len(record.output_shapes)
         del place
         return tuple(range(first, self._next_number))
+
+    def _joins_heads(self, record: OpRecord, operand: Value) -> bool:
+        """Whether a multi-head attention joins its heads, which lie as those of the query do: side by side.
+
+        The record has a copy, which torch makes only if the attention has no fused kernel.
+        """
+        if record.op != "reshape" or operand.producer < 0:
+            return False
+        maker = self._trace.ops[operand.producer]
+        if maker.op != "scaled_dot_product_attention" or maker.attributes.get("dropout"):
+            return False
+        batch, heads, length, width = maker.output_shape
+        return record.output_shape in ((length, batch, heads * width), (length, heads * width)) and (
+            maker.layer == record.layer
+        )
 
     def _find_value(self, producer: int, slot: int) -> Value:
         """Find the value that is read: after a write through a view, what the write has left."""

@@ -131,9 +131,10 @@ class _Estimate:
             outputs = [Value(op) for op in self._trace.outputs if self._flow.nodes[op].records]
             sums = ledger.step("sum", "", [4 for _ in outputs])
             self._forward.end()
+            self._backward.forget_unreached(outputs)
             ledger.begin("backward")
             for value, held in zip(outputs, sums, strict=True):
-                self._backward.arrive(value, held)
+                self._backward.arrive(value, held, 4)
             return
         size = scores.output_sizes[0]
         shape = scores.record.output_shape
@@ -143,6 +144,7 @@ class _Estimate:
         (logarithms,) = ledger.step("log_softmax", "", [size])
         loss = ledger.step("nll_loss_forward", "", [4, 4])
         self._forward.end()
+        self._backward.forget_unreached([Value(scores.place)])
         ledger.begin("backward")
         ledger.step("ones_like", "", [4])
         (of_logarithms,) = ledger.step("nll_loss_backward", "", [size])
@@ -151,17 +153,20 @@ class _Estimate:
         (of_scores,) = ledger.step("log_softmax_backward_data", "", [size])
         ledger.release(of_logarithms)
         ledger.release(logarithms)
-        self._backward.arrive(Value(scores.place), of_scores)
+        self._backward.arrive(Value(scores.place), of_scores, size)
 
     def _find_scores(self) -> Node | None:
         """Find the output that a cross-entropy is taken of."""
         if self._options.loss != "cross-entropy":
             return None
-        for op in self._trace.outputs:
-            record = self._flow.nodes[op].record
-            if record.dtype in FLOATING:
-                return self._flow.nodes[op] if len(record.output_shape) > 1 else None
-        return None
+        outputs = [self._flow.nodes[op] for op in self._trace.outputs]
+        floating = [
+            node for node in outputs if node.record.dtype in FLOATING and len(node.record.output_shape) > 1
+        ]
+        # The outputs stand in the order in which they were made: caches and auxiliary scores come first.
+        of_tokens = [node for node in floating if len(node.record.output_shape) == 3]
+        of_samples = [node for node in floating if len(node.record.output_shape) == 2]
+        return next(iter([*of_tokens, *of_samples[::-1], *floating]), None)
 
     def _step(self) -> None:
         """Take the optimiser's step: each parameter by itself, or on a GPU all together."""

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from resflops.peak_memory.from_traces.dataflow import Flow, Node
+from resflops.peak_memory.from_traces.kept import Kept
 from resflops.peak_memory.from_traces.ledger import Held, Ledger
-from resflops.peak_memory.from_traces.saved import Kept, find_kept
+from resflops.peak_memory.from_traces.saved import find_kept
 from resflops.peak_memory.options import Options
 
 __all__ = ["Forward"]

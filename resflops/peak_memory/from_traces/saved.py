@@ -7,28 +7,15 @@ the op is called, the table at the end says how.
 from collections.abc import Callable
 from math import prod
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.ops import OPS
 from resflops.peak_memory.from_traces.dataflow import Node
+from resflops.peak_memory.from_traces.kept import Kept
+from resflops.peak_memory.from_traces.saved_by_attention import keep_attention
 from resflops.peak_memory.options import Options
 
-__all__ = ["Kept", "find_kept"]
-
-
-class Kept(Struct, frozen=True):
-    """What an op keeps and takes."""
-
-    operands: tuple[int, ...] = ()
-    """The places of the operands that it keeps."""
-    outputs: tuple[int, ...] = ()
-    """The places of the outputs that it keeps."""
-    hidden: tuple[int, ...] = ()
-    """Bytes of what it takes beside its outputs, and keeps if a gradient is needed."""
-    passing: tuple[int, ...] = ()
-    """Bytes of what it takes beside its outputs, and releases."""
-    known: bool = True
-    """Whether a rule covers it."""
+__all__ = ["find_kept"]
 
 
 Rule = Callable[[Node, Options], Kept]
@@ -43,10 +30,29 @@ _OPERANDS = {
 
 def find_kept(node: Node, options: Options) -> Kept:
     """Find what an op keeps if a gradient of it is needed, and what it takes beside its outputs."""
+    kept = (_BY_OP.get(node.record.op) or _read_declaration)(node, options)
+    if 0 in kept.operands and _is_in_place(node) and node.record.op not in _FROM_OUTPUT:
+        # What it is about to overwrite is copied first.
+        others = tuple([at for at in kept.operands if at])
+        return replace(kept, operands=others, hidden=(*kept.hidden, node.sizes[0]))
+    return kept
+
+
+def _is_in_place(node: Node) -> bool:
+    """Whether an op writes into its first operand."""
+    declared = OPS.get(node.record.op)
+    shares = declared is not None and declared.shares
+    return bool(node.outputs) and not node.makes and not shares and node.outputs[0] == node.read[0] >= 0
+
+
+_FROM_OUTPUT = frozenset(("leaky_relu", "elu", "celu", "selu", "relu6", "hardtanh", "threshold", "rrelu"))
+"""Activations that keep their output instead of their input where they are called in place."""
+
+
+def _read_declaration(node: Node, options: Options) -> Kept:
+    """Read the words of an op's declaration."""
+    del options
     record = node.record
-    special = _BY_OP.get(record.op)
-    if special is not None:
-        return special(node, options)
     declared = OPS.get(record.op)
     if declared is None or declared.saves is None:
         if declared is not None and (declared.free or declared.shares):
@@ -142,11 +148,28 @@ def _keep_mask(node: Node, options: Options) -> Kept:
     return Kept(hidden=(node.elements if options.device == "cuda" else node.output_sizes[0],))
 
 
+def _keep_base(node: Node, options: Options) -> Kept:
+    """A power keeps its base; with an exponent that is a tensor also that and the result."""
+    del options
+    if len(node.record.producers) < 2:
+        return Kept(operands=(0,))
+    return Kept(operands=(0, 1), outputs=(0,) if 1 in node.needs else ())
+
+
+def _keep_looked_up(node: Node, options: Options) -> Kept:
+    """A lookup keeps where it has looked."""
+    del node, options
+    return Kept(operands=(0,))
+
+
 _BY_OP: dict[str, Rule] = {
     **dict.fromkeys(("mul", "multiply"), _keep_factors),
     **dict.fromkeys(("div", "true_divide"), _keep_quotient),
     **dict.fromkeys(("matmul", "bmm", "mm"), _keep_matrices),
     "linear": _keep_layer,
+    "pow": _keep_base,
+    "embedding": _keep_looked_up,
+    "scaled_dot_product_attention": keep_attention,
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool2d"), _keep_pooled),
     "batch_norm": _keep_batch_norm,
     **dict.fromkeys(("layer_norm", "group_norm"), _keep_layer_norm),
