@@ -105,7 +105,8 @@ class _Reader:
         )
         self._known.update(outputs)
         needs = self._find_needs(record, operands)
-        layouts = find_layouts(record, self._list_layouts(operands), shares=not makes)
+        joins = bool(operands) and self._joins_heads(record, operands[0])
+        layouts = find_layouts(record, self._list_layouts(operands), shares=not makes and not joins)
         node = Node(
             place=place,
             record=record,
