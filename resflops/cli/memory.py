@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> int:
             announce_torch(say)
         try:
             for number, (model, given) in enumerate(tasks, start=1):
-                say(Step(f"running {model.name} on shapes", number, of=len(tasks)))
+                say(Step(_say_running(model.name, args), number, of=len(tasks)))
                 entries.append(_measure(model, given, options, args, say))
         except KeyboardInterrupt:
             if not any(entry.memory for entry in entries):
@@ -101,6 +101,10 @@ def _measure(
         return replace(row, reason=str(error))
 
 
+def _say_running(model: str, args: argparse.Namespace) -> str:
+    return f"working out {model} from its trace" if args.from_trace else f"running {model} on shapes"
+
+
 def _find_measure(args: argparse.Namespace) -> Callable[..., Memory]:
     if args.from_trace:
         from resflops.sources.memory_estimates import estimate_spec
@@ -122,7 +126,7 @@ def _fit(
     """
 
     def run(batch: int) -> Memory:
-        say(f"running {row.model} on shapes, batch {batch:,}")
+        say(f"{_say_running(row.model, args)}, batch {batch:,}")
         return measure(batch=batch)
 
     fit = fit_batch(run, args.fits, weigh=_choose_weight(options))

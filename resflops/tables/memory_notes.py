@@ -139,7 +139,7 @@ def note_method(memories: Sequence[Memory]) -> tuple[Note, ...]:
 METHODS = {
     "shapes": "Exact by tensor, from a pass on shapes in which nothing was computed.",
     "real": "Exact by tensor, from a pass that was run on the CPU.",
-    "trace": "Estimated: worked out from a stored trace by rules, without a pass.",
+    "trace": "Estimated by rules from a trace, without a pass.",
 }
 
 KEPT = (

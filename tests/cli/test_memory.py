@@ -179,6 +179,36 @@ def test_a_model_that_fails_is_a_row_and_the_others_are_run(capsys):
     assert "this net refuses" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [([], {}), (["--training", "--optimizer", "adam"], {"training": True, "optimizer": "adam"})],
+)
+def test_from_a_trace_it_is_worked_out_by_rules(capsys, words, options):
+    trace = resflops.trace(resflops.load("resnet20"), (1, 3, 32, 32))
+    (row,) = read(capsys, "resnet20", "--from-trace", *words)["memory"]
+    assert row["method"] == "trace"
+    assert {kind: row[f"{kind}_bytes"] for kind in KINDS} == resflops.memory(trace, **options).split()
+    # What a batch of another size needs beside the weights is known without another trace.
+    (larger,) = read(capsys, "resnet20", "--from-trace", "--batch", "8", *words)["memory"]
+    assert larger["input"] == "8x3x32x32"
+    assert larger["parameters_bytes"] == row["parameters_bytes"]
+    assert larger["above_weights_bytes"] > row["above_weights_bytes"]
+    assert "Estimated by rules from a trace" in run(capsys, "resnet20", "--from-trace", *words)
+
+
+def test_from_a_stored_trace_it_needs_no_torch():
+    script = (
+        "import sys\nfrom resflops.cli import main\n"
+        "main(['memory', 'resnet34', 'vgg19', '--from-trace', '--training', '--fits', '8G', '--format', 'csv'])\n"
+        "print([name for name in ('torch', 'numpy', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    header, *rows, modules = done.stdout.splitlines()
+    assert modules == "[]"
+    assert header.startswith("model,spec,input,batch,peak_bytes,above_weights_bytes,parameters_bytes,")
+    assert [row.partition(",")[0] for row in rows] == ["resnet34", "vgg19"]
+
+
 def test_files_are_written_beside_the_table(capsys):
     run(capsys, "resnet20", "--picture", "x.svg", "--html", "x.html", "--save", "x.json", "--out", "x.md")
     assert list_files() == ["x.html", "x.json", "x.md", "x.svg"]

@@ -214,7 +214,7 @@ def test_it_says_what_was_assumed():
     [
         ("shapes", "Exact by tensor, from a pass on shapes"),
         ("real", "Exact by tensor, from a pass that was run on the CPU"),
-        ("trace", "Estimated: worked out from a stored trace by rules"),
+        ("trace", "Estimated by rules from a trace"),
     ],
 )
 def test_it_says_how_the_figures_were_found(method, words):
