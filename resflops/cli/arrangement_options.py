@@ -37,7 +37,8 @@ def add_arrangement(parser: Parser, columns: Sequence[str], *, decimals: str = "
         "--units",
         metavar="UNIT",
         help="write costs in K, M, G or T, in auto, one that suits the column, or in none, exactly as is "
-        "usual; parameters then have the unit that suits them; macs=G,params=M gives columns their own",
+        "usual; parameters then have the unit that suits them; macs=G,params=M gives columns their own; "
+        "bytes in MB, GB, MiB or GiB",
     )
     parser.add_argument(
         decimals,

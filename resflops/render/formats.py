@@ -233,8 +233,12 @@ def format_quotient(count: int | Fraction) -> str:
 
 MOST_DECIMALS = 4
 
-EXPONENTS: Mapping[str, int] = {"": 0, "K": 3, "M": 6, "G": 9, "T": 12}
-"""The power of ten that each unit stands for."""
+DIVISORS: Mapping[str, int] = {
+    "": 1,
+    **{f"{prefix}{ending}": 1000**power for power, prefix in enumerate("KMGT", 1) for ending in ("", "B")},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
+}
+"""What a figure in each unit is divided by."""
 
 USUAL_DIGITS = 2
 """Decimals of a figure in a unit, unless others are asked for."""
@@ -247,9 +251,11 @@ def format_in_unit(count: float | Fraction, unit: str, digits: int | None, *, si
     ('3.66', '3,663.8')
     >>> format_in_unit(512, "G", 2), format_in_unit(0, "G", 2), format_in_unit(-512, "K", 1, signed=True)
     ('<0.01', '0.00', '−0.5')
+    >>> format_in_unit(94_283_712, "MiB", None), format_in_unit(94_283_712, "MB", 1)
+    ('89.92', '94.3')
     """
     digits = USUAL_DIGITS if digits is None else digits
-    value = Fraction(count) / 10 ** EXPONENTS[unit]
+    value = Fraction(count) / DIVISORS[unit]
     text = f"{Decimal(round(abs(value) * 10**digits)).scaleb(-digits):,.{digits}f}"
     sign = "−" if value < 0 else "+" if signed and value else ""
     # What rounds to zero and is more than that is not shown as zero.
@@ -296,7 +302,7 @@ FORMATTERS: dict[Kind, Callable[[Any], str]] = {
     "data": escape_text,
 }
 
-COUNTS: frozenset[Kind] = frozenset(("count", "signed", "quotient"))
+COUNTS: frozenset[Kind] = frozenset(("count", "signed", "quotient", "bytes"))
 """Kinds that may be written in a unit."""
 
 
@@ -380,7 +386,7 @@ def encode_in_column(column: Column, value: Any) -> Any:  # noqa: ANN401 - any v
     """
     if value is None or not column.unit or column.kind not in COUNTS:
         return encode_value(column.kind, value)
-    quotient = Fraction(value) / 10 ** EXPONENTS[column.unit]
+    quotient = Fraction(value) / DIVISORS[column.unit]
     return float(quotient if column.digits is None else round(quotient, column.digits))
 
 

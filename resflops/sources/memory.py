@@ -1,11 +1,8 @@
 """From the spec of a model to the memory that it needs."""
 
-from collections.abc import Callable
-
 from msgspec.structs import replace
 
 from resflops.garbage import delay_collection
-from resflops.peak_memory.fitting import Fit, fit_batch
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
 from resflops.records import Shape
@@ -17,7 +14,7 @@ from resflops.tracing.generators import fix_generators
 from resflops.tracing.inputs import Reading
 from resflops.tracing.memory import measure_memory
 
-__all__ = ["fit_spec", "measure_spec"]
+__all__ = ["measure_spec"]
 
 
 def measure_spec(
@@ -35,24 +32,6 @@ def measure_spec(
         ResflopsError: the model could not be found, built or run.
     """
     return _measure(_open(find(spec), input_shape, batch), options)
-
-
-def fit_spec(
-    spec: str,
-    options: Options,
-    limit: int,
-    *,
-    input_shape: Shape | None = None,
-    weigh: Callable[[Memory], int] = lambda memory: memory.peak,
-) -> Fit:
-    """Find the largest batch of a model that fits into so many bytes.
-
-    Raises:
-        UsageError: its memory does not grow with the batch.
-        ResflopsError: the model could not be found, built or run.
-    """
-    found = find(spec)
-    return fit_batch(lambda batch: _measure(_open(found, input_shape, batch), options), limit, weigh=weigh)
 
 
 def _open(found: FoundModel, input_shape: Shape | None, batch: int | None) -> OpenModel:

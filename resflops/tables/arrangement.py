@@ -27,6 +27,11 @@ UnitChoice = str
 
 UNITS: dict[str, Unit] = {"K": "K", "M": "M", "G": "G", "T": "T"}
 
+BYTE_UNITS: dict[str, Unit] = {
+    "kb": "KB", "mb": "MB", "gb": "GB", "tb": "TB", "kib": "KiB", "mib": "MiB", "gib": "GiB", "tib": "TiB",
+}  # fmt: skip
+"""The units of columns of bytes, as they are typed in small letters."""
+
 EXPONENTS: dict[Unit, int] = {"": 0, "K": 3, "M": 6, "G": 9, "T": 12}
 
 ALIASES = {
@@ -114,7 +119,7 @@ def parse_sort(text: str) -> Arrangement:
 
 
 def parse_units(text: str) -> Arrangement:
-    """Parse units: ``G`` for all costs, or ``macs=G,params=M`` for columns by their names.
+    """Parse units: ``G`` for all costs, ``MiB`` for all bytes, or ``macs=G,params=M`` for columns by name.
 
     Raises:
         UsageError: there is no such unit.
@@ -135,9 +140,11 @@ def _read_unit(text: str) -> UnitChoice:
         return text.lower()
     if text.upper() in UNITS:
         return text.upper()
+    if text.lower() in BYTE_UNITS:
+        return BYTE_UNITS[text.lower()]
     raise UsageError(
-        f"no unit {text!r}; available: auto, {', '.join(UNITS)} and none; columns can have their own, "
-        "as in macs=G,params=M"
+        f"no unit {text!r}; available: auto, {', '.join(UNITS)} and none, and of bytes "
+        f"{', '.join(BYTE_UNITS.values())}; columns can have their own, as in macs=G,params=M"
     )
 
 
@@ -280,16 +287,25 @@ def _set_units(table: Table, wish: Arrangement, *, required: bool) -> Table:
             if found:
                 own[found.key] = unit
     choices: dict[Measures, UnitChoice] = {}
-    if common := wish.units.get(""):
+    common = wish.units.get("", "")
+    if common and common not in BYTE_UNITS.values():
         # Parameters are usually fewer by orders of magnitude, so that the unit of costs does not suit them.
         choices = {"cost": common, "parameters": "none" if common == "none" else "auto"}
+
+    def _choose_common(column: Column) -> UnitChoice:
+        if column.kind == "bytes":
+            # Beside costs, a letter alone is theirs.
+            alone = not any(each.measures for each in table.columns)
+            return common if common in BYTE_UNITS.values() or alone else "none"
+        return choices.get(column.measures, "none")
+
     rows = (*table.list_shown_rows(), *([table.total] if table.total else []))
     return replace(
         table,
         columns=tuple(
             replace(
                 column,
-                unit=_choose_unit(own.get(column.key, choices.get(column.measures, "none")), rows, column),
+                unit=_choose_unit(own.get(column.key) or _choose_common(column), rows, column),
                 digits=column.digits if wish.precision is None else wish.precision,
             )
             for column in table.columns
@@ -303,6 +319,11 @@ def _choose_unit(choice: UnitChoice, rows: Iterable[Row], column: Column) -> Uni
     ``auto`` takes the largest in which the smallest figure is at least 0.1, and at most one step below that
     of the largest figure.
     """
+    if choice in BYTE_UNITS.values() and column.kind != "bytes":
+        raise UsageError(f"--units: the column {column.key!r} is not of bytes; its unit is K, M, G or T")
+    if column.kind == "bytes":
+        # Without one unit for all, each figure has that which suits it.
+        return BYTE_UNITS.get(choice.lower(), BYTE_UNITS.get(f"{choice.lower()}ib", ""))
     if choice != "auto":
         return UNITS.get(choice, "")
     sizes = [abs(value) for row in rows if (value := row.get(column.key))]

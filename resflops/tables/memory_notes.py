@@ -106,7 +106,9 @@ def note_failures_to_fit(fits: Iterable[tuple[str, Fit]]) -> tuple[Note, ...]:
 
 def note_units() -> Note:
     """Note the units, which programs need not know: they get bytes."""
-    return Note(text="KiB, MiB and GiB are 2¹⁰, 2²⁰ and 2³⁰ bytes.", audience="people")
+    return Note(
+        text="KiB, MiB and GiB go in steps of 1024, KB, MB and GB in steps of 1000.", audience="people"
+    )
 
 
 def note_interrupt(left: int) -> Note:

@@ -83,8 +83,9 @@ Tone = Literal["", "good", "bad", "doubtful"]
 Measures = Literal["", "cost", "parameters"]
 """What a count is of, for columns whose figures may be written in a unit, such as ``G``."""
 
-Unit = Literal["", "K", "M", "G", "T"]
-"""What a figure is divided by: nothing, 10³, 10⁶, 10⁹ or 10¹²."""
+Unit = Literal["", "K", "M", "G", "T", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"]
+"""What a figure is divided by: nothing, 10³, 10⁶, 10⁹ or 10¹²; those in B are of bytes, KiB and the next of
+1024."""
 
 Row = Mapping[str, Any]
 """Column key to raw value: counts are ints, shapes are tuples, and what is missing is None."""

@@ -7,11 +7,13 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from resflops.errors import UsageError
 from resflops.peak_memory.fitting import Fit
 from resflops.peak_memory.records import BEFORE, KINDS, Block, Memory, Step
 from resflops.records import InputRecord
 from resflops.render import Screen, find_renderer
-from resflops.render.formats import format_note
+from resflops.render.formats import format_cells, format_heading, format_note
+from resflops.tables.arrangement import arrange_table, parse_units
 from resflops.tables.memory import COLUMN_NAMES, MemoryEntry, build_holder_table, build_memory_table
 from resflops.tables.memory_notes import describe_way
 
@@ -68,7 +70,7 @@ model  input    peak in all  above weights  parameters  buffers      state     i
 Net    2×3×8×8     35.0 MiB       27.0 MiB    8.00 MiB    512 B   16.0 MiB  1.50 KiB   8.00 MiB     3.00 MiB
 
 Net needs 36.7 MB (35.0 MiB) at its peak, 28.3 MB (27.0 MiB) of it above its weights. The peak is at convolution_backward of conv in the backward pass, op 3 of 4 that take memory.
-KiB, MiB and GiB are 2¹⁰, 2²⁰ and 2³⁰ bytes.
+KiB, MiB and GiB go in steps of 1024, KB, MB and GB in steps of 1000.
 Exact by tensor, from a pass on shapes in which nothing was computed.
 Activations kept are what the forward pass has made and the backward pass needs; temporary is what is made and released again, such as the gradients of activations.
 Included: each tensor as it is, not rounded. Not included: what kernels take for themselves, such as oneDNN's reordered copies of a convolution's input and weight.
@@ -129,7 +131,7 @@ def test_programs_get_bytes_and_what_holds_for_all_rows():
     )  # fmt: skip
     assert (row["batch"], row["steps"], row["method"]) == (2, 4, "shapes")
     assert [each["held_bytes"] for each in document["layers"]] == [35 * MIB + 512, 1536]
-    assert not any("MiB and GiB" in note for note in document["notes"])
+    assert not any("steps of 1024" in note for note in document["notes"])
     (line,) = csv.DictReader(io.StringIO(build(TRAINED).to_csv()))
     assert (line["model"], line["peak_bytes"], line["allocated_bytes"]) == ("Net", "36702208", "")
 
@@ -253,3 +255,38 @@ def test_the_layers_of_another_step_are_those_of_that_step():
     table = build_holder_table(TRAINED, step=1)
     assert {row["layer"]: row["temporary_bytes"] for row in table.rows}["act"] == 2 * MIB
     assert sum(row["held_bytes"] for row in table.rows) == TRAINED.curve[1]
+
+
+@pytest.mark.parametrize(
+    ("units", "heading", "peak", "layer"),
+    [
+        ("MiB", "peak in all (MiB)", "35.00", "35.00"),
+        ("mb", "peak in all (MB)", "36.70", "36.70"),
+        ("GiB", "peak in all (GiB)", "0.03", "0.03"),
+        # A letter alone is what it is to --fits.
+        ("M", "peak in all (MiB)", "35.00", "35.00"),
+        ("none", "peak in all", "35.0 MiB", "35.0 MiB"),
+        ("auto", "peak in all", "35.0 MiB", "35.0 MiB"),
+    ],
+)
+def test_all_sizes_can_be_in_one_unit(units, heading, peak, layer):
+    table = arrange_table(build(TRAINED), parse_units(units))
+    (column,) = [column for column in table.columns if column.key == "peak_bytes"]
+    assert format_heading(column) == heading
+    assert format_cells(table, [column]) == [[peak]]
+    (below,) = table.below
+    assert format_cells(below, [column for column in below.columns if column.key == "held_bytes"])[0] == [
+        layer
+    ]
+
+
+def test_programs_get_the_unit_with_the_figure():
+    table = arrange_table(build(TRAINED), parse_units("peak_bytes=GiB"))
+    document = json.loads(table.to_json())
+    assert document["units"] == {"peak_bytes": "GiB"}
+    assert document["memory"][0]["peak_bytes"] == TRAINED.peak / 2**30
+    assert "peak_bytes_GiB,above_weights_bytes," in table.to_csv()
+    with pytest.raises(
+        UsageError, match="--units: the column 'steps' is not of bytes; its unit is K, M, G or T"
+    ):
+        arrange_table(build(TRAINED), parse_units("steps=MiB"))
