@@ -1,19 +1,35 @@
-"""Gradients that meet: autograd adds the second to the first in place, but not while anything watches it.
+"""Sums that torch takes in place, but not while anything watches it: of gradients that meet, and of a bias.
 
 With a dispatch mode on, every tensor counts as one of a subclass, and torch makes a new tensor of each sum
-(``can_accumulate_inplace`` in torch/csrc/autograd/input_buffer.cpp). So the sums that a plain run would
-take in place are found here, by torch's own conditions, and taken in place.
+(``can_accumulate_inplace`` in torch/csrc/autograd/input_buffer.cpp, ``linear`` in aten/src/ATen/native). So
+the sums that a plain run would take in place are found here, by torch's own conditions, and taken in place.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["Accumulation"]
+__all__ = ["Accumulation", "add_bias", "add_biases_in_place"]
 
 _ADD = torch.ops.aten.add.Tensor
 _ADD_IN_PLACE = torch.ops.aten.add_.Tensor
+
+
+_adds_biases = ContextVar("adds_biases", default=False)
+
+
+@contextmanager
+def add_biases_in_place() -> Iterator[None]:
+    """Let sums with a vector be taken in place, as ``linear`` does that is called meanwhile."""
+    token = _adds_biases.set(True)
+    try:
+        yield
+    finally:
+        _adds_biases.reset(token)
 
 
 class Accumulation:
@@ -39,7 +55,7 @@ class Accumulation:
 
     def add(self, func: object, args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Tensor | None:
         """Add a gradient to another in place, if a plain run does; None if it does not."""
-        if func is not _ADD or kwargs or torch.is_grad_enabled() or len(args) != 2:
+        if func is not _ADD or kwargs or torch.is_grad_enabled():
             return None
         first, second = args
         if not isinstance(first, Tensor) or not isinstance(second, Tensor):
@@ -59,6 +75,16 @@ class Accumulation:
             return None
         added: Tensor = _ADD_IN_PLACE(first, second)
         return added
+
+
+def add_bias(func: object, args: tuple[Any, ...]) -> Tensor | None:
+    """Add the bias of a linear layer in place; None if that is not what the op does."""
+    if func is not _ADD or not _adds_biases.get() or args[1].dim() != 1:
+        return None
+    _ADD_IN_PLACE(*args)
+    # Autograd gives the result a history of its own.
+    added: Tensor = torch.ops.aten.alias.default(args[0])
+    return added
 
 
 def _count_uses(tensor: Tensor) -> tuple[int, int]:

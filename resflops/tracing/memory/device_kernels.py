@@ -13,11 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.nn.functional import dropout, multi_head_attention_forward, scaled_dot_product_attention
+from torch.nn.functional import (  # type: ignore[attr-defined]
+    _in_projection_packed,
+    dropout,
+    linear,
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from torch.overrides import TorchFunctionMode
 
 from resflops.errors import UsageError
 from resflops.peak_memory.options import Attention, Options
+from resflops.tracing.memory.accumulation import add_biases_in_place
+from resflops.tracing.memory.cuda_autocast import run_in_float32
 from resflops.tracing.memory.multihead_attention import replace_calls
 
 __all__ = ["attend", "choose_kernels"]
@@ -55,9 +63,12 @@ class _CudaKernels(TorchFunctionMode):
         super().__init__()
         self._attention = attention
         # No mode sees what is called inside of multi-head attention.
+        replaced: dict[str, Callable[..., Any]] = {
+            "scaled_dot_product_attention": partial(attend, attention), "dropout": drop_out, "linear": project
+        }  # fmt: skip
+        packed = replace_calls(_in_projection_packed, replaced)
         self._multi_head_attention = replace_calls(
-            multi_head_attention_forward,
-            {"scaled_dot_product_attention": partial(attend, attention), "dropout": drop_out},
+            multi_head_attention_forward, {**replaced, "_in_projection_packed": packed}
         )
 
     def __torch_function__(
@@ -73,6 +84,10 @@ class _CudaKernels(TorchFunctionMode):
             return drop_out(*args, **(kwargs or {}))
         if func is multi_head_attention_forward:
             func = self._multi_head_attention
+        elif func is linear:
+            return project(*args, **(kwargs or {}))
+        if torch.is_autocast_enabled("cpu"):
+            return run_in_float32(func, args, kwargs or {})
         return func(*args, **(kwargs or {}))
 
 
@@ -87,6 +102,12 @@ def drop_out(
         out: Tensor = torch.native_dropout(input, p, True)[0]  # noqa: FBT003
         return out
     return dropout(input, p, training, inplace)
+
+
+def project(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
+    """Multiply by a weight, and add the bias in place where torch does, which it does not while watched."""
+    with add_biases_in_place():
+        return linear(input, weight, bias)
 
 
 def attend(

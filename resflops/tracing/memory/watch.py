@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from resflops.peak_memory.records import BEFORE, Block, Kind, Phase, Step
-from resflops.tracing.memory.accumulation import Accumulation
+from resflops.tracing.memory.accumulation import Accumulation, add_bias
 from resflops.tracing.memory.running_layer import RunningLayer
 
 __all__ = ["StorageWatch"]
@@ -126,9 +126,13 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # Autograd makes the node of an op before it runs the op. Of several, the first is the node's: the
             # others have none, as a count of batches.
             self._layer_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, layer)  # type: ignore[attr-defined]
-        out = func(*args, **(kwargs or {}))
-        if self._fake and func in _STATISTICS:
-            out = _correct_statistics(args, out)
+        if (out := add_bias(func, args)) is None:
+            out = func(*args, **(kwargs or {}))
+        if self._fake:
+            if self._on_gpu and func in _IN_FLOAT32:
+                out = _raise_statistics(out)
+            elif func in _STATISTICS:
+                out = _correct_statistics(args, out)
         self._note(_name_op(func), layer, out, recomputed=recomputed)
         return out
 
@@ -207,6 +211,16 @@ _STATISTICS = {
     torch.ops.aten._native_batch_norm_legit.default,
     torch.ops.aten._batch_norm_with_update.default,
 }
+
+
+_IN_FLOAT32 = {*_STATISTICS, torch.ops.aten.native_layer_norm.default}
+
+
+def _raise_statistics(out: Any) -> Any:
+    """Give the statistics of a norm the type that a GPU gives them: float32, unless it is float64."""
+    result, *statistics = out
+    low = (torch.float16, torch.bfloat16)
+    return (result, *[each.float() if each.dtype in low else each for each in statistics])
 
 
 def _correct_statistics(args: tuple[Any, ...], out: Any) -> Any:

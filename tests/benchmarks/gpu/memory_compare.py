@@ -9,24 +9,26 @@ The comparison is printed and written to a file beside, whose name ends in ``-co
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 import resflops
 from resflops.peak_memory.allocator import AllocatorFigures, CachingAllocator, replay
-from resflops.peak_memory.records import Memory
+from resflops.peak_memory.records import Block, Memory, Step
 from resflops.peak_memory.workspaces import estimate_workspaces
 
-SIDE = 224
+SIDE, HOPPER = 224, 9
 OPTIONS = ("training", "optimizer", "dtype", "autocast", "checkpointing", "loss")
 FIGURES = ("requested", "allocated", "reserved")
 
 
-def predict(result: dict[str, Any]) -> Memory:
+def predict(result: dict[str, Any], capability: int) -> Memory:
     """Predict the memory of one run."""
     options = {name: result[name] for name in OPTIONS if result.get(name)}
+    if result.get("dtype") and capability >= HOPPER:
+        options["attention"] = "cudnn"  # what torch prefers there where it can
     return resflops.memory(
         f"torchvision/{result['network']}", (result["batch"], 3, SIDE, SIDE), device="cuda", **options
     )
@@ -64,23 +66,31 @@ def walk(events: Sequence[int], begin: int) -> Iterator[tuple[int, int]]:
             yield number, event if event > 0 else -sizes[number]
 
 
-def align(ours: Sequence[int], theirs: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
-    """Lay two rows of sizes beside each other, and give the places where one has what the other has not."""
-    places, place = list[int](), 0
-    for size in ours:
-        while place < len(theirs) and theirs[place] != size:
-            place += 1
-        places.append(place)
-        place += 1
-    if place <= len(theirs):  # theirs has all of ours, in the same order
-        begin = 0
-        for number, place in enumerate([*places, len(theirs)]):
-            if place > begin:
-                yield number, number, begin, place
-            begin = place + 1
-        return
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-    yield from (opcode[1:] for opcode in matcher.get_opcodes() if opcode[0] != "equal")
+def align(memory: Memory, theirs: Sequence[int]) -> tuple[dict[int, Step], list[Block]]:
+    """Lay what a pass takes beside what the GPU has taken, step by step.
+
+    Returns:
+        The numbers of what only the GPU has, each with the step during or after which it was taken; and the
+        blocks that it has not.
+    """
+    only_theirs, missing, place = dict[int, Step](), list[Block](), 0
+    for number, step in enumerate(memory.steps):
+        blocks = [block for block in memory.blocks if block.born == number]
+        seen, rest = place, Counter(block.size for block in blocks)
+        while rest.total() and seen < len(theirs):
+            rest -= Counter([theirs[seen]])
+            seen += 1
+        if rest.total():  # nowhere in all that follows
+            missing += blocks
+            continue
+        rest = Counter(block.size for block in blocks)
+        for each in range(place, seen):
+            if rest[theirs[each]]:
+                rest[theirs[each]] -= 1
+            else:
+                only_theirs[each] = step
+        place = seen
+    return only_theirs | dict.fromkeys(range(place, len(theirs)), memory.steps[-1]), missing
 
 
 def explain(result: dict[str, Any], memory: Memory) -> dict[str, Any]:
@@ -88,15 +98,11 @@ def explain(result: dict[str, Any], memory: Memory) -> dict[str, Any]:
     begin, end = (step["events"] for step in result["steps"])
     changes = list(walk(result["events"][:end], begin))
     takes = [(number, size) for number, size in changes if size > 0]
-    passing = [block for block in memory.blocks if block.born >= 0]
-    only_gpu, missing = dict[int, dict[str, Any]](), list[dict[str, Any]]()
-    for low, high, first, last in align([b.size for b in passing], [size for _, size in takes]):
-        near = memory.steps[passing[max(low - 1, 0)].born]
-        about = {"after": near.op, "layer": near.layer, "phase": near.phase}
-        only_gpu |= {number: {"size": size, **about} for number, size in takes[first:last]}
-        missing += [
-            {"size": block.size, "name": block.name, "layer": block.layer} for block in passing[low:high]
-        ]
+    unmatched, missing = align(memory, [size for _, size in takes])
+    only_gpu: dict[int, dict[str, Any]] = {
+        takes[place][0]: {"size": takes[place][1], "op": step.op, "layer": step.layer, "phase": step.phase}
+        for place, step in unmatched.items()
+    }
     in_use, most = dict[int, int](), -1
     at_peak = list[int]()
     for number, size in changes:
@@ -111,13 +117,15 @@ def explain(result: dict[str, Any], memory: Memory) -> dict[str, Any]:
         "only_gpu": sum(each["size"] for each in only_gpu.values()),
         "largest_only_gpu": sorted(only_gpu.values(), key=lambda each: -each["size"])[:5],
         "only_gpu_at_peak": [only_gpu[each] for each in at_peak],
-        "only_resflops": missing[:20],
+        "only_resflops": [
+            {"size": each.size, "name": each.name, "layer": each.layer} for each in missing[:20]
+        ],
     }
 
 
 def compare_one(result: dict[str, Any], capability: int) -> dict[str, Any]:
     """Compare one run with its prediction."""
-    memory = predict(result)
+    memory = predict(result, capability)
     workspaces = estimate_workspaces(memory, capability=capability)
     gpu = [{name: step["peak"][name] for name in FIGURES} for step in result["steps"]]
     return {

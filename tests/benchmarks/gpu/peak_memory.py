@@ -88,7 +88,8 @@ def prepare(network: nn.Module, way: dict[str, Any]) -> Callable[[Tensor, Tensor
 
     def train(images: Tensor, targets: Tensor) -> None:
         network.zero_grad(set_to_none=True)
-        torch.autograd.backward(take_loss(images, targets))
+        loss = take_loss(images, targets)
+        torch.autograd.backward(loss)
         if optimizer:
             optimizer.step()
 
