@@ -21,7 +21,7 @@ from resflops.gate.config import find_config
 from resflops.gate.diff import Diff, diff_snapshots
 from resflops.gate.lockfile import is_lock, read_lock
 from resflops.gate.revisions import find_repository, name_commit, parse_revisions, snapshot_revision
-from resflops.gate.snapshot import Snapshot, snapshot_cost
+from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, measure_budgeted, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.model_files import holds_model
 from resflops.sources.registry import SOURCES
@@ -49,6 +49,12 @@ def _add_arguments(parser: Parser) -> None:
         "Each is checked out into a folder of its own and counted in a process of its own",
     )
     parser.add_argument("--all", action="store_true", help="show every changed layer")
+    parser.add_argument(
+        "--memory",
+        action="store_true",
+        help="also show the memory of inference and of training at its peak, and what holds more of it; "
+        "a lock file has none",
+    )
     add_config(parser)
     add_model_input(parser)
     add_output(parser)
@@ -108,7 +114,8 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
         counted = count_model(thing, args)
-        snapshot = snapshot_cost(counted.cost, stored=counted.stored)
+        memory = measure_budgeted(counted.cost, _list_metrics(args))
+        snapshot = snapshot_cost(counted.cost, stored=counted.stored, memory=memory)
         return {snapshot.model: snapshot}
     kind = read_kind(thing)
     if kind in {"cost", "trace"}:
@@ -117,7 +124,7 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
             if kind == "cost"
             else price(Trace.load(thing), args.convention)
         )
-        return {cost.model: snapshot_cost(cost)}
+        return {cost.model: snapshot_cost(cost, memory=measure_budgeted(cost, _list_metrics(args)))}
     if kind or not is_lock(thing):
         if not kind and Path(thing).suffix == ".json":
             # It says what is wrong with the file, where read_kind has only found that something is.
@@ -128,6 +135,10 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
             "a model in a Python file is named as in nets.py:factory"
         )
     return dict(read_lock(thing).snapshots)
+
+
+def _list_metrics(args: argparse.Namespace) -> tuple[Metric, ...]:
+    return MEMORY_METRICS if args.memory else ()
 
 
 def _diff_revisions(args: argparse.Namespace) -> tuple[list[Diff], list[Note]]:
@@ -155,6 +166,7 @@ def _snapshot_revision(
         batch=given.batch,
         convention=args.convention.name,
         fresh=args.fresh,
+        memory=args.memory,
     )
 
 

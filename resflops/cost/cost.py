@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from resflops.peak_memory.records import Memory
     from resflops.tables import Table
 
 __all__ = ["Cost", "UncountedOp", "check_prices_gradients", "price"]
@@ -115,6 +116,22 @@ class Cost(Stored, frozen=True, kw_only=True, dict=True, tag="cost"):
     def buffers(self) -> int:
         """Elements of the buffers; tied ones once."""
         return self.trace.buffers
+
+    @cached_property
+    def memory(self) -> "Memory":
+        """The memory of inference, worked out by rules; ``resflops.memory`` measures that of a live model."""
+        from resflops.peak_memory.from_traces import estimate_memory
+        from resflops.peak_memory.options import Options
+
+        return estimate_memory(self.trace, Options())
+
+    @cached_property
+    def training_memory(self) -> "Memory":
+        """The memory of a forward and a backward pass, worked out by rules, without an optimiser."""
+        from resflops.peak_memory.from_traces import estimate_memory
+        from resflops.peak_memory.options import Options
+
+        return estimate_memory(self.trace, Options(training=True))
 
     @cached_property
     def work(self) -> Work:

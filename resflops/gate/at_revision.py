@@ -9,7 +9,8 @@ from resflops.errors import ConfigError, ModelError, ResflopsError
 from resflops.gate.config import ModelConfig, read_config
 from resflops.gate.counting import name_versions, snapshot_models
 from resflops.gate.lockfile import renew_lock, write_lock
-from resflops.gate.revisions import Request
+from resflops.gate.revisions import Request, Unlocked
+from resflops.gate.snapshot import MEMORY_METRICS
 
 __all__ = ["main"]
 
@@ -27,11 +28,18 @@ def main() -> int:
     root = config.parent if config.parent.is_dir() else Path.cwd()
     try:
         snapshots = []
-        for outcome in snapshot_models(_select_models(request, config), root=root, fresh=request.fresh):
+        models = _select_models(request, config)
+        metrics = MEMORY_METRICS if request.memory else ()
+        for outcome in snapshot_models(models, root=root, fresh=request.fresh, memory=metrics):
             if isinstance(outcome, ModelError):
                 raise outcome
             snapshots.append(outcome)
-        notes = {snapshot.model: (snapshot.notes, snapshot.stored) for snapshot in snapshots}
+        notes = {
+            snapshot.model: Unlocked(
+                notes=snapshot.notes, stored=snapshot.stored, memory=dict(snapshot.memory)
+            )
+            for snapshot in snapshots
+        }
         Path(request.notes).write_bytes(msgspec.json.encode(notes))
         write_lock(request.result, renew_lock(snapshots, old=None, made_by=name_versions()))
     except ResflopsError as error:

@@ -9,7 +9,7 @@
     [tool.resflops.models.detector]
     spec = "package.module:factory"
     input = "3x640x640"
-    budget = { macs = "4.2G", params = "26M" }
+    budget = { macs = "4.2G", params = "26M", peak_memory = "2GiB", training_memory = "9GiB" }
     tolerance = { macs = "+1%" }
 """
 
@@ -24,8 +24,9 @@ from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, suggest
 from resflops.gate.limits import Tolerance, read_count, read_tolerance
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import METRICS, Metric, explain_metric
+from resflops.gate.snapshot import MEMORY_METRICS, METRICS, Metric, explain_metric
 from resflops.gate.toml_lines import LARGEST_FILE, KeyPath, TomlLines, parse_toml, show_value
+from resflops.peak_memory.sizes import read_size
 from resflops.records import Shape
 from resflops.sources import parse_spec
 from resflops.sources.shapes import read_shape
@@ -203,7 +204,9 @@ class _Reader:
             name=name,
             spec=self.read_value((*path, "spec"), given, _read_spec) or name,
             input=self.read_value((*path, "input"), given, _read_shape),
-            budgets=self.read_metrics((*path, "budget"), given, self.read_budget),
+            budgets=self.read_metrics(
+                (*path, "budget"), given, self.read_budget, (*METRICS, *MEMORY_METRICS)
+            ),
             line=self.find_line(path),
             # A model's own setting replaces the common one, but tolerances do so metric by metric.
             **{**common, **own, "tolerances": {**common.get("tolerances", {}), **own.get("tolerances", {})}},
@@ -223,21 +226,26 @@ class _Reader:
         return {name: value for name, value in read.items() if value is not None}
 
     def read_metrics(
-        self, path: KeyPath, table: dict[str, Any], read: Callable[[KeyPath, object], Any]
+        self,
+        path: KeyPath,
+        table: dict[str, Any],
+        read: Callable[[KeyPath, object], Any],
+        metrics: tuple[Metric, ...] = METRICS,
     ) -> dict[Metric, Any]:
         """Read a table that has a value for some of the metrics."""
         given = self.read_value(path, table, _read_table) or {}
-        for key in given.keys() - set(METRICS):
-            self.add_mistake((*path, key), explain_metric(key, what="key"))
+        for key in given.keys() - set(metrics):
+            self.add_mistake((*path, key), explain_metric(key, what="key", locked=metrics is METRICS))
         values = {
             metric: self.read_value((*path, metric), given, partial(read, (*path, metric)))
-            for metric in METRICS
+            for metric in metrics
         }
         return {metric: value for metric, value in values.items() if value is not None}
 
     def read_budget(self, path: KeyPath, value: object) -> Budget:
         """Read the limit of one metric."""
-        return Budget(limit=read_count(value), text=str(value), line=self.find_line(path))
+        limit = read_size(value) if path[-1] in MEMORY_METRICS else read_count(value)
+        return Budget(limit=limit, text=str(value), line=self.find_line(path))
 
     def read_value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         """Read the value under the last key of a path; None if there is none, or one with a mistake."""

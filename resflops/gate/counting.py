@@ -9,7 +9,7 @@ from resflops._version import __version__
 from resflops.cost.convention import find_convention
 from resflops.errors import ModelError, ResflopsError
 from resflops.gate.config import ModelConfig
-from resflops.gate.snapshot import Snapshot, snapshot_cost
+from resflops.gate.snapshot import Metric, Snapshot, measure_budgeted, snapshot_cost
 from resflops.sources.counting import CountRequest, count_models
 
 __all__ = ["name_versions", "snapshot_models"]
@@ -21,6 +21,7 @@ def snapshot_models(
     root: Path,
     say: Callable[[str], None] = lambda _: None,
     fresh: bool = False,
+    memory: Sequence[Metric] = (),
 ) -> Iterator[Snapshot | ModelError]:
     """Build models and count them, one after the other.
 
@@ -29,6 +30,7 @@ def snapshot_models(
         root: the folder that the paths and packages in their specs are relative to.
         say: is called with a text about which model is being counted.
         fresh: whether to trace models even if traces of them are stored.
+        memory: the metrics of memory to work out even for models that have no budget for them.
 
     Yields:
         The snapshot of each model, or an error that names it if it cannot be found, built or traced.
@@ -41,7 +43,8 @@ def snapshot_models(
             error.__cause__ = outcome
             yield error
         else:
-            yield snapshot_cost(outcome.cost, model=model.name, stored=outcome.stored)
+            held = measure_budgeted(outcome.cost, {*memory, *model.budgets})
+            yield snapshot_cost(outcome.cost, model=model.name, stored=outcome.stored, memory=held)
 
 
 def _build_request(model: ModelConfig, root: Path, *, fresh: bool) -> CountRequest:

@@ -6,8 +6,9 @@ from fractions import Fraction
 from msgspec import Struct
 
 from resflops.errors import UsageError
+from resflops.peak_memory.sizes import read_size
 
-__all__ = ["Tolerance", "read_count", "read_limit", "read_tolerance"]
+__all__ = ["Tolerance", "read_count", "read_limit", "read_size_limit", "read_tolerance"]
 
 UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 COUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)\s*([a-zA-Z]*)")
@@ -82,6 +83,23 @@ def read_limit(value: object) -> int:
     if limit < 0:
         raise UsageError(f"{value!r} allows nothing, not even 0; write a higher limit")
     return limit
+
+
+def read_size_limit(value: object) -> int:
+    """Read the most bytes that a limit allows: ``"<=2GiB"``, ``"<2GiB"`` or a size.
+
+    >>> read_size_limit("<=2GiB"), read_size_limit("500 MB"), read_size_limit("<1K")
+    (2147483648, 500000000, 1023)
+
+    Raises:
+        UsageError: it is not an upper limit.
+    """
+    if not isinstance(value, str):
+        return read_size(value)
+    match = re.fullmatch(r"\s*(<=|≤|<|)\s*(.*)", value, re.DOTALL)
+    assert match is not None  # noqa: S101 - every part of the pattern may be empty
+    sign, text = match.groups()
+    return read_size(text) - (sign == "<")
 
 
 def read_tolerance(value: object) -> Tolerance:

@@ -1,6 +1,6 @@
 """The snapshot of a model's cost: as much of a ``Cost`` as the gate keeps and compares, line by line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Literal
@@ -12,29 +12,38 @@ from resflops.cost import Cost
 from resflops.cost.convention import find_convention
 from resflops.cost.layers import LayerRow
 from resflops.errors import UnknownConventionError, suggest
+from resflops.peak_memory.records import Memory
 from resflops.records import Shape
 
 __all__ = [
+    "MEMORY_METRICS",
     "METRICS",
+    "HeldMemory",
     "Metric",
     "Snapshot",
     "SnapshotInput",
     "SnapshotLine",
     "explain_metric",
+    "measure_budgeted",
     "snapshot_cost",
 ]
 
-Metric = Literal["macs", "params", "buffers", "total"]
+Metric = Literal["macs", "params", "buffers", "total", "peak_memory", "training_memory"]
 METRICS: tuple[Metric, ...] = ("macs", "params", "buffers", "total")
-"""The metrics that can be limited; ``total`` is the cost under the model's convention."""
+"""The metrics that are locked and can be limited; ``total`` is the cost under the model's convention."""
+
+MEMORY_METRICS: tuple[Metric, ...] = ("peak_memory", "training_memory")
+"""The metrics that can be limited and are not locked, in bytes: the peak of inference, and that of a forward
+and a backward pass. They are worked out by rules, which get better, and a lock must not change with them."""
 
 
-def explain_metric(name: str, *, what: str = "metric") -> str:
+def explain_metric(name: str, *, what: str = "metric", locked: bool = True) -> str:
     """Explain that no metric has a name, with what is meant or is close, as the end of a message.
 
     Args:
         name: the name.
         what: what the message calls it.
+        locked: whether it has to be one that is locked.
 
     >>> explain_metric("flops")
     "flops is a convention; limit total, with convention = 'flops'"
@@ -44,8 +53,9 @@ def explain_metric(name: str, *, what: str = "metric") -> str:
     with suppress(UnknownConventionError):
         convention = find_convention(name).name
         return f"{convention} is a convention; limit total, with convention = {convention!r}"
-    close = suggest({"parameters": "params", "gmacs": "macs"}.get(name.lower(), name), METRICS)
-    return f"there is no such {what}{close}; available: {', '.join(METRICS)}"
+    known = METRICS if locked else (*METRICS, *MEMORY_METRICS)
+    meant = {"parameters": "params", "gmacs": "macs", "memory": "peak_memory"}.get(name.lower(), name)
+    return f"there is no such {what}{suggest(meant, known)}; available: {', '.join(known)}"
 
 
 # gc=False: lines refer to numbers and texts alone, so they can never form a cycle, and there are thousands.
@@ -89,6 +99,15 @@ class SnapshotInput(Struct, frozen=True):
     dtype: str
 
 
+class HeldMemory(Struct, frozen=True, kw_only=True):
+    """The peak of a model's memory, and what holds it."""
+
+    size: int
+    """In bytes."""
+    layers: Mapping[str, int]
+    """The bytes that each layer holds at the peak, the largest first."""
+
+
 # dict=True: cached_property keeps what it has computed in the __dict__.
 class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     """What one model costs. Its figures are the sums over its lines."""
@@ -104,11 +123,14 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     """What a reader of its figures should know, such as which values decide them. It is not locked."""
     stored: str = ""
     """Where their trace was stored, in words; ``""`` if it was taken now. It is not locked."""
+    memory: Mapping[Metric, HeldMemory] = {}
+    """The memory that has a budget. It is not locked."""
 
     @property
     def locked(self) -> "Snapshot":
         """What a lock keeps of it and compares."""
-        return replace(self, notes=(), stored="") if self.notes or self.stored else self
+        unlocked = self.notes or self.stored or self.memory
+        return replace(self, notes=(), stored="", memory={}) if unlocked else self
 
     @cached_property
     def macs(self) -> int:
@@ -137,7 +159,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
 
     def metric(self, name: Metric) -> int:
         """Return the figure of a metric."""
-        return int(getattr(self, name))
+        return self.memory[name].size if name in MEMORY_METRICS else int(getattr(self, name))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -148,8 +170,17 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
         return sum(getattr(line, field) for line in self.lines)
 
 
-def snapshot_cost(cost: Cost, *, model: str = "", stored: str = "") -> Snapshot:
-    """Make the snapshot of a cost, under the model's own name or another, from a trace that may be stored."""
+def snapshot_cost(
+    cost: Cost, *, model: str = "", stored: str = "", memory: Mapping[Metric, Memory] | None = None
+) -> Snapshot:
+    """Make the snapshot of a cost, under the model's own name or another, from a trace that may be stored.
+
+    Args:
+        cost: the cost.
+        model: the name of the model; ``""`` for its own.
+        stored: where its trace was stored, in words.
+        memory: the memory that has a budget.
+    """
     return Snapshot(
         model=model or cost.model,
         spec=cost.model,
@@ -158,7 +189,21 @@ def snapshot_cost(cost: Cost, *, model: str = "", stored: str = "") -> Snapshot:
         lines=tuple(_list_lines(cost.layers)),
         notes=cost.trace.notes,
         stored=stored,
+        memory={metric: _hold(each) for metric, each in (memory or {}).items()},
     )
+
+
+def measure_budgeted(cost: Cost, budgets: Iterable[Metric]) -> dict[Metric, Memory]:
+    """Work out the memory that has a budget, by rules from the cost's trace."""
+    return {
+        metric: cost.training_memory if metric == "training_memory" else cost.memory
+        for metric in budgets
+        if metric in MEMORY_METRICS
+    }
+
+
+def _hold(memory: Memory) -> HeldMemory:
+    return HeldMemory(size=memory.peak, layers={holder.layer: holder.size for holder in memory.holders()})
 
 
 def _list_lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:

@@ -12,7 +12,7 @@ from resflops.gate.diff import Diff, diff_snapshots
 from resflops.gate.limits import Tolerance
 from resflops.gate.lockfile import Lock
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import Metric, Snapshot, SnapshotLine
+from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, SnapshotLine
 
 __all__ = ["Finding", "Standing", "Verdict", "check_lock_names", "judge", "judge_model"]
 
@@ -229,7 +229,7 @@ def _judge_metric(
     figure = now.metric(metric)
     # A total under another convention is a figure of another kind.
     comparable = locked and not (metric == "total" and "convention" in changed)
-    before = locked.metric(metric) if locked and comparable else None
+    before = locked.metric(metric) if locked and comparable and metric not in MEMORY_METRICS else None
     is_of_work = metric in _OF_WORK
     # What was as incomplete when it was locked is what it was.
     same = locked is not None and figure == before and locked.uncounted == now.uncounted

@@ -11,11 +11,19 @@ from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import ResflopsError, SchemaError, UsageError, suggest
 from resflops.gate.config import Budget
-from resflops.gate.limits import read_limit, read_tolerance
+from resflops.gate.limits import read_limit, read_size_limit, read_tolerance
 from resflops.gate.lockfile import read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import METRICS, Metric, Snapshot, explain_metric, snapshot_cost
+from resflops.gate.snapshot import (
+    MEMORY_METRICS,
+    METRICS,
+    Metric,
+    Snapshot,
+    explain_metric,
+    snapshot_cost,
+)
 from resflops.gate.verdict import Verdict, judge
+from resflops.peak_memory.records import Memory
 from resflops.render.formats import format_note
 from resflops.tables.gate_notes import note_verdict
 from resflops.writing import hold_folder
@@ -53,6 +61,8 @@ class CostGate:
         params: Limit = None,
         buffers: Limit = None,
         total: Limit = None,
+        peak_memory: Limit = None,
+        training_memory: Limit = None,
         lock: str = "",
         tolerance: Mapping[Metric, object] | None = None,
         convention: str = DEFAULT_CONVENTION,
@@ -69,6 +79,8 @@ class CostGate:
             params: the limit for parameters.
             buffers: the limit for the elements of buffers.
             total: the limit for the cost under the convention.
+            peak_memory: the limit for the memory of inference at its peak, such as ``"2GiB"``.
+            training_memory: the limit for that of a forward and a backward pass.
             lock: the name that the model is locked under; ``pytest --resflops-lock`` locks it.
             tolerance: how far above the locked figures is still allowed, such as ``{"macs": "+1%"}``.
             convention: what ``total`` counts.
@@ -78,16 +90,25 @@ class CostGate:
         Returns:
             The cost of the model.
         """
-        limits: dict[Metric, Limit] = {"macs": macs, "params": params, "buffers": buffers, "total": total}
+        limits: dict[Metric, Limit] = {
+            "macs": macs,
+            "params": params,
+            "buffers": buffers,
+            "total": total,
+            "peak_memory": peak_memory,
+            "training_memory": training_memory,
+        }
         message = ""
         try:
             _check_no_others(others)
             cost = self._count(model, inputs, dict(keyword_inputs or {}), convention)
-            now = snapshot_cost(cost, model=lock)
+            budgets = _read_budgets(limits, needed=not lock)
+            memory = _measure_memory(model, inputs, dict(keyword_inputs or {}), budgets)
+            now = snapshot_cost(cost, model=lock, memory=memory)
             verdict = judge(
                 now,
                 locked=self._find_locked(now) if lock else None,
-                budgets=_read_budgets(limits, needed=not lock),
+                budgets=budgets,
                 tolerances=_read_tolerances(tolerance or {}),
                 allowed=frozenset(allow_uncounted),
             )
@@ -100,7 +121,7 @@ class CostGate:
             self._fail(self._explain(verdict))
         elif lock and self._updates is not None:
             # Only after the limits have passed: what breaks one must not be locked.
-            self._updates[lock] = msgspec.json.encode(now).decode()
+            self._updates[lock] = msgspec.json.encode(now.locked).decode()
         return cost
 
     @staticmethod
@@ -194,7 +215,11 @@ def _check_no_others(others: Mapping[str, object]) -> None:
 
 def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
     budgets = {
-        metric: Budget(limit=read_limit(limit), text=str(limit), line=1)
+        metric: Budget(
+            limit=read_size_limit(limit) if metric in MEMORY_METRICS else read_limit(limit),
+            text=str(limit),
+            line=1,
+        )
         for metric, limit in limits.items()
         if limit is not None
     }
@@ -203,6 +228,19 @@ def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metri
             'no limit is given; give one, as in macs="<=4.2G", or a name to lock, as in lock="net"'
         )
     return budgets
+
+
+def _measure_memory(
+    model: "Model", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], metrics: Iterable[Metric]
+) -> dict[Metric, Memory]:
+    """Measure the memory that has a limit, by passes on shapes."""
+    from resflops.api.memory import memory
+
+    return {
+        metric: memory(model, *inputs, training=metric == "training_memory", **keyword_inputs)
+        for metric in metrics
+        if metric in MEMORY_METRICS
+    }
 
 
 def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from resflops.gate.diff import Diff
+from resflops.gate.snapshot import MEMORY_METRICS, Metric
 from resflops.tables.layer_changes import (
     build_layer_change_tables,
     name_metric,
@@ -11,7 +12,7 @@ from resflops.tables.layer_changes import (
     note_snapshot,
 )
 from resflops.tables.stored import build_stored_columns, note_stored
-from resflops.tables.table import Column, Figure, Note, Table, show_people_if
+from resflops.tables.table import Column, Figure, Note, Row, Table, show_people_if
 
 __all__ = ["build_diff_table"]
 
@@ -36,7 +37,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             "model": name,
             "convention": each.before.convention,
             "metric": metric,
-            "figure": name_metric(metric, each.before),
+            "figure": name_metric(metric, each.before) + (" (bytes)" if metric in MEMORY_METRICS else ""),
             "before": each.before.metric(metric),
             "after": each.after.metric(metric),
             "change": each.of(metric),
@@ -46,7 +47,7 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             "stored": "; ".join(dict.fromkeys(filter(None, (each.before.stored, each.after.stored)))),
         }
         for name, each in zip(names, diffs, strict=True)
-        for metric in each.before.metrics
+        for metric in (*each.before.metrics, *_list_memory_metrics(each))
     )
     return Table(
         title=f"Difference in cost: {title}",
@@ -86,7 +87,63 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             *note_stored((one.model, one.stored) for each in diffs for one in (each.before, each.after)),
             *notes,
         ),
-        below=build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
+        below=(
+            *build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
+            *_build_memory_table(list(zip(names, diffs, strict=True)), everything=everything),
+        ),
+    )
+
+
+MOST_HOLDERS = 10
+"""The most layers that are shown of each peak."""
+
+
+def _list_memory_metrics(diff: Diff) -> tuple[Metric, ...]:
+    return tuple(
+        metric for metric in MEMORY_METRICS if metric in diff.before.memory and metric in diff.after.memory
+    )
+
+
+def _build_memory_table(named: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
+    """Build the table of layers that hold more or less at the peak; none if there are none."""
+    rows: list[Row] = []
+    hidden: set[int] = set()
+    for name, diff in named:
+        for metric in _list_memory_metrics(diff):
+            before, after = diff.before.memory[metric].layers, diff.after.memory[metric].layers
+            moved = {layer: after.get(layer, 0) - before.get(layer, 0) for layer in {**before, **after}}
+            ordered = sorted((layer for layer in moved if moved[layer]), key=lambda each: -abs(moved[each]))
+            hidden |= set(range(len(rows) + MOST_HOLDERS, len(rows) + len(ordered)))
+            rows += [
+                {
+                    "model": name,
+                    "metric": metric,
+                    "figure": name_metric(metric, diff.before),
+                    "layer": layer,
+                    "before": before.get(layer, 0),
+                    "after": after.get(layer, 0),
+                    "change": moved[layer],
+                }
+                for layer in ordered
+            ]
+    if not rows:
+        return ()
+    return (
+        Table(
+            name="memory",
+            title="Layers that hold more or less at the peak, in bytes",
+            columns=(
+                Column(key="model", heading="model", repeats=False, audience=show_people_if(len(named) > 1)),
+                Column(key="metric", audience="programs"),
+                Column(key="figure", heading="figure", repeats=False, audience="people"),
+                Column(key="layer", heading="layer", empty="(the model itself)"),
+                Column(key="before", heading="was", kind="count"),
+                Column(key="after", heading="is", kind="count"),
+                Column(key="change", heading="change", kind="signed"),
+            ),
+            rows=tuple(rows),
+            hidden=frozenset() if everything else frozenset(hidden),
+        ),
     )
 
 

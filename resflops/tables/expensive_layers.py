@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from resflops.gate.diff import summarize_change
-from resflops.gate.snapshot import Metric, Snapshot, SnapshotLine
+from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, SnapshotLine
 from resflops.gate.verdict import Verdict
-from resflops.tables.layer_changes import name_metric
+from resflops.tables.layer_changes import make_figure, name_metric
 from resflops.tables.table import Column, Figure, Note, Row, Table, show_people_if
 
 __all__ = ["build_expensive_layer_tables", "note_expensive_layers"]
@@ -43,6 +43,9 @@ def _build_rows(verdict: Verdict) -> Iterable[Row]:
     for finding in verdict.findings:
         if not finding.over_budget:
             continue
+        if finding.metric in MEMORY_METRICS:
+            yield from _build_memory_rows(verdict, finding.metric)
+            continue
         for line in _find_most_expensive(verdict.now, finding.metric):
             amount = int(getattr(line, finding.metric))
             yield {
@@ -57,6 +60,21 @@ def _build_rows(verdict: Verdict) -> Iterable[Row]:
             }
 
 
+def _build_memory_rows(verdict: Verdict, metric: Metric) -> Iterable[Row]:
+    held = verdict.now.memory[metric]
+    for layer, size in list(held.layers.items())[:MOST_LAYERS]:
+        yield {
+            "model": verdict.model,
+            "metric": metric,
+            "figure": f"{name_metric(metric, verdict.now)} (bytes)",
+            "layer": layer,
+            "op": "",
+            "form": None,
+            "amount": size,
+            "share": size / held.size,
+        }
+
+
 def _find_most_expensive(snapshot: Snapshot, metric: Metric) -> list[SnapshotLine]:
     lines = [line for line in snapshot.lines if getattr(line, metric)]
     return sorted(lines, key=lambda line: -int(getattr(line, metric)))[:MOST_LAYERS]
@@ -64,6 +82,9 @@ def _find_most_expensive(snapshot: Snapshot, metric: Metric) -> list[SnapshotLin
 
 def note_expensive_layers(snapshot: Snapshot, metric: Metric) -> Iterable[Note]:
     """Note the most expensive layers: ``most expensive: conv1: 7×7×3→64 at 112×112, 118,013,952 MACs``."""
+    if metric in MEMORY_METRICS:
+        yield from _note_holders(snapshot, metric)
+        return
     whole = snapshot.metric(metric)
     for line in _find_most_expensive(snapshot, metric):
         amount = int(getattr(line, metric))
@@ -75,5 +96,19 @@ def note_expensive_layers(snapshot: Snapshot, metric: Metric) -> Iterable[Note]:
                 "amount": Figure("count", amount),
                 "figure": Figure("text", name_metric(metric, snapshot)),
                 "share": Figure("share", amount / whole if whole else 0.0),
+            },
+        )
+
+
+def _note_holders(snapshot: Snapshot, metric: Metric) -> Iterable[Note]:
+    held = snapshot.memory[metric]
+    for layer, size in list(held.layers.items())[:MOST_LAYERS]:
+        yield Note(
+            text="holds the most of the {figure}: {layer}, {size} ({share})",
+            figures={
+                "figure": Figure("text", name_metric(metric, snapshot)),
+                "layer": Figure("text", layer or "the model itself"),
+                "size": make_figure(metric, size),
+                "share": Figure("share", size / held.size),
             },
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from resflops.gate.problems import Problem
+from resflops.gate.snapshot import MEMORY_METRICS
 from resflops.gate.verdict import Verdict
 from resflops.tables.expensive_layers import build_expensive_layer_tables
 from resflops.tables.gate_notes import (
@@ -154,7 +155,8 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "convention": verdict.now.convention,
             "stored": verdict.now.stored,
             "metric": finding.metric,
-            "figure": name_metric(finding.metric, verdict.now),
+            "figure": name_metric(finding.metric, verdict.now)
+            + (" (bytes)" if finding.metric in MEMORY_METRICS else ""),
             "locked": finding.locked,
             "now": finding.now,
             "change": finding.change,
@@ -164,7 +166,7 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "verdict": finding.standing,
             "tone": _TONES.get(finding.standing, "bad"),
             "passed": finding.passed,
-            "complete": not verdict.now.uncounted or finding.metric in {"params", "buffers"},
+            "complete": not verdict.now.uncounted or finding.metric not in {"macs", "total"},
             # For a model that has not changed one row is enough.
             "quiet": finding.passed and not finding.change and finding is not verdict.findings[0],
         }

@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from resflops.errors import pluralize
 from resflops.gate.config import ModelConfig
-from resflops.gate.snapshot import Metric, Snapshot
+from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot
 from resflops.gate.verdict import Basis, Finding, Verdict
 from resflops.tables.expensive_layers import note_expensive_layers
-from resflops.tables.layer_changes import name_metric, note_change, note_input_changes, note_snapshot
+from resflops.tables.layer_changes import (
+    make_figure,
+    name_metric,
+    note_change,
+    note_input_changes,
+    note_snapshot,
+)
 from resflops.tables.table import Figure, Note, describe_calls
 
 __all__ = [
@@ -47,16 +53,18 @@ def note_over_budget(now: Snapshot, model: ModelConfig, *, config: str) -> Itera
     """Note each figure of a model that was just locked and is over its budget all the same."""
     for metric, budget in model.budgets.items():
         if now.metric(metric) > budget.limit:
+            are = "is" if metric in MEMORY_METRICS else "are"
             yield Note(
-                text="{model}: {figure} are {now}, and the budget in {config}:{line} is {budget}; it is "
-                "locked, but `resflops check` fails until the model is cheaper or the budget is raised",
+                text=f"{{model}}: {{figure}} {are} {{now}}, and the budget in {{config}}:{{line}} is "
+                "{budget}; it is locked, but `resflops check` fails until the model is cheaper or the budget "
+                "is raised",
                 figures={
                     "model": Figure("text", now.model),
                     "figure": Figure("text", name_metric(metric, now)),
-                    "now": Figure("count", now.metric(metric)),
+                    "now": make_figure(metric, now.metric(metric)),
                     "config": Figure("text", config),
                     "line": Figure("text", budget.line),
-                    "budget": Figure("count", budget.limit),
+                    "budget": make_figure(metric, budget.limit),
                 },
             )
 
@@ -85,7 +93,7 @@ def note_finding(verdict: Verdict, finding: Finding) -> Note:
     if finding.incomplete:
         limits.append("an op without a rule is missing from this figure")
     moved = (
-        "are {now}"
+        ("is {now}" if finding.metric in MEMORY_METRICS else "are {now}")
         if not finding.change
         else "went from {locked} to {now} ({change}, {share})"
         if finding.locked
@@ -96,10 +104,10 @@ def note_finding(verdict: Verdict, finding: Finding) -> Note:
         figures={
             "model": Figure("text", verdict.model),
             "figure": Figure("text", name_metric(finding.metric, verdict.now)),
-            "now": Figure("count", finding.now),
+            "now": make_figure(finding.metric, finding.now),
             "locked": Figure("count", finding.locked),
             "allowed": Figure("count", finding.allowed),
-            "budget": Figure("count", finding.budget.limit if finding.budget else None),
+            "budget": make_figure(finding.metric, finding.budget.limit if finding.budget else None),
             "change": Figure("signed", finding.change),
             "share": Figure("signed share", None if finding.share is None else float(finding.share)),
         },
@@ -144,7 +152,9 @@ def _note_changes(verdict: Verdict, metric: Metric | None = None) -> tuple[Note,
     # Where the input changed, every layer did.
     if verdict.diff is None or verdict.changed:
         return ()
-    changes = [change for change in verdict.diff.changes if metric is None or change.of(metric)]
+    # Which change moves a peak, and by how much, cannot be told layer by layer: all changes are named.
+    whole = metric is None or metric in MEMORY_METRICS
+    changes = [each for each in verdict.diff.changes if metric is None or whole or each.of(metric)]
     more = Note(
         text=f"and {{count}} more {pluralize('change', len(changes) - MOST_REASONS)}",
         figures={"count": Figure("count", len(changes) - MOST_REASONS)},
