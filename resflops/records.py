@@ -263,6 +263,9 @@ class Trace(Stored, frozen=True, kw_only=True, dict=True, tag="trace"):
     """What the negative numbers in ``OpRecord.storages`` stand for, beginning with -1."""
     weights: dict[int, Weights] | None = None
     """Index of an op to the elements of its weights; None if they were not asked for."""
+    held_until: dict[int, int] | None = None
+    """What the model's own variables hold longer than it is used: the number of the memory, as in
+    ``OpRecord.storages``, to the last op during which it is held. None if that was not asked for."""
     upper_bound: bool = False
     """Whether the multiply-accumulates of its ops are the most that an input of these shapes can take, as a
     detector's are that finds as much as it keeps; the notes say of what."""

@@ -126,6 +126,7 @@ def trace(
     *inputs: Any,  # noqa: ANN401 - whatever the model takes
     real: bool = False,
     nonzero: bool = False,
+    lifetimes: bool = False,
     **keyword_inputs: Any,  # noqa: ANN401
 ) -> Trace:
     """Record every op of one forward pass.
@@ -148,6 +149,8 @@ def trace(
         real: whether to run every kernel from the start, on the model's device. A shape then stands for a
             tensor of zeros.
         nonzero: whether to count the zeros in the weights of each op, too, as ``weights``.
+        lifetimes: whether to find out what the model's own variables hold longer than it is used, too, as
+            ``held_until``: the memory of a trace in inference depends on it. A real run does not tell.
         keyword_inputs: the keyword arguments of the model.
 
     Returns:
@@ -158,7 +161,7 @@ def trace(
         TraceError: the forward pass failed; the message names the layer and the op.
         UsageError: ``nonzero`` was asked of a model on the meta device, whose weights have no values.
     """
-    return _trace_given(model, inputs, keyword_inputs, real=real, nonzero=nonzero)
+    return _trace_given(model, inputs, keyword_inputs, real=real, nonzero=nonzero, lifetimes=lifetimes)
 
 
 def _trace_given(
@@ -168,6 +171,7 @@ def _trace_given(
     *,
     nonzero: bool,
     real: bool = False,
+    lifetimes: bool = False,
 ) -> Trace:
     """Trace what is given as a model, and name the trace by its spec if it has one."""
     from resflops.tracing import trace
@@ -175,7 +179,9 @@ def _trace_given(
     # Weights with values take memory that a pass on shapes does not need.
     given = open_given(model, inputs, keyword_inputs, device="cpu" if real or nonzero else "meta")
     try:
-        traced = trace(given.module, *given.args, real=real, nonzero=nonzero, **given.kwargs)
+        traced = trace(
+            given.module, *given.args, real=real, nonzero=nonzero, lifetimes=lifetimes, **given.kwargs
+        )
     except TraceError as error:
         if hint := hint_at_shape(given.module, given.args):
             raise type(error)(f"{error}{hint}") from error.__cause__

@@ -6,6 +6,7 @@ user's code. In the thread of a trace the wrapper records one op; in any other t
 What runs inside is recorded as usual, because its shapes are needed, and taken out at the end.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -43,6 +44,10 @@ class JoinedOps(Struct, frozen=True, kw_only=True):
     def renumber(self, facts: Mapping[int, Fact]) -> dict[int, Fact]:
         """Give facts about ops, known by the numbers that the ops had before, by their numbers now."""
         return {new: facts[old] for new, old in enumerate(self.kept) if old in facts}
+
+    def renumber_last(self, lasts: Mapping[int, int]) -> dict[int, int]:
+        """Give the last ops of something by their numbers now: an op inside a custom call is the call."""
+        return {key: bisect_left(self.kept, last) for key, last in lasts.items()}
 
 
 class CustomCalls(Struct, eq=False):

@@ -41,7 +41,7 @@ from resflops.tracing.model_copies import (
     ensure_on_cpu,
 )
 from resflops.tracing.modules import DTYPE_NAMES, Modules
-from resflops.tracing.observers import InputValues, WeightZeros, check_values
+from resflops.tracing.observers import InputValues, Lifetimes, WeightZeros, check_values
 from resflops.tracing.other_threads import are_others_running
 from resflops.tracing.preserve_state import preserve_state
 from resflops.tracing.recorder import Recorder
@@ -55,7 +55,12 @@ __all__ = ["check_module", "observe_input_values", "record_inputs", "resolve_inp
 
 
 def trace(
-    model: nn.Module, *inputs: Any, real: bool = False, nonzero: bool = False, **keyword_inputs: Any
+    model: nn.Module,
+    *inputs: Any,
+    real: bool = False,
+    nonzero: bool = False,
+    lifetimes: bool = False,
+    **keyword_inputs: Any,
 ) -> Trace:
     """Record every op of one forward pass.
 
@@ -74,6 +79,8 @@ def trace(
         real: whether to run every kernel from the start, on the model's device. A shape then stands for a
             tensor of zeros.
         nonzero: whether to count the zeros in the weights of each op, too, as ``weights``.
+        lifetimes: whether to find out what the model's own variables hold longer than it is used, too, as
+            ``held_until``. A real run does not tell.
         keyword_inputs: the keyword arguments of the model.
 
     Returns:
@@ -93,7 +100,7 @@ def trace(
     errors: list[TraceError | InputError] = []
     for reading in readings:
         try:
-            return _trace_on_shapes(model, reading, nonzero=nonzero)
+            return _trace_on_shapes(model, reading, nonzero=nonzero, lifetimes=lifetimes)
         # InputError: none of what it was given, as it stands, is a tensor.
         except (TraceError, InputError) as error:
             errors.append(error)
@@ -139,7 +146,7 @@ def resolve_inputs(
     for reading in readings:
         # Each as it stands: a call of trace would try the other readings as well.
         try:
-            _trace_on_shapes(model, reading, nonzero=False)
+            _trace_on_shapes(model, reading, nonzero=False, lifetimes=False)
         except ResflopsError as error:
             errors.append(error)
         else:
@@ -147,7 +154,7 @@ def resolve_inputs(
     return _choose_reading(readings, errors)[0]
 
 
-def _trace_on_shapes(model: nn.Module, reading: Reading, *, nonzero: bool) -> Trace:
+def _trace_on_shapes(model: nn.Module, reading: Reading, *, nonzero: bool, lifetimes: bool) -> Trace:
     """Trace without a kernel: as fast as can be, then with what the model turns out to depend on."""
     modules = _copy_if_needed(_make_shapes_known(model, reading))
     strided = looking = False
@@ -155,7 +162,8 @@ def _trace_on_shapes(model: nn.Module, reading: Reading, *, nonzero: bool) -> Tr
         try:
             return _record_pass(
                 modules, reading,
-                device=META, execution="meta", nonzero=nonzero, strided=strided, looking_at_inputs=looking,
+                device=META, execution="meta", nonzero=nonzero, lifetimes=lifetimes, strided=strided,
+                looking_at_inputs=looking,
             )  # fmt: skip
         # Not from the start, since working strides out takes time that few models need.
         except LayoutDependentError:
@@ -244,6 +252,7 @@ def _record_pass(
     device: torch.device,
     execution: Execution,
     nonzero: bool,
+    lifetimes: bool = False,
     strided: bool = False,
     looking_at_inputs: bool = False,
     autograd: bool = False,
@@ -254,8 +263,9 @@ def _record_pass(
     real = execution == "real"
     values = observe_input_values(reading, args, kwargs) if looking_at_inputs else None
     zeros = WeightZeros(model) if nonzero else None
+    held = Lifetimes() if lifetimes else None
     doubles = Autograd() if autograd and not real else None
-    observers = [observer for observer in (doubles, values, zeros) if observer is not None]
+    observers = [observer for observer in (doubles, values, zeros, held) if observer is not None]
     distributed = is_distributed(model)
     # With autograd on, torch's own meta kernels make every tensor, and give it its strides.
     recorder = (DistributedRecorder if distributed else Recorder)(
@@ -324,6 +334,7 @@ def _record_pass(
         outputs=joined.outputs,
         given_storages=recorder.storages.list_given(modules, _name_inputs(args, kwargs)),
         weights=None if zeros is None else joined.renumber(zeros.count_weights()),
+        held_until=None if held is None else joined.renumber_last(held.list_held()),
         upper_bound=values is not None and detection.is_bound(values.made_up),
     )
     if recorder.gradient_asked and not recorder.gradient_taken:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from resflops.ops import OPS
 from resflops.peak_memory.from_traces.layouts import Layout, find_layouts, is_in_order
 from resflops.peak_memory.from_traces.sizes import ITEM_SIZES, Sizes
-from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, TensorRecord, Trace
+from resflops.records import MODEL_INPUT, PARAMETER, OpRecord, Shape, Trace
 
 __all__ = ["Flow", "Node", "Value", "read_flow"]
 
@@ -56,9 +56,8 @@ class Flow(Struct, frozen=True, kw_only=True):
     """The ops of a trace, and when each memory is used last."""
 
     nodes: tuple[Node, ...]
-    last_use: dict[int, int]
-    """The last op that each memory is used by; the number of ops for what the model gives back."""
-    parameters: tuple[TensorRecord, ...]
+    released: dict[int, list[int]]
+    """By op: the memory that the model's variables hold no longer after it."""
 
 
 def read_flow(trace: Trace, sizes: Sizes) -> Flow:
@@ -69,10 +68,15 @@ def read_flow(trace: Trace, sizes: Sizes) -> Flow:
     for node in nodes:
         for number in (*node.read, *node.outputs):
             last_use[number] = node.place
+    for number, place in (trace.held_until or {}).items():
+        last_use[number] = max(last_use.get(number, place), place)
     for op in trace.outputs:
         for number in nodes[op].outputs:
             last_use[number] = len(nodes)
-    return Flow(nodes=nodes, last_use=last_use, parameters=tuple(reader.parameters))
+    released: dict[int, list[int]] = {}
+    for number, place in last_use.items():
+        released.setdefault(place, []).append(number)
+    return Flow(nodes=nodes, released=released)
 
 
 class _Reader:

@@ -44,9 +44,8 @@ class Forward:
             beside = beside[len(kept.hidden) :]
         for held in beside:
             ledger.release(held)
-        for number in {*node.read, *node.outputs}:
-            if self._flow.last_use.get(number, -1) <= node.place:
-                self.drop(number)
+        for number in self._flow.released.get(node.place, ()):
+            self.drop(number)
 
     def find(self, number: int) -> Held | None:
         """Find the memory that a number stands for now."""

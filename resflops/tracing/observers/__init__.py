@@ -4,8 +4,9 @@ A recorder takes as many of them as the trace asks for. ``observer.py`` has what
 """
 
 from resflops.tracing.observers.input_values import InputValues
+from resflops.tracing.observers.lifetimes import Lifetimes
 from resflops.tracing.observers.observer import Observer
 from resflops.tracing.observers.sparse_values import SparseValues
 from resflops.tracing.observers.weight_zeros import WeightZeros, check_values
 
-__all__ = ["InputValues", "Observer", "SparseValues", "WeightZeros", "check_values"]
+__all__ = ["InputValues", "Lifetimes", "Observer", "SparseValues", "WeightZeros", "check_values"]
