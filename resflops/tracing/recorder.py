@@ -205,7 +205,7 @@ class Recorder(TorchFunctionMode):
         key, signature = find_signature(func, values, kwargs or (), self.meta_pool.kinds)
         if signature is None:
             frame = sys._getframe(1)
-            known = find_steps(key, values) if func in COMPOSITE else None
+            known = find_steps(key, values) if func in COMPOSITE and not self._observers else None
             return (
                 self._record_described(func, describe, args, kwargs or {}, frame, key, values)
                 if known is None
@@ -384,7 +384,8 @@ class Recorder(TorchFunctionMode):
         In a real run, too, the single ops are shown with blanks: the function itself runs once, as a whole.
         """
         before, layer, answer = len(self.ops), self._calling_layer(frame), None
-        making = None if key is None else StepsInTheMaking(key, values)
+        # Known steps hold all tensors of a call until its end, which observers could see.
+        making = None if key is None or self._observers else StepsInTheMaking(key, values)
         try:
             while True:
                 call = steps.send(answer)

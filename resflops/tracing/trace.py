@@ -310,6 +310,7 @@ def _record_pass(
         note_unseen(recorder, results, modules)
         # An object that is no container may hold outputs, too.
         outputs = recorder.find_makers([*results, *find_held(returned, depth=4)])
+        given_back = {number for op in outputs for number in recorder.ops[op].storages if op >= 0}
         del returned, results
     joined = custom_calls.join(outputs)
     # Only now. Until the producers of the outputs had been looked up, no other trace could be lent a blank:
@@ -334,7 +335,7 @@ def _record_pass(
         outputs=joined.outputs,
         given_storages=recorder.storages.list_given(modules, _name_inputs(args, kwargs)),
         weights=None if zeros is None else joined.renumber(zeros.count_weights()),
-        held_until=None if held is None else joined.renumber_last(held.list_held()),
+        held_until=None if held is None else joined.renumber_last(held.list_held(given_back)),
         upper_bound=values is not None and detection.is_bound(values.made_up),
     )
     if recorder.gradient_asked and not recorder.gradient_taken:

@@ -1,5 +1,6 @@
 """The backward pass: op by op in reverse, each with the gradients that it takes and what it releases."""
 
+from resflops.peak_memory.from_traces.checkpoints import Checkpoint
 from resflops.peak_memory.from_traces.dataflow import Flow, Node, Value
 from resflops.peak_memory.from_traces.forward import Forward
 from resflops.peak_memory.from_traces.gradients import passes_on
@@ -12,8 +13,11 @@ __all__ = ["Backward"]
 class Backward:
     """Takes the gradients of all ops, as autograd does: the op that ran last comes first."""
 
-    def __init__(self, flow: Flow, ledger: Ledger, forward: Forward) -> None:
+    def __init__(
+        self, flow: Flow, ledger: Ledger, forward: Forward, checkpoints: dict[int, Checkpoint]
+    ) -> None:
         self._flow, self._ledger, self._forward = flow, ledger, forward
+        self._checkpoints = checkpoints
         # The gradients that have arrived at what an op made.
         self._arrived: dict[Value, Held] = {}
         self._of_parameters: dict[int, Held] = {}
@@ -52,9 +56,14 @@ class Backward:
             for slot in range(max(len(node.outputs), 1))
             if (held := self._arrived.pop(Value(node.place, slot), None)) is not None
         ]
+        checkpoint = self._checkpoints.get(node.place)
+        if checkpoint is not None and arrived and self._forward.keeps(node.place):
+            checkpoint.run_again(self._forward)
         made = self._take(node, arrived) if arrived and node.records else []
         for held in self._forward.saved.pop(node.place, ()):
             self._ledger.release(held)
+        if checkpoint is not None and node.place == checkpoint.places[0]:
+            checkpoint.end(self._forward)
         for held in arrived:
             self._ledger.release(held)
         for at, held in made:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from resflops.peak_memory.checkpointing import select_checkpointed
 from resflops.peak_memory.from_traces.backward import Backward
+from resflops.peak_memory.from_traces.checkpoints import find_checkpoints
 from resflops.peak_memory.from_traces.dataflow import Flow, Node, Value, read_flow
 from resflops.peak_memory.from_traces.forward import Forward
 from resflops.peak_memory.from_traces.ledger import Ledger
@@ -47,7 +49,7 @@ def estimate_memory(trace: Trace, options: Options, batch: int | None = None) ->
         optimizer=options.optimizer,
         dtype=options.dtype or sizes.own_dtype,
         autocast=options.autocast,
-        checkpointing=(),
+        checkpointing=estimate.checkpointed,
         attention=options.attention or "",
         device=options.device,
         method="trace",
@@ -62,12 +64,18 @@ class _Estimate:
         self.ledger = Ledger()
         self._trace, self._options, self._sizes, self._flow = trace, options, sizes, flow
         self._forward = Forward(flow, self.ledger, options)
-        self._backward = Backward(flow, self.ledger, self._forward)
+        self.checkpointed = select_checkpointed(trace.modules, options.checkpointing)
+        self._checkpoints = find_checkpoints(flow, self.checkpointed)
+        self._backward = Backward(flow, self.ledger, self._forward, self._checkpoints)
 
     def run(self) -> None:
         """Run the pass."""
         self._hold_what_was_there()
-        self._forward.run(range(len(self._flow.nodes)))
+        for node in self._flow.nodes:
+            checkpoint = self._checkpoints.get(node.place)
+            if checkpoint is not None and checkpoint.places[0] == node.place:
+                checkpoint.hold_inputs(self._forward)
+            self._forward.run_op(node, keeps=checkpoint is None)
         if not self._options.training:
             self._forward.end()
             return

@@ -1,7 +1,5 @@
 """The forward pass: what each op takes, and how long it is there."""
 
-from collections.abc import Iterable
-
 from resflops.peak_memory.from_traces.dataflow import Flow, Node
 from resflops.peak_memory.from_traces.kept import Kept
 from resflops.peak_memory.from_traces.ledger import Held, Ledger
@@ -23,12 +21,7 @@ class Forward:
         # By number: the memory that the pass has made, as long as the model's own variables hold it.
         self._live: dict[int, Held] = {}
 
-    def run(self, places: Iterable[int], *, recomputed: bool = False, keeps: bool = True) -> None:
-        """Run some ops, in order."""
-        for place in places:
-            self.run_op(self._flow.nodes[place], recomputed=recomputed, keeps=keeps)
-
-    def run_op(self, node: Node, *, recomputed: bool, keeps: bool) -> None:
+    def run_op(self, node: Node, *, keeps: bool, recomputed: bool = False) -> None:
         """Run one op: take its outputs, keep what its gradient needs, and release what is used no more."""
         ledger, kept = self._ledger, self.kept[node.place]
         sizes = [node.output_sizes[at] for at in node.makes]
@@ -46,6 +39,29 @@ class Forward:
             ledger.release(held)
         for number in self._flow.released.get(node.place, ()):
             self.drop(number)
+
+    def keeps(self, place: int) -> bool:
+        """Whether an op keeps anything for its gradient."""
+        kept = self.kept[place]
+        return self._flow.nodes[place].records and bool(kept.operands or kept.outputs or kept.hidden)
+
+    def keeps_own(self, place: int) -> bool:
+        """Whether an op keeps what it makes itself."""
+        return bool(self.kept[place].outputs or self.kept[place].hidden)
+
+    def keep_operands(self, place: int) -> None:
+        """Keep what an op reads, without running it."""
+        self.saved[place] = self._hold(self._flow.nodes[place], self.kept[place])
+
+    def lend(self, number: int, held: Held) -> None:
+        """Let memory stand for a number again, until it is dropped."""
+        held.holders += 1
+        self.drop(number)
+        self._live[number] = held
+
+    def release(self, held: Held) -> None:
+        """Let go of memory."""
+        self._ledger.release(held)
 
     def find(self, number: int) -> Held | None:
         """Find the memory that a number stands for now."""

@@ -5,8 +5,10 @@ the recorder holds one that a plain run would have released. So the references t
 are counted before every op.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from sys import getrefcount
+from types import FrameType
 
 import torch
 from torch import Tensor
@@ -57,14 +59,20 @@ class Lifetimes(Observer):
                 if all(out is not each for each in living):
                     living.append(out)
 
-    def list_held(self) -> dict[int, int]:
-        """List the memory that is held longer than it is used: its number, and the last op that finds it."""
+    def list_held(self, given_back: Collection[int]) -> dict[int, int]:
+        """List the memory that is held longer than it is used: its number, and the last op that finds it.
+
+        What the model gives back is not among it.
+        """
         return {
-            number: last for number, last in self._held_until.items() if last > self._last_use.get(number, -1)
+            number: last
+            for number, last in self._held_until.items()
+            if last > self._last_use.get(number, -1) and number not in given_back
         }
 
     def _look(self, index: int) -> None:
         """Find the memory that nobody holds any longer as an op begins."""
+        _refresh_variables(sys._getframe(1))
         released = []
         for number, tensors in self._living.items():
             # No loop variable of this function may hold one of them while they are counted.
@@ -73,6 +81,19 @@ class Lifetimes(Observer):
         for number in released:
             del self._living[number]
             self._held_until[number] = index - 1
+
+
+def _refresh_variables(frame: FrameType | None) -> None:
+    """Let go of what variables held when somebody last looked at them.
+
+    Up to Python 3.12 a frame keeps what a look at its variables found, until the next look at them. The
+    recorder looks, to find out which module a frame runs for.
+    """
+    if sys.version_info >= (3, 13):
+        return
+    while frame is not None and frame.f_code.co_name != "run_model":
+        frame.f_locals  # noqa: B018 - looking is what refreshes it
+        frame = frame.f_back
 
 
 def _count_references(tensors: list[Tensor]) -> list[int]:
