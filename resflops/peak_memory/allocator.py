@@ -7,7 +7,7 @@ c10/cuda/CUDACachingAllocator.cpp with its default settings, applied to the bloc
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -77,11 +77,13 @@ class _Chunk:
 class CachingAllocator:
     """Torch's caching allocator on one stream: best fit, free neighbours merged, segments kept.
 
-    Where the driver puts segments is not known. Here each lies behind the one that was reserved before it,
-    which decides only between free parts of the same size.
+    Args:
+        segments: where the driver puts segments, one after the other. It decides only between free parts of
+            the same size. Where it is not known, each lies behind the one that was reserved before it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, segments: Iterable[int] = ()) -> None:
+        self._addresses = iter(segments)
         self.requested = self.allocated = self.reserved = 0
         self._most = (0, 0, 0)
         self._chunks: dict[int, _Chunk] = {}
@@ -138,7 +140,8 @@ class CachingAllocator:
         """Reserve a segment from the driver."""
         segment = round_segment(size)
         # No chunk touches one of another segment, so that each begins a segment or has one before it.
-        chunk = _Chunk(self.reserved, segment, small=size <= LARGEST_SMALL)
+        address = next(self._addresses, self.reserved)
+        chunk = _Chunk(address, segment, small=size <= LARGEST_SMALL)
         self.reserved += segment
         self._chunks[chunk.address] = chunk
         return chunk

@@ -92,6 +92,15 @@ def test_small_blocks_do_not_lie_in_large_segments():
     assert allocator.reserved == 12 * MIB
 
 
+def test_of_free_parts_of_one_size_the_first_by_address_is_taken():
+    for segments, first in (((), 0), ((40 * MIB, 0), 1)):
+        allocator = CachingAllocator(segments)
+        blocks = [allocator.take(12 * MIB), allocator.take(12 * MIB)]
+        for block in blocks:
+            allocator.release(block)
+        assert allocator.take(12 * MIB) == blocks[first]
+
+
 def make_memory(*blocks: tuple[int, Kind, int, int | None], phases: str = "fbo") -> Memory:
     names = {"f": "forward", "b": "backward", "o": "optimizer"}
     return Memory(
@@ -141,41 +150,64 @@ def test_a_pass_without_steps_holds_what_was_there_before():
 
 @cache
 def read_recorded() -> dict[str, Any]:
-    """Read the first thing that a process did on an H200: ResNet-34, batch 4, forward."""
-    first: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))["results"][0]
-    assert (first["network"], first["optimizer"], first["batch"]) == ("resnet34", None, 4)
-    return first
+    """Read what tests/benchmarks/gpu/peak_memory.py has recorded, each run from an empty allocator."""
+    recorded: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    return recorded
 
 
-def read_peaks(recorded: dict[str, Any]) -> AllocatorFigures:
-    return AllocatorFigures(
-        **{name: recorded[f"{name}_bytes.all.peak"] for name in ("requested", "allocated", "reserved")}
-    )
+def list_runs() -> list[Any]:
+    return [
+        pytest.param(run, id=" ".join(str(run[key]) for key in NAMES if key in run))
+        for run in read_recorded()["results"]
+    ]
 
 
-def test_the_figures_of_an_h200_are_met_to_the_byte_when_its_events_are_replayed():
-    recorded = read_recorded()
-    model = resflops.load("resnet34")
-    allocator = CachingAllocator()
-    for module in model.modules():  # in the order in which .cuda() moves them
-        for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-            allocator.take(tensor.nbytes)
-    allocator.take(4 * 3 * 224 * 224 * 4)
-    assert allocator.allocated == recorded["first"]["before"]
-    last = max(n for n, (action, *_) in enumerate(recorded["events"]) if action == "alloc")
-    for which in ("first", "second"):
+NAMES = ("network", "batch", "training", "optimizer", "loss", "dtype", "autocast", "checkpointing")
+
+
+def replay_recorded(run: dict[str, Any]) -> list[AllocatorFigures]:
+    """Replay all that an H200 took and released, and read the peaks of both steps."""
+    allocator, taken, begin, peaks = CachingAllocator(run.get("segments", ())), list[int](), 0, []
+    for end in (run["setup"]["events"], *(step["events"] for step in run["steps"])):
         allocator.reset_peaks()
-        taken = {}
-        for number, (action, size, address) in enumerate(recorded["events"]):
-            if action == "alloc":
-                taken[address] = allocator.take(size)
-                if number == last and which == "first":
-                    for workspace in (32 * MIB, MIB):  # for the product of the last layer
-                        allocator.take(workspace)
+        for event in run["events"][begin:end]:
+            if event > 0:
+                taken.append(allocator.take(event))
             else:
-                allocator.release(taken.pop(address))
-        assert allocator.peaks == read_peaks(recorded[which])
-        assert allocator.allocated == recorded[which]["after"]
+                allocator.release(taken[-1 - event])
+        peaks.append(allocator.peaks)
+        begin = end
+    return peaks[1:]
+
+
+def read_peaks(run: dict[str, Any]) -> list[AllocatorFigures]:
+    return [AllocatorFigures(**step["peak"]) for step in run["steps"]]
+
+
+@pytest.mark.parametrize("run", list_runs())
+def test_the_figures_of_an_h200_are_met_when_its_events_are_replayed(run):
+    for replayed, recorded in zip(replay_recorded(run), read_peaks(run), strict=True):
+        assert replayed.requested == recorded.requested
+        # Where two free parts are of one size, the address decides, which the driver has chosen.
+        assert replayed.allocated == pytest.approx(recorded.allocated, rel=0.004)
+        assert replayed.reserved == pytest.approx(recorded.reserved, rel=0.12)
+
+
+def test_most_figures_of_an_h200_are_met_to_the_byte():
+    """All three of both steps, in 48 of 66 runs; the others have two free parts of one size."""
+    runs = read_recorded()["results"]
+    assert len(runs) == 66
+    assert sum(replay_recorded(run) == read_peaks(run) for run in runs) >= 48
+
+
+def find_run(**options: Any) -> dict[str, Any]:
+    """Find the run of ResNet-34 in batches of 4 that has been run so and in no other way."""
+    (found,) = (
+        run
+        for run in read_recorded()["results"]
+        if {key: run[key] for key in NAMES if key in run} == {"network": "resnet34", "batch": 4, **options}
+    )
+    return dict(found)
 
 
 def test_requested_and_allocated_are_those_of_an_h200_without_a_gpu():
@@ -183,7 +215,7 @@ def test_requested_and_allocated_are_those_of_an_h200_without_a_gpu():
     pytest.importorskip("torchvision")
     memory = resflops.memory("torchvision/resnet34", (4, 3, 224, 224), device="cuda")
     figures = replay(memory, passes=1, workspaces=estimate_workspaces(memory))
-    recorded = read_peaks(read_recorded()["first"])
+    recorded = read_peaks(find_run())[0]
     assert (figures.requested, figures.allocated) == (recorded.requested, recorded.allocated)
     assert figures.reserved < recorded.reserved  # by what cuDNN had in between
 

@@ -41,7 +41,7 @@ def list_peaks(figures: AllocatorFigures) -> dict[str, int]:
 
 def replay_events(result: dict[str, Any]) -> list[dict[str, int]]:
     """Replay the events of a GPU to the allocator of resflops: the peaks of each step should be the same."""
-    allocator, taken, begin = CachingAllocator(), list[int](), 0
+    allocator, taken, begin = CachingAllocator(result.get("segments", ())), list[int](), 0
     peaks = []
     for end in (result["setup"]["events"], *(step["events"] for step in result["steps"])):
         allocator.reset_peaks()
@@ -103,16 +103,13 @@ def explain(result: dict[str, Any], memory: Memory) -> dict[str, Any]:
         takes[place][0]: {"size": takes[place][1], "op": step.op, "layer": step.layer, "phase": step.phase}
         for place, step in unmatched.items()
     }
-    in_use, most = dict[int, int](), -1
-    at_peak = list[int]()
+    in_use, most, there, at_peak = 0, 0, set[int](), list[int]()
     for number, size in changes:
-        if size > 0:
-            in_use[number] = size
-        else:
-            in_use.pop(number, None)
-        # What was there before the step and is released in it is no part of the sum, for both alike.
-        if (now := sum(in_use.values())) > most:
-            most, at_peak = now, [each for each in in_use if each in only_gpu]
+        in_use += size
+        if number in only_gpu:
+            there ^= {number}
+        if in_use > most:
+            most, at_peak = in_use, sorted(there)
     return {
         "only_gpu": sum(each["size"] for each in only_gpu.values()),
         "largest_only_gpu": sorted(only_gpu.values(), key=lambda each: -each["size"])[:5],

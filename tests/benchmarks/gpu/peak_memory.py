@@ -102,11 +102,11 @@ def read_stats(which: str) -> dict[str, int]:
     return {name: stats[f"{name}_bytes.all.{which}"] for name in PEAKS}
 
 
-def read_events() -> list[dict[str, Any]]:
+def read_events(*actions: str) -> list[dict[str, Any]]:
     """Read what the allocator did since it began to take notes."""
     torch.cuda.synchronize()
     events: list[dict[str, Any]] = torch.cuda.memory._snapshot()["device_traces"][0]
-    return [event for event in events if event["action"] in ("alloc", "free_completed")]
+    return [event for event in events if event["action"] in (actions or ("alloc", "free_completed"))]
 
 
 def shorten(events: list[dict[str, Any]]) -> list[int]:
@@ -172,6 +172,9 @@ def measure_steps(result: dict[str, Any], network: nn.Module, way: dict[str, Any
         after = {"after": read_stats("current"), "peak": read_stats("peak"), "events": len(events)}
         result["steps"].append({"before": before, **after})
     result["events"] = shorten(events)
+    addresses = [event["addr"] for event in read_events("segment_alloc")]
+    # Where segments lie decides between free parts of the same size.
+    result["segments"] = [address - min(addresses) for address in addresses]
 
 
 def main() -> None:
