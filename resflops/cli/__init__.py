@@ -17,7 +17,7 @@ from resflops.cli.streams import (
     write_output,
 )
 from resflops.errors import ResflopsError, describe_error
-from resflops.own_process import claim_process
+from resflops.process.own_process import claim_process
 
 __all__ = ["main"]
 

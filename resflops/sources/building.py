@@ -12,7 +12,7 @@ from torch.utils._device import _device_constructors
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from resflops.errors import InputError, ModelError, ResflopsError, describe_error
-from resflops.garbage import delay_collection
+from resflops.process.garbage import delay_collection
 from resflops.records import Shape, TensorSpec
 from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.lookup import find

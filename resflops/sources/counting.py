@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from resflops.cost import Cost, price
 from resflops.cost.convention import Convention
 from resflops.errors import ResflopsError
-from resflops.garbage import delay_collection
+from resflops.process.garbage import delay_collection
 from resflops.records import Shape
 from resflops.sources.batches import replace_batch
 from resflops.sources.found_model import FoundModel

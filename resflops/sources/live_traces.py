@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from resflops.errors import DataDependentError, TraceError
-from resflops.garbage import delay_collection
+from resflops.process.garbage import delay_collection
 from resflops.records import Shape, Trace
 from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found_model import FoundModel

@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from resflops.garbage import delay_collection
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
+from resflops.process.garbage import delay_collection
 from resflops.records import Shape
 from resflops.sources.batches import set_input
 from resflops.sources.building import OpenModel, open_found_model

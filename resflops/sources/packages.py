@@ -5,8 +5,8 @@ from importlib import import_module
 from types import ModuleType
 
 from resflops.errors import ModelError, describe_error
-from resflops.garbage import delay_collection
-from resflops.own_process import is_own_process
+from resflops.process.garbage import delay_collection
+from resflops.process.own_process import is_own_process
 from resflops.sources.compiler_imports import postpone_compiler
 
 __all__ = ["import_optional"]

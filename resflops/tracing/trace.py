@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from resflops.errors import DataDependentError, InputError, ResflopsError, ShapeError, TraceError
-from resflops.garbage import allow_collection, delay_collection
+from resflops.process.garbage import allow_collection, delay_collection
 from resflops.records import Execution, InputRecord, TensorSpec, Trace
 
 # They register their redirections.

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-OWN = "from resflops.own_process import claim_process; claim_process()\n"
+OWN = "from resflops.process.own_process import claim_process; claim_process()\n"
 IMPORT = """
 import inspect, sys
 from resflops.sources.packages import import_optional

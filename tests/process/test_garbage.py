@@ -8,7 +8,7 @@ from torch import nn
 
 import resflops
 from resflops.cost.convention import find_convention
-from resflops.garbage import allow_collection, delay_collection
+from resflops.process.garbage import allow_collection, delay_collection
 from resflops.sources.counting import CountRequest, count_models
 
 

@@ -1,0 +1,1 @@
+"""The process that resflops runs in: whose it is, and when Python collects garbage in it."""
