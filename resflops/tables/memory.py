@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from resflops.errors import pluralize
 from resflops.peak_memory.allocator import replay
 from resflops.peak_memory.fitting import Fit
 from resflops.peak_memory.records import KINDS, Kind, Memory
+from resflops.peak_memory.workspaces import estimate_workspaces
 from resflops.tables.memory_notes import (
     describe_way,
     note_failures_to_fit,
@@ -155,6 +157,7 @@ def _build_row(entry: MemoryEntry) -> Row:
         **{f"{kind}_bytes": split[kind] for kind in KINDS},
         "allocated_bytes": figures.allocated if figures else None,
         "reserved_bytes": figures.reserved if figures else None,
+        "cublas_bytes": sum(each.size for each in estimate_workspaces(memory)) if figures else None,
         "next_batch_bytes": fit.next_needs if fit else None,
         "peak_op": step.op if step else None,
         "peak_layer": step.layer if step else None,
@@ -197,6 +200,7 @@ def _build_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
         *_build_kind_columns(rows),
         bytes_of("allocated_bytes", "allocated"),
         bytes_of("reserved_bytes", "reserved"),
+        replace(bytes_of("cublas_bytes", "cuBLAS keeps, estimated"), detail=3),
         bytes_of("next_batch_bytes", "next batch needs"),
         Column(key="peak_op", audience="programs"),
         Column(key="peak_layer", audience="programs"),

@@ -31,6 +31,10 @@ class Growing(nn.Module):
     def forward(self, x):
         return torch.cat([x, x], 1)[:, :100] + x
 
+def stopped():
+    # As Ctrl-C does while a model is built.
+    raise KeyboardInterrupt
+
 def growing():
     return Growing(), torch.zeros(4, 100, dtype=torch.uint8)
 """
@@ -207,6 +211,13 @@ def test_from_a_stored_trace_it_needs_no_torch():
     assert modules == "[]"
     assert header.startswith("model,spec,input,batch,peak_bytes,above_weights_bytes,parameters_bytes,")
     assert [row.partition(",")[0] for row in rows] == ["resnet34", "vgg19"]
+
+
+def test_an_interrupt_keeps_what_has_been_run(capsys):
+    out = run(capsys, "resnet20", "nets.py:stopped", "resnet32", status=130)
+    assert "Interrupted: 2 more models were not run." in out
+    assert "resnet20" in out
+    assert run(capsys, "nets.py:stopped", "resnet20", status=130) == ""
 
 
 def test_files_are_written_beside_the_table(capsys):

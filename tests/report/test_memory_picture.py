@@ -112,3 +112,11 @@ def test_a_memory_draws_itself_in_light_and_dark():
     light, dark = memory.plot(), memory.plot(dark=True)
     assert "resnet20: 1.42 MB (1.36 MiB) at the peak" in find_texts(light)
     assert light.get_facecolor() != dark.get_facecolor()
+
+
+def test_hostile_names_are_drawn_as_text(hostile_names):
+    for name in hostile_names:
+        steps = (Step(op=name, layer=name),)
+        blocks = (Block(size=10, kind="temporary", layer=name, name=name, born=0),)
+        memory = Memory(model=name, inputs=(), steps=steps, blocks=blocks)
+        assert b"<script" not in draw_file(memory, way=name, ending=".svg")

@@ -149,6 +149,16 @@ def test_on_a_gpu_what_its_allocator_makes_of_it_stands_beside():
     assert "oneDNN" in said(build(INFERRED))
 
 
+def test_on_a_gpu_what_cublas_keeps_is_estimated_beside_the_exact_figures():
+    steps = (*STEPS[:2], Step(op="addmm", layer="fc"))
+    (row,) = build(replace(INFERRED, device="cuda", steps=steps)).rows
+    assert row["cublas_bytes"] == 33 * MIB
+    assert row["allocated_bytes"] == INFERRED.peak
+    assert "cuBLAS keeps, estimated" in headings(build(replace(INFERRED, device="cuda", steps=steps)))
+    assert build(replace(INFERRED, device="cuda")).rows[0]["cublas_bytes"] == 0
+    assert build(replace(INFERRED, steps=steps)).rows[0]["cublas_bytes"] is None
+
+
 def make_fit(batch, **more):
     return Fit(
         batch=batch,
