@@ -11,6 +11,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def compare(file: Path) -> None:
             continue
         rows.append(compare_one(result, measured["capability"][0]))
         print(tell(rows[-1]), flush=True)
-        compared = {**about, "predicted_with": resflops.__version__, "results": rows}
+        compared = {**about, "predicted_with_torch": version("torch"), "results": rows}
         file.with_name(f"{file.stem}-compared.json").write_text(json.dumps(compared), encoding="utf-8")
 
 
