@@ -25,10 +25,17 @@ FIXED_SEED = "it was built and run from a fixed seed, so that each count takes t
 
 
 def trace_with_notes(
-    found: FoundModel, *, input_shape: Shape | None, dtype: str | None = None, nonzero: bool = False
+    found: FoundModel,
+    *,
+    input_shape: Shape | None,
+    dtype: str | None = None,
+    nonzero: bool = False,
+    lifetimes: bool = False,
 ) -> Trace:
     """Build a model that a spec has found and trace it; the trace notes what was special about either."""
-    opened, traced = trace_found(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
+    opened, traced = trace_found(
+        found, input_shape=input_shape, dtype=dtype, nonzero=nonzero, lifetimes=lifetimes
+    )
     # What a pass on shapes assumes of a detector comes from no seed.
     drawn = any(not note.startswith(FOUND_MOST) for note in traced.notes)
     fixed = (FIXED_SEED,) if drawn else ()
@@ -37,39 +44,52 @@ def trace_with_notes(
 
 @delay_collection()
 def trace_found(
-    found: FoundModel, *, input_shape: Shape | None, dtype: str | None = None, nonzero: bool = False
+    found: FoundModel,
+    *,
+    input_shape: Shape | None,
+    dtype: str | None = None,
+    nonzero: bool = False,
+    lifetimes: bool = False,
 ) -> tuple[OpenModel, Trace]:
     """Build a model that a spec has found, on meta if its trace needs no values, and trace it."""
     with hear_transformers() as heard:
-        opened, traced = _trace_anywhere(found, input_shape, dtype, nonzero=nonzero)
+        opened, traced = _trace_anywhere(found, input_shape, dtype, nonzero=nonzero, lifetimes=lifetimes)
     return replace(opened, notes=(*opened.notes, *describe_fallbacks(heard))), traced
 
 
 def _trace_anywhere(
-    found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool
+    found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool, lifetimes: bool
 ) -> tuple[OpenModel, Trace]:
     if not nonzero:
         try:
             # Weights that are made up here would be others than those that the model is built with.
             with refuse_made_up_weights():
-                return _trace_on(found, input_shape, dtype, device="meta", nonzero=False)
+                return _trace_on(found, input_shape, dtype, device="meta", nonzero=False, lifetimes=lifetimes)
         except TraceError as error:
             # In a model that was built on meta, tensors that are neither parameters nor buffers may meet
             # others that have values: torch then names the device. All other failures would come again.
             if not isinstance(error, DataDependentError) and "device meta" not in str(error):
                 raise
-    return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero)
+    return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero, lifetimes=lifetimes)
 
 
 def _trace_on(
-    found: FoundModel, input_shape: Shape | None, dtype: str | None, *, device: str, nonzero: bool
+    found: FoundModel,
+    input_shape: Shape | None,
+    dtype: str | None,
+    *,
+    device: str,
+    nonzero: bool,
+    lifetimes: bool,
 ) -> tuple[OpenModel, Trace]:
     # Around both: the forward pass may draw numbers as well.
     with fix_generators():
         # The inputs have no values of their own, and the trace says so where it has to make some up.
         opened = open_found_model(found, input_shape=input_shape, device=device, input_device="meta")
         with _convert_floats(opened, dtype) as converted:
-            traced = trace(converted.module, *converted.args, nonzero=nonzero, **converted.kwargs)
+            traced = trace(
+                converted.module, *converted.args, nonzero=nonzero, lifetimes=lifetimes, **converted.kwargs
+            )
     return opened, traced
 
 

@@ -24,7 +24,7 @@ FILE = Path(resflops.__file__).parent / "sources" / ARCHIVE
 
 def trace_network(name: str) -> Trace:
     """Trace a built-in network on its usual input."""
-    return replace(trace_with_notes(find(name), input_shape=None), model=name)
+    return replace(trace_with_notes(find(name), input_shape=None, lifetimes=True), model=name)
 
 
 def differs(name: str) -> bool:

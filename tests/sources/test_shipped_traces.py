@@ -36,7 +36,7 @@ def archive_of(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_shipped_trace_is_the_live_one(name):
-    live = replace(trace_with_notes(find(name), input_shape=None), model=name)
+    live = replace(trace_with_notes(find(name), input_shape=None, lifetimes=True), model=name)
     shipped = read_shipped_trace(name)
     assert replace(shipped, torch_version=live.torch_version) == live, (
         "python tests/benchmarks/ship_traces.py makes the archive again"

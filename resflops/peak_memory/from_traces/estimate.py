@@ -148,7 +148,7 @@ class _Estimate:
         shape = scores.record.output_shape
         classes = shape[-1] if len(shape) == 3 else shape[1]
         targets = 8 * (scores.elements // max(classes, 1))
-        compared = ledger.keep(targets, "input", "", "targets")
+        ledger.keep(targets, "input", "", "targets")
         (logarithms,) = ledger.step("log_softmax", "", [size])
         loss = ledger.step("nll_loss_forward", "", [4, 4])
         self._forward.end()
@@ -156,8 +156,7 @@ class _Estimate:
         ledger.begin("backward")
         ledger.step("ones_like", "", [4])
         (of_logarithms,) = ledger.step("nll_loss_backward", "", [size])
-        for held in (loss[1], compared):
-            ledger.release(held)
+        ledger.release(loss[1])
         (of_scores,) = ledger.step("log_softmax_backward_data", "", [size])
         ledger.release(of_logarithms)
         ledger.release(logarithms)
