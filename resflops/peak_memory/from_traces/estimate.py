@@ -15,7 +15,10 @@ from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
 from resflops.records import InputRecord, TensorRecord, Trace
 
-__all__ = ["estimate_memory"]
+__all__ = ["LOSS", "estimate_memory"]
+
+LOSS = "sum of the outputs"
+"""The name of the step that takes the sum of the outputs as the loss."""
 
 
 def estimate_memory(trace: Trace, options: Options, batch: int | None = None) -> Memory:
@@ -93,7 +96,18 @@ class _Estimate:
                 if node.records and not self._forward.kept[node.place].known
             }
         )
-        notes = ["worked out from a trace: every tensor is taken to be released after its last use"]
+        notes = [
+            "worked out from a trace by rules; not included: what kernels take for themselves"
+            if self._trace.held_until is not None
+            else "worked out from a trace by rules: every tensor is taken to be released after its last use, "
+            "though variables of the model may hold some longer (a trace with lifetimes=True tells); "
+            "not included: what kernels take for themselves"
+        ]
+        if self._options.autocast:
+            notes.append(
+                "autocast is not followed in a trace: the figures are those of the types that it recorded; "
+                "for those of autocast give the model itself"
+            )
         if self._options.training and unknown:
             notes.append(
                 f"no rule says what {', '.join(unknown)} keeps for the backward pass: "
@@ -137,7 +151,7 @@ class _Estimate:
         scores = self._find_scores()
         if scores is None:
             outputs = [Value(op) for op in self._trace.outputs if self._flow.nodes[op].records]
-            sums = ledger.step("sum", "", [4 for _ in outputs])
+            sums = ledger.step(LOSS, "", [4 for _ in outputs])
             self._forward.end()
             self._backward.forget_unreached(outputs)
             ledger.begin("backward")
