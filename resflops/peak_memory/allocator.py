@@ -232,7 +232,8 @@ def describe_allocator(device: str) -> tuple[str, ...]:
         "Allocated, by the rules of torch's caching allocator: each tensor in a block of a multiple of 512 "
         "bytes, or in a larger one that is not split. Reserved, by the same rules: the segments of 2 MiB, "
         "20 MiB or more that blocks are cut from, after two passes of a process that has run nothing else.",
-        "Not included: the workspace of cuDNN's convolutions, which is released after each of them; that of "
-        "cuBLAS, which stays (32 MiB on Hopper and Blackwell, 8.1 MiB on other GPUs, for the forward pass "
-        "and again for the backward pass, and 1 MiB for layers with a bias); the CUDA context.",
+        "Not included: the workspace of cuDNN's convolutions, which is released after each of them (about "
+        "5 % of the peak at most on an H200, but 36 % in inference of VGG-19); that of cuBLAS, which stays "
+        "(32 MiB on Hopper and Blackwell, 8.1 MiB on other GPUs, for the forward pass and again for the "
+        "backward pass, and 1 MiB for layers with a bias); the CUDA context.",
     )

@@ -167,7 +167,7 @@ NAMES = ("network", "batch", "training", "optimizer", "loss", "dtype", "autocast
 
 def replay_recorded(run: dict[str, Any]) -> list[AllocatorFigures]:
     """Replay all that an H200 took and released, and read the peaks of both steps."""
-    allocator, taken, begin, peaks = CachingAllocator(run.get("segments", ())), list[int](), 0, []
+    allocator, taken, begin, peaks = CachingAllocator(run["segments"]), list[int](), 0, []
     for end in (run["setup"]["events"], *(step["events"] for step in run["steps"])):
         allocator.reset_peaks()
         for event in run["events"][begin:end]:
@@ -185,19 +185,8 @@ def read_peaks(run: dict[str, Any]) -> list[AllocatorFigures]:
 
 
 @pytest.mark.parametrize("run", list_runs())
-def test_the_figures_of_an_h200_are_met_when_its_events_are_replayed(run):
-    for replayed, recorded in zip(replay_recorded(run), read_peaks(run), strict=True):
-        assert replayed.requested == recorded.requested
-        # Where two free parts are of one size, the address decides, which the driver has chosen.
-        assert replayed.allocated == pytest.approx(recorded.allocated, rel=0.004)
-        assert replayed.reserved == pytest.approx(recorded.reserved, rel=0.12)
-
-
-def test_most_figures_of_an_h200_are_met_to_the_byte():
-    """All three of both steps, in 48 of 66 runs; the others have two free parts of one size."""
-    runs = read_recorded()["results"]
-    assert len(runs) == 66
-    assert sum(replay_recorded(run) == read_peaks(run) for run in runs) >= 48
+def test_the_figures_of_an_h200_are_met_to_the_byte_when_its_events_are_replayed(run):
+    assert replay_recorded(run) == read_peaks(run)
 
 
 def find_run(**options: Any) -> dict[str, Any]:
