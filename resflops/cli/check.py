@@ -60,7 +60,7 @@ def _check(args: argparse.Namespace) -> int:
         return say_none_affected()
     lock = read_lock(config.lock)
     check_lock_names(config, lock, models)
-    snapshots = snapshot_models(models, config, args)
+    snapshots = snapshot_models(models, config, args, lock=lock)
     verdicts = [judge_model(model, snapshot, lock) for model, snapshot in zip(models, snapshots, strict=True)]
     table = build_check_table(
         verdicts,

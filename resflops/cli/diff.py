@@ -19,9 +19,10 @@ from resflops.cost import Cost, price
 from resflops.errors import ConfigError, FileError, UsageError
 from resflops.gate.config import find_config
 from resflops.gate.diff import Diff, diff_snapshots
+from resflops.gate.held_memory import estimate_held
 from resflops.gate.lockfile import is_lock, read_lock
 from resflops.gate.revisions import find_repository, name_commit, parse_revisions, snapshot_revision
-from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, measure_budgeted, snapshot_cost
+from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.model_files import holds_model
 from resflops.sources.registry import SOURCES
@@ -52,8 +53,8 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--memory",
         action="store_true",
-        help="also show the memory of inference and of training at its peak, and what holds more of it; "
-        "a lock file has none",
+        help="also show the memory of inference and of training at its peak, and which layers hold more of it; "
+        "of lock files that have it, it is shown in any case",
     )
     add_config(parser)
     add_model_input(parser)
@@ -98,7 +99,7 @@ def _diff_pairs(before: dict[str, Snapshot], after: dict[str, Snapshot], names: 
 
 
 def _without_lines(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, lines=())
+    return replace(snapshot, lines=(), memory=())
 
 
 def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]:
@@ -114,8 +115,11 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
         if Path(thing).suffix in {".json", ".lock"} and thing.partition("/")[0] not in SOURCES:
             raise FileError(f"there is no file {thing}; name a lock file, a saved trace or cost, or a model")
         counted = count_model(thing, args)
-        memory = measure_budgeted(counted.cost, _list_metrics(args))
-        snapshot = snapshot_cost(counted.cost, stored=counted.stored, memory=memory)
+        snapshot = snapshot_cost(
+            counted.cost,
+            stored=counted.stored,
+            memory=estimate_held(counted.cost.trace, _list_peaks(args)),
+        )
         return {snapshot.model: snapshot}
     kind = read_kind(thing)
     if kind in {"cost", "trace"}:
@@ -124,7 +128,7 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
             if kind == "cost"
             else price(Trace.load(thing), args.convention)
         )
-        return {cost.model: snapshot_cost(cost, memory=measure_budgeted(cost, _list_metrics(args)))}
+        return {cost.model: snapshot_cost(cost, memory=estimate_held(cost.trace, _list_peaks(args)))}
     if kind or not is_lock(thing):
         if not kind and Path(thing).suffix == ".json":
             # It says what is wrong with the file, where read_kind has only found that something is.
@@ -137,7 +141,7 @@ def _read_snapshots(thing: str, args: argparse.Namespace) -> dict[str, Snapshot]
     return dict(read_lock(thing).snapshots)
 
 
-def _list_metrics(args: argparse.Namespace) -> tuple[Metric, ...]:
+def _list_peaks(args: argparse.Namespace) -> tuple[Metric, ...]:
     return MEMORY_METRICS if args.memory else ()
 
 

@@ -13,7 +13,8 @@ from resflops.cli.progress import progress
 from resflops.cli.status import DONE
 from resflops.errors import ModelError
 from resflops.gate.config import Config, ModelConfig, find_config, read_config
-from resflops.gate.snapshot import Snapshot
+from resflops.gate.lockfile import Lock
+from resflops.gate.snapshot import Metric, Snapshot
 
 __all__ = ["add_config", "add_models", "choose_models", "load_config", "say_none_affected", "snapshot_models"]
 
@@ -73,9 +74,15 @@ def say_none_affected() -> int:
 
 
 def snapshot_models(
-    models: Sequence[ModelConfig], config: Config, args: argparse.Namespace
+    models: Sequence[ModelConfig], config: Config, args: argparse.Namespace, *, lock: Lock | None = None
 ) -> list[Snapshot]:
     """Count models, and show progress while counting.
+
+    Args:
+        models: the models.
+        config: the configuration.
+        args: the arguments of the command.
+        lock: the lock that they are compared with, whose peaks of memory are worked out as well.
 
     Raises:
         ModelError: some models could not be counted; the message has the reason for each of them.
@@ -86,7 +93,13 @@ def snapshot_models(
         # Here, because --help and a mistake in the configuration do not need what counts models.
         from resflops.gate import counting
 
-        for outcome in counting.snapshot_models(models, root=config.root, say=say, fresh=args.fresh):
+        for outcome in counting.snapshot_models(
+            models,
+            root=config.root,
+            say=say,
+            fresh=args.fresh,
+            memory={model.name: _list_peaks(model, lock) for model in models},
+        ):
             if isinstance(outcome, ModelError):
                 reasons.append(str(outcome))
             else:
@@ -95,3 +108,9 @@ def snapshot_models(
     if reasons:
         raise ModelError("\n".join(reasons))
     return snapshots
+
+
+def _list_peaks(model: ModelConfig, lock: Lock | None) -> tuple[Metric, ...]:
+    """List the peaks of memory that the configuration of a model or its lock asks for."""
+    locked = lock.snapshots.get(model.name) if lock else None
+    return tuple(dict.fromkeys([*model.memory_metrics, *(locked.memory_metrics if locked else ())]))

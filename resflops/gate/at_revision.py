@@ -9,7 +9,7 @@ from resflops.errors import ConfigError, ModelError, ResflopsError
 from resflops.gate.config import ModelConfig, read_config
 from resflops.gate.counting import name_versions, snapshot_models
 from resflops.gate.lockfile import renew_lock, write_lock
-from resflops.gate.revisions import Request, Unlocked
+from resflops.gate.revisions import Request
 from resflops.gate.snapshot import MEMORY_METRICS
 
 __all__ = ["main"]
@@ -29,17 +29,16 @@ def main() -> int:
     try:
         snapshots = []
         models = _select_models(request, config)
-        metrics = MEMORY_METRICS if request.memory else ()
-        for outcome in snapshot_models(models, root=root, fresh=request.fresh, memory=metrics):
+        for outcome in snapshot_models(
+            models,
+            root=root,
+            fresh=request.fresh,
+            memory=dict.fromkeys((model.name for model in models), MEMORY_METRICS if request.memory else ()),
+        ):
             if isinstance(outcome, ModelError):
                 raise outcome
             snapshots.append(outcome)
-        notes = {
-            snapshot.model: Unlocked(
-                notes=snapshot.notes, stored=snapshot.stored, memory=dict(snapshot.memory)
-            )
-            for snapshot in snapshots
-        }
+        notes = {snapshot.model: (snapshot.notes, snapshot.stored) for snapshot in snapshots}
         Path(request.notes).write_bytes(msgspec.json.encode(notes))
         write_lock(request.result, renew_lock(snapshots, old=None, made_by=name_versions()))
     except ResflopsError as error:

@@ -22,11 +22,16 @@ from msgspec import Struct
 
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import ConfigError, FileError, ResflopsError, UsageError, suggest
-from resflops.gate.limits import Tolerance, read_count, read_tolerance
+from resflops.gate.limits import (
+    Tolerance,
+    read_bytes_limit,
+    read_bytes_tolerance,
+    read_count,
+    read_tolerance,
+)
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import MEMORY_METRICS, METRICS, Metric, explain_metric
+from resflops.gate.snapshot import ALL_METRICS, MEMORY_METRICS, Metric, explain_metric
 from resflops.gate.toml_lines import LARGEST_FILE, KeyPath, TomlLines, parse_toml, show_value
-from resflops.peak_memory.sizes import read_size
 from resflops.records import Shape
 from resflops.sources import parse_spec
 from resflops.sources.shapes import read_shape
@@ -61,8 +66,16 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     tolerances: Mapping[Metric, Tolerance] = {}
     allowed: frozenset[str] = frozenset()
     """The ops that may stay uncounted."""
+    memory: bool = False
+    """Whether its memory is locked also without a budget or a tolerance for it."""
     line: int = 1
     """The line of the file that names the model."""
+
+    @property
+    def memory_metrics(self) -> tuple[Metric, ...]:
+        """The peaks of memory that are asked for: what is not, is not worked out."""
+        asked = {*self.budgets, *self.tolerances}
+        return tuple(metric for metric in MEMORY_METRICS if self.memory or metric in asked)
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -159,7 +172,7 @@ def _find_table(document: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-SETTINGS = ("convention", "dtype", "tolerance", "allow-uncounted")
+SETTINGS = ("convention", "dtype", "tolerance", "allow-uncounted", "memory")
 """The keys that may be set for all models at once, and for each model."""
 
 
@@ -204,9 +217,7 @@ class _Reader:
             name=name,
             spec=self.read_value((*path, "spec"), given, _read_spec) or name,
             input=self.read_value((*path, "input"), given, _read_shape),
-            budgets=self.read_metrics(
-                (*path, "budget"), given, self.read_budget, (*METRICS, *MEMORY_METRICS)
-            ),
+            budgets=self.read_metrics((*path, "budget"), given, self.read_budget),
             line=self.find_line(path),
             # A model's own setting replaces the common one, but tolerances do so metric by metric.
             **{**common, **own, "tolerances": {**common.get("tolerances", {}), **own.get("tolerances", {})}},
@@ -218,34 +229,33 @@ class _Reader:
             "convention": self.read_value((*path, "convention"), table, _read_convention),
             "dtype": self.read_value((*path, "dtype"), table, _read_dtype),
             "allowed": self.read_value((*path, "allow-uncounted"), table, _read_names),
-            "tolerances": self.read_metrics(
-                (*path, "tolerance"), table, lambda _, value: read_tolerance(value)
-            ),
+            "memory": self.read_value((*path, "memory"), table, _read_flag),
+            "tolerances": self.read_metrics((*path, "tolerance"), table, self.read_tolerance),
         }
         # Empty tolerances or an empty list are settings, too: they replace the common ones.
         return {name: value for name, value in read.items() if value is not None}
 
     def read_metrics(
-        self,
-        path: KeyPath,
-        table: dict[str, Any],
-        read: Callable[[KeyPath, object], Any],
-        metrics: tuple[Metric, ...] = METRICS,
+        self, path: KeyPath, table: dict[str, Any], read: Callable[[KeyPath, object], Any]
     ) -> dict[Metric, Any]:
         """Read a table that has a value for some of the metrics."""
         given = self.read_value(path, table, _read_table) or {}
-        for key in given.keys() - set(metrics):
-            self.add_mistake((*path, key), explain_metric(key, what="key", locked=metrics is METRICS))
+        for key in given.keys() - set(ALL_METRICS):
+            self.add_mistake((*path, key), explain_metric(key, what="key"))
         values = {
             metric: self.read_value((*path, metric), given, partial(read, (*path, metric)))
-            for metric in metrics
+            for metric in ALL_METRICS
         }
         return {metric: value for metric, value in values.items() if value is not None}
 
     def read_budget(self, path: KeyPath, value: object) -> Budget:
         """Read the limit of one metric."""
-        limit = read_size(value) if path[-1] in MEMORY_METRICS else read_count(value)
-        return Budget(limit=limit, text=str(value), line=self.find_line(path))
+        read = read_bytes_limit if path[-1] in MEMORY_METRICS else read_count
+        return Budget(limit=read(value), text=str(value), line=self.find_line(path))
+
+    def read_tolerance(self, path: KeyPath, value: object) -> Tolerance:
+        """Read the tolerance of one metric."""
+        return (read_bytes_tolerance if path[-1] in MEMORY_METRICS else read_tolerance)(value)
 
     def read_value(self, path: KeyPath, table: dict[str, Any], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         """Read the value under the last key of a path; None if there is none, or one with a mistake."""
@@ -310,6 +320,12 @@ def _read_dtype(value: object) -> str:
     from resflops.latency.configuration import read_dtype
 
     return read_dtype("dtype", _read_text(value))
+
+
+def _read_flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(f"must be true or false, got {show_value(value)}")
+    return value
 
 
 def _read_names(value: object) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Count the configured models: the one part of the gate that needs torch, unless their traces are stored."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from resflops._version import __version__
 from resflops.cost.convention import find_convention
 from resflops.errors import ModelError, ResflopsError
 from resflops.gate.config import ModelConfig
-from resflops.gate.snapshot import Metric, Snapshot, measure_budgeted, snapshot_cost
+from resflops.gate.held_memory import estimate_held
+from resflops.gate.snapshot import Metric, Snapshot, snapshot_cost
 from resflops.sources.counting import CountRequest, count_models
 
 __all__ = ["name_versions", "snapshot_models"]
@@ -21,7 +22,7 @@ def snapshot_models(
     root: Path,
     say: Callable[[str], None] = lambda _: None,
     fresh: bool = False,
-    memory: Sequence[Metric] = (),
+    memory: Mapping[str, Sequence[Metric]] | None = None,
 ) -> Iterator[Snapshot | ModelError]:
     """Build models and count them, one after the other.
 
@@ -30,7 +31,8 @@ def snapshot_models(
         root: the folder that the paths and packages in their specs are relative to.
         say: is called with a text about which model is being counted.
         fresh: whether to trace models even if traces of them are stored.
-        memory: the metrics of memory to work out even for models that have no budget for them.
+        memory: by the names of models, the peaks of memory to work out; by default those that the
+            configuration of each asks for.
 
     Yields:
         The snapshot of each model, or an error that names it if it cannot be found, built or traced.
@@ -43,8 +45,13 @@ def snapshot_models(
             error.__cause__ = outcome
             yield error
         else:
-            held = measure_budgeted(outcome.cost, {*memory, *model.budgets})
-            yield snapshot_cost(outcome.cost, model=model.name, stored=outcome.stored, memory=held)
+            asked = model.memory_metrics if memory is None else memory[model.name]
+            yield snapshot_cost(
+                outcome.cost,
+                model=model.name,
+                stored=outcome.stored,
+                memory=estimate_held(outcome.cost.trace, asked) if asked else (),
+            )
 
 
 def _build_request(model: ModelConfig, root: Path, *, fresh: bool) -> CountRequest:

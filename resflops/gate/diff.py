@@ -7,12 +7,12 @@ from typing import Literal
 from msgspec import Struct
 
 from resflops.errors import UsageError
-from resflops.gate.alignment import align, split_renaming
-from resflops.gate.snapshot import Metric, Snapshot, SnapshotLine
+from resflops.gate.alignment import Pairs, align, split_renaming
+from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, SnapshotLine
 from resflops.ops import is_of_family
 from resflops.records import Shape
 
-__all__ = ["Change", "Diff", "Form", "diff_snapshots", "summarize_change"]
+__all__ = ["Change", "Diff", "Form", "HeldChange", "diff_snapshots", "summarize_change"]
 
 ChangeKind = Literal["added", "removed", "changed", "moved", "renamed"]
 
@@ -55,6 +55,23 @@ class Change(Struct, frozen=True, kw_only=True):
         return self.of("total")
 
 
+class HeldChange(Struct, frozen=True, kw_only=True):
+    """How much more or less a layer holds at one of the peaks of memory."""
+
+    metric: Metric
+    name: str
+    """The path before; for a layer that held nothing, the path now."""
+    new_name: str
+    """The path now, if it is a different one."""
+    before: int
+    after: int
+
+    @property
+    def change(self) -> int:
+        """How many more bytes."""
+        return self.after - self.before
+
+
 class Diff(Struct, frozen=True, kw_only=True):
     """The difference between two snapshots; the changes add up to it in every metric."""
 
@@ -62,6 +79,8 @@ class Diff(Struct, frozen=True, kw_only=True):
     after: Snapshot
     changes: tuple[Change, ...]
     """The largest change first, up or down: by cost under the convention, then MACs, then parameters."""
+    memory: tuple[HeldChange, ...] = ()
+    """What layers hold at the peaks that both snapshots have, the largest change first; they add up, too."""
 
     def of(self, metric: Metric) -> int:
         """How much more of a metric there is now."""
@@ -79,11 +98,62 @@ def diff_snapshots(before: Snapshot, after: Snapshot) -> Diff:
             f"{before.model} is under the convention {before.convention} and {after.model} under "
             f"{after.convention}; count both under the same convention to compare them"
         )
-    return Diff(before=before, after=after, changes=tuple(_list_changes(before.lines, after.lines)))
+    ordered, reordered = align(before.lines, after.lines)
+    return Diff(
+        before=before,
+        after=after,
+        changes=tuple(_list_changes(before.lines, after.lines, ordered, reordered)),
+        memory=tuple(_list_held_changes(before, after, [*ordered, *reordered])),
+    )
 
 
-def _list_changes(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> list[Change]:
-    ordered, reordered = align(before, after)
+def _list_held_changes(before: Snapshot, after: Snapshot, pairs: Pairs) -> list[HeldChange]:
+    """List what layers hold more or less at the peaks that both snapshots have."""
+    # What was added or removed as a whole has no lines on the other side, and holds nothing there.
+    metrics = [
+        metric
+        for metric in MEMORY_METRICS
+        if all(metric in each.memory_metrics or not each.lines for each in (before, after))
+    ]
+    names = _map_names(before, after, pairs) if metrics else {}
+    olds, news = ({line.layer: line for line in each.memory} for each in (before, after))
+    kept = set(names.values())
+    matched = [*names.items(), *((layer, layer) for layer in news if layer not in kept)]
+    changes = []
+    for metric in metrics:
+        for old, new in matched:
+            # A layer that was added has the name of one before only by chance: its row starts from nothing.
+            was = olds[old].metric(metric) if old in olds and names.get(old) == new else 0
+            now = news[new].metric(metric) if new in news else 0
+            changes.append(
+                HeldChange(
+                    metric=metric,
+                    name=old,
+                    new_name="" if new is None or new == old else new,
+                    before=was,
+                    after=now,
+                )
+            )
+    return sorted((each for each in changes if each.change), key=lambda each: -abs(each.change))
+
+
+def _map_names(before: Snapshot, after: Snapshot, pairs: Pairs) -> dict[str, str | None]:
+    """Map the layers that held memory to their names now, so that a renamed block is not blamed."""
+    paired = {before.lines[old].layer: after.lines[new].layer for old, new in pairs}
+    stems = dict(split_renaming(old, new) for old, new in paired.items() if old != new)
+    names: dict[str, str | None] = {}
+    # Those that a pair of lines tells come first: a name is taken once.
+    for layer in sorted((line.layer for line in before.memory), key=lambda layer: layer not in paired):
+        # Layers without a cost of their own, such as activations, have no line; their block has the name.
+        stem = next((stem for stem in stems if stem and layer.startswith(f"{stem}.")), "")
+        name = paired.get(layer) or (f"{stems[stem]}{layer[len(stem) :]}" if stem else layer)
+        names[layer] = None if name in names.values() else name
+    return names
+
+
+def _list_changes(
+    before: Sequence[SnapshotLine], after: Sequence[SnapshotLine], ordered: Pairs, reordered: Pairs
+) -> list[Change]:
     pairs = [*ordered, *reordered]
     olds, news = {old for old, _ in pairs}, {new for _, new in pairs}
     # What costs something is one change for each line, so that the changes add up to the difference.

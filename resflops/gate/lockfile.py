@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from resflops.errors import FileError, SchemaError
 from resflops.gate.paths import shorten_path
-from resflops.gate.snapshot import METRICS, Snapshot, SnapshotInput, SnapshotLine
+from resflops.gate.snapshot import MEMORY_METRICS, METRICS, HeldLine, Snapshot, SnapshotInput, SnapshotLine
 from resflops.gate.toml_lines import LARGEST_FILE, parse_toml
 from resflops.records import Shape
 from resflops.sources.shapes import LONGEST_SIZE
@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 LOCK_VERSION = 1
+MEMORY_VERSION = 2
+"""The version of a file that has memory in it. Without, it is one that every resflops reads."""
 
 # Users have committed files with this heading, and is_lock goes by its first line: a changed word would put
 # every lock file out of date.
@@ -56,7 +58,7 @@ class Lock(Struct, frozen=True, kw_only=True):
     """The versions of resflops and torch that last changed a figure."""
 
 
-# Unknown fields are errors in all three: a misspelt key would otherwise count as its default.
+# Unknown fields are errors in all of them: a misspelt key would otherwise count as its default.
 class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One layer, in the form that the file has."""
 
@@ -77,6 +79,14 @@ class _Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     counted: bool = True
 
 
+class _Held(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one layer holds at the peaks, in the form that the file has."""
+
+    layer: str
+    peak: int = 0
+    training: int = 0
+
+
 class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model, in the form that the file has."""
 
@@ -89,6 +99,10 @@ class _Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     total: int
     digest: str
     layers: list[_Line]
+    peak_memory: int | None = None
+    """In bytes; None, and left out of the file, where no memory was asked for."""
+    training_memory: int | None = None
+    memory: list[_Held] = []
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,7 +121,8 @@ def format_lock(lock: Lock) -> str:
     """Write the text of the file, which does not depend on the order of the snapshots."""
     # Sorted, so that a model that was moved in the configuration makes no difference in git.
     models = (_format_model(lock.snapshots[name]) for name in sorted(lock.snapshots))
-    head = f"{HEADING}schema_version = {LOCK_VERSION}\nmade_by = {_quote(lock.made_by)}\n"
+    version = MEMORY_VERSION if any(snapshot.memory for snapshot in lock.snapshots.values()) else LOCK_VERSION
+    head = f"{HEADING}schema_version = {version}\nmade_by = {_quote(lock.made_by)}\n"
     return "\n".join([head, *models])
 
 
@@ -210,10 +225,11 @@ def _check_version(name: str, document: dict[str, Any]) -> None:
         raise SchemaError(f"{name} is damaged or was edited manually: {error}; {REPAIR}") from error
     if version is None:
         raise SchemaError(f"{name} is not a lock file: it has no schema_version; {REPAIR}")
-    if version != LOCK_VERSION:
-        newer = "upgrade resflops" if version > LOCK_VERSION else REPAIR
+    if version not in (LOCK_VERSION, MEMORY_VERSION):
+        newer = "upgrade resflops" if version > MEMORY_VERSION else REPAIR
         raise SchemaError(
-            f"{name} has schema version {version}, and this resflops reads version {LOCK_VERSION}; {newer}"
+            f"{name} has schema version {version}, and this resflops reads versions {LOCK_VERSION} and "
+            f"{MEMORY_VERSION}; {newer}"
         )
 
 
@@ -224,8 +240,8 @@ def _check_model(name: str, model: str, stored: _Model) -> Snapshot:
     except ValueError as error:
         raise SchemaError(f"{name} was edited manually: {model}: {error}; {REPAIR}") from error
     # The digest would notice this too, but could not say what is wrong.
-    for metric in METRICS:
-        written, added = getattr(stored, metric), snapshot.metric(metric)
+    for metric in (*METRICS, *MEMORY_METRICS):
+        written, added = getattr(stored, metric) or 0, snapshot.metric(metric)
         if written != added:
             raise SchemaError(
                 f"{name} was edited manually or merged wrongly: {model} has {metric} = {written:,}, but its "
@@ -250,6 +266,10 @@ def _read_model(model: str, stored: _Model) -> Snapshot:
         inputs=tuple(_read_input(text) for text in stored.inputs),
         convention=stored.convention,
         lines=tuple(_read_line(line) for line in stored.layers),
+        memory=tuple(
+            HeldLine(layer=held.layer, peak_memory=held.peak, training_memory=held.training)
+            for held in stored.memory
+        ),
     )
 
 
@@ -268,17 +288,21 @@ def _check_figures(snapshot: Snapshot) -> None:
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, int) and not 0 <= number < LARGEST_FIGURE:
                     raise ValueError(f"layer {line.layer!r} has a number that no layer has")
+    for held in snapshot.memory:
+        if not all(0 <= size < LARGEST_FIGURE for size in (held.peak_memory, held.training_memory)):
+            raise ValueError(f"layer {held.layer!r} holds a number of bytes that no layer holds")
 
 
 def _format_model(snapshot: Snapshot) -> str:
     """Write the part of the file for one model."""
-    head, lines = _format_body(snapshot)
-    digest = _quote(_hash((head, lines)))
-    return f"[models.{_format_key(snapshot.model)}]\n{head}digest = {digest}\nlayers = [\n{lines}]\n"
+    head, lines, held = _format_body(snapshot)
+    digest = _quote(_hash((head, lines, held)))
+    memory = f"memory = [\n{held}]\n" if held else ""
+    return f"[models.{_format_key(snapshot.model)}]\n{head}digest = {digest}\nlayers = [\n{lines}]\n{memory}"
 
 
-def _format_body(snapshot: Snapshot) -> tuple[str, str]:
-    """Write the keys above the digest and the lines below it, which together are what it is a digest of."""
+def _format_body(snapshot: Snapshot) -> tuple[str, str, str]:
+    """Write the keys above the digest and the lines of both lists below, all of which it is a digest of."""
     inputs = ", ".join(
         _quote(f"{_format_shape(tensor.shape)} {tensor.dtype}".strip()) for tensor in snapshot.inputs
     )
@@ -286,10 +310,12 @@ def _format_body(snapshot: Snapshot) -> tuple[str, str]:
         f"spec = {_quote(snapshot.spec)}",
         f"inputs = [{inputs}]",
         f"convention = {_quote(snapshot.convention)}",
-        *(f"{metric} = {snapshot.metric(metric):_}" for metric in METRICS),
+        *(f"{metric} = {snapshot.metric(metric):_}" for metric in (*METRICS, *snapshot.memory_metrics)),
     ]
-    return "".join(f"{line}\n" for line in head), "".join(
-        f"  {{ {_format_line(line)} }},\n" for line in snapshot.lines
+    return (
+        "".join(f"{line}\n" for line in head),
+        "".join(f"  {{ {_format_line(line)} }},\n" for line in snapshot.lines),
+        "".join(f"  {{ {_format_held(held)} }},\n" for held in snapshot.memory),
     )
 
 
@@ -299,7 +325,7 @@ def _compute_digest(snapshot: Snapshot) -> str:
     return _hash(_format_body(snapshot))
 
 
-def _hash(parts: tuple[str, str]) -> str:
+def _hash(parts: tuple[str, ...]) -> str:
     # Against mistakes and not against attacks, for which 64 bits are enough.
     return sha256("".join(parts).encode()).hexdigest()[:16]
 
@@ -319,6 +345,11 @@ def _format_line(line: SnapshotLine) -> str:
     return ", ".join(
         f"{_NAMES[name]} = {_format_value(text)}" for name, text in texts.items() if text != _DEFAULTS[name]
     )
+
+
+def _format_held(held: HeldLine) -> str:
+    sizes = (("peak", held.peak_memory), ("training", held.training_memory))
+    return ", ".join([f"layer = {_quote(held.layer)}", *(f"{key} = {size:_}" for key, size in sizes if size)])
 
 
 def _format_value(value: str | int) -> str:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import RevisionError
 from resflops.gate.lockfile import read_lock
-from resflops.gate.snapshot import HeldMemory, Metric, Snapshot
+from resflops.gate.snapshot import Snapshot
 from resflops.records import Shape
 
 __all__ = ["WORK_TREE", "Request", "find_repository", "name_commit", "parse_revisions", "snapshot_revision"]
@@ -46,15 +46,7 @@ class Request(Struct, frozen=True, kw_only=True):
     fresh: bool = False
     """Whether to trace models even if traces of them are stored."""
     memory: bool = False
-    """Whether to work out the memory of the models, too."""
-
-
-class Unlocked(Struct, frozen=True, kw_only=True):
-    """What a lock file does not keep of a snapshot."""
-
-    notes: tuple[str, ...]
-    stored: str
-    memory: dict[Metric, HeldMemory]
+    """Whether to work out the peaks of memory, too."""
 
 
 WORK_TREE = ""
@@ -121,7 +113,7 @@ def snapshot_revision(
         batch: the batch of models given by their specs, in place of that of their input.
         convention: the convention of models given by their specs.
         fresh: whether to trace models even if traces of them are stored.
-        memory: whether to work out their memory, too.
+        memory: whether to work out the peaks of memory, too.
 
     Raises:
         RevisionError: the commit cannot be checked out, or its models cannot be counted.
@@ -148,11 +140,11 @@ def snapshot_revision(
             message = process.stderr.strip().replace(str(folder), name)
             place = "in" if commit == WORK_TREE else "at"
             raise RevisionError(f"{place} {name}: {message.removeprefix('resflops: ')}")
-        notes = msgspec.json.decode(Path(request.notes).read_bytes(), type=dict[str, Unlocked])
+        notes = msgspec.json.decode(
+            Path(request.notes).read_bytes(), type=dict[str, tuple[tuple[str, ...], str]]
+        )
         return {
-            name: replace(
-                snapshot, notes=notes[name].notes, stored=notes[name].stored, memory=notes[name].memory
-            )
+            name: replace(snapshot, notes=notes[name][0], stored=notes[name][1])
             for name, snapshot in read_lock(request.result).snapshots.items()
         }
 

@@ -1,6 +1,6 @@
 """The snapshot of a model's cost: as much of a ``Cost`` as the gate keeps and compares, line by line."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from typing import Literal
@@ -12,50 +12,48 @@ from resflops.cost import Cost
 from resflops.cost.convention import find_convention
 from resflops.cost.layers import LayerRow
 from resflops.errors import UnknownConventionError, suggest
-from resflops.peak_memory.records import Memory
 from resflops.records import Shape
 
 __all__ = [
+    "ALL_METRICS",
     "MEMORY_METRICS",
     "METRICS",
-    "HeldMemory",
+    "HeldLine",
     "Metric",
     "Snapshot",
     "SnapshotInput",
     "SnapshotLine",
     "explain_metric",
-    "measure_budgeted",
     "snapshot_cost",
 ]
 
 Metric = Literal["macs", "params", "buffers", "total", "peak_memory", "training_memory"]
 METRICS: tuple[Metric, ...] = ("macs", "params", "buffers", "total")
-"""The metrics that are locked and can be limited; ``total`` is the cost under the model's convention."""
-
+"""The metrics that every snapshot has; ``total`` is the cost under the model's convention."""
 MEMORY_METRICS: tuple[Metric, ...] = ("peak_memory", "training_memory")
-"""The metrics that can be limited and are not locked, in bytes: the peak of inference, and that of a forward
-and a backward pass. They are worked out by rules, which get better, and a lock must not change with them."""
+"""The bytes in use at the peak of inference, and of a forward and backward pass: where they are asked for."""
+ALL_METRICS: tuple[Metric, ...] = (*METRICS, *MEMORY_METRICS)
+"""The metrics that can be limited."""
 
 
-def explain_metric(name: str, *, what: str = "metric", locked: bool = True) -> str:
+def explain_metric(name: str, *, what: str = "metric") -> str:
     """Explain that no metric has a name, with what is meant or is close, as the end of a message.
 
     Args:
         name: the name.
         what: what the message calls it.
-        locked: whether it has to be one that is locked.
 
     >>> explain_metric("flops")
     "flops is a convention; limit total, with convention = 'flops'"
-    >>> explain_metric("parms")
-    'there is no such metric; closest: params; available: macs, params, buffers, total'
+    >>> explain_metric("parms")[:42]
+    'there is no such metric; closest: params; '
     """
     with suppress(UnknownConventionError):
         convention = find_convention(name).name
         return f"{convention} is a convention; limit total, with convention = {convention!r}"
-    known = METRICS if locked else (*METRICS, *MEMORY_METRICS)
-    meant = {"parameters": "params", "gmacs": "macs", "memory": "peak_memory"}.get(name.lower(), name)
-    return f"there is no such {what}{suggest(meant, known)}; available: {', '.join(known)}"
+    meant = {"parameters": "params", "gmacs": "macs", "memory": "peak_memory", "training": "training_memory"}
+    close = suggest(meant.get(name.lower(), name), ALL_METRICS)
+    return f"there is no such {what}{close}; available: {', '.join(ALL_METRICS)}"
 
 
 # gc=False: lines refer to numbers and texts alone, so they can never form a cycle, and there are thousands.
@@ -83,6 +81,10 @@ class SnapshotLine(Struct, frozen=True, kw_only=True, gc=False):
     counted: bool = True
     """False if the op did work and has no rule."""
 
+    def metric(self, name: Metric) -> int:
+        """Return its part of the figure of a metric."""
+        return int(getattr(self, name))
+
     @property
     def content(self) -> tuple[object, ...]:
         """Everything but the name: two lines of the same content are one layer under two names."""
@@ -92,20 +94,24 @@ class SnapshotLine(Struct, frozen=True, kw_only=True, gc=False):
 _CONTENT = tuple(field for field in SnapshotLine.__struct_fields__ if field != "layer")
 
 
+class HeldLine(Struct, frozen=True, kw_only=True, gc=False):
+    """The bytes that one layer holds at the peaks; 0 at a peak that was not asked for."""
+
+    layer: str
+    """The dotted path of the module; ``""`` is the model itself, which holds the input."""
+    peak_memory: int = 0
+    training_memory: int = 0
+
+    def metric(self, name: Metric) -> int:
+        """Return the bytes that it holds at a peak."""
+        return int(getattr(self, name))
+
+
 class SnapshotInput(Struct, frozen=True):
     """One tensor among the inputs of the model."""
 
     shape: Shape
     dtype: str
-
-
-class HeldMemory(Struct, frozen=True, kw_only=True):
-    """The peak of a model's memory, and what holds it."""
-
-    size: int
-    """In bytes."""
-    layers: Mapping[str, int]
-    """The bytes that each layer holds at the peak, the largest first."""
 
 
 # dict=True: cached_property keeps what it has computed in the __dict__.
@@ -119,18 +125,17 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
     convention: str
     lines: tuple[SnapshotLine, ...]
     """The lines in the order of their first calls, without those that cost nothing and hold nothing."""
+    memory: tuple[HeldLine, ...] = ()
+    """What layers hold at the peaks, in the order of the model; empty if no memory was asked for."""
     notes: tuple[str, ...] = ()
     """What a reader of its figures should know, such as which values decide them. It is not locked."""
     stored: str = ""
     """Where their trace was stored, in words; ``""`` if it was taken now. It is not locked."""
-    memory: Mapping[Metric, HeldMemory] = {}
-    """The memory that has a budget. It is not locked."""
 
     @property
     def locked(self) -> "Snapshot":
         """What a lock keeps of it and compares."""
-        unlocked = self.notes or self.stored or self.memory
-        return replace(self, notes=(), stored="", memory={}) if unlocked else self
+        return replace(self, notes=(), stored="") if self.notes or self.stored else self
 
     @cached_property
     def macs(self) -> int:
@@ -152,6 +157,21 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
         """The cost under the convention."""
         return self._sum("total")
 
+    @cached_property
+    def peak_memory(self) -> int:
+        """The bytes in use at the peak of inference; 0 if they were not asked for."""
+        return sum(line.peak_memory for line in self.memory)
+
+    @cached_property
+    def training_memory(self) -> int:
+        """The bytes in use at the peak of a forward and backward pass; 0 as above."""
+        return sum(line.training_memory for line in self.memory)
+
+    @property
+    def memory_metrics(self) -> tuple[Metric, ...]:
+        """The peaks that were asked for; none is 0, since the input alone takes memory."""
+        return tuple(metric for metric in MEMORY_METRICS if self.metric(metric))
+
     @property
     def uncounted(self) -> tuple[SnapshotLine, ...]:
         """The lines of ops that did work and have no rule."""
@@ -159,27 +179,27 @@ class Snapshot(Struct, frozen=True, kw_only=True, dict=True):
 
     def metric(self, name: Metric) -> int:
         """Return the figure of a metric."""
-        return self.memory[name].size if name in MEMORY_METRICS else int(getattr(self, name))
+        return int(getattr(self, name))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics that differ from each other: under the convention ``macs``, the total is the MACs."""
-        return METRICS[:-1] if self.convention == "macs" else METRICS
+        return (*(METRICS[:-1] if self.convention == "macs" else METRICS), *self.memory_metrics)
 
     def _sum(self, field: str) -> int:
         return sum(getattr(line, field) for line in self.lines)
 
 
 def snapshot_cost(
-    cost: Cost, *, model: str = "", stored: str = "", memory: Mapping[Metric, Memory] | None = None
+    cost: Cost, *, model: str = "", stored: str = "", memory: tuple[HeldLine, ...] = ()
 ) -> Snapshot:
-    """Make the snapshot of a cost, under the model's own name or another, from a trace that may be stored.
+    """Make the snapshot of a cost.
 
     Args:
         cost: the cost.
-        model: the name of the model; ``""`` for its own.
-        stored: where its trace was stored, in words.
-        memory: the memory that has a budget.
+        model: a name for it in place of its own.
+        stored: where its trace was stored.
+        memory: what its layers hold at the peaks, where that was asked for.
     """
     return Snapshot(
         model=model or cost.model,
@@ -187,23 +207,10 @@ def snapshot_cost(
         inputs=tuple(SnapshotInput(tensor.shape, tensor.dtype) for tensor in cost.trace.inputs),
         convention=cost.convention,
         lines=tuple(_list_lines(cost.layers)),
+        memory=memory,
         notes=cost.trace.notes,
         stored=stored,
-        memory={metric: _hold(each) for metric, each in (memory or {}).items()},
     )
-
-
-def measure_budgeted(cost: Cost, budgets: Iterable[Metric]) -> dict[Metric, Memory]:
-    """Work out the memory that has a budget, by rules from the cost's trace."""
-    return {
-        metric: cost.training_memory if metric == "training_memory" else cost.memory
-        for metric in budgets
-        if metric in MEMORY_METRICS
-    }
-
-
-def _hold(memory: Memory) -> HeldMemory:
-    return HeldMemory(size=memory.peak, layers={holder.layer: holder.size for holder in memory.holders()})
 
 
 def _list_lines(rows: Iterable[LayerRow]) -> Iterable[SnapshotLine]:

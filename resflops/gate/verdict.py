@@ -141,6 +141,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return self.passed and "cheaper" in standings and "incomplete" not in standings
 
     @property
+    def lacks_memory(self) -> bool:
+        """Whether the lock lacks memory that the configuration asks for, as one of an older resflops does."""
+        return self.locked is not None and not set(self.now.memory_metrics) <= set(self.locked.memory_metrics)
+
+    @property
     def as_locked(self) -> bool:
         """Whether locking the model again would leave the lock as it is."""
         return self.locked is None or self.locked.locked == self.now.locked
@@ -167,7 +172,9 @@ def judge(
     """
     changed = _find_changed_bases(locked, now) if locked else ()
     # A dict for a set in order: the metrics of the lock first, then those that have only a budget.
-    metrics = dict.fromkeys([*(now.metrics if locked else ()), *budgets])
+    # A lock of before there was memory in it says nothing of that, as one says nothing that it was not asked.
+    held = [metric for metric in now.metrics if locked and _has_metric(locked, metric)]
+    metrics = dict.fromkeys([*held, *budgets])
     return Verdict(
         model=now.model,
         now=now,
@@ -213,8 +220,12 @@ def _find_changed_bases(locked: Snapshot, now: Snapshot) -> tuple[Basis, ...]:
     return tuple(bases)
 
 
+def _has_metric(snapshot: Snapshot, metric: Metric) -> bool:
+    return metric not in MEMORY_METRICS or metric in snapshot.memory_metrics
+
+
 _OF_WORK: tuple[Metric, ...] = ("macs", "total")
-"""The metrics that depend on the input and on the rules of the ops."""
+"""The metrics that depend on the rules of the ops; and as those of memory do, on the input."""
 
 
 def _judge_metric(
@@ -228,8 +239,10 @@ def _judge_metric(
 ) -> Finding:
     figure = now.metric(metric)
     # A total under another convention is a figure of another kind.
-    comparable = locked and not (metric == "total" and "convention" in changed)
-    before = locked.metric(metric) if locked and comparable and metric not in MEMORY_METRICS else None
+    comparable = (
+        locked and _has_metric(locked, metric) and not (metric == "total" and "convention" in changed)
+    )
+    before = locked.metric(metric) if locked and comparable else None
     is_of_work = metric in _OF_WORK
     # What was as incomplete when it was locked is what it was.
     same = locked is not None and figure == before and locked.uncounted == now.uncounted
@@ -239,9 +252,18 @@ def _judge_metric(
         locked=before,
         allowed=None if before is None else tolerance.compute_limit(before),
         budget=budget,
-        changed=changed[0] if changed and is_of_work else None,
+        changed=_find_basis(metric, changed) if before is not None or metric == "total" else None,
         incomplete=is_of_work and bool(now.uncounted) and not same,
     )
+
+
+def _find_basis(metric: Metric, changed: tuple[Basis, ...]) -> Basis | None:
+    """Find what changed of what a figure stands on; memory stands on no convention."""
+    if metric in MEMORY_METRICS:
+        changed = tuple(basis for basis in changed if basis != "convention")
+    elif metric not in _OF_WORK:
+        return None
+    return changed[0] if changed else None
 
 
 def check_lock_names(config: Config, lock: Lock, models: tuple[ModelConfig, ...]) -> None:

@@ -1,6 +1,6 @@
 """The function behind the pytest fixture ``cost_gate``, which ``pytest_plugin`` gives to the tests."""
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,19 +11,20 @@ from resflops.cost import Cost
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import ResflopsError, SchemaError, UsageError, suggest
 from resflops.gate.config import Budget
-from resflops.gate.limits import read_limit, read_size_limit, read_tolerance
+from resflops.gate.held_memory import hold_lines
+from resflops.gate.limits import read_bytes_limit, read_bytes_tolerance, read_limit, read_tolerance
 from resflops.gate.lockfile import read_lock, renew_lock, write_lock
 from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import (
+    ALL_METRICS,
     MEMORY_METRICS,
-    METRICS,
+    HeldLine,
     Metric,
     Snapshot,
     explain_metric,
     snapshot_cost,
 )
 from resflops.gate.verdict import Verdict, judge
-from resflops.peak_memory.records import Memory
 from resflops.render.formats import format_note
 from resflops.tables.gate_notes import note_verdict
 from resflops.writing import hold_folder
@@ -79,8 +80,8 @@ class CostGate:
             params: the limit for parameters.
             buffers: the limit for the elements of buffers.
             total: the limit for the cost under the convention.
-            peak_memory: the limit for the memory of inference at its peak, such as ``"2GiB"``.
-            training_memory: the limit for that of a forward and a backward pass.
+            peak_memory: the limit for the bytes in use at the peak of inference, such as ``"<=2GiB"``.
+            training_memory: the limit for those of a forward and backward pass.
             lock: the name that the model is locked under; ``pytest --resflops-lock`` locks it.
             tolerance: how far above the locked figures is still allowed, such as ``{"macs": "+1%"}``.
             convention: what ``total`` counts.
@@ -101,15 +102,16 @@ class CostGate:
         message = ""
         try:
             _check_no_others(others)
-            cost = self._count(model, inputs, dict(keyword_inputs or {}), convention)
             budgets = _read_budgets(limits, needed=not lock)
-            memory = _measure_memory(model, inputs, dict(keyword_inputs or {}), budgets)
-            now = snapshot_cost(cost, model=lock, memory=memory)
+            tolerances = _read_tolerances(tolerance or {})
+            asked = self._list_peaks(lock, [*budgets, *tolerances])
+            cost, held = _measure(model, inputs, dict(keyword_inputs or {}), convention, asked)
+            now = snapshot_cost(cost, model=lock, memory=held)
             verdict = judge(
                 now,
                 locked=self._find_locked(now) if lock else None,
                 budgets=budgets,
-                tolerances=_read_tolerances(tolerance or {}),
+                tolerances=tolerances,
                 allowed=frozenset(allow_uncounted),
             )
         except ResflopsError as error:
@@ -121,23 +123,16 @@ class CostGate:
             self._fail(self._explain(verdict))
         elif lock and self._updates is not None:
             # Only after the limits have passed: what breaks one must not be locked.
-            self._updates[lock] = msgspec.json.encode(now.locked).decode()
+            self._updates[lock] = msgspec.json.encode(now).decode()
         return cost
 
-    @staticmethod
-    def _count(
-        model: "Model", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], convention: str
-    ) -> Cost:
-        from resflops.api.given_models import open_given
-        from resflops.cost import price
-        from resflops.cost.convention import find_convention
-        from resflops.tracing import trace
-
-        under = find_convention(convention)
-        given = open_given(model, inputs, keyword_inputs)
-        # Named by its class, as lock files have it; a model given by its spec has no better name than that.
-        traced = trace(given.module, *given.args, **given.kwargs)
-        return price(replace(traced, model=model) if isinstance(model, str) else traced, under)
+    def _list_peaks(self, lock: str, asked: Iterable[Metric]) -> tuple[Metric, ...]:
+        """List the peaks of memory that a limit, a tolerance or the lock asks for."""
+        peaks = set(asked)
+        if lock and self._updates is None and self._path.exists():
+            locked = read_lock(self._path).snapshots.get(lock)
+            peaks |= set(locked.memory_metrics if locked else ())
+        return tuple(metric for metric in MEMORY_METRICS if metric in peaks)
 
     def _find_locked(self, now: Snapshot) -> Snapshot:
         """Find the snapshot to compare with: the locked one or, while locking, the present one itself.
@@ -179,6 +174,32 @@ class CostGate:
         return "\n".join(lines)
 
 
+def _measure(
+    model: "Model",
+    inputs: tuple[Any, ...],
+    keyword_inputs: dict[str, Any],
+    convention: str,
+    peaks: Sequence[Metric],
+) -> tuple[Cost, tuple[HeldLine, ...]]:
+    """Count a model, and watch on shapes what its layers hold at the peaks that are asked for."""
+    from resflops.api.given_models import open_given
+    from resflops.cost import price
+    from resflops.cost.convention import find_convention
+    from resflops.tracing import resolve_inputs, trace
+
+    under = find_convention(convention)
+    given = open_given(model, inputs, keyword_inputs)
+    # Named by its class, as lock files have it; a model given by its spec has no better name than that.
+    traced = trace(given.module, *given.args, **given.kwargs)
+    cost = price(replace(traced, model=model) if isinstance(model, str) else traced, under)
+    if not peaks:
+        return cost, ()
+    from resflops.tracing.memory import measure_memory
+
+    reading = resolve_inputs(given.module, given.args, given.kwargs)
+    return cost, hold_lines(peaks, lambda options: measure_memory(given.module, reading, options))
+
+
 def write_locked(path: Path, updates: Mapping[str, str]) -> bool:
     """Add the snapshots that tests locked to their lock file, which keeps all others.
 
@@ -216,7 +237,7 @@ def _check_no_others(others: Mapping[str, object]) -> None:
 def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metric, Budget]:
     budgets = {
         metric: Budget(
-            limit=read_size_limit(limit) if metric in MEMORY_METRICS else read_limit(limit),
+            limit=(read_bytes_limit if metric in MEMORY_METRICS else read_limit)(limit),
             text=str(limit),
             line=1,
         )
@@ -230,21 +251,11 @@ def _read_budgets(limits: Mapping[Metric, Limit], *, needed: bool) -> dict[Metri
     return budgets
 
 
-def _measure_memory(
-    model: "Model", inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], metrics: Iterable[Metric]
-) -> dict[Metric, Memory]:
-    """Measure the memory that has a limit, by passes on shapes."""
-    from resflops.api.memory import memory
-
-    return {
-        metric: memory(model, *inputs, training=metric == "training_memory", **keyword_inputs)
-        for metric in metrics
-        if metric in MEMORY_METRICS
-    }
-
-
 def _read_tolerances(given: Mapping[Metric, object]) -> dict[Metric, Any]:
     for metric in given:
-        if metric not in METRICS:
+        if metric not in ALL_METRICS:
             raise UsageError(f"tolerance {metric!r}: {explain_metric(metric)}")
-    return {metric: read_tolerance(value) for metric, value in given.items()}
+    return {
+        metric: (read_bytes_tolerance if metric in MEMORY_METRICS else read_tolerance)(value)
+        for metric, value in given.items()
+    }

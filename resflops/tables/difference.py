@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from resflops.gate.diff import Diff
 from resflops.gate.snapshot import MEMORY_METRICS, Metric
+from resflops.tables.held_changes import build_held_change_tables
 from resflops.tables.layer_changes import (
     build_layer_change_tables,
     name_metric,
@@ -12,7 +13,7 @@ from resflops.tables.layer_changes import (
     note_snapshot,
 )
 from resflops.tables.stored import build_stored_columns, note_stored
-from resflops.tables.table import Column, Figure, Note, Row, Table, show_people_if
+from resflops.tables.table import Column, Figure, Note, Table, show_people_if
 
 __all__ = ["build_diff_table"]
 
@@ -37,17 +38,17 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
             "model": name,
             "convention": each.before.convention,
             "metric": metric,
-            "figure": name_metric(metric, each.before) + (" (bytes)" if metric in MEMORY_METRICS else ""),
+            "figure": name_metric(metric, each.before),
             "before": each.before.metric(metric),
             "after": each.after.metric(metric),
             "change": each.of(metric),
             "share": _compute_share(each.of(metric), each.before.metric(metric)),
-            "before_complete": not each.before.uncounted,
-            "after_complete": not each.after.uncounted,
+            "before_complete": metric in MEMORY_METRICS or not each.before.uncounted,
+            "after_complete": metric in MEMORY_METRICS or not each.after.uncounted,
             "stored": "; ".join(dict.fromkeys(filter(None, (each.before.stored, each.after.stored)))),
         }
         for name, each in zip(names, diffs, strict=True)
-        for metric in (*each.before.metrics, *_list_memory_metrics(each))
+        for metric in _list_metrics(each)
     )
     return Table(
         title=f"Difference in cost: {title}",
@@ -83,68 +84,36 @@ def build_diff_table(diffs: Sequence[Diff], *, notes: Sequence[Note] = (), every
                 for note in note_input_changes(name, each)
             ),
             *_note_snapshots(diffs),
-            *(_note_no_change(name) for name, each in zip(names, diffs, strict=True) if not each.changes),
+            *(
+                _note_no_change(name)
+                for name, each in zip(names, diffs, strict=True)
+                if not (each.changes or each.memory)
+            ),
             *note_stored((one.model, one.stored) for each in diffs for one in (each.before, each.after)),
             *notes,
         ),
         below=(
             *build_layer_change_tables(list(zip(names, diffs, strict=True)), everything=everything),
-            *_build_memory_table(list(zip(names, diffs, strict=True)), everything=everything),
-        ),
-    )
-
-
-MOST_HOLDERS = 10
-"""The most layers that are shown of each peak."""
-
-
-def _list_memory_metrics(diff: Diff) -> tuple[Metric, ...]:
-    return tuple(
-        metric for metric in MEMORY_METRICS if metric in diff.before.memory and metric in diff.after.memory
-    )
-
-
-def _build_memory_table(named: Sequence[tuple[str, Diff]], *, everything: bool) -> tuple[Table, ...]:
-    """Build the table of layers that hold more or less at the peak; none if there are none."""
-    rows: list[Row] = []
-    hidden: set[int] = set()
-    for name, diff in named:
-        for metric in _list_memory_metrics(diff):
-            before, after = diff.before.memory[metric].layers, diff.after.memory[metric].layers
-            moved = {layer: after.get(layer, 0) - before.get(layer, 0) for layer in {**before, **after}}
-            ordered = sorted((layer for layer in moved if moved[layer]), key=lambda each: -abs(moved[each]))
-            hidden |= set(range(len(rows) + MOST_HOLDERS, len(rows) + len(ordered)))
-            rows += [
-                {
-                    "model": name,
-                    "metric": metric,
-                    "figure": name_metric(metric, diff.before),
-                    "layer": layer,
-                    "before": before.get(layer, 0),
-                    "after": after.get(layer, 0),
-                    "change": moved[layer],
-                }
-                for layer in ordered
-            ]
-    if not rows:
-        return ()
-    return (
-        Table(
-            name="memory",
-            title="Layers that hold more or less at the peak, in bytes",
-            columns=(
-                Column(key="model", heading="model", repeats=False, audience=show_people_if(len(named) > 1)),
-                Column(key="metric", audience="programs"),
-                Column(key="figure", heading="figure", repeats=False, audience="people"),
-                Column(key="layer", heading="layer", empty="(the model itself)"),
-                Column(key="before", heading="was", kind="count"),
-                Column(key="after", heading="is", kind="count"),
-                Column(key="change", heading="change", kind="signed"),
+            *build_held_change_tables(
+                [(name, each, MEMORY_METRICS) for name, each in zip(names, diffs, strict=True)],
+                everything=everything,
             ),
-            rows=tuple(rows),
-            hidden=frozenset() if everything else frozenset(hidden),
         ),
     )
+
+
+def _list_metrics(each: Diff) -> tuple[Metric, ...]:
+    """List the metrics that both sides have; a lock file may be without memory."""
+    sides = (each.before, each.after)
+    lacking = {
+        metric
+        for metric in MEMORY_METRICS
+        for side in sides
+        if side.lines and metric not in side.memory_metrics
+    }
+    held = (metric for metric in MEMORY_METRICS if any(metric in side.memory_metrics for side in sides))
+    of_cost = (metric for metric in each.before.metrics if metric not in MEMORY_METRICS)
+    return (*of_cost, *(metric for metric in held if metric not in lacking))
 
 
 def _note_snapshots(diffs: Sequence[Diff]) -> Iterable[Note]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from resflops.gate.diff import summarize_change
-from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, SnapshotLine
+from resflops.gate.snapshot import MEMORY_METRICS, HeldLine, Metric, Snapshot, SnapshotLine
 from resflops.gate.verdict import Verdict
-from resflops.tables.layer_changes import make_figure, name_metric
+from resflops.tables.layer_changes import name_metric
 from resflops.tables.table import Column, Figure, Note, Row, Table, show_people_if
 
 __all__ = ["build_expensive_layer_tables", "note_expensive_layers"]
@@ -43,51 +43,37 @@ def _build_rows(verdict: Verdict) -> Iterable[Row]:
     for finding in verdict.findings:
         if not finding.over_budget:
             continue
-        if finding.metric in MEMORY_METRICS:
-            yield from _build_memory_rows(verdict, finding.metric)
-            continue
         for line in _find_most_expensive(verdict.now, finding.metric):
-            amount = int(getattr(line, finding.metric))
+            amount = line.metric(finding.metric)
             yield {
                 "model": verdict.model,
                 "metric": finding.metric,
                 "figure": name_metric(finding.metric, verdict.now),
                 "layer": line.layer,
-                "op": line.op,
-                "form": summarize_change(None, line)[1],
+                "op": line.op if isinstance(line, SnapshotLine) else "",
+                "form": summarize_change(None, line)[1] if isinstance(line, SnapshotLine) else None,
                 "amount": amount,
                 "share": amount / finding.now,
             }
 
 
-def _build_memory_rows(verdict: Verdict, metric: Metric) -> Iterable[Row]:
-    held = verdict.now.memory[metric]
-    for layer, size in list(held.layers.items())[:MOST_LAYERS]:
-        yield {
-            "model": verdict.model,
-            "metric": metric,
-            "figure": f"{name_metric(metric, verdict.now)} (bytes)",
-            "layer": layer,
-            "op": "",
-            "form": None,
-            "amount": size,
-            "share": size / held.size,
-        }
-
-
-def _find_most_expensive(snapshot: Snapshot, metric: Metric) -> list[SnapshotLine]:
-    lines = [line for line in snapshot.lines if getattr(line, metric)]
-    return sorted(lines, key=lambda line: -int(getattr(line, metric)))[:MOST_LAYERS]
+def _find_most_expensive(snapshot: Snapshot, metric: Metric) -> list[SnapshotLine | HeldLine]:
+    lines: tuple[SnapshotLine | HeldLine, ...] = (
+        snapshot.memory if metric in MEMORY_METRICS else snapshot.lines
+    )
+    return sorted(filter(lambda line: line.metric(metric), lines), key=lambda line: -line.metric(metric))[
+        :MOST_LAYERS
+    ]
 
 
 def note_expensive_layers(snapshot: Snapshot, metric: Metric) -> Iterable[Note]:
     """Note the most expensive layers: ``most expensive: conv1: 7×7×3→64 at 112×112, 118,013,952 MACs``."""
-    if metric in MEMORY_METRICS:
-        yield from _note_holders(snapshot, metric)
-        return
     whole = snapshot.metric(metric)
     for line in _find_most_expensive(snapshot, metric):
-        amount = int(getattr(line, metric))
+        amount = line.metric(metric)
+        if isinstance(line, HeldLine):
+            yield _note_holder(line.layer, amount, metric, amount / whole)
+            continue
         yield Note(
             text="most expensive: {layer}: {form}, {amount} {figure} ({share})",
             figures={
@@ -100,15 +86,13 @@ def note_expensive_layers(snapshot: Snapshot, metric: Metric) -> Iterable[Note]:
         )
 
 
-def _note_holders(snapshot: Snapshot, metric: Metric) -> Iterable[Note]:
-    held = snapshot.memory[metric]
-    for layer, size in list(held.layers.items())[:MOST_LAYERS]:
-        yield Note(
-            text="holds the most of the {figure}: {layer}, {size} ({share})",
-            figures={
-                "figure": Figure("text", name_metric(metric, snapshot)),
-                "layer": Figure("text", layer or "the model itself"),
-                "size": make_figure(metric, size),
-                "share": Figure("share", size / held.size),
-            },
-        )
+def _note_holder(layer: str, amount: int, metric: Metric, share: float) -> Note:
+    of_training = " of training" if metric == "training_memory" else ""
+    return Note(
+        text=f"most memory: {{layer}} holds {{amount}} bytes at the peak{of_training} ({{share}})",
+        figures={
+            "layer": Figure("text", layer or "the model itself"),
+            "amount": Figure("count", amount),
+            "share": Figure("share", share),
+        },
+    )

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from resflops.gate.problems import Problem
-from resflops.gate.snapshot import MEMORY_METRICS
 from resflops.gate.verdict import Verdict
 from resflops.tables.expensive_layers import build_expensive_layer_tables
 from resflops.tables.gate_notes import (
@@ -14,6 +13,7 @@ from resflops.tables.gate_notes import (
     note_reasons,
     note_uncounted,
 )
+from resflops.tables.held_changes import build_held_change_tables
 from resflops.tables.layer_changes import (
     build_layer_change_tables,
     name_metric,
@@ -54,6 +54,7 @@ def build_check_table(
         ),
         below=(
             *_build_change_tables(verdicts, everything=everything),
+            *_build_held_tables(verdicts, everything=everything),
             *build_expensive_layer_tables(verdicts),
         ),
         checks=tuple(check for verdict in verdicts for check in _build_checks(verdict, config)),
@@ -128,6 +129,20 @@ def _build_change_tables(verdicts: Sequence[Verdict], *, everything: bool) -> tu
     return build_layer_change_tables(compared, everything=everything, title=title, hidden=hidden, notes=notes)
 
 
+def _build_held_tables(verdicts: Sequence[Verdict], *, everything: bool) -> tuple[Table, ...]:
+    """Build the table of what layers hold at the peaks of memory that are over a limit and grew."""
+    compared = [
+        (
+            verdict.model,
+            verdict.diff,
+            [each.metric for each in verdict.findings if not each.passed and (each.change or 0) > 0],
+        )
+        for verdict in verdicts
+        if verdict.diff and not verdict.changed
+    ]
+    return build_held_change_tables(compared, everything=everything)
+
+
 def _is_to_blame(verdict: Verdict) -> bool:
     """Whether a change made a verdict fail: something is over the lock, or over its budget and grew."""
     grew = any((finding.change or 0) > 0 for finding in verdict.findings if finding.over_budget)
@@ -155,8 +170,7 @@ def _build_verdict_rows(verdict: Verdict) -> Iterable[Row]:
             "convention": verdict.now.convention,
             "stored": verdict.now.stored,
             "metric": finding.metric,
-            "figure": name_metric(finding.metric, verdict.now)
-            + (" (bytes)" if finding.metric in MEMORY_METRICS else ""),
+            "figure": name_metric(finding.metric, verdict.now),
             "locked": finding.locked,
             "now": finding.now,
             "change": finding.change,

@@ -9,8 +9,9 @@ from resflops.gate.config import ModelConfig
 from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot
 from resflops.gate.verdict import Basis, Finding, Verdict
 from resflops.tables.expensive_layers import note_expensive_layers
+from resflops.tables.held_changes import note_held_changes
 from resflops.tables.layer_changes import (
-    make_figure,
+    find_verb,
     name_metric,
     note_change,
     note_input_changes,
@@ -53,18 +54,17 @@ def note_over_budget(now: Snapshot, model: ModelConfig, *, config: str) -> Itera
     """Note each figure of a model that was just locked and is over its budget all the same."""
     for metric, budget in model.budgets.items():
         if now.metric(metric) > budget.limit:
-            are = "is" if metric in MEMORY_METRICS else "are"
             yield Note(
-                text=f"{{model}}: {{figure}} {are} {{now}}, and the budget in {{config}}:{{line}} is "
-                "{budget}; it is locked, but `resflops check` fails until the model is cheaper or the budget "
-                "is raised",
+                text=f"{{model}}: {{figure}} {find_verb(metric)} {{now}}, and the budget in "
+                "{config}:{line} is {budget}; it is "
+                "locked, but `resflops check` fails until the model is cheaper or the budget is raised",
                 figures={
                     "model": Figure("text", now.model),
                     "figure": Figure("text", name_metric(metric, now)),
-                    "now": make_figure(metric, now.metric(metric)),
+                    "now": Figure("count", now.metric(metric)),
                     "config": Figure("text", config),
                     "line": Figure("text", budget.line),
-                    "budget": make_figure(metric, budget.limit),
+                    "budget": Figure("count", budget.limit),
                 },
             )
 
@@ -79,6 +79,7 @@ def note_verdict(verdict: Verdict) -> tuple[Note, ...]:
         *([note_uncounted(verdict)] if verdict.uncounted else []),
         *(note for metric in budgets for note in note_expensive_layers(verdict.now, metric)),
         *_note_changes(verdict),
+        *(note for each in over for note in _note_held(verdict, each.metric)),
         *note_snapshot(verdict.now),
     )
 
@@ -89,11 +90,11 @@ def note_finding(verdict: Verdict, finding: Finding) -> Note:
     if finding.over_lock:
         limits.append("the lock allows {allowed}")
     if finding.over_budget:
-        limits.append("the budget is {budget}")
+        limits.append("the budget is {budget}" + (" ({written})" if _is_memory(finding) else ""))
     if finding.incomplete:
         limits.append("an op without a rule is missing from this figure")
     moved = (
-        ("is {now}" if finding.metric in MEMORY_METRICS else "are {now}")
+        f"{find_verb(finding.metric)} {{now}}"
         if not finding.change
         else "went from {locked} to {now} ({change}, {share})"
         if finding.locked
@@ -104,14 +105,19 @@ def note_finding(verdict: Verdict, finding: Finding) -> Note:
         figures={
             "model": Figure("text", verdict.model),
             "figure": Figure("text", name_metric(finding.metric, verdict.now)),
-            "now": make_figure(finding.metric, finding.now),
+            "now": Figure("count", finding.now),
             "locked": Figure("count", finding.locked),
             "allowed": Figure("count", finding.allowed),
-            "budget": make_figure(finding.metric, finding.budget.limit if finding.budget else None),
+            "budget": Figure("count", finding.budget.limit if finding.budget else None),
+            "written": Figure("text", finding.budget.text if finding.budget else ""),
             "change": Figure("signed", finding.change),
             "share": Figure("signed share", None if finding.share is None else float(finding.share)),
         },
     )
+
+
+def _is_memory(finding: Finding) -> bool:
+    return finding.metric in MEMORY_METRICS
 
 
 def note_changed_basis(verdict: Verdict) -> Note:
@@ -144,7 +150,17 @@ def note_reasons(verdict: Verdict, finding: Finding) -> tuple[Note, ...]:
     if finding.changed:
         return (note_changed_basis(verdict),)
     expensive = note_expensive_layers(verdict.now, finding.metric) if finding.over_budget else ()
+    if _is_memory(finding):
+        return (*expensive, *_note_held(verdict, finding.metric))
     return (*expensive, *_note_changes(verdict, finding.metric))
+
+
+def _note_held(verdict: Verdict, metric: Metric) -> Iterable[Note]:
+    """Note what layers hold more or less at a peak of memory."""
+    # Where the input changed, every layer did.
+    if verdict.diff is None or verdict.changed or metric not in MEMORY_METRICS:
+        return ()
+    return note_held_changes(verdict.diff, metric, most=MOST_REASONS)
 
 
 def _note_changes(verdict: Verdict, metric: Metric | None = None) -> tuple[Note, ...]:
@@ -152,9 +168,7 @@ def _note_changes(verdict: Verdict, metric: Metric | None = None) -> tuple[Note,
     # Where the input changed, every layer did.
     if verdict.diff is None or verdict.changed:
         return ()
-    # Which change moves a peak, and by how much, cannot be told layer by layer: all changes are named.
-    whole = metric is None or metric in MEMORY_METRICS
-    changes = [each for each in verdict.diff.changes if metric is None or whole or each.of(metric)]
+    changes = [change for change in verdict.diff.changes if metric is None or change.of(metric)]
     more = Note(
         text=f"and {{count}} more {pluralize('change', len(changes) - MOST_REASONS)}",
         figures={"count": Figure("count", len(changes) - MOST_REASONS)},
@@ -211,7 +225,9 @@ def _is_lower_bound(verdict: Verdict) -> bool:
 
 def _is_stale(verdict: Verdict) -> bool:
     """Whether a verdict passes and is not quite what is locked, without being cheaper."""
-    return verdict.passed and not (verdict.as_locked or verdict.cheaper or _is_lower_bound(verdict))
+    return verdict.passed and not (
+        verdict.as_locked or verdict.cheaper or verdict.lacks_memory or _is_lower_bound(verdict)
+    )
 
 
 _ADVICE: tuple[tuple[Callable[[Verdict], bool], str], ...] = (
@@ -236,6 +252,11 @@ _ADVICE: tuple[tuple[Callable[[Verdict], bool], str], ...] = (
     (
         lambda verdict: verdict.cheaper,
         "Cheaper than locked; to hold it to that: {command}, and commit {lock}.",
+    ),
+    (
+        lambda verdict: verdict.lacks_memory,
+        "The lock does not have the memory of {models} yet, so only budgets hold it; to lock it: "
+        "{command}, and commit {lock}.",
     ),
     (_is_stale, "Within the limits, but not quite what is locked; to renew {lock}: {command}."),
 )

@@ -7,7 +7,6 @@ from resflops.cost.convention import find_convention
 from resflops.errors import pluralize
 from resflops.gate.diff import Change, Diff, summarize_change
 from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot
-from resflops.peak_memory.sizes import format_size
 from resflops.tables.table import (
     Column,
     Figure,
@@ -21,7 +20,7 @@ from resflops.tables.table import (
 
 __all__ = [
     "build_layer_change_tables",
-    "make_figure",
+    "find_verb",
     "name_metric",
     "note_change",
     "note_conventions",
@@ -222,17 +221,18 @@ def name_metric(metric: Metric, snapshot: Snapshot) -> str:
     """Name a metric for people; the total carries the name of its convention."""
     if metric == "total":
         return format_cost_heading(find_convention(snapshot.convention))
-    return {
-        "macs": "MACs",
-        "params": "parameters",
-        "buffers": "buffers",
-        "peak_memory": "peak memory",
-        "training_memory": "training memory",
-    }[metric]
+    return _NAMES[metric]
 
 
-def make_figure(metric: Metric, amount: int | None) -> Figure:
-    """Make the figure of a metric in a sentence: memory has units, all else is counted."""
-    if amount is not None and metric in MEMORY_METRICS:
-        return Figure("text", format_size(amount))
-    return Figure("count", amount)
+_NAMES: dict[Metric, str] = {
+    "macs": "MACs",
+    "params": "parameters",
+    "buffers": "buffers",
+    "peak_memory": "peak memory (bytes)",
+    "training_memory": "training memory (bytes)",
+}
+
+
+def find_verb(metric: Metric) -> str:
+    """Return the verb that goes with the name of a metric."""
+    return "is" if metric in MEMORY_METRICS else "are"

@@ -113,8 +113,8 @@ BAD = {
         "is in the middle of a merge (<<<<<<< in line",
     ),
     "newer": (
-        lambda folder: edit(folder / "resflops.lock", "schema_version = 1", "schema_version = 2"),
-        "schema version 2, and this resflops reads version 1; upgrade resflops",
+        lambda folder: edit(folder / "resflops.lock", "schema_version = 1", "schema_version = 3"),
+        "schema version 3, and this resflops reads versions 1 and 2; upgrade resflops",
     ),
     "no-longer-builds": (lambda folder: edit(folder / "net.py", "nn.Linear", "nn.Liner"), "model 'net': net.py:net could not be built"),
     "no-longer-imports": (lambda folder: edit(folder / "net.py", "import torch", "import trch"), "importing net.py raised ModuleNotFoundError"),

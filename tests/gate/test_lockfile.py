@@ -140,8 +140,8 @@ def read_damaged(path: Path, edit) -> str:
         pytest.param(lambda text: text.replace("kernel =", "kernal ="), "unknown field `kernal`", id="key"),
         pytest.param(lambda text: text.replace("6_912,", '"6912",'), "Expected `int`, got `str`", id="type"),
         pytest.param(
-            lambda text: re.sub("schema_version = 1", "schema_version = 2", text),
-            "has schema version 2, and this resflops reads version 1; upgrade resflops", id="newer",
+            lambda text: re.sub("schema_version = 1", "schema_version = 3", text),
+            "has schema version 3, and this resflops reads versions 1 and 2; upgrade resflops", id="newer",
         ),
         pytest.param(
             lambda text: text.replace("schema_version = 1", 'schema_version = "x"'), "damaged", id="no-version"

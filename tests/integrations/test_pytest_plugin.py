@@ -153,3 +153,25 @@ def test_arguments_by_keyword_reach_the_model(tmp_path: Path) -> None:
     held = gate(tmp_path / "none.lock")
     assert held(Keyword(), (4, 4), macs="1k").macs == 64
     assert held(Keyword(), (4, 4), keyword_inputs={"twice": True}, macs="1k").macs == 128
+
+
+def test_memory_is_held_to_a_limit_and_the_layers_that_hold_it_are_named(tmp_path: Path) -> None:
+    held = gate(tmp_path / "none.lock")
+    size = 4 * (3 * 64 + 8 * 27 + 8 + 8 * 64)  # the input, weight and bias, and the output
+    held(CONV, SHAPE, peak_memory=size, training_memory="<=1MiB")
+    with pytest.raises(
+        Failed, match=r"Conv2d: peak memory \(bytes\) is 3,712; the budget is 3,711 \(<3712\)"
+    ) as failed:
+        held(CONV, SHAPE, peak_memory=f"<{size}")
+    assert "most memory: the model itself holds 3,712 bytes at the peak (100.0 %)" in str(failed.value)
+    with pytest.raises(Failed, match="the limit must be a size such as 24G"):
+        held(CONV, SHAPE, peak_memory="lots")
+
+
+def test_locked_memory_is_blamed_on_the_layer_that_grew(tmp_path: Path) -> None:
+    path, updates = tmp_path / "tests.lock", {}
+    small, wide = (nn.Sequential(nn.Conv2d(3, width, 3), nn.Conv2d(width, 4, 1)) for width in (8, 16))
+    gate(path, updates=updates)(small, SHAPE, lock="net", tolerance={"peak_memory": "+1%"})
+    write_locked(path, updates)
+    with pytest.raises(Failed, match=r"0 held \d[\d,]* bytes at the peak and now"):
+        gate(path)(wide, SHAPE, lock="net")
