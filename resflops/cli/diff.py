@@ -53,8 +53,8 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--memory",
         action="store_true",
-        help="also show the memory of inference and of training at its peak, and which layers hold more of it; "
-        "of lock files that have it, it is shown in any case",
+        help="also show the memory of inference and of training at its peak, and which layers hold more "
+        "of it; of lock files that have it, it is shown in any case",
     )
     add_config(parser)
     add_model_input(parser)
