@@ -18,6 +18,7 @@ from resflops.tables.memory_notes import (
     note_method,
     note_peak,
     note_units,
+    note_what_must_fit,
 )
 from resflops.tables.table import Column, Figure, Note, Row, Table, show_people_if
 
@@ -86,6 +87,7 @@ def build_memory_table(
             *((note_peak(single, known[0].model),) if single is not None else ()),
             *(note_fit(entry.model, entry.fit) for entry in known if entry.fit and entry.fit.batch),
             *note_failures_to_fit((entry.model, entry.fit) for entry in known if entry.fit),
+            *(note_what_must_fit(memories) if limit is not None else ()),
             note_units(),
             *note_method(memories),
             *([note_interrupt(left)] if left else []),

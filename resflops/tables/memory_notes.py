@@ -18,6 +18,7 @@ __all__ = [
     "note_method",
     "note_peak",
     "note_units",
+    "note_what_must_fit",
 ]
 
 MOST_NAMES = 6
@@ -71,17 +72,17 @@ def note_peak(memory: Memory, name: str) -> Note:
 
 
 def note_fit(model: str, fit: Fit) -> Note:
-    """Note the largest batch that fits, and what one sample more would need."""
+    """Note the largest batch that fits, what it leaves, and what one sample more would lack."""
     return Note(
-        text="{model}: a batch of {batch} fits into {limit}, since it needs {needs}; one of {next} would "
-        "need {more}.",
+        text="{model}: a batch of {batch} fits into {limit} and leaves {left}; one of {next} would need "
+        "{more} more than that.",
         figures={
             "model": Figure("text", model),
             "batch": Figure("count", fit.batch),
             "next": Figure("count", fit.batch + 1),
             "limit": Figure("text", format_size(fit.limit)),
-            "needs": Figure("text", format_size(fit.needs)),
-            "more": Figure("text", format_size(fit.next_needs)),
+            "left": Figure("text", format_size(fit.limit - fit.needs)),
+            "more": Figure("text", format_size(fit.next_needs - fit.limit)),
         },
         qualifies=True,
     )
@@ -91,16 +92,29 @@ def note_failures_to_fit(fits: Iterable[tuple[str, Fit]]) -> tuple[Note, ...]:
     """Note the models of which not even one sample fits; their rows show what one needs."""
     return tuple(
         Note(
-            text="{model}: not even a batch of 1 fits into {limit}, since it needs {needs}.",
+            text="{model}: not even a batch of 1 fits into {limit}, since it needs {more} more than that.",
             figures={
                 "model": Figure("text", model),
                 "limit": Figure("text", format_size(fit.limit)),
-                "needs": Figure("text", format_size(fit.needs)),
+                "more": Figure("text", format_size(fit.needs - fit.limit)),
             },
             qualifies=True,
         )
         for model, fit in fits
         if not fit.batch
+    )
+
+
+def note_what_must_fit(memories: Iterable[Memory]) -> tuple[Note, ...]:
+    """Note which figure is compared with the limit on a GPU, and what comes on top of it."""
+    if not any(memory.device == "cuda" for memory in memories):
+        return ()
+    return (
+        Note(
+            text="What must fit is what is allocated. Segments that are reserved and free are given back "
+            "where memory is short, but not gaps inside them. Those, and what is not included, come on top.",
+            qualifies=True,
+        ),
     )
 
 

@@ -183,9 +183,16 @@ def test_the_largest_batch_that_fits_stands_beside_what_one_more_would_need():
     )
     assert "largest batch" in headings(table)
     assert (
-        "Net: a batch of 260 fits into 24.0 GB (22.4 GiB), since it needs 36.7 MB (35.0 MiB); one of 261 would "
-        "need 25.0 GB (23.3 GiB)."
+        "Net: a batch of 260 fits into 24.0 GB (22.4 GiB) and leaves 24.0 GB (22.3 GiB); one of 261 would need "
+        "1.00 GB (954 MiB) more than that."
     ) in said(table)
+    assert "What must fit" not in said(table)
+
+
+def test_on_a_gpu_it_says_which_figure_must_fit():
+    on_gpu = MemoryEntry(model="Net", memory=replace(TRAINED, device="cuda"), fit=make_fit(260))
+    assert "What must fit is what is allocated." in said(build_memory_table([on_gpu], limit=24 * 10**9))
+    assert "What must fit" not in said(build_memory_table([on_gpu]))
 
 
 def test_a_model_of_which_no_batch_fits_has_a_batch_of_zero_and_a_note():
@@ -193,7 +200,7 @@ def test_a_model_of_which_no_batch_fits_has_a_batch_of_zero_and_a_note():
     table = build_memory_table([MemoryEntry(model="Net", memory=TRAINED, fit=fit)], limit=30 * MIB)
     assert table.rows[0]["batch"] == 0
     assert (
-        "Net: not even a batch of 1 fits into 31.5 MB (30.0 MiB), since it needs 36.7 MB (35.0 MiB)."
+        "Net: not even a batch of 1 fits into 31.5 MB (30.0 MiB), since it needs 5.24 MB (5.00 MiB) more than that."
         in said(table)
     )
 
