@@ -8,7 +8,7 @@ from resflops.peak_memory.from_traces.backward import Backward
 from resflops.peak_memory.from_traces.checkpoints import find_checkpoints
 from resflops.peak_memory.from_traces.dataflow import Flow, Node, Value, read_flow
 from resflops.peak_memory.from_traces.forward import Forward
-from resflops.peak_memory.from_traces.ledger import Ledger
+from resflops.peak_memory.from_traces.ledger import Held, Ledger
 from resflops.peak_memory.from_traces.optimizers import OPTIMIZER_MEMORY, OptimizerMemory
 from resflops.peak_memory.from_traces.sizes import FLOATING, Sizes
 from resflops.peak_memory.options import Options
@@ -82,8 +82,10 @@ class _Estimate:
         if not self._options.training:
             self._forward.end()
             return
-        self._take_loss()
+        seed = self._take_loss()
         self._backward.run()
+        if seed is not None:
+            self.ledger.release(seed)
         if self._options.optimizer:
             self._step()
 
@@ -145,8 +147,11 @@ class _Estimate:
                 if not tensor.tied_to:
                     yield module.path, tensor, self._sizes.count(tensor.shape, tensor.dtype, scales=False)
 
-    def _take_loss(self) -> None:
-        """Take the loss, begin the backward pass, and take it back to the scores."""
+    def _take_loss(self) -> Held | None:
+        """Take the loss, begin the backward pass, and take it back to the scores.
+
+        Returns the gradient of the loss itself, which is there until the end.
+        """
         ledger = self.ledger
         scores = self._find_scores()
         if scores is None:
@@ -157,7 +162,7 @@ class _Estimate:
             ledger.begin("backward")
             for value, held in zip(outputs, sums, strict=True):
                 self._backward.arrive(value, held, 4)
-            return
+            return None
         size = scores.output_sizes[0]
         shape = scores.record.output_shape
         classes = shape[-1] if len(shape) == 3 else shape[1]
@@ -168,13 +173,14 @@ class _Estimate:
         self._forward.end()
         self._backward.forget_unreached([Value(scores.place)])
         ledger.begin("backward")
-        ledger.step("ones_like", "", [4])
+        (seed,) = ledger.step("ones_like", "", [4])
         (of_logarithms,) = ledger.step("nll_loss_backward", "", [size])
         ledger.release(loss[1])
         (of_scores,) = ledger.step("log_softmax_backward_data", "", [size])
         ledger.release(of_logarithms)
         ledger.release(logarithms)
         self._backward.arrive(Value(scores.place), of_scores, size)
+        return seed
 
     def _find_scores(self) -> Node | None:
         """Find the output that a cross-entropy is taken of."""

@@ -20,14 +20,14 @@ class OptimizerMemory(Struct, frozen=True):
 
 OPTIMIZER_MEMORY = {
     "adadelta": OptimizerMemory(("square_avg", "acc_delta"), 1, 2, 2),
-    "adagrad": OptimizerMemory(("sum",), 1, 1, 1),
+    "adagrad": OptimizerMemory(("sum",), 1, 1, 2),
     "adam": OptimizerMemory(("exp_avg", "exp_avg_sq"), 1, 2, 1),
     "adamax": OptimizerMemory(("exp_avg", "exp_inf"), 1, 1, 1),
     "adamw": OptimizerMemory(("exp_avg", "exp_avg_sq"), 1, 2, 1),
-    "nadam": OptimizerMemory(("exp_avg", "exp_avg_sq"), 2, 2, 2),
-    "radam": OptimizerMemory(("exp_avg", "exp_avg_sq"), 1, 3, 2),
+    "nadam": OptimizerMemory(("exp_avg", "exp_avg_sq"), 2, 2, 1),
+    "radam": OptimizerMemory(("exp_avg", "exp_avg_sq"), 1, 2, 1),
     "rmsprop": OptimizerMemory(("square_avg",), 1, 1, 1),
-    "rprop": OptimizerMemory(("prev", "step_size"), 1, 2, 2),
+    "rprop": OptimizerMemory(("prev", "step_size"), 1, 3, 2),
     "sgd": OptimizerMemory((), 0, 0, 0),
     "sgd-momentum": OptimizerMemory(("momentum_buffer",), 0, 0, 0),
 }
