@@ -37,7 +37,13 @@ def snapshot_models(
     Yields:
         The snapshot of each model, or an error that names it if it cannot be found, built or traced.
     """
-    outcomes = count_models([_build_request(model, root, fresh=fresh) for model in models], say=say)
+    asked_of = {
+        model.name: model.memory_metrics if memory is None else memory[model.name] for model in models
+    }
+    requests = [
+        _build_request(model, root, fresh=fresh, lifetimes=bool(asked_of[model.name])) for model in models
+    ]
+    outcomes = count_models(requests, say=say)
     for model, outcome in zip(models, outcomes, strict=True):
         if isinstance(outcome, ResflopsError):
             error = ModelError(f"model {model.name!r}: {outcome}")
@@ -45,7 +51,7 @@ def snapshot_models(
             error.__cause__ = outcome
             yield error
         else:
-            asked = model.memory_metrics if memory is None else memory[model.name]
+            asked = asked_of[model.name]
             yield snapshot_cost(
                 outcome.cost,
                 model=model.name,
@@ -54,7 +60,7 @@ def snapshot_models(
             )
 
 
-def _build_request(model: ModelConfig, root: Path, *, fresh: bool) -> CountRequest:
+def _build_request(model: ModelConfig, root: Path, *, fresh: bool, lifetimes: bool) -> CountRequest:
     return CountRequest(
         spec=model.spec,
         name=model.name,
@@ -64,6 +70,7 @@ def _build_request(model: ModelConfig, root: Path, *, fresh: bool) -> CountReque
         dtype=model.dtype,
         root=root,
         fresh=fresh,
+        lifetimes=lifetimes,
     )
 
 

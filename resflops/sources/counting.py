@@ -48,6 +48,8 @@ class CountRequest(Struct, frozen=True, kw_only=True):
     """The folder to which paths and packages in its spec are relative; None for the current one."""
     fresh: bool = False
     """Whether to trace it even if a trace of it is stored."""
+    lifetimes: bool = False
+    """Whether its trace must tell how long the model's own variables hold tensors, which memory needs."""
 
 
 class CountedModel(Struct, frozen=True, kw_only=True):
@@ -102,6 +104,9 @@ def count_spec(
     spec, shape, dtype = request.spec, _complete_shape(request), request.dtype
     may_be_stored = not (request.fresh or request.nonzero)
     stored = find_stored_trace(spec, input_shape=shape, dtype=dtype) if may_be_stored else None
+    if stored and request.lifetimes and stored.trace.held_until is None:
+        # One that was stored for a count alone.
+        stored = None
     if stored is None and "torch" not in sys.modules:
         say("loading torch")
         import torch  # noqa: F401 - here, so that what is said next is about the model
@@ -120,6 +125,7 @@ def count_spec(
             backward=request.backward,
             nonzero=request.nonzero,
             dtype=dtype,
+            lifetimes=request.lifetimes,
         )
     if not request.nonzero:
         store_trace(found, cost.trace, input_shape=shape, dtype=dtype)
@@ -146,6 +152,7 @@ def count_model(
     backward: bool = False,
     nonzero: bool = False,
     dtype: str | None = None,
+    lifetimes: bool = False,
 ) -> Cost:
     """Build a model that a spec has found, and count it; the cost names it by its spec.
 
@@ -157,6 +164,7 @@ def count_model(
         nonzero: whether to count the zeros in the weights, for which the model is built on the CPU.
         dtype: type to convert its floating-point parameters and inputs to, such as ``float16``; None keeps
             theirs.
+        lifetimes: whether the trace tells how long the model's own variables hold tensors.
 
     Raises:
         InputError: a shape that no tensor can have.
@@ -166,5 +174,7 @@ def count_model(
     from resflops.sources.live_traces import trace_with_notes
 
     with explain_input(found, input_shape):
-        traced = trace_with_notes(found, input_shape=input_shape, dtype=dtype, nonzero=nonzero)
+        traced = trace_with_notes(
+            found, input_shape=input_shape, dtype=dtype, nonzero=nonzero, lifetimes=lifetimes
+        )
     return price(replace(traced, model=found.spec), convention, backward=backward)
