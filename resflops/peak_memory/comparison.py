@@ -70,6 +70,8 @@ class PairFigures(Struct, frozen=True, kw_only=True):
     model: str
     way: Way
     batch: int
+    parameters: int
+    """How many, not their bytes."""
     weights: int
     peak: int
     split: dict[Kind, int]
@@ -98,13 +100,12 @@ class Comparison(Stored, frozen=True, kw_only=True, tag="memory-comparison"):
 
     torch: str
     python: str
-    command: str
     started: str
     """Date and time in UTC, ISO 8601."""
     batch: int
-    passes: tuple[PassFigures, ...]
-    networks: tuple[NetworkFigures, ...]
-    pair: tuple[PairFigures, ...]
+    passes: tuple[PassFigures, ...] = ()
+    networks: tuple[NetworkFigures, ...] = ()
+    pair: tuple[PairFigures, ...] = ()
     large: LargeModel | None = None
 
     def __repr__(self) -> str:

@@ -96,6 +96,7 @@ def _load_templates() -> Environment:
         "rounded": lambda count: Markdown(rounded(count)),
         "precision": lambda part: Markdown(share(part)),
         "share": lambda part: Markdown(share(part, digits=2)),
+        "signed_share": lambda part: Markdown(format_value("signed share", part)),
         "span": _format_span,
         "times": lambda ratio: Markdown(times(ratio)),
         "path": Markdown,

@@ -8,7 +8,7 @@ same blocks, the allocator's peak with and without kernels' workspace, that of t
 and what MemTracker, torchinfo and accelerate say. Then CPU seconds, each tool in its turn, the fastest of
 several rounds; the paper's two networks; and how far a process grows that is asked about 70 billion
 parameters. ``--save`` keeps all of it as JSON, from which ``resflops report`` makes a page; of networks that
-are not named it keeps what the file had.
+are not named, and of parts that are not, it keeps what the file had.
 """
 
 import argparse
@@ -26,8 +26,10 @@ import torch
 from memory_networks import NETWORKS, Network
 from memory_peers import ask_accelerate, ask_torchinfo, prepare_mem_tracker
 from memory_truth import Truth, measure_truth
+from msgspec.structs import replace
 
 import resflops
+from resflops.errors import ResflopsError
 from resflops.peak_memory.comparison import (
     WAYS,
     Comparison,
@@ -76,17 +78,18 @@ def list_options(network: Network, way: Way) -> dict[str, Any]:
 
 def measure(network: Network, batch: int, way: Way, *, real: bool = False) -> Memory:
     """Measure a pass by the watch, on shapes or for real."""
-    model, given = network.build(), network.make_input(batch)
+    model, given = network.model, network.make_input(batch)
     (reading,) = list_readings(model.train(way != "inference"), (given,), {})
     return measure_memory(model, reading, read_options(**list_options(network, way)), real=real)
 
 
 def estimate(network: Network, batch: int, way: Way) -> int | None:
-    """Estimate a pass by rules, from a trace."""
-    trace = resflops.trace(network.build().train(way != "inference"), network.make_input(batch))
+    """Estimate a pass by rules, from a trace; None if they cannot."""
+    trace = resflops.trace(network.model.train(way != "inference"), network.make_input(batch))
     try:
         return resflops.memory(trace, **list_options(network, way)).peak
-    except ImportError:
+    except ResflopsError as error:
+        print(f"  {way}, by rules: {error}")
         return None
 
 
@@ -107,8 +110,8 @@ def ask_tools(network: Network, batch: int, way: Way, paths: tuple[str, ...]) ->
 
     return {
         "MemTracker": ask(ask_mem_tracker),
-        "torchinfo": ask(lambda: ask_torchinfo(network.build(), network.make_input(batch))),
-        "accelerate": ask(lambda: ask_accelerate(network.build(), training=training)),
+        "torchinfo": ask(lambda: ask_torchinfo(network.model, network.make_input(batch))),
+        "accelerate": ask(lambda: ask_accelerate(network.model, training=training)),
     }
 
 
@@ -130,7 +133,6 @@ def compare(network: Network, batch: int, way: Way) -> tuple[PassFigures, Truth]
         allocator=truth.peak,
         without_workspace=truth.without_workspace,
         workspace=truth.workspace_at_peak,
-        rules=estimate(network, batch, way),
         tools=ask_tools(network, batch, way, shapes.checkpointing),
     )
     return found, truth
@@ -154,7 +156,7 @@ def describe(found: PassFigures) -> str:
 
 def time_tools(network: Network, batch: int, rounds: int) -> dict[str, float]:
     """Time resflops and the others, each in its turn; the fastest of some rounds in CPU seconds."""
-    model, given = network.build(), network.make_input(batch)
+    model, given = network.model, network.make_input(batch)
     questions: dict[str, Callable[[], object]] = {"torchinfo": lambda: ask_torchinfo(model, given)}
     for way, training in (("inference", False), ("training", True)):
         questions[f"resflops, {way}"] = lambda training=training: resflops.memory(  # type: ignore[misc]
@@ -187,6 +189,7 @@ def compare_pair() -> Iterator[PairFigures]:
                     model=name,
                     way=way,
                     batch=batch,
+                    parameters=sum(each.numel() for each in network.model.parameters()),
                     weights=memory.weights,
                     peak=memory.peak,
                     split=memory.split(),
@@ -201,6 +204,55 @@ def ask_about_large_model() -> LargeModel:
     return LargeModel(name="Llama 70B", **json.loads(done.stdout.splitlines()[-1]))
 
 
+def measure_networks(
+    names: list[str], known: Comparison, *, rounds: int, parts: list[str], save: Callable[[Comparison], None]
+) -> Comparison:
+    """Measure the networks that are named, or all; of the others what is known stays."""
+    for network in NETWORKS:
+        if names and network.name not in names:
+            continue
+        print(network.name, flush=True)
+        passes = list(known.select(network.name))
+        figures = next((each for each in known.networks if each.network == network.name), None)
+        if "passes" in parts:
+            found = {way: compare(network, known.batch, way) for way in WAYS}
+            passes = [each for each, _ in found.values()]
+            figures = NetworkFigures(
+                network=network.name,
+                parameters=sum(each.numel() for each in network.model.parameters()),
+                largest_workspace=found["training"][1].workspace,
+                seconds={} if figures is None else figures.seconds,
+            )
+        if "rules" in parts:
+            passes = [replace(each, rules=estimate(network, known.batch, each.way)) for each in passes]
+        if "seconds" in parts and figures is not None:
+            figures = replace(figures, seconds=time_tools(network, known.batch, rounds))
+            print("  " + ", ".join(f"{name} {value:.2f} s" for name, value in figures.seconds.items()))
+        for each in passes:
+            print(describe(each), flush=True)
+        known = merge(known, passes, figures)
+        save(known)
+        del network.model
+    return known
+
+
+def merge(known: Comparison, passes: list[PassFigures], figures: NetworkFigures | None) -> Comparison:
+    """Put the figures of one network into those that are known, in the order of NETWORKS."""
+    order = [network.name for network in NETWORKS]
+    name = passes[0].network
+    others = [each for each in known.passes if each.network != name]
+    networks = [each for each in known.networks if each.network != name]
+    networks += [] if figures is None else [figures]
+    return replace(
+        known,
+        passes=tuple(sorted([*others, *passes], key=lambda each: order.index(each.network))),
+        networks=tuple(sorted(networks, key=lambda each: order.index(each.network))),
+    )
+
+
+PARTS = ("passes", "rules", "seconds", "pair", "large")
+
+
 def main() -> None:
     """Read the command line, compare, print and save."""
     parser = argparse.ArgumentParser(
@@ -209,54 +261,42 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure")
     parser.add_argument("--save", type=Path)
     options = parser.parse_args()
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    before = Comparison.load(options.save) if options.save and options.save.exists() else None
-    passes, networks = list[PassFigures](), list[NetworkFigures]()
-    for network in NETWORKS:
-        if options.networks and network.name not in options.networks:
-            if before is not None:
-                passes += before.select(network.name)
-                networks += [each for each in before.networks if each.network == network.name]
-            continue
-        print(network.name, flush=True)
-        for way in WAYS:
-            found, truth = compare(network, options.batch, way)
-            passes.append(found)
-            print(describe(found), flush=True)
-            if way == "training":
-                workspace = truth.workspace
-        seconds = time_tools(network, options.batch, options.rounds)
-        print("  " + ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items()), flush=True)
-        networks.append(
-            NetworkFigures(
-                network=network.name,
-                parameters=sum(each.numel() for each in network.build().parameters()),
-                largest_workspace=workspace,
-                seconds=seconds,
-            )
-        )
-    pair = tuple(compare_pair())
-    for each in pair:
-        print(
-            f"{each.model}, batch {each.batch}, {each.way}: {each.peak:,} B, {each.above_weights:,} B above weights"
-        )
-    large = ask_about_large_model()
-    print(f"{large.name}: {large.peak:,} B; the process grew by {large.process:,} B in {large.seconds:.1f} s")
-    result = Comparison(
+    known = Comparison(
         torch=torch.__version__.partition("+")[0],
         python=platform.python_version(),
-        command=" ".join(["python", "tests/benchmarks/memory.py", *sys.argv[1:]]),
-        started=started,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
         batch=options.batch,
-        passes=tuple(passes),
-        networks=tuple(networks),
-        pair=pair,
-        large=large,
     )
-    if options.save:
-        result.save(options.save)
+    if options.save and options.save.exists():
+        known = Comparison.load(options.save)
+
+    def save(found: Comparison) -> None:
+        if options.save:
+            found.save(options.save)
+
+    # What a kernel takes for itself depends on its threads; and two that wait for each other on busy cores take long.
+    torch.set_num_threads(1)
+    if {"passes", "rules", "seconds"} & set(options.parts):
+        known = measure_networks(
+            options.networks, known, rounds=options.rounds, parts=options.parts, save=save
+        )
+    if "pair" in options.parts:
+        known = replace(known, pair=tuple(compare_pair()))
+        for each in known.pair:
+            print(
+                f"{each.model}, batch {each.batch}, {each.way}: {each.peak:,} B, "
+                f"{each.above_weights:,} B above weights"
+            )
+        save(known)
+    if "large" in options.parts:
+        known = replace(known, large=(large := ask_about_large_model()))
+        print(
+            f"{large.name}: {large.peak:,} B; the process grew by {large.process:,} B in {large.seconds:.1f} s"
+        )
+        save(known)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The networks whose memory is compared: 15 of the families that people train, on a batch of any size."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ WIDTH, HEADS, LAYERS = 256, 4, 4
 """Of the language models, which are small: their kinds of layers are those of the large ones."""
 
 
-class Network(Struct, frozen=True, kw_only=True):
+class Network(Struct, frozen=True, kw_only=True, dict=True):
     """One network: how it is built, what it is given, and which of its layers are checkpointed."""
 
     name: str
@@ -26,6 +26,11 @@ class Network(Struct, frozen=True, kw_only=True):
     make_input: Callable[[int], Tensor]
     checkpointing: tuple[str, ...] = ("blocks",)
     """Patterns of layers; by default the blocks that it repeats."""
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """One that was built before; who changes it takes a copy."""
+        return self.build()
 
 
 class _Twice(nn.Sequential):

@@ -7,6 +7,7 @@ the result of no op: the numbers that Python's become, at eight bytes each, and 
 random numbers, which checkpointing keeps.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -102,7 +103,7 @@ def measure_truth(
         paths: the layers that are checkpointed.
     """
     torch.manual_seed(0)
-    model = network.build().train(training)
+    model = copy.deepcopy(network.model).train(training)
     for path in paths:
         module = model.get_submodule(path)
         module.forward = partial(checkpoint, module.forward, use_reentrant=False)
