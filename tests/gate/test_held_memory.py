@@ -191,3 +191,12 @@ def test_a_check_of_memory_imports_no_torch(project: Path) -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("model", ["resnet18", "vgg19"])
+def test_a_stored_trace_and_a_new_one_lock_the_same_memory(project: Path, capsys, model) -> None:
+    (project / "resflops.toml").write_text(
+        f'memory = true\n[models.net]\nspec = "{model}"\n', encoding="utf-8"
+    )
+    lock(capsys)
+    assert main(["lock", "--check", "--fresh"]) == 0
