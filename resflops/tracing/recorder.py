@@ -142,6 +142,7 @@ class Recorder(TorchFunctionMode):
         self.made_up_values: InputValues | None = None
         """What may be told values that are made up, where the model has no weights to find any with."""
         self._observers = tuple(observers)
+        self._keeps_steps = not any(observer.counts_references for observer in observers)
         self.takes_known_calls = described and not (self._careful or observers)
         """Whether the ops of calls that are known already may be recorded without making the calls."""
         self.calls: list[RepeatableCall] | None = None
@@ -205,7 +206,7 @@ class Recorder(TorchFunctionMode):
         key, signature = find_signature(func, values, kwargs or (), self.meta_pool.kinds)
         if signature is None:
             frame = sys._getframe(1)
-            known = find_steps(key, values) if func in COMPOSITE and not self._observers else None
+            known = find_steps(key, values) if func in COMPOSITE and self._keeps_steps else None
             return (
                 self._record_described(func, describe, args, kwargs or {}, frame, key, values)
                 if known is None
@@ -385,7 +386,7 @@ class Recorder(TorchFunctionMode):
         """
         before, layer, answer = len(self.ops), self._calling_layer(frame), None
         # Known steps hold all tensors of a call until its end, which observers could see.
-        making = None if key is None or self._observers else StepsInTheMaking(key, values)
+        making = None if key is None or not self._keeps_steps else StepsInTheMaking(key, values)
         try:
             while True:
                 call = steps.send(answer)

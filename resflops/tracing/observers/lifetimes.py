@@ -22,6 +22,8 @@ __all__ = ["Lifetimes"]
 class Lifetimes(Observer):
     """Finds, for each memory that a pass on shapes makes, the last op during which a tensor of it is held."""
 
+    counts_references = True
+
     def __init__(self) -> None:
         # By number: the tensors that lie in the memory and were held when it was last looked.
         self._living: dict[int, list[Tensor]] = {}

@@ -19,6 +19,9 @@ class Observer:
     a hook in the recorder.
     """
 
+    counts_references = False
+    """Whether it looks how many references there are to a tensor, which the recorder may then not add to."""
+
     def __enter__(self) -> Self:
         return self
 
