@@ -232,7 +232,7 @@ def measure_networks(
             print(describe(each), flush=True)
         known = merge(known, passes, figures)
         save(known)
-        del network.model
+        vars(network).pop("model", None)
     return known
 
 
