@@ -14,6 +14,7 @@ from resflops.writing import check_writable
 __all__ = [
     "MEASUREMENT_FILES",
     "add_fresh",
+    "add_memory",
     "add_model_input",
     "add_nonzero",
     "add_output",
@@ -75,6 +76,16 @@ def add_nonzero(parser: Parser) -> None:
         action="store_true",
         help="also count the MACs whose weight is not zero, as for a pruned model; "
         "for this the model is built with its weights",
+    )
+
+
+def add_memory(parser: Parser) -> None:
+    """Add the option that also shows the bytes of activations."""
+    parser.add_argument(
+        "--memory",
+        action="store_true",
+        help="also show the bytes that are written, and those that training keeps for the backward pass; "
+        "resflops memory shows the peak",
     )
 
 

@@ -3,6 +3,7 @@
 import argparse
 
 from resflops.cli.arguments import (
+    add_memory,
     add_model_input,
     add_nonzero,
     add_output,
@@ -36,18 +37,21 @@ def _add_arguments(parser: Parser) -> None:
     add_model_input(parser)
     add_training(parser)
     add_nonzero(parser)
+    add_memory(parser)
     add_strict(parser)
     add_output(parser, columns=COLUMN_NAMES)
 
 
 def _run(args: argparse.Namespace) -> int:
     counted = count_model(args.model, args)
-    write(
-        build_breakdown(
-            counted.cost, depth=args.depth, everything=args.all, stored=counted.stored, spec=counted.spec
-        ),
-        args,
+    table = build_breakdown(
+        counted.cost, depth=args.depth, everything=args.all, stored=counted.stored, spec=counted.spec
     )
+    if args.memory:
+        from resflops.tables.activation_bytes import add_bytes_of_layers
+
+        table = add_bytes_of_layers(table, counted.cost, depth=args.depth)
+    write(table, args)
     return choose_status([counted.cost], args)
 
 

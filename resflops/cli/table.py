@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from resflops.cli.arguments import (
     MEASUREMENT_FILES,
+    add_memory,
     add_model_input,
     add_nonzero,
     add_output,
@@ -17,7 +18,7 @@ from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import INTERRUPTED
 from resflops.render import find_format
-from resflops.tables.comparison import COLUMN_NAMES, build_comparison, note_interrupt
+from resflops.tables.comparison import COLUMN_NAMES, Entry, build_comparison, note_interrupt
 
 if TYPE_CHECKING:
     from resflops.latency.measurements import Measurements
@@ -35,6 +36,7 @@ def _add_arguments(parser: Parser) -> None:
     add_model_input(parser)
     add_training(parser)
     add_nonzero(parser)
+    add_memory(parser)
     latency = parser.add_argument(
         "--latency",
         nargs="+",
@@ -57,6 +59,12 @@ def _load_measurements(path: str) -> "Measurements":
 def _run(args: argparse.Namespace) -> int:
     counted = count_models(require_models(args, purpose="to compare"), args)
     table = build_comparison(counted.results, notes=[note_interrupt(counted.left)] if counted.left else [])
+    if args.memory:
+        from resflops.tables.activation_bytes import add_bytes_of_models
+
+        table = add_bytes_of_models(
+            table, [one.cost if isinstance(one, Entry) else None for one in counted.results]
+        )
     costs = [one.cost for one in counted.entries]
     if args.latency:
         from resflops.tables.cost_and_latency import build_cost_and_latency

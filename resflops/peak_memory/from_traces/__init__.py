@@ -6,6 +6,10 @@ run again in the backward pass. No torch is needed, and a network takes millisec
 """
 
 from resflops.peak_memory.from_traces.estimate import estimate_memory
-from resflops.peak_memory.from_traces.layer_bytes import LayerBytes, count_layer_bytes
+from resflops.peak_memory.from_traces.layer_bytes import (
+    LayerBytes,
+    count_layer_bytes,
+    count_op_bytes,
+)
 
-__all__ = ["LayerBytes", "count_layer_bytes", "estimate_memory"]
+__all__ = ["LayerBytes", "count_layer_bytes", "count_op_bytes", "estimate_memory"]
