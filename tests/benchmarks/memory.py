@@ -85,7 +85,8 @@ def measure(network: Network, batch: int, way: Way, *, real: bool = False) -> Me
 
 def estimate(network: Network, batch: int, way: Way) -> int | None:
     """Estimate a pass by rules, from a trace; None if they cannot."""
-    trace = resflops.trace(network.model.train(way != "inference"), network.make_input(batch))
+    model = network.model.train(way != "inference")
+    trace = resflops.trace(model, network.make_input(batch), lifetimes=True)
     try:
         return resflops.memory(trace, **list_options(network, way)).peak
     except ResflopsError as error:
