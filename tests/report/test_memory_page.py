@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from resflops.errors import SchemaError
 from resflops.peak_memory.comparison import (
@@ -104,7 +105,7 @@ def test_each_figure_stands_beside_the_truth(folder):
 
 def test_a_tool_that_says_nothing_is_named_with_its_reason(folder):
     text = build(folder).text
-    assert "it says nothing of 1 of the networks (vgg19)" in text
+    assert "it fails on 1 of the networks (vgg19), and elsewhere is off by" in text
     assert "| vgg19 | training | 400 MB (381 MiB) | −0.0 % | DataDependentOutputException | −25.0 % |" in text
     assert "MemTracker takes 2.00× to 4.00× the CPU time of resflops" in text
     assert "the process grew by 50.0 MB (47.7 MiB)" in text
@@ -119,6 +120,11 @@ def test_the_picture_splits_what_the_table_sums(folder):
         "weights": 50 * MB, "optimiser state": 0, "gradients of weights": 0,
         "activations kept for backward": 0, "temporary": 50 * MB, "input": 0,
     }  # fmt: skip
+
+
+def test_a_tool_that_never_fails_is_not_said_to_fail(folder):
+    replace(FOUND, passes=FOUND.passes[:1]).save(folder / "data" / "memory-cpu.json")
+    assert "fake tensors, too; it is off by" in build(folder).text
 
 
 def test_a_gpu_stands_beside_if_its_figures_are_there(folder):
