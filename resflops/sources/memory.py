@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from resflops.errors import DataDependentError, TraceError
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
 from resflops.process.garbage import delay_collection
@@ -13,6 +14,7 @@ from resflops.sources.lookup import find
 from resflops.tracing.generators import fix_generators
 from resflops.tracing.inputs import Reading
 from resflops.tracing.memory import measure_memory
+from resflops.tracing.model_copies import refuse_made_up_weights
 
 __all__ = ["measure_spec"]
 
@@ -31,13 +33,21 @@ def measure_spec(
     Raises:
         ResflopsError: the model could not be found, built or run.
     """
-    return _measure(_open(find(spec), input_shape, batch), options)
+    found, whole = set_input(find(spec), input_shape, batch)
+    try:
+        # Weights that are made up would be others than those that the model is built with.
+        with refuse_made_up_weights():
+            return _measure(_open(found, whole, "meta"), options)
+    except TraceError as error:
+        # As in ``live_traces``: tensors that are neither parameters nor buffers have stayed on meta.
+        if not isinstance(error, DataDependentError) and "meta" not in str(error):
+            raise
+    return _measure(_open(found, whole, "cpu"), options)
 
 
-def _open(found: FoundModel, input_shape: Shape | None, batch: int | None) -> OpenModel:
-    found, whole = set_input(found, input_shape, batch)
+def _open(found: FoundModel, input_shape: Shape | None, device: str) -> OpenModel:
     with fix_generators():
-        return open_found_model(found, input_shape=whole, input_device="meta")
+        return open_found_model(found, input_shape=input_shape, device=device, input_device="meta")
 
 
 @delay_collection()

@@ -13,13 +13,14 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError, descr
 from resflops.peak_memory.checkpointing import select_checkpointed
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
-from resflops.tracing.failures import needs_values
+from resflops.tracing.failures import UndecidedError, needs_values
 from resflops.tracing.inputs import Reading
 from resflops.tracing.memory.copies import copy_as_fakes, make_inputs
 from resflops.tracing.memory.device_kernels import attend, choose_kernels
 from resflops.tracing.memory.eager_path import stay_on_eager_path
 from resflops.tracing.memory.known_values import forget_dead_tensors
 from resflops.tracing.memory.multihead_attention import use_fused_attention
+from resflops.tracing.memory.quiet_fakes import quiet_fakes
 from resflops.tracing.memory.running_layer import RunningLayer
 from resflops.tracing.memory.training import (
     checkpoint_modules,
@@ -73,11 +74,22 @@ def measure_memory(
         return pass_on_shapes.run_on_shapes(knowing=False)
     except DataDependentError:
         pass
+    except UndecidedError as error:
+        return pass_on_shapes.decide(error)
     try:
         return pass_on_shapes.run_on_shapes(knowing=True)
     except DataDependentError as error:
         note = f"run for real on the CPU, since shapes alone do not determine its path: {error}"
         return pass_on_shapes.run_for_real((note,))
+    except UndecidedError as error:
+        return pass_on_shapes.decide(error)
+
+
+_MOST_TO_RUN = 1 << 28
+"""The most elements of a model that is run for real to see if it fails there, too: a GiB in float32."""
+
+_VALUE_ERRORS = ("DataDependentOutputException", "DynamicOutputShapeException")
+"""What fake tensors raise where an op needs values."""
 
 
 class _Pass:
@@ -103,6 +115,16 @@ class _Pass:
                 forget_dead_tensors(observe_input_values(self.reading, args, kwargs)) if knowing else None
             )
             return self._run(copied, args, kwargs, mode=mode, values=values, notes=())
+
+    def decide(self, failure: UndecidedError) -> Memory:
+        """Run for real what failed on shapes, if that is cheap: a kernel may take what a stand-in refuses.
+
+        Raises:
+            TraceError: it fails there, too, or is too large to find out.
+        """
+        if sum(parameter.numel() for parameter in self.modules.model.parameters()) > _MOST_TO_RUN:
+            raise TraceError(str(failure)) from failure.__cause__
+        return self.run_for_real((f"run for real on the CPU, since it failed on shapes: {failure}",))
 
     def run_for_real(self, notes: tuple[str, ...]) -> Memory:
         """Run real kernels on the CPU, on a copy of the model."""
@@ -137,6 +159,7 @@ class _Pass:
                 stack.enter_context(torch.inference_mode(mode=False))
                 stack.enter_context(torch.set_grad_enabled(options.training))
                 if mode is not None:
+                    stack.enter_context(quiet_fakes())
                     stack.enter_context(stay_on_eager_path())
                     stack.enter_context(mode)
                 optimizer = make_optimizer(model.parameters(), options) if options.optimizer else None
@@ -159,9 +182,9 @@ class _Pass:
         except (Exception, SystemExit) as error:
             called = describe_call(self.modules.model, args, kwargs)
             words = f"{called} raised {describe_error(error)}"
-            if mode is not None and (needs_values(error) or type(error).__name__.startswith("DataDependent")):
+            if mode is not None and (needs_values(error) or type(error).__name__ in _VALUE_ERRORS):
                 raise DataDependentError(words) from error
-            raise TraceError(words) from error
+            raise (TraceError if mode is None else UndecidedError)(words) from error
         return Memory(
             model=type(self.modules.root).__name__,
             inputs=records,

@@ -302,6 +302,37 @@ def test_a_model_whose_path_depends_on_values_runs_for_real_and_says_so():
     assert "run for real on the CPU" in memory.notes[0]
 
 
+class Selecting(nn.Module):
+    """The size of a result depends on values, for which a fake tensor raises an error of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        out = self.layer(x)
+        return out[out.new_ones(len(out), dtype=torch.bool)]
+
+
+class ToNumpy(nn.Module):
+    """A fake tensor refuses what a real one takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.layer(torch.from_numpy(x.detach().numpy() * 2))
+
+
+@pytest.mark.parametrize("make", [Selecting, ToNumpy])
+def test_what_fake_tensors_refuse_runs_for_real(make, capfd):
+    memory = measure(make(), (2, 4))
+    assert memory.method == "real"
+    assert "run for real on the CPU" in memory.notes[0]
+    assert capfd.readouterr().err == ""
+
+
 class Masked(nn.Module):
     def __init__(self):
         super().__init__()
