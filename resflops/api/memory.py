@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from resflops.errors import UsageError
 from resflops.peak_memory.options import Attention, Device, read_options
 from resflops.peak_memory.records import Memory
-from resflops.records import Trace
+from resflops.records import Trace, is_shape
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -93,6 +93,11 @@ def memory(
         from resflops.peak_memory.from_traces import estimate_memory
 
         return estimate_memory(model, options)
+    by_spec = isinstance(model, str) and not keyword_inputs and len(inputs) < 2 and all(map(is_shape, inputs))
+    if by_spec and not callable(loss):
+        from resflops.sources.memory import measure_spec
+
+        return measure_spec(str(model), options, input_shape=inputs[0] if inputs else None)
     from resflops.api.given_models import open_given
     from resflops.tracing import resolve_inputs
     from resflops.tracing.memory import measure_memory

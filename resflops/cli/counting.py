@@ -18,7 +18,7 @@ from resflops.sources.lookup import split_models
 from resflops.sources.stored_traces import find_stored_trace
 from resflops.tables.comparison import Entry, Failed, build_entry
 
-__all__ = ["CountedModels", "choose_status", "count_model", "count_models", "warn_of_failures"]
+__all__ = ["CountedModels", "choose_status", "count_model", "count_models"]
 
 
 class CountedModels(Struct, frozen=True, kw_only=True):
@@ -94,21 +94,6 @@ def count_models(specs: Iterable[str], args: argparse.Namespace) -> CountedModel
             verb="could be counted",
         )
     return CountedModels(results=tuple(results), named=named, left=len(tasks) - len(results))
-
-
-def warn_of_failures(counted: CountedModels, *, shown: bool) -> None:
-    """Say on standard error which models were named and could not be counted.
-
-    Args:
-        counted: the models.
-        shown: whether their rows show the reasons, which are said here otherwise.
-    """
-    failed = {failure.model: failure.reason for failure in counted.failures}
-    if failed and shown:
-        warn(f"could not count {', '.join(failed)}")
-        return
-    for model, reason in failed.items():
-        warn(f"could not count {model}: {reason}")
 
 
 def choose_status(costs: Iterable[Cost], args: argparse.Namespace, *, failed: bool = False) -> int:

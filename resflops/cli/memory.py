@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from msgspec.structs import replace
 
-from resflops.cli.failures import make_all_failed_error
+from resflops.cli.failures import make_all_failed_error, warn_of_failures
 from resflops.cli.inputs import GivenInput, list_inputs
 from resflops.cli.memory_options import add_arguments
 from resflops.cli.models_argument import require_models
@@ -16,14 +16,12 @@ from resflops.cli.output import write
 from resflops.cli.parser import Command
 from resflops.cli.progress import announce_torch, progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
-from resflops.cli.streams import warn
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.peak_memory.allocator import replay
 from resflops.peak_memory.fitting import Fit, fit_batch
 from resflops.peak_memory.options import BLOCKS, Options, read_options
 from resflops.peak_memory.records import Memory
 from resflops.peak_memory.sizes import format_size
-from resflops.render import find_format
 from resflops.sources import SelectedModel, select_models
 from resflops.sources.steps import Step
 from resflops.tables.memory import MemoryEntry, build_memory_table
@@ -55,7 +53,8 @@ def _run(args: argparse.Namespace) -> int:
         left = len(tasks) - len(entries)
         _write_files(entries, args, say)
     write(build_memory_table(entries, top=args.top, limit=args.fits, left=left), args)
-    _warn_of_failures(entries, args)
+    failed = {entry.model: entry.reason for entry in entries if _has_failed(entry)}
+    warn_of_failures(failed, args, verb="run")
     return INTERRUPTED if left else _choose_status(entries)
 
 
@@ -173,17 +172,6 @@ def _write_files(entries: Sequence[MemoryEntry], args: argparse.Namespace, say: 
             from resflops.report.memory_page import render_memory_page
 
             write_text(args.html, render_memory_page(memory))
-
-
-def _warn_of_failures(entries: Sequence[MemoryEntry], args: argparse.Namespace) -> None:
-    """Say on standard error which models were named and failed, with the reasons if no row shows them."""
-    failed = {entry.model: entry.reason for entry in entries if _has_failed(entry)}
-    shown = not args.columns and (args.format or find_format(args.out or "")) != "latex"
-    if failed and shown:
-        warn(f"could not run {', '.join(failed)}")
-        return
-    for model, reason in failed.items():
-        warn(f"could not run {model}: {reason}")
 
 
 def _has_failed(entry: MemoryEntry) -> bool:

@@ -12,12 +12,12 @@ from resflops.cli.arguments import (
     add_strict,
     add_training,
 )
-from resflops.cli.counting import choose_status, count_models, warn_of_failures
+from resflops.cli.counting import choose_status, count_models
+from resflops.cli.failures import warn_of_failures
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.status import INTERRUPTED
-from resflops.render import find_format
 from resflops.tables.comparison import COLUMN_NAMES, Entry, build_comparison, note_interrupt
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def _run(args: argparse.Namespace) -> int:
         stored = {one.cost.model: one.stored for one in counted.entries}
         table = build_cost_and_latency(costs, args.latency, below=table, stored=stored, specs=specs)
     write(table, args)
-    # A choice of columns may leave the reasons out, and print has no room for them.
-    shown = not args.columns and (args.format or find_format(args.out or "")) != "latex"
-    warn_of_failures(counted, shown=shown)
+    warn_of_failures({each.model: each.reason for each in counted.failures}, args, verb="count")
     if counted.left:
         return INTERRUPTED
     return choose_status(costs, args, failed=bool(counted.failures))

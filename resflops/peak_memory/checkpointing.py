@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from resflops.errors import UsageError, suggest
+from resflops.peak_memory.blocks import find_blocks
 from resflops.peak_memory.options import BLOCKS
 from resflops.records import ModuleRecord
 
@@ -20,8 +21,6 @@ def select_checkpointed(modules: Sequence[ModuleRecord], patterns: Sequence[str]
     chosen: set[str] = set()
     for pattern in patterns:
         if pattern == BLOCKS or (pattern == "blocks" and pattern not in paths):
-            from resflops.peak_memory.blocks import find_blocks
-
             found = set(find_blocks(modules))
             if not found:
                 raise UsageError(

@@ -43,8 +43,8 @@ OPTIMIZERS = {
 }
 """The optimisers by the names that they are asked for, with their classes in torch.optim."""
 
-DTYPES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
-"""The element types that can be asked for, and their sizes in bytes."""
+DTYPES = ("float32", "float16", "bfloat16", "float64")
+"""The element types that can be asked for."""
 
 _SHORT = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16", "fp64": "float64", "half": "float16"}
 

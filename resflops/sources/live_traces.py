@@ -1,7 +1,8 @@
 """Traces that are taken now: a model is built, with torch, and its forward pass is recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from msgspec.structs import replace
@@ -19,7 +20,9 @@ from resflops.tracing.detection import FOUND_MOST
 from resflops.tracing.generators import fix_generators
 from resflops.tracing.model_copies import refuse_made_up_weights
 
-__all__ = ["FIXED_SEED", "trace_found", "trace_with_notes"]
+__all__ = ["FIXED_SEED", "run_on_meta_or_cpu", "trace_found", "trace_with_notes"]
+
+Result = TypeVar("Result")
 
 FIXED_SEED = "it was built and run from a fixed seed, so that each count takes the same path"
 
@@ -57,20 +60,34 @@ def trace_found(
     return replace(opened, notes=(*opened.notes, *describe_fallbacks(heard))), traced
 
 
+def run_on_meta_or_cpu(run: Callable[[str], Result]) -> Result:
+    """Run what builds a model on meta, or on the CPU if the model needs values.
+
+    Args:
+        run: takes the device to build the model on.
+
+    Raises:
+        TraceError: it failed, on meta in a way that values do not cure.
+    """
+    try:
+        # Weights that are made up here would be others than those that the model is built with.
+        with refuse_made_up_weights():
+            return run("meta")
+    except TraceError as error:
+        # In a model that was built on meta, tensors that are neither parameters nor buffers may meet
+        # others that have values: torch then names the device. All other failures would come again.
+        if not isinstance(error, DataDependentError) and "device meta" not in str(error):
+            raise
+    return run("cpu")
+
+
 def _trace_anywhere(
     found: FoundModel, input_shape: Shape | None, dtype: str | None, *, nonzero: bool, lifetimes: bool
 ) -> tuple[OpenModel, Trace]:
-    if not nonzero:
-        try:
-            # Weights that are made up here would be others than those that the model is built with.
-            with refuse_made_up_weights():
-                return _trace_on(found, input_shape, dtype, device="meta", nonzero=False, lifetimes=lifetimes)
-        except TraceError as error:
-            # In a model that was built on meta, tensors that are neither parameters nor buffers may meet
-            # others that have values: torch then names the device. All other failures would come again.
-            if not isinstance(error, DataDependentError) and "device meta" not in str(error):
-                raise
-    return _trace_on(found, input_shape, dtype, device="cpu", nonzero=nonzero, lifetimes=lifetimes)
+    def run(device: str) -> tuple[OpenModel, Trace]:
+        return _trace_on(found, input_shape, dtype, device=device, nonzero=nonzero, lifetimes=lifetimes)
+
+    return run("cpu") if nonzero else run_on_meta_or_cpu(run)
 
 
 def _trace_on(

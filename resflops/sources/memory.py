@@ -2,7 +2,6 @@
 
 from msgspec.structs import replace
 
-from resflops.errors import DataDependentError, TraceError
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
 from resflops.process.garbage import delay_collection
@@ -10,11 +9,12 @@ from resflops.records import Shape
 from resflops.sources.batches import set_input
 from resflops.sources.building import OpenModel, open_found_model
 from resflops.sources.found_model import FoundModel
+from resflops.sources.live_traces import run_on_meta_or_cpu
 from resflops.sources.lookup import find
+from resflops.sources.transformers_messages import describe_fallbacks, hear_transformers
 from resflops.tracing.generators import fix_generators
 from resflops.tracing.inputs import Reading
 from resflops.tracing.memory import measure_memory
-from resflops.tracing.model_copies import refuse_made_up_weights
 
 __all__ = ["measure_spec"]
 
@@ -34,15 +34,9 @@ def measure_spec(
         ResflopsError: the model could not be found, built or run.
     """
     found, whole = set_input(find(spec), input_shape, batch)
-    try:
-        # Weights that are made up would be others than those that the model is built with.
-        with refuse_made_up_weights():
-            return _measure(_open(found, whole, "meta"), options)
-    except TraceError as error:
-        # As in ``live_traces``: tensors that are neither parameters nor buffers have stayed on meta.
-        if not isinstance(error, DataDependentError) and "meta" not in str(error):
-            raise
-    return _measure(_open(found, whole, "cpu"), options)
+    with hear_transformers() as heard:
+        measured = run_on_meta_or_cpu(lambda device: _measure(_open(found, whole, device), options))
+    return replace(measured, notes=(*measured.notes, *describe_fallbacks(heard)))
 
 
 def _open(found: FoundModel, input_shape: Shape | None, device: str) -> OpenModel:

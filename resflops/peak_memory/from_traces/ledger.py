@@ -1,20 +1,19 @@
 """The ledger of a pass: memory is taken, held, and released when nobody holds it any longer."""
 
 from resflops.peak_memory.records import BEFORE, Block, Kind, Phase, Step
+from resflops.peak_memory.taken import Taken
 
 __all__ = ["Held", "Ledger"]
 
 
-class Held:
+class Held(Taken):
     """Memory that was taken, with the number of those who hold it."""
 
-    __slots__ = ("born", "died", "holders", "kind", "layer", "name", "recomputed", "size")
+    __slots__ = ("holders",)
 
     def __init__(self, size: int, kind: Kind, layer: str, name: str, born: int) -> None:
-        self.size, self.kind, self.layer, self.name, self.born = size, kind, layer, name, born
-        self.died: int | None = None
+        super().__init__(size, kind, layer, name, born)
         self.holders = 1
-        self.recomputed = False
 
 
 class Ledger:
@@ -58,25 +57,4 @@ class Ledger:
 
     def list_blocks(self) -> tuple[Block, ...]:
         """List the blocks, in the order in which they were taken."""
-        return tuple(
-            [
-                Block(
-                    size=held.size,
-                    kind=self._judge(held),
-                    layer=held.layer,
-                    name=held.name,
-                    born=held.born,
-                    died=held.died,
-                )
-                for held in self._taken
-            ]
-        )
-
-    def _judge(self, held: Held) -> Kind:
-        """Say what memory holds, now that its end is known."""
-        if held.kind != "temporary" or self._backward_begins is None or held.born == BEFORE:
-            return held.kind
-        if held.recomputed:
-            return "activations"
-        found = held.died is None or held.died > self._backward_begins
-        return "activations" if held.born < self._backward_begins and found else "temporary"
+        return tuple([held.make_block(self._backward_begins) for held in self._taken])

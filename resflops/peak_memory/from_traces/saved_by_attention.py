@@ -1,13 +1,11 @@
 """What attention keeps for its gradient, by the kernel that runs it."""
 
+from resflops.peak_memory.attention import choose_on_gpu
 from resflops.peak_memory.from_traces.dataflow import Node
 from resflops.peak_memory.from_traces.kept import Kept
 from resflops.peak_memory.options import Attention, Options
 
 __all__ = ["choose_kernel", "keep_attention"]
-
-_MOST_WIDE = 256
-"""The widest head that flash attention takes on a GPU."""
 
 _ROW_SIZE = 4
 """Bytes of what a fused kernel keeps of each row of scores: its logarithm of the sum, in float32."""
@@ -33,9 +31,8 @@ def choose_kernel(node: Node, options: Options) -> Attention:
     if options.attention is not None and not (options.attention == "flash" and masked):
         return options.attention
     small = node.record.dtype in ("float16", "bfloat16") or options.dtype in ("float16", "bfloat16")
-    if small and not masked and query[-1] == node.record.output_shape[-1] <= _MOST_WIDE:
-        return "flash"
-    return "math" if grouped else "efficient"
+    widths = query[-1], node.record.output_shape[-1]
+    return choose_on_gpu(small=small, masked=masked, widths=widths, grouped=grouped)
 
 
 def _keep_scores(node: Node) -> Kept:

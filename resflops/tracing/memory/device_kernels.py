@@ -23,15 +23,13 @@ from torch.nn.functional import (  # type: ignore[attr-defined]
 from torch.overrides import TorchFunctionMode
 
 from resflops.errors import UsageError
+from resflops.peak_memory.attention import choose_on_gpu
 from resflops.peak_memory.options import Attention, Options
 from resflops.tracing.memory.accumulation import add_biases_in_place
 from resflops.tracing.memory.cuda_autocast import run_in_float32
 from resflops.tracing.memory.multihead_attention import replace_calls
 
 __all__ = ["attend", "choose_kernels"]
-
-_MOST_WIDE = 256
-"""The widest head that flash attention takes."""
 
 
 @contextmanager
@@ -134,14 +132,19 @@ def attend(
             dropout_p, is_causal, scale, enable_gqa,
         )  # fmt: skip
         return heads[:, 0]
-    kernel = kernel or choose_attention(query, key, value, attn_mask, gqa=enable_gqa)
+    grouped = enable_gqa and query.shape[-3] != key.shape[-3]
+    kernel = kernel or choose_on_gpu(
+        small=query.dtype in (torch.float16, torch.bfloat16),
+        masked=attn_mask is not None,
+        widths=(query.shape[-1], value.shape[-1]),
+        grouped=grouped,
+    )
     if kernel != "math" and not isinstance(query, FakeTensor):
         # A real pass is on the CPU, whose own fused kernel saves alike.
         return scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
         )
     aten = torch.ops.aten
-    grouped = enable_gqa and query.shape[-3] != key.shape[-3]
     if query.dim() != 4 or (kernel == "flash" and attn_mask is not None) or kernel == "math":
         return _attend_step_by_step(
             query, key, value, attn_mask, dropout_p, is_causal=is_causal, scale=scale, gqa=enable_gqa
@@ -171,19 +174,6 @@ def _make_bias(mask: Tensor, query: Tensor, key: Tensor) -> Tensor:
     if mask.dtype is torch.bool:
         mask = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, -math.inf)
     return mask.expand(*query.shape[:-1], key.shape[-2])
-
-
-def choose_attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, *, gqa: bool
-) -> Attention:
-    """Choose the kernel of attention as torch does on a GPU that all of them are built for."""
-    small = query.dtype in (torch.float16, torch.bfloat16)
-    same = query.shape[-1] == value.shape[-1]
-    if small and mask is None and same and query.shape[-1] <= _MOST_WIDE:
-        return "flash"
-    if gqa and query.shape[-3] != key.shape[-3]:
-        return "math"
-    return "efficient"
 
 
 def _flash(

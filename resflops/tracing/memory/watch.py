@@ -12,21 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from resflops.peak_memory.records import BEFORE, Block, Kind, Phase, Step
+from resflops.peak_memory.taken import Taken
 from resflops.tracing.memory.accumulation import Accumulation, add_bias
 from resflops.tracing.memory.running_layer import RunningLayer
 
 __all__ = ["StorageWatch"]
-
-
-class _Taken:
-    """A storage that was taken, with what is known of it by then."""
-
-    __slots__ = ("born", "died", "kind", "layer", "name", "recomputed", "size")
-
-    def __init__(self, size: int, kind: Kind, layer: str, name: str, born: int) -> None:
-        self.size, self.kind, self.layer, self.name, self.born = size, kind, layer, name, born
-        self.died: int | None = None
-        self.recomputed = False
 
 
 class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -47,9 +37,9 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.hidden: set[str] = set()
         """The ops that were met whose kernels keep memory that fake tensors do not show."""
         self._fake, self._on_gpu = fake, on_gpu
-        self._taken: list[_Taken] = []
+        self._taken: list[Taken] = []
         # By the address of a storage, which is its own as long as the reference lives.
-        self._known: dict[int, tuple[weakref.ref[Any], _Taken]] = {}
+        self._known: dict[int, tuple[weakref.ref[Any], Taken]] = {}
         self._running = running
         self._layer_of_node: dict[int, str] = {}
         self._accumulates: dict[int, str] = {}
@@ -92,14 +82,7 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def list_blocks(self) -> tuple[Block, ...]:
         """List the blocks, in the order in which they were taken."""
         return tuple(
-            Block(
-                size=taken.size,
-                kind=self._judge(taken),
-                layer=taken.layer,
-                name=taken.name,
-                born=taken.born,
-                died=taken.died,
-            )
+            taken.make_block(self._backward_begins)
             for taken in self._taken
             # Taken and released within one op of several: no moment finds it.
             if taken.died is None or taken.died > taken.born
@@ -152,7 +135,7 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if takes:
             self.steps.append(Step(op=name, layer=layer, phase=self.phase))
 
-    def _see(self, tensor: Tensor, *, kind: Kind, layer: str, name: str, born: int) -> _Taken | None:
+    def _see(self, tensor: Tensor, *, kind: Kind, layer: str, name: str, born: int) -> Taken | None:
         """Take note of a tensor's memory, if it is new and holds anything."""
         try:
             storage = tensor.untyped_storage()
@@ -165,12 +148,12 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return None
         if not size:
             return None
-        taken = _Taken(size, kind, layer, name, born)
+        taken = Taken(size, kind, layer, name, born)
         self._taken.append(taken)
         self._known[key] = weakref.ref(storage, partial(self._release, key, taken)), taken
         return taken
 
-    def _release(self, key: int, taken: _Taken, _reference: object) -> None:
+    def _release(self, key: int, taken: Taken, _reference: object) -> None:
         taken.died = len(self.steps)
         known = self._known.get(key)
         if known is not None and known[1] is taken:
@@ -185,15 +168,6 @@ class StorageWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if variable is not None:
             return self._accumulates.get(id(variable), "")
         return self._layer_of_node.get(node._sequence_nr(), "")
-
-    def _judge(self, taken: _Taken) -> Kind:
-        """Say what a block holds, now that its end is known."""
-        if taken.kind != "temporary" or self._backward_begins is None or taken.born == BEFORE:
-            return taken.kind
-        if taken.recomputed:
-            return "activations"
-        kept = taken.died is None or taken.died > self._backward_begins
-        return "activations" if taken.born < self._backward_begins and kept else "temporary"
 
 
 HIDDEN_WORKSPACE = {"mkldnn_rnn_layer", "cudnn_rnn", "miopen_rnn"}
