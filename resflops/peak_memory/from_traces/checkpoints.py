@@ -26,7 +26,9 @@ class Checkpoint:
         # What is written into in place is read, too, and was made outside.
         first = {flow.nodes[place].outputs[at] for place in places for at in flow.nodes[place].makes}
         self._inputs = sorted(number for number in read if number >= 0 and number not in first)
+        self._filled = _find_filled(flow, places, first)
         self._held: dict[int, Held] = {}
+        self._in_arguments: list[Held] = []
         self._ran = False
 
     def hold_inputs(self, forward: Forward) -> None:
@@ -38,6 +40,13 @@ class Checkpoint:
             if (held := forward.find(number)) is not None:
                 held.holders += 1
                 self._held[number] = held
+
+    def hold_filled(self, forward: Forward) -> None:
+        """Hold what the layer has put into its arguments, as it ends: what the model gives back, unread."""
+        found = [held for number in self._filled if (held := forward.find(number)) is not None]
+        for held in found if self._held else ():
+            held.holders += 1
+            self._in_arguments.append(held)
 
     def run_again(self, forward: Forward) -> None:
         """Run the layer's ops once more, as far as something of them is kept."""
@@ -61,9 +70,22 @@ class Checkpoint:
 
     def end(self, forward: Forward) -> None:
         """Release the inputs, as the gradients of the layer's first op have been taken."""
-        for held in self._held.values():
+        for held in (*self._held.values(), *self._in_arguments):
             forward.release(held)
         self._held.clear()
+        self._in_arguments.clear()
+
+
+def _find_filled(flow: Flow, places: Sequence[int], made: set[int]) -> set[int]:
+    """Find what a layer puts into its arguments, as keys into a cache, which are kept to run it again.
+
+    It outlives the layer, nothing but the layer reads it, and it is not what the layer's last op makes, which
+    is most likely what it gives back.
+    """
+    inside, last = set(places), places[-1]
+    read_elsewhere = {number for node in flow.nodes if node.place not in inside for number in node.read}
+    ends = {number for place in range(places[0], last + 1) for number in flow.released.get(place, ())}
+    return made - read_elsewhere - ends - set(flow.nodes[last].outputs)
 
 
 def find_checkpoints(flow: Flow, layers: Sequence[str]) -> dict[int, Checkpoint]:

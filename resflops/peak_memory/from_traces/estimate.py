@@ -79,6 +79,8 @@ class _Estimate:
             if checkpoint is not None and checkpoint.places[0] == node.place:
                 checkpoint.hold_inputs(self._forward)
             self._forward.run_op(node, keeps=checkpoint is None)
+            if checkpoint is not None and checkpoint.places[-1] == node.place:
+                checkpoint.hold_filled(self._forward)
         if not self._options.training:
             self._forward.end()
             return

@@ -1,6 +1,8 @@
 """The memory of a pass from its trace, beside that of the live model."""
 
 import pytest
+import torch
+from torch import nn
 
 import resflops
 from resflops.peak_memory.from_traces import estimate_memory
@@ -49,3 +51,46 @@ def test_checkpointing_from_the_trace_is_close_to_that_of_the_live_model(name):
     stored = _estimate(model, (2, 3, 224, 224), training=True, checkpointing=True)
     assert stored.above_weights == pytest.approx(live.above_weights, rel=CLOSE)
     assert stored.checkpointing == live.checkpointing
+
+
+class _Cache:
+    """What a layer puts its keys into, so that they outlive its call."""
+
+    def __init__(self):
+        self.keys = []
+
+
+class _Caching(nn.Module):
+    """A block that fills a cache among its arguments, as those of language models do."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(16, 64), nn.Linear(64, 16)
+
+    def forward(self, x, cache):
+        cache.keys.append(self.first(x))
+        return x + self.second(torch.relu(cache.keys[-1]))
+
+
+class _Language(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.blocks = nn.ModuleList(_Caching() for _ in range(3))
+
+    def forward(self, x):
+        cache = _Cache()
+        for block in self.blocks:
+            x = block(x, cache)
+        return {"logits": x, "keys": cache.keys}
+
+
+def test_what_a_checkpointed_layer_puts_into_its_arguments_is_kept_with_them():
+    model = _Language().train()
+    live = resflops.memory(model, (32, 16), training=True, checkpointing=True, loss="sum")
+    stored = _estimate(model, (32, 16), training=True, checkpointing=True, loss="sum")
+    kept = []
+    for memory in (live, stored):
+        begins = next(place for place, step in enumerate(memory.steps) if step.phase == "backward")
+        kept.append([block.size for block in memory.alive(begins) if block.kind == "activations"])
+    # The keys of three blocks, and the input of the two whose input is not the model's.
+    assert sorted(kept[0])[-5:] == sorted(kept[1])[-5:] == [32 * 16 * 4] * 2 + [32 * 64 * 4] * 3
