@@ -30,7 +30,9 @@ def set_input(found: FoundModel, shape: Shape | None, batch: int | None) -> tupl
 
 
 def replace_batch(found: FoundModel, batch: int) -> FoundModel:
-    """Replace the batch of the inputs that come with a model, which are known only once it is made."""
+    """Replace the batch of the inputs that come with a model, known only once it is made or read."""
+    if (read := found.read) is not None:
+        return replace(found, read=lambda request: read(replace(request, batch=batch)))
 
     def make() -> "nn.Module | WithInputs":
         made = found.make()

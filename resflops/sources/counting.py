@@ -18,8 +18,9 @@ from resflops.errors import ResflopsError
 from resflops.process.garbage import delay_collection
 from resflops.records import Shape
 from resflops.sources.batches import replace_batch
-from resflops.sources.found_model import FoundModel
+from resflops.sources.found_model import FoundModel, ReadRequest
 from resflops.sources.lookup import find
+from resflops.sources.model_files import is_graph_file
 from resflops.sources.steps import Step
 from resflops.sources.stored_traces import find_stored_trace, store_trace
 
@@ -107,7 +108,7 @@ def count_spec(
     if stored and request.lifetimes and stored.trace.held_until is None:
         # One that was stored for a count alone.
         stored = None
-    if stored is None and "torch" not in sys.modules:
+    if stored is None and "torch" not in sys.modules and not is_graph_file(spec):
         say("loading torch")
         import torch  # noqa: F401 - here, so that what is said next is about the model
     say(doing or f"counting {spec}")
@@ -170,6 +171,10 @@ def count_model(
         InputError: a shape that no tensor can have.
         TraceError: the model does not take that input; the message names the layer.
     """
+    if found.read is not None:
+        # Without torch: a graph is read as it stands in its file.
+        traced = found.read(ReadRequest(input_shape=input_shape, dtype=dtype, nonzero=nonzero))
+        return price(traced, convention, backward=backward)
     from resflops.sources.input_hints import explain_input
     from resflops.sources.live_traces import trace_with_notes
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from resflops.errors import InputError, pluralize
-from resflops.records import Shape, TensorSpec
+from resflops.records import Shape, TensorSpec, Trace
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["FoundModel", "Inputs", "TensorSpec", "WithInputs", "take_one_tensor"]
+__all__ = ["FoundModel", "Inputs", "ReadRequest", "TensorSpec", "WithInputs", "take_one_tensor"]
 
 
 class Inputs(Struct, frozen=True):
@@ -34,6 +34,19 @@ class WithInputs(Struct, frozen=True):
 def take_one_tensor(shape: Shape) -> Inputs:
     """Give the inputs of a model that takes one tensor, of its own floating-point type."""
     return Inputs((TensorSpec(shape),))
+
+
+class ReadRequest(Struct, frozen=True, kw_only=True):
+    """What a trace that is read from a file is to be of."""
+
+    input_shape: Shape | None = None
+    """Shape of the main input, with the batch in front; None for that in the file."""
+    batch: int | None = None
+    """The batch in place of that of the input; None keeps that one."""
+    dtype: str | None = None
+    """Type to convert its floating-point parameters and inputs to; None keeps theirs."""
+    nonzero: bool = False
+    """Whether to count the zeros in the weights."""
 
 
 class FoundModel(Struct, frozen=True, kw_only=True):
@@ -62,6 +75,9 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     """Parameters that its forward cannot do without and of which nothing is known."""
     make: "Callable[[], nn.Module | WithInputs]"
     """Builds it, on torch's default device."""
+    read: "Callable[[ReadRequest], Trace] | None" = None
+    """Reads its trace from a file that holds a graph and no module; None if it is built and traced. ``make``
+    then only says why it cannot be built."""
 
     def resolve_inputs(self, shape: Shape | None = None) -> Inputs | None:
         """Give the inputs to call it with; None if only the built model knows them.

@@ -13,6 +13,7 @@ __all__ = [
     "CONFIG_FILE",
     "holds_config",
     "holds_model",
+    "is_graph_file",
     "is_model_file",
     "make_unreadable_error",
     "read_kind",
@@ -25,6 +26,7 @@ SUFFIXES = (".bin", ".ckpt", ".gguf", ".h5", ".onnx", ".pt", ".pt2", ".pth", ".p
 """Endings by which a name is that of a file, whether or not the file exists."""
 
 WEIGHTS = "weights"
+GRAPH = ".onnx"
 
 
 def is_model_file(name: str) -> bool:
@@ -56,6 +58,11 @@ def holds_model(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) or holds_config(name)
 
 
+def is_graph_file(spec: str) -> bool:
+    """Tell whether a spec is of a file whose graph is read without torch."""
+    return spec.partition(",")[0].lower().endswith(GRAPH)
+
+
 def read_kind(path: Path) -> str:
     """Read what an archive of torch holds: ``program``, ``script``, ``weights``, or the class of a model.
 
@@ -85,7 +92,7 @@ def _read_pickled_class(pickled: bytes) -> str:
     return WEIGHTS
 
 
-def make_unreadable_error(name: str, kind: str) -> ModelError:  # noqa: PLR0911 - one for each kind
+def make_unreadable_error(name: str, kind: str) -> ModelError:
     """Make the error for a file that cannot be counted; it says what to give in its place."""
     path = Path(name).expanduser()
     suffix = path.suffix.lower()
@@ -107,11 +114,6 @@ def make_unreadable_error(name: str, kind: str) -> ModelError:  # noqa: PLR0911 
     if kind == WEIGHTS or suffix in {".bin", ".ckpt", ".gguf", ".h5", ".pt", ".pth", ".safetensors"}:
         network = f"hf/{beside}, the config beside it" if holds_config(str(beside)) else builder
         return ModelError(f"{name!r} holds weights, not the network that they belong to; name {network}")
-    if suffix == ".onnx":
-        return ModelError(
-            f"{name!r} is an ONNX graph, and only PyTorch models can be counted; "
-            f"name {builder}, or give its torch.export program, as in program.pt2"
-        )
     if suffix == ".json":
         return ModelError(
             f"{name!r} is not the config of a Hugging Face model: it has no model_type; "

@@ -164,7 +164,7 @@ def save_weights(folder):
         ("old.bin", "holds weights, not the network"),
         ("a.safetensors", "holds weights, not the network"),
         ("whole.pth", "is a pickled model of the class Sequential, and loading it would run code from the file"),
-        ("m.onnx", "is an ONNX graph, and only PyTorch models can be counted"),
+        ("m.onnx", "'m.onnx' is empty; export the model again"),
         ("notes.md", "'notes.md' is not a file that a model can be read from"),
         ("qwen9/config.json", "there is no file 'qwen9/config.json'; a config of transformers is given by its path"),
         ("x.json", "is not the config of a Hugging Face model: it has no model_type"),

@@ -1,4 +1,4 @@
-"""The source of models that a file holds by itself: ``program.pt2``, TorchScript, ``model.py``."""
+"""The source of models that a file holds by itself: ``program.pt2``, TorchScript, ONNX, ``model.py``."""
 
 import warnings
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from resflops.errors import ModelError, SpecError, describe_error
 from resflops.sources.found_model import FoundModel, Inputs, WithInputs
-from resflops.sources.model_files import make_unreadable_error, read_kind
+from resflops.sources.model_files import is_graph_file, make_unreadable_error, read_kind
 from resflops.sources.registry import FACTORY, FILE, SOURCES, Source, register
 from resflops.sources.spec import Spec
 
@@ -22,6 +22,8 @@ def _find(name: str, spec: Spec) -> FoundModel:
     path = Path(name).expanduser()
     if path.suffix == ".py" and path.is_file():
         return SOURCES[FACTORY].find(f"{name}:", spec)
+    if is_graph_file(name) and path.is_file():
+        return _find_graph(path, spec)
     kind = read_kind(path)
     if kind not in {"program", "script"}:
         raise make_unreadable_error(name, kind)
@@ -36,6 +38,12 @@ def _find(name: str, spec: Spec) -> FoundModel:
         family="yours",
         make=lambda: (_load_program if program else _load_script)(path, spec),
     )
+
+
+def _find_graph(path: Path, spec: Spec) -> FoundModel:
+    from resflops.sources.onnx_files.finding import find_graph
+
+    return find_graph(path, spec)
 
 
 @contextmanager
@@ -85,7 +93,7 @@ def _make_loading_error(spec: Spec, error: Exception) -> ModelError:
 register(
     Source(
         prefix=FILE,
-        summary="program.pt2, script.pt, model.py: a file that holds one model",
+        summary="program.pt2, script.pt, graph.onnx, model.py: a file that holds one model",
         find=_find,
         names=list,
     )

@@ -1,0 +1,99 @@
+"""The types and values of a node's outputs, by onnx's own shape inference and reference implementation."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from resflops.sources.onnx_files.tensors import MOST_VALUES, GraphTensor, read_type
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import NodeProto
+
+__all__ = ["ONNX", "Mistyped", "evaluate", "infer_outputs"]
+
+ONNX = ("", "ai.onnx")
+"""The two names of ONNX's own domain."""
+
+MOST_DATA = 1 << 12
+"""How many values shape inference is told: those that give shapes are few."""
+
+RANDOM = frozenset(("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
+                    "Multinomial"))  # fmt: skip
+
+
+class Mistyped(Exception):  # noqa: N818 - the walk turns it into an error with the node's name
+    """The shapes or types of a node's inputs do not go together; the message is onnx's own."""
+
+
+def infer_outputs(
+    node: "NodeProto", inputs: Sequence[GraphTensor | None], opsets: Mapping[str, int], version: int
+) -> dict[str, GraphTensor]:
+    """Infer the types of a node's outputs; one that nothing is known of is left out.
+
+    Args:
+        node: the node, without graphs in its attributes.
+        inputs: its inputs.
+        opsets: the opset of each domain.
+        version: that of the file's format.
+
+    Raises:
+        Mistyped: the shapes of its inputs do not go together.
+    """
+    import onnx
+    from onnx import defs, helper, numpy_helper
+    from onnx.shape_inference import InferenceError, infer_node_outputs
+
+    domain = "" if node.domain in ONNX else node.domain
+    try:
+        schema = defs.get_schema(node.op_type, opsets.get(domain, 1), domain)
+    except defs.SchemaError:
+        return {}
+    known = {tensor.name: tensor for tensor in inputs if tensor is not None}
+    if any(tensor.type is None for tensor in known.values()):
+        return {}
+    named = dict(zip(node.input, inputs, strict=True))
+    types = {name: tensor.type for name, tensor in named.items() if tensor is not None}
+    data = {
+        name: numpy_helper.from_array(tensor.value, name)
+        for name, tensor in named.items()
+        if tensor is not None and tensor.value is not None and tensor.value.size <= MOST_DATA
+    }
+    imports = [helper.make_opsetid(each, number) for each, number in opsets.items()]
+    try:
+        found = infer_node_outputs(schema, node, types, data, None, imports, min(version, onnx.IR_VERSION))
+    except InferenceError as error:
+        raise Mistyped(str(error).strip().partition("] ")[2] or str(error).strip()) from None
+    # What one version of a schema asks of others is no concern of the file's.
+    except (RuntimeError, KeyError, TypeError, ValueError):
+        return {}
+    return {name: read_type(name, type_) for name, type_ in found.items()}
+
+
+def evaluate(
+    node: "NodeProto",
+    inputs: Sequence[GraphTensor | None],
+    outputs: Sequence[GraphTensor],
+    opsets: Mapping[str, int],
+) -> "list[np.ndarray[Any, Any] | None]":
+    """Evaluate a node whose inputs all have known values; None for an output not known."""
+    import numpy as np
+    from onnx.reference import ReferenceEvaluator
+
+    nothing: list[np.ndarray[Any, Any] | None] = [None] * len(outputs)
+    present = [tensor for tensor in inputs if tensor is not None]
+    if (
+        node.op_type in RANDOM
+        or any(tensor.value is None for tensor in present)
+        or any(tensor.is_known and tensor.numel() > MOST_VALUES for tensor in outputs)
+    ):
+        return nothing
+    values = {
+        name: tensor.value for name, tensor in zip(node.input, inputs, strict=True) if tensor is not None
+    }
+    try:
+        found = ReferenceEvaluator(node, opsets=dict(opsets)).run(None, values)
+    # It is Python of onnx's own, which may raise anything; then the value is not known.
+    except Exception:  # noqa: BLE001
+        return nothing
+    # A sequence comes as a list.
+    return [each if isinstance(each, np.ndarray) and each.size <= MOST_VALUES else None for each in found]

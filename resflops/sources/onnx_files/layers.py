@@ -1,0 +1,74 @@
+"""Which layer a node belongs to: by the scopes that its exporter noted, or by its name."""
+
+import re
+from ast import literal_eval
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
+
+__all__ = ["Layer", "find_layer"]
+
+
+class Layer(Struct, frozen=True):
+    """The layer that a node belongs to."""
+
+    path: str
+    """Dotted; ``""`` is the model itself."""
+    classes: tuple[tuple[str, str], ...] = ()
+    """The paths of the modules that it is in, outermost first, with the class of each, where known."""
+
+
+SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
+"""What torch's newer exporter writes to a node: lists, as Python writes them, whose last is the op itself."""
+
+REWRITTEN, WEIGHT = "pkg.onnxscript.rewriter.rule_name", ".weight"
+"""What it writes to a node that it made of several, and how the name of a layer's weight ends."""
+
+WRAPPERS = frozenset(("StatefulPartitionedCall", "PartitionedCall"))
+"""Scopes that TensorFlow adds around a model."""
+
+
+def find_layer(node: "NodeProto", number: int) -> Layer:
+    """Find the layer of a node.
+
+    Args:
+        node: the node.
+        number: how many nodes come before it, for one without a name.
+    """
+    noted = {entry.key: entry.value for entry in node.metadata_props}
+    if (paths := _read_list(noted.get(SCOPES, ""))) is not None:
+        classes = _read_list(noted.get(CLASSES, "")) or []
+        if REWRITTEN in noted and len(node.input) > 1 and node.input[1].endswith(WEIGHT):
+            # A convolution into which a normalisation was folded has the scopes of the normalisation.
+            return Layer(node.input[1].removesuffix(WEIGHT), tuple(zip(paths[:-2], classes, strict=False)))
+        return Layer(paths[-2] if len(paths) > 1 else "", tuple(zip(paths[:-1], classes, strict=False)))
+    if "/" in node.name:
+        return Layer(_read_scopes(node.name))
+    return Layer(node.name or f"{node.op_type}_{number}")
+
+
+def _read_list(text: str) -> list[str] | None:
+    try:
+        found = literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(each, str) for each in found) else None
+
+
+def _read_scopes(name: str) -> str:
+    """Read the scopes in a name: ``layer1.0.conv1`` from ``/layer1/layer1.0/conv1/Conv_2``.
+
+    Torch's older exporter repeats the name of a sequence in those of its members; TensorFlow numbers nodes
+    and calls of functions, after two underlines.
+    """
+    path: list[str] = []
+    last = ""
+    for scope in name.split("/")[:-1]:
+        if not scope or re.sub(r"(__|_)\d+$", "", scope) in WRAPPERS:
+            continue
+        path.append(scope.removeprefix(f"{last}."))
+        last = scope
+    return ".".join(path)

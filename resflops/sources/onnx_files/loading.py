@@ -1,0 +1,111 @@
+"""Reading an ONNX file: the graph without its weights, and one message for what is no such file."""
+
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resflops.errors import FileError, ModelError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+__all__ = ["LARGEST_FILE", "drop_weights", "load_graph", "require_onnx"]
+
+LARGEST_FILE = 2**31 - 1
+"""The largest message of protobuf, in which an ONNX file is written, in bytes."""
+
+MOST_KEPT = 1 << 12
+"""How many elements an initialiser may have that is kept: those that give shapes are small."""
+
+
+def require_onnx(name: str) -> None:
+    """Check that the package onnx is there.
+
+    Raises:
+        ModelError: it is not, or does not work.
+    """
+    try:
+        import onnx.shape_inference  # noqa: F401
+    except ImportError as error:
+        raise ModelError(
+            f"{name!r} is an ONNX graph, which the package onnx reads; "
+            f"install it by: pip install 'resflops[onnx]' ({error})"
+        ) from None
+
+
+def load_graph(path: Path, name: str) -> "ModelProto":
+    """Load the graph of a file, without the elements of its weights and without what lies beside the file.
+
+    Args:
+        path: the file.
+        name: what the user calls it.
+
+    Raises:
+        ModelError: the package onnx is missing, or the file is no ONNX graph, cut off, or too large.
+    """
+    require_onnx(name)
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise FileError(f"{name!r} cannot be read: {error.strerror}") from None
+    if state.st_size > LARGEST_FILE:
+        raise ModelError(
+            f"{name!r} has {state.st_size:,} bytes, and no ONNX file has more than 2 GiB: write it again "
+            "with its weights in a file beside it (external data), which is not read"
+        )
+    return _load(path, name, state.st_mtime_ns, state.st_size)
+
+
+# A command looks at a file more than once: for its inputs, and for its graph.
+@lru_cache(maxsize=4)
+def _load(path: Path, name: str, changed: int, size: int) -> "ModelProto":
+    del changed
+    from google.protobuf.message import DecodeError
+    from onnx import ModelProto
+
+    if not size:
+        raise ModelError(f"{name!r} is empty; export the model again")
+    model = ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except DecodeError:
+        raise ModelError(
+            f"{name!r} is not an ONNX graph, or is cut off: protobuf cannot read it; export the model again"
+        ) from None
+    except OSError as error:
+        raise FileError(f"{name!r} cannot be read: {error.strerror}") from None
+    drop_weights(model)
+    return model
+
+
+def drop_weights(model: "ModelProto") -> None:
+    """Drop the elements of all initialisers that are too large to give a shape; types and sizes stay."""
+    _drop(model.graph)
+
+
+def _drop(graph: "GraphProto") -> None:
+    for tensor in graph.initializer:
+        if prod(tensor.dims) > MOST_KEPT:
+            _clear(tensor)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t") and prod(attribute.t.dims) > MOST_KEPT:
+                _clear(attribute.t)
+            if attribute.HasField("g"):
+                _drop(attribute.g)
+            for inner in attribute.graphs:
+                _drop(inner)
+
+
+def _clear(tensor: "TensorProto") -> None:
+    for field in (
+        "raw_data",
+        "float_data",
+        "int32_data",
+        "int64_data",
+        "double_data",
+        "uint64_data",
+        "string_data",
+    ):
+        tensor.ClearField(field)

@@ -1,0 +1,41 @@
+"""Convolutions."""
+
+from resflops.ops import Call, Mismatch
+from resflops.sources.onnx_files.operators._binding import OperatorCall, operator
+
+
+def read_convolution(node: OperatorCall, image: int = 0, weight: int = 1, bias: int = 2) -> Call:
+    """Read a convolution whose image, weight and bias are inputs of these numbers."""
+    data, kernel, shift = node.require(image), node.require(weight), node.input(bias)
+    groups = int(node.attributes.get("group", 1))
+    channels, taken = data.shape[1], kernel.shape[1] * groups
+    if channels != taken:
+        raise Mismatch(f"takes {taken} input channels, but its input has {channels}")
+    spatial = kernel.dim() - 2
+    return node.call(
+        f"conv{spatial}d",
+        (data, kernel),
+        {
+            "kernel": kernel.shape[2:],
+            "stride": read_sizes(node, "strides", spatial),
+            "padding": read_padding(node, spatial),
+            "dilation": read_sizes(node, "dilations", spatial),
+            "groups": groups,
+            "bias": shift is not None,
+        },
+        affine=(shift,),
+    )
+
+
+def read_sizes(node: OperatorCall, name: str, spatial: int) -> tuple[int, ...]:
+    """Read an attribute that has a number for each dimension, by default 1."""
+    return tuple(node.attributes.get(name, (1,) * spatial))
+
+
+def read_padding(node: OperatorCall, spatial: int) -> tuple[int, ...]:
+    """Read the padding that each dimension has on both sides: ONNX gives all beginnings before all ends."""
+    pads = node.attributes.get("pads") or (0,) * (2 * spatial)
+    return tuple([min(pads[place], pads[place + spatial]) for place in range(spatial)])
+
+
+operator("Conv")(read_convolution)

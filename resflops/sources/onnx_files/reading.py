@@ -1,0 +1,78 @@
+"""From an ONNX file to a trace: the graph is read, and nothing of it runs."""
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from resflops.records import InputRecord, OpRecord, Trace
+from resflops.sources.onnx_files.modules import Initialisers
+from resflops.sources.onnx_files.recording import Recording
+from resflops.sources.onnx_files.sizes import Given, OpenSizes, list_inputs
+from resflops.sources.onnx_files.tensors import GraphTensor, read_type
+from resflops.sources.onnx_files.walk import Walk
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto
+
+__all__ = ["read_trace"]
+
+
+def read_trace(model: "ModelProto", name: str, given: Given) -> Trace:
+    """Read the trace of one pass through an ONNX graph.
+
+    Args:
+        model: the graph; the elements of its weights are not needed.
+        name: what the user calls it.
+        given: what the user says of its inputs.
+
+    Raises:
+        InputError: a shape does not fit, or a size is left open.
+        ModelError: the graph is damaged.
+        ShapeError: a node does not take its inputs.
+    """
+    graph, recording = model.graph, Recording()
+    sizes = OpenSizes(name, list_inputs(graph), given)
+    scope: dict[str, GraphTensor] = {}
+    inputs = _enter_inputs(graph, sizes, recording, scope)
+    initialisers = Initialisers(graph, recording, scope)
+    walk = Walk(model, name, recording, initialisers)
+    walk.run(graph.node, scope)
+    modules, numbers = initialisers.list_modules(walk.layers, graph.name)
+    makers = [recording.find_origin(scope[each.name]).maker for each in graph.output if each.name in scope]
+    return Trace(
+        model=name,
+        inputs=inputs,
+        modules=modules,
+        ops=tuple([_renumber(record, numbers) for record in recording.ops]),
+        notes=(*sizes.notes, *walk.list_notes()),
+        tells_parameters=True,
+        outputs=tuple([maker for maker in makers if maker >= 0]),
+        given_storages=tuple(recording.given),
+        held_until={},
+    )
+
+
+def _enter_inputs(
+    graph: "GraphProto", sizes: OpenSizes, recording: Recording, scope: dict[str, GraphTensor]
+) -> tuple[InputRecord, ...]:
+    from onnx import helper
+
+    types = {each.name: each.type for each in graph.input}
+    records = []
+    for name, shape in sizes.list_shapes().items():
+        type_ = types[name]
+        if type_.HasField("tensor_type"):
+            type_ = helper.make_tensor_type_proto(type_.tensor_type.elem_type, shape)
+        tensor = scope[name] = read_type(name, type_)
+        recording.enter_input(tensor, name)
+        records.append(InputRecord(name=name, shape=shape, dtype=tensor.dtype))
+    return tuple(records)
+
+
+def _renumber(record: OpRecord, numbers: dict[int, int]) -> OpRecord:
+    """Give parameters the numbers that they have among the modules."""
+    return replace(
+        record,
+        producers=tuple([numbers.get(number, number) for number in record.producers]),
+        affine_producers=tuple([numbers.get(number, number) for number in record.affine_producers]),
+    )

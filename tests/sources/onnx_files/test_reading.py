@@ -1,0 +1,37 @@
+"""From an ONNX file to a trace."""
+
+import io
+
+import pytest
+import torch
+from torch import nn
+
+import resflops
+from resflops.sources.onnx_files import Given, read_trace
+
+onnx = pytest.importorskip("onnx")
+
+
+def make_net():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 8, 3, groups=4), nn.Flatten(), nn.Linear(8 * 6 * 6, 10),
+    ).eval()  # fmt: skip
+
+
+def export(net, shape, *, dynamo):
+    file = io.BytesIO()
+    if dynamo:
+        return torch.onnx.export(net, (torch.zeros(shape),), dynamo=True, verbose=False).model_proto
+    torch.onnx.export(net, (torch.zeros(shape),), file, dynamo=False)
+    return onnx.load_model_from_string(file.getvalue())
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_a_graph_costs_what_its_module_does_layer_by_layer(dynamo):
+    net = make_net()
+    trace = read_trace(export(net, (1, 3, 16, 16), dynamo=dynamo), "net.onnx", Given())
+    cost, own = resflops.count(trace), resflops.count(net, (1, 3, 16, 16))
+    assert (cost.macs, cost.macs) == (own.macs, 8 * 64 * 27 + 8 * 36 * 18 + 10 * 288)
+    priced = {layer.name: layer.macs for layer in cost.layers if layer.macs}
+    assert priced == {layer.name: layer.macs for layer in own.layers if layer.macs}
