@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.records import InputRecord, OpRecord, Trace
@@ -14,11 +15,26 @@ from resflops.sources.onnx_files.walk import Walk
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-__all__ = ["read_trace"]
+__all__ = ["GraphReading", "read_graph", "read_trace"]
+
+
+class GraphReading(Struct, frozen=True, kw_only=True):
+    """The trace of a graph, and which node each part of it comes from, by the node's place in the graph."""
+
+    trace: Trace
+    nodes: tuple[int, ...]
+    """For each op of the trace, the node that it is, or that it is a part of."""
+    folded: frozenset[int]
+    """The nodes that follow from shapes and constants alone."""
 
 
 def read_trace(model: "ModelProto", name: str, given: Given) -> Trace:
-    """Read the trace of one pass through an ONNX graph.
+    """Read the trace of one pass through an ONNX graph; see ``read_graph``."""
+    return read_graph(model, name, given).trace
+
+
+def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
+    """Read the trace of one pass through an ONNX graph, and which nodes its ops come from.
 
     Args:
         model: the graph; the elements of its weights are not needed.
@@ -36,10 +52,11 @@ def read_trace(model: "ModelProto", name: str, given: Given) -> Trace:
     inputs = _enter_inputs(graph, sizes, recording, scope)
     initialisers = Initialisers(graph, recording, scope)
     walk = Walk(model, name, recording, initialisers)
-    walk.run(graph.node, scope)
+    for recording.node, node in enumerate(graph.node):
+        walk.visit(node, scope)
     modules, numbers = initialisers.list_modules(walk.layers, graph.name)
     makers = [recording.find_origin(scope[each.name]).maker for each in graph.output if each.name in scope]
-    return Trace(
+    trace = Trace(
         model=name,
         inputs=inputs,
         modules=modules,
@@ -49,6 +66,11 @@ def read_trace(model: "ModelProto", name: str, given: Given) -> Trace:
         outputs=tuple([maker for maker in makers if maker >= 0]),
         given_storages=tuple(recording.given),
         held_until={},
+    )
+    return GraphReading(
+        trace=trace,
+        nodes=tuple(recording.nodes),
+        folded=frozenset(recording.folded.difference(recording.nodes)),
     )
 
 

@@ -31,6 +31,12 @@ class Recording:
         self.ops: list[OpRecord] = []
         self.given: list[StorageRecord] = []
         """The memory that was there before the pass and that outputs lie in."""
+        self.node = 0
+        """Which node of the graph itself is visited, by its place; those in its own graphs belong to it."""
+        self.nodes: list[int] = []
+        """For each op, the node that it is a part of."""
+        self.folded: set[int] = set()
+        """The nodes of which something follows from shapes and constants alone."""
         self._origins: dict[int, Origin] = {}
         # By id, as a name may stand for several tensors, one in each call of a function or trip of a loop.
         # The tensors stay, so that none takes over the id of another.
@@ -63,6 +69,7 @@ class Recording:
         places = tuple([origin.place for origin in origins])
         index = len(self.ops)
         storages = self._number_memory(call.op, inputs, len(outputs))
+        self.nodes.append(self.node)
         self.ops.append(
             OpRecord(
                 op=call.op,

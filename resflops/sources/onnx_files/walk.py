@@ -120,6 +120,7 @@ class Walk:
     ) -> None:
         """Evaluate a node that follows from shapes and constants; nothing computes it in a pass."""
         self.folded += 1
+        self.recording.folded.add(self.recording.node)
         for tensor in outputs:
             tensor.static = True
         if _asks_for_shape(node, inputs) and inputs[0] is not None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import resflops
-from resflops.sources.onnx_files import Given, read_trace
+from resflops.sources.onnx_files import Given, read_graph, read_trace
 
 onnx = pytest.importorskip("onnx")
 
@@ -35,3 +35,24 @@ def test_a_graph_costs_what_its_module_does_layer_by_layer(dynamo):
     assert (cost.macs, cost.macs) == (own.macs, 8 * 64 * 27 + 8 * 36 * 18 + 10 * 288)
     priced = {layer.name: layer.macs for layer in cost.layers if layer.macs}
     assert priced == {layer.name: layer.macs for layer in own.layers if layer.macs}
+
+
+def test_a_reading_says_which_node_each_op_comes_from_and_which_nodes_follow_from_shapes():
+    shape = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        g (float[2, 6] x) => (float[2, 6] y)
+        {
+            size = Shape(x)
+            twice = Add(size, size)
+            half = Sub(twice, size)
+            same = Reshape(x, half)
+            sum = Add(same, x)
+            y = Relu(sum)
+        }
+    """)
+    reading = read_graph(shape, "net.onnx", Given())
+    names = [shape.graph.node[number].op_type for number in reading.nodes]
+    assert list(zip(names, (record.op for record in reading.trace.ops), strict=True)) == [
+        ("Reshape", "Reshape"), ("Add", "add"), ("Relu", "relu"),
+    ]  # fmt: skip
+    assert reading.folded == {0, 1, 2}
