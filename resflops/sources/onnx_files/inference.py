@@ -1,15 +1,15 @@
 """The types and values of a node's outputs, by onnx's own shape inference and reference implementation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from resflops.sources.onnx_files.tensors import MOST_VALUES, GraphTensor, read_type
+from resflops.sources.onnx_files.tensors import MOST_VALUES, GraphTensor, find_type, read_type
 
 if TYPE_CHECKING:
     import numpy as np
-    from onnx import NodeProto
+    from onnx import NodeProto, OperatorSetIdProto
 
-__all__ = ["ONNX", "Mistyped", "evaluate", "infer_outputs"]
+__all__ = ["ONNX", "Mistyped", "evaluate", "infer_outputs", "read_opsets"]
 
 ONNX = ("", "ai.onnx")
 """The two names of ONNX's own domain."""
@@ -23,6 +23,11 @@ RANDOM = frozenset(("RandomNormal", "RandomNormalLike", "RandomUniform", "Random
 
 class Mistyped(Exception):  # noqa: N818 - the walk turns it into an error with the node's name
     """The shapes or types of a node's inputs do not go together; the message is onnx's own."""
+
+
+def read_opsets(imports: "Iterable[OperatorSetIdProto]") -> dict[str, int]:
+    """Read the opset of each domain."""
+    return {"" if each.domain in ONNX else each.domain: each.version for each in imports}
 
 
 def infer_outputs(
@@ -48,11 +53,13 @@ def infer_outputs(
         schema = defs.get_schema(node.op_type, opsets.get(domain, 1), domain)
     except defs.SchemaError:
         return {}
-    known = {tensor.name: tensor for tensor in inputs if tensor is not None}
-    if any(tensor.type is None for tensor in known.values()):
-        return {}
     named = dict(zip(node.input, inputs, strict=True))
-    types = {name: tensor.type for name, tensor in named.items() if tensor is not None}
+    types = {}
+    for name, tensor in named.items():
+        if tensor is not None:
+            if (type_ := find_type(tensor)) is None:
+                return {}
+            types[name] = type_
     data = {
         name: numpy_helper.from_array(tensor.value, name)
         for name, tensor in named.items()

@@ -9,7 +9,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-__all__ = ["Layer", "find_layer"]
+__all__ = ["Layer", "find_layer", "is_scoped"]
 
 
 class Layer(Struct, frozen=True):
@@ -48,6 +48,11 @@ def find_layer(node: "NodeProto", number: int) -> Layer:
     if "/" in node.name:
         return Layer(_read_scopes(node.name))
     return Layer(node.name or f"{node.op_type}_{number}")
+
+
+def is_scoped(node: "NodeProto") -> bool:
+    """Tell whether a node says which scopes it is in."""
+    return "/" in node.name or any(entry.key == SCOPES for entry in node.metadata_props)
 
 
 def _read_list(text: str) -> list[str] | None:

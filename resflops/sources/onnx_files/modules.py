@@ -1,17 +1,17 @@
 """The modules of a graph, made up from the layers of its nodes and the names of its initialisers."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
 from resflops.records import PARAMETER, ModuleRecord, StorageRecord, TensorRecord
 from resflops.sources.onnx_files.layers import Layer
-from resflops.sources.onnx_files.parameters import classify
+from resflops.sources.onnx_files.parameters import classify, list_initialisers
 from resflops.sources.onnx_files.recording import Recording
 from resflops.sources.onnx_files.tensors import GraphTensor, read_constant
 
 if TYPE_CHECKING:
-    from onnx import GraphProto
+    from onnx import GraphProto, TensorProto
 
 __all__ = ["Initialisers"]
 
@@ -25,26 +25,36 @@ class Initialisers:
     """The initialisers of a graph; a trace numbers those that are parameters.
 
     Args:
-        graph: the graph.
+        graph: the graph of the file.
         recording: where they are entered.
-        scope: gets each one's tensor under its name.
     """
 
-    def __init__(self, graph: "GraphProto", recording: Recording, scope: dict[str, GraphTensor]) -> None:
+    def __init__(self, graph: "GraphProto", recording: Recording) -> None:
+        self._recording = recording
         self._kinds = classify(graph)
         self._tensors: dict[str, GraphTensor] = {}
         self._users: dict[int, str] = {}
-        for number, initialiser in enumerate(graph.initializer):
-            name = initialiser.name
-            kind = self._kinds[name]
-            tensor = read_constant(name, initialiser, static=kind == "constant")
-            scope[name] = self._tensors[name] = tensor
-            storage = StorageRecord(kind=kind, name="" if kind == "constant" else name)
-            if kind == "parameter" and tensor.dtype.startswith(TRAINABLE):
-                # For now by its place among all initialisers; the modules are known only after the walk.
-                recording.enter_constant(tensor, storage, PARAMETER - number)
-            else:
-                recording.enter_constant(tensor, storage)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def enter(self, graph: "GraphProto", scope: MutableMapping[str, GraphTensor]) -> None:
+        """Enter the initialisers of a graph into a scope: those of one in a loop once for all trips."""
+        for name, initialiser in list_initialisers(graph):
+            if name not in self._tensors:
+                self._tensors[name] = self._enter_one(name, initialiser)
+            scope[name] = self._tensors[name]
+
+    def _enter_one(self, name: str, initialiser: "TensorProto") -> GraphTensor:
+        kind = self._kinds[name]
+        tensor = read_constant(name, initialiser, static=kind == "constant")
+        storage = StorageRecord(kind=kind, name="" if kind == "constant" else name)
+        if kind == "parameter" and tensor.dtype.startswith(TRAINABLE):
+            # For now by its place among all; the modules are known only after the walk.
+            self._recording.enter_constant(tensor, storage, PARAMETER - len(self._tensors))
+        else:
+            self._recording.enter_constant(tensor, storage)
+        return tensor
 
     def note_use(self, tensor: GraphTensor, layer: str) -> None:
         """Note that a node of a layer takes a tensor: an initialiser without a module goes there."""

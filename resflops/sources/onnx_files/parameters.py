@@ -1,17 +1,21 @@
 """The initialisers of a graph: which are parameters, which buffers, and which only constants of its nodes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
+    from onnx import GraphProto, NodeProto, TensorProto
 
-__all__ = ["Kind", "classify"]
+__all__ = ["Kind", "classify", "list_initialisers"]
 
 Kind = Literal["parameter", "buffer", "constant"]
 
 BUFFERS = {"BatchNormalization": (3, 4)}
 """Inputs that are statistics which were kept in training."""
+
+WEIGHTS = {"Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1)}
+"""Inputs that are weights even where a Constant node gives them, as some exporters have it."""
 
 CONSTANTS = {
     "Clip": (1, 2),
@@ -28,37 +32,71 @@ CONSTANTS = {
 """Inputs that say how a node works: limits, scales and zero points."""
 
 WHOLE = frozenset(("BOOL", "INT16", "INT64", "STRING", "UINT16", "UINT32", "UINT64"))
-"""Types of which no weight is: they give shapes, indices and masks. A bias may be of INT32."""
+"""Types of which no weight is: they give shapes, indices and masks."""
+
+BIASES = frozenset(("DequantizeLinear", "QLinearConv"))
+"""Operators that take a bias of 32-bit integers."""
 
 
 def classify(graph: "GraphProto") -> dict[str, Kind]:
-    """Say of each initialiser what it is.
+    """Say of each initialiser of a graph and of those in it what it is.
 
-    A parameter is one of a type that weights have, with more than one element or at least one dimension,
-    unless a node takes it as something else.
+    A parameter is one of a type that weights have, with at least one dimension, unless a node takes it as
+    something else.
     """
-    from onnx import TensorProto
-
-    used = dict(_list_uses(graph.node))
     kinds: dict[str, Kind] = {}
-    for tensor in graph.initializer:
-        kind = TensorProto.DataType.Name(tensor.data_type)
-        operator, place = used.get(tensor.name, ("", 0))
-        if place in BUFFERS.get(operator, ()):
-            kinds[tensor.name] = "buffer"
-        elif (
-            kind in WHOLE
-            or not tensor.dims
-            or place in CONSTANTS.get(operator, ())
-            or (kind == "INT32" and operator not in {"QLinearConv", "DequantizeLinear"})
-        ):
-            kinds[tensor.name] = "constant"
-        else:
-            kinds[tensor.name] = "parameter"
+    for each in _list_graphs(graph):
+        used = dict(_list_uses(each.node))
+        kinds.update(
+            (name, _classify(tensor, *used.get(name, ("", 0)))) for name, tensor in list_initialisers(each)
+        )
     return kinds
 
 
-def _list_uses(nodes: "Iterable[NodeProto]") -> "Iterable[tuple[str, tuple[str, int]]]":
+def list_initialisers(graph: "GraphProto") -> "Iterator[tuple[str, TensorProto]]":
+    """List the initialisers of one graph: also weights that Constant nodes give, and sparse ones."""
+    from onnx import TensorProto
+
+    for tensor in graph.initializer:
+        yield tensor.name, tensor
+    for sparse in graph.sparse_initializer:
+        whole = TensorProto(name=sparse.values.name, data_type=sparse.values.data_type, dims=sparse.dims)
+        yield whole.name, whole
+    taken = {
+        name
+        for node in graph.node
+        for place, name in enumerate(node.input)
+        if place in WEIGHTS.get(node.op_type, ())
+    }
+    for node in graph.node:
+        if node.op_type == "Constant" and node.output[0] in taken:
+            for attribute in node.attribute:
+                if attribute.name == "value" and attribute.t.dims:
+                    yield node.output[0], attribute.t
+
+
+def _classify(tensor: "TensorProto", operator: str, place: int) -> Kind:
+    from onnx import TensorProto
+
+    kind = TensorProto.DataType.Name(tensor.data_type)
+    if place in BUFFERS.get(operator, ()):
+        return "buffer"
+    if kind in WHOLE or not prod(tensor.dims) or not tensor.dims or place in CONSTANTS.get(operator, ()):
+        return "constant"
+    if kind == "INT32" and operator not in BIASES:
+        return "constant"
+    return "parameter"
+
+
+def _list_uses(nodes: "Iterable[NodeProto]") -> Iterator[tuple[str, tuple[str, int]]]:
     for node in nodes:
         for place, name in enumerate(node.input):
             yield name, (node.op_type, place)
+
+
+def _list_graphs(graph: "GraphProto") -> "Iterator[GraphProto]":
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _list_graphs(attribute.g)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from resflops.records import InputRecord, OpRecord, Trace
 from resflops.sources.onnx_files.modules import Initialisers
+from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
 from resflops.sources.onnx_files.sizes import Given, OpenSizes, list_inputs
 from resflops.sources.onnx_files.tensors import GraphTensor, read_type
@@ -50,10 +51,11 @@ def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
     sizes = OpenSizes(name, list_inputs(graph), given)
     scope: dict[str, GraphTensor] = {}
     inputs = _enter_inputs(graph, sizes, recording, scope)
-    initialisers = Initialisers(graph, recording, scope)
+    initialisers = Initialisers(graph, recording)
+    initialisers.enter(graph, scope)
     walk = Walk(model, name, recording, initialisers)
-    for recording.node, node in enumerate(graph.node):
-        walk.visit(node, scope)
+    for recording.node in order_nodes(graph, name):
+        walk.visit(graph.node[recording.node], scope)
     modules, numbers = initialisers.list_modules(walk.layers, graph.name)
     makers = [recording.find_origin(scope[each.name]).maker for each in graph.output if each.name in scope]
     trace = Trace(
@@ -66,6 +68,7 @@ def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
         outputs=tuple([maker for maker in makers if maker >= 0]),
         given_storages=tuple(recording.given),
         held_until={},
+        upper_bound=walk.upper_bound,
     )
     return GraphReading(
         trace=trace,

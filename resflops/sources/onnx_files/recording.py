@@ -20,6 +20,15 @@ class Origin(Struct, frozen=True):
     """The number of its memory; None until an output lies in it, for what was there before the pass."""
 
 
+class Saved(Struct, frozen=True):
+    """What a recording held at some time."""
+
+    ops: list[OpRecord]
+    nodes: list[int]
+    given: list[StorageRecord]
+    further: int
+
+
 VIEWS = frozenset(("reshape", "view", "flatten", "squeeze", "unsqueeze"))
 """The ops whose result a runtime leaves where the input is: only its shape is another."""
 
@@ -58,6 +67,10 @@ class Recording:
         """
         self._enter(tensor, Origin(number), record)
 
+    def enter_alias(self, alias: GraphTensor, tensor: GraphTensor) -> None:
+        """Enter a tensor that is another one under a further name."""
+        self._enter(alias, self.find_origin(tensor), self._records.get(id(tensor)))
+
     def find_origin(self, tensor: GraphTensor) -> Origin:
         """Look up where a tensor comes from."""
         return self._origins.get(id(tensor), _CONSTANT)
@@ -89,6 +102,15 @@ class Recording:
         for place, (tensor, storage) in enumerate(zip(outputs, storages, strict=True)):
             self._enter(tensor, Origin(index, place, storage))
         return index
+
+    def save(self) -> "Saved":
+        """Save what is recorded, to come back to it."""
+        return Saved(list(self.ops), list(self.nodes), list(self.given), self._further)
+
+    def restore(self, saved: "Saved") -> None:
+        """Come back to what was recorded when it was saved."""
+        self.ops, self.nodes = list(saved.ops), list(saved.nodes)
+        self.given, self._further = list(saved.given), saved.further
 
     def _number_memory(self, op: str, inputs: tuple[GraphTensor, ...], count: int) -> tuple[int, ...]:
         if op in VIEWS and inputs and count:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from onnx import TensorProto, TypeProto
 
-__all__ = ["MOST_VALUES", "GraphTensor", "name_element_type", "read_constant", "read_type"]
+__all__ = ["MOST_VALUES", "GraphTensor", "find_type", "name_element_type", "read_constant", "read_type"]
 
 MOST_VALUES = 1 << 20
 """How many elements a tensor may have whose values are followed."""
@@ -27,6 +27,9 @@ _NAMES = {
     "FLOAT4E2M1": "float4_e2m1fn_x2",
 }
 """Element types that torch spells in another way than ONNX does in capitals."""
+
+
+_NUMBERS = {name: number for number, name in _NAMES.items()}
 
 
 class GraphTensor(Struct, kw_only=True, dict=True):
@@ -64,6 +67,17 @@ class GraphTensor(Struct, kw_only=True, dict=True):
     def numel(self) -> int:
         """Give the number of its elements."""
         return prod(self.shape)
+
+
+def find_type(tensor: GraphTensor) -> "TypeProto | None":
+    """Find the type of a tensor as ONNX writes it; None if not even that of its elements is known."""
+    from onnx import TensorProto, helper
+
+    if tensor.type is None and tensor.dtype:
+        number = TensorProto.DataType.Value(_NUMBERS.get(tensor.dtype, tensor.dtype.upper()))
+        tensor.type = helper.make_tensor_type_proto(number, tensor.sizes)
+    found: TypeProto | None = tensor.type
+    return found
 
 
 def name_element_type(number: int) -> str:

@@ -1,33 +1,45 @@
 """The walk through a graph: node by node, with the shapes and values that are known, into a recording."""
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resflops.errors import ModelError, ShapeError, pluralize
 from resflops.ops import Call, Mismatch, is_free
-from resflops.sources.onnx_files.inference import ONNX, Mistyped, evaluate, infer_outputs
-from resflops.sources.onnx_files.layers import Layer, find_layer
+from resflops.sources.onnx_files.attributes import read_attributes
+from resflops.sources.onnx_files.constants import asks_for_shape, is_static, read_constant_node, read_shape
+from resflops.sources.onnx_files.control_flow import MOST_TRIPS, find_flow
+from resflops.sources.onnx_files.functions import Functions, fill_in
+from resflops.sources.onnx_files.inference import ONNX, Mistyped, evaluate, infer_outputs, read_opsets
+from resflops.sources.onnx_files.layers import Layer, find_layer, is_scoped
 from resflops.sources.onnx_files.modules import Initialisers
 from resflops.sources.onnx_files.operators import OPERATORS, OperatorCall, Steps
+from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
-from resflops.sources.onnx_files.tensors import GraphTensor, read_constant
+from resflops.sources.onnx_files.tensors import GraphTensor
 
 if TYPE_CHECKING:
-    import numpy as np
-    from onnx import AttributeProto, ModelProto, NodeProto
+    from onnx import FunctionProto, GraphProto, ModelProto, NodeProto
 
-__all__ = ["Scope", "Walk", "name_operator"]
+__all__ = ["Scope", "Walk", "describe_node", "name_operator"]
 
 Scope = MutableMapping[str, GraphTensor]
 """The tensors that a node may take, by name: those of its graph and of the graphs around it."""
 
 UNKNOWN = "of unknown sizes"
+MOST_NODES = 1_000_000
+DEEPEST = 64
+"""How deep calls of functions may go."""
 
 
 def name_operator(node: "NodeProto") -> str:
     """Name an operator, with its domain in front if that is not ONNX's own."""
     return node.op_type if node.domain in ONNX else f"{node.domain}.{node.op_type}"
+
+
+def describe_node(node: "NodeProto") -> str:
+    """Describe a node in a message."""
+    return f"{name_operator(node)} {node.name!r}" if node.name else f"a node {name_operator(node)}"
 
 
 class Walk:
@@ -44,13 +56,17 @@ class Walk:
         self, model: "ModelProto", name: str, recording: Recording, initialisers: Initialisers
     ) -> None:
         self.name, self.recording, self._initialisers = name, recording, initialisers
-        self.opsets = {
-            "" if each.domain in ONNX else each.domain: each.version for each in model.opset_import
-        }
+        self.opsets = read_opsets(model.opset_import)
         self.layers: dict[str, Layer] = {}
         """The layers by path, in the order in which the walk meets them."""
         self.folded = 0
         """How many nodes follow from shapes and constants alone."""
+        self.upper_bound = False
+        """Whether a branch stands for another that has fewer multiply-accumulates."""
+        self._notes: dict[str, None] = {}
+        self._functions = Functions(model)
+        self._calls: list[str] = []
+        self._visited = 0
         self._version = model.ir_version
         self._unnamed: Counter[str] = Counter()
 
@@ -59,45 +75,133 @@ class Walk:
         for node in nodes:
             self.visit(node, scope)
 
+    def run_graph(
+        self, graph: "GraphProto", scope: Scope, given: Sequence[GraphTensor | None]
+    ) -> list[GraphTensor]:
+        """Walk through a graph that a node holds, and give its outputs.
+
+        Args:
+            graph: the graph.
+            scope: the tensors around it, which its nodes may take.
+            given: its inputs.
+        """
+        inner: dict[str, GraphTensor] = {}
+        self._initialisers.enter(graph, inner)
+        inner.update(
+            (info.name, tensor)
+            for info, tensor in zip(graph.input, given, strict=False)
+            if tensor is not None
+        )
+        within = ChainMap(inner, scope)
+        self.run([graph.node[place] for place in order_nodes(graph, self.name)], within)
+        return [self._require(each.name, graph, within) for each in graph.output]
+
     def visit(self, node: "NodeProto", scope: Scope) -> None:
         """Record one node, and enter its outputs into the scope."""
+        self._visited += 1
+        if self._visited > MOST_NODES:
+            raise ModelError(
+                f"{self.name}: more than {MOST_NODES:,} nodes would run in one pass, those of functions and "
+                "loops among them; a file of that kind is not followed"
+            )
         inputs = [self._look_up(name, node, scope) for name in node.input]
         if node.op_type == "Identity" and node.domain in ONNX and inputs[0] is not None:
             # The tensor itself: the older exporter of torch gives weights that are equal a name each.
             scope[node.output[0]] = inputs[0]
             return
-        if node.op_type == "Constant" and node.domain in ONNX:
-            scope[node.output[0]] = _read_constant_node(node)
+        if node.op_type == "Constant" and node.domain in ONNX and node.output[0] not in self._initialisers:
+            scope[node.output[0]] = read_constant_node(node)
             return
         layer = self._find_layer(node)
         for tensor in inputs:
             if tensor is not None:
                 self._initialisers.note_use(tensor, layer.path)
-        outputs = self._infer(node, inputs)
-        scope.update((tensor.name, tensor) for tensor in outputs)
-        if (inputs and all(tensor is None or tensor.static for tensor in inputs)) or _asks_for_shape(
-            node, inputs
-        ):
-            self._fold(node, inputs, outputs)
-            return
-        self._record(node, inputs, outputs, layer)
+        recorded = len(self.recording.ops)
+        outputs: Sequence[GraphTensor]
+        if (function := self._functions.find(node)) is not None:
+            outputs = self._run_function(function, node, inputs, layer)
+        elif (follow := find_flow(node)) is not None:
+            try:
+                outputs = follow(self, node, inputs, scope, layer.path)
+            except Mismatch as mismatch:
+                raise self._make_shape_error(node, inputs, str(mismatch)) from None
+        else:
+            outputs = self._run_operator(node, inputs, layer)
+        if len(self.recording.ops) > recorded:
+            self.layers.setdefault(layer.path, layer)
+        scope.update((name, tensor) for name, tensor in zip(node.output, outputs, strict=False) if name)
+
+    def note_branch(self, node: "NodeProto", taken: str, macs: int, others: int) -> None:
+        """Note which branch stands for both where values decide."""
+        self.upper_bound |= macs != others
+        self._notes[
+            f"{describe_node(node)} takes one of two branches by values: counted is its {taken} branch, with "
+            f"{macs:,} multiply-accumulates where the other has {others:,}"
+        ] = None
+
+    def note_loop(self, node: "NodeProto", macs: int) -> None:
+        """Note what one trip of a loop takes where values decide how many are made."""
+        self._notes[
+            f"{describe_node(node)} runs as often as values decide, or above {MOST_TRIPS:,} times, and "
+            f"is not counted; one trip has {macs:,} multiply-accumulates"
+        ] = None
 
     def list_notes(self) -> tuple[str, ...]:
         """Say what a reader of the figures should know."""
         if not self.folded:
-            return ()
+            return tuple(self._notes)
         return (
+            *self._notes,
             f"not counted: {self.folded:,} {pluralize('node', self.folded)} that follow from shapes and "
             "constants alone, which a runtime computes before the first pass",
         )
 
+    def _run_operator(
+        self, node: "NodeProto", inputs: Sequence[GraphTensor | None], layer: Layer
+    ) -> list[GraphTensor]:
+        outputs = self._infer(node, inputs)
+        made = [tensor for tensor in outputs if tensor.name]
+        if is_static(inputs) or asks_for_shape(node, inputs):
+            self._fold(node, inputs, made)
+        else:
+            self._record(node, inputs, made, layer)
+        return outputs
+
+    def _run_function(
+        self, function: "FunctionProto", call: "NodeProto", inputs: Sequence[GraphTensor | None], layer: Layer
+    ) -> list[GraphTensor]:
+        """Walk through the nodes of a function of the file, which belong to the layer of the call."""
+        if len(self._calls) > DEEPEST:
+            raise ModelError(
+                f"{self.name}: its functions call each other in a circle, among them {function.name}"
+            )
+        inner = {
+            name: tensor for name, tensor in zip(function.input, inputs, strict=False) if tensor is not None
+        }
+        outer = self.opsets
+        self.opsets = outer | read_opsets(function.opset_import)
+        self._calls.append(layer.path)
+        try:
+            self.run(fill_in(function, call), inner)
+        finally:
+            self.opsets = outer
+            self._calls.pop()
+        return [self._require(name, function, inner) for name in function.output]
+
     def _look_up(self, name: str, node: "NodeProto", scope: Scope) -> GraphTensor | None:
-        if not name:
-            return None
+        found = scope.get(name) if name else None
+        if found is None and name:
+            raise ModelError(
+                f"{self.name}: {describe_node(node)} takes {name!r}, which nothing in the file makes; "
+                "the file is damaged, so export the model again"
+            )
+        return found
+
+    def _require(self, name: str, owner: "GraphProto | FunctionProto", scope: Scope) -> GraphTensor:
         if (found := scope.get(name)) is None:
             raise ModelError(
-                f"{self.name}: {_describe(node)} takes {name!r}, which no node before it makes; "
-                "the file is damaged, or its nodes are in a circle"
+                f"{self.name}: {owner.name or 'a graph'} gives {name!r}, which no node in it makes; "
+                "the file is damaged, so export the model again"
             )
         return found
 
@@ -105,7 +209,10 @@ class Walk:
         number = self._unnamed[node.op_type]
         self._unnamed[node.op_type] += 1
         layer = find_layer(node, number)
-        self.layers.setdefault(layer.path, layer)
+        if self._calls and not is_scoped(node):
+            # In a function, a node without a scope of its own belongs to the call.
+            inner = (node.name,) if node.name and self._functions.find(node) else ()
+            layer = Layer(".".join((*filter(None, [self._calls[-1]]), *inner)))
         return layer
 
     def _infer(self, node: "NodeProto", inputs: Sequence[GraphTensor | None]) -> list[GraphTensor]:
@@ -113,7 +220,7 @@ class Walk:
             found = infer_outputs(node, inputs, self.opsets, self._version)
         except Mistyped as error:
             raise self._make_shape_error(node, inputs, str(error)) from None
-        return [found.get(name) or GraphTensor(name=name, dtype="") for name in node.output if name]
+        return [found.get(name) or GraphTensor(name=name, dtype="") for name in node.output]
 
     def _fold(
         self, node: "NodeProto", inputs: Sequence[GraphTensor | None], outputs: Sequence[GraphTensor]
@@ -123,8 +230,8 @@ class Walk:
         self.recording.folded.add(self.recording.node)
         for tensor in outputs:
             tensor.static = True
-        if _asks_for_shape(node, inputs) and inputs[0] is not None:
-            outputs[0].value = _read_shape(node, inputs[0])
+        if asks_for_shape(node, inputs) and inputs[0] is not None:
+            outputs[0].value = read_shape(node, inputs[0])
             return
         for tensor, value in zip(outputs, evaluate(node, inputs, outputs, self.opsets), strict=False):
             tensor.value = value
@@ -183,61 +290,4 @@ class Walk:
             for tensor in inputs
             if tensor is not None
         )
-        return ShapeError(f"{self.name}: {_describe(node)} does not take inputs of {shapes}: {reason}")
-
-
-def _describe(node: "NodeProto") -> str:
-    return f"{name_operator(node)} {node.name!r}" if node.name else f"a node {name_operator(node)}"
-
-
-def _is_static(inputs: Sequence[GraphTensor | None]) -> bool:
-    return bool(inputs) and all(tensor is None or tensor.static for tensor in inputs)
-
-
-def _asks_for_shape(node: "NodeProto", inputs: Sequence[GraphTensor | None]) -> bool:
-    """Tell whether a node gives the shape of a tensor, whatever the tensor follows from."""
-    return (
-        node.op_type in {"Shape", "Size"}
-        and node.domain in ONNX
-        and inputs[0] is not None
-        and inputs[0].is_known
-    )
-
-
-def _read_shape(node: "NodeProto", asked: GraphTensor) -> "np.ndarray[Any, Any]":
-    import numpy as np
-
-    if node.op_type == "Size":
-        return np.array(asked.numel(), dtype=np.int64)
-    attributes = read_attributes(node)
-    return np.array(asked.shape[attributes.get("start", 0) : attributes.get("end")], dtype=np.int64)
-
-
-def _read_constant_node(node: "NodeProto") -> GraphTensor:
-    """Read the value of a Constant node, in whichever of its attributes it is."""
-    import numpy as np
-    from onnx import numpy_helper
-
-    (attribute,) = node.attribute
-    value = read_attribute(attribute)
-    if attribute.name != "value":
-        kinds = {"value_float": np.float32, "value_floats": np.float32}
-        value = numpy_helper.from_array(np.array(value, dtype=kinds.get(attribute.name)))
-    return read_constant(node.output[0], value, static=True)
-
-
-def read_attributes(node: "NodeProto") -> dict[str, Any]:
-    """Read the attributes of a node as Python values."""
-    return {attribute.name: read_attribute(attribute) for attribute in node.attribute}
-
-
-def read_attribute(attribute: "AttributeProto") -> Any:  # noqa: ANN401 - as many types as ONNX has
-    """Read one attribute: a number, a text, a list of either, or a message of protobuf."""
-    from onnx import helper
-
-    value = helper.get_attribute_value(attribute)
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, Sequence) and value and isinstance(value[0], bytes):
-        return [each.decode(errors="replace") for each in value]
-    return value
+        return ShapeError(f"{self.name}: {describe_node(node)} does not take inputs of {shapes}: {reason}")
