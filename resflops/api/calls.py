@@ -1,11 +1,12 @@
 """The public functions: load a model, count it, trace it, run other counters, and time it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from resflops.api.given_models import hint_at_shape, load, open_given
+from resflops.api.given_models import Model, hint_at_shape, load, name_spec, open_given
+from resflops.api.graphs import read_given_graph
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import TraceError, UsageError
@@ -13,17 +14,11 @@ from resflops.records import Shape, Trace, is_shape
 
 # What imports torch is imported where it is used: a built-in network is counted without it.
 if TYPE_CHECKING:
-    from torch import nn
-    from torch.export import ExportedProgram
-
     from resflops.crosschecking.reconciliation import CrossCheck
     from resflops.latency.configuration import MemoryFormat, Mode
     from resflops.latency.measurements import Measurements
 
-__all__ = ["benchmark", "count", "crosscheck", "load", "trace"]
-
-Model: TypeAlias = "nn.Module | ExportedProgram | str"
-"""What is counted: a module, an exported program, or the spec of a model."""
+__all__ = ["Model", "benchmark", "count", "crosscheck", "load", "trace"]
 
 
 def count(
@@ -102,6 +97,7 @@ def count(
                 "trace the model with nonzero=True"
             )
         return price(model, chosen, backward=backward)
+    model = name_spec(model)
     if isinstance(model, str) and not keyword_inputs and all(map(is_shape, inputs)) and len(inputs) < 2:
         return _count_spec(model, *inputs, convention=chosen, backward=backward, nonzero=nonzero)
     return price(_trace_given(model, inputs, keyword_inputs, nonzero=nonzero), chosen, backward=backward)
@@ -173,7 +169,9 @@ def _trace_given(
     real: bool = False,
     lifetimes: bool = False,
 ) -> Trace:
-    """Trace what is given as a model, and name the trace by its spec if it has one."""
+    """Trace what is given as a model, or read it, and name the trace by its spec if it has one."""
+    if (read := read_given_graph(model, inputs, keyword_inputs, nonzero=nonzero)) is not None:
+        return read
     from resflops.tracing import trace
 
     # Weights with values take memory that a pass on shapes does not need.

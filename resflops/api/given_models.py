@@ -1,22 +1,32 @@
 """What a caller gives as a model: a module, the spec of one, or an exported program."""
 
+import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
+from resflops.api.graphs import find_given_graph
 from resflops.errors import UsageError
 from resflops.records import Trace, is_shape
 
 if TYPE_CHECKING:
     import torch
+    from onnx import ModelProto
     from torch import nn
+    from torch.export import ExportedProgram
 
-__all__ = ["GivenModel", "hint_at_shape", "load", "name_model", "open_given"]
+__all__ = ["GivenModel", "Model", "hint_at_shape", "load", "name_model", "name_spec", "open_given"]
 
 _SPECS: "WeakKeyDictionary[nn.Module, str]" = WeakKeyDictionary()
 """The specs of the modules that ``load`` has built, since nothing is written onto a module."""
+
+
+Model: TypeAlias = "nn.Module | ExportedProgram | ModelProto | str | os.PathLike[str]"
+"""What is counted: a module, an exported program, an ONNX graph, a model's spec or a file's path."""
+
+Given = TypeVar("Given")
 
 
 class GivenModel(Struct, frozen=True, kw_only=True):
@@ -61,6 +71,11 @@ def name_model(model: object) -> str:
     return _SPECS.get(model, "") if _SPECS else ""  # type: ignore[call-overload]
 
 
+def name_spec(model: Given) -> "Given | str":
+    """Give the spec that a path is; anything else stays as it is."""
+    return os.fspath(model) if isinstance(model, os.PathLike) else model
+
+
 def open_given(
     model: object, args: tuple[Any, ...], kwargs: dict[str, Any], *, device: Literal["meta", "cpu"] = "meta"
 ) -> GivenModel:
@@ -78,6 +93,7 @@ def open_given(
         UsageError: it is a trace, which no model can be made of.
         ResflopsError: the model of a spec could not be found or built.
     """
+    model = name_spec(model)
     if isinstance(model, str):
         return _open_spec(model, args, kwargs, device=device)
     if isinstance(model, Trace):
@@ -91,6 +107,9 @@ def open_given(
         if not args and not kwargs and model.example_inputs is not None:
             args, kwargs = model.example_inputs
         return GivenModel(module=model.module(), args=tuple(args), kwargs=dict(kwargs), name="")
+    if (graph := find_given_graph(model)) is not None:
+        # It only says why it cannot.
+        graph.make()
     from resflops.tracing import check_module
 
     check_module(model)

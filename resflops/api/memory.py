@@ -1,22 +1,21 @@
 """The public function that says what memory a model needs."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from resflops.api.given_models import Model, name_spec
+from resflops.api.graphs import read_given_graph
 from resflops.errors import UsageError
 from resflops.peak_memory.options import Attention, Device, read_options
 from resflops.peak_memory.records import Memory
 from resflops.records import Trace, is_shape
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-    from torch.export import ExportedProgram
+    from torch import Tensor
 
 __all__ = ["memory"]
-
-Model: TypeAlias = "nn.Module | ExportedProgram | str"
 
 
 def memory(
@@ -93,6 +92,11 @@ def memory(
         from resflops.peak_memory.from_traces import estimate_memory
 
         return estimate_memory(model, options)
+    if not callable(loss) and (read := read_given_graph(model, inputs, keyword_inputs)) is not None:
+        from resflops.peak_memory.from_traces import estimate_memory
+
+        return estimate_memory(read, options)
+    model = name_spec(model)
     by_spec = isinstance(model, str) and not keyword_inputs and len(inputs) < 2 and all(map(is_shape, inputs))
     if by_spec and not callable(loss):
         from resflops.sources.memory import measure_spec

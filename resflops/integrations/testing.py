@@ -183,11 +183,15 @@ def _measure(
 ) -> tuple[Cost, tuple[HeldLine, ...]]:
     """Count a model, and watch on shapes what its layers hold at the peaks that are asked for."""
     from resflops.api.given_models import open_given
+    from resflops.api.graphs import read_given_graph
     from resflops.cost import price
     from resflops.cost.convention import find_convention
+    from resflops.peak_memory.from_traces import estimate_memory
     from resflops.tracing import resolve_inputs, trace
 
     under = find_convention(convention)
+    if (read := read_given_graph(model, inputs, keyword_inputs)) is not None:
+        return price(read, under), hold_lines(peaks, lambda options: estimate_memory(read, options))
     given = open_given(model, inputs, keyword_inputs)
     # Named by its class, as lock files have it; a model given by its spec has no better name than that.
     traced = trace(given.module, *given.args, **given.kwargs)

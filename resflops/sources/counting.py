@@ -173,7 +173,8 @@ def count_model(
     """
     if found.read is not None:
         # Without torch: a graph is read as it stands in its file.
-        traced = found.read(ReadRequest(input_shape=input_shape, dtype=dtype, nonzero=nonzero))
+        given = found.complete_inputs(input_shape)
+        traced = found.read(ReadRequest(inputs=given, dtype=dtype, nonzero=nonzero))
         return price(traced, convention, backward=backward)
     from resflops.sources.input_hints import explain_input
     from resflops.sources.live_traces import trace_with_notes

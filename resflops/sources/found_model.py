@@ -39,8 +39,10 @@ def take_one_tensor(shape: Shape) -> Inputs:
 class ReadRequest(Struct, frozen=True, kw_only=True):
     """What a trace that is read from a file is to be of."""
 
-    input_shape: Shape | None = None
-    """Shape of the main input, with the batch in front; None for that in the file."""
+    inputs: tuple[Shape, ...] = ()
+    """Shapes of its inputs from the main one on, with the batch in front; the rest are as in the file."""
+    keyword_inputs: dict[str, Shape] = {}
+    """Shapes of inputs by their names."""
     batch: int | None = None
     """The batch in place of that of the input; None keeps that one."""
     dtype: str | None = None
@@ -101,6 +103,17 @@ class FoundModel(Struct, frozen=True, kw_only=True):
         if whole is None:
             return self.inputs((1, *self.input_shape)) if self.input_shape else None
         return self.inputs(whole) if self.input_shape else take_one_tensor(whole)
+
+    def complete_inputs(self, *shapes: Shape | None) -> tuple[Shape, ...]:
+        """Complete the shape of the main input, and leave those of others as they are; None is as usual.
+
+        Raises:
+            InputError: the main one does not fit.
+        """
+        main, *others = shapes or (None,)
+        whole = self.complete_shape(main)
+        given = [shape for shape in others if shape is not None]
+        return () if whole is None else (whole, *given)
 
     def complete_shape(self, shape: Shape | None, batch: int | None = None) -> Shape | None:
         """Complete the shape of the main input with what was left out: the batch, and of an image the rest.

@@ -2,13 +2,14 @@
 
 from msgspec.structs import replace
 
+from resflops.peak_memory.from_traces import estimate_memory
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
 from resflops.process.garbage import delay_collection
 from resflops.records import Shape
 from resflops.sources.batches import set_input
 from resflops.sources.building import OpenModel, open_found_model
-from resflops.sources.found_model import FoundModel
+from resflops.sources.found_model import FoundModel, ReadRequest
 from resflops.sources.live_traces import run_on_meta_or_cpu
 from resflops.sources.lookup import find
 from resflops.sources.transformers_messages import describe_fallbacks, hear_transformers
@@ -34,6 +35,8 @@ def measure_spec(
         ResflopsError: the model could not be found, built or run.
     """
     found, whole = set_input(find(spec), input_shape, batch)
+    if found.read is not None:
+        return estimate_memory(found.read(ReadRequest(inputs=found.complete_inputs(whole))), options)
     with hear_transformers() as heard:
         measured = run_on_meta_or_cpu(lambda device: _measure(_open(found, whole, device), options))
     return replace(measured, notes=(*measured.notes, *describe_fallbacks(heard)))

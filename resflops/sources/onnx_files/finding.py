@@ -1,5 +1,6 @@
 """An ONNX file as a model that a spec has found."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -9,14 +10,16 @@ from resflops.errors import ModelError
 from resflops.records import Trace
 from resflops.sources.found_model import FoundModel, ReadRequest
 from resflops.sources.onnx_files.loading import load_graph
-from resflops.sources.onnx_files.reading import read_trace
+from resflops.sources.onnx_files.reading import read_graph
 from resflops.sources.onnx_files.sizes import Given, list_inputs
+from resflops.sources.onnx_files.types import convert_floats
+from resflops.sources.onnx_files.weight_zeros import count_weights
 from resflops.sources.spec import Spec
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["find_graph"]
+__all__ = ["find_graph", "wrap_graph"]
 
 
 def find_graph(path: Path, spec: Spec) -> FoundModel:
@@ -26,12 +29,34 @@ def find_graph(path: Path, spec: Spec) -> FoundModel:
         ModelError: the package onnx is missing, or the file is no ONNX graph.
         FileError: it cannot be read.
     """
-    model = load_graph(path, spec.name)
+
+    def load_whole() -> "ModelProto":
+        return load_graph(path, spec.name, whole=True)
+
+    return wrap_graph(load_graph(path, spec.name), spec, load_whole=load_whole)
+
+
+def wrap_graph(
+    model: "ModelProto", spec: Spec, *, load_whole: "Callable[[], ModelProto] | None" = None
+) -> FoundModel:
+    """Make a found model of a graph.
+
+    Args:
+        model: the graph, which stays as it is.
+        spec: the spec that found it, or what stands for one.
+        load_whole: loads it with the elements of its weights, where ``model`` lacks them.
+    """
     sizes = spec.values()
 
     def read(request: ReadRequest) -> Trace:
-        given = Given(main=request.input_shape, batch=request.batch, sizes=sizes)
-        return replace(read_trace(model, spec.name, given), model=spec.text)
+        given = Given(inputs=request.inputs, shapes=request.keyword_inputs, batch=request.batch, sizes=sizes)
+        reading = read_graph(model, spec.name, given)
+        trace = replace(reading.trace, model=spec.text)
+        if request.dtype is not None:
+            trace = convert_floats(trace, request.dtype)
+        if not request.nonzero:
+            return trace
+        return replace(trace, weights=count_weights(reading, load_whole() if load_whole else model))
 
     return FoundModel(
         spec=spec.text,

@@ -34,12 +34,13 @@ def require_onnx(name: str) -> None:
         ) from None
 
 
-def load_graph(path: Path, name: str) -> "ModelProto":
-    """Load the graph of a file, without the elements of its weights and without what lies beside the file.
+def load_graph(path: Path, name: str, *, whole: bool = False) -> "ModelProto":
+    """Load the graph of a file, without what lies beside the file.
 
     Args:
         path: the file.
         name: what the user calls it.
+        whole: whether to keep the elements of its weights.
 
     Raises:
         ModelError: the package onnx is missing, or the file is no ONNX graph, cut off, or too large.
@@ -54,18 +55,24 @@ def load_graph(path: Path, name: str) -> "ModelProto":
             f"{name!r} has {state.st_size:,} bytes, and no ONNX file has more than 2 GiB: write it again "
             "with its weights in a file beside it (external data), which is not read"
         )
-    return _load(path, name, state.st_mtime_ns, state.st_size)
+    if not state.st_size:
+        raise ModelError(f"{name!r} is empty; export the model again")
+    return _parse(path, name) if whole else _load(path, name, state.st_mtime_ns, state.st_size)
 
 
 # A command looks at a file more than once: for its inputs, and for its graph.
 @lru_cache(maxsize=4)
 def _load(path: Path, name: str, changed: int, size: int) -> "ModelProto":
-    del changed
+    del changed, size
+    model = _parse(path, name)
+    drop_weights(model)
+    return model
+
+
+def _parse(path: Path, name: str) -> "ModelProto":
     from google.protobuf.message import DecodeError
     from onnx import ModelProto
 
-    if not size:
-        raise ModelError(f"{name!r} is empty; export the model again")
     model = ModelProto()
     try:
         model.ParseFromString(path.read_bytes())
@@ -75,7 +82,6 @@ def _load(path: Path, name: str, changed: int, size: int) -> "ModelProto":
         ) from None
     except OSError as error:
         raise FileError(f"{name!r} cannot be read: {error.strerror}") from None
-    drop_weights(model)
     return model
 
 

@@ -60,6 +60,11 @@ class Initialisers:
         """Note that a node of a layer takes a tensor: an initialiser without a module goes there."""
         self._users.setdefault(id(tensor), layer)
 
+    def name_all(self, numbers: Mapping[int, int]) -> dict[int, str]:
+        """Name the parameters by their numbers, given these by those that they had until now."""
+        names = list(self._tensors)
+        return {number: names[PARAMETER - before] for before, number in numbers.items()}
+
     def list_modules(
         self, layers: Mapping[str, Layer], root: str
     ) -> tuple[tuple[ModuleRecord, ...], dict[int, int]]:

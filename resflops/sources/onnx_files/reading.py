@@ -27,6 +27,8 @@ class GraphReading(Struct, frozen=True, kw_only=True):
     """For each op of the trace, the node that it is, or that it is a part of."""
     folded: frozenset[int]
     """The nodes that follow from shapes and constants alone."""
+    parameters: dict[int, str]
+    """The names of the initialisers by the numbers that ``OpRecord.producers`` has for them."""
 
 
 def read_trace(model: "ModelProto", name: str, given: Given) -> Trace:
@@ -74,6 +76,7 @@ def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
         trace=trace,
         nodes=tuple(recording.nodes),
         folded=frozenset(recording.folded.difference(recording.nodes)),
+        parameters=initialisers.name_all(numbers),
     )
 
 

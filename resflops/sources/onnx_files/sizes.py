@@ -22,8 +22,8 @@ Dimension = int | str
 class Given(Struct, frozen=True, kw_only=True):
     """What the user says of the inputs."""
 
-    main: Shape | None = None
-    """The shape of the first input."""
+    inputs: Sequence[Shape] = ()
+    """The shapes of the inputs, from the first on."""
     batch: int | None = None
     """The first size of the first input."""
     shapes: Mapping[str, Shape] = {}
@@ -75,13 +75,12 @@ class OpenSizes:
         """Open sizes by name, as they are set."""
         self.notes: tuple[str, ...] = ()
         self._set_named(given.sizes)
-        shapes = dict(given.shapes)
-        if inputs and (given.main is not None or given.batch is not None):
+        shapes = dict(given.shapes) | self._name_shapes(given.inputs)
+        if inputs and given.batch is not None:
             main = inputs[0]
-            shape = given.main or tuple(
-                [self.evaluate(size) or 0 for size in main.dimensions]  # 0 is any
-            )
-            shapes[main.name] = shape if given.batch is None else (given.batch, *shape[1:])
+            # 0 leaves a size as it is.
+            shape = shapes.get(main.name) or (0,) * len(main.dimensions)
+            shapes[main.name] = (given.batch, *shape[1:])
         for each in inputs:
             if each.name in shapes:
                 self._fit(each, shapes.pop(each.name))
@@ -105,6 +104,16 @@ class OpenSizes:
         return {
             each.name: tuple([self.evaluate(size) or 0 for size in each.dimensions]) for each in self._inputs
         }
+
+    def _name_shapes(self, shapes: Sequence[Shape]) -> dict[str, Shape]:
+        """Give the shapes of the first inputs by their names."""
+        names = [each.name for each in self._inputs]
+        if len(shapes) > len(names):
+            raise InputError(
+                f"{self._name} takes {len(names)} {pluralize('input', len(names))} ({', '.join(names)}), "
+                f"and {len(shapes)} shapes were given"
+            )
+        return dict(zip(names, shapes, strict=False))
 
     def _set_named(self, sizes: Mapping[str, object]) -> None:
         names = list(self._list_open())

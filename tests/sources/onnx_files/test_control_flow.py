@@ -64,8 +64,8 @@ def test_a_shape_decides_a_branch_as_a_constant_does():
         asks, [tensor("x", "batch", 8)], [unknown("y")],
         [weight("square", 8, 8), constant("first", 0), constant("two", 2)],
     )  # fmt: skip
-    assert resflops.count(read(asked, main=(2, 8))).macs == WIDE
-    assert resflops.count(read(asked, main=(3, 8))).macs == 3 * 8 * 8
+    assert resflops.count(read(asked, inputs=[(2, 8)])).macs == WIDE
+    assert resflops.count(read(asked, inputs=[(3, 8)])).macs == 3 * 8 * 8
 
 
 def make_loop(trips, *, stop=None, given=()):
