@@ -18,7 +18,15 @@ from resflops.ops._call import (
     per_dimension,
     wrap_dimension,
 )
-from resflops.ops._declaration import QUANTISED, binding, each_gradient, moved_gradient, stopped_gradient
+from resflops.ops._declaration import (
+    QUANTISED,
+    Needed,
+    binding,
+    each_gradient,
+    joint_gradient,
+    moved_gradient,
+    stopped_gradient,
+)
 from resflops.ops._free import ADDED_UP, COPY, LOOKED_UP, SPREAD_OUT, declare_free
 from resflops.ops.views import read_sizes
 from resflops.records import OpRecord, Work
@@ -356,3 +364,13 @@ _declare(
 _declare("as_strided_copy", "unfold_copy", gradient=LOOKED_UP)
 _declare("expand_copy", gradient=ADDED_UP)
 _declare("detach_copy", gradient=stopped_gradient("it passes the tensor on without its history"))
+
+
+def unknown_gradient(record: OpRecord, needed: Needed) -> tuple[Work, ...] | None:
+    """Not known: one addition for each element that was read more than once, but not how many were."""
+    del record, needed
+    return None
+
+
+# What files have where sizes follow from values: the copy is free whatever they are.
+_declare("copy of unknown size", gradient=joint_gradient(unknown_gradient))

@@ -49,6 +49,8 @@ class GraphTensor(Struct, kw_only=True, dict=True):
     static: bool = False
     """Whether it follows from shapes and constants that are no weights, so that nothing computes it in a
     pass."""
+    stored: bool = False
+    """Whether it is a weight or another initialiser that the model is given with."""
 
     @property
     def is_known(self) -> bool:
@@ -121,6 +123,7 @@ def read_constant(name: str, tensor: "TensorProto", *, static: bool) -> GraphTen
         value=_read_values(tensor) if static else None,
         type=helper.make_tensor_type_proto(tensor.data_type, list(tensor.dims)),
         static=static,
+        stored=not static,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from typing import TYPE_CHECKING
 
 from resflops.errors import ModelError, ShapeError, pluralize
-from resflops.ops import Call, Mismatch, is_free
+from resflops.ops import Call, Mismatch
 from resflops.sources.onnx_files.attributes import read_attributes
 from resflops.sources.onnx_files.constants import asks_for_shape, is_static, read_constant_node, read_shape
 from resflops.sources.onnx_files.control_flow import MOST_TRIPS, find_flow
@@ -247,12 +247,12 @@ class Walk:
     ) -> None:
         operator = name_operator(node)
         made, taken = tuple(outputs), tuple([tensor for tensor in inputs if tensor is not None])
-        read = OPERATORS.get(operator)
-        if read is None:
+        bound = OPERATORS.get(operator)
+        if bound is None:
             self.recording.record(Call(operator, taken, ()), layer.path, made)
             return
-        if not all(tensor.is_known for tensor in (*taken, *made)):
-            name = read if isinstance(read, str) and is_free(read) else f"{operator} {UNKNOWN}"
+        if not bound.is_told_by(taken, made):
+            name = bound.free or f"{operator} {UNKNOWN}"
             self.recording.record(Call(name, taken, ()), layer.path, made)
             return
         call = OperatorCall(
@@ -263,7 +263,7 @@ class Walk:
             attributes=read_attributes(node),
         )
         try:
-            described = call.call(read) if isinstance(read, str) else read(call)
+            described = bound.read(call)
             last = self._perform(described, layer) if isinstance(described, Iterator) else described
         except Mismatch as mismatch:
             raise self._make_shape_error(node, inputs, str(mismatch)) from None

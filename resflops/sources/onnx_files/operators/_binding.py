@@ -1,16 +1,19 @@
 """How the operators of ONNX are bound to the op declarations."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from resflops.errors import DuplicateError
-from resflops.ops import Call, Mismatch
+from resflops.ops import OPS, Call, Mismatch, is_free
 from resflops.records import Attribute
 from resflops.sources.onnx_files.tensors import GraphTensor
 
-__all__ = ["OPERATORS", "OperatorCall", "Read", "Steps", "bind", "operator"]
+__all__ = ["OPERATORS", "Bound", "OperatorCall", "Read", "Steps", "bind", "operator"]
+
+OF_UNKNOWN_SIZE = "copy of unknown size"
+"""The op that stands for one that is free whatever its sizes, but whose gradient is not."""
 
 
 class OperatorCall(Struct, kw_only=True):
@@ -30,6 +33,10 @@ class OperatorCall(Struct, kw_only=True):
     def input(self, place: int) -> GraphTensor | None:
         """Give an input; None if it is left out."""
         return self.inputs[place] if place < len(self.inputs) else None
+
+    def list_inputs(self) -> tuple[GraphTensor, ...]:
+        """List the inputs that are not left out."""
+        return tuple([each for each in self.inputs if each is not None])
 
     def require(self, place: int) -> GraphTensor:
         """Give an input that the operator cannot do without.
@@ -56,7 +63,7 @@ class OperatorCall(Struct, kw_only=True):
             attributes: what else decides it, as the op's declaration names it.
             affine: the weight and the bias that are not among the inputs.
         """
-        taken = tuple([each for each in self.inputs if each is not None]) if inputs is None else inputs
+        taken = self.list_inputs() if inputs is None else inputs
         shape = self.outputs[0].shape if self.outputs else ()
         return Call(op, taken, shape, dict(attributes or {}), affine=affine)
 
@@ -69,28 +76,78 @@ Read = Callable[[OperatorCall], Call | Steps | None]
 """Says which op a node is. None stands for a use of the operator that no declaration covers: it is listed as
 uncounted. It raises ``Mismatch`` if the shapes do not go together."""
 
-OPERATORS: dict[str, str | Read] = {}
-"""The operators by name, those of other domains with the domain in front: each by the op that it is, if
-nothing decides the cost but the shapes of all inputs and outputs, or by what reads a node of it."""
+
+class Bound(Struct, frozen=True, kw_only=True):
+    """What an operator is."""
+
+    read: Read
+    free: str = ""
+    """The op that a node is whose sizes are not known, if it costs nothing whatever they are."""
+    by_inputs: bool = False
+    """Whether the shapes of its inputs alone decide its cost."""
+
+    def is_told_by(self, taken: Sequence[GraphTensor], made: Sequence[GraphTensor]) -> bool:
+        """Whether enough sizes are known to read a node."""
+        return all(each.is_known for each in taken) and (
+            self.by_inputs or all(each.is_known for each in made)
+        )
 
 
-def operator(*names: str) -> Callable[[Read], Read]:
-    """Bind operators to the function that reads a node of them."""
+OPERATORS: dict[str, Bound] = {}
+"""The operators by name, those of other domains with the domain in front."""
+
+
+def operator(*names: str, free: str = "", by_inputs: bool = False) -> Callable[[Read], Read]:
+    """Bind operators to the function that reads a node of them.
+
+    Args:
+        names: the operators.
+        free: the op that a node is, if that is free, so that it may have sizes that are not known.
+        by_inputs: whether the shapes of the inputs alone decide the cost.
+    """
 
     def register(read: Read) -> Read:
-        bind(dict.fromkeys(names, read))
+        for name in names:
+            _add(name, Bound(read=read, free=_name_free(free), by_inputs=by_inputs))
         return read
 
     return register
 
 
-def bind(operators: Mapping[str, str | Read]) -> None:
+def bind(operators: Mapping[str, str | Read], *, inputs: int | None = None) -> None:
     """Bind operators, each to the name of an op or to a function that reads a node.
+
+    Args:
+        operators: the operators, those by name being ops whose cost the shapes alone decide.
+        inputs: how many of the first inputs are those of the op; all if not given.
 
     Raises:
         DuplicateError: an operator is bound already.
     """
     for name, bound in operators.items():
-        if name in OPERATORS:
-            raise DuplicateError(f"the operator {name} is bound twice; bind each once")
-        OPERATORS[name] = bound
+        if isinstance(bound, str):
+            _add(name, Bound(read=_make_reader(bound, inputs), free=_name_free(bound)))
+        else:
+            _add(name, Bound(read=bound))
+
+
+def _make_reader(op: str, inputs: int | None) -> Read:
+    def read(node: OperatorCall) -> Call:
+        taken = node.inputs[:inputs]
+        return node.call(op, tuple([each for each in taken if each is not None]))
+
+    return read
+
+
+def _name_free(op: str) -> str:
+    """Name the op that a node without known sizes is; none if the op costs anything."""
+    if not is_free(op):
+        return ""
+    gradient = OPS[op].gradient
+    return op if gradient is not None and gradient.work is None else OF_UNKNOWN_SIZE
+
+
+def _add(name: str, bound: Bound) -> None:
+    if name in OPERATORS:
+        raise DuplicateError(f"the operator {name} is bound twice; bind each once")
+    OPERATORS[name] = bound

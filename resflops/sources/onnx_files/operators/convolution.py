@@ -2,6 +2,7 @@
 
 from resflops.ops import Call, Mismatch
 from resflops.sources.onnx_files.operators._binding import OperatorCall, operator
+from resflops.sources.onnx_files.operators._windows import read_padding, read_sizes
 
 
 def read_convolution(node: OperatorCall, image: int = 0, weight: int = 1, bias: int = 2) -> Call:
@@ -18,24 +19,13 @@ def read_convolution(node: OperatorCall, image: int = 0, weight: int = 1, bias: 
         {
             "kernel": kernel.shape[2:],
             "stride": read_sizes(node, "strides", spatial),
-            "padding": read_padding(node, spatial),
+            "padding": read_padding(node, data.shape[2:], kernel.shape[2:]),
             "dilation": read_sizes(node, "dilations", spatial),
             "groups": groups,
             "bias": shift is not None,
         },
         affine=(shift,),
     )
-
-
-def read_sizes(node: OperatorCall, name: str, spatial: int) -> tuple[int, ...]:
-    """Read an attribute that has a number for each dimension, by default 1."""
-    return tuple(node.attributes.get(name, (1,) * spatial))
-
-
-def read_padding(node: OperatorCall, spatial: int) -> tuple[int, ...]:
-    """Read the padding that each dimension has on both sides: ONNX gives all beginnings before all ends."""
-    pads = node.attributes.get("pads") or (0,) * (2 * spatial)
-    return tuple([min(pads[place], pads[place + spatial]) for place in range(spatial)])
 
 
 operator("Conv")(read_convolution)

@@ -1,0 +1,5 @@
+"""Some of the elements: slices and pieces."""
+
+from resflops.sources.onnx_files.operators._binding import bind
+
+bind({"Slice": "getitem", "Split": "split"}, inputs=1)

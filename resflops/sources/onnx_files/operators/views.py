@@ -1,0 +1,11 @@
+"""Views: the same elements under another shape."""
+
+from resflops.sources.onnx_files.operators._binding import bind
+
+bind(
+    {
+        "Expand": "expand", "Flatten": "flatten", "Reshape": "reshape", "Squeeze": "squeeze",
+        "Transpose": "permute", "Unsqueeze": "unsqueeze",
+    },
+    inputs=1,
+)  # fmt: skip
