@@ -53,6 +53,6 @@ def test_a_reading_says_which_node_each_op_comes_from_and_which_nodes_follow_fro
     reading = read_graph(shape, "net.onnx", Given())
     names = [shape.graph.node[number].op_type for number in reading.nodes]
     assert list(zip(names, (record.op for record in reading.trace.ops), strict=True)) == [
-        ("Reshape", "Reshape"), ("Add", "add"), ("Relu", "relu"),
+        ("Reshape", "reshape"), ("Add", "add"), ("Relu", "relu"),
     ]  # fmt: skip
     assert reading.folded == {0, 1, 2}
