@@ -130,6 +130,8 @@ class Modules:
         """Attributes that a forward pass may write into: containers and objects."""
         self.stock: list[StockLayer] = []
         """The layers of classes of torch's own."""
+        self.scripted: list[torch.jit.ScriptModule] = []
+        """The modules whose code is TorchScript."""
         self._modules: list[nn.Module] = []
         # In the order of the records; None for a bias, say, that a module does without.
         self._parameters: list[Tensor | None] = []
@@ -234,6 +236,7 @@ class Modules:
                     size = self._look_closely(module, size)
             else:
                 attributes.append(own)
+                cls, base = self._name_scripted(module) or (cls, base)
             if compiled:
                 # The layer is called as it was before it was compiled, without _orig_mod.
                 waiting += [(path, child) for child in children.values() if child is not None]
@@ -266,6 +269,14 @@ class Modules:
             elif len(own) == size:
                 stock.append((module, path, own_parameters, own_buffers))
         return records
+
+    def _name_scripted(self, module: nn.Module) -> tuple[str, str] | None:
+        """Name the class that a module had before it was scripted or traced, and its base in torch.nn."""
+        if not isinstance(module, torch.jit.ScriptModule):
+            return None
+        self.scripted.append(module)
+        path, _, name = module._c.qualified_name.rpartition(".")
+        return name, name if path.startswith("__torch__.torch.nn.modules.") else ""
 
     def _look_closely(self, module: nn.Module, size: int) -> int:
         """Look at a module with other attributes than those of its class; give how many these have."""

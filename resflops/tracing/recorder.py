@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import RLock
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor
@@ -69,6 +69,9 @@ from resflops.tracing.torch_functions import (
 )
 from resflops.tracing.unchanged import UNCHANGED, run_unchanged
 
+if TYPE_CHECKING:
+    from resflops.tracing.torchscript import ScriptCalls
+
 __all__ = ["Recorder", "RepeatableCall"]
 
 RepeatableCall = tuple[CallSignature, Sequence[Tensor], Sequence[Tensor | None]]
@@ -90,6 +93,9 @@ class Recorder(TorchFunctionMode):
         observers: what else is to be learnt of the pass. A recorder without observers pays one test an op
             for them.
     """
+
+    script_calls: "ScriptCalls | None"
+    """What goes through the model's TorchScript, None until that is called."""
 
     def __init__(
         self,
@@ -138,6 +144,7 @@ class Recorder(TorchFunctionMode):
         self._made, self._slots = self.producers.made, self.producers.slots
         self.storages = Storages(self.ops, self.producers, real=real)
         self.grad_mode = TrueGradMode() if autograd else GradMode()
+        self.scripted, self.script_calls = modules.scripted, None
         self.meta_pool = MetaPool()
         self.made_up_values: InputValues | None = None
         """What may be told values that are made up, where the model has no weights to find any with."""

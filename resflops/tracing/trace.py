@@ -49,6 +49,7 @@ from resflops.tracing.redirections import redirect_calls
 from resflops.tracing.repeated_pass import repeat_if_needed
 from resflops.tracing.running import run_model
 from resflops.tracing.stock_layers import record_stock_layers
+from resflops.tracing.torchscript import describe_unseen
 from resflops.tracing.worker_threads import note_unseen
 
 __all__ = ["check_module", "observe_input_values", "record_inputs", "resolve_inputs", "trace"]
@@ -326,6 +327,7 @@ def _record_pass(
             *notes,
             *(describe_rank(model) if distributed else ()),
             *(_describe_assumptions(values) if values is not None else ()),
+            *describe_unseen(recorder),
             # A real run draws torch's for every dropout; that its path depends on values is said already.
             *_describe_draws([name for name in drawn if not (real and name == "torch")]),
         ),

@@ -48,14 +48,9 @@ DIFFERS = {
     # Torch takes query, key and value out of one projection by three ops, whose gradients it adds up.
     ("exported", "multi-head attention"): {"flops backward"},
     **{(style, "multi-head attention"): {"formula", "flops backward"} for style in ("make_fx", "fallback")},
-    # A script also reckons with sizes that are tensors, and leaves the mean out that nothing takes.
-    ("scripted", "multi-head attention"): {"formula", "flops", "flops backward"},
+    # A script takes them out so, too, and leaves the mean out that nothing takes.
+    ("scripted", "multi-head attention"): {"flops", "flops backward"},
 }
-
-
-if Version(torch.__version__) < Version("2.9"):
-    # There was no fused kernel for shared keys on the CPU yet.
-    DIFFERS["scripted", "attention, grouped"] = {"flops", "flops backward"}
 
 FUSED = pytest.mark.skipif(
     Version(torch.__version__) < Version("2.9"), reason="this torch has no fused kernel for shared keys"

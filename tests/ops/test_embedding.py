@@ -18,7 +18,7 @@ CASES = {
     "one-hot": (lambda x, w: F.one_hot(x, 10).float() @ w, INDICES, (10, 4)),
 }
 # Torch compares the indices with all classes where it has only shapes.
-DIFFERS = {(style, "one-hot"): {"flops"} for style in ("scripted", "make_fx", "fallback")}
+DIFFERS = {(style, "one-hot"): {"flops"} for style in ("make_fx", "fallback")}
 
 
 @pytest.mark.parametrize("name", CASES)

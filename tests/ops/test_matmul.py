@@ -31,7 +31,7 @@ CASES = {
     "bilinear": (F.bilinear, (5, 8), (5, 7), (6, 8, 7)),
     "bilinear with bias": (F.bilinear, (5, 8), (5, 7), (6, 8, 7), (6,)),
 }
-BELOW = ("scripted", "make_fx", "fallback")
+BELOW = ("make_fx", "fallback")
 DIFFERS = {
     # It is a plain product there, which formula adds no 1 to.
     **{(style, "linear without bias"): {"formula"} for style in BELOW},

@@ -15,9 +15,7 @@ CASES = {
     "as_strided": (lambda x: x.as_strided((3, 3), (1, 1)), SHAPE),
 }
 # Compiled code has a slice for each piece, whose gradients are added up.
-DIFFERS = {
-    (style, "tensor_split"): {"flops backward"} for style in ("scripted", "exported", "make_fx", "fallback")
-}
+DIFFERS = {(style, "tensor_split"): {"flops backward"} for style in ("exported", "make_fx", "fallback")}
 
 
 @pytest.mark.parametrize("name", CASES)
