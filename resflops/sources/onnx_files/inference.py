@@ -17,6 +17,9 @@ ONNX = ("", "ai.onnx")
 MOST_DATA = 1 << 12
 """How many values shape inference is told: those that give shapes are few."""
 
+COUNTED = frozenset(("Compress", "NonZero", "StringSplit", "Unique"))
+"""Operators whose result has as many elements as values decide, and no more than their input."""
+
 RANDOM = frozenset(("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
                     "Multinomial"))  # fmt: skip
 
@@ -46,6 +49,7 @@ def infer_outputs(
     """
     import onnx
     from onnx import defs, helper, numpy_helper
+    from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError, infer_node_outputs
 
     domain = "" if node.domain in ONNX else node.domain
@@ -68,7 +72,7 @@ def infer_outputs(
     imports = [helper.make_opsetid(each, number) for each, number in opsets.items()]
     try:
         found = infer_node_outputs(schema, node, types, data, None, imports, min(version, onnx.IR_VERSION))
-    except InferenceError as error:
+    except (InferenceError, ValidationError) as error:
         raise Mistyped(str(error).strip().partition("] ")[2] or str(error).strip()) from None
     # What one version of a schema asks of others is no concern of the file's.
     except (RuntimeError, KeyError, TypeError, ValueError):
@@ -91,7 +95,8 @@ def evaluate(
     if (
         node.op_type in RANDOM
         or any(tensor.value is None for tensor in present)
-        or any(tensor.is_known and tensor.numel() > MOST_VALUES for tensor in outputs)
+        or any(tensor.numel() > MOST_VALUES for tensor in outputs if tensor.is_known)
+        or not (node.op_type in COUNTED or all(tensor.is_known for tensor in outputs))
     ):
         return nothing
     values = {

@@ -82,6 +82,12 @@ def _parse(path: Path, name: str) -> "ModelProto":
         ) from None
     except OSError as error:
         raise FileError(f"{name!r} cannot be read: {error.strerror}") from None
+    # What is cut off behind the graph, or is a message of another kind, may still be read.
+    if not model.HasField("graph") or not model.opset_import:
+        raise ModelError(
+            f"{name!r} is not an ONNX model, or is cut off: it has no graph, or no version of its operators; "
+            "export the model again"
+        )
     return model
 
 

@@ -6,6 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from resflops.records import InputRecord, OpRecord, Trace
+from resflops.sources.onnx_files.damage import explain_damage
+from resflops.sources.onnx_files.folding import describe_folding
 from resflops.sources.onnx_files.modules import Initialisers
 from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
@@ -49,6 +51,14 @@ def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
         ModelError: the graph is damaged.
         ShapeError: a node does not take its inputs.
     """
+    with explain_damage(name):
+        reading = _read_graph(model, name, given)
+        # A size may be more than any tensor has.
+        reading.trace.check()
+    return reading
+
+
+def _read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
     graph, recording = model.graph, Recording()
     sizes = OpenSizes(name, list_inputs(graph), given)
     scope: dict[str, GraphTensor] = {}
@@ -57,7 +67,7 @@ def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
     initialisers.enter(graph, scope)
     walk = Walk(model, name, recording, initialisers)
     for recording.node in order_nodes(graph, name):
-        walk.visit(graph.node[recording.node], scope)
+        walk.run([graph.node[recording.node]], scope)
     modules, numbers = initialisers.list_modules(walk.layers, graph.name)
     makers = [recording.find_origin(scope[each.name]).maker for each in graph.output if each.name in scope]
     trace = Trace(
@@ -65,7 +75,7 @@ def read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
         inputs=inputs,
         modules=modules,
         ops=tuple([_renumber(record, numbers) for record in recording.ops]),
-        notes=(*sizes.notes, *walk.list_notes()),
+        notes=(*sizes.notes, *describe_folding(graph), *walk.list_notes()),
         tells_parameters=True,
         outputs=tuple([maker for maker in makers if maker >= 0]),
         given_storages=tuple(recording.given),

@@ -9,6 +9,7 @@ from resflops.ops import Call, Mismatch
 from resflops.sources.onnx_files.attributes import read_attributes
 from resflops.sources.onnx_files.constants import asks_for_shape, is_static, read_constant_node, read_shape
 from resflops.sources.onnx_files.control_flow import MOST_TRIPS, find_flow
+from resflops.sources.onnx_files.damage import explain_damage
 from resflops.sources.onnx_files.functions import Functions, fill_in
 from resflops.sources.onnx_files.inference import ONNX, Mistyped, evaluate, infer_outputs, read_opsets
 from resflops.sources.onnx_files.layers import Layer, find_layer, is_scoped
@@ -73,7 +74,8 @@ class Walk:
     def run(self, nodes: Iterable["NodeProto"], scope: Scope) -> None:
         """Visit nodes one after the other."""
         for node in nodes:
-            self.visit(node, scope)
+            with explain_damage(f"{self.name}: {describe_node(node)}"):
+                self.visit(node, scope)
 
     def run_graph(
         self, graph: "GraphProto", scope: Scope, given: Sequence[GraphTensor | None]
