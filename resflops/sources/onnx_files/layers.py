@@ -9,7 +9,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-__all__ = ["Layer", "find_layer", "is_scoped"]
+__all__ = ["Layer", "find_layer", "has_scopes", "is_scoped"]
 
 
 class Layer(Struct, frozen=True):
@@ -30,6 +30,9 @@ REWRITTEN, WEIGHT = "pkg.onnxscript.rewriter.rule_name", ".weight"
 WRAPPERS = frozenset(("StatefulPartitionedCall", "PartitionedCall"))
 """Scopes that TensorFlow adds around a model."""
 
+QUANTISED = re.compile(r"_quant(_scales_mul|_output_scale_mul)?$")
+"""What onnxruntime's quantiser adds to the name of a node, and to that of the scaling after it."""
+
 
 def find_layer(node: "NodeProto", number: int) -> Layer:
     """Find the layer of a node.
@@ -47,12 +50,17 @@ def find_layer(node: "NodeProto", number: int) -> Layer:
         return Layer(paths[-2] if len(paths) > 1 else "", tuple(zip(paths[:-1], classes, strict=False)))
     if "/" in node.name:
         return Layer(_read_scopes(node.name))
-    return Layer(node.name or f"{node.op_type}_{number}")
+    return Layer(QUANTISED.sub("", node.name) or f"{node.op_type}_{number}")
 
 
 def is_scoped(node: "NodeProto") -> bool:
     """Tell whether a node says which scopes it is in."""
-    return "/" in node.name or any(entry.key == SCOPES for entry in node.metadata_props)
+    return "/" in node.name or has_scopes(node)
+
+
+def has_scopes(node: "NodeProto") -> bool:
+    """Tell whether the exporter noted the scopes of a node beside its name."""
+    return any(entry.key == SCOPES for entry in node.metadata_props)
 
 
 def _read_list(text: str) -> list[str] | None:

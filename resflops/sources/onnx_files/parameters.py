@@ -23,6 +23,7 @@ CONSTANTS = {
     "DequantizeLinear": (1, 2),
     "MatMulInteger": (2, 3),
     "Pad": (2,),
+    "QGemm": (1, 2, 4, 5, 7, 8),
     "QLinearConv": (1, 2, 4, 5, 6, 7),
     "QLinearMatMul": (1, 2, 4, 5, 6, 7),
     "QuantizeLinear": (1, 2),
@@ -34,7 +35,7 @@ CONSTANTS = {
 WHOLE = frozenset(("BOOL", "INT16", "INT64", "STRING", "UINT16", "UINT32", "UINT64"))
 """Types of which no weight is: they give shapes, indices and masks."""
 
-BIASES = frozenset(("DequantizeLinear", "QLinearConv"))
+BIASES = frozenset(("DequantizeLinear", "QGemm", "QLinearConv"))
 """Operators that take a bias of 32-bit integers."""
 
 

@@ -14,6 +14,7 @@ from resflops.sources.onnx_files.functions import Functions, fill_in
 from resflops.sources.onnx_files.inference import ONNX, Mistyped, evaluate, infer_outputs, read_opsets
 from resflops.sources.onnx_files.layers import Layer, find_layer, is_scoped
 from resflops.sources.onnx_files.modules import Initialisers
+from resflops.sources.onnx_files.neighbours import Neighbours
 from resflops.sources.onnx_files.operators import OPERATORS, OperatorCall, Steps
 from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
@@ -66,6 +67,7 @@ class Walk:
         """Whether a branch stands for another that has fewer multiply-accumulates."""
         self._notes: dict[str, None] = {}
         self._functions = Functions(model)
+        self._neighbours = Neighbours(model.graph)
         self._calls: list[str] = []
         self._visited = 0
         self._version = model.ir_version
@@ -210,7 +212,7 @@ class Walk:
     def _find_layer(self, node: "NodeProto") -> Layer:
         number = self._unnamed[node.op_type]
         self._unnamed[node.op_type] += 1
-        layer = find_layer(node, number)
+        layer = find_layer(node if self._calls else self._neighbours.find_owner(node), number)
         if self._calls and not is_scoped(node):
             # In a function, a node without a scope of its own belongs to the call.
             inner = (node.name,) if node.name and self._functions.find(node) else ()

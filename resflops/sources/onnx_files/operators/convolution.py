@@ -5,9 +5,10 @@ from resflops.sources.onnx_files.operators._binding import OperatorCall, operato
 from resflops.sources.onnx_files.operators._windows import read_padding, read_sizes
 
 
-def read_convolution(node: OperatorCall, image: int = 0, weight: int = 1, bias: int = 2) -> Call:
-    """Read a convolution whose image, weight and bias are inputs of these numbers."""
-    data, kernel, shift = node.require(image), node.require(weight), node.input(bias)
+def read_convolution(node: OperatorCall, weight: int = 1, bias: int | None = 2) -> Call:
+    """Read a convolution whose weight and bias are inputs of these numbers."""
+    data, kernel = node.require(0), node.require(weight)
+    shift = None if bias is None else node.input(bias)
     groups = int(node.attributes.get("group", 1))
     channels, taken = data.shape[1], kernel.shape[1] * groups
     if channels != taken:
