@@ -29,7 +29,7 @@ class Neighbours:
                 self._takers.setdefault(name, node)
 
     def find_owner(self, node: "NodeProto") -> "NodeProto":
-        """Find the node that takes what a quantising node gives, or at the end of a graph makes what it takes.
+        """Find the node that takes what a quantising one gives, or at the end of a graph makes what it takes.
 
         Any other node is its own.
         """
