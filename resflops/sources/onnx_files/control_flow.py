@@ -7,8 +7,6 @@ values do, the branch with more multiply-accumulates stands for both, and a loop
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from resflops.ops import OPS, Call, Mismatch
 from resflops.records import OpRecord
 from resflops.sources.onnx_files.attributes import read_attributes
@@ -26,6 +24,7 @@ MOST_TRIPS = 10_000
 """How many trips of a loop are followed."""
 
 Inputs = Sequence[GraphTensor | None]
+Sizes = tuple[int | None, ...] | None
 Flow = Callable[["Walk", "NodeProto", Inputs, "Scope", str], Sequence[GraphTensor]]
 """Walks through what a node holds and gives the node's outputs."""
 
@@ -55,9 +54,12 @@ def follow_if(
     macs, outputs, after = found[dearer]
     walk.recording.restore(after)
     least = min(cost for cost, _, _ in found.values())
-    if any(len(each.ops) > len(before.ops) for _, _, each in found.values()):
+    if macs != least:
         walk.note_branch(node, dearer, macs, least)
-    return [_hide_value(walk, tensor) for tensor in outputs]
+    both = zip(*[each for _, each, _ in found.values()], strict=False)
+    return [
+        _hide_value(walk, tensor, _merge_sizes(*sizes)) for tensor, sizes in zip(outputs, both, strict=False)
+    ]
 
 
 def follow_loop(
@@ -85,7 +87,7 @@ def follow_loop(
     # Once more, to say what one trip takes, and what comes out where it is of the sizes that go in.
     walk.recording.restore(before)
     given = (GraphTensor(name="", dtype="int64", sizes=()), GraphTensor(name="", dtype="bool", sizes=()))
-    unsettled = [_hide_value(walk, tensor) for tensor in _require(carried)]
+    unsettled = [_hide_value(walk, tensor, tensor.sizes) for tensor in _require(carried)]
     _, *results = walk.run_graph(body, scope, (*given, *unsettled))
     macs = count_macs(walk.recording.save().ops[len(before.ops) :])
     walk.recording.restore(before)
@@ -206,11 +208,18 @@ def _require(tensors: Inputs) -> list[GraphTensor]:
     return [tensor for tensor in tensors if tensor is not None]
 
 
-def _hide_value(walk: "Walk", tensor: GraphTensor) -> GraphTensor:
-    """Give the same tensor without its values, which depend on the path that is taken."""
-    hidden = replace(tensor, value=None, static=False)
+def _hide_value(walk: "Walk", tensor: GraphTensor, sizes: Sizes) -> GraphTensor:
+    """Give the same tensor with what holds on every path: no values, and some sizes."""
+    hidden = GraphTensor(name=tensor.name, dtype=tensor.dtype, sizes=sizes)
     walk.recording.enter_alias(hidden, tensor)
     return hidden
+
+
+def _merge_sizes(one: GraphTensor, other: GraphTensor) -> Sizes:
+    """Give the sizes that two tensors share; None for others."""
+    if one.sizes is None or other.sizes is None or len(one.sizes) != len(other.sizes):
+        return None
+    return tuple([own if own == its else None for own, its in zip(one.sizes, other.sizes, strict=True)])
 
 
 def _keep_sizes(old: GraphTensor, new: GraphTensor) -> GraphTensor:

@@ -7,7 +7,7 @@ from resflops.errors import pluralize
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
-__all__ = ["describe_folding"]
+__all__ = ["FOLDED", "RULES", "describe_folding"]
 
 RULES, FOLDED = "pkg.onnxscript.rewriter.rule_name", "BatchNormInto"
 """What torch's newer exporter writes to a node that it made of several."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from resflops.sources.onnx_files.folding import FOLDED, RULES
+
 if TYPE_CHECKING:
     from onnx import NodeProto
 
@@ -24,8 +26,8 @@ class Layer(Struct, frozen=True):
 SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 """What torch's newer exporter writes to a node: lists, as Python writes them, whose last is the op itself."""
 
-REWRITTEN, WEIGHT = "pkg.onnxscript.rewriter.rule_name", ".weight"
-"""What it writes to a node that it made of several, and how the name of a layer's weight ends."""
+WEIGHT = ".weight"
+"""How the name of a layer's weight ends."""
 
 WRAPPERS = frozenset(("StatefulPartitionedCall", "PartitionedCall"))
 """Scopes that TensorFlow adds around a model."""
@@ -44,7 +46,7 @@ def find_layer(node: "NodeProto", number: int) -> Layer:
     noted = {entry.key: entry.value for entry in node.metadata_props}
     if (paths := _read_list(noted.get(SCOPES, ""))) is not None:
         classes = _read_list(noted.get(CLASSES, "")) or []
-        if REWRITTEN in noted and len(node.input) > 1 and node.input[1].endswith(WEIGHT):
+        if FOLDED in noted.get(RULES, "") and len(node.input) > 1 and node.input[1].endswith(WEIGHT):
             # A convolution into which a normalisation was folded has the scopes of the normalisation.
             return Layer(node.input[1].removesuffix(WEIGHT), tuple(zip(paths[:-2], classes, strict=False)))
         return Layer(paths[-2] if len(paths) > 1 else "", tuple(zip(paths[:-1], classes, strict=False)))

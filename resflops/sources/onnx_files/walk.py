@@ -137,7 +137,7 @@ class Walk:
 
     def note_branch(self, node: "NodeProto", taken: str, macs: int, others: int) -> None:
         """Note which branch stands for both where values decide."""
-        self.upper_bound |= macs != others
+        self.upper_bound = True
         self._notes[
             f"{describe_node(node)} takes one of two branches by values: counted is its {taken} branch, with "
             f"{macs:,} multiply-accumulates where the other has {others:,}"

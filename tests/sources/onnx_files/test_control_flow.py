@@ -131,3 +131,16 @@ def test_each_trip_of_a_scan_is_counted():
     assert resflops.count(trace).macs == 7 * 2 * 8 * 8
     assert [op.op for op in trace.ops] == [*["select", "add", "matmul"] * 7, "stack"]
     assert trace.ops[-1].output_shape == (7, 2, 8)
+
+
+def test_sizes_that_the_branches_do_not_share_are_unknown():
+    other = graph([node("Concat", ["x", "x"], ["e"], axis=0)], [], [unknown("e")])
+    then = graph([node("Relu", ["x"], ["t"])], [], [unknown("t")])
+    chosen = model(
+        [node("If", ["flag"], ["y"], then_branch=then, else_branch=other),
+         node("MatMul", ["y", "square"], ["z"]), node("MatMul", ["square", "square"], ["known"])],
+        [tensor("x", 2, 8), tensor("flag", dtype=BOOL)], [unknown("z"), unknown("known")], [weight("square", 8, 8)],
+    )  # fmt: skip
+    cost = resflops.count(read(chosen))
+    assert (cost.macs, [each.op for each in cost.uncounted]) == (8 * 8 * 8, ["MatMul of unknown sizes"])
+    assert not cost.trace.upper_bound
