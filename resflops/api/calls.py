@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from resflops.api.given_models import Model, hint_at_shape, load, name_spec, open_given
-from resflops.api.graphs import read_given_graph
+from resflops.api.graphs import open_given_graph, read_given_graph
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import TraceError, UsageError
@@ -199,13 +199,17 @@ def crosscheck(
     Each counter runs in a process of its own, on a copy of the model on the CPU and in eval mode. If it
     crashes, raises or takes too long, its row says so. The caller's model stays as it is.
 
+    An ONNX graph is given to the counters that take ONNX files, and a module to those that take modules; one
+    that is named although it takes the other says so in its row.
+
     >>> import resflops
     >>> check = resflops.crosscheck(resflops.load("resnet20"), (1, 3, 32, 32), peers=["FlopCounterMode"])
     >>> [(row.peer, row.difference, row.unexplained) for row in check.rows]
     [('FlopCounterMode', 0, 0)]
 
     Args:
-        model: any module on any device, an exported program, or the spec of a model.
+        model: any module on any device, an exported program, the spec of a model, or an ONNX graph, by the
+            path of its file or as onnx has loaded it.
         inputs: the positional arguments of the model, as :func:`resflops.count` takes them.
         peers: the name of one counter, or the names of several; by default all that are installed.
             ``resflops peers`` lists them.
@@ -218,9 +222,17 @@ def crosscheck(
         InputError: a shape that no tensor can have.
         TraceError: the forward pass failed; the message names the layer and the op.
     """
-    from resflops.crosschecking import describe_platform, reconcile_model, select_peers
+    from resflops.crosschecking import (
+        describe_platform,
+        reconcile_graph_file,
+        reconcile_model,
+        select_peers,
+    )
     from resflops.crosschecking.reconciliation import CrossCheck
 
+    if (opened := open_given_graph(model, inputs, keyword_inputs)) is not None:
+        rows = reconcile_graph_file(*opened, peers=select_peers(peers, takes="onnx"), seconds=seconds)
+        return CrossCheck(rows=tuple(rows), environment=describe_platform(("onnx",)))
     chosen = select_peers(peers)
     given = open_given(model, inputs, keyword_inputs)
     found = reconcile_model(

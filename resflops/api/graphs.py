@@ -8,13 +8,21 @@ from resflops.errors import InputError
 from resflops.records import Shape, TensorSpec, Trace, is_shape
 from resflops.sources.found_model import FoundModel, ReadRequest
 
-__all__ = ["find_given_graph", "read_given_graph"]
+__all__ = ["find_given_graph", "open_given_graph", "read_given_graph"]
 
 
 def read_given_graph(
     model: object, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], *, nonzero: bool = False
 ) -> Trace | None:
-    """Read the trace of a graph; None if what is given is no graph.
+    """Read the trace of a graph; None if what is given is no graph. See ``open_given_graph``."""
+    opened = open_given_graph(model, inputs, keyword_inputs, nonzero=nonzero)
+    return None if opened is None else opened[1]
+
+
+def open_given_graph(
+    model: object, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], *, nonzero: bool = False
+) -> tuple[FoundModel, Trace] | None:
+    """Find the graph that is given, and read its trace; None if what is given is no graph.
 
     Args:
         model: what the caller gave as a model.
@@ -32,7 +40,7 @@ def read_given_graph(
     shapes = {name: _read_shape(name, given) for name, given in keyword_inputs.items()}
     given = tuple([_read_shape(str(place), each) for place, each in enumerate(inputs)])
     given = found.complete_inputs(*given)
-    return found.read(ReadRequest(inputs=given, keyword_inputs=shapes, nonzero=nonzero))
+    return found, found.read(ReadRequest(inputs=given, keyword_inputs=shapes, nonzero=nonzero))
 
 
 def find_given_graph(model: object) -> FoundModel | None:

@@ -22,6 +22,8 @@ from resflops.crosschecking.reconciliation import CrossCheck, Reconciliation
 from resflops.errors import ModelError, ResflopsError, UsageError
 from resflops.sources import SelectedModel, find, select_models
 from resflops.sources.batches import set_input
+from resflops.sources.found_model import ReadRequest
+from resflops.sources.model_files import is_graph_file
 from resflops.tables.crosscheck import build_crosscheck_table, list_crosscheck_columns
 from resflops.tables.table import Note
 
@@ -39,7 +41,8 @@ def _add_arguments(parser: Parser) -> None:
         metavar="NAME",
         # The name in the peer's own spelling: find_peer accepts it in upper or lower case.
         type=lambda name: find_peer(name).name,
-        help=f"the counters to run, of {', '.join(PEERS)}; all that are installed if not given",
+        help=f"the counters to run, of {', '.join(PEERS)}; all that are installed if not given, and for an "
+        "ONNX file those that take such files",
     )
     parser.tell_values(peers, Values(belong=lambda word: not looks_like_model(word), split=split_list))
     parser.add_argument(
@@ -67,14 +70,15 @@ def _run(args: argparse.Namespace) -> int:
     interrupted = False
     with progress(shown=not args.no_progress) as say:
         selected = _check(select_models(models, say=say), args)
-        announce_torch(say)
-        from resflops.crosschecking import describe_platform, select_peers
+        graphs = [is_graph_file(one.spec) for one in selected]
+        if not all(graphs):
+            announce_torch(say)
+        from resflops.crosschecking import describe_platform
 
-        peers = select_peers(args.peers)
         try:
             for one in selected:
                 for given in list_inputs(args):
-                    rows += _reconcile_or_say_why(one, given, peers, args, say)
+                    rows += _reconcile_or_say_why(one, given, args, say)
         # Peers take minutes on a large model, so the figures of those that have run are still shown.
         except KeyboardInterrupt:
             if not any(row.figure is not None for row in rows):
@@ -82,7 +86,8 @@ def _run(args: argparse.Namespace) -> int:
             interrupted = True
     _check_some(rows)
     notes = [Note(text="Interrupted: not every peer has run.")] if interrupted else []
-    check = CrossCheck(rows=tuple(rows), environment=describe_platform())
+    packages = (*([] if all(graphs) else ["torch"]), *(["onnx"] if any(graphs) else []))
+    check = CrossCheck(rows=tuple(rows), environment=describe_platform(packages))
     specs = {
         _name(one, given, args): one.spec for one in selected for given in list_inputs(args) if one.label
     }
@@ -140,16 +145,19 @@ def _name(one: SelectedModel, given: GivenInput, args: argparse.Namespace) -> st
 def _reconcile_or_say_why(
     one: SelectedModel,
     given: GivenInput,
-    peers: tuple[Peer, ...],
     args: argparse.Namespace,
     say: Callable[[str], None],
 ) -> Iterator[Reconciliation]:
-    name = _name(one, given, args)
+    from resflops.crosschecking import select_peers
+
+    name, is_graph = _name(one, given, args), is_graph_file(one.spec)
+    peers = select_peers(args.peers, takes="onnx" if is_graph else "modules")
     try:
         if one.error:
             raise one.error
-        say(f"tracing {name}")
-        yield from _reconcile(one.spec, name, given, peers, args, say)
+        say(f"{'reading' if is_graph else 'tracing'} {name}")
+        reconcile = _reconcile_graph_file if is_graph else _reconcile_module
+        yield from reconcile(one.spec, name, given, peers, args, say)
     except ResflopsError as error:
         for peer in peers:
             yield Reconciliation(
@@ -157,7 +165,7 @@ def _reconcile_or_say_why(
             )
 
 
-def _reconcile(
+def _reconcile_module(
     spec: str,
     name: str,
     given: GivenInput,
@@ -185,6 +193,22 @@ def _reconcile(
             seconds=args.time_limit,
             say=say,
         )
+
+
+def _reconcile_graph_file(
+    spec: str,
+    name: str,
+    given: GivenInput,
+    peers: tuple[Peer, ...],
+    args: argparse.Namespace,
+    say: Callable[[str], None],
+) -> Iterator[Reconciliation]:
+    from resflops.crosschecking import reconcile_graph_file
+
+    found, shape = set_input(find(spec), given.shape, given.batch)
+    assert found.read is not None  # noqa: S101 - an ONNX file is read
+    traced = found.read(ReadRequest(inputs=found.complete_inputs(shape)))
+    yield from reconcile_graph_file(found, traced, peers=peers, spec=name, seconds=args.time_limit, say=say)
 
 
 def _check_some(rows: list[Reconciliation]) -> None:

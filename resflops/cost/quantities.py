@@ -15,7 +15,8 @@ from resflops.errors import DuplicateError
 from resflops.ops._attributes import Attributes, read_attributes
 from resflops.ops.attention import Scores
 from resflops.ops.interpolation import Interpolation
-from resflops.ops.normalization import Affine, BatchStatistics, Neighbours
+from resflops.ops.normalization import Affine, BatchStatistics, GroupStatistics, Neighbours
+from resflops.ops.pooling import Kernel
 from resflops.ops.recurrent import Recurrence
 from resflops.ops.softmax import Along
 from resflops.records import ModuleRecord, OpRecord, Shape, Work
@@ -128,6 +129,15 @@ def output_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -
     return prod(record.output_shape)
 
 
+@quantity("output element of a tensor with dimensions")
+def array_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the main output; none if it is a number without dimensions.
+
+    So onnx-tool counts it, for which the product of no sizes is zero.
+    """
+    return output_elements(record, work, module) if record.output_shape else 0
+
+
 @quantity("input element")
 def input_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of the first input."""
@@ -171,6 +181,20 @@ def training_input_elements(record: OpRecord, work: Work, module: ModuleRecord |
     """Elements of the first input of a normalisation that computes its own statistics, else none."""
     training = read_attributes(record, BatchStatistics).training
     return input_elements(record, work, module) if training else 0
+
+
+@quantity("output element of linear resizing")
+def linear_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output of an interpolation that is linear in each of its dimensions, else none."""
+    mode = read_attributes(record, Interpolation).mode
+    return output_elements(record, work, module) if mode in {"linear", "bilinear", "trilinear"} else 0
+
+
+@quantity("output element of cubic resizing")
+def cubic_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the output of a cubic interpolation, else none."""
+    mode = read_attributes(record, Interpolation).mode
+    return output_elements(record, work, module) if mode == "bicubic" else 0
 
 
 @quantity("output element of nearest-neighbour upsampling")
@@ -290,6 +314,32 @@ def _is_fused(record: OpRecord, *, batched: tuple[int, ...], grouped: bool) -> b
     return query[:-2] == key[:-2] == value[:-2]
 
 
+@quantity("row along the first of the normalised dimensions")
+def rows_of_first_axis(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of a layer normalisation's input over the size of the first dimension that it normalises."""
+    del work, module
+    shape, groups = record.input_shapes[0], read_attributes(record, GroupStatistics).groups
+    rest = prod(shape) // groups if groups else 0
+    axis = next((axis for axis in range(len(shape) - 1, -1, -1) if prod(shape[axis:]) == rest), 0)
+    return prod(shape) // shape[axis] if rest else 0
+
+
+@quantity("product of neighbouring channels")
+def neighbour_products(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """A product for each channel of a local response normalisation's window."""
+    return output_elements(record, work, module) * read_attributes(record, Neighbours).size
+
+
+@quantity("window element of at most two dimensions")
+def two_dimensional_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of all windows of a pooling, each with its padding; of three dimensions the first alone.
+
+    So onnx-tool counts it, which knows two dimensions of a window, and one.
+    """
+    kernel = read_attributes(record, Kernel).kernel
+    return output_elements(record, work, module) * prod(kernel if len(kernel) < 3 else kernel[:1])
+
+
 @quantity("input element with the channels that pad it")
 def padded_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """Elements of what a local response normalisation pools: its input, padded by neighbours."""
@@ -322,6 +372,15 @@ def ungrouped_output_taps(record: OpRecord, work: Work, module: ModuleRecord | N
     weight = record.input_shapes[1]
     channels = weight[1] if record.output_shape[1] == weight[0] else weight[0]
     return prod(record.output_shape) * channels * prod(weight[2:])
+
+
+@quantity("tap of a transposed convolution's filters, for each output element", stands_for="macs")
+def output_filter_taps(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """The output's elements times the filters of a transposed convolution, with what each holds.
+
+    So onnx-tool counts it, as if the first size of the weight were that of the filters.
+    """
+    return output_elements(record, work, module) * prod(record.input_shapes[1][1:])
 
 
 @quantity("MAC of a transposed convolution over its groups", stands_for="macs")

@@ -12,6 +12,7 @@ from resflops.counters import (  # noqa: F401 - registers the peers
     deepspeed,
     flop_counter_mode,
     fvcore,
+    onnx_tool,
     ptflops,
     thop,
     torchinfo,

@@ -41,12 +41,15 @@ class Defect(Struct, frozen=True, kw_only=True):
 class CountsParameters(Struct, frozen=True, kw_only=True):
     """Which parameters a peer counts."""
 
-    which: Literal["all", "trainable", "modules"]
-    """All parameters, those that require a gradient, or those of the modules that it has a rule for."""
+    which: Literal["all", "trainable", "modules", "initialisers"]
+    """All parameters, those that require a gradient, those of the modules that it has a rule for, or the
+    initialisers of an ONNX file, constants among them."""
     modules: tuple[str, ...] = ()
     """The classes of ``torch.nn`` whose parameters it counts, if ``which`` is ``"modules"``."""
     tied_each_time: bool = False
     """Whether a tied parameter counts in every module that holds it."""
+    passed_over: tuple[str, ...] = ()
+    """The operators of ONNX whose initialisers it does not count, if ``which`` is ``"initialisers"``."""
 
 
 Verification = Literal["verified", "newer", "older", "unknown"]
@@ -81,11 +84,14 @@ class Peer(Struct, frozen=True, kw_only=True):
     """The first version that counts in this way; ``""`` where it has never counted in another."""
     editions: tuple[Edition, ...] = ()
     """How it counted before ``since``, the oldest edition first."""
+    takes: Literal["modules", "onnx"] = "modules"
+    """What it counts: PyTorch modules, or ONNX files."""
     ask: str = ""
     """The function that asks it for its figures, as ``package.module:function``.
 
     It is imported only to run the peer. ``""`` where ``resflops.crosschecking.adapters`` has a function for
-    the peer's name."""
+    the peer's name. Where the peer takes ONNX files, it is given a
+    ``resflops.crosschecking.graph_files.GraphFile`` in place of a module and its inputs."""
     decided_by: str = ""
     """The package whose versions decide about the edition, where that is not the peer's own.
 

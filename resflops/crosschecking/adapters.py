@@ -13,13 +13,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor, nn
 
 from resflops.cost.convention import Convention
 from resflops.counters import PEERS, Peer
 from resflops.counters.installed import list_figures
+from resflops.crosschecking.answer import Answer, import_ask, to_integer
 from resflops.crosschecking.dispatch import DispatchReasons
 from resflops.crosschecking.jit_graphs import (
     CLOSED_CALLS,
@@ -28,22 +28,9 @@ from resflops.crosschecking.jit_graphs import (
     find_size_products,
     has_closed_calls,
 )
-from resflops.errors import DuplicateError, UsageError
+from resflops.errors import DuplicateError
 
 __all__ = ["ADAPTERS", "Adapter", "Answer", "adapter", "find_adapter"]
-
-
-class Answer(Struct, frozen=True, kw_only=True):
-    """The figures that a peer gives for one model."""
-
-    figures: dict[str, int]
-    """The figure under each convention, by the convention's name."""
-    params: int | None = None
-    """The number of parameters; None if the peer counts none."""
-    non_op_charges: dict[str, int] = {}
-    """What the peer charged for things that are no op of the model, by cause."""
-    by_layer: dict[str, int] = {}
-    """What the peer charged for layers that it charges as a whole, whichever ops run in them."""
 
 
 Adapter = Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], Answer]
@@ -79,13 +66,7 @@ def find_adapter(peer: Peer) -> Adapter:
     registered = ADAPTERS.get(peer.name)
     if registered is not None:
         return registered
-    module, colon, function = peer.ask.partition(":")
-    if not colon:
-        raise UsageError(
-            f"the peer {peer.name!r} of the distribution {peer.origin} cannot be run: it has no adapter; "
-            "register one, or give the peer ask='package.module:function'"
-        )
-    asking: Adapter = getattr(import_module(module), function)
+    asking: Adapter = import_ask(peer)
     return asking
 
 
@@ -112,17 +93,6 @@ def _bind_positionally(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str
     return bound.args
 
 
-def _to_integer(figure: float) -> int:
-    """Convert a figure that a peer gives as a float, without rounding it.
-
-    Raises:
-        ValueError: it has a fraction.
-    """
-    if figure != int(figure):
-        raise ValueError(f"the figure {figure!r} is not a whole number")
-    return int(figure)
-
-
 @adapter("fvcore")
 def ask_fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Answer:
     """Ask fvcore, which traces the model with torch.jit and has handles for its ops."""
@@ -131,7 +101,7 @@ def ask_fvcore(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     positional = _bind_positionally(model, args, kwargs)
     analysis = FlopCountAnalysis(model, positional)
     analysis.unsupported_ops_warnings(enabled=False).uncalled_modules_warnings(enabled=False)
-    total = _to_integer(analysis.total())
+    total = to_integer(analysis.total())
     closed = has_closed_calls(analysis.unsupported_ops())
     return Answer(
         figures={"fvcore": total},
@@ -151,7 +121,7 @@ def ask_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     import thop as package
 
     macs, params = package.profile(model, _bind_positionally(model, args, kwargs), verbose=False)
-    return Answer(figures={"thop": _to_integer(macs)}, params=_to_integer(params))
+    return Answer(figures={"thop": to_integer(macs)}, params=to_integer(params))
 
 
 @adapter("ultralytics-thop")
@@ -161,7 +131,7 @@ def ask_ultralytics_thop(model: nn.Module, args: tuple[Any, ...], kwargs: dict[s
     import thop as package
 
     macs, params = package.profile(model, _bind_positionally(model, args, kwargs), verbose=False)
-    return Answer(figures={"ultralytics-thop": _to_integer(macs)}, params=_to_integer(params))
+    return Answer(figures={"ultralytics-thop": to_integer(macs)}, params=to_integer(params))
 
 
 @adapter("ptflops")

@@ -152,6 +152,7 @@ def reconcile(
     sights: Mapping[int, bool] | None = None,
     by_layer: Mapping[str, int] | None = None,
     occurrences: Mapping[str, int] | None = None,
+    parameter_causes: tuple[ParameterCause, ...] = (),
 ) -> Reconciliation:
     """Split the difference between a peer's figure and ours into causes.
 
@@ -167,6 +168,7 @@ def reconcile(
             op that is not among them is taken to go the usual way.
         by_layer: what the peer charged for layers that it charges as a whole, whichever ops run in them.
         occurrences: in how many places of the model a module stands, by its path; 1 where it is not given.
+        parameter_causes: why the peer counts another number of parameters, where a trace does not tell.
     """
     cost = price(trace, MACS)
     causes = (
@@ -181,7 +183,7 @@ def reconcile(
         *_find_layer_cause(trace, convention, cost.works, by_layer or {}),
         *_find_repeated_cause(trace, convention, cost.works, sights or {}, occurrences or {}),
     )
-    params = find_parameter_causes(trace, peer, occurrences or {})
+    params = (*find_parameter_causes(trace, peer, occurrences or {}), *parameter_causes)
     # Summed from the causes and not from the charges: a charge that no cause took up must stay visible.
     explained = convention.per_mac * cost.macs + sum(cause.amount for cause in causes)
     return Reconciliation(
@@ -403,7 +405,7 @@ def find_parameter_causes(
         occurrences: in how many places of the model a module stands, by its path; 1 where it is not given.
     """
     counts = peer.counts_parameters
-    if counts is None:
+    if counts is None or counts.which == "initialisers":
         return ()
     called = {record.layer for record in trace.ops}
     again = _list_repeated_parameters(trace, counts, called, occurrences or {})

@@ -1,6 +1,5 @@
 """Run the peers on a model, one after the other, each in a process of its own."""
 
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,38 +9,23 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from resflops.counters import PEERS, TIME_LIMIT, Peer, find_peer, load_more_peers
+from resflops.counters import TIME_LIMIT, Peer
 from resflops.counters.installed import find_installed_version, list_figures
-from resflops.crosschecking.adapters import Answer, find_adapter
+from resflops.crosschecking.adapters import find_adapter
+from resflops.crosschecking.answer import Answer
 from resflops.crosschecking.patches import find_sights, list_patches
 from resflops.crosschecking.process import Failure, run_in_process
 from resflops.crosschecking.reconciliation import Reconciliation, reconcile
+from resflops.crosschecking.selection import build_failure, explain_missing
 from resflops.errors import TraceError, UsageError
 from resflops.records import Trace
 from resflops.tracing import check_module, resolve_inputs, trace
 from resflops.tracing.inputs import as_tensors
 from resflops.tracing.model_copies import ensure_on_cpu
 
-__all__ = ["describe_platform", "reconcile_model", "select_peers"]
+__all__ = ["reconcile_model"]
 
 CPU = torch.device("cpu")
-
-
-def select_peers(names: str | Sequence[str] | None) -> tuple[Peer, ...]:
-    """Return the peers of these names, each once, or all that are installed.
-
-    Args:
-        names: the names of several peers or of a single one, in any case; None for all that are installed.
-
-    Raises:
-        UsageError: there is no peer of one of these names.
-    """
-    if names is None:
-        load_more_peers()
-        return tuple(peer for peer in PEERS.values() if find_installed_version(peer) is not None)
-    # A single name has to be caught: a text is a sequence of its letters, too.
-    requested = [names] if isinstance(names, str) else names
-    return tuple({peer.name: peer for peer in map(find_peer, requested)}.values())
 
 
 def reconcile_model(
@@ -85,8 +69,11 @@ def reconcile_model(
         runnable: nn.Module | None = None
         for peer in peers:
             version = find_installed_version(peer)
+            if peer.takes != "modules":
+                yield from build_failure(traced, peer, version=version or "", reason=_ask_for_file(peer))
+                continue
             if version is None:
-                yield from _build_failure(traced, peer, version="", reason=_explain_missing(peer))
+                yield from build_failure(traced, peer, version="", reason=explain_missing(peer))
                 continue
             say(f"running {peer.name} on {traced.model}")
             if runnable is None:
@@ -94,7 +81,7 @@ def reconcile_model(
                 try:
                     runnable = ensure_on_cpu(model)
                 except TraceError as error:
-                    yield from _build_failure(traced, peer, version=version, reason=str(error))
+                    yield from build_failure(traced, peer, version=version, reason=str(error))
                     continue
             yield from _reconcile_one(peer, version, traced, runnable, args, kwargs, seconds=seconds)
 
@@ -119,7 +106,7 @@ def _reconcile_one(
         ask_peer, seconds=seconds, kind=tuple[Answer, list[str]]
     )
     if isinstance(outcome, Failure):
-        yield from _build_failure(traced, peer, version=version, reason=outcome.reason)
+        yield from build_failure(traced, peer, version=version, reason=outcome.reason)
         return
     answer, patched = outcome
     sights = _find_sights(peer, traced, model, args, kwargs, patched=patched, seconds=seconds)
@@ -139,6 +126,13 @@ def _reconcile_one(
             sights=sights,
             occurrences=occurrences,
         )
+
+
+def _ask_for_file(peer: Peer) -> str:
+    return (
+        f"{peer.name} takes ONNX files, not PyTorch modules; export the model, as in "
+        "torch.onnx.export(model, args, 'model.onnx'), and give the file: resflops crosscheck model.onnx"
+    )
 
 
 def _count_occurrences(model: nn.Module) -> dict[str, int]:
@@ -181,27 +175,6 @@ def _find_sights(
     return {place: seen for place, seen in found.items() if traced.ops[place].op in charged}
 
 
-def _build_failure(traced: Trace, peer: Peer, *, version: str, reason: str) -> Iterator[Reconciliation]:
-    yield Reconciliation(
-        model=traced.model,
-        inputs=tuple(given.shape for given in traced.inputs),
-        peer=peer.name,
-        convention=next(list_figures(peer))[1].name,
-        version=version,
-        verified=peer.is_verified_with(version),
-        failure=reason,
-    )
-
-
-def _explain_missing(peer: Peer) -> str:
-    if peer.distribution in ("thop", "ultralytics-thop"):
-        return (
-            f"not installed: pip install {peer.distribution}; thop and ultralytics-thop share the import "
-            "name thop, and the one installed last hides the other"
-        )
-    return f"not installed: pip install {peer.distribution}"
-
-
 @contextmanager
 def _eval_mode(model: nn.Module) -> Iterator[None]:
     """Put the model into eval mode, and give every module its own mode back afterwards."""
@@ -214,12 +187,3 @@ def _eval_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
-
-
-def describe_platform() -> dict[str, str]:
-    """Describe what figures may depend on besides the peers' versions: Python, torch, the machine."""
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "machine": f"{platform.system()} {platform.machine()}, CPU",
-    }

@@ -9,11 +9,15 @@ from resflops.tables import Column, Figure, Note, Table
 from resflops.tables.table import Row
 
 __all__ = [
+    "MODULE_PEERS",
     "build_difference_tables",
     "build_explained_table",
     "build_missed_attention_tables",
     "build_remainder_table",
 ]
+
+MODULE_PEERS = {name: each for name, each in PEERS.items() if each.takes == "modules"}
+"""The peers of the page, whose models are modules."""
 
 ATTENTION = ("torchvision/vit_b_16", "torchvision/swin_t")
 """The models whose attention is looked for."""
@@ -26,7 +30,7 @@ def build_explained_table(rows: Sequence[Reconciliation]) -> Table:
     """Build the table of how many pairs of a model and a peer are explained, by the models' packages."""
     by_source = _group_by_source(rows)
     of_peer: list[Row] = []
-    for name in PEERS:
+    for name in MODULE_PEERS:
         cells: dict[str, object] = {"peer": name}
         for source, those in by_source.items():
             pairs = _judge_pairs(row for row in those if row.peer == name)
@@ -174,7 +178,7 @@ def _build_missed_table(model: str, rows: Sequence[Reconciliation]) -> Table:
 
 def build_difference_tables(rows: Sequence[Reconciliation]) -> list[Table]:
     """Build a table for each source of models: how each peer's main figure differs from our MACs."""
-    names = [each.convention.name for each in PEERS.values()]
+    names = [each.convention.name for each in MODULE_PEERS.values()]
     return [
         Table(
             title=f"{source}: the difference of every peer's figure from our MACs, counted as it counts them",

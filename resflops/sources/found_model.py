@@ -1,6 +1,7 @@
 """A model that a spec has found: its name, its inputs, and how to build it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from resflops.errors import InputError, pluralize
 from resflops.records import Shape, TensorSpec, Trace
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from torch import nn
 
 __all__ = ["FoundModel", "Inputs", "ReadRequest", "TensorSpec", "WithInputs", "take_one_tensor"]
@@ -80,6 +82,8 @@ class FoundModel(Struct, frozen=True, kw_only=True):
     read: "Callable[[ReadRequest], Trace] | None" = None
     """Reads its trace from a file that holds a graph and no module; None if it is built and traced. ``make``
     then only says why it cannot be built."""
+    graph: "Path | ModelProto | None" = None
+    """The ONNX file that it is read from, or the loaded graph; None if it is none."""
 
     def resolve_inputs(self, shape: Shape | None = None) -> Inputs | None:
         """Give the inputs to call it with; None if only the built model knows them.

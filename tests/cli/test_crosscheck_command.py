@@ -8,7 +8,7 @@ from resflops.cli import main
 from resflops.cost.convention import CONVENTIONS
 from resflops.counters import PEERS
 from resflops.counters.installed import find_installed_version
-from resflops.crosschecking import running
+from resflops.crosschecking import running, selection
 from resflops.crosschecking.adapters import ADAPTERS, Answer
 
 CHECK = ("crosscheck", "--models", "resnet20", "--peers", "fvcore", "thop")
@@ -144,7 +144,7 @@ def test_when_no_peer_gives_a_figure_nothing_is_shown(capsys, monkeypatch):
 
 
 def test_without_any_peer_the_message_says_how_to_get_them(capsys, monkeypatch):
-    monkeypatch.setattr(running, "find_installed_version", lambda peer: None)
+    monkeypatch.setattr(selection, "find_installed_version", lambda peer: None)
     assert main(["crosscheck", "--models", "resnet20"]) == 2
     assert capsys.readouterr().err.startswith(
         "resflops: no other counter is installed; pip install 'resflops[peers]'"

@@ -33,7 +33,8 @@ def find_graph(path: Path, spec: Spec) -> FoundModel:
     def load_whole() -> "ModelProto":
         return load_graph(path, spec.name, whole=True)
 
-    return wrap_graph(load_graph(path, spec.name), spec, load_whole=load_whole)
+    found = wrap_graph(load_graph(path, spec.name), spec, load_whole=load_whole)
+    return replace(found, graph=path)
 
 
 def wrap_graph(
@@ -65,6 +66,7 @@ def wrap_graph(
         input_shape=_find_usual_input(model),
         make=lambda: _refuse_to_build(spec.name),
         read=read,
+        graph=model,
     )
 
 

@@ -4,10 +4,14 @@ from collections.abc import Iterable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+
+from resflops.records import Shape
+
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
-__all__ = ["Kind", "classify", "list_initialisers"]
+__all__ = ["Initialiser", "Kind", "classify", "describe_initialisers", "list_initialisers"]
 
 Kind = Literal["parameter", "buffer", "constant"]
 
@@ -74,6 +78,31 @@ def list_initialisers(graph: "GraphProto") -> "Iterator[tuple[str, TensorProto]]
             for attribute in node.attribute:
                 if attribute.name == "value" and attribute.t.dims:
                     yield node.output[0], attribute.t
+
+
+class Initialiser(Struct, frozen=True, kw_only=True):
+    """An initialiser of a graph, for who counts them by themselves."""
+
+    shape: Shape
+    kind: Kind
+    operators: frozenset[str]
+    """Those of the nodes that take it, without those in the graphs of other nodes."""
+
+
+def describe_initialisers(graph: "GraphProto") -> dict[str, Initialiser]:
+    """Describe the initialisers of a graph by their names; what Constant nodes give is none of them."""
+    kinds = classify(graph)
+    operators: dict[str, set[str]] = {}
+    for name, (operator, _) in _list_uses(graph.node):
+        operators.setdefault(name, set()).add(operator)
+    return {
+        tensor.name: Initialiser(
+            shape=tuple(tensor.dims),
+            kind=kinds[tensor.name],
+            operators=frozenset(operators.get(tensor.name, ())),
+        )
+        for tensor in graph.initializer
+    }
 
 
 def _classify(tensor: "TensorProto", operator: str, place: int) -> Kind:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from resflops.errors import ModelError
 from resflops.records import InputRecord, OpRecord, Trace
 from resflops.sources.onnx_files.damage import explain_damage
 from resflops.sources.onnx_files.folding import describe_folding
@@ -18,7 +19,7 @@ from resflops.sources.onnx_files.walk import Walk
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
-__all__ = ["GraphReading", "read_graph", "read_trace"]
+__all__ = ["GraphReading", "match_nodes", "read_graph", "read_trace"]
 
 
 class GraphReading(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,22 @@ def _read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
         folded=frozenset(recording.folded.difference(recording.nodes)),
         parameters=initialisers.name_all(numbers),
     )
+
+
+def match_nodes(model: "ModelProto", trace: Trace) -> GraphReading:
+    """Read a graph again on the inputs of a trace that was read from it, to see which nodes its ops are.
+
+    Raises:
+        ModelError: it is not the graph that the trace was read from: the file was changed in between.
+    """
+    given = Given(shapes={each.name: each.shape for each in trace.inputs})
+    reading = read_graph(model, trace.model, given)
+    # The trace may have been converted to another type of floating-point numbers.
+    if [(each.op, each.output_shapes) for each in reading.trace.ops] != [
+        (each.op, each.output_shapes) for each in trace.ops
+    ]:
+        raise ModelError(f"{trace.model} was changed while it was counted; count it again")
+    return reading
 
 
 def _enter_inputs(
