@@ -150,8 +150,9 @@ def save_weights(folder):
     torch.save({"model": make_net().state_dict(), "epoch": 3}, folder / "last.ckpt")
     torch.save(make_net(), folder / "whole.pth")
     torch.save(make_net().state_dict(), folder / "old.bin", _use_new_zipfile_serialization=False)
-    for name in ("a.safetensors", "m.onnx", "notes.md"):
+    for name in ("a.safetensors", "m.onnx"):
         (folder / name).write_bytes(b"")
+    (folder / "notes.md").write_text("# Notes")
     (folder / "x.json").write_text("{}")
     (folder / "data").mkdir()
 
@@ -159,13 +160,14 @@ def save_weights(folder):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("weights.pt", "'weights.pt' holds weights, not the network that they belong to; name what builds it"),
-        ("last.ckpt", "holds weights, not the network"),
-        ("old.bin", "holds weights, not the network"),
-        ("a.safetensors", "holds weights, not the network"),
+        ("weights.pt", "'weights.pt' holds weights, not the network that they belong to: 4 tensors with 402 elements, "
+         "named like 2.weight; name what builds it, such as torchvision/resnet50"),
+        ("last.ckpt", "holds weights, not the network that they belong to: 4 tensors with 402 elements under model, "),
+        ("old.bin", "holds weights, not the network that they belong to: 4 tensors with 402 elements, named like 2"),
+        ("a.safetensors", "'a.safetensors' is empty; download or save it again, or name what builds it"),
         ("whole.pth", "is a pickled model of the class Sequential, and loading it would run code from the file"),
         ("m.onnx", "'m.onnx' is empty; export the model again"),
-        ("notes.md", "'notes.md' is not a file that a model can be read from"),
+        ("notes.md", "'notes.md' is not a file that a model can be read from; name what builds it"),
         ("qwen9/config.json", "there is no file 'qwen9/config.json'; a config of transformers is given by its path"),
         ("x.json", "is not the config of a Hugging Face model: it has no model_type"),
         ("./data", "'./data' is a folder without a config.json"),

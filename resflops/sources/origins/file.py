@@ -26,7 +26,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         return _find_graph(path, spec)
     kind = read_kind(path)
     if kind not in {"program", "script"}:
-        raise make_unreadable_error(name, kind)
+        raise make_unreadable_error(name)
     if spec.options:
         raise SpecError(
             f"{spec.text!r}: a model in a file has no options; leave out {', '.join(spec.options)}"

@@ -1,0 +1,1 @@
+"""Files that hold weights or a pickled model: what is in them, read without loading them."""
