@@ -1,8 +1,10 @@
 """The types and values of a node's outputs, by onnx's own shape inference and reference implementation."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from resflops.sources.onnx_files.contributed import infer_contributed
 from resflops.sources.onnx_files.tensors import MOST_VALUES, GraphTensor, find_type, read_type
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ COUNTED = frozenset(("Compress", "NonZero", "StringSplit", "Unique"))
 
 RANDOM = frozenset(("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
                     "Multinomial"))  # fmt: skip
+
+
+_CONTRIBUTED = {"": 17}
+"""The opset of the operators of ONNX's own by which others are told, whatever the file has."""
 
 
 class Mistyped(Exception):  # noqa: N818 - the walk turns it into an error with the node's name
@@ -56,7 +62,7 @@ def infer_outputs(
     try:
         schema = defs.get_schema(node.op_type, opsets.get(domain, 1), domain)
     except defs.SchemaError:
-        return {}
+        return infer_contributed(node, inputs, partial(infer_outputs, opsets=_CONTRIBUTED, version=version))
     named = dict(zip(node.input, inputs, strict=True))
     types = {}
     for name, tensor in named.items():

@@ -73,7 +73,7 @@ class Recording:
 
     def find_origin(self, tensor: GraphTensor) -> Origin:
         """Look up where a tensor comes from."""
-        return self._origins.get(id(tensor), _CONSTANT)
+        return self._origins.get(id(tensor.source or tensor), _CONSTANT)
 
     def record(self, call: Call, layer: str, outputs: tuple[GraphTensor, ...]) -> int:
         """Record one op, and return its index."""
@@ -120,6 +120,7 @@ class Recording:
         return tuple(range(first, first + count))
 
     def _find_storage(self, tensor: GraphTensor) -> int:
+        tensor = tensor.source or tensor
         origin = self.find_origin(tensor)
         if origin.storage is None:
             self.given.append(self._records.get(id(tensor), StorageRecord(kind="constant")))

@@ -51,6 +51,8 @@ class GraphTensor(Struct, kw_only=True, dict=True):
     pass."""
     stored: bool = False
     """Whether it is a weight or another initialiser that the model is given with."""
+    source: "GraphTensor | None" = None
+    """The tensor whose elements it is, as an operator sees them under another shape."""
 
     @property
     def is_known(self) -> bool:
@@ -61,6 +63,11 @@ class GraphTensor(Struct, kw_only=True, dict=True):
     def shape(self) -> Shape:
         """Its shape, where every size is known."""
         return tuple([size for size in self.sizes or () if size is not None])
+
+    def view(self, *sizes: int) -> "GraphTensor":
+        """See the tensor, or a part of it, under another shape; in the recording it stays what it is."""
+        whole = self.source or self
+        return GraphTensor(name=self.name, dtype=self.dtype, sizes=sizes, static=self.static, source=whole)
 
     def dim(self) -> int:
         """Give the number of its dimensions."""

@@ -10,7 +10,7 @@ from resflops.ops import OPS, Call, Mismatch, is_free
 from resflops.records import Attribute
 from resflops.sources.onnx_files.tensors import GraphTensor
 
-__all__ = ["OPERATORS", "Bound", "OperatorCall", "Read", "Steps", "bind", "operator"]
+__all__ = ["OPERATORS", "Bound", "OperatorCall", "Part", "Read", "Steps", "bind", "operator"]
 
 OF_UNKNOWN_SIZE = "copy of unknown size"
 """The op that stands for one that is free whatever its sizes, but whose gradient is not."""
@@ -71,6 +71,9 @@ class OperatorCall(Struct, kw_only=True):
 Steps = Generator[Call, GraphTensor, Call]
 """The ops that a node is, where these are several: it yields the calls before the last, is sent the result of
 each, and returns the last, which gives the node's outputs."""
+
+Part = Generator[Call, GraphTensor, GraphTensor]
+"""Some of the ops of a node, and the tensor that they come to."""
 
 Read = Callable[[OperatorCall], Call | Steps | None]
 """Says which op a node is. None stands for a use of the operator that no declaration covers: it is listed as

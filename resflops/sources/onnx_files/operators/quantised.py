@@ -4,13 +4,20 @@ That the result is scaled to integers again is part of the operator and not coun
 layers. What quantises and dequantises by nodes of its own is counted there.
 """
 
-from resflops.ops import Call
-from resflops.sources.onnx_files.operators._binding import OperatorCall, Steps, operator
+from resflops.ops import Call, Mismatch
+from resflops.records import Attribute
+from resflops.sources.onnx_files.operators._binding import OperatorCall, Read, Steps, bind, operator
+from resflops.sources.onnx_files.operators._standard import read_as, read_channels_last, read_some
 from resflops.sources.onnx_files.operators.convolution import read_convolution
+from resflops.sources.onnx_files.operators.fused import read_linear
+from resflops.sources.onnx_files.operators.matmul import read_product
+from resflops.sources.onnx_files.operators.recurrent import read_network
 from resflops.sources.onnx_files.tensors import GraphTensor
 
+MICROSOFT = "com.microsoft."
 
-@operator("QuantizeLinear")
+
+@operator("QuantizeLinear", "com.microsoft.QuantizeLinear")
 def read_quantised(node: OperatorCall) -> Call:
     """Read what turns numbers into integers, by one scale or several."""
     several = node.require(1).numel() > 1
@@ -25,7 +32,7 @@ def read_dynamically_quantised(node: OperatorCall) -> Steps:
     return node.call("quantize_per_tensor", (tensor,))
 
 
-@operator("DequantizeLinear")
+@operator("DequantizeLinear", "com.microsoft.DequantizeLinear")
 def read_dequantised(node: OperatorCall) -> Call:
     """Read what turns integers into the numbers that they stand for."""
     return node.call("dequantize", (node.require(0),))
@@ -64,3 +71,73 @@ def mark(call: Call) -> Call:
     """Mark a call as one on integers, through which no gradient passes."""
     call.attributes["quantised"] = True
     return call
+
+
+@operator("com.microsoft.QGemm")
+def read_quantised_gemm(node: OperatorCall) -> Call:
+    """Read a product with a bias between whose operands their scales and zero points stand."""
+    return mark(read_product(node, node.require(0), node.require(3), node.input(6)))
+
+
+def _read_product_with_bias(bias: int) -> Read:
+    """Make the reader of a product of integers that comes as numbers, with a bias if there is one."""
+
+    def read(node: OperatorCall) -> Call:
+        left, right = node.require(0), node.require(1)
+        if node.input(bias) is None or right.dim() != 2:
+            return multiply(node, left, right)
+        return mark(read_linear(node, left, right, node.input(bias)))
+
+    return read
+
+
+@operator("com.microsoft.MatMulNBits", "com.microsoft.MatMulBnb4")
+def read_packed_product(node: OperatorCall) -> Call:
+    """Read a product by a weight that is packed: unpacking and scaling it is part of the operator."""
+    rows, inner, columns = node.require(0), int(node.attributes["K"]), int(node.attributes["N"])
+    if rows.shape[-1] != inner:
+        raise Mismatch(f"takes {inner} features, but its input has {rows.shape[-1]}")
+    bias = node.input(5)
+    attributes: dict[str, Attribute] = {
+        "rows": rows.numel() // inner,
+        "inner": inner,
+        "columns": columns,
+        "bias": bias is not None,
+    }
+    return node.call("packed_product", (rows, node.require(1)), attributes, affine=(bias,))
+
+
+@operator("com.microsoft.GatherBlockQuantized")
+def read_packed_lookup(node: OperatorCall) -> Steps:
+    """Read rows that are looked up in a table and then scaled."""
+    rows = yield node.call("gather", (node.require(0), node.require(1)))
+    return node.call("dequantize", (rows,))
+
+
+bind({
+    f"{MICROSOFT}DynamicQuantizeLSTM": read_network("LSTM", quantised=True),
+    f"{MICROSOFT}DynamicQuantizeMatMul": _read_product_with_bias(4),
+    f"{MICROSOFT}MatMulIntegerToFloat": _read_product_with_bias(6),
+    f"{MICROSOFT}MulInteger": read_some("Mul", 0, 2),
+    f"{MICROSOFT}QLinearAdd": read_some("Add", 0, 3),
+    f"{MICROSOFT}QLinearAveragePool": read_channels_last("AveragePool", 0, always=False),
+    f"{MICROSOFT}QLinearConv": read_channels_last("Conv", 0, 3, 8, always=False),
+    f"{MICROSOFT}QLinearGlobalAveragePool": read_channels_last("GlobalAveragePool", 0, always=False),
+    f"{MICROSOFT}QLinearLeakyRelu": read_some("LeakyRelu", 0),
+    f"{MICROSOFT}QLinearMul": read_some("Mul", 0, 3),
+    f"{MICROSOFT}QLinearReduceMean": read_some("ReduceMean", 0),
+    f"{MICROSOFT}QLinearSigmoid": read_some("Sigmoid", 0),
+    f"{MICROSOFT}QLinearWhere": read_some("Where", 0, 1, 4),
+})  # fmt: skip
+
+
+@operator("com.microsoft.QLinearSoftmax")
+def read_quantised_softmax(node: OperatorCall) -> Call | Steps | None:
+    """Read a softmax, which says by which opset it has its axis."""
+    return read_as(node, "Softmax", (node.require(0),), version=int(node.attributes["opset"]))
+
+
+@operator("com.microsoft.QLinearConcat")
+def read_quantised_joined(node: OperatorCall) -> Call | Steps | None:
+    """Read joined tensors: the scale and zero point of the result, and then three inputs for each of them."""
+    return read_as(node, "Concat", node.inputs[2::3])

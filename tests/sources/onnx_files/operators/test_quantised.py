@@ -72,7 +72,7 @@ def sum_by_layer(cost):
     return macs
 
 
-@pytest.mark.parametrize("kind", ["plain.onnx", "QDQ", "dynamic"])
+@pytest.mark.parametrize("kind", ["plain.onnx", "QDQ", "QOperator", "dynamic"])
 def test_a_quantised_network_has_the_layers_and_macs_of_the_float_one(files, kind):
     cost = count(files[kind])
     assert cost.uncounted == ()
@@ -80,7 +80,7 @@ def test_a_quantised_network_has_the_layers_and_macs_of_the_float_one(files, kin
     assert {layer.name for layer in cost.layers} == {"", *MACS}
 
 
-@pytest.mark.parametrize("kind", ["QDQ", "dynamic"])
+@pytest.mark.parametrize("kind", ["QDQ", "QOperator", "dynamic"])
 def test_scales_and_zero_points_are_no_parameters(files, kind):
     folded = 8  # the bias that the normalisation becomes
     weights = 8 * 27 + 8 * 8 + 8 * 18 + 10 * 256
