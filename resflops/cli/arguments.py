@@ -1,6 +1,7 @@
 """The arguments that several commands have in common, and the readers of their values."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from resflops.cli.arrange import Values
 from resflops.cli.arrangement_options import add_arrangement
@@ -8,6 +9,7 @@ from resflops.cli.command_line import looks_like_model
 from resflops.cli.inputs import add_input
 from resflops.cli.parser import STANDARD_OUTPUT, Parser
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
+from resflops.errors import UsageError
 from resflops.render import find_renderer, list_formats
 from resflops.writing import check_writable
 
@@ -19,6 +21,7 @@ __all__ = [
     "add_nonzero",
     "add_output",
     "add_training",
+    "read_file_name",
     "require_writable",
 ]
 
@@ -126,6 +129,20 @@ def add_output(
         "it is written whole or not at all",
     )
     parser.set_defaults(of_checks=of_checks)
+
+
+def read_file_name(option: str, endings: tuple[str, ...], name: str) -> str:
+    """Read the name of a file to write: check that it can be written, and that its ending says what it holds.
+
+    Raises:
+        UsageError: it has another ending.
+        FileError: it cannot be written to.
+    """
+    if Path(name).suffix.lower() not in endings:
+        path = Path(name)
+        wanted = path.with_suffix(endings[0]) if path.name else f"model{endings[0]}"
+        raise UsageError(f"{option} {name}: the file must end in {' or '.join(endings)}, as in {wanted}")
+    return require_writable(name)
 
 
 def require_writable(path: str) -> str:

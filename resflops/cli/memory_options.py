@@ -1,15 +1,13 @@
 """The options of ``resflops memory``: how the models are run, what must fit, and what is written."""
 
 from functools import partial
-from pathlib import Path
 
-from resflops.cli.arguments import add_output, require_writable
+from resflops.cli.arguments import add_output, read_file_name
 from resflops.cli.arrange import Values
 from resflops.cli.inputs import add_input
 from resflops.cli.models_argument import add_models
 from resflops.cli.parser import Parser
 from resflops.cli.readers import make_number_reader, split_list
-from resflops.errors import UsageError
 from resflops.peak_memory.options import ATTENTIONS, DEVICES, DTYPES, LOSSES, OPTIMIZERS
 from resflops.peak_memory.sizes import read_size
 from resflops.tables.memory import COLUMN_NAMES
@@ -91,30 +89,21 @@ def _add_files(parser: Parser) -> None:
     parser.add_argument(
         "--picture",
         metavar="FILE",
-        type=partial(_check_file, "--picture", PICTURE_ENDINGS),
+        type=partial(read_file_name, "--picture", PICTURE_ENDINGS),
         help="of one model, draw what is in use at each step into this file: .svg, .png or .pdf",
     )
     parser.add_argument(
         "--html",
         metavar="FILE",
-        type=partial(_check_file, "--html", PAGE_ENDINGS),
+        type=partial(read_file_name, "--html", PAGE_ENDINGS),
         help="of one model, write a page to look at each step in, which works offline",
     )
     parser.add_argument(
         "--save",
         metavar="FILE",
-        type=partial(_check_file, "--save", (".json",)),
+        type=partial(read_file_name, "--save", (".json",)),
         help="of one model, write every block of memory to this JSON file, for resflops.Memory.load",
     )
-
-
-def _check_file(option: str, endings: tuple[str, ...], name: str) -> str:
-    """Check that a file can be written, and that its ending says what it holds."""
-    if Path(name).suffix.lower() not in endings:
-        path = Path(name)
-        wanted = path.with_suffix(endings[0]) if path.name else f"memory{endings[0]}"
-        raise UsageError(f"{option} {name}: the file must end in {' or '.join(endings)}, as in {wanted}")
-    return require_writable(name)
 
 
 def _may_be_layer(word: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from onnx import TensorProto, helper
 
 from resflops.cli import main
 from resflops.cli.commands import COMMANDS, build_parsers, load_command
@@ -66,11 +67,25 @@ def list_cases(language):
     ]
 
 
+def write_graph(path):
+    """Write an ONNX file with an open batch."""
+    product = helper.make_node("MatMul", ["x", "weight"], ["y"])
+    given, made = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+        for name, size in (("x", 3), ("y", 4))
+    )
+    weight = helper.make_tensor("weight", TensorProto.FLOAT, [3, 4], [1.0] * 12)
+    path.write_bytes(
+        helper.make_model(helper.make_graph([product], "net", [given], [made], [weight])).SerializeToString()
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A repository with the models that the documents speak of, the guide's configuration, and measurements."""
     folder = tmp_path_factory.mktemp("repository")
     (folder / "nets.py").write_text(NETS, encoding="utf-8")
+    write_graph(folder / "model.onnx")
     (folder / "reports" / "data").mkdir(parents=True)
     _, settings = find_blocks(ROOT / "resflops" / "guide" / "cost-gate.md", "toml")[0]
     (folder / "pyproject.toml").write_text(settings, encoding="utf-8")

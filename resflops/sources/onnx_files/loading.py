@@ -1,5 +1,6 @@
 """Reading an ONNX file: the graph without its weights, and one message for what is no such file."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -10,7 +11,7 @@ from resflops.errors import FileError, ModelError
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
 
-__all__ = ["LARGEST_FILE", "drop_weights", "load_graph", "require_onnx"]
+__all__ = ["LARGEST_FILE", "drop_weights", "list_tensors", "load_graph", "require_onnx"]
 
 LARGEST_FILE = 2**31 - 1
 """The largest message of protobuf, in which an ONNX file is written, in bytes."""
@@ -93,21 +94,22 @@ def _parse(path: Path, name: str) -> "ModelProto":
 
 def drop_weights(model: "ModelProto") -> None:
     """Drop the elements of all initialisers that are too large to give a shape; types and sizes stay."""
-    _drop(model.graph)
-
-
-def _drop(graph: "GraphProto") -> None:
-    for tensor in graph.initializer:
+    for tensor in list_tensors(model.graph):
         if prod(tensor.dims) > MOST_KEPT:
             _clear(tensor)
+
+
+def list_tensors(graph: "GraphProto") -> "Iterator[TensorProto]":
+    """List the initialisers of a graph and the tensors in its nodes, with those of the graphs in it."""
+    yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
-            if attribute.HasField("t") and prod(attribute.t.dims) > MOST_KEPT:
-                _clear(attribute.t)
+            if attribute.HasField("t"):
+                yield attribute.t
             if attribute.HasField("g"):
-                _drop(attribute.g)
+                yield from list_tensors(attribute.g)
             for inner in attribute.graphs:
-                _drop(inner)
+                yield from list_tensors(inner)
 
 
 def _clear(tensor: "TensorProto") -> None:

@@ -11,7 +11,7 @@ from resflops.records import Shape
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
-__all__ = ["Initialiser", "Kind", "classify", "describe_initialisers", "list_initialisers"]
+__all__ = ["Initialiser", "Kind", "classify", "describe_initialisers", "list_graphs", "list_initialisers"]
 
 Kind = Literal["parameter", "buffer", "constant"]
 
@@ -50,7 +50,7 @@ def classify(graph: "GraphProto") -> dict[str, Kind]:
     something else.
     """
     kinds: dict[str, Kind] = {}
-    for each in _list_graphs(graph):
+    for each in list_graphs(graph):
         used = dict(_list_uses(each.node))
         kinds.update(
             (name, _classify(tensor, *used.get(name, ("", 0)))) for name, tensor in list_initialisers(each)
@@ -124,9 +124,10 @@ def _list_uses(nodes: "Iterable[NodeProto]") -> Iterator[tuple[str, tuple[str, i
             yield name, (node.op_type, place)
 
 
-def _list_graphs(graph: "GraphProto") -> "Iterator[GraphProto]":
+def list_graphs(graph: "GraphProto") -> "Iterator[GraphProto]":
+    """List a graph and those in its nodes."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                yield from _list_graphs(attribute.g)
+                yield from list_graphs(attribute.g)
