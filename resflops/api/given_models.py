@@ -104,9 +104,13 @@ def open_given(
     # Whoever has such a program has imported its module, which is large.
     exporting = sys.modules.get("torch.export")
     if exporting is not None and isinstance(model, exporting.ExportedProgram):
-        if not args and not kwargs and model.example_inputs is not None:
-            args, kwargs = model.example_inputs
-        return GivenModel(module=model.module(), args=tuple(args), kwargs=dict(kwargs), name="")
+        from resflops.sources.programs import make_module
+
+        module = make_module(model)
+        if not args and not kwargs:
+            inputs = module.plan.inputs.make_inputs()
+            args, kwargs = inputs.args, inputs.kwargs
+        return GivenModel(module=module, args=args, kwargs=kwargs, name="")
     if (graph := find_given_graph(model)) is not None:
         # It only says why it cannot.
         graph.make()

@@ -38,6 +38,8 @@ def replace_batch(found: FoundModel, batch: int) -> FoundModel:
         made = found.make()
         if not isinstance(made, WithInputs):
             return made
+        if callable(made.inputs):
+            return WithInputs(made.module, made.inputs(None, batch))
         sizes = {_list_shapes(leaf)[0] for leaf in _list_leaves((made.inputs.args, made.inputs.kwargs))}
         if len(sizes) != 1:
             raise InputError(

@@ -27,6 +27,9 @@ __all__ = ["OpenModel", "build_model", "open_found_model", "open_model"]
 
 META = torch.device("meta")
 
+GivenInputs = Inputs | Callable[[Shape | None, int | None], Inputs] | None
+"""The inputs that came with a module, a function that gives them, or none."""
+
 
 class OpenModel(Struct, frozen=True, kw_only=True):
     """A model that is built, and the arguments to call it with."""
@@ -69,7 +72,7 @@ def open_found_model(
     # The inputs first, so that a shape that does not fit is refused before anything is built.
     inputs = found.resolve_inputs(input_shape)
     module, given, notes = _build(found, torch.device(device))
-    inputs = inputs or given
+    inputs = given(input_shape, None) if callable(given) else inputs or given
     if inputs is None:
         raise InputError(
             f"the inputs of {found.spec} are not known; give the shape of its input, "
@@ -98,7 +101,7 @@ def build_model(found: FoundModel, *, device: str | torch.device = "meta") -> nn
 
 
 @delay_collection()
-def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
+def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, GivenInputs, tuple[str, ...]]:
     if target != META:
         return *_build_on(found, target), ()
     with fix_generators() as drawn:
@@ -121,7 +124,7 @@ def _build(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs |
     return *made, _describe_draws(drawn)
 
 
-def _build_for_real(found: FoundModel, error: Exception) -> tuple[nn.Module, Inputs | None, tuple[str, ...]]:
+def _build_for_real(found: FoundModel, error: Exception) -> tuple[nn.Module, GivenInputs, tuple[str, ...]]:
     """Build a model on the CPU that failed on meta."""
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     note = f"built for real, on the CPU, from a fixed seed: its constructor needs values ({reason})"
@@ -136,7 +139,7 @@ def _describe_draws(drawn: list[str]) -> tuple[str, ...]:
     return (f"its constructor draws random numbers from {names}; they have a fixed seed",) if names else ()
 
 
-def _build_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, Inputs | None]:
+def _build_on(found: FoundModel, target: torch.device) -> tuple[nn.Module, GivenInputs]:
     try:
         with target:
             return _check_module(found, found.make())
@@ -150,7 +153,7 @@ def _make_build_error(found: FoundModel, error: BaseException) -> ModelError:
     return ModelError(f"{found.spec} could not be built: {describe_error(error)}")
 
 
-def _check_module(found: FoundModel, made: object) -> tuple[nn.Module, Inputs | None]:
+def _check_module(found: FoundModel, made: object) -> tuple[nn.Module, GivenInputs]:
     module, inputs = (made.module, made.inputs) if isinstance(made, WithInputs) else (made, None)
     if not isinstance(module, nn.Module):
         raise ModelError(

@@ -30,7 +30,9 @@ class WithInputs(Struct, frozen=True):
     """A module, and the inputs that its factory returned with it."""
 
     module: "nn.Module"
-    inputs: Inputs
+    inputs: "Inputs | Callable[[Shape | None, int | None], Inputs]"
+    """A function, of a module that says what it takes: it gives them from the shape of the main one, with the
+    batch in front or without, and from the batch to put into it; None stands for the usual ones."""
 
 
 def take_one_tensor(shape: Shape) -> Inputs:

@@ -36,7 +36,7 @@ def explain_input(found: FoundModel, shape: Shape | None) -> Iterator[None]:
         hint = (
             _hint_at_channels(found, shape)
             or _hint_at_option(found, _complete(found, shape))
-            or _hint_at_batch(found, shape, str(error))
+            or (_hint_at_batch(found, shape, str(error)) if isinstance(error, TraceError) else "")
         )
         raise type(error)(f"{named}{usual}{hint}") from error.__cause__
 

@@ -91,6 +91,9 @@ def _read_signature(signature: inspect.Signature) -> Mapping[int | str, Paramete
 
 def _read_parameter(parameter: inspect.Parameter) -> Parameter:
     annotation = parameter.annotation
+    if isinstance(annotation, Parameter):
+        # Of an exported program, which knows what it takes.
+        return annotation
     text = "" if annotation is parameter.empty else str(getattr(annotation, "__qualname__", annotation))
     # A generic's own name lacks its arguments.
     text = str(annotation) if getattr(annotation, "__args__", None) else text

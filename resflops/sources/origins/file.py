@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resflops.errors import ModelError, SpecError, describe_error
-from resflops.sources.found_model import FoundModel, Inputs, WithInputs
+from resflops.sources.found_model import FoundModel, WithInputs
 from resflops.sources.model_files import is_graph_file, make_unreadable_error, read_kind
 from resflops.sources.registry import FACTORY, FILE, SOURCES, Source, register
 from resflops.sources.spec import Spec
@@ -58,19 +58,15 @@ def _load_values() -> Iterator[None]:
 def _load_program(path: Path, spec: Spec) -> "nn.Module | WithInputs":
     import torch
 
+    from resflops.sources.programs import make_module
+
     try:
         with _load_values():
             program = torch.export.load(path)
-            module = program.module()
+            module = make_module(program)
     except Exception as error:
         raise _make_loading_error(spec, error) from error
-    # Those of its own raise: a program has no other mode than the one that it was exported in.
-    for mode in ("eval", "train"):
-        vars(module).pop(mode, None)
-    if program.example_inputs is None:
-        return module
-    args, kwargs = program.example_inputs
-    return WithInputs(module, Inputs(tuple(args), dict(kwargs)))
+    return WithInputs(module, module.plan.inputs.make_inputs)
 
 
 def _load_script(path: Path, spec: Spec) -> "nn.Module":

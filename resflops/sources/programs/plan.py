@@ -1,0 +1,235 @@
+"""The nodes of an exported program's graph as calls of layers: each layer's part is run by the layer itself.
+
+A node knows the stack of layers that it ran in. Nodes in a row with one stack are one call of the innermost
+layer, which takes what they use from outside and gives what others use of theirs.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+from torch import Tensor, fx
+
+from resflops.sources.programs.functions import choose_target, is_left_out
+from resflops.sources.programs.steps import Branch, LayerCall, Slot, Step
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+__all__ = ["Owner", "Stack", "clean_path", "list_graphs", "plan_call", "read_stack"]
+
+Stack = tuple[tuple[str, str, str], ...]
+"""The calls of layers that a node ran in, from the outermost: a key, which tells two calls of one layer
+apart, the layer's path, and the name of its class."""
+
+Owner = tuple[tuple[str, ...], str]
+"""Where a tensor that the program holds is: the names on the path of its layer, and its own."""
+
+_NO_STACK = "_empty_nn_module_stack_from_metadata_hook"
+_COMPILED = "torch._dynamo.eval_frame.OptimizedModule"
+
+
+def list_graphs(program: "ExportedProgram") -> Iterator[fx.Graph]:
+    """List a program's graph and those of its branches."""
+    for module in program.graph_module.modules():
+        if isinstance(module, fx.GraphModule):
+            yield module.graph
+
+
+def read_stack(node: fx.Node) -> Stack | None:
+    """Read the calls of layers that a node ran in, without the model itself; None if it does not say."""
+    found = node.meta.get("nn_module_stack")
+    if not found or _NO_STACK in found:
+        return None
+    stack = []
+    for key, (path, kind) in found.items():
+        cls = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        if cls != _COMPILED:
+            stack.append((key, clean_path(path), cls))
+    return tuple(stack)
+
+
+def clean_path(path: str) -> str:
+    """Give the path that a layer has in the model itself, without the number of the call."""
+    path = path.partition("@")[0]
+    return ".".join(name for name in path.split(".") if name != "_orig_mod")
+
+
+class _Group:
+    """The nodes of one call of a layer, and the calls that it makes, in order."""
+
+    def __init__(self, key: str, path: str) -> None:
+        self.key, self.path = key, path
+        self.items: list[fx.Node | _Group] = []
+        self.nodes: dict[fx.Node, None] = {}
+        """All nodes in it, those of the calls that it makes included."""
+
+
+def plan_call(graph: fx.Graph, owners: Mapping[str, Owner], *, base: str = "") -> LayerCall:
+    """Plan what a graph does, as one call of the layer that it runs in.
+
+    Args:
+        graph: the graph of a program, or of a branch in it.
+        owners: the tensors of the program's own, by the names of the placeholders that stand for them.
+        base: the path of that layer.
+    """
+    group = _group_nodes(graph, base)
+    placeholders = [node for node in graph.nodes if node.op == "placeholder" and node.name not in owners]
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    return _Planner(owners).plan(group, placeholders, output.args[0])
+
+
+def _group_nodes(graph: fx.Graph, base: str) -> _Group:
+    open_groups = [_Group("", base)]
+    for node in graph.nodes:
+        if node.op != "call_function" or is_left_out(node):
+            continue
+        stack = read_stack(node)
+        if stack is not None:
+            # Only what is below the layer that the graph runs in.
+            paths = [path for _, path, _ in stack]
+            begin = paths.index(base) + 1 if base in paths else 0
+            wanted = [(key, path) for key, path, _ in stack[begin:]]
+            same = 0
+            for group, (key, _) in zip(open_groups[1:], wanted, strict=False):
+                if group.key != key:
+                    break
+                same += 1
+            del open_groups[same + 1 :]
+            for key, path in wanted[same:]:
+                group = _Group(key, path)
+                open_groups[-1].items.append(group)
+                open_groups.append(group)
+        open_groups[-1].items.append(node)
+        for group in open_groups:
+            group.nodes[node] = None
+    return open_groups[0]
+
+
+class _Planner:
+    """Plans the calls of one graph."""
+
+    def __init__(self, owners: Mapping[str, Owner]) -> None:
+        self._owners = owners
+
+    def plan(self, group: _Group, given: Sequence[fx.Node], result: Any) -> LayerCall:
+        slots: dict[fx.Node, Slot] = {node: Slot(place) for place, node in enumerate(given)}
+        tensors: list[tuple[int, tuple[str, ...], str]] = []
+
+        def find_slot(node: fx.Node) -> Any:
+            if node.op == "get_attr":
+                held = _find_attribute(node)
+                return (
+                    held if isinstance(held, Tensor) else Branch(plan_call(held.graph, {}, base=group.path))
+                )
+            if node not in slots:
+                slots[node] = Slot(len(slots))
+                if node.name in self._owners and node.op == "placeholder":
+                    tensors.append((slots[node], *self._owners[node.name]))
+            return slots[node]
+
+        steps = []
+        for item in group.items:
+            if isinstance(item, _Group):
+                taken, outputs = self._list_taken(item), self._list_outputs(item)
+                call = self.plan(item, taken, outputs[0] if len(outputs) == 1 else tuple(outputs))
+                steps.append(
+                    Step(
+                        layer=tuple(item.path.split(".")) if item.path else (),
+                        call=call,
+                        args=tuple(map(find_slot, taken)),
+                        outputs=tuple(map(find_slot, outputs)),
+                    )
+                )
+                continue
+            target = choose_target(item)
+            args, kwargs = _convert(target.args, find_slot), _convert(dict(target.kwargs), find_slot)
+            steps.append(
+                Step(
+                    place=target.place, name=target.name, function=target.function,
+                    args=args, kwargs=kwargs, nested=_is_nested(args, kwargs),
+                    outputs=(find_slot(item),),
+                )
+            )  # fmt: skip
+        template = _convert(result, find_slot)
+        return LayerCall(
+            steps=tuple(_note_last_uses(steps, template)),
+            tensors=tuple(tensors),
+            size=len(slots) - len(given),
+            result=template,
+        )
+
+    def _list_taken(self, group: _Group) -> list[fx.Node]:
+        """List what a group uses from outside, but for the program's own tensors and graphs."""
+        used = (each for node in group.nodes for each in node.all_input_nodes)
+        return [
+            node
+            for node in dict.fromkeys(used)
+            if node not in group.nodes
+            and node.op != "get_attr"
+            and not (node.op == "placeholder" and node.name in self._owners)
+        ]
+
+    def _list_outputs(self, group: _Group) -> list[fx.Node]:
+        """List what others use of a group's; its last result if nobody does."""
+        used = [
+            node
+            for node in group.nodes
+            if any(user not in group.nodes and not is_left_out(user) for user in node.users)
+        ]
+        return used or list(group.nodes)[-1:]
+
+
+def _find_attribute(node: fx.Node) -> Any:
+    """Find what a node stands for that gets an attribute of the graph's module."""
+    held: Any = node.graph.owning_module
+    for name in str(node.target).split("."):
+        held = getattr(held, name)
+    return held
+
+
+def _convert(value: Any, find_slot: Callable[[fx.Node], Any]) -> Any:
+    """Put slots in the place of nodes, and graphs in the place of their names."""
+    if isinstance(value, fx.Node):
+        return find_slot(value)
+    # The graph's own containers, which cannot be changed, are subclasses.
+    if isinstance(value, list):
+        return [_convert(each, find_slot) for each in value]
+    if isinstance(value, tuple):
+        return tuple([_convert(each, find_slot) for each in value])
+    if isinstance(value, dict):
+        return {name: _convert(each, find_slot) for name, each in value.items()}
+    if isinstance(value, slice):
+        return slice(*[_convert(each, find_slot) for each in (value.start, value.stop, value.step)])
+    return value
+
+
+def _list_held(value: Any) -> Iterator[Slot | Branch]:
+    """List the slots and branches in a value."""
+    if isinstance(value, Slot | Branch):
+        yield value
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _list_held(each)
+    elif isinstance(value, dict):
+        yield from _list_held(list(value.values()))
+    elif isinstance(value, slice):
+        yield from _list_held((value.start, value.stop, value.step))
+
+
+def _is_nested(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether values have to be put into containers, or into keyword arguments, or branches bound."""
+    inside = any(next(_list_held(each), None) for each in args if not isinstance(each, Slot))
+    return inside or next(_list_held(kwargs), None) is not None
+
+
+def _note_last_uses(steps: list[Step], result: Any) -> Iterator[Step]:
+    """Note with each step which values nothing uses after it."""
+    used = {slot for slot in _list_held(result) if isinstance(slot, Slot)}
+    noted = []
+    for step in reversed(steps):
+        held = (*_list_held((step.args, step.kwargs)), *map(Slot, step.outputs))
+        here = dict.fromkeys(slot for slot in held if isinstance(slot, Slot))
+        noted.append(replace(step, last=tuple(slot for slot in here if slot not in used)))
+        used |= here.keys()
+    return reversed(noted)
