@@ -10,11 +10,12 @@ ITEM_SIZES = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4,
     "int64": 8, "uint64": 8,
     "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e4m3fnuz": 1, "float8_e5m2fnuz": 1, "float8_e8m0fnu": 1,
-    "float4_e2m1fn_x2": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
+    "float4_e2m1fn_x2": 1, "int2": 1, "int4": 1, "uint2": 1, "uint4": 1,
+    "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
     "complex32": 4, "complex64": 8, "complex128": 16,
     "qint8": 1, "quint8": 1, "qint32": 4,
 }  # fmt: skip
-"""Bytes of one element, by its type."""
+"""Bytes of one element, by its type; a whole one where several may share it."""
 
 FLOATING = frozenset(("float16", "bfloat16", "float32", "float64"))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from resflops.records import PARAMETER, ModuleRecord, StorageRecord, TensorRecord
 from resflops.sources.onnx_files.layers import Layer
+from resflops.sources.onnx_files.packed_weights import find_unpacked_shapes
 from resflops.sources.onnx_files.parameters import classify, list_initialisers
 from resflops.sources.onnx_files.recording import Recording
 from resflops.sources.onnx_files.tensors import GraphTensor, read_constant
@@ -32,6 +33,7 @@ class Initialisers:
     def __init__(self, graph: "GraphProto", recording: Recording) -> None:
         self._recording = recording
         self._kinds = classify(graph)
+        self._unpacked = find_unpacked_shapes(graph)
         self._tensors: dict[str, GraphTensor] = {}
         self._users: dict[int, str] = {}
 
@@ -78,7 +80,8 @@ class Initialisers:
                 continue
             owner, short = self._find_owner(name)
             trainable = kind == "parameter" and tensor.dtype.startswith(TRAINABLE)
-            record = TensorRecord(name=short, shape=tensor.shape, dtype=tensor.dtype, trainable=trainable)
+            shape = self._unpacked.get(name, tensor.shape)
+            record = TensorRecord(name=short, shape=shape, dtype=tensor.dtype, trainable=trainable)
             own = (parameters if kind == "parameter" else buffers).setdefault(owner, [])
             if kind == "parameter":
                 places[owner, len(own)] = number

@@ -15,23 +15,37 @@ __all__ = ["Initialiser", "Kind", "classify", "describe_initialisers", "list_gra
 
 Kind = Literal["parameter", "buffer", "constant"]
 
-BUFFERS = {"BatchNormalization": (3, 4)}
-"""Inputs that are statistics which were kept in training."""
+BUFFERS = {"BatchNormalization": (3, 4), "GroupQueryAttention": (7, 8), "RotaryEmbedding": (1, 2, 3)}
+"""Inputs that are statistics which were kept in training, or cosines and sines of positions."""
 
-WEIGHTS = {"Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1)}
+WEIGHTS = {
+    "Conv": (1, 2), "ConvTranspose": (1, 2), "GRU": (1, 2, 3), "Gemm": (1, 2), "LSTM": (1, 2, 3),
+    "MatMul": (0, 1), "RNN": (1, 2, 3),
+}  # fmt: skip
 """Inputs that are weights even where a Constant node gives them, as some exporters have it."""
 
 CONSTANTS = {
     "Clip": (1, 2),
     "ConvInteger": (2, 3),
     "DequantizeLinear": (1, 2),
+    "DynamicQuantizeLSTM": (8, 9, 10, 11),
+    "DynamicQuantizeMatMul": (2, 3),
+    "GatherBlockQuantized": (2, 3),
+    "MatMulBnb4": (2,),
     "MatMulInteger": (2, 3),
+    "MatMulIntegerToFloat": (2, 3, 4, 5),
+    "MatMulNBits": (2, 3, 4),
     "Pad": (2,),
+    "QAttention": (3, 4, 6, 7),
     "QGemm": (1, 2, 4, 5, 7, 8),
+    "QLinearAdd": (1, 2, 4, 5, 6, 7),
     "QLinearConv": (1, 2, 4, 5, 6, 7),
     "QLinearMatMul": (1, 2, 4, 5, 6, 7),
+    "QLinearMul": (1, 2, 4, 5, 6, 7),
+    "QMoE": (3, 6, 9, *range(11, 21)),
     "QuantizeLinear": (1, 2),
     "Resize": (1, 2),
+    "STFT": (2,),
     "Upsample": (1,),
 }
 """Inputs that say how a node works: limits, scales and zero points."""

@@ -13,6 +13,7 @@ from resflops.sources.onnx_files.modules import Initialisers
 from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
 from resflops.sources.onnx_files.sizes import Given, OpenSizes, list_inputs
+from resflops.sources.onnx_files.stated import StatedTypes
 from resflops.sources.onnx_files.tensors import GraphTensor, read_type
 from resflops.sources.onnx_files.walk import Walk
 
@@ -66,7 +67,7 @@ def _read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
     inputs = _enter_inputs(graph, sizes, recording, scope)
     initialisers = Initialisers(graph, recording)
     initialisers.enter(graph, scope)
-    walk = Walk(model, name, recording, initialisers)
+    walk = Walk(model, name, recording, initialisers, StatedTypes(graph, sizes))
     for recording.node in order_nodes(graph, name):
         walk.run([graph.node[recording.node]], scope)
     modules, numbers = initialisers.list_modules(walk.layers, graph.name)

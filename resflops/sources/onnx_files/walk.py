@@ -18,6 +18,7 @@ from resflops.sources.onnx_files.neighbours import Neighbours
 from resflops.sources.onnx_files.operators import OPERATORS, OperatorCall, Steps
 from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
+from resflops.sources.onnx_files.stated import StatedTypes
 from resflops.sources.onnx_files.tensors import GraphTensor
 
 if TYPE_CHECKING:
@@ -52,10 +53,16 @@ class Walk:
         name: what the user calls it.
         recording: what is recorded.
         initialisers: the initialisers of the graph.
+        stated: what the file states of its tensors.
     """
 
     def __init__(
-        self, model: "ModelProto", name: str, recording: Recording, initialisers: Initialisers
+        self,
+        model: "ModelProto",
+        name: str,
+        recording: Recording,
+        initialisers: Initialisers,
+        stated: StatedTypes,
     ) -> None:
         self.name, self.recording, self._initialisers = name, recording, initialisers
         self.opsets = read_opsets(model.opset_import)
@@ -66,6 +73,7 @@ class Walk:
         self.upper_bound = False
         """Whether a branch stands for another that has fewer multiply-accumulates."""
         self._notes: dict[str, None] = {}
+        self._stated = stated
         self._functions = Functions(model)
         self._neighbours = Neighbours(model.graph)
         self._calls: list[str] = []
@@ -224,7 +232,10 @@ class Walk:
             found = infer_outputs(node, inputs, self.opsets, self._version)
         except Mistyped as error:
             raise self._make_shape_error(node, inputs, str(error)) from None
-        return [found.get(name) or GraphTensor(name=name, dtype="") for name in node.output]
+        if self._calls:
+            # In a function, names are its own.
+            return [found.get(name) or GraphTensor(name=name, dtype="") for name in node.output]
+        return [self._stated.complete(name, found.get(name)) for name in node.output]
 
     def _fold(
         self, node: "NodeProto", inputs: Sequence[GraphTensor | None], outputs: Sequence[GraphTensor]

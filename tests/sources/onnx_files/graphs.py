@@ -35,4 +35,35 @@ def model(nodes, inputs, outputs, initialisers=(), *, functions=(), opset=20, do
     )
 
 
+def one_node(operator, inputs, outputs=1, *, version=20, **attributes):
+    """Make a graph of one node, and arrays of ones that it takes.
+
+    Args:
+        operator: its name, with the domain in front if that is not ONNX's own.
+        inputs: for each input its type and its shape; for a constant its type and its one element; for one
+            that is left out None.
+        outputs: how many it gives.
+        version: the opset of ONNX's own domain.
+        attributes: its attributes.
+    """
+    domain, _, name = operator.rpartition(".")
+    names = ["" if each is None else f"x{place}" for place, each in enumerate(inputs)]
+    given, constants = {}, []
+    for each, found in zip(names, inputs, strict=True):
+        if found is None:
+            continue
+        dtype, shape = found
+        if isinstance(shape, int):
+            constants.append(constant(each, [shape], dtype))
+        else:
+            given[each] = np.ones(shape, dtype)
+    made = node(name, names, [f"y{place}" for place in range(outputs)], domain=domain, **attributes)
+    infos = [
+        tensor(each, *array.shape, dtype=helper.np_dtype_to_tensor_dtype(array.dtype))
+        for each, array in given.items()
+    ]
+    untold = [helper.make_empty_tensor_value_info(each) for each in made.output]
+    return model([made], infos, untold, constants, opset=version, domains=[domain] if domain else ()), given
+
+
 node = helper.make_node

@@ -6,7 +6,7 @@ from onnx import load, save
 import resflops
 from resflops.errors import ModelError, UsageError
 from resflops.sources.onnx_files.annotations import write_annotated
-from tests.sources.onnx_files.graphs import constant, graph, model, node, tensor, weight
+from tests.sources.onnx_files.graphs import constant, graph, model, node, tensor, unknown, weight
 
 KERNEL, WEIGHT = weight("conv.weight", 4, 3, 3, 3), weight("fc.weight", 5, 144)
 
@@ -142,7 +142,7 @@ def test_a_node_that_is_not_counted_says_so(write):
     net = model(
         [node("Mystery", ["x"], ["z"], domain="own"), node("Relu", ["z"], ["y"])],
         [tensor("x", 2, 3)],
-        [tensor("y", 2, 3)],
+        [unknown("y")],
         domains=["own"],
     )
     path = write(net)

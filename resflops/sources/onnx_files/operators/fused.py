@@ -59,6 +59,7 @@ def read_channels_last_convolution(node: OperatorCall) -> Call | Steps | None:
 
 _CONVOLVE = read_channels_last("Conv", 0, 1, 2, always=True)
 bind({
+    "com.microsoft.Gelu": "gelu",
     "com.microsoft.NhwcConv": _CONVOLVE,
     "com.microsoft.NhwcMaxPool": read_channels_last("MaxPool", 0, always=True),
 })  # fmt: skip
