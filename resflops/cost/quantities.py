@@ -478,6 +478,12 @@ def state_elements(record: OpRecord, work: Work, module: ModuleRecord | None) ->
     return prod(record.input_shapes[0][:-1]) * cells.hidden * cells.layers * cells.directions
 
 
+@quantity("element of a recurrent state in one direction")
+def one_way_state_elements(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
+    """Elements of the hidden state over all steps, samples and layers, of one direction alone."""
+    return state_elements(record, work, module) // read_attributes(record, Recurrence).directions
+
+
 @quantity("weight, once per sample, in a convolution once per output position", stands_for="macs")
 def weight_uses(record: OpRecord, work: Work, module: ModuleRecord | None) -> int:
     """The weights of the module times the positions that torchinfo sees.

@@ -92,6 +92,9 @@ ONNX_TOOL = register_peer(
                             **charge_ops(ADAPTIVE_AVG_POOLS, input_elements=1, output_elements=4),
                             **charge_ops(REDUCTIONS, input_elements=1),
                             "norm": {"input_elements": 25},
+                            # Of the gates it counts one direction.
+                            "lstm": {"macs": 1, "bias_adds": 1, "one_way_state_elements": 180},
+                            "gru": {"macs": 1, "bias_adds": 1, "one_way_state_elements": 110},
                             "interpolate": {"linear_elements": 4, "cubic_elements": 8},
                         },
                     ),
@@ -113,11 +116,13 @@ ONNX_TOOL = register_peer(
                 "GroupNormalization, is refused",
                 issue="ThanatosShinji/onnx-tool#73",
             ),
+            Defect(what="a Constant node whose value is a number or a list, and no tensor, is refused"),
             Defect(what="counts what follows from shapes and constants alone"),
             Defect(what="of nodes that share a name, only the last counts"),
             Defect(what="an error function counts nothing, and neither does any number without dimensions"),
             Defect(what="a window of three dimensions counts as one of its first"),
             Defect(what="a transposed convolution is charged by its output"),
+            Defect(what="the gates of a bidirectional LSTM or GRU count in one direction only"),
             Defect(what="counts constants as parameters, but not the weights of an embedding"),
         ),
     )

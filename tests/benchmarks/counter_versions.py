@@ -7,8 +7,8 @@ A release that is named is installed without its dependencies into a folder of i
 put first in the path of the process that asks it. torch's own counter comes with torch: run this
 in an environment with each torch (``nox -f tests/noxfile.py -s counters``).
 
-It prints, for each version, the exercises of tests/crosschecking/test_real_peers.py that a
-convention does not explain to the last operation. A version that leaves none can be added to
+It prints, for each version, the exercises of tests/crosschecking/test_real_peers.py, for a counter of ONNX
+files those of test_graph_files.py, that a convention does not explain to the last operation. A version that leaves none can be added to
 the ``verified`` versions in ``resflops/counters/``; one that leaves some needs an edition of its own.
 Exit status 1 if anything is left over.
 """
@@ -34,7 +34,7 @@ from resflops.crosschecking import Failure, run_in_process
 from resflops.crosschecking.adapters import ADAPTERS, Answer
 from resflops.crosschecking.reconciliation import reconcile
 
-EXERCISES = Path(__file__).parent.parent / "crosschecking" / "test_real_peers.py"
+EXERCISES = Path(__file__).parent.parent / "crosschecking"
 
 SECONDS = 120
 """How long a counter may take for one exercise."""
@@ -43,6 +43,7 @@ PACKAGES = {
     "calflops": "calflops",
     "deepspeed": "deepspeed.profiling.flops_profiler",
     "fvcore": "fvcore.nn",
+    "onnx-tool": "onnx_tool",
     "ptflops": "ptflops",
     "thop": "thop",
     "torch": "torch.utils.flop_counter",
@@ -53,8 +54,8 @@ PACKAGES = {
 """Distribution to what the adapter of its counter imports."""
 
 
-def load_exercises() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("exercises", EXERCISES)
+def load_exercises(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("exercises", EXERCISES / name)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -68,7 +69,7 @@ def leftovers(peer: Peer, version: str) -> list[str]:
         # Loaded once, here: every process below is a copy of this one.
         importlib.import_module(PACKAGES[peer.distribution])
     left = []
-    for subject, (make, shape) in load_exercises().EXERCISES.items():
+    for subject, (make, shape) in load_exercises("test_real_peers.py").EXERCISES.items():
         torch.manual_seed(0)
         model = make().eval()
 
@@ -98,11 +99,24 @@ def leftovers(peer: Peer, version: str) -> list[str]:
     return left
 
 
+def leftovers_of_graphs(peer: Peer) -> list[str]:
+    """The same for a counter of ONNX files."""
+    exercises = load_exercises("test_graph_files.py")
+    left = []
+    for subject, text in exercises.EXERCISES.items():
+        for row in resflops.crosscheck(exercises.parse(text), peers=peer.name, seconds=SECONDS).rows:
+            if row.failure:
+                print(f"  {subject}: {peer.name} gives no figure: {row.failure[:100]}")
+            elif not row.explained:
+                left.append(f"{subject}: {row.convention} leaves {row.unexplained:,}")
+    return left
+
+
 def report(peer: Peer) -> bool:
     version = find_installed_version(peer)
     if version is None:
         return True
-    left = leftovers(peer, version)
+    left = leftovers(peer, version) if peer.takes == "modules" else leftovers_of_graphs(peer)
     how = peer.verify(version)
     print(f"{peer.name} {version} ({how}): {'nothing is left over' if not left else ''}")
     for line in left:

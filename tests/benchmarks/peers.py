@@ -27,7 +27,9 @@ flop_counter_mode: Counter = partial(asked, "FlopCounterMode")
 
 
 def installed() -> dict[str, Counter]:
-    """The peers that can be imported here."""
+    """The peers of modules that can be imported here."""
     return {
-        name: partial(asked, name) for name, peer in PEERS.items() if find_installed_version(peer) is not None
+        name: partial(asked, name)
+        for name, peer in PEERS.items()
+        if peer.takes == "modules" and find_installed_version(peer) is not None
     }
