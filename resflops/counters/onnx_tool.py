@@ -102,8 +102,10 @@ ONNX_TOOL = register_peer(
             ),
         ),
         limits=(
-            "an operator that is several ops to resflops may be charged as a whole, as LpNormalization is, "
-            "a norm and a division",
+            "an operator that is several ops to resflops may be charged as one, as Hardmax, Max of three "
+            "tensors and an LSTM with peepholes are",
+            "it infers other sizes than ONNX for transposed convolutions with automatic padding, and for "
+            "windows that begin in the padding",
         ),
         defects=(
             Defect(

@@ -117,12 +117,7 @@ class Walk:
                 "loops among them; a file of that kind is not followed"
             )
         inputs = [self._look_up(name, node, scope) for name in node.input]
-        if node.op_type == "Identity" and node.domain in ONNX and inputs[0] is not None:
-            # The tensor itself: the older exporter of torch gives weights that are equal a name each.
-            scope[node.output[0]] = inputs[0]
-            return
-        if node.op_type == "Constant" and node.domain in ONNX and node.output[0] not in self._initialisers:
-            scope[node.output[0]] = read_constant_node(node)
+        if node.domain in ONNX and self._enter_tensor(node, inputs, scope):
             return
         layer = self._find_layer(node)
         for tensor in inputs:
@@ -142,6 +137,19 @@ class Walk:
         if len(self.recording.ops) > recorded:
             self.layers.setdefault(layer.path, layer)
         scope.update((name, tensor) for name, tensor in zip(node.output, outputs, strict=False) if name)
+
+    def _enter_tensor(self, node: "NodeProto", inputs: Sequence[GraphTensor | None], scope: Scope) -> bool:
+        """Enter what a node gives that is no op but a name of a tensor; False for any other node."""
+        if node.op_type == "Identity" and inputs[0] is not None:
+            # The older exporter of torch gives weights that are equal a name each.
+            scope[node.output[0]] = inputs[0]
+            return True
+        if node.op_type != "Constant":
+            return False
+        # A weight that such a node gives is in the scope with the initialisers.
+        if node.output[0] not in self._initialisers:
+            scope[node.output[0]] = read_constant_node(node)
+        return True
 
     def note_branch(self, node: "NodeProto", taken: str, macs: int, others: int) -> None:
         """Note which branch stands for both where values decide."""

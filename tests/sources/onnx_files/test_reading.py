@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import resflops
+from resflops.records import MODEL_INPUT, PARAMETER
 from resflops.sources.onnx_files import Given, read_graph, read_trace
 
 onnx = pytest.importorskip("onnx")
@@ -56,3 +57,14 @@ def test_a_reading_says_which_node_each_op_comes_from_and_which_nodes_follow_fro
         ("Reshape", "reshape"), ("Add", "add"), ("Relu", "relu"),
     ]  # fmt: skip
     assert reading.folded == {0, 1, 2}
+
+
+def test_a_weight_that_a_constant_node_gives_is_a_parameter_and_no_op():
+    given = onnx.parser.parse_model("""
+        <ir_version: 8, opset_import: ["" : 17]>
+        g (float[2, 3] x) => (float[2, 2] y)
+        { w = Constant<value = float[3, 2] {1, 2, 3, 4, 5, 6}>()  y = MatMul(x, w) }
+    """)
+    trace = read_trace(given, "net.onnx", Given())
+    assert [(record.op, record.producers) for record in trace.ops] == [("matmul", (MODEL_INPUT, PARAMETER))]
+    assert trace.params == 6
