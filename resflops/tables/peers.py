@@ -16,6 +16,7 @@ def build_peer_table() -> Table:
         columns=(
             Column(key="peer", heading="peer"),
             Column(key="distribution", heading="package", audience="programs"),
+            Column(key="takes", heading="takes", detail=1, folds=False),
             Column(key="installed", heading="installed", empty="not installed"),
             Column(key="verification", heading="which is", empty="–"),
             Column(key="verified_versions", heading="verified with", kind="names", wraps=True),
@@ -90,6 +91,7 @@ def _build_row(peer: Peer) -> Row:
     return {
         "peer": peer.name,
         "distribution": peer.distribution,
+        "takes": peer.takes,
         "installed": version or "",
         "verified_versions": peer.verified_versions,
         "verification": "" if version is None else peer.verify(version),
