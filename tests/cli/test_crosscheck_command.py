@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+import resflops
 from resflops.cli import main
 from resflops.cost.convention import CONVENTIONS
 from resflops.counters import PEERS
 from resflops.counters.installed import find_installed_version
 from resflops.crosschecking import running, selection
 from resflops.crosschecking.adapters import ADAPTERS, Answer
+from tests.sources.onnx_files import graphs
 
 CHECK = ("crosscheck", "--models", "resnet20", "--peers", "fvcore", "thop")
 
@@ -186,3 +188,37 @@ def test_an_interrupt_keeps_the_peers_that_have_run(capsys, monkeypatch):
     document = json.loads(run(capsys, *CHECK, "--format", "json", status=130))
     assert [(row["peer"], row["unexplained"]) for row in document["rows"]] == [("fvcore", 0)]
     assert "Interrupted: not every peer has run." in document["notes"]
+
+
+def test_files_and_models_are_cross_checked_in_one_table_each_by_the_counters_that_take_it(capsys, tmp_path):
+    net = graphs.model(
+        [graphs.node("MatMul", ["x", "w"], ["y"])],
+        [graphs.tensor("x", "batch", 3)],
+        [graphs.tensor("y", "batch", 4)],
+        [graphs.weight("w", 3, 4)],
+    )
+    (tmp_path / "net.onnx").write_bytes(net.SerializeToString())
+    given = (
+        f"crosscheck Mine={tmp_path / 'net.onnx'} resnet20 --batch 2 --peers fvcore onnx-tool --format json"
+    )
+    document = json.loads(run(capsys, *given.split()))
+    rows = {(row["model"], row["peer"]): (row["figure"], row["unexplained"]) for row in document["rows"]}
+    figure = 2 * resflops.count("resnet20").under("fvcore").total
+    assert rows == {
+        ("Mine", "fvcore"): (None, None),
+        ("Mine", "onnx-tool"): (24, 0),
+        ("resnet20", "fvcore"): (figure, 0),
+        ("resnet20", "onnx-tool"): (None, None),
+    }
+    assert list(document["environment"]) == ["python", "torch", "onnx", "machine"]
+
+
+def test_a_file_whose_sizes_are_open_is_a_row_that_asks_for_them(capsys, tmp_path):
+    net = graphs.model(
+        [graphs.node("Relu", ["x"], ["y"])],
+        [graphs.tensor("x", "rows", "columns")],
+        [graphs.tensor("y", "rows", "columns")],
+    )
+    (tmp_path / "net.onnx").write_bytes(net.SerializeToString())
+    assert main(["crosscheck", str(tmp_path / "net.onnx")]) == 2
+    assert "leaves sizes open: rows, columns" in capsys.readouterr().err
