@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resflops.errors import FileError, ModelError
+from resflops.sources.onnx_files.skimming import MalformedFileError, skim
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
@@ -58,31 +59,44 @@ def load_graph(path: Path, name: str, *, whole: bool = False) -> "ModelProto":
         )
     if not state.st_size:
         raise ModelError(f"{name!r} is empty; export the model again")
-    return _parse(path, name) if whole else _load(path, name, state.st_mtime_ns, state.st_size)
+    if whole:
+        return _parse(_read(path, name), name)
+    return _load(path, name, state.st_mtime_ns, state.st_size)
 
 
 # A command looks at a file more than once: for its inputs, and for its graph.
 @lru_cache(maxsize=4)
 def _load(path: Path, name: str, changed: int, size: int) -> "ModelProto":
-    del changed, size
-    model = _parse(path, name)
+    del changed
+    try:
+        with path.open("rb") as file:
+            data = skim(file, size)
+    except (OSError, MalformedFileError):
+        # What is wrong with it is for protobuf to say.
+        data = _read(path, name)
+    model = _parse(data, name)
     drop_weights(model)
     return model
 
 
-def _parse(path: Path, name: str) -> "ModelProto":
+def _read(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{name!r} cannot be read: {error.strerror}") from None
+
+
+def _parse(data: bytes, name: str) -> "ModelProto":
     from google.protobuf.message import DecodeError
     from onnx import ModelProto
 
     model = ModelProto()
     try:
-        model.ParseFromString(path.read_bytes())
+        model.ParseFromString(data)
     except DecodeError:
         raise ModelError(
             f"{name!r} is not an ONNX graph, or is cut off: protobuf cannot read it; export the model again"
         ) from None
-    except OSError as error:
-        raise FileError(f"{name!r} cannot be read: {error.strerror}") from None
     # What is cut off behind the graph, or is a message of another kind, may still be read.
     if not model.HasField("graph") or not model.opset_import:
         raise ModelError(
