@@ -65,8 +65,8 @@ def count(
     (140, 28)
 
     Args:
-        model: any module on any device, a trace of one, an exported program, or the spec of one as
-            :func:`resflops.load` takes it.
+        model: any module on any device, a trace of one, an exported program, an ONNX graph as onnx
+            loads it, the path of a file, or the spec of a model as :func:`resflops.load` takes it.
         inputs: the positional arguments of the model; a tuple of ints is a shape, and
             :func:`resflops.shape` says so where it could be meant as a tuple. A spec needs none; one shape is
             that of its model's main input. A tuple of tensors, and the keywords of other counters
@@ -140,7 +140,8 @@ def trace(
     Trace(resnet20 on 1×3×32×32: 73 ops, 72 modules, 269,722 parameters)
 
     Args:
-        model: any module on any device, an exported program, or the spec of a model.
+        model: any module on any device, an exported program, an ONNX graph, the path of a file, or the spec
+            of a model.
         inputs: the positional arguments of the model, as :func:`resflops.count` takes them.
         real: whether to run every kernel from the start, on the model's device. A shape then stands for a
             tensor of zeros.

@@ -46,7 +46,7 @@ def memory(
 
     Args:
         model: any module on any device, an exported program, the spec of one as :func:`resflops.load` takes
-            it, or a trace, of which the memory is worked out by rules.
+            it, the path of a file; or a trace or an ONNX graph, whose memory is worked out by rules.
         inputs: the positional arguments of the model, as :func:`resflops.count` takes them.
         training: whether to take a step of training: forward, loss, backward, and the optimiser's step. A
             model in eval mode is put into training mode for it; the parts of one in training mode stay as
