@@ -104,8 +104,6 @@ ONNX_TOOL = register_peer(
         limits=(
             "an operator that is several ops to resflops may be charged as one, as Hardmax, Max of three "
             "tensors and an LSTM with peepholes are",
-            "it infers other sizes than ONNX for transposed convolutions with automatic padding, and for "
-            "windows that begin in the padding",
         ),
         defects=(
             Defect(
@@ -125,6 +123,9 @@ ONNX_TOOL = register_peer(
             Defect(what="a window of three dimensions counts as one of its first"),
             Defect(what="a transposed convolution is charged by its output"),
             Defect(what="the gates of a bidirectional LSTM or GRU count in one direction only"),
+            Defect(
+                what="infers other sizes than ONNX does, as of ReduceL2 since opset 18, and counts by them"
+            ),
             Defect(what="counts constants as parameters, but not the weights of an embedding"),
         ),
     )

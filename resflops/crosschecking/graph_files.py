@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from resflops.cost import price
@@ -35,8 +35,10 @@ __all__ = ["GraphAnswer", "GraphFile", "ask_onnx_tool", "reconcile_graph_file"]
 
 FOLDED = "what follows from shapes and constants alone, computed before the first pass"
 NAMESAKES = "nodes missed because others have their names"
+RESIZED = "other sizes than ONNX infers"
 CONSTANTS = "constants and statistics among the initialisers"
 PASSED_OVER = "initialisers of operators that it passes over"
+NOT_DENSE = "weights that are sparse or given by Constant nodes"
 
 
 class GraphFile(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,8 @@ class GraphFile(Struct, frozen=True, kw_only=True):
     graph: "Path | ModelProto"
     shapes: dict[str, Shape]
     """The shapes of its inputs, by name."""
+    sizes: dict[str, Shape] = {}
+    """The shapes of what its nodes make, by name, where they are known."""
     folded: frozenset[str] = frozenset()
     """The first outputs of the nodes that follow from shapes and constants alone, and are no ops of ours."""
 
@@ -54,6 +58,8 @@ class GraphAnswer(Answer, frozen=True, kw_only=True):
 
     missed: tuple[str, ...] = ()
     """The first outputs of the nodes that it does not look at."""
+    resized: dict[str, int] = field(default_factory=dict)
+    """What it charged for nodes that it takes to have other sizes, by their first outputs."""
 
 
 def reconcile_graph_file(
@@ -89,6 +95,7 @@ def reconcile_graph_file(
     file = GraphFile(
         graph=given,
         shapes={each.name: each.shape for each in traced.inputs},
+        sizes=_list_sizes(graph, reading),
         folded=frozenset(_name_node(graph.node[place]) for place in reading.folded),
     )
     for peer in peers:
@@ -121,7 +128,10 @@ def _reconcile_one(
     if isinstance(answer, Failure):
         yield from build_failure(traced, peer, version=version, reason=answer.reason)
         return
-    missed = {place for place, node in enumerate(graph.node) if _name_node(node) in answer.missed}
+    names = [_name_node(node) for node in graph.node]
+    missed = {place for place, name in enumerate(names) if name in answer.missed}
+    resized = {place for place, name in enumerate(names) if name in answer.resized} - reading.folded
+    charged = sum(answer.resized[names[place]] for place in resized)
     for figure, convention in list_figures(peer):
         main = figure == peer.convention.name
         yield reconcile(
@@ -133,10 +143,21 @@ def _reconcile_one(
             non_op_charges={
                 **(answer.non_op_charges if main else {}),
                 NAMESAKES: -_charge(convention, reading, missed),
+                **({RESIZED: charged - _charge(convention, reading, resized)} if main else {}),
             },
             peer_params=answer.params if main else None,
             parameter_causes=_find_parameter_causes(graph, peer.counts_parameters) if main else (),
         )
+
+
+def _list_sizes(graph: "GraphProto", reading: GraphReading) -> dict[str, Shape]:
+    """List the shapes of what nodes make, by name; the last op of a node gives its outputs."""
+    last = dict(zip(reading.nodes, reading.trace.ops, strict=True))
+    return {
+        name: shape
+        for place, record in last.items()
+        for name, shape in zip(filter(None, graph.node[place].output), record.output_shapes, strict=False)
+    }
 
 
 def _charge(convention: Convention, reading: GraphReading, nodes: set[int]) -> int:
@@ -157,18 +178,19 @@ def _find_parameter_causes(
     """List why a peer that counts initialisers gives another number of parameters than we do."""
     if counts is None:
         return ()
-    more, less = {}, {}
-    for name, initialiser in describe_initialisers(graph).items():
-        is_counted = not initialiser.operators <= {*counts.passed_over}
+    causes: dict[str, dict[str, int]] = {}
+    for name, each in describe_initialisers(graph).items():
+        is_counted = each.dense and not each.operators <= {*counts.passed_over}
         # Those without a dimension have no elements for who multiplies the sizes of none.
-        if is_counted and initialiser.kind != "parameter" and initialiser.shape:
-            more[name] = prod(initialiser.shape)
-        elif not is_counted and initialiser.kind == "parameter":
-            less[name] = -prod(initialiser.shape)
+        if is_counted and each.kind != "parameter" and each.shape:
+            causes.setdefault(CONSTANTS, {})[name] = prod(each.shape)
+        elif not is_counted and each.kind == "parameter":
+            causes.setdefault(PASSED_OVER if each.dense else NOT_DENSE, {})[name] = -prod(each.shape)
     return tuple(
-        ParameterCause(name=cause, amount=sum(amounts.values()), modules=fold_paths(amounts))
-        for cause, amounts in ((CONSTANTS, more), (PASSED_OVER, less))
-        if amounts
+        [
+            ParameterCause(name=cause, amount=sum(amounts.values()), modules=fold_paths(amounts))
+            for cause, amounts in causes.items()
+        ]
     )
 
 
@@ -191,6 +213,15 @@ def ask_onnx_tool(file: GraphFile) -> GraphAnswer:
         params=int(graph.params),
         non_op_charges={FOLDED: sum(to_integer(charged.get(name, 0)) for name in file.folded)},
         missed=tuple([name for name in map(_name_node, model.mproto.graph.node) if name not in charged]),
+        resized={
+            _name_node(node): to_integer(charged[_name_node(node)])
+            for node in graph.nodemap.values()
+            if any(
+                tuple(graph.tensormap[name].get_shape()) != tuple(file.sizes[name])
+                for name in (*node.input, *node.output)
+                if name in file.sizes
+            )
+        },
     )
 
 

@@ -146,6 +146,34 @@ def test_parameters_differ_by_constants_and_by_what_is_passed_over(write):
     }
 
 
+def test_a_weight_that_a_constant_node_gives_is_no_parameter_to_the_counter(write):
+    path = write(
+        "g (float[2, 3] x) => (float[2, 2] y) "
+        "{ w = Constant<value = float[3, 2] {1, 2, 3, 4, 5, 6}>()  y = MatMul(x, w) }"
+    )
+    (row,) = resflops.crosscheck(path).rows
+    assert (row.params, row.peer_params, row.unexplained_params) == (6, 0, 0)
+    assert [(cause.name, cause.amount, cause.modules) for cause in row.parameter_causes] == [
+        ("weights that are sparse or given by Constant nodes", -6, ("w",))
+    ]
+
+
+def test_sizes_that_the_counter_infers_otherwise_are_a_cause(write):
+    path = write(
+        "g (float[2, 3, 4] x) => (float[2, 3, 1] y) <int64[1] last = {2}> "
+        "{ norms = ReduceL2<keepdims = 1>(x, last)  y = Relu(norms) }",
+        opset=18,
+    )
+    (row,) = resflops.crosscheck(path).rows
+    # It takes the norm of all, which makes one element of the six.
+    assert (row.figure, row.unexplained) == (25 * 24 + 1, 0)
+    assert {cause.name: cause.amount for cause in row.causes} == {
+        "norm": 25 * 24,
+        "activation": 6,
+        "other sizes than ONNX infers": -5,
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -101,21 +101,25 @@ class Initialiser(Struct, frozen=True, kw_only=True):
     kind: Kind
     operators: frozenset[str]
     """Those of the nodes that take it, without those in the graphs of other nodes."""
+    dense: bool
+    """Whether it is among the dense initialisers; else it is sparse, or the value of a Constant node."""
 
 
 def describe_initialisers(graph: "GraphProto") -> dict[str, Initialiser]:
-    """Describe the initialisers of a graph by their names; what Constant nodes give is none of them."""
+    """Describe the initialisers of a graph by their names."""
     kinds = classify(graph)
     operators: dict[str, set[str]] = {}
     for name, (operator, _) in _list_uses(graph.node):
         operators.setdefault(name, set()).add(operator)
+    dense = {tensor.name for tensor in graph.initializer}
     return {
-        tensor.name: Initialiser(
+        name: Initialiser(
             shape=tuple(tensor.dims),
-            kind=kinds[tensor.name],
-            operators=frozenset(operators.get(tensor.name, ())),
+            kind=kinds[name],
+            operators=frozenset(operators.get(name, ())),
+            dense=name in dense,
         )
-        for tensor in graph.initializer
+        for name, tensor in list_initialisers(graph)
     }
 
 
