@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from resflops.api.given_models import Model, hint_at_shape, load, name_spec, open_given
 from resflops.api.graphs import open_given_graph, read_given_graph
+from resflops.api.measuring import open_measurable
 from resflops.cost import Cost, check_prices_gradients, price
 from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
 from resflops.errors import TraceError, UsageError
@@ -298,20 +299,15 @@ def benchmark(
         TraceError: the model is not a torch.nn.Module.
     """
     from resflops.latency.bench import measure
-    from resflops.latency.configuration import grid
+    from resflops.latency.configuration import grid, read_backend
     from resflops.latency.devices import choose_device
-    from resflops.latency.models import MeasurableModule, find_batch_size
     from resflops.latency.schedule import Effort
-    from resflops.tracing import resolve_inputs
 
-    given = open_given(model, inputs, keyword_inputs)
-    reading = resolve_inputs(given.module, given.args, given.kwargs)
-    inputs, keyword_inputs = reading.args, reading.kwargs
-    name = given.name or type(given.module).__name__
+    given = open_measurable(model, inputs, keyword_inputs, backend=read_backend("backend", backend))
     configurations = grid(
-        [(name, ())],
+        [(given.name, ())],
         device=choose_device(device),
-        batches=[find_batch_size(inputs, keyword_inputs)],
+        batches=[given.batch],
         dtypes=[dtype],
         memory_formats=[memory_format],
         modes=[mode],
@@ -320,8 +316,12 @@ def benchmark(
         cold_l2=cold_l2,
         training=training,
     )
+    if given.graph is not None:
+        from resflops.latency.backends.graph_types import settle_configuration
+
+        configurations = tuple([settle_configuration(given.graph, each) for each in configurations])
     measured = measure(
-        {name: MeasurableModule(given.module, inputs, keyword_inputs)},
+        {given.name: given.measurable},
         configurations,
         effort=Effort(rounds=rounds, seconds=seconds, warm_up=warm_up),
         command="resflops.benchmark()",

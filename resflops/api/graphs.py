@@ -8,7 +8,7 @@ from resflops.errors import InputError
 from resflops.records import Shape, TensorSpec, Trace, is_shape
 from resflops.sources.found_model import FoundModel, ReadRequest
 
-__all__ = ["find_given_graph", "open_given_graph", "read_given_graph"]
+__all__ = ["find_given_graph", "is_shape_only", "open_given_graph", "read_given_graph"]
 
 
 def read_given_graph(
@@ -62,10 +62,15 @@ def find_given_graph(model: object) -> FoundModel | None:
     return wrap_graph(model, Spec(text=name, name=name))
 
 
+def is_shape_only(given: object) -> bool:
+    """Tell whether an input is given by its shape, rather than with values."""
+    return isinstance(given, TensorSpec) or (isinstance(given, tuple) and is_shape(given))
+
+
 def _read_shape(name: str, given: object) -> Shape:
     if isinstance(given, TensorSpec):
         return given.shape
-    if is_shape(given) and isinstance(given, tuple):
+    if isinstance(given, tuple) and is_shape(given):
         return given
     shape = getattr(given, "shape", None)
     if shape is None:

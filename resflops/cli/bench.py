@@ -145,20 +145,17 @@ def _measure(args: argparse.Namespace) -> tuple[Measurements, list[str]]:
     with progress(shown=not args.no_progress) as say:
         models, named = _find_models(args, say)
         say("loading torch")
+        from resflops.latency.backends.measurables import make_measurable
         from resflops.latency.bench import measure
         from resflops.latency.devices import choose_device
         from resflops.latency.flags import Flags
-        from resflops.latency.models import MeasurableSpec, UnbuildableModel
 
         device = choose_device(args.device)
         configurations = _list_configurations(args, models, device)
         if left_out := list_left_out(configurations):
             warn(f"not supported, and left out: {'; '.join(left_out)}")
         measured = measure(
-            {
-                spec: UnbuildableModel(model) if isinstance(model, ResflopsError) else MeasurableSpec(model)
-                for spec, model in models.items()
-            },
+            {spec: make_measurable(model) for spec, model in models.items()},
             configurations,
             effort=choose_effort(args, device),
             flags=Flags(tf32=args.tf32, cudnn_benchmark=args.cudnn_benchmark, threads=args.threads),
@@ -239,10 +236,10 @@ def _load_so_far(args: argparse.Namespace) -> Measurements | None:
 def _list_configurations(
     args: argparse.Namespace, models: dict[str, FoundModel | ResflopsError], device: str
 ) -> tuple[Configuration, ...]:
-    return grid(
+    configurations = grid(
         [(spec, shape) for spec, model in models.items() for shape in _list_shapes(model, args.input)],
         device=device,
-        batches=args.batch,
+        batches=args.batch or [1],
         dtypes=args.dtype,
         memory_formats=args.memory_format,
         modes=args.mode,
@@ -251,6 +248,21 @@ def _list_configurations(
         cold_l2=args.cold_l2,
         training=args.training,
     )
+    return tuple(
+        dict.fromkeys(
+            _settle(models[each.model], each, batch_given=args.batch is not None) for each in configurations
+        )
+    )
+
+
+def _settle(
+    model: FoundModel | ResflopsError, configuration: Configuration, *, batch_given: bool
+) -> Configuration:
+    if isinstance(model, ResflopsError) or model.graph is None:
+        return configuration
+    from resflops.latency.backends.graph_types import settle_configuration
+
+    return settle_configuration(model, configuration, batch_given=batch_given)
 
 
 def _list_shapes(model: FoundModel | ResflopsError, given: list[Shape] | None) -> list[Shape]:

@@ -108,8 +108,9 @@ def _check_profile_path(path: str) -> str:
 
 def _add_settings(parser: Parser) -> None:
     # The settings that take several values: every combination of them is measured.
-    grid_options: tuple[tuple[str, str, Callable[[str], object], list[object], str], ...] = (
-        ("--batch", "N", make_number_reader("--batch"), [1], "batch sizes; 1 if not given"),
+    grid_options: tuple[tuple[str, str, Callable[[str], object], list[object] | None, str], ...] = (
+        ("--batch", "N", make_number_reader("--batch"), None,
+         "batch sizes; if not given 1, or what an ONNX file fixes"),
         ("--dtype", "NAME", partial(read_dtype, "--dtype"), ["float32"],
          f"element types: {', '.join(DTYPES)}; float32 if not given"),
         ("--memory-format", "NAME", _make_choice_reader("--memory-format", MEMORY_FORMATS), ["contiguous"],

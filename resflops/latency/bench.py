@@ -172,8 +172,10 @@ class _Bench:
             (each.dtype, self._environment.find_precision(each.dtype, convolution=convolution))
             for each in self._configurations
             for convolution in (False, True)
-            # torch, which the probes are of, computes in no int8.
+            # torch, which the probes are of, computes in no int8; and an ONNX file may have a type that its
+            # backend does not compute in.
             if each.dtype not in INT8
+            and each.dtype in BACKENDS[each.backend].list_values("dtype", device.type)
         ]
         probes = choose_probes(device, computing, known=earlier)
         for probe in probes:
@@ -211,8 +213,9 @@ class _Bench:
         if isinstance(prepared, PreparedRuntime):
             error = prepared.error
             self._rows[configuration] = replace(self._rows[configuration], output_error=error.largest)
-            if error.note:
-                self._add_note(configuration, error.note)
+            for note in (*prepared.notes, error.note):
+                if note:
+                    self._add_note(configuration, note)
         return prepared
 
     def _add_note(self, configuration: Configuration, note: str) -> None:

@@ -31,7 +31,8 @@ import torch
 from torch.utils.benchmark import Timer
 
 from resflops.latency.backends.base import Subject
-from resflops.latency.backends.export import ExportedModel, ExportedModels, to_arrays
+from resflops.latency.backends.export import ExportedModels
+from resflops.latency.backends.exported_model import ExportedModel, to_arrays
 from resflops.latency.backends.registry import open_backend
 from resflops.latency.configuration import BACKENDS, Configuration
 from resflops.latency.cuda import Cuda

@@ -29,6 +29,8 @@ class PreparedRuntime(Struct, frozen=True, kw_only=True):
 
     step: Step
     error: OutputError
+    notes: tuple[str, ...] = ()
+    """What else a reader of its time should know."""
     cold_l2: bool = False
     held_before: int | None = None
     """None: it allocates where torch does not count."""

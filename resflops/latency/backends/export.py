@@ -6,7 +6,7 @@ one file cannot hold more than 2 GB.
 """
 
 from ast import literal_eval
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from shutil import disk_usage, rmtree
@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from resflops.latency.backends.exported_model import ExportedModel
+from resflops.latency.backends.graph_files import MeasurableGraph
 from resflops.latency.backends.scopes import Node, collect_layers, list_computing
 from resflops.latency.backends.silence import silence
 from resflops.latency.configuration import Configuration
@@ -26,27 +27,13 @@ from resflops.latency.failures import ExportError
 from resflops.latency.models import Measurable
 from resflops.latency.prepare import adapt_inputs, randomize_inputs
 
-__all__ = ["ExportedModel", "ExportedModels", "to_arrays"]
+__all__ = ["ExportedModels"]
 
 EXPORTED_DTYPES = {"cuda": ("float16", "bfloat16")}
 """The types beside float32 that a module is cast to before it is exported."""
 
 SCOPES = "pkg.torch.onnx.name_scopes"
 """The metadata in which torch's exporter keeps the modules around a node."""
-
-
-class ExportedModel(Struct, kw_only=True):
-    """A model as an ONNX file, with an input and what eager torch makes of it."""
-
-    path: Path
-    inputs: tuple[Tensor, ...]
-    input_names: tuple[str, ...]
-    outputs: tuple[Tensor, ...]
-    """Of eager torch, on the same input and weights."""
-    nodes: tuple[Node, ...]
-    """The nodes of the graph in its file."""
-    size: int
-    """Bytes of its files."""
 
 
 def _find_exported_configuration(configuration: Configuration) -> Configuration:
@@ -71,25 +58,32 @@ class ExportedModels:
     def get(self, model: Measurable, configuration: Configuration) -> ExportedModel:
         """Get the exported model of a configuration, exporting it if it is not there.
 
+        A model that is an ONNX file is not exported, and its file stays where it is.
+
         Raises:
             ExportError: torch cannot export it.
+            ResflopsError: its file cannot be run on that input.
         """
         key = _find_exported_configuration(configuration)
         if key in self._failed:
             # It takes long, and fails again.
             raise self._failed[key]
         if key not in self._known:
-            self.say(f"exporting {key.model}, batch {key.batch}, to ONNX")
-            try:
-                exported = _export(model, key, self._make_folder())
-            except ExportError as error:
-                self._failed[key] = error.with_traceback(None)
-                raise
-            self._known[key] = exported
+            self._known[key] = self._make(model, key)
             self._make_room(key)
         # To the end: what was used last is removed last.
         self._known[key] = self._known.pop(key)
         return self._known[key]
+
+    def _make(self, model: Measurable, key: Configuration) -> ExportedModel:
+        if isinstance(model, MeasurableGraph):
+            return model.open_file(key, self._make_folder())
+        self.say(f"exporting {key.model}, batch {key.batch}, to ONNX")
+        try:
+            return _export(model, key, self._make_folder())
+        except ExportError as error:
+            self._failed[key] = error.with_traceback(None)
+            raise
 
     def close(self) -> None:
         """Remove all files."""
@@ -111,9 +105,9 @@ class ExportedModels:
         """Remove what was not used for longest while the disk has no room for three more of the latest."""
         wanted = 3 * self._known[latest].size
         for key in [key for key in self._known if key != latest]:
-            if disk_usage(self._known[latest].path.parent).free > wanted:
+            if disk_usage(self._known[latest].folder).free > wanted:
                 return
-            rmtree(self._known.pop(key).path.parent, ignore_errors=True)
+            rmtree(self._known.pop(key).folder, ignore_errors=True)
 
 
 def _export(model: Measurable, configuration: Configuration, folder: Path) -> ExportedModel:
@@ -134,12 +128,15 @@ def _export(model: Measurable, configuration: Configuration, folder: Path) -> Ex
     names = tuple(each.name for each in program.model.graph.inputs)
     if len(names) != len(inputs):
         raise ExportError(f"its graph has {len(names)} inputs, and the model is called with {len(inputs)}")
+    nodes = _list_nodes(program, scopes)
     return ExportedModel(
         path=folder / "model.onnx",
+        folder=folder,
         inputs=inputs,
         input_names=names,
         outputs=outputs,
-        nodes=_list_nodes(program, scopes),
+        dtype=configuration.dtype,
+        list_nodes=lambda: nodes,
         size=sum(each.stat().st_size for each in folder.iterdir()),
     )
 
@@ -218,11 +215,3 @@ def _list_nodes(program: Any, before: dict[str, Node]) -> tuple[Node, ...]:  # n
     nodes = [_read_node(each) for each in program.model.graph]
     kept = {value for node in nodes for value in (*node.inputs, *node.outputs)}
     return tuple(replace(node, layers=collect_layers(node, before, kept) or node.layers) for node in nodes)
-
-
-def to_arrays(tensors: Sequence[Tensor]) -> list[Any]:
-    """Turn tensors into arrays of NumPy, which has no bfloat16."""
-    return [
-        (each.float() if each.dtype == torch.bfloat16 else each).cpu().contiguous().numpy()
-        for each in tensors
-    ]

@@ -12,7 +12,7 @@ from resflops.latency.measurements import Attribution, LayerTime
 from resflops.latency.session import Step
 from resflops.latency.statistics import median
 
-__all__ = ["attribute_nodes"]
+__all__ = ["attribute_nodes", "name_nodes"]
 
 BETWEEN = "(between nodes)"
 """What a run takes besides its nodes."""
@@ -70,6 +70,23 @@ def attribute_nodes(
     )
 
 
+def name_nodes(path: Path) -> Path | bytes:
+    """Name the nodes of a file that have no name, by the first value that each makes.
+
+    onnxruntime's profile numbers such nodes after it has fused others, so that nobody can tell them any more.
+
+    Returns:
+        The file itself, if all of its nodes have names; else what would be in a file whose nodes have.
+    """
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    unnamed = [node for node in model.graph.node if not node.name]
+    for node in unnamed:
+        node.name = next(filter(None, node.output), "")
+    return model.SerializeToString() if unnamed else path
+
+
 def _time(step: Step) -> float:
     start = perf_counter()
     step()
@@ -96,15 +113,21 @@ def _read_runs(events: Sequence[dict[str, Any]]) -> list[tuple[list[tuple[str, s
     """Read, run by run, the name, op and seconds of each node, and the seconds of the whole."""
     runs: list[tuple[list[tuple[str, str, float]], float]] = []
     nodes: list[tuple[str, str, float]] = []
+    starts: list[float] = []
     for event in events:
         # Microseconds; the event of a run follows those of its nodes.
         seconds = event.get("dur", 0) / 1e6
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             op = event.get("args", {}).get("op_name", "")
+            # Those in the graphs of a node, such as a loop, end before it, and are a part of its time.
+            while starts and starts[-1] >= event["ts"]:
+                starts.pop()
+                nodes.pop()
+            starts.append(event["ts"])
             nodes.append((event["name"].removesuffix("_kernel_time"), op, seconds))
         elif event.get("name") == "model_run":
             runs.append((nodes, seconds))
-            nodes = []
+            nodes, starts = [], []
     return runs
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from resflops.errors import UsageError
-from resflops.latency.backends.agreement import compare_outputs
+from resflops.errors import ModelError, UsageError
 from resflops.latency.backends.base import PreparedRuntime, Subject
-from resflops.latency.backends.export import ExportedModel, to_arrays
-from resflops.latency.backends.node_times import attribute_nodes
+from resflops.latency.backends.exported_model import ExportedModel, check_outputs, to_arrays
+from resflops.latency.backends.node_times import attribute_nodes, name_nodes
 from resflops.latency.backends.quantization import quantize
 from resflops.latency.backends.support import INT8, check_installed, get_kind
 from resflops.latency.measurements import Attribution
@@ -63,8 +62,10 @@ class OnnxRuntime:
         session = open_session(path, device)
         step, read = (_bind if device.type == "cuda" else _feed)(session, exported, device)
         step()
-        error = compare_outputs(to_arrays(exported.outputs), read(), dtype=configuration.dtype)
-        return PreparedRuntime(step=step, error=error, cold_l2=configuration.cold_l2)
+        error = check_outputs(exported, read(), dtype=configuration.dtype)
+        return PreparedRuntime(
+            step=step, error=error, notes=_list_notes(exported, device), cold_l2=configuration.cold_l2
+        )
 
     def attribute(
         self,
@@ -81,23 +82,44 @@ class OnnxRuntime:
         device = torch.device(subject.configuration.device)
 
         def open_profiled(settings: dict[str, Any]) -> tuple[Any, Step]:
-            session = open_session(path, device, **settings)
+            session = open_session(name_nodes(path), device, folder=path.parent, **settings)
             return session, _feed(session, exported, device)[0]
 
-        return attribute_nodes(open_profiled, prepared.step, exported.nodes, repetitions=repetitions)
+        return attribute_nodes(open_profiled, prepared.step, exported.list_nodes(), repetitions=repetitions)
 
 
 def _find_file(exported: ExportedModel, subject: Subject) -> Path:
-    precision = subject.configuration.dtype
-    return quantize(exported, precision) if precision in INT8 else exported.path
+    """Find the file to open: that of the model, or what the quantizer makes of it.
+
+    Raises:
+        ModelError: a file of the user's is to be run in another type than it has.
+    """
+    precision, own = subject.configuration.dtype, exported.dtype
+    if precision == own:
+        return exported.path
+    if precision in INT8 and own == "float32":
+        return quantize(exported, precision)
+    raise ModelError(
+        f"dtype {precision} is not supported: the types are fixed in the ONNX file, which computes in {own}; "
+        f"leave it out, or convert the file"
+    )
 
 
-def open_session(path: Path, device: torch.device, **settings: object) -> Any:  # noqa: ANN401
+def _list_notes(exported: ExportedModel, device: torch.device) -> tuple[str, ...]:
+    if device.type == "cpu" and exported.dtype == "float16":
+        return ("on the CPU onnxruntime computes float16 in float32, and casts before and after",)
+    return ()
+
+
+def open_session(
+    model: Path | bytes, device: torch.device, *, folder: Path | None = None, **settings: object
+) -> Any:  # noqa: ANN401
     """Open a session of a model on as many threads as torch takes.
 
     Args:
-        path: the model's file.
+        model: the model's file, or what would be in it.
         device: the device to run on.
+        folder: where weights lie that are not in the model, where it is no file.
         settings: other attributes of onnxruntime's SessionOptions.
     """
     import onnxruntime
@@ -108,12 +130,14 @@ def open_session(path: Path, device: torch.device, **settings: object) -> Any:  
     options.log_severity_level = ERRORS_ONLY
     for name, value in settings.items():
         setattr(options, name, value)
+    if folder is not None:
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     providers: list[Any] = [PROVIDERS["cpu"]]
     if device.type == "cuda":
         index = device.index if device.index is not None else torch.cuda.current_device()
         facts = {"device_id": str(index), "user_compute_stream": str(_get_stream(device).cuda_stream)}
         providers = [(PROVIDERS["cuda"], facts), *providers]
-    return onnxruntime.InferenceSession(path, options, providers=providers)
+    return onnxruntime.InferenceSession(model, options, providers=providers)
 
 
 Reader = Callable[[], Sequence[Any]]
@@ -151,9 +175,10 @@ def _bind(session: Any, exported: ExportedModel, device: torch.device) -> tuple[
 
     index = device.index if device.index is not None else torch.cuda.current_device()
     binding = session.io_binding()
-    outputs = tuple(torch.empty_like(each) for each in exported.outputs)
+    inputs = tuple(each.to(device) for each in exported.inputs)
+    outputs = tuple(map(torch.empty_like, exported.outputs or _compute_outputs(session, exported, device)))
     for tensors, bind, names in (
-        (exported.inputs, binding.bind_input, exported.input_names),
+        (inputs, binding.bind_input, exported.input_names),
         (outputs, binding.bind_output, [each.name for each in session.get_outputs()]),
     ):
         for name, tensor in zip(names, tensors, strict=True):
@@ -169,9 +194,16 @@ def _bind(session: Any, exported: ExportedModel, device: torch.device) -> tuple[
         session.run_with_iobinding(binding, options)
         current.wait_stream(stream)
         # What is bound lives as long as the step.
-        return exported.inputs, outputs
+        return inputs, outputs
 
     return step, lambda: to_arrays(outputs)
+
+
+def _compute_outputs(session: Any, exported: ExportedModel, device: torch.device) -> list[Tensor]:  # noqa: ANN401
+    """Compute the outputs once, which tells their sizes and types."""
+    step, read = _feed(session, exported, device)
+    step()
+    return [torch.from_numpy(each).to(device) for each in read()]
 
 
 def _find_element_type(tensor: Tensor) -> Any:  # noqa: ANN401 - a type of NumPy, or a number of ONNX

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from resflops.latency.backends.export import ExportedModel, to_arrays
+from resflops.latency.backends.exported_model import ExportedModel, to_arrays
 from resflops.latency.backends.silence import silence
 from resflops.latency.failures import ExportError
 
@@ -14,7 +14,7 @@ LARGE = 1 << 30
 
 
 def quantize(exported: ExportedModel, precision: str) -> Path:
-    """Quantize a model, and return its file, which lies beside the exported one.
+    """Quantize a model, and return its file, which lies in the folder for what is made of it.
 
     Args:
         exported: the model in float32.
@@ -24,7 +24,7 @@ def quantize(exported: ExportedModel, precision: str) -> Path:
     Raises:
         ExportError: the quantizer cannot do it.
     """
-    target = exported.path.with_name(f"{precision}.onnx")
+    target = exported.folder / f"{precision}.onnx"
     if target.exists():
         return target
     partial = target.with_suffix(".partial")

@@ -1,0 +1,134 @@
+"""ONNX files of the user's, and graphs that were loaded: measured as they are, by runtimes that open them.
+
+Nothing is exported, and a file is opened where it lies, so that weights beside it are found.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from resflops.cost import price
+from resflops.cost.convention import MACS
+from resflops.errors import ModelError
+from resflops.latency.backends.exported_model import ExportedModel
+from resflops.latency.backends.graph_inputs import make_inputs
+from resflops.latency.backends.graph_types import find_precision
+from resflops.latency.backends.scopes import Node
+from resflops.latency.configuration import Configuration
+from resflops.latency.measurements import Workload
+from resflops.latency.workload import summarize_workload
+from resflops.records import Shape, Trace
+from resflops.sources.found_model import FoundModel, ReadRequest
+from resflops.sources.onnx_files.external_data import list_weight_files
+from resflops.sources.onnx_files.loading import LARGEST_FILE, load_graph
+from resflops.sources.onnx_files.reading import match_nodes
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+__all__ = ["MeasurableGraph"]
+
+
+class MeasurableGraph:
+    """A model that is an ONNX graph, with random inputs.
+
+    Args:
+        found: the model that was found in the file.
+        trace: its trace on the inputs that the caller gives; if None, they are those of the configuration.
+        values: inputs by name whose values the caller has given.
+    """
+
+    def __init__(
+        self,
+        found: FoundModel,
+        trace: Trace | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._found, self._trace, self._values = found, trace, values
+        # Read once for the count and for the inputs.
+        self._read = lru_cache(maxsize=1)(self._read_trace)
+
+    def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
+        """Raise why torch cannot run it."""
+        del configuration
+        self._found.make()
+        raise AssertionError
+
+    def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Raise why torch cannot run it."""
+        self.build_module(configuration)
+        raise AssertionError
+
+    def count_workload(self, configuration: Configuration) -> Workload:
+        """Count the work of one step."""
+        return summarize_workload(price(self._read(configuration.batch, configuration.input_shape), MACS))
+
+    def open_file(self, configuration: Configuration, folder: Path) -> ExportedModel:
+        """Open its file on the inputs of a configuration; a graph that was loaded is written to one.
+
+        Args:
+            configuration: what is measured.
+            folder: where files are put that are made of it.
+
+        Raises:
+            InputError: the file fixes other sizes, or leaves some open.
+            ModelError: its weights are not there.
+        """
+        trace = self._read(configuration.batch, configuration.input_shape)
+        model, path = self._load(), self._found.graph
+        name = trace.model
+        files = list_weight_files(model, path.parent if isinstance(path, Path) else None, name)
+        if not isinstance(path, Path):
+            path = _write(model, folder / "model.onnx", name)
+        return ExportedModel(
+            path=path,
+            folder=folder,
+            inputs=make_inputs(model.graph, trace.inputs, self._values),
+            input_names=tuple([each.name for each in trace.inputs]),
+            outputs=None,
+            dtype=find_precision(model.graph),
+            list_nodes=lambda: tuple(_list_nodes(model, trace)),
+            size=sum(each.stat().st_size for each in (path, *files)),
+        )
+
+    def _load(self) -> "ModelProto":
+        graph = self._found.graph
+        assert graph is not None  # noqa: S101 - that of an ONNX graph
+        return load_graph(graph, self._found.spec) if isinstance(graph, Path) else graph
+
+    def _read_trace(self, batch: int, shape: Shape) -> Trace:
+        if self._trace is not None:
+            return self._trace
+        assert self._found.read is not None  # noqa: S101 - that of an ONNX graph
+        return self._found.read(ReadRequest(inputs=((batch, *shape),)) if shape else ReadRequest(batch=batch))
+
+
+def _write(model: "ModelProto", path: Path, name: str) -> Path:
+    if model.ByteSize() > LARGEST_FILE:
+        raise ModelError(
+            f"{name} has more than 2 GiB with its weights, which no ONNX file can hold; save it with its "
+            "weights beside it (external data), and give the path of that file"
+        )
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def _list_nodes(model: "ModelProto", trace: Trace) -> Iterator[Node]:
+    """List the nodes of a graph, each with the layers that the count has for what it does."""
+    reading = match_nodes(model, trace)
+    layers: dict[int, dict[str, None]] = {}
+    for place, record in zip(reading.nodes, reading.trace.ops, strict=True):
+        layers.setdefault(place, {})[record.layer] = None
+    for place, node in enumerate(model.graph.node):
+        outputs = tuple([name for name in node.output if name])
+        yield Node(
+            # By its first output, as no other node has it, where it has no name.
+            name=node.name or next(iter(outputs), ""),
+            op=node.op_type,
+            inputs=tuple([name for name in node.input if name]),
+            outputs=outputs,
+            layers=tuple(layers.get(place, ())),
+        )
