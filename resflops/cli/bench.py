@@ -198,6 +198,9 @@ def _find_models(
             model = find(one.spec)
             for shape in args.input or ():
                 _check_input(model, shape)
+            if model.graph is not None and set(args.backend) == {"torch"} and not args.predict:
+                # It says why torch cannot run it, and what to ask for.
+                model.make()
             models[one.name] = model
         except ResflopsError as error:
             models[one.name] = error

@@ -12,7 +12,8 @@ from resflops._version import __version__
 from resflops.cost import Cost
 from resflops.cost.convention import MACS
 from resflops.errors import FileError, UsageError
-from resflops.sources.onnx_files.loading import LARGEST_FILE, list_tensors, load_graph
+from resflops.sources.onnx_files.external_data import list_locations
+from resflops.sources.onnx_files.loading import LARGEST_FILE, load_graph
 from resflops.sources.onnx_files.order import list_taken
 from resflops.sources.onnx_files.parameters import classify, list_graphs, list_initialisers
 from resflops.sources.onnx_files.reading import GraphReading, match_nodes
@@ -66,17 +67,7 @@ def write_annotated(source: Path, cost: Cost, destination: Path) -> None:
 
 def _check_folder(model: "ModelProto", source: Path, destination: Path) -> None:
     """Check that the copy finds the weights that lie beside the file: it has their names, and no paths."""
-    from onnx import TensorProto
-
-    beside = sorted(
-        {
-            entry.value
-            for tensor in list_tensors(model.graph)
-            if tensor.data_location == TensorProto.EXTERNAL
-            for entry in tensor.external_data
-            if entry.key == "location"
-        }
-    )
+    beside = sorted(list_locations(model))
     if beside and source.resolve().parent != destination.resolve().parent:
         raise UsageError(
             f"{source} has its weights in {', '.join(beside)} beside it, where a copy in another folder does "

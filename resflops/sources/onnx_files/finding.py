@@ -83,7 +83,6 @@ def _is_fixed(size: int | str) -> bool:
 
 def _refuse_to_build(name: str) -> NoReturn:
     raise ModelError(
-        f"{name!r} is an ONNX graph, which cannot be built as a PyTorch module; table, "
-        "layers, memory, lock, check, diff and report read it as it is, and bench runs it by "
-        "--backend onnxruntime"
+        f"{name!r} is an ONNX graph, which cannot be built as a PyTorch module; bench runs it with "
+        "--backend onnxruntime or openvino, and all that only counts reads it as it is"
     )
