@@ -2,8 +2,7 @@
 
     python tests/benchmarks/onnx_counters.py [--rounds N] [--files FOLDER] [--save FILE.json] [NETWORK …]
 
-The networks are torchvision's, exported by both of torch's exporters, each to a file of its own with its weights in
-it; by default 20 of them. Of each file: our multiply-accumulates, which are those of the module, the counter's figure,
+The networks are those of ``onnx_graphs.py``, by both of torch's exporters, each in a file of its own with its weights. Of each file: our multiply-accumulates, which are those of the module, the counter's figure,
 and what is left over when the causes of its difference are taken off. Then the seconds of a count in a process that
 has all imports behind it, and of whole processes, ``resflops layers FILE`` and ``python -m onnx_tool -i FILE``, both
 of which print a row for each layer or node. The two take turns; the figure is the median of all rounds.
@@ -28,9 +27,10 @@ from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
 
+import onnx
 import torch
-import torchvision  # type: ignore[import-untyped]
 from msgspec import Struct, to_builtins
+from onnx_graphs import NETWORKS, SIZES, export
 
 import resflops
 from resflops.counters import PEERS
@@ -38,17 +38,8 @@ from resflops.counters.installed import find_installed_version
 from resflops.crosschecking.graph_files import GraphFile, ask_onnx_tool
 from resflops.sources.onnx_files import loading
 
-NETWORKS = (
-    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
-    "maxvit_t", "mnasnet1_0", "mobilenet_v2", "mobilenet_v3_large", "regnet_y_400mf", "resnet18", "resnet50",
-    "shufflenet_v2_x1_0", "squeezenet1_0", "swin_t", "swin_v2_t", "vgg11", "vit_b_16",
-)  # fmt: skip
-
-EXPORTERS = {"torch.export": True, "TorchScript": False}
-"""What torch calls its two exporters, and the argument that chooses between them."""
-
-SIZES = {"inception_v3": 299}
-"""The images of networks that take others than of 224 by 224."""
+EXPORTERS = {"new": True, "old": False}
+"""Torch's two exporters, and the argument that chooses between them."""
 
 
 class Compared(Struct, kw_only=True):
@@ -85,24 +76,15 @@ def name_file(network: str, exporter: str, folder: Path) -> Path:
     return folder / f"{network}-{exporter}.onnx"
 
 
-def export(network: str, exporter: str, folder: Path) -> tuple[Path, int]:
+def write_file(network: str, exporter: str, folder: Path) -> tuple[Path, int]:
     """Export a network, unless its file is there, and count its module."""
     path = name_file(network, exporter, folder)
-    shape = (1, 3, *[SIZES.get(network, 224)] * 2)
-    settings = {"init_weights": False} if network in {"googlenet", "inception_v3"} else {}
-    model = getattr(torchvision.models, network)(weights=None, **settings).eval()
     if not path.exists():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                model,
-                (torch.zeros(shape),),
-                path,
-                dynamo=EXPORTERS[exporter],
-                external_data=False,
-                verbose=False,
-            )
-    return path, resflops.count(model, shape).macs
+            onnx.save(export(network, dynamo=EXPORTERS[exporter]), path)
+    size = SIZES.get(network, 224)
+    return path, resflops.count(f"torchvision/{network}", (1, 3, size, size)).macs
 
 
 def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
@@ -149,7 +131,7 @@ def time_processes(path: Path, rounds: int) -> dict[str, list[float]]:
 
 def compare(network: str, exporter: str, folder: Path, rounds: int) -> Compared:
     """Compare the two on one file."""
-    path, module_macs = export(network, exporter, folder)
+    path, module_macs = write_file(network, exporter, folder)
     trace = resflops.trace(path)
     (row,) = resflops.crosscheck(path, peers="onnx-tool").rows
     shapes = {each.name: each.shape for each in trace.inputs}
@@ -171,7 +153,7 @@ def compare(network: str, exporter: str, folder: Path, rounds: int) -> Compared:
 
 def describe(one: Compared) -> str:
     """Write the line of one file."""
-    line = f"{one.network:20} {one.exporter:12} {one.macs:>15,}"
+    line = f"{one.network:20} {one.exporter:4} {one.macs:>15,}"
     if one.figure is None:
         return f"{line} {one.failure}"
     figures = f"{line} {one.figure:>15,} {one.figure / one.macs - 1:>+8.2%} {one.unexplained:>11,}"
@@ -221,7 +203,7 @@ def main() -> int:
     parser.add_argument("--save", type=Path, help="write every sample to this JSON file")
     given = parser.parse_args()
     compared: list[Compared] = []
-    print(f"{'':33} {'MACs':>15} {'onnx-tool':>15} {'off':>8} {'unexplained':>11} count: ours, its, times;",
+    print(f"{'':25} {'MACs':>15} {'onnx-tool':>15} {'off':>8} {'unexplained':>11} count: ours, its, times;",
           "process: ours, its, times")  # fmt: skip
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.files or Path(temporary)
