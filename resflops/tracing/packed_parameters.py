@@ -34,6 +34,8 @@ def find_packed_reader(cls: type) -> PackedReader | None:
     if any(place.startswith("torch.ao.nn.") and "quantized" in place.split(".") for place in places):
         # A layer's own part, which the layer unpacks itself.
         return None if cls.__name__.endswith(("PackedParams", "PackedParameter")) else _read_quantised
+    if issubclass(cls, torch.jit.ScriptModule):
+        return _read_script
     if "torch.fx.graph_module" in places:
         return _read_attributes
     kept = next(base for base in cls.__mro__ if base.__module__.startswith("torch.nn."))
@@ -82,6 +84,13 @@ def _read_quantised(module: Any) -> Iterator[Unpacked]:
         for name, tensor in held.items()
         if isinstance(tensor, Tensor) and name not in module._parameters and name not in module._buffers
     )
+
+
+def _read_script(module: nn.Module) -> Iterator[Unpacked]:
+    # Here, as what goes through scripts imports the recorder, and that this module.
+    from resflops.tracing.torchscript.weights import read_script_weights
+
+    return read_script_weights(module)
 
 
 def _read_attributes(module: nn.Module) -> Iterator[Unpacked]:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from resflops.tracing.torchscript.values import find_dtype
+
 __all__ = ["EAGER_FORMS"]
 
 _CONVOLUTIONS: dict[tuple[int, bool], Callable[..., Tensor]] = {
@@ -55,7 +57,21 @@ def _index(x: Tensor, indices: list[Tensor | None]) -> Tensor:
     return x[tuple(slice(None) if index is None else index for index in indices)]
 
 
-_SOURCE_MASK, _PADDING_MASK = 0, 1
+def _make_tensor(
+    data: Any,
+    dtype: int | None = None,
+    device: torch.device | None = None,
+    requires_grad: bool = False,  # noqa: FBT001, FBT002
+) -> Tensor:
+    """Make a tensor of numbers. Torch's op fills it at once, and dies of one that has no memory."""
+    return torch.tensor(data, dtype=find_dtype(dtype), device=device, requires_grad=requires_grad)
+
+
+def _make_as_tensor(data: Any, dtype: int | None = None, device: torch.device | None = None) -> Tensor:
+    return torch.as_tensor(data, dtype=find_dtype(dtype), device=device)
+
+
+_PADDING_MASK = 1
 
 
 def _attend(
@@ -142,6 +158,10 @@ EAGER_FORMS: dict[str, Callable[..., Any]] = {
     "select": _select,
     "slice": _slice,
     "index": _index,
+    "set_grad_enabled": torch._C._set_grad_enabled,
+    "is_grad_enabled": torch.is_grad_enabled,
+    "tensor": _make_tensor,
+    "as_tensor": _make_as_tensor,
     "_native_multi_head_attention": _attend,
     "_transformer_encoder_layer_fwd": _encode,
 }

@@ -1,5 +1,6 @@
 """What the nodes of a TorchScript graph compute: an op of torch's, or something that Python does itself."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from inspect import Parameter, isbuiltin, ismethoddescriptor, signature
@@ -57,7 +58,7 @@ def bind_node(node: Any) -> Operate:
     if space == "aten" and (found := _find_python_operator(name, [each.type() for each in node.inputs()])):
         return found
     schema = node.schema()
-    if schema == "(no schema)":
+    if schema == "(no schema)" or (name not in EAGER_FORMS and _takes_any_type(schema)):
         raise Unsupported(kind)
     call = bind_operator(schema)
     as_list = [each.type().kind() == "ListType" for each in node.outputs()] == [True]
@@ -93,6 +94,14 @@ def _find_python_operator(name: str, types: Sequence[Any]) -> Operate | None:
     return lambda values: function(*values)
 
 
+_ANY_TYPE = re.compile(r"\bt(?:Val|\d)?\b")
+
+
+def _takes_any_type(schema: str) -> bool:
+    """Whether an operator is one of TorchScript's own, on values of any type, which Python cannot call."""
+    return any(_ANY_TYPE.search(str(each.type)) for each in torch._C.parse_schema(schema).arguments)
+
+
 _JOINING = frozenset(("cat", "stack"))
 
 
@@ -125,7 +134,7 @@ def bind_operator(text: str) -> Operate:
     """
     schema = torch._C.parse_schema(text)
     space, _, name = schema.name.partition("::")
-    known = _find_function(name, schema.arguments) if space == "aten" and _takes_tensors(schema) else None
+    known = _find_function(name, schema) if space == "aten" else None
     return known or _find_operator(space, name, schema)
 
 
@@ -159,10 +168,13 @@ _PLACES = (
 )
 
 
-def _find_function(name: str, arguments: Sequence[Any]) -> Operate | None:
+def _find_function(name: str, schema: Any) -> Operate | None:
     """Find the function of eager code for an aten op, if the recorder knows it."""
     if (form := EAGER_FORMS.get(name)) is not None:
         return lambda values: form(*values)
+    if not _takes_tensors(schema):
+        return None
+    arguments = schema.arguments
     for place in _PLACES:
         function = getattr(place, name, None)
         if function is None or not any(function in table for table in (DESCRIBED, WHOLE, UNCHANGED)):

@@ -8,9 +8,9 @@ import torch
 from msgspec import Struct
 
 from resflops.tracing.torchscript.operators import Operate, bind_node
-from resflops.tracing.torchscript.values import Unsupported
+from resflops.tracing.torchscript.values import ScriptInstance, Unsupported
 
-__all__ = ["Program", "Run", "make_program"]
+__all__ = ["Program", "Run", "make_method_program", "make_program"]
 
 Values = list[Any]
 """The values of a graph while it runs, each in its slot."""
@@ -65,6 +65,25 @@ def make_program(graph: Any) -> Program:
         Unsupported: it has a node that Python cannot go through.
     """
     return _Maker(_inline_functions(graph)).make_program()
+
+
+def make_method_program(type_: Any, name: str, arguments: int) -> Program:
+    """Make the program of a method of a class that is no module, of which Python has no graph.
+
+    Torch puts the method's graph in the place of a call of it.
+
+    Raises:
+        Unsupported: it has a node that Python cannot go through.
+    """
+    graph: Any = torch._C.Graph()
+    given = [graph.addInput() for _ in range(arguments + 1)]
+    given[0].setType(type_)
+    call = graph.create("prim::CallMethod", given, 1)
+    call.s_("name", name)
+    graph.insertNode(call)
+    graph.registerOutput(call.output())
+    torch._C._jit_pass_inline(graph)
+    return _Maker(graph).make_program()
 
 
 def _inline_functions(graph: Any) -> Any:
@@ -178,6 +197,28 @@ class _Maker:
 
         return step
 
+    def make_object(self, node: Any) -> Step:
+        """Make the step that makes an object, which its ``__init__`` is then called on."""
+        _, (output,) = self._slots_of(node)
+        type_ = node.output().type()
+
+        def step(run: Run, values: Values) -> None:
+            values[output] = ScriptInstance(type_, {})
+
+        return step
+
+    def make_enter(self, node: Any) -> Step:
+        """Make the step that enters or leaves a context."""
+        (context,), outputs = self._slots_of(node)
+        name, arguments = ("__enter__", 0) if node.kind() == "prim::Enter" else ("__exit__", 3)
+
+        def step(run: Run, values: Values) -> None:
+            result = run.call(values[context], name, [None] * arguments)
+            for output in outputs:
+                values[output] = result
+
+        return step
+
     def make_choice(self, node: Any) -> Step:
         """Make the step that takes one of two ways."""
         (condition,), outputs = self._slots_of(node)
@@ -260,5 +301,8 @@ _STEPS: dict[str, Callable[[_Maker, Any], Step]] = {
     "prim::Loop": _Maker.make_loop,
     "prim::TupleConstruct": _Maker.make_tuple,
     "prim::fork": _Maker.make_fork,
+    "prim::CreateObject": _Maker.make_object,
+    "prim::Enter": _Maker.make_enter,
+    "prim::Exit": _Maker.make_enter,
     CALL_METHOD: _Maker.make_call,
 }

@@ -108,6 +108,7 @@ ON_CONTAINERS: dict[str, Function] = {
     "reverse": lambda items: items.reverse(),
     "copy": lambda container: container.copy(),
     "list": list,
+    "dict": dict,
     "slice": _slice,
     "add": operator.add,
     "mul": operator.mul,
@@ -217,6 +218,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,
     "NoneType": type(None),
     "Tensor": (Tensor, SizeTensor),
+    "list": list,
+    "tuple": tuple,
+    "dict": dict,
 }
 
 
@@ -258,6 +262,7 @@ PRIMITIVE: dict[str, Callable[[Any], Operate]] = {
     "dtype": _always(lambda values: find_dtype_code(unwrap(values[0]).dtype)),
     "layout": _give(0),
     "type": _read_attribute("type"),
+    "tolist": _always(lambda values: unwrap(values[0]).tolist()),
     "shape": _always(lambda values: list(unwrap(values[0]).shape)),
     "device": _read_attribute("device"),
     "requires_grad": _read_attribute("requires_grad"),

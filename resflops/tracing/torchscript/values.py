@@ -6,7 +6,17 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-__all__ = ["DTYPES", "LAYOUTS", "MEMORY_FORMATS", "SizeTensor", "Unsupported", "find_dtype_code", "unwrap"]
+__all__ = [
+    "DTYPES",
+    "LAYOUTS",
+    "MEMORY_FORMATS",
+    "ScriptInstance",
+    "SizeTensor",
+    "Unsupported",
+    "find_dtype",
+    "find_dtype_code",
+    "unwrap",
+]
 
 
 class Unsupported(Exception):  # noqa: N818 - a signal to who calls the method, never seen by a user
@@ -20,6 +30,14 @@ class SizeTensor(Struct, frozen=True):
     """
 
     tensor: Tensor
+
+
+class ScriptInstance(Struct, eq=False):
+    """An object of a class that the code itself has, which is no module."""
+
+    type: Any
+    """Its class, a ``torch._C.ClassType``."""
+    attributes: dict[str, Any]
 
 
 def unwrap(value: Any) -> Any:
@@ -54,6 +72,11 @@ MEMORY_FORMATS = {
 LAYOUTS = {0: torch.strided}
 
 _CODES = {dtype: code for code, dtype in DTYPES.items()}
+
+
+def find_dtype(code: int | None) -> torch.dtype | None:
+    """Give the element type that a number of TorchScript stands for."""
+    return None if code is None else DTYPES[code]
 
 
 def find_dtype_code(dtype: torch.dtype) -> int:
