@@ -2,11 +2,14 @@
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resflops.errors import InputError
 from resflops.records import Shape, TensorSpec, Trace, is_shape
-from resflops.sources.found_model import FoundModel, ReadRequest
+
+# The sources are imported where they are used: a count of a module needs none of them.
+if TYPE_CHECKING:
+    from resflops.sources.found_model import FoundModel
 
 __all__ = ["find_given_graph", "is_shape_only", "open_given_graph", "read_given_graph"]
 
@@ -21,7 +24,7 @@ def read_given_graph(
 
 def open_given_graph(
     model: object, inputs: tuple[Any, ...], keyword_inputs: dict[str, Any], *, nonzero: bool = False
-) -> tuple[FoundModel, Trace] | None:
+) -> "tuple[FoundModel, Trace] | None":
     """Find the graph that is given, and read its trace; None if what is given is no graph.
 
     Args:
@@ -37,13 +40,15 @@ def open_given_graph(
     found = find_given_graph(model)
     if found is None or found.read is None:
         return None
+    from resflops.sources.found_model import ReadRequest
+
     shapes = {name: _read_shape(name, given) for name, given in keyword_inputs.items()}
     given = tuple([_read_shape(str(place), each) for place, each in enumerate(inputs)])
     given = found.complete_inputs(*given)
     return found, found.read(ReadRequest(inputs=given, keyword_inputs=shapes, nonzero=nonzero))
 
 
-def find_given_graph(model: object) -> FoundModel | None:
+def find_given_graph(model: object) -> "FoundModel | None":
     """Find the graph that is given; None if what is given is no graph."""
     if isinstance(model, str | os.PathLike):
         from resflops.sources.lookup import find

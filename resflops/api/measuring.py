@@ -6,10 +6,10 @@ from msgspec import Struct
 
 from resflops.api.given_models import Model, open_given
 from resflops.api.graphs import is_shape_only, open_given_graph
-from resflops.sources.found_model import FoundModel
 
 if TYPE_CHECKING:
     from resflops.latency.models import Measurable
+    from resflops.sources.found_model import FoundModel
 
 __all__ = ["GivenMeasurable", "open_measurable"]
 
@@ -20,7 +20,7 @@ class GivenMeasurable(Struct, frozen=True, kw_only=True):
     name: str
     measurable: "Measurable"
     batch: int
-    graph: FoundModel | None = None
+    graph: "FoundModel | None" = None
     """The ONNX graph that it is; None of a module."""
 
 
