@@ -1,4 +1,4 @@
-"""Pooling: maxima and means of windows."""
+"""Pooling: maxima, means and norms of windows."""
 
 from collections.abc import Callable
 from math import prod
@@ -189,6 +189,34 @@ def _declare_avg_pool(spatial: int) -> None:
     )
 
 
+def norm_pool(record: OpRecord, attributes: Windows) -> Work:
+    """A window of k elements takes k products and k-1 additions, and one root, per output."""
+    outputs = prod(record.output_shape)
+    return Work(
+        arithmetic=outputs * (2 * _count_window_elements(record, attributes) - 1), transcendental=outputs
+    )
+
+
+def norm_pool_gradient(record: OpRecord, attributes: Windows, operand: int) -> Work:
+    """One division per output; a product and an addition per element of its window."""
+    del operand
+    elements = _count_window_elements(record, attributes)
+    return Work(arithmetic=prod(record.output_shape) * (1 + 2 * elements))
+
+
+def _declare_norm_pool(spatial: int) -> None:
+    # Torch has no such op: its functions of this name are a power, a mean of windows and a root.
+    op(
+        f"lp_pool{spatial}d",
+        family=FAMILY,
+        attributes=Windows,
+        work=norm_pool,
+        gradient=each_gradient(norm_pool_gradient, takes=(0,)),
+        window="slides",
+        saves=("input", "output"),
+    )
+
+
 def _infer_adaptive_pool(op: str, spatial: int) -> Callable[..., Call]:
     def infer_adaptive_pool(input: TensorLike, output_size: Any, return_indices: bool = False) -> Call:
         """Cut the input into a given number of windows, of about equal size."""
@@ -324,6 +352,7 @@ def _declare_fractional_pool(spatial: int) -> None:
 for _spatial in (1, 2, 3):
     _declare_max_pool(_spatial)
     _declare_avg_pool(_spatial)
+    _declare_norm_pool(_spatial)
     _declare_adaptive_pools(_spatial)
 for _spatial in (2, 3):
     _declare_fractional_pool(_spatial)

@@ -11,6 +11,7 @@ OTHERWISE = "torch runs it as other ops, whose names it is recorded by; users' r
 QUANTISED = "a quantised layer has no float model to call in another style"
 KERNEL = "a kernel for types that its caller prepares, most of them on GPUs"
 LIBRARY = "a kernel of another library; test_kernels.py holds it against the same in plain torch"
+FILES = "only files have it; tests/sources/onnx_files/operators reads nodes of it"
 VALUES = "its values decide what comes out, so that it runs for real and in eager mode only"
 SIBLING = "it is read like the op of its kind that a case of test_backward calls"
 SPARSE = "a sparse tensor is no operand of a case; tests/tracing/test_formats.py calls it"
@@ -107,6 +108,7 @@ WITHOUT = {
         ),
         SIBLING,
     ),
+    **dict.fromkeys(("lp_pool1d", "lp_pool2d", "lp_pool3d", "non_max_suppression"), FILES),
     "ldexp": "torch 2.6 runs it as a power and a product, newer ones as an op",
     **dict.fromkeys(("torchvision.nms", "unique", "unique_consecutive", "bincount"), VALUES),
 }

@@ -81,6 +81,24 @@ def test_boxes_are_compared_two_by_two():
 
 
 @pytest.mark.parametrize(
+    ("most", "pairs"),
+    [
+        pytest.param(0, 0, id="none"),
+        pytest.param(1, 0, id="one"),
+        # One is kept, and each of the three others meets it.
+        pytest.param(2, 3, id="two"),
+        pytest.param(4, 6, id="all, as where there is no limit"),
+        pytest.param(9, 6, id="more than there are"),
+    ],
+)
+def test_boxes_of_a_class_meet_those_that_are_kept(most, pairs):
+    areas = 12 * bool(most)
+    assert work("non_max_suppression", [(1, 4, 4), (1, 2, 4)], (3, 3), most=most) == Work(
+        arithmetic=2 * 9 * pairs + areas, comparisons=2 * 5 * pairs
+    )
+
+
+@pytest.mark.parametrize(
     ("op", "inputs", "output", "expected"),
     [
         # LU of 1, 2 and 3 rows, by hand: 3 rows take 3 divisions, 5 products and 5 differences.

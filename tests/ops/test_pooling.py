@@ -74,3 +74,15 @@ def test_the_gradient_of_a_global_mean_is_one_quotient_however_it_is_called():
         backward = resflops.count(Scaled(pool), IMAGE, backward=True).backward
         # The quotients; and the scale's own gradient, a product per element and their sum.
         assert backward.work.arithmetic == 8 + 2 * 4 * 72 * 2 - 1
+
+
+def test_a_norm_of_windows_takes_what_one_of_a_vector_does_and_so_does_its_gradient(record):
+    windows = record("lp_pool2d", [(1, 1, 4, 6)], (1, 1, 2, 2), kernel=(2, 3), padding=(0, 0))
+    vectors = record("norm", [(4, 6)], (4,), ord=2)
+    for count in (lambda each: OPS[each.op].work(each), lambda each: OPS[each.op].gradient.work(each, (0,))):
+        pooled, own = count(windows), count(vectors)
+        # Windows may overlap, so that a gradient is added up; vectors do not.
+        overlapping = 24 if isinstance(pooled, tuple) else 0
+        pooled, own = (each[0] if isinstance(each, tuple) else each for each in (pooled, own))
+        assert pooled.arithmetic - overlapping == own.arithmetic
+        assert pooled.transcendental == own.transcendental

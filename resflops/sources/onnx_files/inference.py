@@ -9,7 +9,8 @@ from resflops.sources.onnx_files.tensors import MOST_VALUES, GraphTensor, find_t
 
 if TYPE_CHECKING:
     import numpy as np
-    from onnx import NodeProto, OperatorSetIdProto
+    from onnx import NodeProto, OperatorSetIdProto, TypeProto
+    from onnx.defs import OpSchema
 
 __all__ = ["ONNX", "Mistyped", "evaluate", "infer_outputs", "read_opsets"]
 
@@ -21,6 +22,12 @@ MOST_DATA = 1 << 12
 
 COUNTED = frozenset(("Compress", "NonZero", "StringSplit", "Unique"))
 """Operators whose result has as many elements as values decide, and no more than their input."""
+
+LIKE_INPUT = frozenset(("GroupNormalization", "MeanVarianceNormalization"))
+"""Operators of which onnx infers nothing: their output is like their first input."""
+
+UNSUPPORTED = "has unsupported type"
+"""What onnx says of a type that a version of an operator does not allow."""
 
 RANDOM = frozenset(("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli",
                     "Multinomial"))  # fmt: skip
@@ -53,37 +60,89 @@ def infer_outputs(
     Raises:
         Mistyped: the shapes of its inputs do not go together.
     """
-    import onnx
-    from onnx import defs, helper, numpy_helper
-    from onnx.checker import ValidationError
-    from onnx.shape_inference import InferenceError, infer_node_outputs
+    from onnx import defs
 
     domain = "" if node.domain in ONNX else node.domain
     try:
         schema = defs.get_schema(node.op_type, opsets.get(domain, 1), domain)
     except defs.SchemaError:
         return infer_contributed(node, inputs, partial(infer_outputs, opsets=_CONTRIBUTED, version=version))
-    named = dict(zip(node.input, inputs, strict=True))
     types = {}
-    for name, tensor in named.items():
+    for name, tensor in zip(node.input, inputs, strict=True):
         if tensor is not None:
             if (type_ := find_type(tensor)) is None:
                 return {}
             types[name] = type_
+    newest = schema if domain else defs.get_schema(node.op_type)
+    schemas = (schema, newest) if schema.has_type_and_shape_inference_function else (newest,)
+    found = _ask(schemas, _spell_out(node), inputs, types, opsets, version)
+    return _complete(node, inputs, {name: read_type(name, type_) for name, type_ in found.items()})
+
+
+def _spell_out(node: "NodeProto") -> "NodeProto":
+    """Write out an attribute whose default onnx's inference takes for another: a half of STFT's spectrum."""
+    from onnx import NodeProto, helper
+
+    if node.op_type != "STFT" or any(each.name == "onesided" for each in node.attribute):
+        return node
+    spelled = NodeProto()
+    spelled.CopyFrom(node)
+    spelled.attribute.append(helper.make_attribute("onesided", 1))
+    return spelled
+
+
+def _ask(
+    schemas: "Sequence[OpSchema]",
+    node: "NodeProto",
+    inputs: Sequence[GraphTensor | None],
+    types: "Mapping[str, TypeProto]",
+    opsets: Mapping[str, int],
+    version: int,
+) -> "Mapping[str, TypeProto]":
+    """Ask onnx by the first of several versions of an operator that allows the types of the inputs.
+
+    Runtimes take types that only later versions allow, such as floats in an Equal of opset 7, and exporters
+    write them.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+    from onnx.checker import ValidationError
+    from onnx.shape_inference import InferenceError, infer_node_outputs
+
     data = {
         name: numpy_helper.from_array(tensor.value, name)
-        for name, tensor in named.items()
+        for name, tensor in zip(node.input, inputs, strict=True)
         if tensor is not None and tensor.value is not None and tensor.value.size <= MOST_DATA
     }
     imports = [helper.make_opsetid(each, number) for each, number in opsets.items()]
+    schema, *later = schemas
     try:
-        found = infer_node_outputs(schema, node, types, data, None, imports, min(version, onnx.IR_VERSION))
+        found: Mapping[str, TypeProto] = infer_node_outputs(
+            schema, node, dict(types), data, None, imports, min(version, onnx.IR_VERSION)
+        )
     except (InferenceError, ValidationError) as error:
+        if later and UNSUPPORTED in str(error):
+            return _ask(later, node, inputs, types, opsets, version)
         raise Mistyped(str(error).strip().partition("] ")[2] or str(error).strip()) from None
     # What one version of a schema asks of others is no concern of the file's.
     except (RuntimeError, KeyError, TypeError, ValueError):
         return {}
-    return {name: read_type(name, type_) for name, type_ in found.items()}
+    return found
+
+
+def _complete(
+    node: "NodeProto", inputs: Sequence[GraphTensor | None], found: dict[str, GraphTensor]
+) -> dict[str, GraphTensor]:
+    """Add what onnx's own inference leaves out."""
+    first, name = inputs[0] if inputs else None, node.output[0]
+    if first is None or node.domain not in ONNX:
+        return found
+    if node.op_type in LIKE_INPUT:
+        return {**found, name: read_type(name, find_type(first))}
+    if node.op_type == "MaxUnpool" and len(inputs) > 2 and (asked := inputs[2]) and asked.value is not None:
+        sizes = tuple(asked.value.tolist())
+        return {**found, name: GraphTensor(name=name, dtype=first.dtype, sizes=sizes)}
+    return found
 
 
 def evaluate(

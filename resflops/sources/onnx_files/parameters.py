@@ -1,5 +1,6 @@
 """The initialisers of a graph: which are parameters, which buffers, and which only constants of its nodes."""
 
+import re
 from collections.abc import Iterable, Iterator
 from math import prod
 from typing import TYPE_CHECKING, Literal
@@ -49,6 +50,12 @@ CONSTANTS = {
     "Upsample": (1,),
 }
 """Inputs that say how a node works: limits, scales and zero points."""
+
+UNITS = {"GroupNormalization", "InstanceNormalization", "LayerNormalization", "RMSNormalization"}
+"""Operators that always take a weight, and most of them a bias: an exporter adds ones and zeros."""
+
+COMPUTED = re.compile(r"val_\d+")
+"""How torch's newer exporter names what it computed itself; weights of the module keep their names."""
 
 WHOLE = frozenset(("BOOL", "INT16", "INT64", "STRING", "UINT16", "UINT32", "UINT64"))
 """Types of which no weight is: they give shapes, indices and masks."""
@@ -133,7 +140,21 @@ def _classify(tensor: "TensorProto", operator: str, place: int) -> Kind:
         return "constant"
     if kind == "INT32" and operator not in BIASES:
         return "constant"
+    if operator in UNITS and COMPUTED.fullmatch(tensor.name) and _is_filled(tensor, 1 if place == 1 else 0):
+        return "constant"
     return "parameter"
+
+
+def _is_filled(tensor: "TensorProto", number: int) -> bool:
+    """Tell whether every element is a number; not known of large tensors, whose elements are dropped."""
+    from onnx import TensorProto, numpy_helper
+
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return False
+    try:
+        return bool((numpy_helper.to_array(tensor) == number).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def _list_uses(nodes: "Iterable[NodeProto]") -> Iterator[tuple[str, tuple[str, int]]]:

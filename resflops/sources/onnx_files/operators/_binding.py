@@ -91,9 +91,9 @@ class Bound(Struct, frozen=True, kw_only=True):
 
     def is_told_by(self, taken: Sequence[GraphTensor], made: Sequence[GraphTensor]) -> bool:
         """Whether enough sizes are known to read a node."""
-        return all(each.is_known for each in taken) and (
-            self.by_inputs or all(each.is_known for each in made)
-        )
+        # No cost depends on the shapes of further outputs, which onnx does not always tell.
+        known = taken if self.by_inputs else (*taken, *made[:1])
+        return all(each.is_known for each in known)
 
 
 OPERATORS: dict[str, Bound] = {}

@@ -16,6 +16,9 @@ MODES = {"edge": "replicate", "wrap": "circular"}
 """The modes of padding to which torch gives another name."""
 
 
+bind({"ConcatFromSequence": "cat"})
+
+
 @operator("Concat", free="cat")
 def read_joined(node: OperatorCall) -> Call:
     """Read joined tensors."""

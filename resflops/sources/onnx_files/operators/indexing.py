@@ -4,7 +4,10 @@ from resflops.ops import Call
 from resflops.sources.onnx_files.operators._binding import OperatorCall, bind, operator
 from resflops.sources.onnx_files.operators.arithmetic import is_number
 
-bind({"GatherElements": "gather", "GatherND": "index", "Compress": "masked_select", "NonZero": "nonzero"})
+bind({
+    "Compress": "masked_select", "GatherElements": "gather", "GatherND": "index", "NonZero": "nonzero",
+    "TensorScatter": "index_copy",
+})  # fmt: skip
 bind({"OneHot": "one_hot"}, inputs=1)
 
 

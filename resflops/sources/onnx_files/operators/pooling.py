@@ -66,6 +66,7 @@ def _read_unpool(node: OperatorCall) -> Call | None:
 
 bind({
     "MaxPool": _read_windows("max_pool"), "AveragePool": _read_windows("avg_pool"),
+    "LpPool": _read_windows("lp_pool"),
     "GlobalAveragePool": _read_whole("adaptive_avg_pool", "mean"),
     "GlobalMaxPool": _read_whole("adaptive_max_pool", "amax"), "GlobalLpPool": _read_whole_norm,
     "MaxUnpool": _read_unpool,

@@ -2,4 +2,4 @@
 
 from resflops.sources.onnx_files.operators._binding import bind
 
-bind({"Slice": "getitem", "Split": "split"}, inputs=1)
+bind({"Slice": "getitem", "Split": "split", "SplitToSequence": "split"}, inputs=1)

@@ -4,8 +4,8 @@ from resflops.sources.onnx_files.operators._binding import bind
 
 bind(
     {
-        "Expand": "expand", "Flatten": "flatten", "Reshape": "reshape", "Squeeze": "squeeze",
-        "Transpose": "permute", "Unsqueeze": "unsqueeze",
+        "BitCast": "view", "Expand": "expand", "Flatten": "flatten", "Reshape": "reshape",
+        "Squeeze": "squeeze", "Transpose": "permute", "Unsqueeze": "unsqueeze",
     },
     inputs=1,
 )  # fmt: skip
