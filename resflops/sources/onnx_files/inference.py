@@ -1,7 +1,7 @@
 """The types and values of a node's outputs, by onnx's own shape inference and reference implementation."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from resflops.sources.onnx_files.contributed import infer_contributed
@@ -64,7 +64,7 @@ def infer_outputs(
 
     domain = "" if node.domain in ONNX else node.domain
     try:
-        schema = defs.get_schema(node.op_type, opsets.get(domain, 1), domain)
+        schemas = _list_schemas(node.op_type, opsets.get(domain, 1), domain)
     except defs.SchemaError:
         return infer_contributed(node, inputs, partial(infer_outputs, opsets=_CONTRIBUTED, version=version))
     types = {}
@@ -73,10 +73,21 @@ def infer_outputs(
             if (type_ := find_type(tensor)) is None:
                 return {}
             types[name] = type_
-    newest = schema if domain else defs.get_schema(node.op_type)
-    schemas = (schema, newest) if schema.has_type_and_shape_inference_function else (newest,)
     found = _ask(schemas, _spell_out(node), inputs, types, opsets, version)
     return _complete(node, inputs, {name: read_type(name, type_) for name, type_ in found.items()})
+
+
+# A node of each of a few operators comes again and again.
+@lru_cache(maxsize=1 << 10)
+def _list_schemas(operator: str, opset: int, domain: str) -> "tuple[OpSchema, ...]":
+    """List the versions of an operator by which to infer: its own, if that does infer, and the newest."""
+    from onnx import defs
+
+    own = defs.get_schema(operator, opset, domain)
+    if domain:
+        return (own,)
+    newest = defs.get_schema(operator)
+    return (own, newest) if own.has_type_and_shape_inference_function else (newest,)
 
 
 def _spell_out(node: "NodeProto") -> "NodeProto":

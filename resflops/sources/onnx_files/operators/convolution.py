@@ -62,7 +62,7 @@ def read_transposed(node: OperatorCall) -> Call:
 def read_deformed(node: OperatorCall) -> Call | None:
     """Read a convolution of an image whose taps are displaced."""
     image, kernel, shift, mask = node.require(0), node.require(1), node.input(3), node.input(4)
-    if image.dim() != FLAT:
+    if not image.dim() == kernel.dim() == FLAT:
         return None
     return node.call(
         "deform_conv2d",

@@ -1,6 +1,6 @@
 """Losses."""
 
-from resflops.ops import Call
+from resflops.ops import Call, Mismatch
 from resflops.sources.onnx_files.operators._binding import OperatorCall, Steps, operator
 from resflops.sources.onnx_files.tensors import GraphTensor
 
@@ -15,6 +15,8 @@ def read_negative_log_likelihood(node: OperatorCall) -> Call:
 def read_cross_entropy(node: OperatorCall) -> Steps:
     """Read the loss of scores, whose log-probabilities are computed first."""
     scores = node.require(0)
+    if scores.dim() < 2:
+        raise Mismatch("takes scores for each class of each sample")
     probabilities = yield Call("log_softmax", (scores,), scores.shape, {"dim": 1})
     return _lose(node, probabilities)
 

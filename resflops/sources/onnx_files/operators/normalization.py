@@ -2,7 +2,7 @@
 
 from math import prod
 
-from resflops.ops import Call
+from resflops.ops import Call, Mismatch
 from resflops.sources.onnx_files.operators._binding import OperatorCall, Steps, operator
 from resflops.sources.onnx_files.tensors import GraphTensor
 
@@ -33,8 +33,10 @@ def read_instance_norm(node: OperatorCall) -> Call:
 @operator("GroupNormalization")
 def read_group_norm(node: OperatorCall) -> Call:
     """Read a normalisation of groups of channels."""
-    groups = node.require(0).shape[0] * int(node.attributes["num_groups"])
-    return _normalise_groups(node, "group_norm", groups)
+    (samples, channels), groups = node.require(0).shape[:2], int(node.attributes["num_groups"])
+    if groups < 1 or channels % groups:
+        raise Mismatch(f"has {groups} groups, which do not divide the {channels} channels of its input")
+    return _normalise_groups(node, "group_norm", samples * groups)
 
 
 @operator("LayerNormalization")
@@ -61,7 +63,9 @@ def read_mean_variance(node: OperatorCall) -> Call:
 @operator("LRN")
 def read_local_response_norm(node: OperatorCall) -> Call:
     """Read a normalisation over neighbouring channels."""
-    return node.call("local_response_norm", attributes={"size": int(node.attributes["size"])})
+    if (size := int(node.attributes["size"])) < 1:
+        raise Mismatch(f"has a window of {size} channels")
+    return node.call("local_response_norm", attributes={"size": size})
 
 
 @operator("LpNormalization")

@@ -3,6 +3,7 @@
 import pytest
 import torch.nn.functional as F
 
+from resflops.errors import ShapeError
 from tests.sources.onnx_files.operators.nodes import Of, count_work, read_node, trace_function
 
 NODES = {"NegativeLogLikelihoodLoss": F.nll_loss, "SoftmaxCrossEntropyLoss": F.cross_entropy}
@@ -23,3 +24,8 @@ def test_it_is_the_loss_of_torch(name, shape, weighted):
 def test_log_probabilities_are_a_second_output():
     node = read_node("SoftmaxCrossEntropyLoss", (4, 10), Of("int64", 4), outputs=2)
     assert node[-1].output_shapes == ((), (4, 10))
+
+
+def test_scores_of_no_classes_are_refused():
+    with pytest.raises(ShapeError, match="takes scores for each class of each sample"):
+        read_node("SoftmaxCrossEntropyLoss", (4,), Of("int64", 4))

@@ -5,6 +5,7 @@ import pytest
 import torch.nn.functional as F
 from torch import nn
 
+from resflops.errors import ShapeError
 from resflops.records import Work
 from tests.sources.onnx_files.operators.nodes import count_work, describe, read_node, trace_function
 
@@ -76,3 +77,14 @@ def test_vectors_over_their_norms_are_normalised_but_for_torchs_limit(p):
     own = trace_function(lambda x: F.normalize(x, p=p), (6, 8))
     limited = [record for record in own if record.op not in {"clamp", "expand"}]
     assert count_work(node) == count_work(limited)
+
+
+@pytest.mark.parametrize("groups", [-2, 0, 3])
+def test_groups_that_do_not_divide_the_channels_are_refused(groups):
+    with pytest.raises(ShapeError, match=f"has {groups} groups, which do not divide the 4 channels"):
+        read_node("GroupNormalization", IMAGE, CHANNELS, CHANNELS, num_groups=groups)
+
+
+def test_a_window_of_no_channels_is_refused():
+    with pytest.raises(ShapeError, match="has a window of 0 channels"):
+        read_node("LRN", IMAGE, size=0)
