@@ -316,13 +316,9 @@ def benchmark(
         cold_l2=cold_l2,
         training=training,
     )
-    if given.graph is not None:
-        from resflops.latency.backends.graph_types import settle_configuration
-
-        configurations = tuple([settle_configuration(given.graph, each) for each in configurations])
     measured = measure(
         {given.name: given.measurable},
-        configurations,
+        [given.measurable.settle(each) for each in configurations],
         effort=Effort(rounds=rounds, seconds=seconds, warm_up=warm_up),
         command="resflops.benchmark()",
         layers=layers,

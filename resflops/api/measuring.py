@@ -9,7 +9,6 @@ from resflops.api.graphs import is_shape_only, open_given_graph
 
 if TYPE_CHECKING:
     from resflops.latency.models import Measurable
-    from resflops.sources.found_model import FoundModel
 
 __all__ = ["GivenMeasurable", "open_measurable"]
 
@@ -20,8 +19,6 @@ class GivenMeasurable(Struct, frozen=True, kw_only=True):
     name: str
     measurable: "Measurable"
     batch: int
-    graph: "FoundModel | None" = None
-    """The ONNX graph that it is; None of a module."""
 
 
 def open_measurable(
@@ -58,7 +55,6 @@ def open_measurable(
             name=found.spec,
             measurable=MeasurableGraph(found, trace=trace, values=values),
             batch=shapes[0][0] if shapes and shapes[0] else 1,
-            graph=found,
         )
     from resflops.latency.models import MeasurableModule, find_batch_size
     from resflops.tracing import resolve_inputs

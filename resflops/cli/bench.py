@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resflops.cli.bench_options import add_arguments, choose_effort
 from resflops.cli.failures import make_all_failed_error
@@ -25,6 +26,9 @@ from resflops.sources.shapes import format_shape
 from resflops.storage import blame_file
 from resflops.tables.latency import build_latency_table
 from resflops.tables.predictions import build_prediction_table
+
+if TYPE_CHECKING:
+    from resflops.latency.models import Measurable
 
 __all__ = ["COMMAND"]
 
@@ -59,8 +63,8 @@ def _predict(args: argparse.Namespace) -> int:
     with progress(shown=not args.no_progress) as say:
         models, named = _find_models(args, say)
         announce_torch(say)
-        configurations = _list_configurations(args, models, args.device or "cpu")
-        profile, rows = predict_models(args, models, configurations, profile, say)
+        measurables, configurations = _list_configurations(args, models, args.device or "cpu")
+        profile, rows = predict_models(args, measurables, configurations, profile, say)
     write(build_prediction_table(profile, rows, layers=args.layers), args)
     check_some_predicted(rows)
     predicted = {row.configuration.model for row in rows if row.prediction}
@@ -145,17 +149,16 @@ def _measure(args: argparse.Namespace) -> tuple[Measurements, list[str]]:
     with progress(shown=not args.no_progress) as say:
         models, named = _find_models(args, say)
         say("loading torch")
-        from resflops.latency.backends.measurables import make_measurable
         from resflops.latency.bench import measure
         from resflops.latency.devices import choose_device
         from resflops.latency.flags import Flags
 
         device = choose_device(args.device)
-        configurations = _list_configurations(args, models, device)
+        measurables, configurations = _list_configurations(args, models, device)
         if left_out := list_left_out(configurations):
             warn(f"not supported, and left out: {'; '.join(left_out)}")
         measured = measure(
-            {spec: make_measurable(model) for spec, model in models.items()},
+            measurables,
             configurations,
             effort=choose_effort(args, device),
             flags=Flags(tf32=args.tf32, cudnn_benchmark=args.cudnn_benchmark, threads=args.threads),
@@ -238,7 +241,11 @@ def _load_so_far(args: argparse.Namespace) -> Measurements | None:
 
 def _list_configurations(
     args: argparse.Namespace, models: dict[str, FoundModel | ResflopsError], device: str
-) -> tuple[Configuration, ...]:
+) -> tuple[dict[str, "Measurable"], tuple[Configuration, ...]]:
+    """List every configuration that is asked for, and what is measured by the names that they have."""
+    from resflops.latency.backends.measurables import make_measurable
+
+    measurables = {name: make_measurable(model) for name, model in models.items()}
     configurations = grid(
         [(spec, shape) for spec, model in models.items() for shape in _list_shapes(model, args.input)],
         device=device,
@@ -251,21 +258,9 @@ def _list_configurations(
         cold_l2=args.cold_l2,
         training=args.training,
     )
-    return tuple(
-        dict.fromkeys(
-            _settle(models[each.model], each, batch_given=args.batch is not None) for each in configurations
-        )
-    )
-
-
-def _settle(
-    model: FoundModel | ResflopsError, configuration: Configuration, *, batch_given: bool
-) -> Configuration:
-    if isinstance(model, ResflopsError) or model.graph is None:
-        return configuration
-    from resflops.latency.backends.graph_types import settle_configuration
-
-    return settle_configuration(model, configuration, batch_given=batch_given)
+    given = args.batch is not None
+    settled = (measurables[each.model].settle(each, batch_given=given) for each in configurations)
+    return measurables, tuple(dict.fromkeys(settled))
 
 
 def _list_shapes(model: FoundModel | ResflopsError, given: list[Shape] | None) -> list[Shape]:

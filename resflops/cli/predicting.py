@@ -3,16 +3,17 @@
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resflops.cli.streams import warn
-from resflops.cost.convention import MACS
 from resflops.errors import ModelError, ResflopsError
 from resflops.latency.configuration import Configuration
 from resflops.latency.prediction import PredictedRow, Predictor, Profile, require_predictable
-from resflops.sources import FoundModel
-from resflops.sources.counting import count_model
 from resflops.sources.steps import Step
 from resflops.storage import blame_file
+
+if TYPE_CHECKING:
+    from resflops.latency.models import Measurable
 
 __all__ = ["check_some_predicted", "load_profile", "predict_models"]
 
@@ -31,7 +32,7 @@ def load_profile(path: str) -> Profile | None:
 
 def predict_models(
     args: argparse.Namespace,
-    models: Mapping[str, FoundModel | ResflopsError],
+    models: Mapping[str, "Measurable"],
     configurations: Sequence[Configuration],
     profile: Profile | None,
     say: Say,
@@ -40,7 +41,7 @@ def predict_models(
 
     Args:
         args: the parsed arguments.
-        models: the models by name, with the error instead for one that cannot be built.
+        models: the models by name; one that cannot be built raises why.
         configurations: what is asked for.
         profile: the profile of ``--predict``; None to make it.
         say: called with a line of progress.
@@ -73,23 +74,17 @@ def _make_profile(path: str, dtype: str, say: Say) -> Profile:
 
 
 def _predict(
-    models: Mapping[str, FoundModel | ResflopsError],
+    models: Mapping[str, "Measurable"],
     configurations: Sequence[Configuration],
     predictor: Predictor,
     say: Say,
 ) -> Iterator[PredictedRow]:
     for number, configuration in enumerate(configurations, start=1):
         say(Step(f"predicting {configuration.model}", number, of=len(configurations)))
-        found = models[configuration.model]
         # The profile's own refusals are of the whole command.
         predictor.profile.find_error(configuration.model, configuration.batch)
         try:
-            if isinstance(found, ResflopsError):
-                raise found
-            shape = configuration.input_shape
-            cost = count_model(
-                found, input_shape=(configuration.batch, *shape) if shape else None, convention=MACS
-            )
+            cost = models[configuration.model].count(configuration)
         except ResflopsError as error:
             yield PredictedRow(configuration=configuration, failure=str(error))
         else:

@@ -37,6 +37,7 @@ from resflops.latency.peaks import Peak, Probe
 from resflops.latency.probes import choose_probes, prepare_probe
 from resflops.latency.schedule import Effort
 from resflops.latency.session import Session
+from resflops.latency.workload import summarize_workload
 from resflops.sources.steps import Step
 
 __all__ = ["measure"]
@@ -237,7 +238,7 @@ class _Bench:
 
     def _count_workload(self, configuration: Configuration) -> Workload | None:
         try:
-            return self._models[configuration.model].count_workload(configuration)
+            return summarize_workload(self._models[configuration.model].count(configuration))
         except ResflopsError:
             return None
 

@@ -1,17 +1,18 @@
 """Where the modules that are measured come from: a spec, or the caller."""
 
+from functools import cache
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import torch
+from msgspec.structs import replace
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from resflops.cost import price
-from resflops.cost.convention import DEFAULT_CONVENTION, MACS, find_convention
-from resflops.errors import InputError, ResflopsError
+from resflops.cost import Cost, price
+from resflops.cost.convention import MACS
+from resflops.errors import ResflopsError
 from resflops.latency.configuration import Configuration
-from resflops.latency.measurements import Workload
 from resflops.latency.prepare import (
     PreparedModel,
     adapt_inputs,
@@ -21,9 +22,9 @@ from resflops.latency.prepare import (
     randomize_inputs,
 )
 from resflops.latency.session import Device
-from resflops.latency.workload import summarize_workload
 from resflops.records import Shape, TensorSpec
 from resflops.sources import FoundModel
+from resflops.sources.batches import replace_batch
 from resflops.sources.building import open_found_model
 from resflops.sources.counting import count_model
 from resflops.tracing import trace
@@ -52,8 +53,11 @@ class Measurable(Protocol):
     def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Build what it is called with, before that is moved to the device."""
 
-    def count_workload(self, configuration: Configuration) -> Workload:
-        """Count the work of one step."""
+    def count(self, configuration: Configuration) -> Cost:
+        """Count what one step costs."""
+
+    def settle(self, configuration: Configuration, *, batch_given: bool = True) -> Configuration:
+        """Settle what the model itself decides, such as the batch if nobody has asked for one."""
 
 
 def prepare_measurable(model: Measurable, configuration: Configuration, device: Device) -> PreparedModel:
@@ -113,6 +117,8 @@ class MeasurableSpec:
     def __init__(self, found: FoundModel) -> None:
         self._found = found
         self._shared = _SharedModules()
+        # A model must be built for what it brings, so that is kept.
+        self._find_own_inputs = cache(self._build_own_inputs)
 
     def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """Build it, or take the one that another configuration uses already."""
@@ -121,7 +127,9 @@ class MeasurableSpec:
             return known, True
         with preserve_generators():
             opened = open_found_model(
-                self._found, input_shape=self._input_shape(configuration), device=configuration.device
+                self._set_batch(configuration),
+                input_shape=_find_input_shape(configuration),
+                device=configuration.device,
             )
         module = adapt_module(opened.module, configuration)
         self._shared.keep(configuration, module)
@@ -129,28 +137,53 @@ class MeasurableSpec:
 
     def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Build its usual inputs, for the batch."""
-        opened = open_found_model(self._found, input_shape=self._input_shape(configuration))
-        return as_tensors(opened.args, _CPU), as_tensors(opened.kwargs, _CPU)
+        if self._brings_inputs(configuration):
+            args, kwargs = self._find_own_inputs()
+        else:
+            opened = open_found_model(
+                self._set_batch(configuration), input_shape=_find_input_shape(configuration)
+            )
+            args, kwargs = opened.args, opened.kwargs
+        return as_tensors(args, _CPU), as_tensors(kwargs, _CPU)
 
-    def count_workload(self, configuration: Configuration) -> Workload:
-        """Count the work of one step."""
-        cost = count_model(
-            self._found,
-            input_shape=self._input_shape(configuration),
-            convention=find_convention(DEFAULT_CONVENTION),
+    def count(self, configuration: Configuration) -> Cost:
+        """Count what one step costs."""
+        return count_model(
+            self._set_batch(configuration),
+            input_shape=_find_input_shape(configuration),
+            convention=MACS,
             backward=configuration.training,
         )
-        return summarize_workload(cost)
 
-    def _input_shape(self, configuration: Configuration) -> Shape | None:
+    def settle(self, configuration: Configuration, *, batch_given: bool = True) -> Configuration:
+        """Take the batch of inputs that come with the model, if nobody has asked for one."""
+        if configuration.input_shape or batch_given:
+            return configuration
+        try:
+            return replace(configuration, batch=find_batch_size(*self._find_own_inputs()))
+        except ResflopsError:
+            # Its row says why it cannot be built.
+            return configuration
+
+    def _set_batch(self, configuration: Configuration) -> FoundModel:
+        """Replace the batch of inputs that come with the model, if another one is asked for."""
+        if configuration.input_shape or self._brings_inputs(configuration):
+            return self._found
+        return replace_batch(self._found, configuration.batch)
+
+    def _brings_inputs(self, configuration: Configuration) -> bool:
+        """Tell whether a configuration is of the inputs that come with the model, as they are."""
         if configuration.input_shape:
-            return (configuration.batch, *configuration.input_shape)
-        if configuration.batch != 1:
-            raise InputError(
-                f"{self._found.spec} brings its own inputs, so their batch cannot be set; "
-                "give the shape of one input with --input"
-            )
-        return None
+            return False
+        return configuration.batch == find_batch_size(*self._find_own_inputs())
+
+    def _build_own_inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        opened = open_found_model(self._found)
+        return opened.args, opened.kwargs
+
+
+def _find_input_shape(configuration: Configuration) -> Shape | None:
+    return (configuration.batch, *configuration.input_shape) if configuration.input_shape else None
 
 
 class UnbuildableModel:
@@ -169,10 +202,15 @@ class UnbuildableModel:
         del configuration
         raise self._error
 
-    def count_workload(self, configuration: Configuration) -> Workload:
+    def count(self, configuration: Configuration) -> Cost:
         """Raise what is wrong with it."""
         del configuration
         raise self._error
+
+    def settle(self, configuration: Configuration, *, batch_given: bool = True) -> Configuration:
+        """Return the configuration as it is."""
+        del batch_given
+        return configuration
 
 
 class MeasurableModule:
@@ -193,7 +231,12 @@ class MeasurableModule:
         del configuration
         return as_tensors(self._args, _CPU), as_tensors(self._kwargs, _CPU)
 
-    def count_workload(self, configuration: Configuration) -> Workload:
-        """Count the work of one step."""
+    def count(self, configuration: Configuration) -> Cost:
+        """Count what one step costs."""
         traced = trace(self._module, *self._args, **self._kwargs)
-        return summarize_workload(price(traced, MACS, backward=configuration.training))
+        return price(traced, MACS, backward=configuration.training)
+
+    def settle(self, configuration: Configuration, *, batch_given: bool = True) -> Configuration:
+        """Return the configuration as it is."""
+        del batch_given
+        return configuration

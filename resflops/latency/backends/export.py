@@ -5,7 +5,6 @@ known only at run time a runtime may choose other kernels. Weights lie in a file
 one file cannot hold more than 2 GB.
 """
 
-from ast import literal_eval
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -15,13 +14,12 @@ from typing import Any
 
 import torch
 from msgspec.structs import replace
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from resflops.latency.backends.exported_model import ExportedModel
+from resflops.latency.backends.exporters import export_module, export_script
 from resflops.latency.backends.graph_files import MeasurableGraph
-from resflops.latency.backends.scopes import Node, collect_layers, list_computing
-from resflops.latency.backends.silence import silence
 from resflops.latency.configuration import Configuration
 from resflops.latency.failures import ExportError
 from resflops.latency.models import Measurable
@@ -31,9 +29,6 @@ __all__ = ["ExportedModels"]
 
 EXPORTED_DTYPES = {"cuda": ("float16", "bfloat16")}
 """The types beside float32 that a module is cast to before it is exported."""
-
-SCOPES = "pkg.torch.onnx.name_scopes"
-"""The metadata in which torch's exporter keeps the modules around a node."""
 
 
 def _find_exported_configuration(configuration: Configuration) -> Configuration:
@@ -116,21 +111,14 @@ def _export(model: Measurable, configuration: Configuration, folder: Path) -> Ex
     module.eval()
     with torch.no_grad():
         outputs = _list_tensors(module(*args, **kwargs))
-        program = _run_exporter(module, args, kwargs)
-    scopes = _read_scopes(program)
-    try:
-        with silence():
-            program.optimize()
-            program.save(folder / "model.onnx", external_data=True)
-    except Exception as error:
-        raise ExportError(_find_cause(error)) from error
+    path = folder / "model.onnx"
+    export = export_script if isinstance(module, torch.jit.ScriptModule) else export_module
+    names, nodes = export(module, args, kwargs, path)
     inputs = _list_tensors((args, kwargs))
-    names = tuple(each.name for each in program.model.graph.inputs)
     if len(names) != len(inputs):
         raise ExportError(f"its graph has {len(names)} inputs, and the model is called with {len(inputs)}")
-    nodes = _list_nodes(program, scopes)
     return ExportedModel(
-        path=folder / "model.onnx",
+        path=path,
         folder=folder,
         inputs=inputs,
         input_names=names,
@@ -143,75 +131,3 @@ def _export(model: Measurable, configuration: Configuration, folder: Path) -> Ex
 
 def _list_tensors(values: Any) -> tuple[Tensor, ...]:  # noqa: ANN401 - any nesting of containers
     return tuple(leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
-
-
-def _run_exporter(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
-    # torch 2.6 would convert the graph from opset 18 to 18 and fail, as it is not optimized yet; asked for an
-    # older one it leaves the graph as it is.
-    opset = 17 if _is_torch_26() else None
-    try:
-        with silence():
-            # Not optimized before the scopes are read: folding a BatchNorm into a convolution drops the
-            # convolution's.
-            return torch.onnx.export(
-                module,
-                args,
-                kwargs=kwargs,
-                dynamo=True,
-                optimize=False,
-                verbose=False,
-                opset_version=opset,
-            )
-    except Exception as error:
-        raise ExportError(_find_cause(error)) from error
-
-
-def _find_cause(error: BaseException) -> str:
-    """Find what the model did that cannot be exported: torch's own message is a page on what else to try."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    cause = lines[0] if lines else type(error).__name__
-    # https://github.com/microsoft/onnxscript/issues/2651
-    hint = (
-        "; torch 2.6 exports some layers with onnxscript 0.5.3 or older only, torch 2.7 with newer ones, too"
-    )
-    return f"{cause}{hint}" if _is_torch_26() else cause
-
-
-def _is_torch_26() -> bool:
-    return torch.__version__.startswith("2.6.")
-
-
-def _read_scopes(program: Any) -> dict[str, Node]:  # noqa: ANN401 - an ONNXProgram
-    """Read, by each value's name, the node that makes it, with the layer that it belongs to."""
-    graph = program.model.graph
-    nodes = list_computing(map(_read_node, graph), [each.name for each in graph.inputs])
-    return {value: node for node in nodes for value in node.outputs}
-
-
-def _read_node(node: Any) -> Node:  # noqa: ANN401 - a node of onnx_ir
-    scopes = node.metadata_props.get(SCOPES)
-    # The last is the op's own name, the one before it the innermost module's.
-    layers = tuple(_parse_names(scopes)[-2:-1]) if scopes else ()
-    return Node(
-        name=node.name or "",
-        op=node.op_type,
-        inputs=tuple(each.name for each in node.inputs if each is not None),
-        outputs=tuple(each.name for each in node.outputs),
-        layers=layers,
-    )
-
-
-def _parse_names(text: str) -> list[str]:
-    try:
-        return list(literal_eval(text))
-    except (SyntaxError, ValueError):
-        return []
-
-
-def _list_nodes(program: Any, before: dict[str, Node]) -> tuple[Node, ...]:  # noqa: ANN401
-    """List the nodes of the optimized graph, each with the layers of all that it was made of."""
-    nodes = [_read_node(each) for each in program.model.graph]
-    kept = {value for node in nodes for value in (*node.inputs, *node.outputs)}
-    return tuple(replace(node, layers=collect_layers(node, before, kept) or node.layers) for node in nodes)

@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from resflops.cost import price
+from resflops.cost import Cost, price
 from resflops.cost.convention import MACS
 from resflops.errors import ModelError
 from resflops.latency.backends.exported_model import ExportedModel
 from resflops.latency.backends.graph_inputs import make_inputs
-from resflops.latency.backends.graph_types import find_precision
+from resflops.latency.backends.graph_types import find_precision, settle_configuration
 from resflops.latency.backends.scopes import Node
 from resflops.latency.configuration import Configuration
-from resflops.latency.measurements import Workload
-from resflops.latency.workload import summarize_workload
 from resflops.records import Shape, Trace
 from resflops.sources.found_model import FoundModel, ReadRequest
 from resflops.sources.onnx_files.external_data import list_weight_files
 from resflops.sources.onnx_files.loading import LARGEST_FILE, load_graph
 from resflops.sources.onnx_files.reading import match_nodes
+from resflops.sources.spec import parse_spec
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -48,6 +47,8 @@ class MeasurableGraph:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         self._found, self._trace, self._values = found, trace, values
+        # Those that the spec of a file sets.
+        self._sizes = parse_spec(found.spec).values() if isinstance(found.graph, Path) else {}
         # Read once for the count and for the inputs.
         self._read = lru_cache(maxsize=1)(self._read_trace)
 
@@ -62,9 +63,15 @@ class MeasurableGraph:
         self.build_module(configuration)
         raise AssertionError
 
-    def count_workload(self, configuration: Configuration) -> Workload:
-        """Count the work of one step."""
-        return summarize_workload(price(self._read(configuration.batch, configuration.input_shape), MACS))
+    def count(self, configuration: Configuration) -> Cost:
+        """Count what one step costs."""
+        return price(self._read(configuration.batch, configuration.input_shape), MACS)
+
+    def settle(self, configuration: Configuration, *, batch_given: bool = True) -> Configuration:
+        """Settle what its file fixes: the type, and the batch if nobody has asked for one."""
+        return settle_configuration(
+            self._load().graph, configuration, sizes=self._sizes, batch_given=batch_given
+        )
 
     def open_file(self, configuration: Configuration, folder: Path) -> ExportedModel:
         """Open its file on the inputs of a configuration; a graph that was loaded is written to one.

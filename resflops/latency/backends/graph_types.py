@@ -1,16 +1,14 @@
 """What an ONNX graph computes in, which its file fixes, and the settings that say so."""
 
 from collections import Counter
+from collections.abc import Mapping
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from resflops.latency.backends.support import INT8
 from resflops.latency.configuration import DTYPES, Configuration
-from resflops.sources.found_model import FoundModel
-from resflops.sources.onnx_files.loading import load_graph
 from resflops.sources.onnx_files.sizes import list_inputs
 from resflops.sources.onnx_files.tensors import name_element_type
 
@@ -42,22 +40,29 @@ def find_precision(graph: "GraphProto") -> str:
 
 
 def settle_configuration(
-    found: FoundModel, configuration: Configuration, *, batch_given: bool = True
+    graph: "GraphProto",
+    configuration: Configuration,
+    *,
+    sizes: Mapping[str, object],
+    batch_given: bool = True,
 ) -> Configuration:
-    """Settle what the file of a model fixes; of a model that is no ONNX graph nothing is.
+    """Settle what a graph fixes.
 
-    A batch that was not asked for is that of the file. float32, which is what is measured if nothing is asked
-    for, stands for what the file computes in; a runtime that computes in another type than a file holds is
-    asked for that one.
+    float32, which is what is measured if nothing is asked for, stands for what the graph computes in; a
+    runtime that computes in another type than that of the weights is asked for that one.
+
+    Args:
+        graph: the graph.
+        configuration: what is asked for.
+        sizes: sizes that it leaves open, by name, and that the user has set.
+        batch_given: whether the batch was asked for; if not, it is that of the graph or of ``sizes``.
     """
-    if found.graph is None:
-        return configuration
-    model = load_graph(found.graph, found.spec) if isinstance(found.graph, Path) else found.graph
-    inputs = list_inputs(model.graph)
+    inputs = list_inputs(graph)
     first = inputs[0].dimensions[0] if inputs and inputs[0].dimensions else None
-    if not batch_given and isinstance(first, int):
-        configuration = replace(configuration, batch=first)
-    own = find_precision(model.graph)
+    batch = sizes.get(first) if isinstance(first, str) else first
+    if not batch_given and isinstance(batch, int):
+        configuration = replace(configuration, batch=batch)
+    own = find_precision(graph)
     fixed = {"onnxruntime": tuple(DTYPES), "openvino": INT8}.get(configuration.backend, ())
     if configuration.dtype == "float32" and own in fixed:
         return replace(configuration, dtype=own)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from resflops.errors import ModelError
 from resflops.latency.attribution import attribute_time
 from resflops.latency.backends.base import Subject
 from resflops.latency.measurements import Attribution
@@ -37,6 +38,15 @@ class Torch:
         repetitions: int,
         block: Callable[[], None],
     ) -> Attribution:
-        """Attribute the time to modules, by marks before and after each."""
+        """Attribute the time to modules, by marks before and after each.
+
+        Raises:
+            ModelError: it is TorchScript.
+        """
+        if isinstance(prepared.module, torch.jit.ScriptModule):
+            raise ModelError(
+                "TorchScript takes no hooks, which mark where a layer begins and ends; "
+                "--backend onnxruntime tells the time of its layers"
+            )
         device = torch.device(subject.configuration.device)
         return attribute_time(prepared.module, prepared.call, device, repetitions=repetitions, block=block)
