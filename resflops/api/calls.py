@@ -272,7 +272,8 @@ def benchmark(
         measured.save("latency.json")           # every sample, and what it was measured on
 
     Args:
-        model: any module on any device, an exported program, or the spec of a model.
+        model: any module on any device, an exported program, or the spec of a model; for another backend
+            than torch also an ONNX graph, by the path of its file or as ``onnx.load`` returns it.
         inputs: the positional arguments of the model, as :func:`resflops.count` takes them; a shape stands
             for a tensor of random numbers.
         device: ``cpu``, ``cuda`` or ``cuda:N``; by default a GPU, if there is one.
@@ -282,7 +283,8 @@ def benchmark(
         memory_format: ``contiguous`` or ``channels_last``.
         mode: ``eager``, ``compile``, ``compile-max-autotune``, ``compile-reduce-overhead`` or ``cuda-graph``.
         backend: ``torch``, ``onnxruntime`` or ``openvino``, of which the last two are extras; the outputs are
-            compared with those of eager torch, and the error is ``rows[0].output_error``.
+            compared with those of eager torch, and the error is ``rows[0].output_error``, but for an ONNX
+            graph, which torch cannot run.
         cold_l2: clear the GPU's L2 cache before every repetition.
         training: time a training step: forward, the mean of the outputs as the loss, and backward.
         layers: also attribute the time to layers, as ``rows[0].attribution``.
@@ -296,6 +298,7 @@ def benchmark(
 
     Raises:
         UsageError: there is no such device, or it does not support one of the settings.
+        ModelError: torch was to run an ONNX graph.
         TraceError: the model is not a torch.nn.Module.
     """
     from resflops.latency.bench import measure

@@ -54,7 +54,7 @@ def export_script(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
     try:
         with silence(), torch.no_grad():
             torch.onnx.export(
-                module,
+                _copy_script(module, path.with_suffix(".pt")),
                 args,
                 path,
                 kwargs=kwargs,
@@ -78,6 +78,14 @@ def export_script(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
     ]
     names = tuple(each.name for each in graph.input)
     return names, tuple(list_computing(nodes, names))
+
+
+def _copy_script(module: nn.Module, path: Path) -> nn.Module:
+    """Copy TorchScript with its code, which other copies share, and which the exporter changes in place."""
+    torch.jit.save(module, path)
+    copied: nn.Module = torch.jit.load(path)  # type: ignore[no-untyped-call]
+    path.unlink()
+    return copied
 
 
 def _find_owners(tensors: Iterable[str], layers: Collection[str]) -> Iterator[str]:
