@@ -15,6 +15,9 @@ RULES, FOLDED = "pkg.onnxscript.rewriter.rule_name", "BatchNormInto"
 MADE = "onnx::Conv"
 """How its older exporter names a weight that it computed: of a convolution with a normalisation in it."""
 
+MERGED = "/merged_input:0"
+"""How tf2onnx ends the name of such a weight."""
+
 
 def describe_folding(graph: "GraphProto") -> tuple[str, ...]:
     """Say how many layers hold a normalisation that was folded into their weights."""
@@ -27,4 +30,5 @@ def describe_folding(graph: "GraphProto") -> tuple[str, ...]:
 
 def _holds_normalisation(node: "NodeProto") -> bool:
     rules = next((each.value for each in node.metadata_props if each.key == RULES), "")
-    return FOLDED in rules or (len(node.input) > 1 and node.input[1].startswith(MADE))
+    weight = node.input[1] if len(node.input) > 1 else ""
+    return FOLDED in rules or weight.startswith(MADE) or weight.endswith(MERGED)

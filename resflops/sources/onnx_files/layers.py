@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from resflops.sources.onnx_files.folding import FOLDED, RULES
+from resflops.sources.onnx_files.folding import FOLDED, MERGED, RULES
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -29,6 +29,12 @@ SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 WEIGHT = ".weight"
 """How the name of a layer's weight ends."""
 
+PRODUCTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
+"""Operators whose second input is a weight, and whose third is a bias."""
+
+JOINED = ";"
+"""What stands between the names of the ops that TensorFlow Lite made one of."""
+
 WRAPPERS = frozenset(("StatefulPartitionedCall", "PartitionedCall"))
 """Scopes that TensorFlow adds around a model."""
 
@@ -50,9 +56,30 @@ def find_layer(node: "NodeProto", number: int) -> Layer:
             # A convolution into which a normalisation was folded has the scopes of the normalisation.
             return Layer(node.input[1].removesuffix(WEIGHT), tuple(zip(paths[:-2], classes, strict=False)))
         return Layer(paths[-2] if len(paths) > 1 else "", tuple(zip(paths[:-1], classes, strict=False)))
+    if (path := _find_weight_layer(node)) is not None:
+        return Layer(path)
     if "/" in node.name:
         return Layer(_read_scopes(node.name))
     return Layer(QUANTISED.sub("", node.name) or f"{node.op_type}_{number}")
+
+
+def _find_weight_layer(node: "NodeProto") -> str | None:
+    """Find the layer of a product by its weight or its bias, if its own name does not tell.
+
+    It has none, or that of a normalisation that tf2onnx folded into it, or from TensorFlow Lite those of all
+    ops that became one.
+    """
+    parameters = [name for name in node.input[1:3] if name]
+    if node.op_type not in PRODUCTS or not parameters:
+        return None
+    if "/" in node.name and JOINED not in node.name and not parameters[0].endswith(MERGED):
+        return None
+    for name in parameters:
+        if "/" in name:
+            return _read_scopes(name)
+        if name.endswith(WEIGHT):
+            return str(name.removesuffix(WEIGHT))
+    return None
 
 
 def is_scoped(node: "NodeProto") -> bool:
@@ -77,11 +104,11 @@ def _read_scopes(name: str) -> str:
     """Read the scopes in a name: ``layer1.0.conv1`` from ``/layer1/layer1.0/conv1/Conv_2``.
 
     Torch's older exporter repeats the name of a sequence in those of its members; TensorFlow numbers nodes
-    and calls of functions, after two underlines.
+    and calls of functions, after two underlines. Of several names the first counts.
     """
     path: list[str] = []
     last = ""
-    for scope in name.split("/")[:-1]:
+    for scope in name.split(JOINED, maxsplit=1)[0].split("/")[:-1]:
         if not scope or re.sub(r"(__|_)\d+$", "", scope) in WRAPPERS:
             continue
         path.append(scope.removeprefix(f"{last}."))

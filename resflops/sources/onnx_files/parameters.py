@@ -20,10 +20,13 @@ BUFFERS = {"BatchNormalization": (3, 4), "GroupQueryAttention": (7, 8), "RotaryE
 """Inputs that are statistics which were kept in training, or cosines and sines of positions."""
 
 WEIGHTS = {
-    "Conv": (1, 2), "ConvTranspose": (1, 2), "GRU": (1, 2, 3), "Gemm": (1, 2), "LSTM": (1, 2, 3),
-    "MatMul": (0, 1), "RNN": (1, 2, 3),
+    "BatchNormalization": (1, 2, 3, 4), "Conv": (1, 2), "ConvTranspose": (1, 2), "GRU": (1, 2, 3),
+    "Gemm": (1, 2), "LSTM": (1, 2, 3), "MatMul": (0, 1), "RNN": (1, 2, 3),
 }  # fmt: skip
-"""Inputs that are weights even where a Constant node gives them, as some exporters have it."""
+"""Inputs that are weights even where a node gives them, as some exporters have it.
+
+It is a Constant; in the models that come with onnx itself it is a ConstantOfShape of a fixed shape.
+"""
 
 CONSTANTS = {
     "Clip": (1, 2),
@@ -67,20 +70,26 @@ BIASES = frozenset(("DequantizeLinear", "QGemm", "QLinearConv"))
 def classify(graph: "GraphProto") -> dict[str, Kind]:
     """Say of each initialiser of a graph and of those in it what it is.
 
-    A parameter is one of a type that weights have, with at least one dimension, unless a node takes it as
-    something else.
+    A parameter is one of a type that weights have, with at least one dimension, unless all nodes that take it
+    take it as something else.
     """
     kinds: dict[str, Kind] = {}
     for each in list_graphs(graph):
-        used = dict(_list_uses(each.node))
-        kinds.update(
-            (name, _classify(tensor, *used.get(name, ("", 0)))) for name, tensor in list_initialisers(each)
-        )
+        uses: dict[str, set[tuple[str, int]]] = {}
+        for name, use in _list_uses(each.node):
+            uses.setdefault(name, set()).add(use)
+        for name, tensor in list_initialisers(each):
+            found = {_classify(tensor, *use) for use in uses.get(name, (("", 0),))}
+            kinds[name] = min(found, key=_ORDER.index)
     return kinds
 
 
+_ORDER: tuple[Kind, ...] = ("parameter", "buffer", "constant")
+"""What an initialiser is first that several nodes take."""
+
+
 def list_initialisers(graph: "GraphProto") -> "Iterator[tuple[str, TensorProto]]":
-    """List the initialisers of one graph: also weights that Constant nodes give, and sparse ones."""
+    """List the initialisers of one graph: also weights that nodes give, and sparse ones."""
     from onnx import TensorProto
 
     for tensor in graph.initializer:
@@ -94,11 +103,24 @@ def list_initialisers(graph: "GraphProto") -> "Iterator[tuple[str, TensorProto]]
         for place, name in enumerate(node.input)
         if place in WEIGHTS.get(node.op_type, ())
     }
+    shapes = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Constant" and node.output[0] in taken:
-            for attribute in node.attribute:
-                if attribute.name == "value" and attribute.t.dims:
-                    yield node.output[0], attribute.t
+        if node.output and node.output[0] in taken:
+            if node.op_type == "Constant":
+                for attribute in node.attribute:
+                    if attribute.name == "value" and attribute.t.dims:
+                        yield node.output[0], attribute.t
+            elif node.op_type == "ConstantOfShape" and node.input[0] in shapes:
+                yield node.output[0], _fill(node, shapes[node.input[0]])
+
+
+def _fill(node: "NodeProto", shape: "TensorProto") -> "TensorProto":
+    """Give the tensor that a node fills with one number, without its elements."""
+    from onnx import TensorProto, numpy_helper
+
+    dims = numpy_helper.to_array(shape).tolist()
+    number = next((each.t.data_type for each in node.attribute if each.name == "value"), TensorProto.FLOAT)
+    return TensorProto(name=node.output[0], data_type=number, dims=dims)
 
 
 class Initialiser(Struct, frozen=True, kw_only=True):
@@ -109,7 +131,7 @@ class Initialiser(Struct, frozen=True, kw_only=True):
     operators: frozenset[str]
     """Those of the nodes that take it, without those in the graphs of other nodes."""
     dense: bool
-    """Whether it is among the dense initialisers; else it is sparse, or the value of a Constant node."""
+    """Whether it is among the dense initialisers; else it is sparse, or a node gives it."""
 
 
 def describe_initialisers(graph: "GraphProto") -> dict[str, Initialiser]:

@@ -144,11 +144,12 @@ class Walk:
             # The older exporter of torch gives weights that are equal a name each.
             scope[node.output[0]] = inputs[0]
             return True
+        # A weight that a node gives is in the scope with the initialisers.
+        if node.op_type in {"Constant", "ConstantOfShape"} and node.output[0] in self._initialisers:
+            return True
         if node.op_type != "Constant":
             return False
-        # A weight that such a node gives is in the scope with the initialisers.
-        if node.output[0] not in self._initialisers:
-            scope[node.output[0]] = read_constant_node(node)
+        scope[node.output[0]] = read_constant_node(node)
         return True
 
     def note_branch(self, node: "NodeProto", taken: str, macs: int, others: int) -> None:

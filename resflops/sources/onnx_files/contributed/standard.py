@@ -20,6 +20,8 @@ outputs(
     "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QMoE", "QuickGelu", "RotaryEmbedding", "Trilu",
 )(_as_first)  # fmt: skip
 outputs("LayerNormalization", "SimplifiedLayerNormalization", domain="")(_as_first)
+# Of TensorFlow: tf2onnx leaves it in the domain, too.
+outputs("Erfc", domain="")(_as_first)
 
 
 def infer_as(given: Given, operator: str, inputs: Sequence[GraphTensor], *kept: str) -> Sizes | None:
