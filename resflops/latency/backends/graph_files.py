@@ -47,8 +47,10 @@ class MeasurableGraph:
         values: Mapping[str, Any] | None = None,
     ) -> None:
         self._found, self._trace, self._values = found, trace, values
-        # Those that the spec of a file sets.
-        self._sizes = parse_spec(found.spec).values() if isinstance(found.graph, Path) else {}
+        # The sizes that the spec of a file sets, and the name by which the file is known already.
+        spec = parse_spec(found.spec) if isinstance(found.graph, Path) else None
+        self._sizes = spec.values() if spec else {}
+        self._name = spec.name if spec else found.spec
         # Read once for the count and for the inputs.
         self._read = lru_cache(maxsize=1)(self._read_trace)
 
@@ -86,10 +88,9 @@ class MeasurableGraph:
         """
         trace = self._read(configuration.batch, configuration.input_shape)
         model, path = self._load(), self._found.graph
-        name = trace.model
-        files = list_weight_files(model, path.parent if isinstance(path, Path) else None, name)
+        files = list_weight_files(model, path.parent if isinstance(path, Path) else None, self._name)
         if not isinstance(path, Path):
-            path = _write(model, folder / "model.onnx", name)
+            path = _write(model, folder / "model.onnx", self._name)
         return ExportedModel(
             path=path,
             folder=folder,
@@ -104,7 +105,7 @@ class MeasurableGraph:
     def _load(self) -> "ModelProto":
         graph = self._found.graph
         assert graph is not None  # noqa: S101 - that of an ONNX graph
-        return load_graph(graph, self._found.spec) if isinstance(graph, Path) else graph
+        return load_graph(graph, self._name) if isinstance(graph, Path) else graph
 
     def _read_trace(self, batch: int, shape: Shape) -> Trace:
         if self._trace is not None:

@@ -12,6 +12,7 @@ from resflops.latency.backends.base import PreparedRuntime, Subject
 from resflops.latency.backends.exported_model import ExportedModel, check_outputs, to_arrays
 from resflops.latency.backends.node_times import attribute_nodes, name_nodes
 from resflops.latency.backends.quantization import quantize
+from resflops.latency.backends.refusals import explain_refusal
 from resflops.latency.backends.support import INT8, check_installed, get_kind
 from resflops.latency.measurements import Attribution
 from resflops.latency.session import Step
@@ -59,9 +60,10 @@ class OnnxRuntime:
         exported = subject.exports.get(subject.model, configuration)
         path = _find_file(exported, subject)
         device = torch.device(configuration.device)
-        session = open_session(path, device)
-        step, read = (_bind if device.type == "cuda" else _feed)(session, exported, device)
-        step()
+        with explain_refusal():
+            session = open_session(path, device)
+            step, read = (_bind if device.type == "cuda" else _feed)(session, exported, device)
+            step()
         error = check_outputs(exported, read(), dtype=configuration.dtype)
         return PreparedRuntime(
             step=step, error=error, notes=_list_notes(exported, device), cold_l2=configuration.cold_l2

@@ -8,6 +8,7 @@ import torch
 
 from resflops.latency.backends.base import PreparedRuntime, Subject
 from resflops.latency.backends.exported_model import check_outputs, to_arrays
+from resflops.latency.backends.refusals import explain_refusal
 from resflops.latency.backends.support import INT8, check_installed
 from resflops.latency.measurements import Attribution
 
@@ -56,24 +57,22 @@ class OpenVino:
         if CAPABILITIES[floats] not in known:
             raise RuntimeError(f"dtype {dtype} is not supported by OpenVINO on this processor")
         exported = subject.exports.get(subject.model, subject.configuration)
-        compiled = core.compile_model(
-            core.read_model(exported.path),
-            "CPU",
-            {
-                # Its default is the fastest that the processor has, which may be bfloat16.
-                "INFERENCE_PRECISION_HINT": PRECISIONS[floats],
-                "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-                "PERFORMANCE_HINT": "LATENCY",
-                "NUM_STREAMS": 1,
-            },
-        )
-        request = compiled.create_infer_request()
+        settings = {
+            # Its default is the fastest that the processor has, which may be bfloat16.
+            "INFERENCE_PRECISION_HINT": PRECISIONS[floats],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        }
         inputs = to_arrays(exported.inputs)
 
         def step() -> object:
             return request.infer(inputs, share_inputs=True, share_outputs=True)
 
-        step()
+        with explain_refusal():
+            compiled = core.compile_model(core.read_model(exported.path), "CPU", settings)
+            request = compiled.create_infer_request()
+            step()
         got = [request.get_output_tensor(place).data for place in range(len(compiled.outputs))]
         return PreparedRuntime(step=step, error=check_outputs(exported, got, dtype=dtype))
 

@@ -4,6 +4,7 @@ A runtime fuses nodes and names what comes out after one of them, or after the v
 each executed node is found among those exported, and what is left over went into the one before it.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -12,6 +13,9 @@ __all__ = ["Node", "collect_layers", "join_layers", "list_computing", "name_laye
 
 SUFFIXES = ("_nchwc", "_quant")
 """What onnxruntime puts behind the name of a value for the node that makes it in another layout."""
+
+COUNTED = re.compile(r"_token_\d+$")
+"""What it puts behind a name that is taken already."""
 
 MOST_FUSED = 4
 """The most nodes that are fused into the one that is named after the last of them."""
@@ -128,7 +132,9 @@ def _walk_to_op(anchor: Node, op: str, producers: Mapping[str, Node]) -> list[No
 
 def _find_anchor(node: Node, by_name: Mapping[str, Node], producers: Mapping[str, Node]) -> Node | None:
     """Find the exported node that an executed one is named after, or whose value it makes."""
-    names = [node.name, node.name.partition("/")[0]]
+    own = COUNTED.sub("", node.name)
+    # Of names with slashes in them, as torch's older exporter gives, what is put behind is the last part.
+    names = [own, own.rpartition("/")[0], own.partition("/")[0]]
     names += [name.removesuffix(suffix) for suffix in SUFFIXES for name in names]
     for name in names:
         if found := by_name.get(name) or producers.get(name):

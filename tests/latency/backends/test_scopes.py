@@ -54,6 +54,22 @@ def test_executed_nodes_are_joined_to_the_layers_they_were_exported_from(case):
     assert join_layers(executed, EXPORTED) == expected
 
 
+def test_names_may_have_slashes_and_numbers_behind():
+    exported = [
+        node("/body/conv/Conv", "Conv", ["x", "w1"], ["c"], "body.conv"),
+        node("/body/head/MatMul", "MatMul", ["c", "w2"], ["m"], "body.head"),
+        node("/body/head/Add", "Add", ["m", "b"], ["y"], "body.head"),
+    ]
+    executed = [
+        node("/body/conv/Conv_token_12", "QLinearConv", ["q", "w1_quantized"], ["q2"]),
+        node("/body/head/MatMul/MatMulAddFusion", "Gemm", ["d", "w2", "b"], ["y"]),
+    ]
+    assert join_layers(executed, exported) == {
+        "/body/conv/Conv_token_12": ("body.conv",),
+        "/body/head/MatMul/MatMulAddFusion": ("body.head",),
+    }
+
+
 def test_a_node_of_an_optimized_graph_has_the_layers_of_all_that_it_replaced():
     before = [
         node("a", "Conv", ["x", "w"], ["c"], "conv"),
