@@ -10,14 +10,14 @@ types and sizes of the initialisers. A stored network is left out unless it is n
 import io
 import sys
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
 import torchvision  # type: ignore[import-untyped]
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+from onnx import ModelProto
+from onnx_archive import read, strip, write
 
 import resflops
 
@@ -29,8 +29,6 @@ NETWORKS = (
     "resnet18", "resnet34", "resnext50_32x4d", "shufflenet_v2_x1_0", "squeezenet1_1", "swin_t", "vgg19",
     "vit_b_16",
 )  # fmt: skip
-KEPT = ("pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy", "pkg.onnxscript.rewriter.rule_name")
-ELEMENTS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 
 
 def export(name: str, *, dynamo: bool) -> ModelProto:
@@ -48,61 +46,20 @@ def export(name: str, *, dynamo: bool) -> ModelProto:
     return onnx.load_model_from_string(file.getvalue())
 
 
-def strip(graph: GraphProto) -> None:
-    """Drop weights, and what exporters note that no reader of a graph needs."""
-    del graph.value_info[:]
-    for tensor in graph.initializer:
-        strip_tensor(tensor)
-    for node in graph.node:
-        kept = [entry for entry in node.metadata_props if entry.key in KEPT]
-        del node.metadata_props[:]
-        node.metadata_props.extend(kept)
-        node.ClearField("doc_string")
-        for attribute in node.attribute:
-            strip_attribute(attribute)
-
-
-def strip_attribute(attribute: AttributeProto) -> None:
-    """Drop the weights in an attribute, and in the graphs that it holds."""
-    if attribute.HasField("t"):
-        strip_tensor(attribute.t)
-    if attribute.HasField("g"):
-        strip(attribute.g)
-
-
-def strip_tensor(tensor: TensorProto) -> None:
-    """Drop the elements of a weight: of numbers that give shapes none."""
-    if tensor.data_type == TensorProto.FLOAT and tensor.dims:
-        for field in ELEMENTS:
-            tensor.ClearField(field)
-
-
 def main() -> None:
     """Store the graphs."""
     asked = sys.argv[1:]
     warnings.simplefilter("ignore")
-    stored = {}
-    if ARCHIVE.exists():
-        with zipfile.ZipFile(ARCHIVE) as archive:
-            stored = {name: archive.read(name) for name in archive.namelist()}
+    stored = read(ARCHIVE)
     for name in asked or NETWORKS:
         for dynamo in (False, True):
             entry = f"{name}-{'new' if dynamo else 'old'}.onnx"
             if entry in stored and not asked:
                 continue
             model = export(name, dynamo=dynamo)
-            strip(model.graph)
-            del model.metadata_props[:]
-            stored[entry] = model.SerializeToString(deterministic=True)
+            stored[entry] = strip(model)
             print(entry, resflops.count(model).macs, len(stored[entry]), flush=True)
-            write(stored)
-
-
-def write(stored: dict[str, bytes]) -> None:
-    """Write the archive, the same bytes for the same graphs."""
-    with zipfile.ZipFile(ARCHIVE, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in sorted(stored):
-            archive.writestr(zipfile.ZipInfo(name), stored[name], zipfile.ZIP_DEFLATED, 9)
+            write(ARCHIVE, stored)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ MADE = "onnx::Conv"
 """How its older exporter names a weight that it computed: of a convolution with a normalisation in it."""
 
 MERGED = "/merged_input:0"
-"""How tf2onnx ends the name of such a weight."""
+"""How tf2onnx names such a weight, within the scopes of its layer."""
 
 
 def describe_folding(graph: "GraphProto") -> tuple[str, ...]:
@@ -30,5 +30,5 @@ def describe_folding(graph: "GraphProto") -> tuple[str, ...]:
 
 def _holds_normalisation(node: "NodeProto") -> bool:
     rules = next((each.value for each in node.metadata_props if each.key == RULES), "")
-    weight = node.input[1] if len(node.input) > 1 else ""
-    return FOLDED in rules or weight.startswith(MADE) or weight.endswith(MERGED)
+    weights = node.input[1:4] if "Conv" in node.op_type else ()
+    return FOLDED in rules or any(name.startswith(MADE) or MERGED in name for name in weights)

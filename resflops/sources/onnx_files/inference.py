@@ -17,6 +17,9 @@ __all__ = ["ONNX", "Mistyped", "evaluate", "infer_outputs", "read_opsets"]
 ONNX = ("", "ai.onnx")
 """The two names of ONNX's own domain."""
 
+LEARNING = "ai.onnx.ml"
+"""The domain of classical machine learning, whose schemas mostly infer nothing."""
+
 MOST_DATA = 1 << 12
 """How many values shape inference is told: those that give shapes are few."""
 
@@ -63,10 +66,13 @@ def infer_outputs(
     from onnx import defs
 
     domain = "" if node.domain in ONNX else node.domain
+    infer_standard = partial(infer_outputs, opsets=_CONTRIBUTED, version=version)
+    if domain == LEARNING:
+        return infer_contributed(node, inputs, infer_standard)
     try:
         schemas = _list_schemas(node.op_type, opsets.get(domain, 1), domain)
     except defs.SchemaError:
-        return infer_contributed(node, inputs, partial(infer_outputs, opsets=_CONTRIBUTED, version=version))
+        return infer_contributed(node, inputs, infer_standard)
     types = {}
     for name, tensor in zip(node.input, inputs, strict=True):
         if tensor is not None:

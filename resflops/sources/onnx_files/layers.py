@@ -29,8 +29,15 @@ SCOPES, CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 WEIGHT = ".weight"
 """How the name of a layer's weight ends."""
 
-PRODUCTS = frozenset(("Conv", "ConvTranspose", "Gemm", "MatMul"))
-"""Operators whose second input is a weight, and whose third is a bias."""
+PRODUCTS = {
+    "Conv": (1, 2), "ConvInteger": (1,), "ConvTranspose": (1, 2), "FusedConv": (1, 2), "FusedGemm": (1, 2),
+    "Gemm": (1, 2), "MatMul": (1,), "MatMulInteger": (1,), "QGemm": (3, 6), "QLinearConv": (3, 8),
+    "QLinearMatMul": (3,),
+}  # fmt: skip
+"""Which inputs of an operator are a weight and a bias."""
+
+OWNED = re.compile(r"(.+)\.weight(_quantized|_DequantizeLinear_Output)?")
+"""A weight with the path of its layer, and what onnxruntime's quantiser adds to that."""
 
 JOINED = ";"
 """What stands between the names of the ops that TensorFlow Lite made one of."""
@@ -69,16 +76,15 @@ def _find_weight_layer(node: "NodeProto") -> str | None:
     It has none, or that of a normalisation that tf2onnx folded into it, or from TensorFlow Lite those of all
     ops that became one.
     """
-    parameters = [name for name in node.input[1:3] if name]
-    if node.op_type not in PRODUCTS or not parameters:
-        return None
-    if "/" in node.name and JOINED not in node.name and not parameters[0].endswith(MERGED):
+    places = PRODUCTS.get(node.op_type, ())
+    parameters = [node.input[place] for place in places if place < len(node.input)]
+    if not parameters or ("/" in node.name and JOINED not in node.name and MERGED not in parameters[0]):
         return None
     for name in parameters:
         if "/" in name:
             return _read_scopes(name)
-        if name.endswith(WEIGHT):
-            return str(name.removesuffix(WEIGHT))
+        if match := OWNED.fullmatch(name):
+            return match[1]
     return None
 
 
