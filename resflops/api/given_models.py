@@ -79,7 +79,9 @@ def name_spec(model: Given) -> "Given | str":
 def open_given(
     model: object, args: tuple[Any, ...], kwargs: dict[str, Any], *, device: Literal["meta", "cpu"] = "meta"
 ) -> GivenModel:
-    """Build what is given by its spec, and make a module of an exported program; a module stays as it is.
+    """Build what is given by its spec, and make a module of an exported program or of a scripted one.
+
+    Any other module stays as it is.
 
     Args:
         model: a module, a spec or an exported program.
@@ -111,6 +113,13 @@ def open_given(
             inputs = module.plan.inputs.make_inputs()
             args, kwargs = inputs.args, inputs.kwargs
         return GivenModel(module=module, args=args, kwargs=kwargs, name="")
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.jit.ScriptModule):
+        from resflops.sources.scripts import make_module as make_module_of_script
+
+        return GivenModel(
+            module=make_module_of_script(model), args=args, kwargs=kwargs, name=name_model(model)
+        )
     if (graph := find_given_graph(model)) is not None:
         # It only says why it cannot.
         graph.make()

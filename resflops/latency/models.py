@@ -27,6 +27,7 @@ from resflops.sources import FoundModel
 from resflops.sources.batches import replace_batch
 from resflops.sources.building import open_found_model
 from resflops.sources.counting import count_model
+from resflops.sources.scripts import find_compiled
 from resflops.tracing import trace
 from resflops.tracing.generators import preserve_generators
 from resflops.tracing.inputs import as_tensors
@@ -131,7 +132,7 @@ class MeasurableSpec:
                 input_shape=_find_input_shape(configuration),
                 device=configuration.device,
             )
-        module = adapt_module(opened.module, configuration)
+        module = adapt_module(find_compiled(opened.module), configuration)
         self._shared.keep(configuration, module)
         return module, False
 
@@ -224,7 +225,9 @@ class MeasurableModule:
     def build_module(self, configuration: Configuration) -> tuple[nn.Module, bool]:
         """Copy it, with weights on the device."""
         with preserve_generators():
-            return adapt_module(copy_with_weights(self._module, configuration.device), configuration), False
+            return adapt_module(
+                copy_with_weights(find_compiled(self._module), configuration.device), configuration
+            ), False
 
     def build_inputs(self, configuration: Configuration) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Build the caller's inputs; a shape stands for random numbers."""

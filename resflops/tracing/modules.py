@@ -256,7 +256,8 @@ class Modules:
                     cls=cls,
                     base=base,
                     leaf=not children,
-                    training=module.training,
+                    # A frozen script has none.
+                    training=getattr(module, "training", False),
                     parameters=own_parameters,
                     buffers=own_buffers,
                 )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from resflops.records import Shape
 
-__all__ = ["PackedReader", "find_packed_reader", "find_unpacked_shape", "make_stand_ins"]
+__all__ = ["UNPACKED", "PackedReader", "find_packed_reader", "find_unpacked_shape", "make_stand_ins"]
 
 Tensors = Mapping[str, Tensor | None]
 Unpacked = tuple[str, Shape, torch.dtype]
@@ -24,6 +24,8 @@ PackedReader = Callable[[nn.Module], Iterator[Unpacked]]
 _PACKED = ("qweight", "weight", "weight_packed", "W_q", "B", "codes", "Qidxs")
 """Where a linear layer keeps its weight: GPTQ's, AWQ's and their kin's, int8 ones that are buffers, those of
 compressed-tensors, HQQ, Marlin, AQLM and QuIP#."""
+UNPACKED = "unpacked_weights"
+"""The attribute in which what stands for a scripted layer of torch's has what its weights stand for."""
 _FEATURES = (("in_features", "out_features"), ("infeatures", "outfeatures"))
 
 
@@ -70,6 +72,9 @@ def find_unpacked_shape(parameter: Tensor) -> Shape | None:
 
 def _read_quantised(module: Any) -> Iterator[Unpacked]:
     """Read a quantised layer of torch by its own methods: a network, a cell, a product or a table."""
+    if UNPACKED in vars(module):
+        yield from vars(module)[UNPACKED]
+        return
     if hasattr(module, "get_weight") and hasattr(module, "get_bias"):
         held = {**module.get_weight(), **module.get_bias()}
     elif hasattr(module, "_weight_bias"):

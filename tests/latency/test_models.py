@@ -87,7 +87,7 @@ def test_what_cannot_be_built_keeps_what_is_asked_for():
     model = MeasurableSpec(find("script.pt"))
     assert model.settle(configure(), batch_given=False) == configure()
     with pytest.raises(
-        InputError, match=r"the inputs of script\.pt are not known; give the shape of its input"
+        InputError, match=r"script\.pt does not say the shape of its input; give it, with the batch"
     ):
         model.count(configure())
     assert model.count(configure(batch=2, input_shape=(8,))).macs == 2 * 32

@@ -1,19 +1,12 @@
 """The source of models that a file holds by itself: ``program.pt2``, TorchScript, ONNX, ``model.py``."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from resflops.errors import ModelError, SpecError, describe_error
 from resflops.sources.found_model import FoundModel, WithInputs
 from resflops.sources.model_files import is_graph_file, make_unreadable_error, read_kind
 from resflops.sources.registry import FACTORY, FILE, SOURCES, Source, register
 from resflops.sources.spec import Spec
-
-if TYPE_CHECKING:
-    from torch import nn
 
 __all__: list[str] = []
 
@@ -46,22 +39,14 @@ def _find_graph(path: Path, spec: Spec) -> FoundModel:
     return find_graph(path, spec)
 
 
-@contextmanager
-def _load_values() -> Iterator[None]:
-    """Load what a file holds with its values: outside the modes in which models are built without."""
-    import torch
-
-    with torch.device("cpu"), torch._C.DisableTorchFunction():  # noqa: SLF001
-        yield
-
-
-def _load_program(path: Path, spec: Spec) -> "nn.Module | WithInputs":
+def _load_program(path: Path, spec: Spec) -> WithInputs:
     import torch
 
     from resflops.sources.programs import make_module
+    from resflops.sources.scripts import load_values
 
     try:
-        with _load_values():
+        with load_values():
             program = torch.export.load(path)
             module = make_module(program)
     except Exception as error:
@@ -69,21 +54,26 @@ def _load_program(path: Path, spec: Spec) -> "nn.Module | WithInputs":
     return WithInputs(module, module.plan.inputs.make_inputs)
 
 
-def _load_script(path: Path, spec: Spec) -> "nn.Module":
-    import torch
+def _load_script(path: Path, spec: Spec) -> WithInputs:
+    from resflops.sources.scripts import load_script, load_values, make_module
+    from resflops.sources.scripts.inputs import read_script_inputs
 
     try:
-        with _load_values(), warnings.catch_warnings():
-            # Torch's advice to export instead is for whoever makes such files.
-            warnings.simplefilter("ignore", FutureWarning)
-            module: nn.Module = torch.jit.load(path, map_location="cpu")  # type: ignore[no-untyped-call]
+        script = load_script(path)
+        with load_values():
+            module = make_module(script)
     except Exception as error:
         raise _make_loading_error(spec, error) from error
-    return module
+    return WithInputs(module, read_script_inputs(spec.text, path, script).make_inputs)
 
 
 def _make_loading_error(spec: Spec, error: Exception) -> ModelError:
-    return ModelError(f"{spec.text!r} could not be loaded: {describe_error(error)}")
+    # Torch 2.6 to 2.15 save the weights in another layout than they can load.
+    optimized = "keyword attribute 'value' is undefined" in str(error)
+    remedy = "; what torch.jit.optimize_for_inference gives cannot be saved: save what it was given"
+    return ModelError(
+        f"{spec.text!r} could not be loaded: {describe_error(error)}{remedy if optimized else ''}"
+    )
 
 
 register(

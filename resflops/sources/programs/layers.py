@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import nn
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 __all__ = ["build_layers", "make_class"]
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 NETWORKS = ("torch", "torchvision", "torchaudio", "timm", "transformers", "diffusers")
 """Packages of networks. What a class in them is derived from is looked up in the package; no other package is
@@ -47,7 +49,7 @@ def _add_layer(root: ProgramLayer, path: str, classes: Mapping[str, str]) -> Non
     for depth, name in enumerate(names, start=1):
         children = layer._modules
         if name not in children:
-            children[name] = make_class(classes.get(".".join(names[:depth]), ""))()
+            children[name] = make_class(classes.get(".".join(names[:depth]), ""), ProgramLayer)()
         layer = children[name]  # type: ignore[assignment]
 
 
@@ -77,17 +79,21 @@ def _read_modes(program: "ExportedProgram") -> dict[str, bool]:
 
 
 @cache
-def make_class(qualified: str) -> type[ProgramLayer]:
+def make_class(qualified: str, layer: type[Layer]) -> type[Layer]:
     """Make a class of a name, such as ``torch.nn.modules.conv.Conv2d``; ``""`` is that of a plain module.
 
     It is derived from one that has the name of the nearest base in torch.nn, by which layers are told apart.
+
+    Args:
+        qualified: the name.
+        layer: the class that all of them are derived from.
     """
     if not qualified:
         # Not in torch.nn.modules, where it would be taken for a layer of torch's.
-        return type("Module", (ProgramLayer,), {"__module__": "torch.nn"})
+        return type("Module", (layer,), {"__module__": "torch.nn"})
     module, _, name = qualified.rpartition(".")
     base = _find_base(module, name)
-    bases = (ProgramLayer,) if base in {"", qualified} else (make_class(base),)
+    bases: tuple[type, ...] = (layer,) if base in {"", qualified} else (make_class(base, layer),)  # type: ignore[arg-type]
     return type(name, bases, {"__module__": module, "__qualname__": name})
 
 

@@ -61,7 +61,7 @@ def make_module(program: "ExportedProgram") -> ProgramModel:
         for spec in program.graph_signature.input_specs
         if spec.target is not None
     }
-    cls = make_class(_read_class(program))
+    cls = make_class(_read_class(program), ProgramLayer)
     plan = _read_plan(program, owners)
 
     def forward(self: ProgramModel, *args: Any, **kwargs: Any) -> Any:

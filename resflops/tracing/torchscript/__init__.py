@@ -4,6 +4,6 @@ A scripted or traced module keeps its submodules, and the code of each as a grap
 children. So every op runs in a frame of its own layer, as if the module were plain Python.
 """
 
-from resflops.tracing.torchscript.calls import ScriptCalls, describe_unseen
+from resflops.tracing.torchscript.calls import Programs, ScriptCalls, describe_unseen
 
-__all__ = ["ScriptCalls", "describe_unseen"]
+__all__ = ["Programs", "ScriptCalls", "describe_unseen"]

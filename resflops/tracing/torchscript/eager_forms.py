@@ -4,7 +4,7 @@ Tracing a module without gradients writes down the kernels that torch takes for 
 are counted as the ops of the layer, which is what the module itself is counted as.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,29 +15,23 @@ from resflops.tracing.torchscript.values import find_dtype
 
 __all__ = ["EAGER_FORMS"]
 
-_CONVOLUTIONS: dict[tuple[int, bool], Callable[..., Tensor]] = {
-    (1, False): torch.conv1d,
-    (2, False): torch.conv2d,
-    (3, False): torch.conv3d,
-    (1, True): torch.conv_transpose1d,
-    (2, True): torch.conv_transpose2d,
-    (3, True): torch.conv_transpose3d,
-}
-
 
 def _convolve(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
     transposed: bool,  # noqa: FBT001 - the order of the op's schema, here and below
     output_padding: list[int],
     groups: int,
     *_: bool,
 ) -> Tensor:
-    convolve = _CONVOLUTIONS[weight.dim() - 2, transposed]
+    name = f"conv{'_transpose' if transposed else ''}{weight.dim() - 2}d"
+    convolve: Callable[..., Tensor] = getattr(functional, name)
+    # In tuples, as layers have them.
+    stride, padding, dilation = tuple(stride), tuple(padding), tuple(dilation)
     if transposed:
         return convolve(x, weight, bias, stride, padding, output_padding, groups, dilation)
     return convolve(x, weight, bias, stride, padding, dilation, groups)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
-from resflops.tracing.torchscript.values import SizeTensor, Unsupported, find_dtype_code, unwrap
+from resflops.tracing.torchscript.values import Operate, SizeTensor, Unsupported, find_dtype_code, unwrap
 
 __all__ = ["CONVERSIONS", "ON_CONTAINERS", "ON_NUMBERS", "ON_TENSORS", "PRIMITIVE"]
 
@@ -92,6 +92,11 @@ def _delete(container: Any, key: Any) -> None:
     del container[key]
 
 
+def _cut(text: str, start: int = 0, end: int = -1) -> str:
+    """Cut a text at an end that counts from the back as TorchScript counts it: -1 is the whole text."""
+    return text[start : end if end >= 0 else len(text) + 1 + end]
+
+
 ON_CONTAINERS: dict[str, Function] = {
     "__getitem__": operator.getitem,
     "select": operator.getitem,
@@ -114,7 +119,7 @@ ON_CONTAINERS: dict[str, Function] = {
     "mul": operator.mul,
     "eq": operator.eq,
     "ne": operator.ne,
-    "index": lambda items, item: items.index(item),
+    "index": lambda items, item, *where: items.index(item, *where),
     "count": lambda items, item: items.count(item),
     "keys": lambda items: list(items.keys()),
     "values": lambda items: list(items.values()),
@@ -124,8 +129,8 @@ ON_CONTAINERS: dict[str, Function] = {
     "format": lambda text, *values: text.format(*values),
     "percentFormat": lambda text, *values: text % values,
     "join": lambda text, items: text.join(items),
-    "startswith": lambda text, start: text.startswith(start),
-    "endswith": lambda text, end: text.endswith(end),
+    "startswith": lambda text, start, *where: _cut(text, *where).startswith(start),
+    "endswith": lambda text, end, *where: _cut(text, *where).endswith(end),
     "lower": lambda text: text.lower(),
     "split": lambda text, *how: text.split(*how),
     "replace": lambda text, *how: text.replace(*how),
@@ -180,9 +185,6 @@ ON_NUMBERS: dict[str, Function] = {
     "wait": lambda value: value,
 }
 """What is done to numbers, truth values and None."""
-
-
-Operate = Callable[[list[Any]], Any]
 
 
 def _always(operate: Operate) -> Callable[[Any], Operate]:

@@ -1,5 +1,6 @@
 """What TorchScript has and Python has not: sizes as tensors, and element types as numbers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ __all__ = [
     "DTYPES",
     "LAYOUTS",
     "MEMORY_FORMATS",
+    "Operate",
     "ScriptInstance",
     "SizeTensor",
     "Unsupported",
@@ -17,6 +19,10 @@ __all__ = [
     "find_dtype_code",
     "unwrap",
 ]
+
+
+Operate = Callable[[list[Any]], Any]
+"""Computes what a node gives from its inputs."""
 
 
 class Unsupported(Exception):  # noqa: N818 - a signal to who calls the method, never seen by a user
@@ -30,6 +36,8 @@ class SizeTensor(Struct, frozen=True):
     """
 
     tensor: Tensor
+    constant: bool = False
+    """Whether it is a constant of the graph, which may stand beside sizes or not."""
 
 
 class ScriptInstance(Struct, eq=False):

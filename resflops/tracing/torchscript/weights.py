@@ -9,11 +9,14 @@ from torch.utils._pytree import tree_leaves
 
 from resflops.records import Shape
 
-__all__ = ["find_frozen_weights", "read_script_weights"]
+__all__ = ["find_frozen_weights", "name_frozen_weights", "read_packed_weights", "read_script_weights"]
 
 Unpacked = tuple[str, Shape, torch.dtype]
 
-_PACKED = ("_packed_params", "_packed_weight", "param")
+_RECURRENT = "_all_weight_values"
+"""Where a quantised recurrent network has its cells."""
+_PARTS = ("PackedParams", "PackedParameter")
+_PACKED = ("_packed_params", "_packed_weight")
 """Where torch's quantised layers keep what they have packed."""
 
 _PRODUCTS = frozenset(("aten::matmul", "aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm"))
@@ -22,18 +25,33 @@ _STATISTICS = frozenset(("running_mean", "running_var"))
 
 def read_script_weights(module: Any) -> Iterator[Unpacked]:
     """Read the weights of a scripted module that are no parameters, each with its name, shape and type."""
-    # What a quantised linear layer has is a module of its own, and the layer's.
-    if module.original_name.endswith("PackedParams"):
+    yield from read_packed_weights(module)
+    for name, tensor in name_frozen_weights(module):
+        yield name, tuple(tensor.shape), tensor.dtype
+
+
+def read_packed_weights(module: Any) -> Iterator[Unpacked]:
+    """Read the weights that a quantised layer of torch has packed."""
+    # These are parts of a layer, and modules of their own: what they hold is the layer's.
+    if module.original_name.endswith(_PARTS):
         return
+    if _RECURRENT in module._modules:
+        for cell, part in module._modules[_RECURRENT]._modules.items():
+            for number, tensor in enumerate(_unpack(part._c.getattr("param"))):
+                yield f"cell_{cell}.{number}", tuple(tensor.shape), tensor.dtype
     for name in _PACKED:
         if module._c.hasattr(name):
             # What holds them may be a module of its own.
             held = module._modules[name] if name in module._modules else module  # noqa: SIM401 - it is no dict
             for number, tensor in enumerate(_unpack(held._c.getattr(name))):
                 yield f"{name}.{number}", tuple(tensor.shape), tensor.dtype
+
+
+def name_frozen_weights(module: Any) -> Iterator[tuple[str, Tensor]]:
+    """Name the weights that are constants of a scripted module's code, in their order there."""
     if not len(module._parameters) and module._c._has_method("forward"):
         for number, tensor in enumerate(find_frozen_weights(module._c._get_method("forward").graph)):
-            yield f"constant.{number}", tuple(tensor.shape), tensor.dtype
+            yield f"constant_{number}", tensor
 
 
 def _unpack(packed: Any) -> Iterator[Tensor]:
