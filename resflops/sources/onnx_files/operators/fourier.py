@@ -69,7 +69,11 @@ def read_short_transforms(node: OperatorCall) -> Steps | None:
     length = window.shape[0] if window is not None else None
     if given is not None:
         length = None if given.value is None else int(given.value)
-    return None if length is None else _transform_pieces(node, length, real=signal.shape[-1:] in ((), (1,)))
+    return (
+        None
+        if length is None
+        else _transform_pieces(node, length, real=signal.dim() == 2 or signal.shape[-1] == 1)
+    )
 
 
 def _transform_pieces(node: OperatorCall, length: int, *, real: bool) -> Steps:
