@@ -219,8 +219,8 @@ def _list_held(value: Any) -> Iterator[Slot | Branch]:
 
 def _is_nested(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Whether values have to be put into containers, or into keyword arguments, or branches bound."""
-    inside = any(next(_list_held(each), None) for each in args if not isinstance(each, Slot))
-    return inside or next(_list_held(kwargs), None) is not None
+    inside = [each for each in args if not isinstance(each, Slot)]
+    return any(True for _ in _list_held((*inside, kwargs)))
 
 
 def _note_last_uses(steps: list[Step], result: Any) -> Iterator[Step]:
