@@ -8,7 +8,7 @@ own is, and other counters see the functions that they patch. All other nodes ar
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from types import FunctionType
 from typing import Any
@@ -242,6 +242,20 @@ def _rearrange_alias(given: Arguments, _: fx.Node) -> Target:
     return _call_getitem(..., given)
 
 
+def _rearrange_max_pool(given: Arguments, node: fx.Node) -> Target:
+    name = _name(node.target).removesuffix("_with_indices")  # type: ignore[arg-type]
+    args = tuple(given.values())
+    if all(user.args[1] == 0 or is_left_out(user) for user in node.users):
+        return Target(args, function=partial(_pool, name))
+    kwargs = {"return_indices": True}
+    return Target(args, kwargs, place=functional, name=name)
+
+
+def _pool(name: str, *args: Any) -> tuple[Tensor]:
+    """Pool as a model does that does not ask where the largest elements were."""
+    return (getattr(functional, name)(*args),)
+
+
 _REARRANGED: dict[str, Callable[[Arguments, fx.Node], Target | None]] = {
     "select": _rearrange_select,
     "slice": _rearrange_slice,
@@ -249,5 +263,7 @@ _REARRANGED: dict[str, Callable[[Arguments, fx.Node], Target | None]] = {
     "embedding": _rearrange_embedding,
     "lift_fresh_copy": _rearrange_copied_constant,
     "alias": _rearrange_alias,
+    **{f"adaptive_max_pool{dimensions}d": _rearrange_max_pool for dimensions in (1, 2, 3)},
+    **{f"max_pool{dimensions}d_with_indices": _rearrange_max_pool for dimensions in (1, 2, 3)},
 }
 """Ops whose functions take other arguments."""

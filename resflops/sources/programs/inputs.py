@@ -332,8 +332,11 @@ def _read_leaf(name: str, argument: Any, value: Any) -> ProgramInput:
 
 
 def _read_limits(limits: Any) -> tuple[int, int | None]:
-    low, high = limits.lower, limits.upper
-    return int(low) if low.is_finite else 0, int(high) if high.is_finite else None
+    # Torch's own infinity is no number of sympy's, and calls itself finite.
+    low, high = [
+        int(each) if getattr(each, "is_Integer", False) else None for each in (limits.lower, limits.upper)
+    ]
+    return low or 0, high
 
 
 def _read_example(program: "ExportedProgram", keywords: Sequence[str]) -> tuple[Any, ...] | None:

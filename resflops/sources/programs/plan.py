@@ -26,6 +26,8 @@ Owner = tuple[tuple[str, ...], str]
 """Where a tensor that the program holds is: the names on the path of its layer, and its own."""
 
 _NO_STACK = "_empty_nn_module_stack_from_metadata_hook"
+_ADDED = ("_orig_mod", "_export_root")
+"""Names on the paths of layers that are none of the model's, but what torch.compile and torch.export add."""
 _COMPILED = "torch._dynamo.eval_frame.OptimizedModule"
 
 
@@ -52,7 +54,7 @@ def read_stack(node: fx.Node) -> Stack | None:
 def clean_path(path: str) -> str:
     """Give the path that a layer has in the model itself, without the number of the call."""
     path = path.partition("@")[0]
-    return ".".join(name for name in path.split(".") if name != "_orig_mod")
+    return ".".join(name for name in path.split(".") if name not in _ADDED)
 
 
 class _Group:
@@ -65,31 +67,31 @@ class _Group:
         """All nodes in it, those of the calls that it makes included."""
 
 
-def plan_call(graph: fx.Graph, owners: Mapping[str, Owner], *, base: str = "") -> LayerCall:
+def plan_call(
+    graph: fx.Graph, owners: Mapping[str, Owner], *, base: str = "", weights: Mapping[str, str] | None = None
+) -> LayerCall:
     """Plan what a graph does, as one call of the layer that it runs in.
 
     Args:
         graph: the graph of a program, or of a branch in it.
         owners: the tensors of the program's own, by the names of the placeholders that stand for them.
         base: the path of that layer.
+        weights: the layers of the tensors that a branch is given, by the names of their placeholders.
     """
-    group = _group_nodes(graph, base)
+    group = _group_nodes(graph, base, weights or {})
     placeholders = [node for node in graph.nodes if node.op == "placeholder" and node.name not in owners]
     (output,) = (node for node in graph.nodes if node.op == "output")
-    return _Planner(owners).plan(group, placeholders, output.args[0])
+    return _Planner(owners, weights or {}).plan(group, placeholders, output.args[0])
 
 
-def _group_nodes(graph: fx.Graph, base: str) -> _Group:
+def _group_nodes(graph: fx.Graph, base: str, weights: Mapping[str, str]) -> _Group:
+    nodes = [node for node in graph.nodes if node.op == "call_function" and not is_left_out(node)]
+    # The branches of an operator say nothing of their layers, unless they were exported in strict mode.
+    silent = not any(read_stack(node) for node in nodes)
     open_groups = [_Group("", base)]
-    for node in graph.nodes:
-        if node.op != "call_function" or is_left_out(node):
-            continue
-        stack = read_stack(node)
-        if stack is not None:
-            # Only what is below the layer that the graph runs in.
-            paths = [path for _, path, _ in stack]
-            begin = paths.index(base) + 1 if base in paths else 0
-            wanted = [(key, path) for key, path, _ in stack[begin:]]
+    for node in nodes:
+        wanted = _find_owners(node, weights) if silent else _find_calls(node, base)
+        if wanted is not None:
             same = 0
             for group, (key, _) in zip(open_groups[1:], wanted, strict=False):
                 if group.key != key:
@@ -106,51 +108,41 @@ def _group_nodes(graph: fx.Graph, base: str) -> _Group:
     return open_groups[0]
 
 
+def _find_calls(node: fx.Node, base: str) -> list[tuple[str, str]] | None:
+    """Find the calls below a layer that a node ran in, keys and paths; None if it does not say."""
+    stack = read_stack(node)
+    if stack is None:
+        return None
+    calls = [(key, path) for key, path, _ in stack]
+    places = [place for place, (_, path) in enumerate(calls) if path == base]
+    return calls[places[-1] + 1 :] if places else calls
+
+
+def _find_owners(node: fx.Node, weights: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Find the layer whose weights a node uses, which it ran in."""
+    found = next((weights[each.name] for each in node.all_input_nodes if each.name in weights), "")
+    return [(found, found)] if found else []
+
+
 class _Planner:
     """Plans the calls of one graph."""
 
-    def __init__(self, owners: Mapping[str, Owner]) -> None:
-        self._owners = owners
+    def __init__(self, owners: Mapping[str, Owner], weights: Mapping[str, str]) -> None:
+        self._owners, self._weights = owners, weights
 
     def plan(self, group: _Group, given: Sequence[fx.Node], result: Any) -> LayerCall:
+        """Plan one call: what it takes, what it does, and what it gives."""
         slots: dict[fx.Node, Slot] = {node: Slot(place) for place, node in enumerate(given)}
         tensors: list[tuple[int, tuple[str, ...], str]] = []
 
-        def find_slot(node: fx.Node) -> Any:
-            if node.op == "get_attr":
-                held = _find_attribute(node)
-                return (
-                    held if isinstance(held, Tensor) else Branch(plan_call(held.graph, {}, base=group.path))
-                )
+        def find_slot(node: fx.Node) -> Slot:
             if node not in slots:
                 slots[node] = Slot(len(slots))
-                if node.name in self._owners and node.op == "placeholder":
+                if node.op == "placeholder" and node.name in self._owners:
                     tensors.append((slots[node], *self._owners[node.name]))
             return slots[node]
 
-        steps = []
-        for item in group.items:
-            if isinstance(item, _Group):
-                taken, outputs = self._list_taken(item), self._list_outputs(item)
-                call = self.plan(item, taken, outputs[0] if len(outputs) == 1 else tuple(outputs))
-                steps.append(
-                    Step(
-                        layer=tuple(item.path.split(".")) if item.path else (),
-                        call=call,
-                        args=tuple(map(find_slot, taken)),
-                        outputs=tuple(map(find_slot, outputs)),
-                    )
-                )
-                continue
-            target = choose_target(item)
-            args, kwargs = _convert(target.args, find_slot), _convert(dict(target.kwargs), find_slot)
-            steps.append(
-                Step(
-                    place=target.place, name=target.name, function=target.function,
-                    args=args, kwargs=kwargs, nested=_is_nested(args, kwargs),
-                    outputs=(find_slot(item),),
-                )
-            )  # fmt: skip
+        steps = [self._plan_step(item, group.path, find_slot) for item in group.items]
         template = _convert(result, find_slot)
         return LayerCall(
             steps=tuple(_note_last_uses(steps, template)),
@@ -158,6 +150,44 @@ class _Planner:
             size=len(slots) - len(given),
             result=template,
         )
+
+    def _plan_step(self, item: "fx.Node | _Group", path: str, find_slot: Callable[[fx.Node], Slot]) -> Step:
+        if isinstance(item, _Group):
+            taken, outputs = self._list_taken(item), self._list_outputs(item)
+            return Step(
+                layer=tuple(item.path.split(".")),
+                call=self.plan(item, taken, outputs[0] if len(outputs) == 1 else tuple(outputs)),
+                args=tuple(map(find_slot, taken)),
+                outputs=tuple(map(find_slot, outputs)),
+            )
+
+        def find_value(node: fx.Node) -> Any:
+            if node.op != "get_attr":
+                return find_slot(node)
+            held = _find_attribute(node)
+            return held if isinstance(held, Tensor) else Branch(self._plan_branch(item, held.graph, path))
+
+        target = choose_target(item)
+        args, kwargs = _convert(target.args, find_value), _convert(dict(target.kwargs), find_value)
+        return Step(
+            place=target.place, name=target.name, function=target.function,
+            args=args, kwargs=kwargs, nested=_is_nested(args, kwargs),
+            outputs=(find_slot(item),),
+        )  # fmt: skip
+
+    def _plan_branch(self, operator: fx.Node, graph: fx.Graph, path: str) -> LayerCall:
+        """Plan what a branch does, given its tensors by the operator that it is an argument of."""
+        taken = [node for node in graph.nodes if node.op == "placeholder"]
+        operands = list(_list_operands(operator.args))[-len(taken) :] if taken else []
+        weights = {}
+        if len(operands) == len(taken):
+            for node, operand in zip(taken, operands, strict=True):
+                name = getattr(operand, "name", "")
+                if name in self._owners:
+                    weights[node.name] = ".".join(self._owners[name][0])
+                elif name in self._weights:
+                    weights[node.name] = self._weights[name]
+        return plan_call(graph, {}, base=path, weights=weights)
 
     def _list_taken(self, group: _Group) -> list[fx.Node]:
         """List what a group uses from outside, but for the program's own tensors and graphs."""
@@ -186,6 +216,15 @@ def _find_attribute(node: fx.Node) -> Any:
     for name in str(node.target).split("."):
         held = getattr(held, name)
     return held
+
+
+def _list_operands(args: Sequence[Any]) -> Iterator[Any]:
+    """List what an operator gives its branches: its arguments but for the branches and plain numbers."""
+    for each in args:
+        if isinstance(each, list | tuple):
+            yield from each
+        elif isinstance(each, fx.Node) and each.op != "get_attr":
+            yield each
 
 
 def _convert(value: Any, find_slot: Callable[[fx.Node], Any]) -> Any:
