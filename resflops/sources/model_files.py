@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -29,6 +30,8 @@ SUFFIXES = (
 """Endings by which a name is that of a file, whether or not the file exists."""
 
 GRAPH = ".onnx"
+_OF_PROGRAM = re.compile(r"/models/[^/]+\.json$|/data/aotinductor/|^serialized_exported_program\.json$")
+"""Files in an archive of torch.export's, or of what torch compiles from it."""
 
 
 def is_model_file(name: str) -> bool:
@@ -84,7 +87,7 @@ def read_kind(path: Path) -> str:
             names = archive.namelist()
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, NotImplementedError):
         return ""
-    if any(name.endswith(("/models/model.json", "serialized_exported_program.json")) for name in names):
+    if any(map(_OF_PROGRAM.search, names)):
         return "program"
     return "script" if any("/code/" in name for name in names) else ""
 

@@ -29,7 +29,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         spec=spec.text,
         summary=f"the {'torch.export program' if program else 'TorchScript'} in {name}",
         family="yours",
-        make=lambda: (_load_program if program else _load_script)(path, spec),
+        make=lambda: _load_program(path) if program else _load_script(path, spec),
     )
 
 
@@ -39,18 +39,10 @@ def _find_graph(path: Path, spec: Spec) -> FoundModel:
     return find_graph(path, spec)
 
 
-def _load_program(path: Path, spec: Spec) -> WithInputs:
-    import torch
+def _load_program(path: Path) -> WithInputs:
+    from resflops.sources.programs import load_program, make_module
 
-    from resflops.sources.programs import make_module
-    from resflops.sources.scripts import load_values
-
-    try:
-        with load_values():
-            program = torch.export.load(path)
-            module = make_module(program)
-    except Exception as error:
-        raise _make_loading_error(spec, error) from error
+    module = make_module(load_program(path))
     return WithInputs(module, module.plan.inputs.make_inputs)
 
 
