@@ -1,5 +1,6 @@
 """Run the peers on a model, one after the other, each in a process of its own."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ def reconcile_model(
         reading = resolve_inputs(model, args, kwargs)
         args, kwargs = reading.args, reading.kwargs
         traced = trace(model, *args, **kwargs)
+        if programs := _find_programs(model):
+            traced = programs.hide_classes(traced)
         if spec:
             traced = replace(traced, model=spec)
         runnable: nn.Module | None = None
@@ -99,6 +102,8 @@ def _reconcile_one(
     ask = find_adapter(peer)
 
     def ask_peer() -> tuple[Answer, list[str]]:
+        if programs := _find_programs(model):
+            programs.restore_classes(model)
         with list_patches(model) as patched:
             return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU)), patched
 
@@ -133,6 +138,13 @@ def _ask_for_file(peer: Peer) -> str:
         f"{peer.name} takes ONNX files, not PyTorch modules; export the model, as in "
         "torch.onnx.export(model, args, 'model.onnx'), and give the file: resflops crosscheck model.onnx"
     )
+
+
+def _find_programs(model: nn.Module) -> Any:  # noqa: ANN401 - a module
+    """Find the module that knows of exported programs, if a model is one; None if it is none."""
+    # Whoever has such a program has imported this.
+    programs = sys.modules.get("resflops.sources.programs")
+    return programs if programs and isinstance(model, programs.ProgramModel) else None
 
 
 def _count_occurrences(model: nn.Module) -> dict[str, int]:

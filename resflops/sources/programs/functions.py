@@ -22,7 +22,7 @@ from torch.nn import functional
 from resflops.errors import ModelError
 from resflops.tracing.torch_functions import DESCRIBED, FACTORIES, WHOLE
 
-__all__ = ["Target", "choose_target", "is_left_out"]
+__all__ = ["Target", "choose_target", "is_left_out", "read_settings"]
 
 
 class Target(Struct, frozen=True):
@@ -121,7 +121,9 @@ def _choose_function(node: fx.Node, overload: OpOverload) -> Target | None:
         return rearrange(given, node)
     for place, called in _list_places(name, _read_origin(node)):
         if _is_known(place, called):
-            arranged = _arrange(getattr(place, called), node, given, in_place=called != name)
+            arranged = _arrange(
+                getattr(place, called), node, given, in_place=called == name.rstrip("_") != name
+            )
             if arranged is not None:
                 return Target(*arranged, place=place, name=called)
     return None
@@ -131,6 +133,26 @@ def _bind(node: fx.Node, overload: OpOverload) -> dict[str, Any]:
     """Match a node's arguments with their names in the op's schema."""
     names = [argument.name for argument in overload._schema.arguments]
     return {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+
+
+def read_settings(node: fx.Node) -> dict[str, Any]:
+    """Read the plain arguments of an op, by their names in its schema."""
+    if not isinstance(node.target, OpOverload):
+        return {}
+    schema, given = node.target._schema, _bind(node, node.target)
+    settings = {
+        each.name: given.get(each.name, each.default_value)
+        for each in schema.arguments
+        if each.name in given or each.has_default_value()
+    }
+    plain = {name: value for name, value in settings.items() if not isinstance(value, fx.Node | list)}
+    numbers = {
+        name: tuple(value)
+        for name, value in settings.items()
+        if isinstance(value, list) and all(isinstance(each, int) for each in value)
+    }
+    _, upsamples, mode = _name(node.target).rstrip("123d").partition("upsample_")
+    return {**plain, **numbers, **({"mode": mode} if upsamples else {})}
 
 
 def _read_origin(node: fx.Node) -> tuple[str, str]:
@@ -149,11 +171,22 @@ def _list_places(name: str, origin: tuple[str, str]) -> list[tuple[Any, str]]:
     # Many of torch's functions are in torch.nn.functional, too, where other counters replace them.
     own = getattr(functional, name, None) in {getattr(torch, name, None), getattr(_LIBRARY, name, None)}
     places = [(functional, name if own else plain), (torch, name), (_LIBRARY, name), (Tensor, name)]
-    if origin == ("method_descriptor", name):
-        places.insert(0, (Tensor, name))
+    if origin == ("function", plain):
+        places.insert(0, (functional, plain))
+    elif origin == ("method_descriptor", name):
+        # It is the same for x + y and x.add(y).
+        places[:0] = [(Tensor, _OPERATORS_OF.get(name, name)), (Tensor, name)]
     elif origin == ("builtin_function_or_method", name) and not own:
         places.insert(0, (torch, name))
     return places
+
+
+_OPERATORS_OF = {
+    f"{name}{mark}": f"__{'i' if mark else ''}{operator}__"
+    for name, operator in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("div", "truediv"))
+    for mark in ("", "_")
+}
+"""The methods that Python's operators call, by the names of their ops."""
 
 
 def _is_known(place: Any, name: str) -> bool:
@@ -171,7 +204,9 @@ def _arrange(
     """Put the arguments of a node into the order of a function; None if it does not take them."""
     parameters = _list_parameters(function)
     if not parameters:
-        return None if in_place else (node.args, node.kwargs)
+        # Python's operators take two operands and nothing else.
+        takes = not in_place and not (node.kwargs and function.__name__ in _OPERATORS_OF.values())
+        return (node.args, node.kwargs) if takes else None
     named = {name if name in parameters else _RENAMED.get(name, name): each for name, each in given.items()}
     for name in _NEGLECTED:
         named.pop(name, None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 from torch import Tensor, fx
 
-from resflops.sources.programs.functions import choose_target, is_left_out
+from resflops.sources.programs.functions import choose_target, is_left_out, read_settings
 from resflops.sources.programs.steps import Branch, LayerCall, Slot, Step
 
 if TYPE_CHECKING:
@@ -149,6 +149,12 @@ class _Planner:
             tensors=tuple(tensors),
             size=len(slots) - len(given),
             result=template,
+            settings={
+                name: value
+                for item in group.items
+                if isinstance(item, fx.Node)
+                for name, value in read_settings(item).items()
+            },
         )
 
     def _plan_step(self, item: "fx.Node | _Group", path: str, find_slot: Callable[[fx.Node], Slot]) -> Step:
@@ -231,15 +237,15 @@ def _convert(value: Any, find_slot: Callable[[fx.Node], Any]) -> Any:
     """Put slots in the place of nodes, and graphs in the place of their names."""
     if isinstance(value, fx.Node):
         return find_slot(value)
-    # The graph's own containers, which cannot be changed, are subclasses.
-    if isinstance(value, list):
-        return [_convert(each, find_slot) for each in value]
-    if isinstance(value, tuple):
-        return tuple([_convert(each, find_slot) for each in value])
     if isinstance(value, dict):
         return {name: _convert(each, find_slot) for name, each in value.items()}
     if isinstance(value, slice):
-        return slice(*[_convert(each, find_slot) for each in (value.start, value.stop, value.step)])
+        return slice(*_convert([value.start, value.stop, value.step], find_slot))
+    # The graph's own lists, which cannot be changed, are of a subclass.
+    if isinstance(value, list | tuple):
+        items = [_convert(each, find_slot) for each in value]
+        # Layers of torch's own give sizes as tuples.
+        return tuple(items) if isinstance(value, tuple) or set(map(type, items)) == {int} else items
     return value
 
 

@@ -53,6 +53,8 @@ class LayerCall(Struct, frozen=True, kw_only=True):
     """How many values there are besides those that are given."""
     result: Any
     """What it gives, with a slot for each value."""
+    settings: Mapping[str, Any] = {}
+    """The plain arguments of its own ops, by their names."""
 
 
 class ProgramLayer(nn.Module):
