@@ -188,8 +188,10 @@ BATCH_NORM = op(
     aten={
         "native_batch_norm": {},
         "_native_batch_norm_legit": _read_functional,
+        "_native_batch_norm_legit_functional": _read_functional,
         "_native_batch_norm_legit_no_training": _infer_without_training,
         "_batch_norm_with_update": _infer_training,
+        "_batch_norm_with_update_functional": _infer_training,
         "_batch_norm_no_update": _infer_without_training,
         "cudnn_batch_norm": {},
         "miopen_batch_norm": {},

@@ -123,7 +123,11 @@ def _is_size(expression: str) -> bool:
     )
 
 
-_TARGET = re.compile(r"torch\.ops\.\w+\.\w+(?:\.\w+)?|_operator\.\w+|math\.\w+|torch\._?sym_\w+|#.*")
+_TARGET = re.compile(
+    r"torch\.ops\.\w+\.\w+(?:\.\w+)?|math\.\w+|torch\._?sym_\w+|#.*|_operator\.(?:add|sub|mul|truediv|floordiv"
+    r"|mod|pow|neg|pos|abs|and_|or_|xor|not_|inv|invert|lshift|rshift|lt|le|eq|ne|ge|gt|getitem)"
+)
+"""What nodes may call: ops, and arithmetic and the like on sizes."""
 _REGISTERED_BY = {
     "torchvision": "torchvision",
     "torchaudio": "torchaudio",

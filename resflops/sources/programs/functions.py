@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from importlib import import_module
 from itertools import takewhile
 from types import FunctionType
 from typing import Any
@@ -81,7 +82,8 @@ def choose_target(node: fx.Node) -> Target:
         return _choose_function(node, target) or Target(node.args, node.kwargs, target)
     if isinstance(target, HigherOrderOperator):
         return Target(node.args, node.kwargs, _OPERATORS.get(target.__name__, target))
-    if _is_of_sizes(target):
+    # Torch maps a function over a dimension by these, as flex_attention's.
+    if _is_of_sizes(target) or getattr(target, "__module__", "") == "torch._functorch.predispatch":
         return Target(node.args, node.kwargs, target)
     raise ModelError(f"the program calls {target!r:.80}, which torch.export never writes; export it again")
 
@@ -103,7 +105,15 @@ def _run_with_autocast(
         return graph(*operands)
 
 
+def _run_functionalized(name: str, op: Callable[..., Any], **kwargs: Any) -> Any:
+    """Run an op that writes into its arguments on copies of these, and give the copies, too."""
+    return getattr(import_module("torch._higher_order_ops.auto_functionalize"), f"{name}_dense")(op, **kwargs)
+
+
 _OPERATORS: dict[str, Callable[..., Any]] = {
+    **{
+        name: partial(_run_functionalized, name) for name in ("auto_functionalized", "auto_functionalized_v2")
+    },
     "wrap_with_set_grad_enabled": _run_with_grad_mode,
     "wrap_with_autocast": _run_with_autocast,
 }
@@ -167,7 +177,7 @@ _LIBRARY = torch._C._nn
 
 def _list_places(name: str, origin: tuple[str, str]) -> list[tuple[Any, str]]:
     """List where a function of an op may be found, and its name there; first where the model has found it."""
-    plain = name if name.endswith("__") else name.rstrip("_")
+    plain = _NAMED_OTHERWISE.get(name, name if name.endswith("__") else name.rstrip("_"))
     # Many of torch's functions are in torch.nn.functional, too, where other counters replace them.
     own = getattr(functional, name, None) in {getattr(torch, name, None), getattr(_LIBRARY, name, None)}
     places = [(functional, name if own else plain), (torch, name), (_LIBRARY, name), (Tensor, name)]
@@ -181,6 +191,8 @@ def _list_places(name: str, origin: tuple[str, str]) -> list[tuple[Any, str]]:
     return places
 
 
+_NAMED_OTHERWISE = {"im2col": "unfold", "col2im": "fold"}
+"""Names that ops have in torch.nn.functional, if they have another one there."""
 _OPERATORS_OF = {
     f"{name}{mark}": f"__{'i' if mark else ''}{operator}__"
     for name, operator in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("div", "truediv"))
@@ -268,6 +280,13 @@ def _rearrange_embedding(given: Arguments, _: fx.Node) -> Target:
     )
 
 
+def _rearrange_to(given: Arguments, _: fx.Node) -> Target:
+    # The method does not take these two, which say that it is a plain tensor as any other.
+    kwargs = {name: value for name, value in given.items() if name not in {"self", "layout", "pin_memory"}}
+    other = (kwargs.pop("other"),) if "other" in kwargs else ()
+    return Target((given["self"], *other), kwargs, place=Tensor, name="to")
+
+
 def _rearrange_copied_constant(_: Arguments, node: fx.Node) -> Target:
     # A constant is copied, since the program may write into it.
     return Target(node.args, place=torch, name="clone")
@@ -296,6 +315,7 @@ _REARRANGED: dict[str, Callable[[Arguments, fx.Node], Target | None]] = {
     "slice": _rearrange_slice,
     "index": _rearrange_index,
     "embedding": _rearrange_embedding,
+    "to": _rearrange_to,
     "lift_fresh_copy": _rearrange_copied_constant,
     "alias": _rearrange_alias,
     **{f"adaptive_max_pool{dimensions}d": _rearrange_max_pool for dimensions in (1, 2, 3)},

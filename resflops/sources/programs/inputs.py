@@ -29,6 +29,8 @@ ANY: Any = object()
 
 __all__ = ["ProgramInput", "ProgramInputs", "read_inputs"]
 
+_FLOATING = ("float16", "float32", "float64")
+
 Size = Any
 """A number, or an expression of sympy's, which has no types."""
 
@@ -171,10 +173,12 @@ class ProgramInputs(Struct, frozen=True, kw_only=True):
                 continue
             if not isinstance(each, Tensor):
                 raise InputError(f"the program takes a tensor for {leaf}, got {each!r:.80}")
-            if leaf.dtype != DTYPE_NAMES[each.dtype]:
+            # A floating-point type may be another one: weights and inputs are converted together.
+            floating = each.is_floating_point() and leaf.dtype.endswith(_FLOATING)
+            if not floating and leaf.dtype != DTYPE_NAMES[each.dtype]:
                 raise InputError(
                     f"the program takes {leaf.dtype} for {leaf}, got {DTYPE_NAMES[each.dtype]}; "
-                    "it works in the types that it was exported with"
+                    "give a tensor of that type"
                 )
             shapes[leaf.name] = tuple(each.shape)
         self.solve(shapes)

@@ -97,10 +97,11 @@ def _read_plan(program: "ExportedProgram", owners: dict[str, Owner]) -> _Plan:
             written.append((number, _split_name(result.target)))
         else:
             returned.append(number)
+    devices = (tensor.device for tensor in program.state_dict.values())
     out_spec = program.call_spec.out_spec
     assert out_spec is not None  # noqa: S101 - torch.export always writes it
     return _Plan(
-        call=plan_call(program.graph, owners),
+        call=plan_call(program.graph, owners, device=next(devices, None)),
         inputs=read_inputs(program),
         written=tuple(written),
         returned=tuple(returned),

@@ -7,11 +7,12 @@ layer, which takes what they use from outside and gives what others use of their
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
 from msgspec.structs import replace
 from torch import Tensor, fx
 
 from resflops.sources.programs.functions import choose_target, is_left_out, read_settings
-from resflops.sources.programs.steps import Branch, LayerCall, Slot, Step
+from resflops.sources.programs.steps import Branch, LayerCall, OwnDevice, Slot, Step
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -68,20 +69,26 @@ class _Group:
 
 
 def plan_call(
-    graph: fx.Graph, owners: Mapping[str, Owner], *, base: str = "", weights: Mapping[str, str] | None = None
+    graph: fx.Graph,
+    owners: Mapping[str, Owner],
+    *,
+    device: torch.device | None,
+    base: str = "",
+    weights: Mapping[str, str] | None = None,
 ) -> LayerCall:
     """Plan what a graph does, as one call of the layer that it runs in.
 
     Args:
         graph: the graph of a program, or of a branch in it.
         owners: the tensors of the program's own, by the names of the placeholders that stand for them.
+        device: where these were when the program was exported.
         base: the path of that layer.
         weights: the layers of the tensors that a branch is given, by the names of their placeholders.
     """
     group = _group_nodes(graph, base, weights or {})
     placeholders = [node for node in graph.nodes if node.op == "placeholder" and node.name not in owners]
     (output,) = (node for node in graph.nodes if node.op == "output")
-    return _Planner(owners, weights or {}).plan(group, placeholders, output.args[0])
+    return _Planner(owners, weights or {}, device).plan(group, placeholders, output.args[0])
 
 
 def _group_nodes(graph: fx.Graph, base: str, weights: Mapping[str, str]) -> _Group:
@@ -127,8 +134,10 @@ def _find_owners(node: fx.Node, weights: Mapping[str, str]) -> list[tuple[str, s
 class _Planner:
     """Plans the calls of one graph."""
 
-    def __init__(self, owners: Mapping[str, Owner], weights: Mapping[str, str]) -> None:
-        self._owners, self._weights = owners, weights
+    def __init__(
+        self, owners: Mapping[str, Owner], weights: Mapping[str, str], device: torch.device | None
+    ) -> None:
+        self._owners, self._weights, self._device = owners, weights, device
 
     def plan(self, group: _Group, given: Sequence[fx.Node], result: Any) -> LayerCall:
         """Plan one call: what it takes, what it does, and what it gives."""
@@ -174,7 +183,12 @@ class _Planner:
             return held if isinstance(held, Tensor) else Branch(self._plan_branch(item, held.graph, path))
 
         target = choose_target(item)
-        args, kwargs = _convert(target.args, find_value), _convert(dict(target.kwargs), find_value)
+        args = _convert(target.args, find_value)
+        # Tensors are made where the program is, wherever that was when it was exported.
+        kwargs = {
+            name: OwnDevice() if value == self._device and name == "device" else _convert(value, find_value)
+            for name, value in target.kwargs.items()
+        }
         return Step(
             place=target.place, name=target.name, function=target.function,
             args=args, kwargs=kwargs, nested=_is_nested(args, kwargs),
@@ -193,7 +207,7 @@ class _Planner:
                     weights[node.name] = ".".join(self._owners[name][0])
                 elif name in self._weights:
                     weights[node.name] = self._weights[name]
-        return plan_call(graph, {}, base=path, weights=weights)
+        return plan_call(graph, {}, device=self._device, base=path, weights=weights)
 
     def _list_taken(self, group: _Group) -> list[fx.Node]:
         """List what a group uses from outside, but for the program's own tensors and graphs."""
@@ -249,9 +263,9 @@ def _convert(value: Any, find_slot: Callable[[fx.Node], Any]) -> Any:
     return value
 
 
-def _list_held(value: Any) -> Iterator[Slot | Branch]:
-    """List the slots and branches in a value."""
-    if isinstance(value, Slot | Branch):
+def _list_held(value: Any) -> Iterator[Slot | Branch | OwnDevice]:
+    """List what is filled in in a value."""
+    if isinstance(value, Slot | Branch | OwnDevice):
         yield value
     elif isinstance(value, list | tuple):
         for each in value:
@@ -263,7 +277,7 @@ def _list_held(value: Any) -> Iterator[Slot | Branch]:
 
 
 def _is_nested(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether values have to be put into containers, or into keyword arguments, or branches bound."""
+    """Whether more has to be filled in than slots that are arguments themselves."""
     inside = [each for each in args if not isinstance(each, Slot)]
     return any(True for _ in _list_held((*inside, kwargs)))
 

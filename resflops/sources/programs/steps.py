@@ -1,13 +1,14 @@
 """What a layer of an exported program does in one call: steps on values that are kept in numbered slots."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, Self
 
 from msgspec import Struct
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["Branch", "LayerCall", "ProgramLayer", "Slot", "Step", "find_layer"]
+__all__ = ["Branch", "LayerCall", "OwnDevice", "ProgramLayer", "Slot", "Step", "find_layer"]
 
 
 class Slot(int):
@@ -18,6 +19,10 @@ class Branch(Struct, frozen=True):
     """A graph that is an argument of an operator, such as a branch of ``cond``."""
 
     call: "LayerCall"
+
+
+class OwnDevice(Struct, frozen=True):
+    """In place of the device that a program was exported on: it is wherever its tensors are."""
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -36,7 +41,7 @@ class Step(Struct, frozen=True, kw_only=True):
     """The arguments, with a slot for each value."""
     kwargs: Mapping[str, Any] = {}
     nested: bool = False
-    """Whether there are slots in containers or among the keyword arguments, or branches."""
+    """Whether there is more to fill in than slots that are arguments themselves."""
     outputs: tuple[int, ...]
     """Where the results go: several if a layer gives several."""
     last: tuple[int, ...] = ()
@@ -100,6 +105,13 @@ class ProgramLayer(nn.Module):
                 values[slot] = None
         return _fill(call.result, values, self, model)
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002
+        """Move or convert the tensors of the layer, constants included, which torch knows nothing of."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        own = vars(self)
+        own.update({name: fn(value) for name, value in own.items() if isinstance(value, Tensor)})
+        return self
+
 
 def find_layer(model: nn.Module, path: tuple[str, ...]) -> nn.Module:
     """Find a layer by the names on its path."""
@@ -109,7 +121,7 @@ def find_layer(model: nn.Module, path: tuple[str, ...]) -> nn.Module:
 
 
 def _fill(template: Any, values: list[Any], layer: ProgramLayer, model: nn.Module) -> Any:
-    """Put values in the place of slots."""
+    """Fill in what there are places for in a template."""
     kind = type(template)
     if kind is Slot:
         return values[template]
@@ -118,8 +130,7 @@ def _fill(template: Any, values: list[Any], layer: ProgramLayer, model: nn.Modul
     if kind is dict:
         return {name: _fill(each, values, layer, model) for name, each in template.items()}
     if kind is slice:
-        parts = (template.start, template.stop, template.step)
-        return slice(*[_fill(each, values, layer, model) for each in parts])
+        return slice(*_fill([template.start, template.stop, template.step], values, layer, model))
     if kind is Branch:
         return partial(layer.run_nodes, call=template.call, model=model)
-    return template
+    return next(chain(model.parameters(), model.buffers())).device if kind is OwnDevice else template
