@@ -336,15 +336,18 @@ for _name in ("lgamma", "digamma", "polygamma", "mvlgamma", "i0"):
     elementwise(_name, EVALUATE, family=FAMILY, saves=("input",))
 # Functions by their names in torch.special, each of them evaluated once; the polynomials of a degree, too.
 for _name in (
-    "airy_ai", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0", "modified_bessel_i1",
-    "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1",
-    "spherical_bessel_j0", "zeta",
+    "airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0", "zeta",
     *(f"{kind}_polynomial_{variant}" for kind, variants in (
         ("chebyshev", "tuvw"), ("shifted_chebyshev", "tuvw"), ("laguerre", "l"), ("legendre", "p"),
         ("hermite", ("h", "he")),
     ) for variant in variants),
 ):  # fmt: skip
     elementwise(f"special_{_name}", EVALUATE, family=FAMILY, saves=())
+# Torch has gradients of these from 2.15 on.
+for _name in ("bessel_y0", "modified_bessel_i0", "modified_bessel_k0"):
+    elementwise(f"special_{_name}", EVALUATE, family=FAMILY, saves=("input",))
+for _name in ("bessel_j1", "bessel_y1", "modified_bessel_i1", "modified_bessel_k1"):
+    elementwise(f"special_{_name}", EVALUATE, family=FAMILY, saves=("input", "output"))
 # Minus x times its logarithm. Gradient: -y'·(ln x + 1).
 elementwise(
     "special_entr",

@@ -142,7 +142,7 @@ def _check_ops(targets: set[str], path: Path) -> None:
     missing = []
     for target in sorted(targets):
         if not _TARGET.fullmatch(target):
-            raise _refuse(path, f"calls {target!r:.80}, which is no op; torch.export writes no such program")
+            raise _refuse(path, f"calls {target!r:.80}, and torch.export writes programs that call ops alone")
         place, _, rest = target.removeprefix("torch.ops.").partition(".")
         if target.startswith("torch.ops.") and place != "higher_order" and not _is_registered(place, rest):
             missing.append(f"{place}::{rest.partition('.')[0]}")

@@ -90,7 +90,7 @@ def add_bias(func: object, args: tuple[Any, ...]) -> Tensor | None:
 def _count_uses(tensor: Tensor) -> tuple[int, int]:
     """Count the references to a tensor and to its storage."""
     storage = tensor.untyped_storage()
-    return tensor._use_count(), torch._C._storage_Use_Count(storage._cdata)  # type: ignore[attr-defined]
+    return tensor._use_count(), torch._C._storage_Use_Count(storage._cdata)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _is_dense(tensor: Tensor) -> bool:
