@@ -16,12 +16,13 @@ from resflops.errors import ModelError
 from resflops.latency.backends.exported_model import ExportedModel
 from resflops.latency.backends.graph_inputs import make_inputs
 from resflops.latency.backends.graph_types import find_precision, settle_configuration
-from resflops.latency.backends.scopes import Node
+from resflops.latency.backends.scopes import Node, list_computing
 from resflops.latency.configuration import Configuration
 from resflops.records import Shape, Trace
 from resflops.sources.found_model import FoundModel, ReadRequest
 from resflops.sources.onnx_files.external_data import list_weight_files
 from resflops.sources.onnx_files.loading import LARGEST_FILE, load_graph
+from resflops.sources.onnx_files.order import list_taken, order_nodes
 from resflops.sources.onnx_files.reading import match_nodes
 from resflops.sources.spec import parse_spec
 
@@ -124,19 +125,25 @@ def _write(model: "ModelProto", path: Path, name: str) -> Path:
     return path
 
 
-def _list_nodes(model: "ModelProto", trace: Trace) -> Iterator[Node]:
-    """List the nodes of a graph, each with the layers that the count has for what it does."""
+def _list_nodes(model: "ModelProto", trace: Trace) -> list[Node]:
+    """List the nodes of a graph that compute something, with the layers that the count has for each."""
+    return list_computing(_read_nodes(model, trace), [each.name for each in trace.inputs])
+
+
+def _read_nodes(model: "ModelProto", trace: Trace) -> Iterator[Node]:
     reading = match_nodes(model, trace)
     layers: dict[int, dict[str, None]] = {}
     for place, record in zip(reading.nodes, reading.trace.ops, strict=True):
         layers.setdefault(place, {})[record.layer] = None
-    for place, node in enumerate(model.graph.node):
+    for place in order_nodes(model.graph, trace.model):
+        node = model.graph.node[place]
         outputs = tuple([name for name in node.output if name])
         yield Node(
             # By its first output, as no other node has it, where it has no name.
             name=node.name or next(iter(outputs), ""),
             op=node.op_type,
-            inputs=tuple([name for name in node.input if name]),
+            # Those of the graphs in it, too.
+            inputs=tuple(filter(None, list_taken(node))),
             outputs=outputs,
             layers=tuple(layers.get(place, ())),
         )

@@ -173,6 +173,29 @@ def test_layers_have_the_names_that_they_have_in_the_count(file):
     assert {name for name, macs in row.workload.layer_macs.items() if macs} == {"conv", "head"}
 
 
+def test_a_relu_with_limits_from_constants_is_fused_into_its_convolution():
+    """As those of MobileNet, of which torch's older exporter makes a Clip between two Constant nodes."""
+    limits = [
+        node("Constant", [], [name], value_float=value) for name, value in (("low", 0.0), ("high", 6.0))
+    ]
+    made = model(
+        [
+            *limits,
+            node("Conv", ["image", "w"], ["c"], name="/conv/Conv", pads=[1, 1, 1, 1]),
+            node("Clip", ["c", "low", "high"], ["r"], name="/relu6/Clip"),
+            node("Conv", ["r", "v"], ["y"], name="/last/Conv", pads=[1, 1, 1, 1]),
+        ],
+        [tensor("image", 1, 3, 8, 8)],
+        [tensor("y", 1, 8, 8, 8)],
+        [random("w", 8, 3, 3, 3), random("v", 8, 8, 3, 3)],
+        opset=17,
+    )
+    (row,) = resflops.benchmark(made, layers=True, **BRIEF).rows
+    found = [layer.fused or (layer.name,) for layer in row.attribution.layers]
+    assert ("conv", "relu6") in found
+    assert ("last",) in found
+
+
 def make_unnamed():
     """Make a graph whose nodes have no names: a product, a branch and a product."""
     branches = {
