@@ -7,7 +7,7 @@ from resflops.errors import pluralize
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
-__all__ = ["FOLDED", "RULES", "describe_folding"]
+__all__ = ["FOLDED", "RULES", "describe_folding", "describe_padding"]
 
 RULES, FOLDED = "pkg.onnxscript.rewriter.rule_name", "BatchNormInto"
 """What torch's newer exporter writes to a node that it made of several."""
@@ -17,6 +17,9 @@ MADE = "onnx::Conv"
 
 MERGED = "/merged_input:0"
 """How tf2onnx names such a weight, within the scopes of its layer."""
+
+BLOCKS = "com.microsoft.nchwc"
+"""The domain of operators on channels that lie by blocks."""
 
 
 def describe_folding(graph: "GraphProto") -> tuple[str, ...]:
@@ -32,3 +35,13 @@ def _holds_normalisation(node: "NodeProto") -> bool:
     rules = next((each.value for each in node.metadata_props if each.key == RULES), "")
     weights = node.input[1:4] if "Conv" in node.op_type else ()
     return FOLDED in rules or any(name.startswith(MADE) or MERGED in name for name in weights)
+
+
+def describe_padding(graph: "GraphProto") -> tuple[str, ...]:
+    """Say that channels may be more than the network has, if a file was saved as one processor runs it."""
+    if not any(node.domain == BLOCKS for node in graph.node):
+        return ()
+    return (
+        "onnxruntime has padded its channels to whole blocks of one processor, and they are counted with "
+        "that; save it at the level ORT_ENABLE_EXTENDED, or count the file that it was made from",
+    )

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from resflops.errors import ModelError
 from resflops.records import InputRecord, OpRecord, Trace
 from resflops.sources.onnx_files.damage import explain_damage
-from resflops.sources.onnx_files.folding import describe_folding
+from resflops.sources.onnx_files.folding import describe_folding, describe_padding
 from resflops.sources.onnx_files.modules import Initialisers
 from resflops.sources.onnx_files.order import order_nodes
 from resflops.sources.onnx_files.recording import Recording
@@ -77,7 +77,7 @@ def _read_graph(model: "ModelProto", name: str, given: Given) -> GraphReading:
         inputs=inputs,
         modules=modules,
         ops=tuple([_renumber(record, numbers) for record in recording.ops]),
-        notes=(*sizes.notes, *describe_folding(graph), *walk.list_notes()),
+        notes=(*sizes.notes, *describe_folding(graph), *describe_padding(graph), *walk.list_notes()),
         tells_parameters=True,
         outputs=tuple([maker for maker in makers if maker >= 0]),
         given_storages=tuple(recording.given),

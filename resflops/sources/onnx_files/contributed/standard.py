@@ -5,9 +5,6 @@ from collections.abc import Iterable, Sequence
 from resflops.sources.onnx_files.contributed._rules import Given, Output, Rule, Sizes, Unknown, outputs
 from resflops.sources.onnx_files.tensors import GraphTensor
 
-NHWC = "com.ms.internal.nhwc"
-"""The domain of ONNX's own operators on images whose channels come last."""
-
 
 def _as_first(given: Given) -> Iterable[Output]:
     yield given.get(0), given.get(0).sizes
@@ -49,7 +46,9 @@ def infer_as(given: Given, operator: str, inputs: Sequence[GraphTensor], *kept: 
 WINDOW = ("auto_pad", "ceil_mode", "dilations", "group", "kernel_shape", "pads", "strides")
 
 
-def _as_standard(operator: str, *places: int, like: int = 0, kept: tuple[str, ...] = ()) -> Rule:
+def as_standard(operator: str, *places: int, like: int = 0, kept: tuple[str, ...] = ()) -> Rule:
+    """Make the rule of an operator that gives what another does of these inputs, in the type of one."""
+
     def rule(given: Given) -> Iterable[Output]:
         inputs = [given.get(place) for place in places]
         yield given.get(like), infer_as(given, operator, inputs, *kept)
@@ -57,13 +56,13 @@ def _as_standard(operator: str, *places: int, like: int = 0, kept: tuple[str, ..
     return rule
 
 
-outputs("QLinearAdd", "QLinearMul")(_as_standard("Add", 0, 3))
-outputs("QLinearReduceMean")(_as_standard("ReduceMean", 0, kept=("axes", "keepdims")))
-outputs("FusedConv")(_as_standard("Conv", 0, 1, kept=WINDOW))
-outputs("FusedGemm")(_as_standard("Gemm", 0, 1, kept=("transA", "transB")))
-outputs("DynamicQuantizeMatMul", "GemmFastGelu")(_as_standard("MatMul", 0, 1))
-outputs("MatMulIntegerToFloat")(_as_standard("MatMul", 0, 1, like=2))
-outputs("MulInteger")(_as_standard("Add", 0, 2))
+outputs("QLinearAdd", "QLinearMul")(as_standard("Add", 0, 3))
+outputs("QLinearReduceMean")(as_standard("ReduceMean", 0, kept=("axes", "keepdims")))
+outputs("FusedConv")(as_standard("Conv", 0, 1, kept=WINDOW))
+outputs("FusedGemm")(as_standard("Gemm", 0, 1, kept=("transA", "transB")))
+outputs("DynamicQuantizeMatMul", "GemmFastGelu")(as_standard("MatMul", 0, 1))
+outputs("MatMulIntegerToFloat")(as_standard("MatMul", 0, 1, like=2))
+outputs("MulInteger")(as_standard("Add", 0, 2))
 
 
 @outputs("QLinearWhere")
@@ -87,7 +86,7 @@ def _join(given: Given) -> Iterable[Output]:
     yield tensors[0], infer_as(given, "Concat", tensors, "axis")
 
 
-def _with_channels_last(operator: str, *places: int, always: bool = False) -> Rule:
+def with_channels_last(operator: str, *places: int, always: bool = False) -> Rule:
     """Make the rule of an operator on images that have their channels last, always or as it says."""
 
     def rule(given: Given) -> Iterable[Output]:
@@ -106,11 +105,11 @@ def _with_channels_last(operator: str, *places: int, always: bool = False) -> Ru
     return rule
 
 
-outputs("QLinearAveragePool")(_with_channels_last("AveragePool", 0))
-outputs("QLinearGlobalAveragePool")(_with_channels_last("GlobalAveragePool", 0))
-outputs("NhwcConv", "NhwcFusedConv")(_with_channels_last("Conv", 0, 1, always=True))
-outputs("NhwcMaxPool")(_with_channels_last("MaxPool", 0, always=True))
-outputs("QLinearConv")(_with_channels_last("Conv", 0, 3))
+outputs("QLinearAveragePool")(with_channels_last("AveragePool", 0))
+outputs("QLinearGlobalAveragePool")(with_channels_last("GlobalAveragePool", 0))
+outputs("NhwcConv", "NhwcFusedConv")(with_channels_last("Conv", 0, 1, always=True))
+outputs("NhwcMaxPool")(with_channels_last("MaxPool", 0, always=True))
+outputs("QLinearConv")(with_channels_last("Conv", 0, 3))
 
 
 @outputs("FusedMatMul", "FusedMatMulActivation", "TransposeMatMul")
