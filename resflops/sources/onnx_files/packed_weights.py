@@ -20,7 +20,11 @@ EXPERTS = {2: "fc1", 5: "fc2", 8: "fc3"}
 
 def find_unpacked_shapes(graph: "GraphProto") -> dict[str, Shape]:
     """Find the shapes that packed weights have for the nodes that take them, by name."""
-    dims = {each.name: tuple(each.dims) for each in graph.initializer}
+    from onnx import TensorProto
+
+    whole = (TensorProto.INT8, TensorProto.UINT8)
+    # A type of four bits has its own shape.
+    dims = {each.name: tuple(each.dims) for each in graph.initializer if each.data_type in whole}
     found = {}
     for node in graph.node:
         if node.domain == "com.microsoft":

@@ -1,10 +1,13 @@
 """Weights of which a byte holds several, and what of a quantised operator is a parameter at all."""
 
 import pytest
+from onnx import TensorProto, helper
 
 import resflops
 from resflops.errors import ModelError
 from tests.sources.onnx_files.graphs import constant, model, node, tensor, unknown, weight
+
+UINT8, UINT4 = TensorProto.UINT8, TensorProto.UINT4
 
 
 def count_params(operator, given, stored, **attributes):
@@ -23,16 +26,22 @@ def test_a_product_by_packed_integers_has_as_many_weights_as_it_multiplies():
     assert found == 32 * 6
 
 
-def test_a_table_of_packed_integers_has_two_columns_a_byte():
-    stored = [weight("scales", 9, 2)]
+@pytest.mark.parametrize(
+    ("dtype", "columns"),
+    [pytest.param(UINT8, 16, id="two a byte"), pytest.param(UINT4, 32, id="a type of four bits")],
+)
+def test_a_table_of_four_bits_has_all_its_columns(dtype, columns):
+    table = helper.make_tensor("table", dtype, (9, columns), [0] * (9 * columns))
     made = node(
         "GatherBlockQuantized", ["table", "ids", "scales"], ["y"], domain="com.microsoft", bits=4, block_size=16
     )  # fmt: skip
     net = model(
-        [made], [tensor("ids", 5, dtype=7)], [unknown("y")],
-        [weight("table", 9, 16, dtype="uint8"), *stored], domains=["com.microsoft"],
+        [made], [tensor("ids", 5, dtype=7)], [unknown("y")], [table, weight("scales", 9, 2)],
+        domains=["com.microsoft"],
     )  # fmt: skip
-    assert resflops.count(net).params == 9 * 32
+    cost = resflops.count(net)
+    assert cost.params == 9 * 32
+    assert cost.trace.ops[-1].output_shapes == ((5, 32),)
 
 
 @pytest.mark.parametrize(("bits", "held"), [(4, 2), (8, 1)])

@@ -5,10 +5,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import resflops
 from resflops.errors import ShapeError
 from resflops.records import Work, add_works
+from resflops.sources.onnx_files import Given, read_trace
+from tests.sources.onnx_files.graphs import INT64, constant, model, node, tensor, unknown
 from tests.sources.onnx_files.operators.nodes import Of, count_work, read_node, trace_function
 
+INT32 = 6
 STREAM = (2, 3, 8)
 HEADS = (2, 2, 3, 4)
 
@@ -156,3 +160,22 @@ def test_what_lies_in_a_buffer_of_unknown_length_is_uncounted(name):
 def test_what_does_not_go_together_is_refused(name, inputs, message):
     with pytest.raises(ShapeError, match=message):
         read(name, *inputs, num_heads=2)
+
+
+def test_how_many_keys_there_are_follows_from_the_shape_of_the_mask():
+    made = [
+        node("ReduceSum", ["mask", "axis"], ["seen"]), node("Sub", ["seen", "axis"], ["last"]),
+        node("Cast", ["last"], ["lengths"], to=INT32), node("Shape", ["mask"], ["sizes"]),
+        node("Gather", ["sizes", "axis"], ["keys"]), node("Cast", ["keys"], ["total"], to=INT32),
+        node("GroupQueryAttention", ["q", "k", "v", "past_k", "past_v", "lengths", "total"], ["y", "", ""],
+             domain="com.microsoft", num_heads=4, kv_num_heads=2),
+    ]  # fmt: skip
+    inputs = [
+        tensor("q", 1, "new", 32), tensor("k", 1, "new", 16), tensor("v", 1, "new", 16),
+        *(tensor(name, 1, 2, "past", 8) for name in ("past_k", "past_v")),
+        tensor("mask", 1, "past + new", dtype=INT64),
+    ]  # fmt: skip
+    stored = [constant("axis", [1])]
+    net = model(made, inputs, [unknown("y")], stored, domains=["com.microsoft"])
+    cost = resflops.count(read_trace(net, "net.onnx", Given(sizes={"new": 1, "past": 7})))
+    assert (cost.macs, cost.uncounted) == (4 * 8 * (8 + 8), ())

@@ -12,7 +12,8 @@ import resflops
 from resflops.errors import ShapeError
 from resflops.records import Work
 from resflops.sources.onnx_files import Given, read_trace
-from tests.sources.onnx_files.graphs import one_node
+from tests.sources.onnx_files.graphs import model as make_model
+from tests.sources.onnx_files.graphs import node, one_node, tensor, unknown, weight
 from tests.sources.onnx_files.operators.nodes import Of, count_work, number, read_node, trace_function
 
 onnx = pytest.importorskip("onnx")
@@ -233,3 +234,22 @@ def test_a_softmax_says_by_which_opset_it_has_its_axis(opset, axis, rows):
     )
     own = trace_function(lambda x: x.softmax(1), rows)
     assert count_work(read_trace(model, "net.onnx", Given()).ops) == count_work(own)
+
+
+def test_weights_that_onnxruntime_packs_stay_as_many_and_multiply_as_often():
+    quantizer = pytest.importorskip("onnxruntime.quantization.matmul_nbits_quantizer")
+    stored = [weight("fc1.weight", 64, 128), weight("fc2.weight", 128, 64), weight("fc2.bias", 64)]
+    made = [
+        node("MatMul", ["x", "fc1.weight"], ["a"], "/fc1/MatMul"), node("Relu", ["a"], ["b"], "/Relu"),
+        node("MatMul", ["b", "fc2.weight"], ["c"], "/fc2/MatMul"),
+        node("Add", ["c", "fc2.bias"], ["y"], "/fc2/Add"),
+    ]  # fmt: skip
+    plain = make_model(made, [tensor("x", 5, 64)], [unknown("y")], stored)
+    packer = quantizer.MatMulNBitsQuantizer(plain, block_size=32)
+    packer.process()
+    packed = packer.model.model
+    assert [each.op_type for each in packed.graph.node].count("MatMulNBits") == 2
+    for each in (plain, packed):
+        cost = count(each)
+        assert (cost.macs, cost.params) == (2 * 5 * 64 * 128, 2 * 64 * 128 + 64)
+        assert sum_by_layer(cost) == {"fc1": 5 * 64 * 128, "fc2": 5 * 64 * 128}
