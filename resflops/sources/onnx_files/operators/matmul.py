@@ -28,7 +28,7 @@ def read_product(node: OperatorCall, left: GraphTensor, right: GraphTensor, bias
     if (transposed and bias is None) or (bias is not None and bias.dim() == 1):
         return node.call("linear", (left, weight), {"bias": bias is not None}, affine=(bias,))
     if bias is None:
-        return node.call("mm", (left, transpose(weight)))
+        return node.call("matmul", (left, transpose(weight)))
     return node.call("addmm", (left, transpose(weight), bias))
 
 

@@ -16,6 +16,7 @@ CASES = [
     pytest.param("ijk,kl->il", [(2, 3, 4), (4, 5)], id="a sum of one operand"),
     pytest.param("...ij,...jk->...ik", [(2, 6, 3, 4), (2, 6, 4, 5)], id="an ellipsis"),
     pytest.param("...ij,jk->...ik", [(7, 3, 4), (4, 5)], id="an ellipsis of one operand"),
+    pytest.param("...ij,...jk", [(2, 3, 4), (2, 4, 5)], id="an ellipsis and no result given"),
     pytest.param("ab,bc,cd->ad", [(2, 3), (3, 4), (4, 5)], id="three tensors"),
 ]
 

@@ -43,6 +43,16 @@ def test_a_transform_of_complex_numbers_is_twice_as_much():
     assert count_work([pairs]).arithmetic == 2 * 5 * 8 * 3 == 2 * count_work([real]).arithmetic
 
 
+def test_without_an_axis_it_is_the_last_before_the_parts():
+    (record,) = read_node("DFT", (2, 3, 8, 1), onesided=1)
+    assert record.attributes == {"dim": (2,)}
+
+
+def test_a_length_that_the_pass_computes_is_uncounted():
+    (record,) = read_node("DFT", (2, 8, 1), Of("int64"), length(1))
+    assert record.op.startswith("DFT")
+
+
 def test_the_axis_was_an_attribute_at_first():
     (record,) = read_node("DFT", (2, 8, 3, 2), axis=1, opset=17)
     assert (record.op, count_work([record]).arithmetic) == ("fft", 2 * 3 * 5 * 8 * 3)

@@ -179,3 +179,23 @@ def test_how_many_keys_there_are_follows_from_the_shape_of_the_mask():
     net = model(made, inputs, [unknown("y")], stored, domains=["com.microsoft"])
     cost = resflops.count(read_trace(net, "net.onnx", Given(sizes={"new": 1, "past": 7})))
     assert (cost.macs, cost.uncounted) == (4 * 8 * (8 + 8), ())
+
+
+def test_a_projected_query_and_key_may_be_turned():
+    plain, turned = (
+        count_work(read("Attention", STREAM, (8, 24), (24,), num_heads=2, **each))
+        for each in ({}, {"do_rotary": 1})
+    )
+    assert turned == add_works([plain, Work(arithmetic=2 * 2 * 3 * 4 * 6)])
+
+
+@pytest.mark.parametrize(
+    ("operands", "attributes"),
+    [
+        pytest.param([STREAM, None, STREAM], {}, id="neither keys nor a packed query"),
+        pytest.param([STREAM, (2, 5, 8), None], {}, id="neither values nor packed keys"),
+    ],
+)
+def test_operands_that_are_missing_leave_the_node_unknown(operands, attributes):
+    (record,) = read("MultiHeadAttention", *operands, num_heads=2, **attributes)
+    assert record.op == "com.microsoft.MultiHeadAttention of unknown sizes"
