@@ -27,7 +27,7 @@ def infer_as(given: Given, operator: str, inputs: Sequence[GraphTensor], *kept: 
     Args:
         given: the node, whose attributes it has.
         operator: the operator.
-        inputs: what it takes; their element types do not matter.
+        inputs: what it takes; the element types of numbers do not matter.
         kept: the attributes that it has, too.
     """
     from onnx import helper
@@ -36,7 +36,8 @@ def infer_as(given: Given, operator: str, inputs: Sequence[GraphTensor], *kept: 
     attributes = {name: given.attributes[name] for name in kept if name in given.attributes}
     node = helper.make_node(operator, names, ["output"], **attributes)
     plain = [
-        GraphTensor(name=name, dtype="float32", sizes=each.sizes)
+        # What says how a node works keeps its values.
+        each if each.dtype == "int64" else GraphTensor(name=name, dtype="float32", sizes=each.sizes)
         for name, each in zip(names, inputs, strict=True)
     ]
     found = given.infer(node, plain).get("output")
@@ -62,6 +63,9 @@ outputs("FusedConv")(as_standard("Conv", 0, 1, kept=WINDOW))
 outputs("FusedGemm")(as_standard("Gemm", 0, 1, kept=("transA", "transB")))
 outputs("DynamicQuantizeMatMul", "GemmFastGelu")(as_standard("MatMul", 0, 1))
 outputs("MatMulIntegerToFloat")(as_standard("MatMul", 0, 1, like=2))
+outputs("GatherND")(as_standard("GatherND", 0, 1, kept=("batch_dims",)))
+outputs("GridSample")(as_standard("GridSample", 0, 1))
+outputs("Pad")(as_standard("Pad", 0, 1, kept=("mode",)))
 outputs("MulInteger")(as_standard("Add", 0, 2))
 
 
@@ -149,6 +153,27 @@ def _step(given: Given) -> Iterable[Output]:
     yield given.get(0), (steps, directions, batch, gates // 4)
     yield given.get(0), state
     yield given.get(0), state
+
+
+@outputs("TorchEmbedding")
+def _look_up(given: Given) -> Iterable[Output]:
+    yield given.get(0), (*given.sizes(1), given.sizes(0)[1])
+
+
+@outputs("Rfft")
+def _transform(given: Given) -> Iterable[Output]:
+    *outer, points = given.sizes(0)
+    if points is None or given.number("signal_ndim", 1) != 1:
+        raise Unknown
+    yield given.get(0), (*outer, points // 2 + 1 if given.number("onesided", 1) else points, 2)
+
+
+@outputs("Irfft")
+def _transform_back(given: Given) -> Iterable[Output]:
+    *outer, points, _ = given.sizes(0)
+    if points is None or given.number("signal_ndim", 1) != 1:
+        raise Unknown
+    yield given.get(0), (*outer, 2 * (points - 1) if given.number("onesided", 1) else points)
 
 
 @outputs("QuantizeLinear")

@@ -83,3 +83,12 @@ def _transform_pieces(node: OperatorCall, length: int, *, real: bool) -> Steps:
     if window is not None:
         cut = yield Call("mul", (cut, window), cut.shape)
     return node.call("rfft" if real else "fft", (cut.view(batch, pieces, length),), {"dim": (2,)})
+
+
+@operator("com.microsoft.Rfft", "com.microsoft.Irfft")
+def read_plain_transform(node: OperatorCall) -> Call:
+    """Read a transform along the last dimension of real numbers, or back to these from their pairs."""
+    signal = node.require(0)
+    if node.op_type.endswith("Irfft"):
+        return node.call("irfft", (signal.view(*signal.shape[:-1]),), {"dim": (-1,)})
+    return node.call("rfft", (signal,), {"dim": (-1,)})
