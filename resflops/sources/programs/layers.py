@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from torch import nn
 
-from resflops.sources.programs.plan import clean_path, list_graphs, read_stack
+from resflops.sources.programs.stacks import clean_path, list_graphs, read_stack
 from resflops.sources.programs.steps import ProgramLayer
 
 if TYPE_CHECKING:

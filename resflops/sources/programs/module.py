@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.utils._pytree import TreeSpec, tree_unflatten
 
-from resflops.sources.programs.inputs import ProgramInputs, read_inputs
+from resflops.sources.programs.inputs import ProgramInputs
 from resflops.sources.programs.layers import build_layers, make_class
-from resflops.sources.programs.plan import Owner, clean_path, list_graphs, plan_call, read_stack
+from resflops.sources.programs.plan import Owner, plan_call
+from resflops.sources.programs.reading import read_inputs
+from resflops.sources.programs.stacks import clean_path, list_graphs, read_stack
 from resflops.sources.programs.steps import LayerCall, ProgramLayer, find_layer
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def _read_plan(program: "ExportedProgram", owners: dict[str, Owner]) -> _Plan:
     for number, result in enumerate(signature.output_specs):
         if result.kind is OutputKind.USER_INPUT_MUTATION:
             written.append((number, inputs[str(result.target)]))
-        elif result.target is not None and result.kind is not OutputKind.USER_OUTPUT:
+        elif result.target is not None and result.kind.name.endswith("_MUTATION"):
             written.append((number, _split_name(result.target)))
         else:
             returned.append(number)
@@ -142,4 +144,5 @@ def _identify(tensor: Tensor) -> object:
     """Give what two tensors have in common that are one, as tied ones are; a file holds each by itself."""
     if tensor.is_meta or not tensor.numel() or tensor.layout is not torch.strided:
         return id(tensor)
-    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+    kind = isinstance(tensor, nn.Parameter)
+    return kind, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype

@@ -5,57 +5,20 @@ layer, which takes what they use from outside and gives what others use of their
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from msgspec.structs import replace
 from torch import Tensor, fx
 
 from resflops.sources.programs.functions import choose_target, is_left_out, read_settings
+from resflops.sources.programs.stacks import read_stack
 from resflops.sources.programs.steps import Branch, LayerCall, OwnDevice, Slot, Step
 
-if TYPE_CHECKING:
-    from torch.export import ExportedProgram
-
-__all__ = ["Owner", "Stack", "clean_path", "list_graphs", "plan_call", "read_stack"]
-
-Stack = tuple[tuple[str, str, str], ...]
-"""The calls of layers that a node ran in, from the outermost: a key, which tells two calls of one layer
-apart, the layer's path, and the name of its class."""
+__all__ = ["Owner", "plan_call"]
 
 Owner = tuple[tuple[str, ...], str]
 """Where a tensor that the program holds is: the names on the path of its layer, and its own."""
-
-_NO_STACK = "_empty_nn_module_stack_from_metadata_hook"
-_ADDED = ("_orig_mod", "_export_root")
-"""Names on the paths of layers that are none of the model's, but what torch.compile and torch.export add."""
-_COMPILED = "torch._dynamo.eval_frame.OptimizedModule"
-
-
-def list_graphs(program: "ExportedProgram") -> Iterator[fx.Graph]:
-    """List a program's graph and those of its branches."""
-    for module in program.graph_module.modules():
-        if isinstance(module, fx.GraphModule):
-            yield module.graph
-
-
-def read_stack(node: fx.Node) -> Stack | None:
-    """Read the calls of layers that a node ran in, without the model itself; None if it does not say."""
-    found = node.meta.get("nn_module_stack")
-    if not found or _NO_STACK in found:
-        return None
-    stack = []
-    for key, (path, kind) in found.items():
-        cls = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-        if cls != _COMPILED:
-            stack.append((key, clean_path(path), cls))
-    return tuple(stack)
-
-
-def clean_path(path: str) -> str:
-    """Give the path that a layer has in the model itself, without the number of the call."""
-    path = path.partition("@")[0]
-    return ".".join(name for name in path.split(".") if name not in _ADDED)
 
 
 class _Group:
@@ -158,12 +121,7 @@ class _Planner:
             tensors=tuple(tensors),
             size=len(slots) - len(given),
             result=template,
-            settings={
-                name: value
-                for item in group.items
-                if isinstance(item, fx.Node)
-                for name, value in read_settings(item).items()
-            },
+            settings=_read_settings(group),
         )
 
     def _plan_step(self, item: "fx.Node | _Group", path: str, find_slot: Callable[[fx.Node], Slot]) -> Step:
@@ -228,6 +186,14 @@ class _Planner:
             if any(user not in group.nodes and not is_left_out(user) for user in node.users)
         ]
         return used or list(group.nodes)[-1:]
+
+
+def _read_settings(group: _Group) -> dict[str, Any]:
+    """Read the plain arguments of a layer's ops, by their names; of one that calls no other layers."""
+    nodes = [item for item in group.items if isinstance(item, fx.Node)]
+    if len(nodes) < len(group.items):
+        return {}
+    return {name: value for node in nodes for name, value in read_settings(node).items()}
 
 
 def _find_attribute(node: fx.Node) -> Any:
