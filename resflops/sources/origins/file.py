@@ -47,7 +47,8 @@ def _load_program(path: Path) -> WithInputs:
 
 
 def _load_script(path: Path, spec: Spec) -> WithInputs:
-    from resflops.sources.scripts import load_script, load_values, make_module
+    from resflops.sources.loading_values import load_values
+    from resflops.sources.scripts import load_script, make_module
     from resflops.sources.scripts.inputs import read_script_inputs
 
     try:

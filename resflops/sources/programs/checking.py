@@ -14,13 +14,13 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from resflops.errors import ModelError
+from resflops.sources.loading_values import import_with_values, load_values
 
 __all__ = ["check_archive"]
 
@@ -66,7 +66,8 @@ def _refuse(path: Path, what: str, *, trust: bool = True) -> ModelError:
 def _check_pickle(data: bytes, name: str, path: Path) -> None:
     """Refuse a pickle that holds more than tensors and plain values."""
     try:
-        torch.load(io.BytesIO(data), weights_only=True)
+        with load_values():
+            torch.load(io.BytesIO(data), weights_only=True)
     # The file may hold anything.
     except Exception as error:
         raise _refuse(
@@ -158,7 +159,7 @@ def _is_registered(namespace: str, op: str) -> bool:
     name = op.partition(".")[0]
     if not hasattr(getattr(torch.ops, namespace), name) and namespace in _REGISTERED_BY:
         try:
-            import_module(_REGISTERED_BY[namespace])
+            import_with_values(_REGISTERED_BY[namespace])
         # It may not be installed, or not fit the installed torch.
         except Exception:  # noqa: BLE001
             return False

@@ -12,6 +12,7 @@ import torch
 from torch.export import ExportedProgram
 
 from resflops.errors import ModelError, ResflopsError, describe_error
+from resflops.sources.loading_values import import_with_values, load_values
 from resflops.sources.programs.checking import check_archive
 
 __all__ = ["load_program"]
@@ -25,10 +26,10 @@ def load_program(path: Path) -> ExportedProgram:
             there, or it holds what would run as it is loaded.
     """
     try:
-        # Outside of the modes in which models are built without values.
-        with _hush(), torch.device("cpu"), torch._C.DisableTorchFunction():
-            with zipfile.ZipFile(path) as archive:
-                check_archive(archive, path)
+        with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path)
+        import_with_values("torch._export.serde.serialize")
+        with _hush(), load_values():
             return _load(path)
     except ResflopsError:
         raise

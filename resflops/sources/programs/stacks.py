@@ -1,5 +1,6 @@
 """The stack of layers that a node of an exported program ran in."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ apart, the layer's path, and the name of its class."""
 _NO_STACK = "_empty_nn_module_stack_from_metadata_hook"
 _ADDED = ("_orig_mod", "_export_root")
 """Names on the paths of layers that are none of the model's, but what torch.compile and torch.export add."""
+_GETATTR = re.compile(r"getattr\((.*), '([^']*)'\)")
+_LOCAL = re.compile(r"L\['\w+'\]")
 _COMPILED = "torch._dynamo.eval_frame.OptimizedModule"
 
 
@@ -45,4 +48,8 @@ def read_stack(node: fx.Node) -> Stack | None:
 def clean_path(path: str) -> str:
     """Give the path that a layer has in the model itself, without the number of the call."""
     path = path.partition("@")[0]
-    return ".".join(name for name in path.split(".") if name not in _ADDED)
+    # Torch 2.6 writes some paths as it would find the layer: getattr(L['fn'], '0').
+    while found := _GETATTR.fullmatch(path):
+        path = f"{found[1]}.{found[2]}"
+    names = _LOCAL.sub("", path).split(".")
+    return ".".join(name for name in names if name and name not in _ADDED)

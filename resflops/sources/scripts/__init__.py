@@ -7,7 +7,7 @@ calls no other function. It compiles the file's code, which is TorchScript and n
 writes a file. A count goes through the rest of the code node by node, and refuses to do that.
 """
 
-from resflops.sources.scripts.loading import load_script, load_values
+from resflops.sources.scripts.loading import load_script
 from resflops.sources.scripts.module import ScriptModel, find_compiled, make_module
 
-__all__ = ["ScriptModel", "find_compiled", "load_script", "load_values", "make_module"]
+__all__ = ["ScriptModel", "find_compiled", "load_script", "make_module"]

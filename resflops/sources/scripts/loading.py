@@ -1,21 +1,14 @@
 """Loading a TorchScript file."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["load_script", "load_values"]
+from resflops.sources.loading_values import load_values
 
-
-@contextmanager
-def load_values() -> Iterator[None]:
-    """Load what a file holds with its values: outside the modes in which models are built without."""
-    with torch.device("cpu"), torch._C.DisableTorchFunction():  # noqa: SLF001
-        yield
+__all__ = ["load_script"]
 
 
 def load_script(path: Path) -> Any:  # noqa: ANN401 - a ScriptModule, whose attributes are its own

@@ -1,7 +1,6 @@
 """An exported program costs what the model costs that it was exported from: op by op, layer by layer."""
 
 import copy
-import io
 
 import pytest
 import torch
@@ -13,9 +12,9 @@ from torch.utils._pytree import tree_leaves
 
 import resflops
 from resflops.sources.programs import make_module
+from tests.sources.programs.exporting import OF_2_6, export, save_and_load
 
 CONVENTIONS = ("macs", "formula", "flops")
-OF_2_6 = torch.__version__.startswith("2.6.")
 
 
 class Residual(nn.Module):
@@ -110,7 +109,7 @@ class Various(nn.Module):
         x = self.drop(self.upsample(x))
         most = F.adaptive_max_pool2d(x, 3) + F.adaptive_avg_pool2d(F.pad(x, (1, 1)), 3)
         patches = F.fold(F.unfold(most, 2), (3, 3), 2)
-        return torch.einsum("bchw,bdhw->bcd", patches, most).softmax(-1).cumsum(1), x.argmax(1), most[:, 1:]
+        return torch.einsum("bchw,bdhw->bcd", patches, most).softmax(-1).cumsum(1), x.argmax(1), most.flip(1)
 
 
 class Recurrent(nn.Module):
@@ -168,13 +167,6 @@ IMAGE = torch.randn(2, 3, 32, 32)
 IDS = {"ids": torch.ones(2, 6, dtype=torch.int64), "mask": torch.ones(2, 6)}
 
 
-def save_and_load(program):
-    file = io.BytesIO()
-    torch.export.save(program, file)
-    file.seek(0)
-    return torch.export.load(file)
-
-
 def compare(model, program, *inputs):
     """Require that a program is recorded as its model is, and costs the same."""
     own, its = resflops.trace(model, *inputs), resflops.trace(program, *inputs)
@@ -214,41 +206,39 @@ CASES = [
 @pytest.mark.parametrize(("build", "inputs"), CASES)
 def test_a_program_is_recorded_as_its_model(build, inputs):
     model = build().eval()
-    compare(model, torch.export.export(model, inputs), *inputs)
+    compare(model, export(model, inputs), *inputs)
 
 
 # Of models in which some op tells the mode.
 @pytest.mark.parametrize(("build", "inputs"), [CASES[0], CASES[2]])
 def test_a_program_keeps_the_mode_that_it_was_exported_in(build, inputs):
     model = build().train()
-    compare(model, torch.export.export(model, inputs), *inputs)
+    compare(model, export(model, inputs), *inputs)
 
 
 @pytest.mark.parametrize(("build", "inputs"), CASES)
 def test_a_program_in_a_file_is_recorded_as_its_model(build, inputs):
     model = build().eval()
-    compare(model, save_and_load(torch.export.export(model, inputs)), *inputs)
+    compare(model, save_and_load(export(model, inputs)), *inputs)
 
 
 @pytest.mark.parametrize(("build", "inputs"), [CASES[0], CASES[1], CASES[5]])
 def test_strict_mode_makes_no_difference(build, inputs):
     model = build().eval()
-    compare(model, torch.export.export(model, inputs, strict=True), *inputs)
+    compare(model, export(model, inputs, strict=True), *inputs)
 
 
 @pytest.mark.parametrize(("build", "inputs"), CASES)
 def test_the_module_of_a_program_computes_what_the_model_computes(build, inputs):
     model = build().eval()
-    made = make_module(torch.export.export(model, inputs))(*inputs)
+    made = make_module(export(model, inputs))(*inputs)
     for its, own in zip(tree_leaves(made), tree_leaves(model(*inputs)), strict=True):
         assert torch.equal(its, own)
 
 
 def test_the_branch_of_a_condition_follows_from_the_shapes_that_are_given():
     model = Choosing().eval()
-    program = torch.export.export(
-        model, (torch.zeros(3, 8),), dynamic_shapes={"x": {0: Dim("batch", min=2, max=10)}}
-    )
+    program = export(model, (torch.zeros(3, 8),), dynamic_shapes={"x": {0: Dim("batch", min=2, max=10)}})
     compare(model, program, (3, 8))
     compare(model, program, (7, 8))
     assert resflops.count(program, (7, 8)).layers[0].name == "large"
@@ -270,7 +260,7 @@ def test_the_body_of_a_scan_is_counted_for_each_step():
             return scan(self.step, torch.zeros(2, 4), x)
 
     model, x = Scanning().eval(), torch.zeros(5, 2, 4)
-    compare(model, torch.export.export(model, (x,)), x)
+    compare(model, export(model, (x,)), x)
 
 
 def test_a_condition_that_depends_on_values_is_run_for_real():
@@ -283,8 +273,8 @@ def test_a_condition_that_depends_on_values_is_run_for_real():
             return torch.cond(x.sum() > 0, self.layer, lambda x: x.clone(), (x,))
 
     model, x = Deciding().eval(), torch.ones(2, 8)
-    compare(model, torch.export.export(model, (x,)), x)
-    assert resflops.trace(torch.export.export(model, (x,)), x).execution == "real"
+    compare(model, export(model, (x,)), x)
+    assert resflops.trace(export(model, (x,)), x).execution == "real"
 
 
 def test_a_size_that_depends_on_values_is_run_for_real():
@@ -293,12 +283,12 @@ def test_a_size_that_depends_on_values_is_run_for_real():
             return x.nonzero().float() * 2
 
     model, x = Selecting().eval(), torch.ones(2, 3)
-    compare(model, torch.export.export(model, (x,)), x)
+    compare(model, export(model, (x,)), x)
 
 
 @pytest.mark.parametrize("decompose", [False, True])
 def test_a_program_writes_into_its_buffers_as_the_model_does(decompose):
-    program = torch.export.export(Counting(), (torch.ones(2, 3),))
+    program = export(Counting(), (torch.ones(2, 3),))
     module = make_module(program.run_decompositions() if decompose else program)
     assert module(torch.ones(2, 3)).tolist() == [[3.0] * 3] * 2
     assert module(torch.ones(2, 3)).tolist() == [[5.0] * 3] * 2
@@ -308,7 +298,7 @@ def test_a_program_writes_into_its_buffers_as_the_model_does(decompose):
 @pytest.mark.parametrize(("build", "inputs"), [CASES[0], CASES[1], CASES[4]])
 def test_decompositions_leave_the_multiply_accumulates_as_they_are(build, inputs):
     model = build().eval()
-    program = torch.export.export(model, inputs).run_decompositions()
+    program = export(model, inputs).run_decompositions()
     expected, cost = resflops.count(model, *inputs), resflops.count(program, *inputs)
     assert (cost.macs, cost.params, cost.uncounted) == (expected.macs, expected.params, expected.uncounted)
 
@@ -335,7 +325,7 @@ class Regions(nn.Module):
 )
 def test_what_export_takes_apart_has_the_same_multiply_accumulates_in_the_same_layers(model, inputs):
     model.eval()
-    program = torch.export.export(model, inputs)
+    program = export(model, inputs)
     own, cost = resflops.count(model, *inputs, backward=True), resflops.count(program, *inputs, backward=True)
     assert (cost.macs, cost.params, cost.uncounted) == (own.macs, own.params, ())
     assert (cost.backward.input_macs, cost.backward.weight_macs) == (
@@ -348,7 +338,7 @@ def test_what_export_takes_apart_has_the_same_multiply_accumulates_in_the_same_l
 
 
 def test_a_count_leaves_the_program_as_it_was():
-    program = torch.export.export(Convolutional().train(), (IMAGE,))
+    program = export(Convolutional().train(), (IMAGE,))
     before = {name: tensor.clone() for name, tensor in program.state_dict.items()}
     code, random = program.graph_module.code, torch.get_rng_state()
     resflops.count(program, backward=True)
@@ -358,7 +348,7 @@ def test_a_count_leaves_the_program_as_it_was():
 
 
 def test_the_module_of_a_program_holds_its_tensors_and_no_copies():
-    program = torch.export.export(Language(), (IDS,))
+    program = export(Language(), (IDS,))
     module = make_module(program)
     for name, parameter in module.named_parameters(remove_duplicate=False):
         assert parameter is program.state_dict[name]
@@ -378,14 +368,14 @@ def test_a_program_moves_with_its_constants():
         def forward(self, x):
             return self.layer(x * self.scale) + torch.arange(3, device=x.device)
 
-    module = make_module(torch.export.export(Making(), (torch.ones(2, 3),)))
+    module = make_module(export(Making(), (torch.ones(2, 3),)))
     assert module.to("meta")(torch.ones(2, 3, device="meta")).is_meta
-    converted = make_module(torch.export.export(Making(), (torch.ones(2, 3),))).to(torch.bfloat16)
+    converted = make_module(export(Making(), (torch.ones(2, 3),))).to(torch.bfloat16)
     assert converted(torch.ones(2, 3, dtype=torch.bfloat16)).dtype is torch.bfloat16
 
 
 def test_a_copy_runs_by_itself():
-    module = make_module(torch.export.export(Counting(), (torch.ones(2, 3),)))
+    module = make_module(export(Counting(), (torch.ones(2, 3),)))
     copied = copy.deepcopy(module)
     copied(torch.ones(2, 3))
     assert copied.calls.tolist() == [2.0] * 3
@@ -404,7 +394,7 @@ def test_an_op_of_the_users_is_recorded_as_in_the_model(custom_op):
             return y
 
     model, x = Using().eval(), torch.randn(2, 4)
-    program = torch.export.export(model, (x,))
+    program = export(model, (x,))
     compare(model, program, x)
     functional = program.run_decompositions()
     assert torch.equal(make_module(functional)(x), model(x))

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 import resflops
 from resflops.sources.programs import make_module, restore_classes
+from tests.sources.programs.exporting import export
 
 IMAGE, ROW, TEXT = torch.zeros(2, 4, 8, 8), torch.zeros(2, 4), torch.zeros(2, 5, 4)
 
@@ -35,7 +36,7 @@ LAYERS = [
 @pytest.mark.parametrize(("layer", "x", "attributes"), LAYERS, ids=lambda each: type(each).__name__)
 def test_a_stand_in_becomes_a_layer_of_torchs(layer, x, attributes):
     model = nn.Sequential(nn.Identity(), layer).eval()
-    module = make_module(torch.export.export(model, (x,)))
+    module = make_module(export(model, (x,)))
     expected = module(x.clone())
     restore_classes(module)
     restored = module.get_submodule("1")
@@ -51,7 +52,7 @@ def test_a_class_of_the_users_stays_what_it_is():
     class Own(nn.ReLU):
         pass
 
-    module = make_module(torch.export.export(nn.Sequential(Own(), nn.ReLU()), (ROW,)))
+    module = make_module(export(nn.Sequential(Own(), nn.ReLU()), (ROW,)))
     restore_classes(module)
     assert [type(each) is nn.ReLU for each in module.children()] == [False, True]
 
@@ -65,7 +66,7 @@ def test_functions_are_called_where_the_model_calls_them(monkeypatch):
         def forward(self, x):
             return F.gelu(F.softmax(self.act(F.layer_norm(x, (8,))), -1)) + torch.sigmoid(x) * x.tanh()
 
-    module = make_module(torch.export.export(Calling(), (IMAGE,)))
+    module = make_module(export(Calling(), (IMAGE,)))
     called = []
 
     def replace(place, name):
@@ -91,7 +92,7 @@ def test_a_counter_says_of_a_program_what_it_says_of_the_model(peer):
         nn.Flatten(),
         nn.Linear(54, 5),
     ).eval()
-    program = torch.export.export(model, (IMAGE,))
+    program = export(model, (IMAGE,))
     (own,) = resflops.crosscheck(model, IMAGE, peers=[peer]).rows
     (row,) = resflops.crosscheck(program, IMAGE, peers=[peer]).rows
     assert (row.figure, row.unexplained, row.unexplained_params) == (own.figure, 0, 0)
@@ -101,6 +102,6 @@ def test_a_counter_says_of_a_program_what_it_says_of_the_model(peer):
 def test_what_a_counter_does_not_see_as_torchs_class_is_explained_without_it():
     pytest.importorskip("ptflops")
     model = nn.TransformerEncoderLayer(8, 2, 16).eval()
-    program = torch.export.export(model, (torch.zeros(3, 2, 8),))
+    program = export(model, (torch.zeros(3, 2, 8),))
     (row,) = resflops.crosscheck(program, torch.zeros(3, 2, 8), peers=["ptflops"]).rows
     assert (row.unexplained, row.unexplained_params) == (0, 0)
