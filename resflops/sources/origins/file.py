@@ -55,6 +55,8 @@ def _load_script(path: Path, spec: Spec) -> WithInputs:
         script = load_script(path)
         with load_values():
             module = make_module(script)
+    except ModelError:
+        raise
     except Exception as error:
         raise _make_loading_error(spec, error) from error
     return WithInputs(module, read_script_inputs(spec.text, path, script).make_inputs)

@@ -153,3 +153,12 @@ def test_what_torch_cannot_load_again_is_named(capsys):
 def test_a_mobile_file_is_counted(capsys):
     torch.jit.script(convolve())._save_for_lite_interpreter("mobile.ptl")
     assert count(capsys, "mobile.ptl", "--input", "1x3x8x8") == ("1x3x8x8", 36 * 4 * 27)
+
+
+def test_a_file_whose_code_writes_files_is_not_loaded(capsys, folder):
+    from tests.tracing.torchscript.networks import Saves
+
+    torch.jit.script(Saves(str(folder / "written"))).save("saves.pt")
+    says = "'saves.pt' was not loaded: its code names save, which may write or map any file"
+    assert says in refuse(capsys, "saves.pt", "--input", "2x4")
+    assert not (folder / "written").exists()
