@@ -65,8 +65,8 @@ def reconcile_model(
         reading = resolve_inputs(model, args, kwargs)
         args, kwargs = reading.args, reading.kwargs
         traced = trace(model, *args, **kwargs)
-        if programs := _find_programs(model):
-            traced = programs.hide_classes(traced)
+        if stand_ins := _find_stand_ins(model):
+            traced = stand_ins.hide_classes(traced)
         if spec:
             traced = replace(traced, model=spec)
         runnable: nn.Module | None = None
@@ -102,8 +102,8 @@ def _reconcile_one(
     ask = find_adapter(peer)
 
     def ask_peer() -> tuple[Answer, list[str]]:
-        if programs := _find_programs(model):
-            programs.restore_classes(model)
+        if stand_ins := _find_stand_ins(model):
+            stand_ins.restore_classes(model)
         with list_patches(model) as patched:
             return ask(model, as_tensors(args, CPU), as_tensors(kwargs, CPU)), patched
 
@@ -140,11 +140,14 @@ def _ask_for_file(peer: Peer) -> str:
     )
 
 
-def _find_programs(model: nn.Module) -> Any:  # noqa: ANN401 - a module
-    """Find the module that knows of exported programs, if a model is one; None if it is none."""
-    # Whoever has such a program has imported this.
+def _find_stand_ins(model: nn.Module) -> Any:  # noqa: ANN401 - a module
+    """Find the module that knows of exported programs or scripts, if a model is one; None if it is none."""
+    # Whoever has such a model has imported these.
     programs = sys.modules.get("resflops.sources.programs")
-    return programs if programs and isinstance(model, programs.ProgramModel) else None
+    if programs and isinstance(model, programs.ProgramModel):
+        return programs
+    scripts = sys.modules.get("resflops.sources.scripts")
+    return scripts if scripts and isinstance(model, scripts.ScriptModel) else None
 
 
 def _count_occurrences(model: nn.Module) -> dict[str, int]:

@@ -4,6 +4,7 @@ Some counters go by the very class of a layer and read its attributes. In a copy
 sees, a stand-in for a layer of torch.nn becomes one of that class. It still runs the nodes of the program.
 """
 
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -14,7 +15,7 @@ from resflops.records import Trace
 from resflops.sources.programs.module import ProgramModel
 from resflops.sources.programs.steps import LayerCall, ProgramLayer, find_layer
 
-__all__ = ["hide_classes", "restore_classes"]
+__all__ = ["hide_classes", "restore_class", "restore_classes"]
 
 _CLASSES = (
     *(f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)),
@@ -46,13 +47,23 @@ def restore_classes(model: ProgramModel) -> None:
     settings: dict[tuple[str, ...], dict[str, Any]] = {}
     _collect(model.plan.call, settings)
     for path, given in settings.items():
-        layer = find_layer(model, path)
-        name = type(layer).__name__
-        if name in _CLASSES and type(layer).__module__ == getattr(nn, name).__module__:
-            own = vars(layer)
-            own |= _read_attributes(layer, given)
-            own["forward"] = MethodType(ProgramLayer.run_nodes, layer)
-            layer.__class__ = getattr(nn, name)
+        restore_class(find_layer(model, path), given, ProgramLayer.run_nodes)
+
+
+def restore_class(layer: nn.Module, settings: Mapping[str, Any], forward: Callable[..., Any]) -> None:
+    """Turn a stand-in for a layer of torch's own into one of its class.
+
+    Args:
+        layer: the stand-in; one for another layer stays as it is.
+        settings: the plain arguments of the ops that ran in it.
+        forward: what it runs, as before.
+    """
+    name = type(layer).__name__
+    if name in _CLASSES and type(layer).__module__ == getattr(nn, name).__module__:
+        own = vars(layer)
+        own |= _read_attributes(layer, settings)
+        own["forward"] = MethodType(forward, layer)
+        layer.__class__ = getattr(nn, name)
 
 
 def _collect(call: LayerCall, settings: dict[tuple[str, ...], dict[str, Any]]) -> None:
@@ -63,7 +74,7 @@ def _collect(call: LayerCall, settings: dict[tuple[str, ...], dict[str, Any]]) -
             _collect(step.call, settings)
 
 
-def _read_attributes(layer: nn.Module, settings: dict[str, Any]) -> dict[str, Any]:
+def _read_attributes(layer: nn.Module, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Read what a layer of torch's keeps: the settings of its ops, and the sizes of its weights."""
     parameters = layer._parameters
     # An argument may have the name of a method, as that for the mode of a dropout has.

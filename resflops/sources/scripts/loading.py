@@ -37,8 +37,8 @@ def load_script(path: Path) -> Any:  # noqa: ANN401 - a ScriptModule, whose attr
         for name in archive.namelist():
             if "/code/" in name and name.endswith(".py") and (found := _find_files(archive.read(name))):
                 raise ModelError(
-                    f"{str(path)!r} was not loaded: its code names {found}, which may write or map any file; name "
-                    "what it was made of, such as a class of yours as in model.py:Net"
+                    f"{str(path)!r} was not loaded: its code names {found}, which may write or map any "
+                    "file; name what it was made of, such as a class of yours as in model.py:Net"
                 )
     with load_values(), warnings.catch_warnings():
         # Torch's advice to export instead is for whoever makes such files.
@@ -47,7 +47,7 @@ def load_script(path: Path) -> Any:  # noqa: ANN401 - a ScriptModule, whose attr
 
 
 def _find_files(code: bytes) -> str | None:
-    """Find a name of what may write or map files in the code of a file, but for its texts; None if there is none."""
+    """Find what may write or map files among the names in code; None if there is nothing."""
     if not any(name.encode() in code for name in _FILES):
         return None
     try:

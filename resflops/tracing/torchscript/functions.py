@@ -7,6 +7,7 @@ records it before torch takes it apart, and other counters see what they patch.
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from inspect import isbuiltin, ismethoddescriptor, signature
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from resflops.tracing.torchscript.eager_forms import EAGER_FORMS
 from resflops.tracing.torchscript.values import DTYPES, LAYOUTS, MEMORY_FORMATS, Operate
 from resflops.tracing.unchanged import UNCHANGED
 
-__all__ = ["bind_operator", "list_known_functions"]
+__all__ = ["bind_operator", "find_operator", "list_known_functions"]
 
 
 @cache
@@ -27,7 +28,7 @@ def bind_operator(text: str) -> Operate:
     schema = torch._C.parse_schema(text)
     space, _, name = schema.name.partition("::")
     known = _find_function(name, schema) if space == "aten" else None
-    return known or _find_operator(space, name, schema)
+    return known or find_operator(text)
 
 
 def _takes_tensors(schema: Any) -> bool:
@@ -35,8 +36,11 @@ def _takes_tensors(schema: Any) -> bool:
     return any("Tensor" in str(each.type) for each in (*schema.arguments, *schema.returns))
 
 
-def _find_operator(space: str, name: str, schema: Any) -> Operate:
+@cache
+def find_operator(text: str) -> Operate:
     """Find the operator that torch has registered with a schema."""
+    schema = torch._C.parse_schema(text)
+    space, _, name = schema.name.partition("::")
     packet = getattr(getattr(torch.ops, space), name)
     try:
         called = getattr(packet, schema.overload_name or "default")
@@ -161,16 +165,19 @@ def _bind_by_name(
     if in_place and _IN_PLACE not in parameters:
         return None
     further = {_IN_PLACE: True} if in_place else {}
+    # By place as far as possible, as layers call them and other counters expect it.
+    places = [names.index(name) for name in takewhile(names.__contains__, parameters) if name not in _DROPPED]
+    named = [each for each, name in enumerate(names) if each not in places and name not in _DROPPED]
     converters = [_find_converter(each) for each in arguments]
 
     def call(values: list[Any]) -> Any:
-        given = {
-            name: value if convert is None else convert[value]
-            for name, value, convert in zip(names, values, converters, strict=True)
-            if name not in _DROPPED
-        }
-        # The input by place, as layers give it, and other counters expect it.
-        return getattr(place, called)(given.pop(names[0]), **given, **further)
+        values = [
+            value if convert is None else convert[value]
+            for value, convert in zip(values, converters, strict=True)
+        ]
+        return getattr(place, called)(
+            *[values[each] for each in places], **{names[each]: values[each] for each in named}, **further
+        )
 
     return call
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["CALL_METHOD", "inline_functions", "inline_method"]
+__all__ = ["CALL_METHOD", "inline_functions", "inline_method", "list_nodes"]
 
 CALL_METHOD = "resflops::call_method"
 """What a call of a method is called while the functions of a graph are put into it."""
@@ -17,7 +17,7 @@ def inline_functions(graph: Any) -> Any:
     Torch's pass puts in both, so meanwhile the calls of methods are nodes that it does not know.
     """
     graph = graph.copy()
-    for node in list(_list_nodes(graph)):
+    for node in list(list_nodes(graph)):
         if node.kind() == "prim::CallMethod":
             call = graph.create(CALL_METHOD, list(node.inputs()), node.outputsSize())
             call.s_("name", node.s("name"))
@@ -30,10 +30,11 @@ def inline_functions(graph: Any) -> Any:
     return graph
 
 
-def _list_nodes(block: Any) -> Iterator[Any]:
+def list_nodes(block: Any) -> Iterator[Any]:
+    """List the nodes of a graph or a block, those of blocks within first."""
     for node in list(block.nodes()):
         for inner in node.blocks():
-            yield from _list_nodes(inner)
+            yield from list_nodes(inner)
         yield node
 
 

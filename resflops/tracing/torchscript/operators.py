@@ -10,7 +10,7 @@ from torch._C import DisableTorchFunction
 from torch._C import _DisableTorchDispatch as unseen_by_dispatch_modes
 
 from resflops.tracing.torchscript.eager_forms import EAGER_FORMS
-from resflops.tracing.torchscript.functions import bind_operator
+from resflops.tracing.torchscript.functions import bind_operator, find_operator
 from resflops.tracing.torchscript.python_operators import (
     CONVERSIONS,
     ON_CONTAINERS,
@@ -51,7 +51,7 @@ def bind_node(node: Any) -> Operate:
 
     def operate_on_tensors(values: list[Any]) -> Any:
         if _are_sizes(values):
-            return _wrap(_compute_unseen(call, values))
+            return _wrap(_compute_unseen(find_operator(schema), values))
         result = call([unwrap(value) for value in values])
         return list(result) if as_list else result
 

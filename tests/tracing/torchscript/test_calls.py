@@ -176,12 +176,15 @@ def test_hooks_of_layers_run():
     assert called[-1] == ""
 
 
-def test_other_counters_see_the_functions_that_they_replace():
-    script = save(torch.jit.script(Net().eval()))
-    check = resflops.crosscheck(script, IMAGE, peers=["fvcore", "FlopCounterMode"])
-    assert repr(check) == "CrossCheck(Net: 2 figures of other counters, all explained)"
-    # These two are extras.
-    for package in ("calflops", "torchprofile"):
-        pytest.importorskip(package)
-    check = resflops.crosscheck(script, IMAGE, peers=["calflops", "torchprofile"])
-    assert repr(check) == "CrossCheck(Net: 3 figures of other counters, all explained)"
+@pytest.mark.parametrize("peer", ["fvcore", "FlopCounterMode", "thop", "ptflops", "calflops", "torchprofile"])
+def test_other_counters_see_functions_and_layers_of_torchs_own(peer):
+    if peer not in ("fvcore", "FlopCounterMode", "thop"):
+        pytest.importorskip(peer)  # They are extras.
+    model = Net().eval()
+    own, scripted = (
+        resflops.crosscheck(each, IMAGE, peers=[peer]) for each in (model, save(torch.jit.script(model)))
+    )
+    assert [row.unexplained for row in scripted.rows] == [0] * len(own.rows)
+    if peer not in ("ptflops", "calflops"):
+        # These two see torch.add, but not the plus sign, which a script has no longer.
+        assert [row.figure for row in scripted.rows] == [row.figure for row in own.rows]
