@@ -11,7 +11,7 @@ from resflops.cli.parser import STANDARD_OUTPUT, Parser
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import UsageError
 from resflops.render import find_renderer, list_formats
-from resflops.writing import check_writable
+from resflops.storage.writing import check_writable
 
 __all__ = [
     "MEASUREMENT_FILES",

@@ -17,9 +17,9 @@ from resflops.gate.paths import shorten_path
 from resflops.gate.problems import list_problems
 from resflops.gate.verdict import check_lock_names, judge_model
 from resflops.render import find_format, find_renderer
+from resflops.storage.writing import write_text
 from resflops.tables import Table
 from resflops.tables.gate import build_check_table, build_problem_table
-from resflops.writing import write_text
 
 __all__ = ["COMMAND"]
 

@@ -77,7 +77,7 @@ def looks_like_model(word: str) -> bool:
     [True, True, True, False]
     """
     from resflops.models.catalog import NETWORKS
-    from resflops.writing import is_file
+    from resflops.storage.writing import is_file
 
     names = (word.partition(",")[0], word.partition("=")[2].partition(",")[0])
     return any(

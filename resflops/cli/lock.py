@@ -15,9 +15,9 @@ from resflops.gate.paths import shorten_path
 from resflops.gate.snapshot import Snapshot
 from resflops.gate.verdict import check_lock_names, judge_model
 from resflops.render.formats import format_note
+from resflops.storage.writing import check_writable, hold_folder
 from resflops.tables.gate_notes import note_locked, note_over_budget
 from resflops.tables.layer_changes import note_snapshot
-from resflops.writing import check_writable, hold_folder
 
 __all__ = ["COMMAND"]
 

@@ -24,9 +24,9 @@ from resflops.peak_memory.records import Memory
 from resflops.peak_memory.sizes import format_size
 from resflops.sources import SelectedModel, select_models
 from resflops.sources.steps import Step
+from resflops.storage.writing import write_bytes, write_text
 from resflops.tables.memory import MemoryEntry, build_memory_table
 from resflops.tables.memory_notes import describe_way
-from resflops.writing import write_bytes, write_text
 
 __all__ = ["COMMAND"]
 

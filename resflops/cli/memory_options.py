@@ -115,7 +115,7 @@ def _may_be_layer(word: str) -> bool:
     from fnmatch import fnmatchcase
 
     from resflops.models.catalog import NETWORKS
-    from resflops.writing import is_file
+    from resflops.storage.writing import is_file
 
     name = (word.partition("=")[2] or word).partition(",")[0].lower()
     if any(mark in word for mark in "/:=") or is_file(word):

@@ -9,8 +9,8 @@ from resflops.cli.parser import STANDARD_OUTPUT
 from resflops.cli.streams import write_output
 from resflops.errors import escape_control_characters
 from resflops.render import PAPER, Screen, find_format, find_renderer
+from resflops.storage.writing import write_text
 from resflops.tables import Table
-from resflops.writing import write_text
 
 __all__ = ["say", "write"]
 

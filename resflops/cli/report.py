@@ -16,8 +16,8 @@ from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn, write_output
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import UsageError, pluralize
+from resflops.storage.writing import write_text
 from resflops.tables.comparison import Entry
-from resflops.writing import write_text
 
 __all__ = ["COMMAND"]
 

@@ -35,7 +35,7 @@ from resflops.gate.toml_lines import LARGEST_FILE, KeyPath, TomlLines, parse_tom
 from resflops.records import Shape
 from resflops.sources import parse_spec
 from resflops.sources.shapes import read_shape
-from resflops.writing import read_bytes
+from resflops.storage.writing import read_bytes
 
 __all__ = ["Budget", "Config", "ModelConfig", "find_config", "read_config"]
 

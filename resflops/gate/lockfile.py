@@ -22,7 +22,7 @@ from resflops.gate.snapshot import MEMORY_METRICS, METRICS, HeldLine, Snapshot, 
 from resflops.gate.toml_lines import LARGEST_FILE, parse_toml
 from resflops.records import Shape
 from resflops.sources.shapes import LONGEST_SIZE
-from resflops.writing import read_bytes, write_text
+from resflops.storage.writing import read_bytes, write_text
 
 __all__ = [
     "LOCK_VERSION",

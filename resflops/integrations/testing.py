@@ -26,8 +26,8 @@ from resflops.gate.snapshot import (
 )
 from resflops.gate.verdict import Verdict, judge
 from resflops.render.formats import format_note
+from resflops.storage.writing import hold_folder
 from resflops.tables.gate_notes import note_verdict
-from resflops.writing import hold_folder
 
 if TYPE_CHECKING:
     from resflops.api import Model

@@ -22,7 +22,7 @@ from resflops.report.pages import PAGES
 from resflops.report.pages.index import build_index
 from resflops.report.timed import build_ratios
 from resflops.storage import Stored
-from resflops.writing import write_bytes
+from resflops.storage.writing import write_bytes
 
 __all__ = ["MANIFEST", "FileDifference", "Manifest", "PictureFile", "find_differences", "rebuild"]
 

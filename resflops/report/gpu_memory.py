@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from resflops.errors import SchemaError
 from resflops.peak_memory.allocator import AllocatorFigures
-from resflops.writing import read_bytes
+from resflops.storage.writing import read_bytes
 
 __all__ = ["GpuMemory", "GpuRun", "load_gpu_memory"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resflops.errors import ModelError
-from resflops.writing import read_bytes
+from resflops.storage.writing import read_bytes
 
 __all__ = ["check_config", "read_config_file"]
 

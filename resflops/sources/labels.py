@@ -1,7 +1,7 @@
 """Names of the user's own for models, as in ``Ours=nets.py:Net``."""
 
 from resflops.errors import UsageError
-from resflops.writing import is_file
+from resflops.storage.writing import is_file
 
 __all__ = ["split_label"]
 

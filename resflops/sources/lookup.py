@@ -18,7 +18,7 @@ from resflops.sources.registry import (
     load_more_sources,
 )
 from resflops.sources.spec import parse_spec, split_at_commas
-from resflops.writing import is_file
+from resflops.storage.writing import is_file
 
 __all__ = ["canonicalize", "expand", "find", "names", "split_models"]
 

@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from resflops.errors import FileError, ModelError
-from resflops.writing import read_bytes
+from resflops.storage.writing import read_bytes
 
 __all__ = [
     "CONFIG_FILE",

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from resflops.errors import FileError
-from resflops.writing import write_bytes
+from resflops.storage.writing import write_bytes
 
 __all__ = [
     "LONGEST_AGE",

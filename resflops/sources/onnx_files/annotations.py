@@ -17,7 +17,7 @@ from resflops.sources.onnx_files.loading import LARGEST_FILE, load_graph
 from resflops.sources.onnx_files.order import list_taken
 from resflops.sources.onnx_files.parameters import classify, list_graphs, list_initialisers
 from resflops.sources.onnx_files.reading import GraphReading, match_nodes
-from resflops.writing import write_bytes
+from resflops.storage.writing import write_bytes
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto

@@ -10,7 +10,7 @@ import msgspec
 
 from resflops.errors import FileError, SchemaError, describe_error
 from resflops.extensions import find_display
-from resflops.writing import read_bytes, write_text
+from resflops.storage.writing import read_bytes, write_text
 
 __all__ = [
     "SCHEMA_VERSION",

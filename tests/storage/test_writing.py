@@ -10,7 +10,7 @@ import time
 import pytest
 
 from resflops.errors import FileError
-from resflops.writing import check_writable, hold_folder, read_bytes, write_bytes, write_text
+from resflops.storage.writing import check_writable, hold_folder, read_bytes, write_bytes, write_text
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o664])
@@ -60,7 +60,7 @@ def test_half_a_surrogate_pair_is_written_as_its_escape(tmp_path):
     assert (tmp_path / "x.json").read_bytes() == b'"\\udcff"'
 
 
-WRITE = "import sys; from resflops.writing import write_bytes; print('go', flush=True); write_bytes('out', bytes(100_000_000))"
+WRITE = "import sys; from resflops.storage.writing import write_bytes; print('go', flush=True); write_bytes('out', bytes(100_000_000))"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
@@ -97,7 +97,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
 ADD = """
 import sys
 from pathlib import Path
-from resflops.writing import hold_folder, write_text
+from resflops.storage.writing import hold_folder, write_text
 for _ in range(20):
     with hold_folder("sum"):
         write_text("sum", str(int(Path("sum").read_text()) + 1))
