@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "layers": "show one model layer by layer, with the formula of every figure",
     "crosscheck": "run other counters on models, and explain every difference",
     "memory": "say what memory models need at their peak, which layers hold it, and what batch fits",
+    "curve": "show how cost grows with resolution, batch, length, width or depth, and by which law",
     "bench": "measure how long models take",
     "lock": "write a lock file of what the configured models cost now",
     "check": "fail if a configured model costs more than is locked, and name the layers responsible",

@@ -13,7 +13,7 @@ from resflops.sources.found_model import FoundModel
 from resflops.sources.lookup import find
 from resflops.sources.shapes import format_shape
 
-__all__ = ["explain_input"]
+__all__ = ["explain_input", "list_size_options"]
 
 SIZE = re.compile(r"(?:(?:img|image|input|in)_?(?:size|resolution|res|dim)|resolution)")
 """What builders call the height and width of the images that a model is built for."""
@@ -74,14 +74,14 @@ def _hint_at_option(found: FoundModel, shape: Shape | None) -> str:
         return ""
     height, width = shape[-2:]
     value = str(height) if height == width else f"[{height},{width}]"
-    for name in _list_size_options(found):
+    for name in list_size_options(found):
         spec = f"{found.spec},{name}={value}"
         if f",{name}=" not in found.spec and _is_counted(spec, shape):
             return f"; {spec} takes this size"
     return ""
 
 
-def _list_size_options(found: FoundModel) -> list[str]:
+def list_size_options(found: FoundModel) -> list[str]:
     """List the parameters of a model's builder, class or config that are named like a size."""
     from resflops.sources.building import build_model
 

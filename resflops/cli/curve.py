@@ -1,0 +1,96 @@
+"""``resflops curve``: what models cost along a variable, and the law that they follow."""
+
+import argparse
+from collections.abc import Callable
+
+from resflops.cli.arguments import add_model_input, add_output, add_training
+from resflops.cli.failures import make_all_failed_error, warn_of_failures
+from resflops.cli.inputs import require_one_input
+from resflops.cli.models_argument import add_models, require_models
+from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
+from resflops.cli.progress import progress
+from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cost import check_prices_gradients
+from resflops.errors import ResflopsError, UsageError
+from resflops.sources import SelectedModel, select_models
+from resflops.sweeps.curves.counting import CurveRequest, count_curve
+from resflops.sweeps.curves.records import Curve
+from resflops.sweeps.curves.variables import EXAMPLES, read_variable
+from resflops.tables.curve import COLUMN_NAMES, build_curve_table
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: Parser) -> None:
+    add_models(parser, text="the models, such as resnet34 vgg19, as resflops table takes them")
+    parser.add_argument(
+        "--over",
+        metavar="NAME=VALUES",
+        type=read_variable,
+        help=f"what is varied, and over which values: {EXAMPLES}",
+    )
+    add_model_input(parser)
+    add_training(parser)
+    parser.add_argument("--all", action="store_true", help="show every point")
+    add_output(parser, columns=COLUMN_NAMES)
+
+
+def _run(args: argparse.Namespace) -> int:
+    specs = require_models(args, purpose="to count")
+    if args.over is None:
+        raise UsageError(f"curve needs what is varied and its values; give --over, as in --over {EXAMPLES}")
+    if args.training:
+        check_prices_gradients(args.convention)
+    curves: list[Curve] = []
+    failed: dict[str, str] = {}
+    with progress(shown=not args.no_progress) as say:
+        selected = select_models(specs, say=say, fresh=args.fresh)
+        for model in selected:
+            try:
+                curves.append(_count(model, args, say))
+            except ResflopsError as error:
+                failed[model.name] = str(error)
+            except KeyboardInterrupt:
+                if not curves:
+                    raise
+                break
+            if curves and curves[-1].left:
+                break
+    if not curves:
+        raise make_all_failed_error(
+            list(failed.values()),
+            by_pattern=any(model.by_pattern for model in selected),
+            verb="could be counted",
+        )
+    write(build_curve_table(curves, everything=args.all), args)
+    warn_of_failures(failed, args, verb="count")
+    if len(curves) + len(failed) < len(selected) or curves[-1].left:
+        return INTERRUPTED
+    return CHECK_FAILED if failed else DONE
+
+
+def _count(model: SelectedModel, args: argparse.Namespace, say: Callable[[str], None]) -> Curve:
+    if model.error is not None:
+        raise model.error
+    given = require_one_input(args)
+    request = CurveRequest(
+        spec=model.spec,
+        name=model.label,
+        variable=args.over,
+        convention=args.convention,
+        input_shape=given.shape,
+        batch=given.batch,
+        backward=args.training,
+        fresh=args.fresh,
+    )
+    return count_curve(request, say=say, keep_interrupted=True)
+
+
+COMMAND = Command(
+    description="Shows what models cost along a variable: the side of the image, the batch, the length of "
+    "the sequence, or an option of the model such as its depth or width. Where the figures follow a law, "
+    "such as a polynomial, it is stated with exact coefficients, and held against every counted point.",
+    add_arguments=_add_arguments,
+    run=_run,
+)
