@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "lock": "write a lock file of what the configured models cost now",
     "check": "fail if a configured model costs more than is locked, and name the layers responsible",
     "diff": "show which layers two models, lock files, traces or git revisions differ in",
+    "history": "show what the configured models cost at each commit of a range, and which changed it",
     "report": "rebuild the reports and their pictures, or write one page to explore models in",
     "cache": "show where traces are stored that answer without a new count, or clear the cache of them",
     "models": "list the built-in networks, or search all that are installed",

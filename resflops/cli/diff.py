@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from resflops.cli.arguments import add_model_input, add_output
 from resflops.cli.counting import count_model
-from resflops.cli.gating import add_config
+from resflops.cli.gating import add_config, find_config_path
 from resflops.cli.inputs import require_one_input
 from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
@@ -16,12 +16,12 @@ from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE
 from resflops.cost import Cost, price
-from resflops.errors import ConfigError, FileError, UsageError
-from resflops.gate.config import find_config
+from resflops.errors import FileError, UsageError
 from resflops.gate.diff import Diff, diff_snapshots
+from resflops.gate.git import find_repository
 from resflops.gate.held_memory import estimate_held
 from resflops.gate.lockfile import is_lock, read_lock
-from resflops.gate.revisions import find_repository, name_commit, parse_revisions, snapshot_revision
+from resflops.gate.revisions import name_revision, parse_revisions, snapshot_revision
 from resflops.gate.snapshot import MEMORY_METRICS, Metric, Snapshot, snapshot_cost
 from resflops.records import Trace
 from resflops.sources.model_files import holds_model
@@ -146,12 +146,12 @@ def _list_peaks(args: argparse.Namespace) -> tuple[Metric, ...]:
 
 
 def _diff_revisions(args: argparse.Namespace) -> tuple[list[Diff], list[Note]]:
-    config = _find_config_path(args)
+    config = find_config_path(args, args.things)
     repository = find_repository(config.parent)
     commits = parse_revisions(args.rev, repository)
     with progress(shown=not args.no_progress) as say:
         before, after = (_snapshot_revision(commit, repository, config, args, say) for commit in commits)
-    names = [name_commit(commit, repository) for commit in commits]
+    names = [name_revision(commit, repository) for commit in commits]
     figures = dict(zip(("before", "after"), (Figure("text", name) for name in names), strict=True))
     return _diff_pairs(before, after, names), [Note(text="From {before} to {after}.", figures=figures)]
 
@@ -172,18 +172,6 @@ def _snapshot_revision(
         fresh=args.fresh,
         memory=args.memory,
     )
-
-
-def _find_config_path(args: argparse.Namespace) -> Path:
-    if args.config:
-        return Path(args.config).absolute()
-    try:
-        return find_config(Path.cwd())
-    except ConfigError:
-        if not args.things:
-            raise
-        # Models given by their specs need no configuration; the path only tells where the project is.
-        return Path.cwd() / "pyproject.toml"
 
 
 COMMAND = Command(

@@ -11,12 +11,20 @@ from resflops.cli.output import say
 from resflops.cli.parser import Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import DONE
-from resflops.errors import ModelError
+from resflops.errors import ConfigError, ModelError
 from resflops.gate.config import Config, ModelConfig, find_config, read_config
 from resflops.gate.lockfile import Lock
 from resflops.gate.snapshot import Metric, Snapshot
 
-__all__ = ["add_config", "add_models", "choose_models", "load_config", "say_none_affected", "snapshot_models"]
+__all__ = [
+    "add_config",
+    "add_models",
+    "choose_models",
+    "find_config_path",
+    "load_config",
+    "say_none_affected",
+    "snapshot_models",
+]
 
 
 def add_models(parser: Parser) -> None:
@@ -54,6 +62,27 @@ def add_config(parser: Parser) -> None:
 def load_config(args: argparse.Namespace) -> Config:
     """Read and check the configuration that the arguments name, or else the nearest one."""
     return read_config(Path(args.config).absolute() if args.config else find_config(Path.cwd()))
+
+
+def find_config_path(args: argparse.Namespace, specs: Sequence[str]) -> Path:
+    """Find the configuration of a command that also takes models by their specs.
+
+    Args:
+        args: the arguments, which may name it.
+        specs: the models; if some are given, there need be no configuration.
+
+    Raises:
+        ConfigError: there is none, and no model is given.
+    """
+    if args.config:
+        return Path(args.config).absolute()
+    try:
+        return find_config(Path.cwd())
+    except ConfigError:
+        if not specs:
+            raise
+        # The path only tells where the project is.
+        return Path.cwd() / "pyproject.toml"
 
 
 def choose_models(config: Config, args: argparse.Namespace) -> tuple[ModelConfig, ...]:

@@ -1,4 +1,4 @@
-"""Count models at other git revisions, each in a clean worktree, or in the user's own, as it is.
+"""Count models at other git revisions, each in a clean checkout, or in the user's work tree, as it is.
 
 Each is counted in a process of its own.
 """
@@ -17,11 +17,12 @@ from msgspec.structs import replace
 
 from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.errors import RevisionError
+from resflops.gate.git import name_commit, open_checkout, resolve_commit, run_git
 from resflops.gate.lockfile import read_lock
 from resflops.gate.snapshot import Snapshot
 from resflops.records import Shape
 
-__all__ = ["WORK_TREE", "Request", "find_repository", "name_commit", "parse_revisions", "snapshot_revision"]
+__all__ = ["WORK_TREE", "Request", "name_revision", "parse_revisions", "snapshot_revision"]
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -69,25 +70,14 @@ def parse_revisions(text: str, repository: Path) -> tuple[str, str]:
             "work tree with, as in HEAD~1"
         )
     if not dots:
-        return _resolve_commit(text, repository), WORK_TREE
+        return resolve_commit(text, repository), WORK_TREE
     # As in git's own ranges, a missing name is HEAD.
-    old, new = (_resolve_commit(name or "HEAD", repository) for name in (first, second))
+    old, new = (resolve_commit(name or "HEAD", repository) for name in (first, second))
     if from_merge_base:
-        old = _run_git(
+        old = run_git(
             repository, "merge-base", old, new, failure=f"{first} and {second} have no commit in common"
         )
     return old, new
-
-
-def find_repository(folder: Path) -> Path:
-    """Find the top folder of the git repository that a folder lies in.
-
-    Raises:
-        RevisionError: the folder is in no git repository, or git cannot be run.
-    """
-    return Path(
-        _run_git(folder, "rev-parse", "--show-toplevel", failure=f"{folder} is not in a git repository")
-    )
 
 
 def snapshot_revision(
@@ -135,7 +125,7 @@ def snapshot_revision(
         )
         process = _count_in_process(request, folder)
         if process.returncode:
-            name = name_commit(commit, repository)
+            name = name_revision(commit, repository)
             # The path of the worktree means nothing to the user: it is removed when this block ends.
             message = process.stderr.strip().replace(str(folder), name)
             place = "in" if commit == WORK_TREE else "at"
@@ -173,78 +163,12 @@ def _count_in_process(request: Request, folder: Path) -> subprocess.CompletedPro
 
 @contextmanager
 def _check_out(repository: Path, commit: str) -> Iterator[Path]:
-    """Check out a commit into a temporary worktree, which leaves the user's own files as they are."""
-    with tempfile.TemporaryDirectory(prefix="resflops-", ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary).resolve() / "tree"
-        # Without hooks: git runs post-checkout in a new worktree too, where a project's hook has no work.
-        add = (
-            "-c",
-            "core.hooksPath=/dev/null",
-            "worktree",
-            "add",
-            "--quiet",
-            "--detach",
-            str(folder),
-            commit,
-        )
-        _run_git(repository, *add, failure=f"{name_commit(commit, repository)} could not be checked out")
-        try:
-            yield folder
-        finally:
-            _run_git(
-                repository,
-                "worktree",
-                "remove",
-                "--force",
-                str(folder),
-                failure="a worktree could not be removed",
-            )
+    """Check out a commit into a temporary folder, which leaves the user's own files as they are."""
+    with open_checkout(repository) as checkout:
+        checkout.move_to(commit)
+        yield checkout.folder
 
 
-def _resolve_commit(name: str, repository: Path) -> str:
-    return _run_git(
-        repository,
-        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
-        failure=f"git does not know the revision {name!r} here; "
-        "in a shallow clone fetch it first, as with fetch-depth: 0 of actions/checkout",
-    )  # fmt: skip
-
-
-def name_commit(commit: str, repository: Path) -> str:
+def name_revision(commit: str, repository: Path) -> str:
     """Name a commit as people know it: ``c4495ea (its subject)``, or the work tree."""
-    if commit == WORK_TREE:
-        return "the work tree"
-    return _run_git(
-        repository, "log", "-1", "--format=%h (%s)", commit, failure=f"git does not know the commit {commit}"
-    )
-
-
-def _run_git(folder: Path, *arguments: str, failure: str) -> str:
-    """Run git and return what it prints.
-
-    Args:
-        folder: the folder to run it in.
-        arguments: the arguments of the command.
-        failure: the message if it fails, to which git's own reason is added.
-
-    Raises:
-        RevisionError: git failed, or cannot be run.
-    """
-    try:
-        process = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - whatever git the user has
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-            # In English, because the reason is compared below.
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except OSError as error:
-        raise RevisionError(f"git could not be run: {error.strerror}; install it to use --rev") from error
-    if process.returncode:
-        reason = process.stderr.strip().rpartition("\n")[2]
-        # Git's reason is left out where the message says the same already.
-        is_said = not reason or ("not in a git repository" in failure and "not a git repository" in reason)
-        raise RevisionError(failure if is_said else f"{failure}: {reason}")
-    return process.stdout.strip()
+    return "the work tree" if commit == WORK_TREE else name_commit(commit, repository)

@@ -1,0 +1,101 @@
+"""``resflops history``: show what models cost over the history of a repository, and what changed it."""
+
+import argparse
+
+from resflops.cli.arguments import add_model_input, add_output
+from resflops.cli.gating import add_config, find_config_path
+from resflops.cli.inputs import require_one_input
+from resflops.cli.models_argument import add_models_option
+from resflops.cli.output import write
+from resflops.cli.parser import Command, Parser
+from resflops.cli.progress import progress
+from resflops.cli.readers import make_number_reader
+from resflops.cli.status import DONE, INTERRUPTED
+from resflops.cli.streams import warn
+from resflops.gate.git import find_repository
+from resflops.gate.history.cache import FigureCache
+from resflops.gate.history.commits import list_commits
+from resflops.gate.history.configurations import plan_models
+from resflops.gate.history.file_tree import read_tree
+from resflops.gate.history.pricing import Pricing
+from resflops.gate.history.steps import History, build_history
+from resflops.tables.history import build_history_table
+
+__all__ = ["COMMAND"]
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "range",
+        metavar="RANGE",
+        help="the commits: v1.0..HEAD, or v1.0 for the same; A...B begins where B branched off from A. "
+        "Along the first parents: a merge is one commit, which brings all of its branch",
+    )
+    parser.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="*",
+        help="only these models, by their names in the configuration or by their specs; "
+        "all that are configured in the range if none is named",
+    )
+    add_models_option(parser)
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=make_number_reader("--workers"),
+        default=2,
+        help="how many commits are counted at once; 2 if not given",
+    )
+    parser.add_argument("--all", action="store_true", help="show every commit and every changed layer")
+    add_config(parser)
+    add_model_input(parser)
+    add_output(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    history, left = _price(args)
+    write(build_history_table(history, everything=args.all), args)
+    if left:
+        warn(f"interrupted: {left} figures are not counted yet; the same command goes on from here")
+        return INTERRUPTED
+    return DONE
+
+
+def _price(args: argparse.Namespace) -> tuple[History, int]:
+    """Price the models along the range; what is left if that was interrupted."""
+    config = find_config_path(args, args.models)
+    repository = find_repository(config.parent)
+    given = require_one_input(args)
+    with progress(shown=not args.no_progress) as say:
+        say("reading the history")
+        commits = list_commits(args.range, repository)
+        read = {
+            digest: read_tree(digest, repository) for digest in dict.fromkeys(each.tree for each in commits)
+        }
+        trees = [read[commit.tree] for commit in commits]
+        plans = plan_models(
+            trees,
+            repository=repository,
+            config=config,
+            names=args.models,
+            input_shape=given.shape,
+            batch=given.batch,
+            convention=args.convention.name,
+        )
+        pricing = Pricing(commits, trees, plans, cache=FigureCache(fresh=args.fresh))
+        try:
+            pricing.run(repository, workers=args.workers, say=say, fresh=args.fresh)
+        except KeyboardInterrupt:
+            if not pricing.figures:
+                raise
+    left = len(pricing.list_missing())
+    return build_history(args.range, commits, plans, pricing.figures, counted=pricing.counted), left
+
+
+COMMAND = Command(
+    description="Prices the configured models at each commit of a range that touches them, each in a process "
+    "of its own and from a clean checkout, and names the commits and the layers that changed what they cost. "
+    "What was counted is kept in the cache, so that an interrupted run goes on where it was.",
+    add_arguments=_add_arguments,
+    run=_run,
+)
