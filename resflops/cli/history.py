@@ -5,7 +5,6 @@ import argparse
 from resflops.cli.arguments import add_model_input, add_output
 from resflops.cli.gating import add_config, find_config_path
 from resflops.cli.inputs import require_one_input
-from resflops.cli.models_argument import add_models_option
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
@@ -38,7 +37,6 @@ def _add_arguments(parser: Parser) -> None:
         help="only these models, by their names in the configuration or by their specs; "
         "all that are configured in the range if none is named",
     )
-    add_models_option(parser)
     parser.add_argument(
         "--workers",
         metavar="N",

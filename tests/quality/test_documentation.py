@@ -94,6 +94,7 @@ def folder(tmp_path_factory):
         ("init", "-q", "-b", "main"),
         ("add", "-A"),
         (*identity, "commit", "-q", "-m", "first"),
+        ("tag", "v1.0"),
         ("switch", "-q", "-c", "branch"),
         (*identity, "commit", "-q", "--allow-empty", "-m", "second"),
     ):

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from importlib.machinery import all_suffixes
 from pathlib import Path
 
 import msgspec
@@ -89,10 +90,16 @@ def _import_all() -> None:
 
 def _list_modules(job: Job) -> set[str]:
     """List the modules that an import may find at the commit before those that are installed."""
+    endings = tuple(all_suffixes())
     names: set[str] = set()
     for folder in _list_sources(job):
         if os.path.isdir(folder):  # noqa: PTH112
-            names |= {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208
+            with os.scandir(folder) as entries:
+                names |= {
+                    entry.name.partition(".")[0]
+                    for entry in entries
+                    if entry.is_dir() or entry.name.endswith(endings)
+                }
     return names
 
 
