@@ -16,6 +16,7 @@ from resflops._version import __version__
 if TYPE_CHECKING:
     from resflops.api import benchmark, count, crosscheck, load, trace
     from resflops.api.comparing import table
+    from resflops.api.curves import curve
     from resflops.api.memory import memory
     from resflops.cost import Cost, UncountedOp
     from resflops.cost.backward import Backward, GradientRow
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from resflops.ops import gradient_rule, rule
     from resflops.peak_memory.records import Memory
     from resflops.records import OpRecord, TensorSpec, Trace, Work, shape
+    from resflops.sweeps.curves.records import Curve
     from resflops.tables import Table
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "Convention": "cost.convention",
     "Cost": "cost",
     "CrossCheck": "crosschecking.reconciliation",
+    "Curve": "sweeps.curves.records",
     "GradientRow": "cost.backward",
     "LayerRow": "cost.layers",
     "Layers": "cost.layers",
@@ -49,6 +52,7 @@ _HOMES = {
     "benchmark": "api",
     "count": "api",
     "crosscheck": "api",
+    "curve": "api.curves",
     "gradient_rule": "ops",
     "load": "api",
     "memory": "api.memory",
@@ -65,6 +69,7 @@ __all__ = [
     "Convention",
     "Cost",
     "CrossCheck",
+    "Curve",
     "GradientRow",
     "LayerRow",
     "Layers",
@@ -80,6 +85,7 @@ __all__ = [
     "benchmark",
     "count",
     "crosscheck",
+    "curve",
     "gradient_rule",
     "load",
     "memory",

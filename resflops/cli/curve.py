@@ -2,8 +2,10 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
+from pathlib import PurePath
 
-from resflops.cli.arguments import add_model_input, add_output, add_training
+from resflops.cli.arguments import add_model_input, add_output, add_training, read_file_name
 from resflops.cli.failures import make_all_failed_error, warn_of_failures
 from resflops.cli.inputs import require_one_input
 from resflops.cli.models_argument import add_models, require_models
@@ -14,12 +16,16 @@ from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cost import check_prices_gradients
 from resflops.errors import ResflopsError, UsageError
 from resflops.sources import SelectedModel, select_models
+from resflops.storage.writing import write_bytes, write_text
 from resflops.sweeps.curves.counting import CurveRequest, count_curve
 from resflops.sweeps.curves.records import Curve
 from resflops.sweeps.curves.variables import EXAMPLES, read_variable
 from resflops.tables.curve import COLUMN_NAMES, build_curve_table
 
 __all__ = ["COMMAND"]
+
+PICTURE_ENDINGS = (".svg", ".png", ".pdf")
+PAGE_ENDINGS = (".html", ".htm")
 
 
 def _add_arguments(parser: Parser) -> None:
@@ -33,6 +39,19 @@ def _add_arguments(parser: Parser) -> None:
     add_model_input(parser)
     add_training(parser)
     parser.add_argument("--all", action="store_true", help="show every point")
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        type=partial(read_file_name, "--picture", PICTURE_ENDINGS),
+        help="draw the curves into this file: .svg, .png or .pdf",
+    )
+    parser.add_argument("--dark", action="store_true", help="draw the picture for a dark background")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=partial(read_file_name, "--html", PAGE_ENDINGS),
+        help="write a page with the laws, the picture, the steps and every point, which works offline",
+    )
     add_output(parser, columns=COLUMN_NAMES)
 
 
@@ -63,6 +82,7 @@ def _run(args: argparse.Namespace) -> int:
             by_pattern=any(model.by_pattern for model in selected),
             verb="could be counted",
         )
+    _write_files(curves, args)
     write(build_curve_table(curves, everything=args.all), args)
     warn_of_failures(failed, args, verb="count")
     if len(curves) + len(failed) < len(selected) or curves[-1].left:
@@ -85,6 +105,22 @@ def _count(model: SelectedModel, args: argparse.Namespace, say: Callable[[str], 
         fresh=args.fresh,
     )
     return count_curve(request, say=say, keep_interrupted=True)
+
+
+def _write_files(curves: list[Curve], args: argparse.Namespace) -> None:
+    """Write the picture and the page that were asked for."""
+    if args.picture:
+        # Here, because matplotlib takes long to import.
+        from resflops.report.pictures.curves import draw_file
+        from resflops.report.style import DARK, LIGHT
+
+        ending = PurePath(args.picture).suffix.lower()
+        drawn = draw_file(tuple(curves), ending=ending, theme=DARK if args.dark else LIGHT)
+        write_bytes(args.picture, drawn)
+    if args.html:
+        from resflops.report.curve_page import render_curve_page
+
+        write_text(args.html, render_curve_page(curves))
 
 
 COMMAND = Command(

@@ -220,6 +220,9 @@ class _WithoutValues(TorchFunctionMode):
             return call_through(func, args, kwargs)
         # Only after a failure: most calls have tensors on one device, and looking for others takes time.
         except Exception as error:
+            # What a constructor asserts of its arguments, no values would make true.
+            if isinstance(error, AssertionError) and func is torch._assert:  # noqa: SLF001
+                raise
             if not isinstance(error, RuntimeError) or not _mixes_devices(func, (args, kwargs)):
                 self.refused = True
                 raise

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import to_builtins
 
-from resflops.errors import pluralize
-from resflops.sweeps.curves.formula import format_domain, format_law
+from resflops.sweeps.curves.formula import format_law
 from resflops.sweeps.curves.records import Curve, Law, Point
+from resflops.tables.curve_notes import note_laws, note_points
+from resflops.tables.curve_steps import build_size_table, build_step_table, has_steps
 from resflops.tables.table import (
     Column,
     Figure,
@@ -14,18 +15,14 @@ from resflops.tables.table import (
     Row,
     Table,
     format_cost_heading,
-    list_uncounted_ops,
     note_convention,
     show_people_if,
 )
 
-__all__ = ["COLUMN_NAMES", "build_curve_table", "describe_law", "name_figure"]
+__all__ = ["COLUMN_NAMES", "build_curve_table"]
 
 SHOWN_POINTS = 24
 """How many points of a model people are shown; programs get all."""
-
-SHOWN_STEPS = 10
-"""How many of the largest steps people are shown."""
 
 COLUMN_NAMES = (
     "model", "spec", "value", "input", "total", "rise", "macs", "params", "backward", "training", "law",
@@ -52,17 +49,25 @@ def build_curve_table(curves: Sequence[Curve], *, everything: bool = False) -> T
             "variable": first.variable,
             "laws": [_build_fact(curve, law) for curve in curves for law in curve.laws],
         },
-        columns=_build_columns(rows, first, several=len(curves) > 1),
+        columns=_build_columns(rows, [row for place, row in enumerate(rows) if place not in hidden], first),
         rows=rows,
         hidden=hidden,
         notes=(
-            *(note for curve in curves for note in _note_laws(curve)),
+            *(note for curve in curves for note in note_laws(curve)),
             note_convention(first.convention),
-            *(note for curve in curves for note in _note_points(curve)),
+            *(note for curve in curves for note in note_points(curve)),
             *(_note_hidden(len(rows), len(hidden)) if hidden else ()),
         ),
+        below=_build_steps(curves),
         long=True,
     )
+
+
+def _build_steps(curves: Sequence[Curve]) -> tuple[Table, ...]:
+    if not any(map(has_steps, curves)):
+        return ()
+    sizes = build_size_table(curves)
+    return (*((sizes,) if sizes.rows else ()), build_step_table(curves))
 
 
 def _build_rows(curve: Curve) -> list[Row]:
@@ -95,10 +100,11 @@ def _build_row(curve: Curve, point: Point, before: int | None) -> Row:
     }
 
 
-def _build_columns(rows: Sequence[Row], first: Curve, *, several: bool) -> tuple[Column, ...]:
+def _build_columns(rows: Sequence[Row], shown: Sequence[Row], first: Curve) -> tuple[Column, ...]:
     trained = any(row["backward"] is not None for row in rows)
     grows = len({(row["model"], row["params"]) for row in rows}) > len({row["model"] for row in rows})
-    failed = any(row["error"] for row in rows)
+    refused = any(row["error"] for row in shown)
+    several = any(row["model"] != first.model for row in rows)
     heading = format_cost_heading(first.convention)
     exact = "complete"
     return (
@@ -107,7 +113,16 @@ def _build_columns(rows: Sequence[Row], first: Curve, *, several: bool) -> tuple
         Column(key="value", heading=first.variable, kind="quotient"),
         Column(key="input", heading="input", kind="shapes", audience="asked"),
         Column(key="total", heading=heading, kind="count", exact_if=exact, measures="cost"),
-        Column(key="rise", heading="rise", kind="signed", measures="cost", detail=1, folds=False),
+        Column(
+            key="rise",
+            heading="rise",
+            kind="signed",
+            measures="cost",
+            detail=1,
+            folds=False,
+            # Between rows that are not next to each other it would be read wrongly.
+            audience=show_people_if(len(shown) == len(rows)),
+        ),
         Column(key="macs", heading="MACs", kind="count", audience="programs"),
         Column(
             key="params",
@@ -135,20 +150,21 @@ def _build_columns(rows: Sequence[Row], first: Curve, *, several: bool) -> tuple
         Column(key="law", heading="by the law", kind="quotient", audience="asked"),
         Column(key="complete", heading="complete", kind="flag", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
-        Column(key="error", heading="refused", wraps=True, tone="tone", audience=show_people_if(failed)),
+        Column(key="error", heading="refused", wraps=True, tone="tone", audience=show_people_if(refused)),
     )
 
 
 def _list_hidden(curves: Sequence[Curve]) -> list[int]:
-    """List the rows that people are not shown: of many points, all but some at equal distances."""
+    """List the rows that people are not shown: of many points, all but some of those that were counted."""
     hidden: list[int] = []
     start = 0
     for curve in curves:
-        count = len(curve.points)
-        if count > SHOWN_POINTS:
-            shown = {round(place * (count - 1) / (SHOWN_POINTS - 1)) for place in range(SHOWN_POINTS)}
-            hidden += [start + place for place in range(count) if place not in shown]
-        start += count
+        if len(curve.points) > SHOWN_POINTS:
+            counted = [place for place, point in enumerate(curve.points) if not point.error]
+            gaps = max(min(SHOWN_POINTS, len(counted)) - 1, 1)
+            shown = {counted[round(place * (len(counted) - 1) / gaps)] for place in range(gaps + 1)}
+            hidden += [start + place for place in range(len(curve.points)) if place not in shown]
+        start += len(curve.points)
     return hidden
 
 
@@ -177,71 +193,6 @@ def _build_fact(curve: Curve, law: Law) -> Row:
         "last": str(law.last),
         "stride": str(law.stride),
     }
-
-
-def name_figure(figure: str, curve: Curve) -> str:
-    """Name a figure of a curve as its column does."""
-    heading = format_cost_heading(curve.convention)
-    return {"total": heading, "backward": f"{heading} of the backward pass", "params": "params"}[figure]
-
-
-def describe_law(law: Law, curve: Curve) -> str:
-    """Write a law as an equation."""
-    return f"{name_figure(law.figure, curve)} = {format_law(law)}"
-
-
-def _note_laws(curve: Curve) -> list[Note]:
-    notes = []
-    for law in curve.laws:
-        # What does not depend on the variable at all needs no law.
-        if law.figure == "params" and not law.sizes:
-            continue
-        notes.append(
-            Note(
-                text="{model}: {law}. Exact on all {counted} counted points ({domain}): found from {fitted}, "
-                "held against the other {verified}.",
-                figures={
-                    "model": Figure("text", curve.model),
-                    "law": Figure("text", describe_law(law, curve)),
-                    "counted": Figure("count", law.fitted + law.verified),
-                    "domain": Figure("text", format_domain(law)),
-                    "fitted": Figure("count", law.fitted),
-                    "verified": Figure("count", law.verified),
-                },
-                qualifies=True,
-            )
-        )
-    return notes
-
-
-def _note_points(curve: Curve) -> list[Note]:
-    notes = []
-    if curve.size_option:
-        notes.append(
-            Note(
-                text="{model} was built for each side, by its option {option}.",
-                figures={"model": Figure("text", curve.model), "option": Figure("text", curve.size_option)},
-            )
-        )
-    lacking = [point for point in curve.points if point.uncounted]
-    if lacking:
-        notes.append(
-            Note(
-                text="{model} is counted without these ops, for which there is no rule: {ops}.",
-                figures={
-                    "model": Figure("text", curve.model),
-                    "ops": Figure("text", list_uncounted_ops(lacking[0].uncounted)),
-                },
-            )
-        )
-    if curve.left:
-        notes.append(
-            Note(
-                text="{model} was interrupted: {left} " + f"{pluralize('value', curve.left)} not counted.",
-                figures={"model": Figure("text", curve.model), "left": Figure("count", curve.left)},
-            )
-        )
-    return notes
 
 
 def _note_hidden(points: int, hidden: int) -> tuple[Note, ...]:

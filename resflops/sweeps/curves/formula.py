@@ -6,7 +6,7 @@ from resflops.sweeps.curves.polynomials import Number
 from resflops.sweeps.curves.records import Factor, Law, Term
 from resflops.sweeps.curves.sizes import Size
 
-__all__ = ["format_domain", "format_law", "format_number", "format_size"]
+__all__ = ["format_domain", "format_law", "format_number", "format_size", "format_terms"]
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -14,16 +14,17 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 def format_law(law: Law) -> str:
     """Write the right side of a law, piece by piece where it depends on a remainder."""
     if law.period == 1:
-        return _format_terms(law.pieces[0], law)
+        return format_terms(law.pieces[0], law)
     pieces = [
-        f"{_format_terms(piece, law)} if {law.variable} mod {law.period} = {remainder}"
+        f"{format_terms(piece, law)} if {law.variable} mod {law.period} = {remainder}"
         for remainder, piece in enumerate(law.pieces)
         if piece
     ]
     return "; ".join(pieces)
 
 
-def _format_terms(terms: tuple[Term, ...], law: Law) -> str:
+def format_terms(terms: tuple[Term, ...], law: Law) -> str:
+    """Write a sum of terms."""
     text = ""
     for term in terms:
         sign = "−" if term.coefficient < 0 else "+"

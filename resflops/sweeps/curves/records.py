@@ -75,6 +75,12 @@ class Law(Struct, frozen=True, kw_only=True):
             sorted({factor.size for piece in self.pieces for term in piece for factor in term.factors})
         )
 
+    def __str__(self) -> str:
+        """Write its terms, as in ``9,408·⌈side/2⌉² + 512,000``."""
+        from resflops.sweeps.curves.formula import format_law
+
+        return format_law(self)
+
     def evaluate(self, value: Number) -> Number:
         """Give the figure that it predicts for a value, an int wherever that is whole."""
         piece = self.pieces[0] if self.period == 1 else self.pieces[int(value) % self.period]
@@ -162,6 +168,13 @@ class Curve(Struct, frozen=True, kw_only=True):
             for before, point in pairwise(counted)
             if point.total != before.total
         )
+
+    def __repr__(self) -> str:
+        law = self.law or "no law"
+        return f"Curve({self.model} over {self.variable}, {len(self.counted):,} points counted: {law})"
+
+    # msgspec gives every struct one, which would show every point.
+    __rich_repr__ = None  # type: ignore[assignment]
 
     def to_frame(self) -> "pd.DataFrame":
         """Turn the points into a pandas data frame, a row each, numbers as numbers."""
