@@ -3,7 +3,8 @@
 A name alone does not tell: a block inserted into a Sequential shifts the number of every later one. Nor
 does the content alone: most networks repeat theirs. So the lines that kept their order are those of the
 best alignment, in which a pair scores highest if name and content agree, lower if only the content does,
-and lowest if only the name does. Lines that are still unpaired afterwards are paired in any order.
+and lowest if only the name does. Lines that are still unpaired afterwards are paired in any order, and at
+last two that stand alone between the same neighbours.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -37,6 +38,7 @@ def align(before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> tupl
         # Before the content decides: in a renamed block, a line may look like one of another block.
         if key is _read_name_and_content:
             reordered += _pair_renamed(ordered, before, after, reordered)
+    ordered = sorted([*ordered, *_pair_in_same_place([*ordered, *reordered], before, after)])
     return ordered, reordered
 
 
@@ -174,6 +176,21 @@ def _pair_renamed(
                 if partner is not None:
                     pairs.append((place, partner))
                     break
+    return pairs
+
+
+def _pair_in_same_place(taken: Pairs, before: Sequence[SnapshotLine], after: Sequence[SnapshotLine]) -> Pairs:
+    """Pair lines of one op that stand alone between the same neighbours: renamed, and changed as well."""
+    partners = dict(taken)
+    old, new = (set(places) for places in _list_unpaired(taken, before, after))
+    pairs: Pairs = []
+    for place in sorted(old):
+        previous = partners.get(place - 1) if place else -1
+        if previous is None or place + 1 in old:
+            continue
+        following = partners.get(place + 1) if place + 1 < len(before) else len(after)
+        if previous + 1 in new and following == previous + 2 and before[place].op == after[previous + 1].op:
+            pairs.append((place, previous + 1))
     return pairs
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from msgspec.structs import replace
+
 from resflops.cost.convention import find_convention
 from resflops.errors import pluralize
 from resflops.gate.history.commits import Commit
@@ -109,15 +111,42 @@ def build_history_table(history: History, *, notes: Sequence[Note] = (), everyth
             *_note_snapshots(snapshots),
             *notes,
         ),
-        below=build_layer_change_tables(
-            [
-                (f"{model.name} at {name_commits(history.commits, step)}", step.diff)
-                for model in history.models
-                for step in model.steps
-            ],
-            everything=everything,
-            title="Changed layers of each step, the largest change first",
-        ),
+        below=_build_changes(history, everything=everything),
+    )
+
+
+def _build_changes(history: History, *, everything: bool) -> tuple[Table, ...]:
+    """Build the table of the layers that each step is due to."""
+    steps = {
+        f"{model.name} at {name_commits(history.commits, step)}": (model, step)
+        for model in history.models
+        for step in model.steps
+    }
+    tables = build_layer_change_tables(
+        [(name, step.diff) for name, (_, step) in steps.items()],
+        everything=everything,
+        title="Changed layers of each step, the largest change first",
+    )
+    return tuple(
+        replace(
+            table,
+            columns=(
+                Column(key="step", heading="step", repeats=False),
+                Column(key="model", audience="programs"),
+                Column(key="hash", audience="programs"),
+                *(column for column in table.columns if column.key != "model"),
+            ),
+            rows=tuple(
+                {
+                    **row,
+                    "step": row["model"],
+                    "model": steps[row["model"]][0].name,
+                    "hash": history.commits[steps[row["model"]][1].after].hash,
+                }
+                for row in table.rows
+            ),
+        )
+        for table in tables
     )
 
 
