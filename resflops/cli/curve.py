@@ -1,18 +1,21 @@
 """``resflops curve``: what models cost along a variable, and the law that they follow."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import PurePath
 
+from msgspec import Struct
+
 from resflops.cli.arguments import add_model_input, add_output, add_training, read_file_name
-from resflops.cli.failures import make_all_failed_error, warn_of_failures
+from resflops.cli.failures import make_all_failed_error
 from resflops.cli.inputs import require_one_input
 from resflops.cli.models_argument import add_models, require_models
 from resflops.cli.output import write
 from resflops.cli.parser import Command, Parser
 from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
+from resflops.cli.streams import warn
 from resflops.cost import check_prices_gradients
 from resflops.errors import ResflopsError, UsageError
 from resflops.sources import SelectedModel, select_models
@@ -23,6 +26,8 @@ from resflops.sweeps.curves.variables import EXAMPLES, read_variable
 from resflops.tables.curve import COLUMN_NAMES, build_curve_table
 
 __all__ = ["COMMAND"]
+
+Say = Callable[[str], None]
 
 PICTURE_ENDINGS = (".svg", ".png", ".pdf")
 PAGE_ENDINGS = (".html", ".htm")
@@ -55,42 +60,61 @@ def _add_arguments(parser: Parser) -> None:
     add_output(parser, columns=COLUMN_NAMES)
 
 
+class _Outcome(Struct, frozen=True, kw_only=True):
+    """What came of each model."""
+
+    curves: list[Curve]
+    failed: dict[str, str]
+    """Why there is no curve of a model, by its name."""
+    interrupted: bool
+
+
 def _run(args: argparse.Namespace) -> int:
     specs = require_models(args, purpose="to count")
     if args.over is None:
         raise UsageError(f"curve needs what is varied and its values; give --over, as in --over {EXAMPLES}")
+    require_one_input(args)
     if args.training:
         check_prices_gradients(args.convention)
-    curves: list[Curve] = []
-    failed: dict[str, str] = {}
     with progress(shown=not args.no_progress) as say:
         selected = select_models(specs, say=say, fresh=args.fresh)
-        for model in selected:
-            try:
-                curves.append(_count(model, args, say))
-            except ResflopsError as error:
-                failed[model.name] = str(error)
-            except KeyboardInterrupt:
-                if not curves:
-                    raise
-                break
-            if curves and curves[-1].left:
-                break
-    if not curves:
-        raise make_all_failed_error(
-            list(failed.values()),
-            by_pattern=any(model.by_pattern for model in selected),
-            verb="could be counted",
-        )
-    _write_files(curves, args)
-    write(build_curve_table(curves, everything=args.all), args)
-    warn_of_failures(failed, args, verb="count")
-    if len(curves) + len(failed) < len(selected) or curves[-1].left:
+        outcome = _count_models(selected, args, say)
+        if not outcome.curves:
+            by_pattern = any(model.by_pattern for model in selected)
+            reasons = list(outcome.failed.values())
+            raise make_all_failed_error(reasons, by_pattern=by_pattern, verb="could be counted")
+        _write_files(outcome.curves, args, say)
+    write(build_curve_table(outcome.curves, everything=args.all), args)
+    for name, reason in outcome.failed.items():
+        warn(f"could not count {name}: {reason}")
+    if outcome.interrupted:
         return INTERRUPTED
-    return CHECK_FAILED if failed else DONE
+    return CHECK_FAILED if outcome.failed else DONE
 
 
-def _count(model: SelectedModel, args: argparse.Namespace, say: Callable[[str], None]) -> Curve:
+def _count_models(selected: Sequence[SelectedModel], args: argparse.Namespace, say: Say) -> _Outcome:
+    """Count the models one after the other; an interrupt keeps what has been counted.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed before anything was counted.
+    """
+    curves: list[Curve] = []
+    failed: dict[str, str] = {}
+    for model in selected:
+        try:
+            curves.append(_count(model, args, say))
+        except ResflopsError as error:
+            failed[model.name] = str(error)
+        except KeyboardInterrupt:
+            if not curves:
+                raise
+            return _Outcome(curves=curves, failed=failed, interrupted=True)
+        if curves and curves[-1].left:
+            return _Outcome(curves=curves, failed=failed, interrupted=True)
+    return _Outcome(curves=curves, failed=failed, interrupted=False)
+
+
+def _count(model: SelectedModel, args: argparse.Namespace, say: Say) -> Curve:
     if model.error is not None:
         raise model.error
     given = require_one_input(args)
@@ -107,8 +131,10 @@ def _count(model: SelectedModel, args: argparse.Namespace, say: Callable[[str], 
     return count_curve(request, say=say, keep_interrupted=True)
 
 
-def _write_files(curves: list[Curve], args: argparse.Namespace) -> None:
+def _write_files(curves: list[Curve], args: argparse.Namespace, say: Say) -> None:
     """Write the picture and the page that were asked for."""
+    if args.picture or args.html:
+        say("drawing")
     if args.picture:
         # Here, because matplotlib takes long to import.
         from resflops.report.pictures.curves import draw_file

@@ -19,9 +19,11 @@ from resflops.peak_memory.records import Memory
 from resflops.records import Trace
 from resflops.render import Screen, find_renderer
 from resflops.render.html import render_fragment
+from resflops.sweeps.curves.records import Curve
 from resflops.tables import Table
 from resflops.tables.breakdown import build_breakdown
 from resflops.tables.crosscheck import build_crosscheck_table
+from resflops.tables.curve import build_curve_table
 from resflops.tables.latency import build_latency_table
 from resflops.tables.memory import SHOWN_LAYERS, summarize_memory
 from resflops.tables.summary import build_summary
@@ -84,6 +86,11 @@ def _(value: Memory) -> Table:
 
 
 @build_table.register
+def _(value: Curve) -> Table:
+    return summarize_curve(value)
+
+
+@build_table.register
 def _(value: Measurements) -> Table:
     return build_latency_table([value])
 
@@ -120,6 +127,19 @@ def summarize_layers(memory: Memory, *, top: int | None) -> Table:
     return summarize_memory(memory, top=SHOWN_LAYERS if top is None else top)
 
 
+def summarize_curve(curve: Curve, *, everything: bool = False) -> Table:
+    """Build the table of a curve."""
+    return build_curve_table([curve], everything=everything, all_rows="curve.points")
+
+
+def draw_points(curve: Curve, *, dark: bool) -> "Figure":
+    """Draw a curve."""
+    # Here, because matplotlib takes long to import.
+    from resflops.integrations.plots import draw_curve
+
+    return draw_curve(curve, dark=dark)
+
+
 def draw_timeline(memory: Memory, *, dark: bool) -> "Figure":
     """Draw what a pass holds, step by step."""
     # Here, because matplotlib takes long to import.
@@ -145,4 +165,6 @@ DISPLAYS.update(
     plot=draw,
     memory=summarize_layers,
     timeline=draw_timeline,
+    curve=summarize_curve,
+    points=draw_points,
 )

@@ -8,13 +8,15 @@ from resflops.cost import Cost
 from resflops.errors import UsageError, suggest
 from resflops.peak_memory.records import Memory
 from resflops.render.formats import format_value
+from resflops.report.pictures import curves as curve_picture
 from resflops.report.pictures import memory as memory_picture
 from resflops.report.pictures import profile, stages
 from resflops.report.style import DARK, LIGHT
+from resflops.sweeps.curves.records import Curve
 from resflops.tables.memory_notes import describe_way
 from resflops.tables.table import format_cost_heading
 
-__all__ = ["DRAWINGS", "draw_cost", "draw_memory"]
+__all__ = ["DRAWINGS", "draw_cost", "draw_curve", "draw_memory"]
 
 DRAWINGS = ("profile", "stages")
 """The pictures of a cost: ``profile`` goes layer by layer along the depth, ``stages`` by the size of the
@@ -60,6 +62,18 @@ def draw_memory(memory: Memory, *, dark: bool) -> Figure:
     """
     timeline = memory_picture.timeline_of(memory, way=describe_way(memory))
     figure = memory_picture.draw(timeline, DARK if dark else LIGHT)
+    _register_with_pyplot(figure)
+    return figure
+
+
+def draw_curve(curve: Curve, *, dark: bool) -> Figure:
+    """Draw what a model costs along a variable.
+
+    Args:
+        curve: that of the model.
+        dark: draw in light colours on a dark ground.
+    """
+    figure = curve_picture.draw(curve_picture.curves_of((curve,)), DARK if dark else LIGHT)
     _register_with_pyplot(figure)
     return figure
 

@@ -14,8 +14,15 @@ from resflops.report.standalone import render_standalone
 from resflops.report.style import DARK, LIGHT, Theme
 from resflops.sweeps.curves.records import Curve, Law
 from resflops.tables.curve import build_curve_table
-from resflops.tables.curve_notes import describe_law, describe_proof, list_told_laws, name_figure
-from resflops.tables.table import format_cost_heading
+from resflops.tables.curve_notes import (
+    describe_law,
+    describe_proof,
+    list_told_laws,
+    name_figure,
+    note_lawless,
+    note_points,
+)
+from resflops.tables.table import Note, format_cost_heading, note_convention
 
 __all__ = ["render_curve_page"]
 
@@ -44,8 +51,17 @@ def render_curve_page(curves: Sequence[Curve]) -> str:
         alt=f"A line for each model: {unit} against {first.variable}. The table below has every point.",
         steps=[Markup(render_fragment(each)) for each in table.below],  # noqa: S704 - our own, escaped
         points=Markup(render_fragment(replace(table, below=(), notes=()))),  # noqa: S704
-        notes=[format_note(note) for note in table.notes if note.audience != "programs"],
+        notes=[format_note(note) for note in _list_notes(curves)],
     )
+
+
+def _list_notes(curves: Sequence[Curve]) -> list[Note]:
+    """List what is to be said beside the laws, which stand at the top."""
+    return [
+        *(note for curve in curves for note in note_lawless(curve)),
+        note_convention(curves[0].convention),
+        *(note for curve in curves for note in note_points(curve, shown=True)),
+    ]
 
 
 def _encode_picture(curves: Sequence[Curve], theme: Theme) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from msgspec import to_builtins
 
 from resflops.sweeps.curves.formula import format_law
+from resflops.sweeps.curves.polynomials import Number
 from resflops.sweeps.curves.records import Curve, Law, Point
-from resflops.tables.curve_notes import note_laws, note_points
+from resflops.tables.curve_notes import note_lawless, note_laws, note_points
 from resflops.tables.curve_steps import build_size_table, build_step_table, has_steps
 from resflops.tables.table import (
     Column,
@@ -21,8 +22,8 @@ from resflops.tables.table import (
 
 __all__ = ["COLUMN_NAMES", "build_curve_table"]
 
-SHOWN_POINTS = 24
-"""How many points of a model people are shown; programs get all."""
+MANY_POINTS, SHOWN_POINTS = 48, 24
+"""Of a model with more points than the first, people are shown the second number; programs get all."""
 
 COLUMN_NAMES = (
     "model", "spec", "value", "input", "total", "rise", "macs", "params", "backward", "training", "law",
@@ -30,12 +31,15 @@ COLUMN_NAMES = (
 )  # fmt: skip
 
 
-def build_curve_table(curves: Sequence[Curve], *, everything: bool = False) -> Table:
+def build_curve_table(
+    curves: Sequence[Curve], *, everything: bool = False, all_rows: str = "--all, or JSON or CSV,"
+) -> Table:
     """Build the table of ``resflops curve``, the points of each model below each other.
 
     Args:
         curves: at least one, all of one variable and under one convention.
         everything: whether people are shown every point.
+        all_rows: what has every point where people are not shown all.
     """
     first = curves[0]
     rows = tuple(row for curve in curves for row in _build_rows(curve))
@@ -53,10 +57,10 @@ def build_curve_table(curves: Sequence[Curve], *, everything: bool = False) -> T
         rows=rows,
         hidden=hidden,
         notes=(
-            *(note for curve in curves for note in note_laws(curve)),
+            *(note for curve in curves for note in (*note_laws(curve), *note_lawless(curve))),
             note_convention(first.convention),
-            *(note for curve in curves for note in note_points(curve)),
-            *(_note_hidden(len(rows), len(hidden)) if hidden else ()),
+            *(note for curve in curves for note in note_points(curve, shown=not hidden)),
+            *(_note_hidden(len(rows), len(hidden), all_rows) if hidden else ()),
         ),
         below=_build_steps(curves),
         long=True,
@@ -111,7 +115,7 @@ def _build_columns(rows: Sequence[Row], shown: Sequence[Row], first: Curve) -> t
         Column(key="model", heading="model", repeats=False, audience=show_people_if(several)),
         Column(key="spec", heading="spec", audience="programs"),
         Column(key="value", heading=first.variable, kind="quotient"),
-        Column(key="input", heading="input", kind="shapes", audience="asked"),
+        Column(key="input", heading="input", kind="shapes", audience="programs"),
         Column(key="total", heading=heading, kind="count", exact_if=exact, measures="cost"),
         Column(
             key="rise",
@@ -147,7 +151,7 @@ def _build_columns(rows: Sequence[Row], shown: Sequence[Row], first: Curve) -> t
             measures="cost",
             audience=show_people_if(trained),
         ),
-        Column(key="law", heading="by the law", kind="quotient", audience="asked"),
+        Column(key="law", heading="by the law", kind="quotient", audience="programs"),
         Column(key="complete", heading="complete", kind="flag", audience="programs"),
         Column(key="uncounted", heading="uncounted", kind="data", audience="programs"),
         Column(key="error", heading="refused", wraps=True, tone="tone", audience=show_people_if(refused)),
@@ -159,7 +163,7 @@ def _list_hidden(curves: Sequence[Curve]) -> list[int]:
     hidden: list[int] = []
     start = 0
     for curve in curves:
-        if len(curve.points) > SHOWN_POINTS:
+        if len(curve.points) > MANY_POINTS:
             counted = [place for place, point in enumerate(curve.points) if not point.error]
             gaps = max(min(SHOWN_POINTS, len(counted)) - 1, 1)
             shown = {counted[round(place * (len(counted) - 1) / gaps)] for place in range(gaps + 1)}
@@ -189,17 +193,23 @@ def _build_fact(curve: Curve, law: Law) -> Row:
         ],
         "fitted": law.fitted,
         "verified": law.verified,
-        "first": str(law.first),
-        "last": str(law.last),
-        "stride": str(law.stride),
+        **{end: _encode(getattr(law, end)) for end in ("first", "last", "stride")},
     }
 
 
-def _note_hidden(points: int, hidden: int) -> tuple[Note, ...]:
+def _encode(value: Number) -> int | str:
+    return value if isinstance(value, int) else str(value)
+
+
+def _note_hidden(points: int, hidden: int, all_rows: str) -> tuple[Note, ...]:
     return (
         Note(
-            text="{shown} of {points} points are shown; --all shows every one, as JSON and CSV do.",
-            figures={"shown": Figure("count", points - hidden), "points": Figure("count", points)},
+            text="{shown} of {points} points are shown; {all_rows} has every one.",
+            figures={
+                "all_rows": Figure("text", all_rows),
+                "shown": Figure("count", points - hidden),
+                "points": Figure("count", points),
+            },
             audience="people",
         ),
     )

@@ -7,10 +7,21 @@ from resflops.sweeps.curves.formula import format_domain, format_law, format_num
 from resflops.sweeps.curves.records import Curve, Law, Lawless, Point
 from resflops.tables.table import Figure, Note, format_cost_heading, list_uncounted_ops
 
-__all__ = ["describe_law", "describe_proof", "list_told_laws", "name_figure", "note_laws", "note_points"]
+__all__ = [
+    "describe_law",
+    "describe_proof",
+    "list_told_laws",
+    "name_figure",
+    "note_lawless",
+    "note_laws",
+    "note_points",
+]
 
 MOST_LAYERS = 6
 """Layers that a note names."""
+
+LEAST_POINTS = 3
+"""Fewer points show no law, whichever it is."""
 
 FEW_POINTS = 8
 """With so many points or fewer, more of them may well show a law."""
@@ -41,8 +52,8 @@ def list_told_laws(curve: Curve) -> list[Law]:
 
 
 def note_laws(curve: Curve) -> list[Note]:
-    """Note the law of each figure that varies, or that it has none."""
-    notes = [
+    """Note the law of each figure that varies."""
+    return [
         Note(
             text="{model}: {law}, {proof}.",
             figures={
@@ -54,7 +65,19 @@ def note_laws(curve: Curve) -> list[Note]:
         )
         for law in list_told_laws(curve)
     ]
-    return notes + [_note_lawless(each, curve) for each in curve.lawless]
+
+
+def note_lawless(curve: Curve) -> list[Note]:
+    """Note the figures for which no law was found."""
+    if curve.lawless and len(curve.counted) < LEAST_POINTS:
+        return [
+            Note(
+                text="{model}: a law is found from some points and held against others; give more values.",
+                figures={"model": Figure("text", curve.model)},
+                audience="people",
+            )
+        ]
+    return [_note_lawless(each, curve) for each in curve.lawless]
 
 
 def _note_lawless(lawless: Lawless, curve: Curve) -> Note:
@@ -85,8 +108,13 @@ def _list_layers(layers: Sequence[str]) -> str:
     return ", ".join(named) + (f" and {more:,} more layers" if more else "")
 
 
-def note_points(curve: Curve) -> list[Note]:
-    """Note how the points were counted, which were not, and why."""
+def note_points(curve: Curve, *, shown: bool) -> list[Note]:
+    """Note how the points were counted, which were not, and why.
+
+    Args:
+        curve: of a model.
+        shown: whether the reader is shown all points, and so what was refused.
+    """
     notes = []
     model = Figure("text", curve.model)
     if curve.size_option:
@@ -98,7 +126,7 @@ def note_points(curve: Curve) -> list[Note]:
             )
         )
     refused = [point for point in curve.points if point.error]
-    if refused:
+    if refused and not shown:
         notes.append(_note_refused(refused, curve))
     lacking = next((point for point in curve.points if point.uncounted), None)
     if lacking is not None:

@@ -6,14 +6,21 @@ from msgspec import Struct
 
 from resflops.cost import Cost
 from resflops.cost.convention import Convention
-from resflops.errors import ModelError, ResflopsError
+from resflops.errors import ModelError, ResflopsError, suggest
 from resflops.sweeps.curves.laws import find_law
 from resflops.sweeps.curves.observations import Observation, observe
 from resflops.sweeps.curves.polynomials import Number
 from resflops.sweeps.curves.records import Curve, Law, Lawless, Point
-from resflops.sweeps.curves.variables import Variable
+from resflops.sweeps.curves.variables import SIZES, Variable
 
 __all__ = ["CountedPoint", "count_point", "make_curve"]
+
+OTHER_NAMES = {
+    **dict.fromkeys(("image", "image_size", "img_size", "input_size", "res", "resolution", "size"), "side"),
+    **dict.fromkeys(("length", "seq_len", "seq_length", "seqlen", "sequence", "tokens"), "seq"),
+    **dict.fromkeys(("batch_size", "bs", "n"), "batch"),
+}
+"""What the sizes of an input are called elsewhere."""
 
 
 class CountedPoint(Struct, frozen=True, kw_only=True):
@@ -73,7 +80,7 @@ def make_curve(
     """
     observations = [each.observation for each in counted if each.observation is not None]
     if not observations:
-        raise ModelError(_describe_refusals([each.point for each in counted]))
+        raise ModelError(_describe_refusals([each.point for each in counted], variable.name))
     found = [
         find_law(observations, figure=figure, variable=variable.name) for figure in observations[0].figures
     ]
@@ -89,9 +96,12 @@ def make_curve(
     )
 
 
-def _describe_refusals(points: Sequence[Point]) -> str:
+def _describe_refusals(points: Sequence[Point], name: str) -> str:
     """Say why a model could not be counted anywhere, by the first reason of all."""
-    first = points[0].error
-    return (
-        first if len(points) == 1 else f"none of {len(points):,} values could be counted; the first: {first}"
-    )
+    reason = points[0].error
+    if len(points) > 1:
+        reason = f"none of {len(points):,} values of {name} could be counted; the first: {reason}"
+    if name in SIZES:
+        return reason
+    meant = f"; closest: {OTHER_NAMES[name]}" if name in OTHER_NAMES else suggest(name, SIZES)
+    return f"{reason}. {name} is taken for an option; the sizes of the input are {', '.join(SIZES)}{meant}"

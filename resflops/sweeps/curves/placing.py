@@ -55,9 +55,12 @@ def find_placing(name: str, request: CountRequest) -> Placing:
         ResflopsError: there is no such model.
     """
     placing = Placing(name=name, request=request)
-    if name not in ("side", "seq"):
+    if name not in SIZES:
+        # Without its option, there may be no such model.
         return placing
     found = find(request.spec)
+    if name == "batch":
+        return placing
     shape = found.complete_shape(request.input_shape, request.batch)
     if shape is None and not found.input_shape:
         example = "1x3x224x224" if name == "side" else "1x128"

@@ -10,12 +10,16 @@ from msgspec import Struct
 
 from resflops.cost.convention import Convention
 from resflops.cost.uncounted import UncountedOp
+from resflops.extensions import find_display
 from resflops.records import Shape
 from resflops.sweeps.curves.polynomials import Number
 from resflops.sweeps.curves.sizes import Size
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from resflops.tables import Table
 
 __all__ = ["Curve", "Factor", "Law", "Lawless", "Point", "Step", "Term", "find_stride"]
 
@@ -175,6 +179,30 @@ class Curve(Struct, frozen=True, kw_only=True):
 
     # msgspec gives every struct one, which would show every point.
     __rich_repr__ = None  # type: ignore[assignment]
+
+    def _repr_html_(self) -> str:
+        html: str = find_display("html")(self)
+        return html
+
+    def summary(self, *, everything: bool = False) -> "Table":
+        """Show the points, the laws and the steps; the table prints itself.
+
+        Args:
+            everything: show every point rather than some of many.
+        """
+        table: Table = find_display("curve")(self, everything=everything)
+        return table
+
+    def plot(self, *, dark: bool = False) -> "Figure":
+        """Draw the cost along the variable; a notebook shows the figure.
+
+        Elsewhere, save it with its ``savefig``.
+
+        Args:
+            dark: for a dark background.
+        """
+        figure: Figure = find_display("points")(self, dark=dark)
+        return figure
 
     def to_frame(self) -> "pd.DataFrame":
         """Turn the points into a pandas data frame, a row each, numbers as numbers."""

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resflops.sweeps.curves.polynomials import (
@@ -20,6 +20,7 @@ polynomials = st.lists(numbers, min_size=1, max_size=HIGHEST_DEGREE + 1).filter(
 places = st.lists(numbers, min_size=HIGHEST_DEGREE + 2, max_size=HIGHEST_DEGREE + 4, unique=True)
 
 
+@settings(max_examples=30)
 @given(polynomials, places)
 def test_any_polynomial_is_recovered_from_its_points(coefficients, values):
     polynomial = Polynomial(tuple(coefficients))
@@ -28,6 +29,7 @@ def test_any_polynomial_is_recovered_from_its_points(coefficients, values):
     assert fit_polynomial(points) == polynomial
 
 
+@settings(max_examples=30)
 @given(polynomials, places, st.data())
 def test_a_point_that_is_off_by_the_least_leaves_no_fit_of_that_degree(coefficients, values, data):
     polynomial = Polynomial(tuple(coefficients))
