@@ -1,8 +1,10 @@
 """``resflops history``: show what models cost over the history of a repository, and what changed it."""
 
 import argparse
+from functools import partial
+from pathlib import PurePath
 
-from resflops.cli.arguments import add_model_input, add_output
+from resflops.cli.arguments import add_model_input, add_output, read_file_name
 from resflops.cli.gating import add_config, find_config_path
 from resflops.cli.inputs import require_one_input
 from resflops.cli.output import write
@@ -11,6 +13,7 @@ from resflops.cli.progress import progress
 from resflops.cli.readers import make_number_reader
 from resflops.cli.status import DONE, INTERRUPTED
 from resflops.cli.streams import warn
+from resflops.errors import RevisionError
 from resflops.gate.git import find_repository
 from resflops.gate.history.cache import FigureCache
 from resflops.gate.history.commits import list_commits
@@ -18,6 +21,7 @@ from resflops.gate.history.configurations import plan_models
 from resflops.gate.history.file_tree import read_tree
 from resflops.gate.history.pricing import Pricing
 from resflops.gate.history.steps import History, build_history
+from resflops.storage.writing import write_bytes, write_text
 from resflops.tables.history import build_history_table
 
 __all__ = ["COMMAND"]
@@ -44,6 +48,19 @@ def _add_arguments(parser: Parser) -> None:
         default=2,
         help="how many commits are counted at once; 2 if not given",
     )
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        type=partial(read_file_name, "--picture", (".svg", ".png", ".pdf")),
+        help="draw the cost from commit to commit, with the steps named, into this file: .svg, .png or .pdf",
+    )
+    parser.add_argument("--dark", action="store_true", help="for --picture, light lines on a dark ground")
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=partial(read_file_name, "--html", (".html", ".htm")),
+        help="write a page with the picture and every step, layer by layer, which works offline",
+    )
     parser.add_argument("--all", action="store_true", help="show every commit and every changed layer")
     add_config(parser)
     add_model_input(parser)
@@ -52,6 +69,7 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     history, left = _price(args)
+    _write_files(history, args)
     write(build_history_table(history, everything=args.all), args)
     if left:
         warn(f"interrupted: {left} figures are not counted yet; the same command goes on from here")
@@ -88,6 +106,28 @@ def _price(args: argparse.Namespace) -> tuple[History, int]:
                 raise
     left = len(pricing.list_missing())
     return build_history(args.range, commits, plans, pricing.figures, counted=pricing.counted), left
+
+
+def _write_files(history: History, args: argparse.Namespace) -> None:
+    """Write the picture and the page that were asked for."""
+    if (args.picture or args.html) and not any(
+        point.snapshot for model in history.models for point in model.points
+    ):
+        raise RevisionError(
+            f"no model can be counted at any commit of {history.range}, so there is nothing to draw; "
+            "without --picture and --html, the table says why"
+        )
+    if args.picture:
+        # Here, because matplotlib takes long to import.
+        from resflops.report.pictures.history import draw_file
+        from resflops.report.style import DARK, LIGHT
+
+        ending = PurePath(args.picture).suffix.lower()
+        write_bytes(args.picture, draw_file(history, ending=ending, theme=DARK if args.dark else LIGHT))
+    if args.html:
+        from resflops.report.history_page import render_history_page
+
+        write_text(args.html, render_history_page(history))
 
 
 COMMAND = Command(

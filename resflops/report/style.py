@@ -19,7 +19,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from msgspec import Struct
 
-__all__ = ["DARK", "LIGHT", "THEMES", "House", "Theme", "bare", "drawing", "image", "shades"]
+__all__ = ["DARK", "LIGHT", "THEMES", "House", "Theme", "bare", "drawing", "encode", "image", "shades"]
 
 
 class Theme(Struct, frozen=True, kw_only=True):
@@ -83,6 +83,21 @@ def image(figure: Figure) -> bytes:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     # A forge counts lines and git compares them: no blanks at their ends.
     return b"\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + b"\n"
+
+
+def encode(figure: Figure, ending: str) -> bytes:
+    """Write a figure as a file: the same bytes for the same figure and version of matplotlib.
+
+    Args:
+        figure: the figure.
+        ending: ``.svg``, ``.png`` or ``.pdf``.
+    """
+    if ending == ".svg":
+        return image(figure)
+    buffer = io.BytesIO()
+    metadata = {"CreationDate": None} if ending == ".pdf" else {}
+    figure.savefig(buffer, format=ending.removeprefix("."), dpi=200, metadata=metadata)
+    return buffer.getvalue()
 
 
 def shades(theme: Theme, colour: str, count: int) -> list[str]:

@@ -1,5 +1,6 @@
 """The history of a model's cost: what it costs at each commit, and the commits and layers that changed it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -74,7 +75,8 @@ def build_history(
         counted: how many of the figures were counted for it.
     """
     return History(
-        range=text,
+        # As people name commits.
+        range=re.sub(r"\b[0-9a-f]{40}\b", lambda found: found[0][:9], text),
         commits=tuple(commits),
         models=tuple(
             _build_model(

@@ -1,6 +1,5 @@
 """What models cost along a variable: a line for each, with its steps, and the law under the title."""
 
-import io
 import textwrap
 
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from msgspec import Struct
 from resflops.render.formats import rounded
 from resflops.report.pictures.labels import label, name_ends
 from resflops.report.pictures.scales import counts
-from resflops.report.style import LIGHT, Theme, bare, drawing, image
+from resflops.report.style import LIGHT, Theme, bare, drawing, encode
 from resflops.sweeps.curves.records import Curve
 from resflops.tables.curve_notes import describe_law
 from resflops.tables.curve_steps import has_steps
@@ -132,11 +131,4 @@ def draw_file(curves: tuple[Curve, ...], *, ending: str, theme: Theme = LIGHT) -
         ending: ``.svg``, ``.png`` or ``.pdf``.
         theme: its colours.
     """
-    figure = draw(curves_of(curves), theme)
-    if ending == ".svg":
-        return image(figure)
-    buffer = io.BytesIO()
-    # No date: the same bytes for the same curves.
-    metadata = {"CreationDate": None} if ending == ".pdf" else {}
-    figure.savefig(buffer, format=ending.removeprefix("."), dpi=200, metadata=metadata)
-    return buffer.getvalue()
+    return encode(draw(curves_of(curves), theme), ending)

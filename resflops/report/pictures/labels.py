@@ -11,7 +11,7 @@ from matplotlib.legend import Legend
 from matplotlib.transforms import Bbox
 from msgspec import Struct
 
-__all__ = ["Mark", "label", "name_ends", "name_marks"]
+__all__ = ["SIDES", "Mark", "label", "name_ends", "name_marks"]
 
 LEADING = 12.0
 """Points between two lines of text."""

@@ -1,6 +1,5 @@
 """What a pass holds in memory, step by step: an area for each kind, and the peak with its op and layer."""
 
-import io
 from bisect import bisect_left
 from itertools import groupby
 
@@ -14,7 +13,7 @@ from resflops.peak_memory.records import Kind, Memory, Phase
 from resflops.peak_memory.sizes import format_size
 from resflops.render.formats import format_value
 from resflops.report.pictures.labels import label
-from resflops.report.style import LIGHT, Theme, bare, drawing, image
+from resflops.report.style import LIGHT, Theme, bare, drawing, encode
 
 __all__ = ["Area", "Part", "Timeline", "draw", "draw_file", "timeline_of"]
 
@@ -215,11 +214,4 @@ def draw_file(memory: Memory, *, way: str, ending: str) -> bytes:
         way: how the model is run, in words.
         ending: ``.svg``, ``.png`` or ``.pdf``.
     """
-    figure = draw(timeline_of(memory, way=way), LIGHT)
-    if ending == ".svg":
-        return image(figure)
-    buffer = io.BytesIO()
-    # No date: the same bytes for the same pass.
-    metadata = {"CreationDate": None} if ending == ".pdf" else {}
-    figure.savefig(buffer, format=ending.removeprefix("."), dpi=200, metadata=metadata)
-    return buffer.getvalue()
+    return encode(draw(timeline_of(memory, way=way), LIGHT), ending)
