@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from torch import nn
 
 import resflops
+from resflops.report.curve_page import render_curve_page
 from resflops.report.explorer import render_explorer
 from resflops.report.memory_page import render_memory_page
 
@@ -183,3 +184,18 @@ def opened_memory(browser, tmp_path):
 
     yield open_page
     check_asked_for_itself_alone(browser, (tmp_path / "memory.html").as_uri())
+
+
+@pytest.fixture
+def opened_curves(browser, tmp_path):
+    """Opens the page about curves; what it complains of or asks for is an error."""
+
+    def open_page(curves):
+        file = tmp_path / "curves.html"
+        file.write_text(render_curve_page(curves), encoding="utf-8")
+        browser.get("about:blank")
+        browser.get(file.as_uri())
+        return PageInBrowser(browser)
+
+    yield open_page
+    check_asked_for_itself_alone(browser, (tmp_path / "curves.html").as_uri())

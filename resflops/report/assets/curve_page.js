@@ -64,7 +64,7 @@ const Laws = (() => {
       const hint = document.createElement("span");
       hint.className = "hint";
       hint.textContent = Laws.describe(law, value);
-      shown.append(hint);
+      shown.append(" ", hint);
     }
   }
 
