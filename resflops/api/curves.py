@@ -106,8 +106,8 @@ def _count_given(
     is_made = variable.name not in SIZES
     if is_made and ((hasattr(model, "forward") and not isinstance(model, type)) or not callable(model)):
         raise UsageError(
-            f"{variable.name} is no size of an input ({', '.join(SIZES)}), and a module has no options; give "
-            f"the class or a function of {variable.name} that makes it, as in "
+            f"a module has no option {variable.name!r}, and the sizes of an input are {', '.join(SIZES)}; "
+            f"give the class or a function that makes the module, as in "
             f"resflops.curve(lambda {variable.name}: Net({variable.name}), …)"
         )
 
