@@ -44,7 +44,7 @@ def _format_factor(factor: Factor, law: Law) -> str:
     size = format_size(factor.size, law)
     if factor.power == 1:
         return size
-    is_bare = size.isidentifier() or size.startswith(("⌈", "⌊"))
+    is_bare = size.isidentifier() or size.startswith(("⌈", "⌊", "("))
     return f"{size if is_bare else f'({size})'}{str(factor.power).translate(SUPERSCRIPTS)}"
 
 

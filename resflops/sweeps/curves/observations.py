@@ -20,7 +20,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     figures: dict[str, int]
     """``total``, ``params`` and, if it was counted, ``backward``."""
     parts: dict[str, dict[tuple[str, str], int]]
-    """Of ``total`` and ``backward``, what each op of each layer costs."""
+    """Of ``total`` and ``backward``, what each op of each layer costs; of ``params``, each parameter."""
     sizes: dict[tuple[Place, int, int], int]
     """The size of each dimension of each output of each call."""
 
@@ -39,7 +39,7 @@ def observe(value: Number, cost: Cost) -> Observation:
             for dimension, size in enumerate(shape):
                 sizes[place, output, dimension] = size
     figures = {"total": cost.total, "params": cost.params}
-    parts = {"total": dict(total)}
+    parts = {"total": dict(total), "params": _list_parameters(cost)}
     if cost.backward is not None:
         figures["backward"] = cost.backward.total
         backward: Counter[tuple[str, str]] = Counter()
@@ -47,3 +47,12 @@ def observe(value: Number, cost: Cost) -> Observation:
             backward[row.name, row.op] += row.total
         parts["backward"] = dict(backward)
     return Observation(value=value, figures=figures, parts=parts, sizes=sizes)
+
+
+def _list_parameters(cost: Cost) -> dict[tuple[str, str], int]:
+    return {
+        (module.path, tensor.name): tensor.elements
+        for module in cost.trace.modules
+        for tensor in module.parameters
+        if not tensor.tied_to
+    }

@@ -39,6 +39,18 @@ class Polynomial(Struct, frozen=True):
             result = result * value + coefficient
         return result
 
+    def compose(self, inner: "Polynomial") -> "Polynomial":
+        """Put another polynomial in the place of the variable.
+
+        >>> square, rise = Polynomial((Fraction(0), Fraction(0), Fraction(1))), Polynomial((Fraction(1),) * 2)
+        >>> square.compose(rise).coefficients
+        (Fraction(1, 1), Fraction(2, 1), Fraction(1, 1))
+        """
+        points = [
+            (place, self.evaluate(inner.evaluate(place))) for place in range(self.degree * inner.degree + 1)
+        ]
+        return interpolate(points)
+
 
 def interpolate(points: Sequence[tuple[Number, Number]]) -> Polynomial:
     """Find the polynomial of the least degree through some points, by Newton's divided differences.

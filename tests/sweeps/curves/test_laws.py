@@ -1,6 +1,7 @@
 """The laws of real networks are those that their architectures have, and are exact at every side."""
 
 from fractions import Fraction
+from inspect import getsource
 from math import ceil, isqrt
 
 import pytest
@@ -152,6 +153,40 @@ class Rooted(nn.Module):
         for _ in range(isqrt(x.shape[1])):
             x = self.fc(x)
         return self.out(x)
+
+
+class Patches(nn.Module):
+    """A class token before the patches of 4 pixels, attention among them, and a position for each."""
+
+    def __init__(self, image_size):
+        super().__init__()
+        self.patches = nn.Conv2d(1, 2, 4, stride=4)
+        self.positions = nn.Parameter(torch.zeros(1, (image_size // 4) ** 2 + 1, 2))
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([x[:, :1], x], 1) + self.positions
+        return x @ x.transpose(1, 2)
+
+
+def test_what_attention_costs_follows_from_few_sizes_by_the_length_of_the_patches(tmp_path, monkeypatch):
+    (tmp_path / "vit.py").write_text(
+        f"import torch\nfrom torch import nn\n{getsource(Patches)}", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    curve = resflops.curve("vit.py:Patches,image_size=16", (1, 1, 16, 16), over="side", values=range(12, 28))
+    assert curve.size_option == "image_size"
+    # Of n = 3, 4, 5, 6 patches along the side: (n² + 1)²·2 products, after 32 for each patch.
+    assert format_law(curve.law) == "2·⌊side/4⌋⁴ + 36·⌊side/4⌋² + 2"
+    assert format_law(curve.find_law("params")) == "2·⌊side/4⌋² + 36"
+
+
+def test_a_size_that_steps_at_a_point_that_is_left_out_is_found_from_others():
+    net = nn.Sequential(nn.Conv2d(1, 1, 1, stride=2), nn.AvgPool2d(2), nn.Conv2d(1, 1, 1), nn.AvgPool2d(2))
+    net.append(nn.Conv2d(1, 1, 1))
+    for first in range(20, 26):
+        curve = resflops.curve(net, (1, 1, 9, 9), over="side", values=range(first, first + 16))
+        assert format_law(curve.law) == "⌈side/2⌉² + ⌊(side + 1)/4⌋² + ⌊(side + 1)/8⌋²"
 
 
 def test_what_follows_no_law_names_the_layer_and_keeps_its_points():

@@ -42,6 +42,13 @@ def test_a_point_that_is_off_by_the_least_leaves_no_fit_of_that_degree(coefficie
     assert fitted is None or fitted.degree > polynomial.degree
 
 
+@settings(max_examples=30)
+@given(st.lists(numbers, min_size=1, max_size=4), st.lists(numbers, min_size=1, max_size=3), numbers)
+def test_a_polynomial_of_a_polynomial_is_one(outer, inner, value):
+    outer, inner = Polynomial(tuple(outer)), Polynomial(tuple(inner))
+    assert outer.compose(inner).evaluate(value) == outer.evaluate(inner.evaluate(value))
+
+
 @pytest.mark.parametrize(
     ("points", "coefficients"),
     [
