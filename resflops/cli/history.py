@@ -13,14 +13,10 @@ from resflops.cli.progress import progress
 from resflops.cli.readers import make_number_reader
 from resflops.cli.status import DONE, INTERRUPTED
 from resflops.cli.streams import warn
-from resflops.errors import RevisionError
+from resflops.errors import RevisionError, pluralize
 from resflops.gate.git import find_repository
-from resflops.gate.history.cache import FigureCache
-from resflops.gate.history.commits import list_commits
-from resflops.gate.history.configurations import plan_models
-from resflops.gate.history.file_tree import read_tree
-from resflops.gate.history.pricing import Pricing
-from resflops.gate.history.steps import History, build_history
+from resflops.gate.history.range_pricing import price_range
+from resflops.gate.history.steps import History
 from resflops.storage.writing import write_bytes, write_text
 from resflops.tables.history import build_history_table
 
@@ -61,6 +57,12 @@ def _add_arguments(parser: Parser) -> None:
         type=partial(read_file_name, "--html", (".html", ".htm")),
         help="write a page with the picture and every step, layer by layer, which works offline",
     )
+    parser.add_argument(
+        "--every-commit",
+        action="store_true",
+        help="also price the commits of branches that were merged, each against its parents; the picture "
+        "stays that of the first parents",
+    )
     parser.add_argument("--all", action="store_true", help="show every commit and every changed layer")
     add_config(parser)
     add_model_input(parser)
@@ -68,44 +70,33 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    history, left = _price(args)
+    history = _price(args)
     _write_files(history, args)
     write(build_history_table(history, everything=args.all), args)
-    if left:
-        warn(f"interrupted: {left} figures are not counted yet; the same command goes on from here")
+    if history.left:
+        left = f"{history.left} {pluralize('figure', history.left)}"
+        warn(f"interrupted: {left} not counted yet; the same command goes on from here")
         return INTERRUPTED
     return DONE
 
 
-def _price(args: argparse.Namespace) -> tuple[History, int]:
-    """Price the models along the range; what is left if that was interrupted."""
+def _price(args: argparse.Namespace) -> History:
     config = find_config_path(args, args.models)
-    repository = find_repository(config.parent)
     given = require_one_input(args)
     with progress(shown=not args.no_progress) as say:
-        say("reading the history")
-        commits = list_commits(args.range, repository)
-        read = {
-            digest: read_tree(digest, repository) for digest in dict.fromkeys(each.tree for each in commits)
-        }
-        trees = [read[commit.tree] for commit in commits]
-        plans = plan_models(
-            trees,
-            repository=repository,
+        return price_range(
+            args.range,
+            repository=find_repository(config.parent),
             config=config,
-            names=args.models,
+            models=args.models,
             input_shape=given.shape,
             batch=given.batch,
             convention=args.convention.name,
+            every=args.every_commit,
+            workers=args.workers,
+            fresh=args.fresh,
+            say=say,
         )
-        pricing = Pricing(commits, trees, plans, cache=FigureCache(fresh=args.fresh))
-        try:
-            pricing.run(repository, workers=args.workers, say=say, fresh=args.fresh)
-        except KeyboardInterrupt:
-            if not pricing.figures:
-                raise
-    left = len(pricing.list_missing())
-    return build_history(args.range, commits, plans, pricing.figures, counted=pricing.counted), left
 
 
 def _write_files(history: History, args: argparse.Namespace) -> None:

@@ -153,7 +153,7 @@ def _build_changes(history: History, *, everything: bool) -> tuple[Table, ...]:
 def name_commits(commits: Sequence[Commit], step: CostStep) -> str:
     """Name the commit of a step, or the commits among which it is, if some in between have no figure."""
     last = commits[step.after].short
-    return last if step.after == step.before + 1 else f"{commits[step.before + 1].short}…{last}"
+    return last if step.after == step.first else f"{commits[step.first].short}…{last}"
 
 
 def list_layers(step: CostStep) -> tuple[str, ...]:

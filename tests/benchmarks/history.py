@@ -191,9 +191,12 @@ input = "1x1"
 MODULES = {"vision": "vision", "detector": "detector", "perceptron": "perceptron", "tagger": "tagger"}
 
 
-def plant(project: Project, draw: random.Random) -> str:
+KINDS = ["kernel", "kernel", "shared", "extra", "width", "words", "outputs"]
+
+
+def plant(project: Project, draw: random.Random, kinds: list[str] = KINDS) -> str:
     """Change what one layer or one shared block costs, and say how."""
-    kind = draw.choice(["kernel", "kernel", "shared", "extra", "width", "words", "outputs"])
+    kind = draw.choice(kinds)
     if kind == "kernel":
         kernels = project.kernels[draw.choice(["vision", "detector"])]
         place = draw.randrange(len(kernels))
@@ -213,9 +216,12 @@ def plant(project: Project, draw: random.Random) -> str:
     return f"plant: {kind}"
 
 
-def refactor(project: Project, draw: random.Random) -> str:
+WAYS = ["notes", "notes", "style", "shared", "prefix"]
+
+
+def refactor(project: Project, draw: random.Random, ways: list[str] = WAYS) -> str:
     """Change how the project is written and not what it costs, and say how."""
-    kind = draw.choice(["notes", "notes", "style", "shared", "prefix"])
+    kind = draw.choice(ways)
     if kind == "notes":
         project.notes += 1
     elif kind == "style":
@@ -297,9 +303,11 @@ class Repository:
         self.commit(plant(self.project, self.draw))
 
     def revert(self) -> None:
-        """Take back all that changed since before a planted change, in one commit."""
+        """Take back a planted change and those of costs that followed it; what was refactored stays so."""
         self.planted += 1
-        self.project = self.earlier.pop()
+        now, self.project = self.project, self.earlier.pop()
+        for name in ("prefix", "style", "shared", "notes"):
+            setattr(self.project, name, getattr(now, name))
         self.commit("revert")
 
     def break_and_repair(self) -> None:
@@ -323,20 +331,25 @@ class Repository:
         self.commit(subject)
 
     def merge(self) -> None:
-        """Merge a branch of one to three commits."""
-        main = deepcopy(self.costs)
+        """Merge a branch of one to three commits; the main line may change another model meanwhile."""
         self.git("switch", "-q", "-c", f"branch{self.count}")
+        name, start = self.git("rev-parse", "--abbrev-ref", "HEAD"), deepcopy(self.project)
         for _ in range(self.draw.randrange(1, 4)):
             if self.draw.random() < 0.6:
                 self.planted += 1
-                self.commit(plant(self.project, self.draw))
+                self.commit(plant(self.project, self.draw, ["kernel", "shared", "extra", "width"]))
             else:
-                self.commit(refactor(self.project, self.draw))
-        name = self.git("rev-parse", "--abbrev-ref", "HEAD")
+                # No layer is renamed: which one it was is not told by a merge that changes it as well.
+                self.commit(refactor(self.project, self.draw, ["notes", "style", "shared"]))
         self.git("switch", "-q", "main")
+        if self.draw.random() < 0.5:
+            branch, self.project = self.project, start
+            self.planted += 1
+            self.commit(plant(self.project, self.draw, ["words", "outputs"]))
+            branch.words, branch.outputs = self.project.words, self.project.outputs
+            self.project = branch
         self.git("merge", "-q", "--no-ff", "-m", f"merge {name}", name)
         self.count += 1
-        self.costs = main
         self.note_costs()
 
 
@@ -364,15 +377,36 @@ def expect_steps(repository: Repository) -> Iterator[Step]:
             if costs is None:
                 continue
             if before and sum_costs(before[1]) != sum_costs(costs):
-                yield Step(
-                    model=model,
-                    commit=commit,
-                    since=before[0],
-                    macs=sum_costs(costs)[0] - sum_costs(before[1])[0],
-                    params=sum_costs(costs)[1] - sum_costs(before[1])[1],
-                    layers=compare_layers(before[1], costs),
-                )
+                yield make_step(model, before, (commit, costs))
             before = commit, costs
+
+
+def expect_every_step(repository: Repository) -> Iterator[Step]:
+    """What was planted, by the commit itself: a merge only brings together what its sides have."""
+    listed = repository.git("rev-list", "--parents", "HEAD").splitlines()
+    parents = {commit: rest for commit, *rest in map(str.split, listed)}
+    for model in MODULES:
+        for commit, own in parents.items():
+            costs = repository.costs[commit][model]
+            before = own[0] if len(own) == 1 else ""
+            while before and repository.costs[before][model] is None:
+                before = next(iter(parents[before]), "")
+            was = repository.costs[before][model] if before else None
+            if costs and was and sum_costs(was) != sum_costs(costs):
+                yield make_step(model, (before, was), (commit, costs))
+
+
+def make_step(model: str, before: tuple[str, Costs], after: tuple[str, Costs]) -> Step:
+    """The step between two commits, each with its costs."""
+    was, now = sum_costs(before[1]), sum_costs(after[1])
+    return Step(
+        model=model,
+        commit=after[0],
+        since=before[0],
+        macs=now[0] - was[0],
+        params=now[1] - was[1],
+        layers=compare_layers(before[1], after[1]),
+    )
 
 
 def sum_costs(costs: Costs) -> tuple[int, int]:
@@ -421,7 +455,9 @@ def read_steps(document: dict[str, Any]) -> Iterator[Step]:
             )
 
 
-def run_history(folder: Path, cache: Path, workers: int) -> "subprocess.Popen[str]":
+def run_history(
+    folder: Path, cache: Path, *options: str, output: int = subprocess.PIPE
+) -> "subprocess.Popen[str]":
     """Start resflops history over all commits."""
     first = subprocess.run(
         ["git", "rev-list", "--max-parents=0", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
@@ -433,11 +469,11 @@ def run_history(folder: Path, cache: Path, workers: int) -> "subprocess.Popen[st
             "resflops",
             "history",
             f"{first}..HEAD",
-            f"--workers={workers}",
             "--format=json",
+            *options,
         ],
         cwd=folder,
-        stdout=subprocess.PIPE,
+        stdout=output,
         text=True,
         env={**os.environ, "RESFLOPS_CACHE": str(cache)},
     )
@@ -454,9 +490,9 @@ def take(start: Callable[[], "subprocess.Popen[str]"]) -> tuple[dict[str, Any], 
     return document, time.perf_counter() - began
 
 
-def kill_history(folder: Path, cache: Path, workers: int, *, after: int) -> int:
+def kill_history(folder: Path, cache: Path, *options: str, after: int) -> int:
     """Kill resflops history with SIGKILL when so many figures are kept, and say how many there are."""
-    process = run_history(folder, cache, workers)
+    process = run_history(folder, cache, *options, output=subprocess.DEVNULL)
     while process.poll() is None and len(list_kept(cache)) < after:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -490,34 +526,45 @@ def main() -> None:
             f"{repository.count} commits, {len(line)} on the main line, {len(merges)} merges, {unbuilt} broken"
         )
 
-        cache = Path(temporary) / "cache"
+        cache, workers = Path(temporary) / "cache", f"--workers={args.workers}"
         kept = [
-            kill_history(folder, cache, args.workers, after=20 * (time_killed + 1))
-            for time_killed in range(3)
+            kill_history(folder, cache, workers, after=args.commits * number // 4) for number in range(1, 4)
         ]
-        resumed, seconds = take(lambda: run_history(folder, cache, args.workers))
+        resumed, seconds = take(lambda: run_history(folder, cache, workers))
         print(
-            f"killed with {', '.join(map(str, kept))} figures kept, then {resumed['counted']} counted in {seconds:.1f} s"
+            f"killed with {', '.join(map(str, kept))} figures kept, "
+            f"then {resumed['counted']} counted in {seconds:.1f} s"
         )
-        again, seconds = take(lambda: run_history(folder, cache, args.workers))
+        again, seconds = take(lambda: run_history(folder, cache, workers))
         print(f"once more from the cache: {again['counted']} counted in {seconds:.1f} s")
-        whole, seconds = take(lambda: run_history(folder, Path(temporary) / "other", args.workers))
+        whole, seconds = take(lambda: run_history(folder, Path(temporary) / "other", workers))
         print(f"in one run without a cache: {whole['counted']} counted in {seconds:.1f} s")
         same = resumed["rows"] == again["rows"] == whole["rows"]
         print(f"all three runs say the same: {'yes' if same else 'NO'}")
-
-        expected, found = set(expect_steps(repository)), set(read_steps(whole))
-        hidden = sum(repository.git("rev-parse", f"{step.commit}^") != step.since for step in expected)
-        print(
-            f"{repository.planted} commits planted, {len(expected)} steps of a model, {hidden} hidden by broken ones"
-        )
-        print(f"found to commit, layers and MACs: {len(expected & found)}")
-        print(f"missed: {len(expected - found)}, false: {len(found - expected)}")
-        for name, steps in (("missed", expected - found), ("false", found - expected)):
-            for step in sorted(steps, key=lambda step: (step.model, step.commit)):
-                print(f"  {name}: {step}")
-        if expected != found or not same:
+        every, seconds = take(lambda: run_history(folder, cache, workers, "--every-commit"))
+        print(f"every commit: {every['counted']} more counted in {seconds:.1f} s")
+        print(f"{repository.planted} commits were planted or taken back")
+        right = [
+            report("along the main line", set(expect_steps(repository)), whole, repository),
+            report("every commit", set(expect_every_step(repository)), every, repository),
+        ]
+        if not (same and all(right)):
             sys.exit(1)
+
+
+def report(name: str, expected: set[Step], document: dict[str, Any], repository: Repository) -> bool:
+    """Print what was found of what was expected, and say whether it is that and nothing else."""
+    found = set(read_steps(document))
+    hidden = sum(repository.git("rev-parse", f"{step.commit}^") != step.since for step in expected)
+    print(
+        f"{name}: {len(expected)} steps of a model, {hidden} of them hidden by commits that cannot be built; "
+        f"found to commit, layers and MACs: {len(expected & found)}, missed: {len(expected - found)}, "
+        f"false: {len(found - expected)}"
+    )
+    for kind, steps in (("missed", expected - found), ("false", found - expected)):
+        for step in sorted(steps, key=lambda step: (step.model, step.commit)):
+            print(f"  {kind}: {step}")
+    return expected == found
 
 
 if __name__ == "__main__":

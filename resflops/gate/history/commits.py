@@ -40,7 +40,8 @@ def list_commits(text: str, repository: Path, *, every: bool = False) -> tuple[C
             merge is one commit, which brings all that its branch changed.
 
     Returns:
-        The commits. The first is the parent of the oldest one in the range, if that has one.
+        The commits. The first is the parent of the oldest one in the range, if that has one; with all
+        branches, there may be several that these begin from.
 
     Raises:
         RevisionError: the range names no revision, git does not know one of them, or it has no commit.
@@ -54,10 +55,11 @@ def list_commits(text: str, repository: Path, *, every: bool = False) -> tuple[C
         names = [name_commit(commit, repository) for commit in (old, new)]
         what = "both are" if old == new else f"{names[1]} is before"
         raise RevisionError(f"there is no commit in {text}: {what} {names[0]}; give the older revision first")
-    if not commits[0].parents:
-        return commits
-    # The revision that the range begins at may lie on another branch, whose changes are no part of this one.
-    return (*_read_log(repository, "--no-walk", commits[0].parents[0]), *commits)
+    # Not the revision that the range begins at, which may lie on another branch with changes of its own.
+    listed = {commit.hash for commit in commits}
+    before = [parent for commit in commits for parent in commit.parents] if every else commits[0].parents[:1]
+    begins = [parent for parent in dict.fromkeys(before) if parent not in listed]
+    return (*(_read_log(repository, "--no-walk=unsorted", *begins) if begins else ()), *commits)
 
 
 def _read_log(repository: Path, *arguments: str) -> tuple[Commit, ...]:

@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 from msgspec import Struct
 
 from resflops.cost.convention import find_convention
-from resflops.gate.history.steps import CostStep, History, ModelHistory
+from resflops.gate.history.steps import CostStep, History, ModelHistory, select_main_line
 from resflops.render.formats import rounded
 from resflops.report.pictures.labels import SIDES, label
 from resflops.report.pictures.scales import counts
@@ -65,7 +65,8 @@ class HistoryPicture(Struct, frozen=True, kw_only=True):
 
 
 def picture_of(history: History) -> HistoryPicture:
-    """What is drawn of a history: the models that have a figure."""
+    """What is drawn of a history: its main line, for the models that have a figure there."""
+    history = select_main_line(history) if history.every else history
     return HistoryPicture(
         range=history.range,
         commits=len(history.commits),
