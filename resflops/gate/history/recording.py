@@ -137,7 +137,8 @@ class Recorder:
         frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - as above
         while frame is not None:
             name = frame.f_code.co_filename
-            if not name.startswith((STANDARD_LIBRARY, "<frozen")) or "site-packages" in name:
+            # Of code without a file, such as that of exec(), whoever runs it is asked.
+            if not name.startswith((STANDARD_LIBRARY, "<")) or "site-packages" in name:
                 return os.path.abspath(name).startswith(self._root)  # noqa: PTH100
             frame = frame.f_back
         return False
