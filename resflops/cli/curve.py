@@ -17,7 +17,7 @@ from resflops.cli.progress import progress
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn
 from resflops.cost import check_prices_gradients
-from resflops.errors import ResflopsError, UsageError
+from resflops.errors import ResflopsError, UsageError, pluralize
 from resflops.sources import SelectedModel, select_models
 from resflops.storage.writing import write_bytes, write_text
 from resflops.sweeps.curves.counting import CurveRequest, count_curve
@@ -85,11 +85,26 @@ def _run(args: argparse.Namespace) -> int:
             raise make_all_failed_error(reasons, by_pattern=by_pattern, verb="could be counted")
         _write_files(outcome.curves, args, say)
     write(build_curve_table(outcome.curves, everything=args.all), args)
-    for name, reason in outcome.failed.items():
-        warn(f"could not count {name}: {reason}")
+    named_failed = _warn_of_failures(selected, outcome)
     if outcome.interrupted:
         return INTERRUPTED
-    return CHECK_FAILED if outcome.failed else DONE
+    return CHECK_FAILED if named_failed else DONE
+
+
+def _warn_of_failures(selected: Sequence[SelectedModel], outcome: _Outcome) -> bool:
+    """Say which models have no curve; return whether the user named one of them by itself."""
+    failed = [model for model in selected if model.name in outcome.failed]
+    named = [model for model in failed if not model.by_pattern]
+    others = [model for model in failed if model.by_pattern]
+    for model in named:
+        warn(f"could not count {model.name}: {outcome.failed[model.name]}")
+    if others:
+        first = others[0].name
+        count = f"{len(others):,} {pluralize('model', len(others))} of a pattern"
+        warn(f"could not count {count}; the first, {first}: {outcome.failed[first]}")
+    if left := len(selected) - len(outcome.curves) - len(failed):
+        warn(f"interrupted: {left:,} {pluralize('model', left)} not counted")
+    return bool(named)
 
 
 def _count_models(selected: Sequence[SelectedModel], args: argparse.Namespace, say: Say) -> _Outcome:

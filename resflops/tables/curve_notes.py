@@ -42,7 +42,7 @@ def describe_proof(law: Law) -> str:
     """Say what a law was held against."""
     return (
         f"exact on all {law.fitted + law.verified:,} counted points ({format_domain(law)}): found from "
-        f"{law.fitted:,}, held against the other {law.verified:,}"
+        f"{law.fitted:,}, held against {law.verified:,} {pluralize('other', law.verified)}"
     )
 
 

@@ -76,7 +76,7 @@ def test_people_are_told_the_law_what_it_was_held_against_and_the_steps(capsys):
     text = " ".join(run(capsys, SIDES).split())
     assert (
         "nets.py:Net: MACs = 108·⌈side/2⌉² + 40, exact on all 6 counted points (side 4 to 9): found from 5, held "
-        "against the other 1."
+        "against 1 other."
     ) in text
     assert "⌈side/2⌉ 5, 7, 9 2 108·⌈side/2⌉²" in text
     assert "8 9 +972 +54.98 % ⌈side/2⌉" in text
@@ -210,5 +210,20 @@ def test_a_model_that_fails_is_said_and_the_others_are_shown(capsys):
     assert "could not count resnet21: no model named 'resnet21'" in err
 
 
+def test_models_of_a_pattern_may_fail_and_are_said_in_one_line(capsys):
+    # VGG pools five times, which leaves nothing of so small an image.
+    assert main(["curve", "*1[168]", "--over", "side=8..12", "--no-progress"]) == 0
+    out, err = capsys.readouterr()
+    assert "resnet18" in out
+    assert "could not count 2 models of a pattern; the first, vgg11: none of 5 values of side" in err
+    assert err.count("resflops:") == 1
+
+
 def test_the_command_is_listed_after_memory():
     assert list(COMMANDS).index("curve") == list(COMMANDS).index("memory") + 1
+
+
+def test_latex_sets_the_brackets_of_sizes(capsys):
+    run(capsys, f"{SIDES} --out law.tex")
+    text = Path("law.tex").read_text(encoding="utf-8")
+    assert r"108$\cdot$$\lceil$side/2$\rceil$\textsuperscript{2} + 40" in text

@@ -91,7 +91,7 @@ def test_the_page_has_the_laws_the_picture_and_every_point(opened_curves):
     page = opened_curves(curves)
     text = page.find_element("tag name", "body").text
     assert "first: MACs = 7·batch" in text
-    assert "exact on all 59 counted points (batch 1 to 60): found from 2, held against the other 57" in text
+    assert "exact on all 59 counted points (batch 1 to 60): found from 2, held against 57 others" in text
     assert "second: MACs = 9·batch if batch mod 7 = 0; 9·batch + 1 if batch mod 7 = 1; " in text
     rows = page.find_elements("css selector", "#points-heading ~ .scroll tbody tr")
     assert len(rows) == 120

@@ -104,4 +104,6 @@ def _describe_refusals(points: Sequence[Point], name: str) -> str:
     if name in SIZES:
         return reason
     meant = f"; closest: {OTHER_NAMES[name]}" if name in OTHER_NAMES else suggest(name, SIZES)
+    if not meant:
+        return reason
     return f"{reason}. {name} is taken for an option; the sizes of the input are {', '.join(SIZES)}{meant}"
