@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import islice
 
 from resflops.sweeps.curves.formula import format_size, format_terms
 from resflops.sweeps.curves.records import Curve, Law, Step
@@ -66,7 +67,7 @@ def _build_sizes(curve: Curve, law: Law) -> list[Row]:
                 "model": curve.model,
                 "size": format_size(size, law),
                 "steps_at": _list_steps(size, law),
-                "every": size.divisor,
+                "every": _find_period(size, law),
                 "terms": format_terms(terms, law),
                 "cost": cost,
                 "share": float(cost / whole) if whole else 0.0,
@@ -76,18 +77,28 @@ def _build_sizes(curve: Curve, law: Law) -> list[Row]:
 
 
 def _list_steps(size: Size, law: Law) -> str:
-    """List the first values at which a size is larger than at the value before.
+    """List the first counted values at which a size is larger than at the one before.
 
     >>> law = Law(figure="total", variable="side", pieces=(), fitted=3, verified=2, first=32, last=512)
     >>> _list_steps(Size(32, 31), law)
     '33, 65, 97, …'
     """
-    first = int(law.first) + 1
-    start = first + (-size.shift - first) % size.divisor
-    steps = [start + size.divisor * place for place in range(TOLD_STEPS)]
-    told = [f"{step:,}" for step in steps if step <= law.last]
-    more = start + size.divisor * TOLD_STEPS <= law.last
-    return ", ".join([*told, *(["…"] if more else [])])
+    stride = int(law.stride)
+    values = range(int(law.first), int(law.last) + 1, stride or 1)
+    steps = (value for value in values[1:] if size.evaluate(value) != size.evaluate(value - stride))
+    told = [f"{step:,}" for step in islice(steps, TOLD_STEPS)]
+    return ", ".join([*told, *(["…"] if next(steps, None) is not None else [])])
+
+
+def _find_period(size: Size, law: Law) -> int | None:
+    """Find after how much a size steps again; None if that is not always the same on the counted values.
+
+    >>> law = Law(figure="total", variable="n", pieces=(), fitted=3, verified=2, first=4, last=64, stride=4)
+    >>> [_find_period(size, law) for size in (Size(2), Size(16, 15), Size(6))]
+    [4, 16, None]
+    """
+    short, long = sorted((size.divisor, int(law.stride)))
+    return long if long % max(short, 1) == 0 else None
 
 
 def build_step_table(curves: Sequence[Curve]) -> Table:

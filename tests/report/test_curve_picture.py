@@ -23,6 +23,13 @@ def test_every_point_is_drawn_and_steps_are_steps():
     assert draw(curves_of((SMOOTH,)), LIGHT).axes[0].lines[0].get_drawstyle() == "default"
 
 
+def test_no_level_is_drawn_where_nothing_was_counted():
+    curve = resflops.curve("resnet20", over="side", values=range(20, 60, 2))
+    assert curve.law.sizes[-1].divisor == 4
+    axes = draw(curves_of((curve,)), LIGHT).axes[0]
+    assert axes.lines[0].get_drawstyle() == "default"
+
+
 def test_a_single_model_has_its_law_and_several_have_their_names():
     texts = "\n".join(find_texts(draw(curves_of((SMOOTH,)), LIGHT)))
     assert "MACs = 40,551,040·batch" in texts

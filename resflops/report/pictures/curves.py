@@ -10,7 +10,7 @@ from resflops.render.formats import rounded
 from resflops.report.pictures.labels import label, name_ends
 from resflops.report.pictures.scales import counts
 from resflops.report.style import LIGHT, Theme, bare, drawing, encode
-from resflops.sweeps.curves.records import Curve
+from resflops.sweeps.curves.records import Curve, find_stride
 from resflops.tables.curve_notes import describe_law
 from resflops.tables.curve_steps import has_steps
 from resflops.tables.table import format_cost_heading
@@ -63,7 +63,8 @@ def curves_of(curves: tuple[Curve, ...]) -> CurvePicture:
                 model=curve.model,
                 values=tuple(float(point.value) for point in curve.counted),
                 totals=tuple(point.total or 0 for point in curve.counted),
-                steps=has_steps(curve),
+                # Of what lies between values that were not counted, a level would claim too much.
+                steps=has_steps(curve) and find_stride([point.value for point in curve.counted]) == 1,
                 law=describe_law(curve.law, curve) if curve.law else "",
             )
             for curve in curves
