@@ -32,7 +32,8 @@ def _run(args: argparse.Namespace) -> int:
 COMMAND = Command(
     description="Shows which traces are stored: those of the built-in networks, which ship with resflops, "
     "and those of torchvision's, timm's and Hugging Face's models by name, which are kept in the user's "
-    "cache. The environment variable RESFLOPS_CACHE names another folder, or turns the cache off with 0.",
+    "cache, as are the figures of resflops history. The environment variable RESFLOPS_CACHE names another "
+    "folder, or turns the cache off with 0.",
     add_arguments=_add_arguments,
     run=_run,
 )

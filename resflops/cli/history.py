@@ -17,6 +17,7 @@ from resflops.errors import RevisionError, pluralize
 from resflops.gate.git import find_repository
 from resflops.gate.history.range_pricing import price_range
 from resflops.gate.history.steps import History
+from resflops.sources.trace_cache import summarize_cache
 from resflops.storage.writing import write_bytes, write_text
 from resflops.tables.history import build_history_table
 
@@ -83,6 +84,8 @@ def _run(args: argparse.Namespace) -> int:
 def _price(args: argparse.Namespace) -> History:
     config = find_config_path(args, args.models)
     given = require_one_input(args)
+    if problem := summarize_cache().problem:
+        warn(f"what is counted is not kept in the cache, so this run cannot go on later: {problem}")
     with progress(shown=not args.no_progress) as say:
         return price_range(
             args.range,

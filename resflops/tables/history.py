@@ -106,7 +106,7 @@ def build_history_table(history: History, *, notes: Sequence[Note] = (), everyth
         notes=(
             *note_conventions(snapshots),
             _note_range(history),
-            *(_note_no_step(model) for model in history.models if _is_flat(model)),
+            *_note_no_step([model.name for model in history.models if _is_flat(model)]),
             *_note_reasons(rows),
             *_note_snapshots(snapshots),
             *notes,
@@ -244,8 +244,13 @@ def _is_flat(model: ModelHistory) -> bool:
     return not model.steps and any(point.snapshot for point in model.points)
 
 
-def _note_no_step(model: ModelHistory) -> Note:
-    return Note(text="{model}: no commit changes its cost.", figures={"model": Figure("text", model.name)})
+def _note_no_step(models: Sequence[str]) -> Iterable[Note]:
+    if models:
+        whose = "its" if len(models) == 1 else "their"
+        yield Note(
+            text=f"{{models}}: no commit changes {whose} cost.",
+            figures={"models": Figure("names", tuple(models))},
+        )
 
 
 def _note_reasons(rows: Iterable[Row]) -> Iterable[Note]:
