@@ -12,7 +12,8 @@ from resflops.render.html import render_fragment
 from resflops.report.pictures.curves import draw_file
 from resflops.report.standalone import render_standalone
 from resflops.report.style import DARK, LIGHT, Theme
-from resflops.sweeps.curves.records import Curve, Law
+from resflops.sweeps.curves.law import Law
+from resflops.sweeps.curves.records import Curve
 from resflops.tables.curve import build_curve_table
 from resflops.tables.curve_notes import (
     describe_law,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from msgspec import to_builtins
 
-from resflops.sweeps.curves.formula import format_law
+from resflops.sweeps.curves.law import Law, format_law
 from resflops.sweeps.curves.polynomials import Number
-from resflops.sweeps.curves.records import Curve, Law, Point
+from resflops.sweeps.curves.records import Curve, Point
 from resflops.tables.curve_notes import note_lawless, note_laws, note_points
 from resflops.tables.curve_steps import build_size_table, build_step_table, has_steps
 from resflops.tables.table import (

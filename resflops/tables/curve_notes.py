@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from resflops.errors import pluralize
-from resflops.sweeps.curves.formula import format_domain, format_law, format_number
-from resflops.sweeps.curves.records import Curve, Law, Lawless, Point
+from resflops.sweeps.curves.law import Law, format_domain, format_law, format_number
+from resflops.sweeps.curves.records import Curve, Lawless, Point
 from resflops.tables.table import Figure, Note, format_cost_heading, list_uncounted_ops
 
 __all__ = [

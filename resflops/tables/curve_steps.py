@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
 
-from resflops.sweeps.curves.formula import format_size, format_terms
-from resflops.sweeps.curves.records import Curve, Law, Step
+from resflops.sweeps.curves.law import Law, format_size, format_terms
+from resflops.sweeps.curves.records import Curve, Step
 from resflops.sweeps.curves.sizes import Size
 from resflops.tables.table import Column, Figure, Note, Row, Table, format_cost_heading, show_people_if
 

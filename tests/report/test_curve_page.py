@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from resflops.cost.convention import find_convention
 from resflops.report.curve_page import render_curve_page
 from resflops.sweeps.curves.assembling import CountedPoint, make_curve
+from resflops.sweeps.curves.law import Factor, Law, Term
 from resflops.sweeps.curves.observations import Observation
-from resflops.sweeps.curves.records import Factor, Law, Point, Term
+from resflops.sweeps.curves.records import Point
 from resflops.sweeps.curves.sizes import Size
 from resflops.sweeps.curves.variables import make_variable
 

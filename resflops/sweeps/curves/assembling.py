@@ -7,10 +7,11 @@ from msgspec import Struct
 from resflops.cost import Cost
 from resflops.cost.convention import Convention
 from resflops.errors import ModelError, ResflopsError, suggest
-from resflops.sweeps.curves.laws import find_law
+from resflops.sweeps.curves.fitting import find_law
+from resflops.sweeps.curves.law import Law
 from resflops.sweeps.curves.observations import Observation, observe
 from resflops.sweeps.curves.polynomials import Number
-from resflops.sweeps.curves.records import Curve, Law, Lawless, Point
+from resflops.sweeps.curves.records import Curve, Lawless, Point
 from resflops.sweeps.curves.variables import SIZES, Variable
 
 __all__ = ["CountedPoint", "count_point", "make_curve"]

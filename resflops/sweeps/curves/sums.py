@@ -11,9 +11,10 @@ from fractions import Fraction
 
 from msgspec import Struct
 
+from resflops.sweeps.curves.law import Factor, Term
 from resflops.sweeps.curves.observations import Observation
 from resflops.sweeps.curves.polynomials import Polynomial, fit_polynomial
-from resflops.sweeps.curves.records import Factor, Lawless, Term
+from resflops.sweeps.curves.records import Lawless
 from resflops.sweeps.curves.sizes import Size, find_size
 
 __all__ = ["find_sum_of_sizes", "make_terms"]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import resflops
-from resflops.sweeps.curves.formula import format_law
+from resflops.sweeps.curves.law import format_law
 from resflops.sweeps.curves.records import Lawless
 from resflops.sweeps.curves.sizes import Size
 

@@ -13,9 +13,10 @@ from math import gcd
 
 from msgspec import Struct
 
+from resflops.sweeps.curves.law import Law, Term
 from resflops.sweeps.curves.observations import Observation
 from resflops.sweeps.curves.polynomials import Number, Polynomial, fit_polynomial
-from resflops.sweeps.curves.records import Law, Lawless, Term, find_stride
+from resflops.sweeps.curves.records import Lawless, find_stride
 from resflops.sweeps.curves.sizes import Size
 from resflops.sweeps.curves.sums import find_sum_of_sizes, make_terms
 

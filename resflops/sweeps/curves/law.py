@@ -1,14 +1,90 @@
-"""Laws as they are read: ``9,408·⌈side/2⌉² + 512,000``."""
+"""A law of a figure: its terms, what it was held against, and how it reads: ``9,408·⌈side/2⌉² + 512,000``."""
 
 from fractions import Fraction
 
+from msgspec import Struct
+
 from resflops.sweeps.curves.polynomials import Number
-from resflops.sweeps.curves.records import Factor, Law, Term
 from resflops.sweeps.curves.sizes import Size
 
-__all__ = ["format_domain", "format_law", "format_number", "format_size", "format_terms"]
+__all__ = [
+    "Factor",
+    "Law",
+    "Term",
+    "format_domain",
+    "format_law",
+    "format_number",
+    "format_size",
+    "format_terms",
+]
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Factor(Struct, frozen=True, order=True):
+    """A power of a size in a term."""
+
+    size: Size
+    power: int = 1
+
+
+class Term(Struct, frozen=True):
+    """One term of a law: a coefficient and what it multiplies, such as ``384·⌈side/4⌉²``."""
+
+    coefficient: Fraction
+    factors: tuple[Factor, ...] = ()
+    """``()`` for the constant."""
+
+    def evaluate(self, value: Number) -> Fraction:
+        """Give its value at a value of the variable."""
+        result = self.coefficient
+        for factor in self.factors:
+            result *= factor.size.evaluate(value) ** factor.power
+        return result
+
+
+class Law(Struct, frozen=True, kw_only=True):
+    """An exact law of one figure, which every point that was counted has been held against."""
+
+    figure: str
+    """What it gives: ``total``, ``backward`` or ``params``."""
+    variable: str
+    pieces: tuple[tuple[Term, ...], ...]
+    """Its terms; where it depends on the remainder of the variable, those of each remainder from 0 on, with
+    none for a remainder of which no point was counted."""
+    fitted: int
+    """How many points it was found from."""
+    verified: int
+    """How many other points were counted, on all of which it is exact, too."""
+    first: Number
+    """The least value that it was held against."""
+    last: Number
+    """The greatest one."""
+    stride: Number = 1
+    """The greatest number of which all their differences are multiples: nothing is claimed of what lies
+    between."""
+
+    @property
+    def period(self) -> int:
+        """What the variable is divided by to tell the pieces apart; 1 for a law of one piece."""
+        return len(self.pieces)
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The sizes in its terms, each once."""
+        return tuple(
+            sorted({factor.size for piece in self.pieces for term in piece for factor in term.factors})
+        )
+
+    def __str__(self) -> str:
+        """Write its terms, as in ``9,408·⌈side/2⌉² + 512,000``."""
+        return format_law(self)
+
+    def evaluate(self, value: Number) -> Number:
+        """Give the figure that it predicts for a value, an int wherever that is whole."""
+        piece = self.pieces[0] if self.period == 1 else self.pieces[int(value) % self.period]
+        result = sum((term.evaluate(value) for term in piece), Fraction(0))
+        return result.numerator if result.denominator == 1 else result
 
 
 def format_law(law: Law) -> str:
