@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resflops.api.comparing import table
     from resflops.api.curves import curve
     from resflops.api.memory import memory
+    from resflops.api.sweeping import Sweep, sweep
     from resflops.cost import Cost, UncountedOp
     from resflops.cost.backward import Backward, GradientRow
     from resflops.cost.convention import CONVENTIONS, Convention, register_convention
@@ -44,6 +45,7 @@ _HOMES = {
     "Memory": "peak_memory.records",
     "OpRecord": "records",
     "ResflopsError": "errors",
+    "Sweep": "api.sweeping",
     "Table": "tables",
     "TensorSpec": "records",
     "Trace": "records",
@@ -59,6 +61,7 @@ _HOMES = {
     "register_convention": "cost.convention",
     "rule": "ops",
     "shape": "records",
+    "sweep": "api.sweeping",
     "table": "api.comparing",
     "trace": "api",
 }
@@ -76,6 +79,7 @@ __all__ = [
     "Memory",
     "OpRecord",
     "ResflopsError",
+    "Sweep",
     "Table",
     "TensorSpec",
     "Trace",
@@ -92,6 +96,7 @@ __all__ = [
     "register_convention",
     "rule",
     "shape",
+    "sweep",
     "table",
     "trace",
 ]

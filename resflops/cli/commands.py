@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "build_parsers", "load_command", "run"]
 COMMANDS: dict[str, str] = {
     "table": "compare models side by side",
     "layers": "show one model layer by layer, with the formula of every figure",
+    "sweep": "count many models on many inputs into one file, resumable and in parallel",
     "crosscheck": "run other counters on models, and explain every difference",
     "memory": "say what memory models need at their peak, which layers hold it, and what batch fits",
     "curve": "show how cost grows with resolution, batch, length, width or depth, and by which law",

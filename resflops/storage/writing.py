@@ -21,6 +21,7 @@ __all__ = [
     "name_temporary",
     "read_bytes",
     "remove_abandoned",
+    "replace_file",
     "write_bytes",
     "write_text",
 ]
@@ -84,33 +85,55 @@ def write_bytes(path: str | os.PathLike[str], content: bytes, *, mode: int | Non
     Raises:
         FileError: the folder is missing or not writable, or the disk is full.
     """
+    with _blame(path), _postpone_termination(), _put_in_place(path, mode) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a file that takes long, in one step: give one beside it, which takes its place at the end.
+
+    If what is done inside raises, the file stays as it was.
+
+    Raises:
+        FileError: the folder is missing or not writable, or the disk is full.
+    """
+    with _blame(path), _put_in_place(path, None) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def _blame(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise FileError(f"could not write {os.fspath(path)}: {_explain(error)}") from error
+
+
+@contextlib.contextmanager
+def _put_in_place(path: str | os.PathLike[str], mode: int | None) -> Iterator[Path]:
     # Here, as elsewhere in this module: reading a file, which every command does, needs none of it.
     import tempfile
 
     check_writable(path)
+    target = Path(path).resolve()
+    # mkstemp makes a file that only its owner can read; it gets the mode that open() would give it.
+    if mode is None:
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_read_umask()
+    # Cut, since the name of a file may be as long as the system allows, and this one is longer.
+    prefix = f".{target.name[:40]}."
+    remove_abandoned(target.parent, prefix)
+    # In the same folder, since only a rename within one file system happens in one step.
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=name_temporary(prefix), suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
     try:
-        target = Path(path).resolve()
-        # mkstemp makes a file that only its owner can read; it gets the mode that open() would give it.
-        if mode is None:
-            mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_read_umask()
-        # Cut, since the name of a file may be as long as the system allows, and this one is longer.
-        prefix = f".{target.name[:40]}."
-        remove_abandoned(target.parent, prefix)
-        with _postpone_termination():
-            # In the same folder, since only a rename within one file system happens in one step.
-            handle, temporary = tempfile.mkstemp(
-                dir=target.parent, prefix=name_temporary(prefix), suffix=".tmp"
-            )
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                Path(temporary).chmod(mode)
-                Path(temporary).replace(target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-    except (OSError, RuntimeError) as error:
-        raise FileError(f"could not write {os.fspath(path)}: {_explain(error)}") from error
+        yield temporary
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -19,7 +19,7 @@ from resflops.sources.found_model import FoundModel, Inputs, WithInputs
 from resflops.sources.registry import FACTORY, Source, register
 from resflops.sources.spec import Spec, names_own_code
 
-__all__: list[str] = []
+__all__ = ["describe_made", "import_code"]
 
 
 def _find(name: str, spec: Spec) -> FoundModel:
@@ -28,7 +28,7 @@ def _find(name: str, spec: Spec) -> FoundModel:
         raise SpecError(
             f"{spec.text!r} does not name a factory; write package.module:factory or path/to/file.py:factory"
         )
-    module, options = _import_module(place, spec), spec.values()
+    module, options = import_code(place, spec), spec.values()
     # Here, since naming a model of another source must not import torch.
     from torch import nn
 
@@ -57,6 +57,20 @@ def _find(name: str, spec: Spec) -> FoundModel:
         by_name=names_own_code(name),
         make=make,
     )
+
+
+def describe_made(name: str, make: Callable[[], Any]) -> FoundModel:
+    """Describe a model that is made by a function, in the way of one that a spec has found.
+
+    Args:
+        name: what it is called.
+        make: makes a module, or a module and its inputs; or a module, which is taken as it is.
+    """
+    from torch import nn
+
+    spec = Spec(text=name, name=name)
+    makes = (lambda: make) if isinstance(make, nn.Module) else partial(_make, make, {}, Path.cwd(), spec)
+    return FoundModel(spec=name, summary=f"what {name} stands for", family="yours", make=makes)
 
 
 def _check_options(factory: Callable[..., Any], attribute: str, options: dict[str, Any], spec: Spec) -> None:
@@ -90,7 +104,13 @@ def _find_folder(place: str) -> Path:
     return Path(place).resolve().parent if place.endswith(".py") else Path.cwd()
 
 
-def _import_module(place: str, spec: Spec) -> ModuleType:
+def import_code(place: str, spec: Spec) -> ModuleType:
+    """Import the module or the Python file that a spec names, as a process of that folder does.
+
+    Raises:
+        UnknownModelError: there is no such module or file.
+        ModelError: importing it raised an error.
+    """
     try:
         with _importable(_find_folder(place)), _fix_random_numbers():
             return _import_file(Path(place), spec) if place.endswith(".py") else import_module(place)
