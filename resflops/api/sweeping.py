@@ -49,6 +49,16 @@ class Sweep:
         """How long this run took."""
         return self._result.seconds
 
+    @property
+    def counted(self) -> int:
+        """How many models on an input this run has counted, rather than one before."""
+        return self._result.counted
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C was pressed before it was done."""
+        return self._result.interrupted
+
     def to_pandas(self) -> "pd.DataFrame":
         """Give the rows as a table of pandas; integers that are unknown are ``<NA>``."""
         import pandas as pd

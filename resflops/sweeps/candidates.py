@@ -156,13 +156,21 @@ def _go_through(text: str, space: Callable[[], Iterable[object]]) -> Iterator[ob
         ) from error
 
 
+def _name_made(made: object) -> str:
+    """Name a module by its class, and a function by its name; ``""`` if it has none."""
+    if hasattr(made, "forward"):
+        return type(made).__name__
+    name = str(getattr(made, "__name__", ""))
+    return name if name.isidentifier() else ""
+
+
 def _read_item(item: object, source: str, place: int) -> Candidate:
     """Read what a search space or a caller gives as a model.
 
     Raises:
         UsageError: it is no model.
     """
-    name, made = f"{source}[{place}]", item
+    name, made = f"{source}[{place}]" if source else f"model {place}", item
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
         name, made = item
     if isinstance(made, str | os.PathLike):
@@ -170,7 +178,7 @@ def _read_item(item: object, source: str, place: int) -> Candidate:
         return Candidate(name=name if made is not item else spec, spec=spec, source=source)
     if callable(made):
         if made is item and not source:
-            name = getattr(made, "__name__", type(made).__name__)
+            name = _name_made(made) or name
         return Candidate(name=name, make=made, source=source)
     raise UsageError(
         f"{source or 'the models'}: item {place} is of the type {type(item).__name__}; give a spec, a "

@@ -136,6 +136,12 @@ class Journal:
             rows=rows, failures=dict(failures), incomplete=incomplete, slowest=tuple(longest)
         )
 
+    def release(self) -> None:
+        """Let others write to it, while its rows can still be read."""
+        self._connection.execute("PRAGMA locking_mode = NORMAL")
+        # The lock goes with the next time that it is used.
+        self._connection.execute("SELECT count(*) FROM about").fetchone()
+
     def close(self) -> None:
         """Close it."""
         self._connection.close()
@@ -144,18 +150,15 @@ class Journal:
         """Close it, and remove its file."""
         self.close()
         if self.path is not None:
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
 
 def _connect(path: Path | None) -> sqlite3.Connection:
     # The sweep may be run in a thread, and its result be read in another.
     connection = sqlite3.connect(path or ":memory:", timeout=0, check_same_thread=False)
     try:
-        # One writer: the lock is held until the process ends, in whatever way. Without -shm, too.
+        # One writer: the lock is held until it is released, or the process ends in whatever way.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA journal_mode = WAL")
-        # What is written survives a kill of the process. It is not forced to the disk at every batch.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         connection.rollback()

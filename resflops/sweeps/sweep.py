@@ -126,6 +126,7 @@ def run_sweep(request: SweepRequest, *, say: Say = lambda _: None) -> SweepResul
     if request.out is not None:
         say(f"writing {request.out}")
         write_rows(request.out, columns, journal.rows(), about)
+        journal.release()
     return SweepResult(
         journal=journal,
         columns=columns,
