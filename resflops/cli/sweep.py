@@ -186,7 +186,7 @@ def _open_executor(address: str | None) -> Iterator[Any]:
             "--dask needs the package distributed; pip install 'resflops[dask]' brings it"
         ) from None
     try:
-        client = Client(address, timeout=10)  # type: ignore[no-untyped-call, unused-ignore]
+        client = Client(address, timeout=5)  # type: ignore[no-untyped-call, unused-ignore]
     except (OSError, ValueError) as error:
         raise UsageError(f"--dask {address}: there is no scheduler that answers: {error}") from error
     with client:

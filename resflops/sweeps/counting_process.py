@@ -147,7 +147,7 @@ _CRASH = "crash"
 
 
 def _listen(stream: BinaryIO, answers: "queue.Queue[bytes | None]") -> None:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError), stream:
         while (answer := read_frame(stream)) is not None:
             answers.put(answer)
     answers.put(None)

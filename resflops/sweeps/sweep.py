@@ -124,7 +124,9 @@ def run_sweep(request: SweepRequest, *, say: Say = lambda _: None) -> SweepResul
         journal.close()
         raise
     if request.out is not None:
-        say(f"writing {request.out}")
+        if not interrupted:
+            # After an interrupt, progress would take it for one that got lost, and raise it again.
+            say(f"writing {request.out}")
         write_rows(request.out, columns, journal.rows(), about)
         journal.release()
     return SweepResult(
