@@ -74,7 +74,7 @@ class Journal:
                 connection.commit()
             elif marks != [_APPLICATION, _VERSION]:
                 connection.close()
-                raise FileError(f"{path} is no journal of a sweep of this resflops; move it away")
+                raise FileError(f"{path} was not written by a sweep of this resflops; move it away")
             return cls(connection, path)
 
     @property

@@ -11,7 +11,7 @@ from resflops.cli.guides import list_guides
 
 TOPICS = (
     "any-model", "commands", "conventions", "cost-gate", "curves", "extending", "files", "latency", "memory", "other-counters", "pruning",
-    "python", "reports", "speed", "stored-traces", "training",
+    "python", "reports", "speed", "stored-traces", "sweeps", "training",
 )  # fmt: skip
 
 

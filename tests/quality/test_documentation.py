@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -24,6 +25,7 @@ DOCUMENTS = (
     ROOT / ".github" / "CONTRIBUTING.md",
     *sorted((ROOT / "resflops" / "guide").glob("*.md")),
 )
+SWEEPS = ROOT / "resflops" / "guide" / "sweeps.md"
 LINKING = (*DOCUMENTS, ROOT / "CHANGELOG.md", *sorted((ROOT / "reports").rglob("*.md")))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -86,6 +88,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("repository")
     (folder / "nets.py").write_text(NETS, encoding="utf-8")
     write_graph(folder / "model.onnx")
+    (space,) = [block for _, block in find_blocks(SWEEPS, "python") if block.startswith("# space.py")]
+    (folder / "space.py").write_text(space, encoding="utf-8")
+    shutil.copy(ROOT / "tests" / "sweeps" / "timm_results.csv", folder / "timm.csv")
     (folder / "reports" / "data").mkdir(parents=True)
     _, settings = find_blocks(ROOT / "resflops" / "guide" / "cost-gate.md", "toml")[0]
     (folder / "pyproject.toml").write_text(settings, encoding="utf-8")
@@ -206,6 +211,8 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(here, document):
     blocks = [block for _, block in find_blocks(document, "python") if "def test_" not in block]
     if not blocks:
         pytest.skip("it has none")
+    if any("zoo.csv" in block for block in blocks):
+        assert main(["sweep", "timm/resnet18", "-i", "3x224x224", "--workers", "1", "-o", "zoo.csv"]) == 0
     script = here / "script.py"
     script.write_text("\n".join(map(add_checks, blocks)), encoding="utf-8")
     run_python(here, str(script))

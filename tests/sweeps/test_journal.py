@@ -77,6 +77,6 @@ def test_no_two_sweeps_write_to_one(tmp_path):
 def test_another_file_is_not_touched(tmp_path, content):
     path = tmp_path / "zoo.csv.sweep"
     path.write_bytes(content)
-    with pytest.raises(FileError, match=r"could not use|no journal"):
+    with pytest.raises(FileError, match=r"could not use|was not written by a sweep"):
         Journal.open(path)
     assert path.read_bytes() == content
