@@ -97,7 +97,7 @@ def list_loaded(arguments: list[str]) -> set[str]:
 
 
 COMMAND_MODULES = {f"cli.{name}" for name in COMMANDS}
-COUNTING = {"cost", "models", "ops", "records", "render", "sources", "storage", "tables", "writing"}
+COUNTING = {"cost", "models", "ops", "records", "render", "sources", "storage", "tables"}
 PARTS = {
     *COUNTING,
     "api",
@@ -130,7 +130,7 @@ SLOW = {
         (["--help"], set()),
         ([], set()),
         # To suggest names of models, too.
-        (["tabel"], {"models", "records", "storage", "writing"}),
+        (["tabel"], {"models", "records", "storage"}),
         (["help", "training"], {"cli.help"}),
         (["table", "--models", "resnet34", "--input", "3x0"], {"cli.table", *COUNTING}),
         (["table", "--help"], {"cli.table", *COUNTING, "counters"}),
