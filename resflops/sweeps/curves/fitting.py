@@ -101,7 +101,8 @@ def _find_from_sizes(observations: Sequence[Observation], figure: str) -> _Form 
     lawless = Lawless(figure=figure)
     for rest in reversed(range(HELD_OUT)):
         used = [each for place, each in enumerate(observations) if place % HELD_OUT != rest]
-        if len(used) == len(observations):
+        # There must be points that are left out, and of the others two at least.
+        if not 2 <= len(used) < len(observations):
             continue
         terms = find_sum_of_sizes(used, figure)
         if isinstance(terms, Lawless):

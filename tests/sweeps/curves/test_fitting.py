@@ -204,6 +204,14 @@ def test_a_law_holds_only_where_every_point_follows_it():
     assert (curve.law.first, curve.law.last) == (9, 15)
 
 
+@pytest.mark.parametrize("values", [(224,), (224, 225)])
+def test_of_too_few_points_nothing_is_claimed(values):
+    curve = resflops.curve("resnet20", over="side", values=values)
+    assert curve.law is None
+    assert next(each.figure for each in curve.lawless) == "total"
+    assert len(curve.counted) == len(values)
+
+
 class Padded(nn.Module):
     """Pads its image to whole windows of 7, as Swin does."""
 
