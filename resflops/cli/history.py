@@ -46,6 +46,13 @@ def _add_arguments(parser: Parser) -> None:
         help="how many commits are counted at once; 2 if not given",
     )
     parser.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        type=make_number_reader("--time-limit"),
+        default=600,
+        help="give up a model at a commit after so long, such as one that hangs; 600 if not given",
+    )
+    parser.add_argument(
         "--picture",
         metavar="FILE",
         type=partial(read_file_name, "--picture", (".svg", ".png", ".pdf")),
@@ -97,6 +104,7 @@ def _price(args: argparse.Namespace) -> History:
             convention=args.convention.name,
             every=args.every_commit,
             workers=args.workers,
+            time_limit=args.time_limit,
             fresh=args.fresh,
             say=say,
         )

@@ -122,12 +122,15 @@ class Checkout:
         Raises:
             RevisionError: the commit cannot be checked out.
         """
-        failure = f"{name_commit(commit, self._repository)} could not be checked out"
-        self._run("read-tree", "--reset", "-u", commit, failure=failure)
-        # What a model wrote, ignored by git or not.
-        self._run("clean", "-ffdxq", failure=failure)
+        try:
+            self._run("read-tree", "--reset", "-u", commit)
+            # What a model wrote, ignored by git or not.
+            self._run("clean", "-ffdxq")
+        except RevisionError as error:
+            name = name_commit(commit, self._repository)
+            raise RevisionError(f"{name} could not be checked out: {error}") from error
 
-    def _run(self, *arguments: str, failure: str) -> None:
+    def _run(self, *arguments: str) -> None:
         run_git(
             # In the folder itself: git reads and removes paths relative to the current one.
             self.folder,
@@ -137,7 +140,7 @@ class Checkout:
             *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"),
             *("-c", "core.sparseCheckout=false", "-c", "submodule.recurse=false"),
             *arguments,
-            failure=failure,
+            failure=f"git {arguments[0]} failed",
             environment=self._environment,
         )
 

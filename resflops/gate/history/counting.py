@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from contextlib import suppress
 from importlib.machinery import all_suffixes
 from pathlib import Path
 
@@ -47,6 +48,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """The path of the file to write."""
     fresh: bool = False
     """Whether to trace it even if a trace of it is stored."""
+    time_limit: int | None = None
+    """After how many seconds to give it up."""
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -76,7 +79,7 @@ def main() -> int:
         elif CAN_FORK and not _list_modules(job) & imported:
             _count_in_copy(job)
         else:
-            _count_in_new_process(line)
+            _count_in_new_process(line, job.time_limit)
         os.write(answers, b"done\n")
     return 0
 
@@ -120,15 +123,17 @@ def _count_in_copy(job: Job) -> None:
             os._exit(status)
     # Also until standard input is closed: nobody waits for the figure any more.
     descriptor = os.pidfd_open(child)
-    ready, _, _ = select.select([0, descriptor], [], [])
+    ready, _, _ = select.select([0, descriptor], [], [], job.time_limit)
     os.close(descriptor)
     if descriptor not in ready:
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
 
-def _count_in_new_process(line: bytes) -> None:
-    subprocess.run([sys.executable, "-P", *_read_own_command(), "once"], input=line, check=False)  # noqa: S603
+def _count_in_new_process(line: bytes, time_limit: int | None) -> None:
+    command = [sys.executable, "-P", *_read_own_command(), "once"]
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, input=line, check=False, timeout=time_limit)  # noqa: S603
 
 
 def _read_own_command() -> list[str]:

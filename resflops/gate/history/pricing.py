@@ -31,6 +31,7 @@ class Pricing:
         plans: Sequence[Plan],
         *,
         cache: FigureCache,
+        time_limit: int | None = None,
     ) -> None:
         """Look up what is known already.
 
@@ -39,6 +40,7 @@ class Pricing:
             trees: the files of each of them.
             plans: the models, and what to count of them at each commit.
             cache: where figures are kept.
+            time_limit: after how many seconds to give up a figure; None for never.
         """
         self.commits = commits
         self.plans = plans
@@ -48,6 +50,7 @@ class Pricing:
         """How many figures were counted now."""
         self._trees = trees
         self._cache = cache
+        self._time_limit = time_limit
         self._known: dict[Subject, list[Figure]] = {}
         self._lock = threading.Lock()
         self._in_work: set[int] = set()
@@ -123,12 +126,14 @@ class Pricing:
         try:
             while (place := self._take(slot)) is not None:
                 commit = self.commits[place]
-                worker.move_to(commit.hash)
                 for number, plan in enumerate(self.plans):
                     subject = plan.subjects[place]
                     if subject and (number, place) not in self.figures:
                         told.put(f"counting {plan.name} at {commit.short}")
-                        self._add((number, place), subject, worker.count(plan.name, subject, fresh=fresh))
+                        result = worker.count(
+                            commit.hash, plan.name, subject, fresh=fresh, time_limit=self._time_limit
+                        )
+                        self._add((number, place), subject, result)
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
             told.put(error)
         else:

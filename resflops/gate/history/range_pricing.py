@@ -26,6 +26,7 @@ def price_range(
     convention: str = DEFAULT_CONVENTION,
     every: bool = False,
     workers: int = 2,
+    time_limit: int | None = None,
     fresh: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> History:
@@ -41,6 +42,7 @@ def price_range(
         convention: the convention of models given by their specs.
         every: whether to price the commits of merged branches as well.
         workers: how many processes may count at once.
+        time_limit: after how many seconds to give up a figure; None for never.
         fresh: whether to count what is known, too.
         say: called with a line that says what is being done.
 
@@ -64,7 +66,7 @@ def price_range(
         batch=batch,
         convention=convention,
     )
-    pricing = Pricing(commits, trees, plans, cache=FigureCache(fresh=fresh))
+    pricing = Pricing(commits, trees, plans, cache=FigureCache(fresh=fresh), time_limit=time_limit)
     try:
         pricing.run(repository, workers=workers, say=say, fresh=fresh)
     except KeyboardInterrupt:

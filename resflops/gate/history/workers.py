@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 
 import msgspec
 
@@ -24,11 +25,8 @@ PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); import resflops.gate.history.counting as counting; "
     "del sys.path[0]; sys.exit(counting.main())"
 )
-LOST = Result(
-    recorded=Recorded(),
-    failure="its process was lost, as when memory runs out or it crashes",
-    is_certain=False,
-)
+
+LOST = "its process was lost, as when memory runs out or it crashes"
 
 
 class Worker:
@@ -40,25 +38,23 @@ class Worker:
         self._result = result
         self._process = process
 
-    def move_to(self, commit: str) -> None:
-        """Check out the commit to count at next.
-
-        Raises:
-            RevisionError: it cannot be checked out.
-        """
-        self._checkout.move_to(commit)
-
-    def count(self, name: str, subject: Subject, *, fresh: bool) -> Result:
-        """Count a model at the commit.
+    def count(
+        self, commit: str, name: str, subject: Subject, *, fresh: bool, time_limit: int | None
+    ) -> Result:
+        """Count a model at a commit, from a clean checkout.
 
         Args:
+            commit: the hash of the commit.
             name: what messages call the model.
             subject: the model.
             fresh: whether to trace it even if a trace of it is stored.
+            time_limit: after how many seconds to give it up; None for never.
 
         Raises:
-            RevisionError: the process is lost.
+            RevisionError: the commit cannot be checked out, or the process is lost.
         """
+        # Also for another model of the same commit: the one before may have written files.
+        self._checkout.move_to(commit)
         folder = self._checkout.folder
         self._result.unlink(missing_ok=True)
         job = Job(
@@ -67,9 +63,11 @@ class Worker:
             model=subject.configure(name),
             result=str(self._result),
             fresh=fresh,
+            time_limit=time_limit,
         )
         if self._process.stdin is None or self._process.stdout is None:
             raise RevisionError("the process that counts has no streams")
+        started = monotonic()
         try:
             self._process.stdin.write(msgspec.json.encode(job) + b"\n")
             self._process.stdin.flush()
@@ -79,7 +77,12 @@ class Worker:
         if not answer:
             raise RevisionError("the process that counts models was lost; run the command again to go on")
         if not self._result.exists():
-            return LOST
+            late = time_limit is not None and monotonic() - started >= time_limit
+            return Result(
+                recorded=Recorded(),
+                failure=f"it took longer than the time limit of {time_limit} s" if late else LOST,
+                is_certain=False,
+            )
         return msgspec.msgpack.decode(self._result.read_bytes(), type=Result)
 
     def stop(self) -> None:

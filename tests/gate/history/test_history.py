@@ -124,6 +124,48 @@ def test_what_was_counted_is_not_counted_again(repository, capsys, monkeypatch) 
     assert read_history(capsys, "HEAD~3", "net")["counted"] == 0
 
 
+MISCHIEF = """
+import os, sys, time
+from pathlib import Path
+from torch import nn
+print("it says something")
+# What the other model, or a run at another commit, may have left behind.
+assert not Path("left.py").exists()
+Path("left.py").write_text("")
+Path("nets.py").write_text("")
+def writer(): return nn.Linear(8, 4)
+def reader(): return nn.Linear(8, 5)
+def crash(): os._exit(7)
+def leave(): sys.exit("enough")
+def hang(): time.sleep(100)
+"""
+
+
+def test_what_models_do_to_files_and_processes_stays_theirs(make_repository, capsys, monkeypatch) -> None:
+    made = make_repository()
+    before, after = ("writer", "crash", "leave", "reader"), ("hang", "writer", "reader")
+    one, two = (
+        "".join(f'[models.{name}]\nspec = "nets.py:{name}"\ninput = "1x8"\n' for name in names)
+        for names in (before, after)
+    )
+    made.commit("one", {"resflops.toml": one, "nets.py": MISCHIEF})
+    made.commit("two", {"resflops.toml": two, "nets.py": MISCHIEF.replace("8, 5", "8, 6")})
+    monkeypatch.chdir(made.folder)
+    document = read_history(capsys, "HEAD~1", "--workers", "1", "--time-limit", "3")
+    macs = {
+        name: [row["macs"] for row in document["rows"] if row["model"] == name]
+        for name in ("writer", "reader")
+    }
+    assert macs == {"writer": [32, 32], "reader": [40, 48]}
+    reasons = {row["model"]: row["reason"] for row in document["rows"] if row["event"] == "failed"}
+    assert set(reasons) == {"crash", "leave", "hang"}
+    assert reasons["hang"] == "it took longer than the time limit of 3 s"
+    assert reasons["crash"] == "its process was lost, as when memory runs out or it crashes"
+    assert "enough" in reasons["leave"]
+    assert made.git("status", "--short") == ""
+    assert (made.folder / "nets.py").read_text(encoding="utf-8") == MISCHIEF.replace("8, 5", "8, 6")
+
+
 def start_history(repository, cache: Path, temporary: Path) -> "subprocess.Popen[str]":
     words = [sys.executable, "-m", "resflops", "history", "v1.0..HEAD", "--format", "json", "--workers", "1"]
     return subprocess.Popen(
