@@ -10,7 +10,7 @@ from resflops.cli.commands import COMMANDS
 from resflops.cli.guides import list_guides
 
 TOPICS = (
-    "any-model", "commands", "conventions", "cost-gate", "curves", "extending", "files", "latency", "memory", "other-counters", "pruning",
+    "any-model", "commands", "conventions", "cost-gate", "curve", "extending", "files", "latency", "memory", "other-counters", "pruning",
     "python", "reports", "speed", "stored-traces", "sweeps", "training",
 )  # fmt: skip
 
