@@ -18,6 +18,9 @@ __all__ = ["build_history_table", "list_layers", "name_commits"]
 MOST_LAYERS = 3
 """How many layers a row names; the table of changed layers has them all."""
 
+MOST_REASONS = 10
+"""How many commits people are told the reason of."""
+
 EVENTS = {
     "first": "(first figure)",
     "failed": "(cannot be counted)",
@@ -255,12 +258,18 @@ def _note_no_step(models: Sequence[str]) -> Iterable[Note]:
 
 def _note_reasons(rows: Iterable[Row]) -> Iterable[Note]:
     """Note why a model cannot be counted, or why its cost changed if no layer is to blame."""
-    for row in rows:
-        if row["event"] in {"failed", "step"} and row["reason"]:
-            yield Note(
-                text="{model} at {commit}: {reason}.",
-                figures={key: Figure("text", row[key]) for key in ("model", "commit", "reason")},
-            )
+    told = [row for row in rows if row["event"] in {"failed", "step"} and row["reason"]]
+    for row in told[:MOST_REASONS]:
+        yield Note(
+            text="{model} at {commit}: {reason}.",
+            figures={key: Figure("text", row[key]) for key in ("model", "commit", "reason")},
+        )
+    if len(told) > MOST_REASONS:
+        yield Note(
+            text="{count} more are in the column reason of --format csv and json.",
+            figures={"count": Figure("count", len(told) - MOST_REASONS)},
+            audience="people",
+        )
 
 
 def _note_range(history: History) -> Note:

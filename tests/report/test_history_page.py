@@ -98,6 +98,18 @@ def test_a_history_without_a_step_says_so(history) -> None:
     assert "net: no commit changes its cost." in build_history_table(flat).to_markdown()
 
 
+def test_of_many_failures_the_first_are_explained() -> None:
+    subject = Subject(spec="nets.py:Net", root=".", convention="macs")
+    figures = {(0, place): Figure(reads=READS, failure=f"mistake {place}") for place in range(13)}
+    plan = Plan(name="net", subjects=(subject,) * 13, reasons=("",) * 13)
+    text = build_history_table(
+        build_history("v1.0", [make_commit(place) for place in range(13)], [plan], figures)
+    ).to_markdown()
+    assert "- net at c9: mistake 9." in text
+    assert "mistake 10" not in text
+    assert "- 3 more are in the column reason of --format csv and json." in text
+
+
 def test_people_read_the_steps_and_programs_every_commit(history) -> None:
     table = build_history_table(history)
     assert [row["event"] for row in table.rows] == ["first", "step", "failed", "step"]

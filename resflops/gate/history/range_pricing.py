@@ -72,4 +72,5 @@ def price_range(
     except KeyboardInterrupt:
         if not pricing.figures:
             raise
-    return build_history(text, commits, plans, pricing.figures, every=every, counted=pricing.counted)
+    whole = text if ".." in text else f"{text}..HEAD"
+    return build_history(whole, commits, plans, pricing.figures, every=every, counted=pricing.counted)
