@@ -28,6 +28,9 @@ LONGEST_PERIOD = 32
 HELD_OUT = 5
 """Of so many points, one is kept to hold the law of several sizes against."""
 
+MOST_PARTS = 8
+"""Halves and quarters are easier to read than powers of a part of the variable; smaller parts are not."""
+
 ITSELF = Size()
 
 
@@ -84,13 +87,14 @@ def _write_plainly(polynomial: Polynomial, values: Sequence[Number]) -> tuple[Te
     if all(isinstance(value, int) for value in values):
         part = gcd(*(int(value) for value in values))
         scaled = Polynomial(tuple(each * part**power for power, each in enumerate(polynomial.coefficients)))
-        if not _is_whole(polynomial) and _is_whole(scaled):
+        if _find_denominator(polynomial) > MOST_PARTS and _find_denominator(scaled) == 1:
             return make_terms(scaled, Size(part))
     return make_terms(polynomial, ITSELF)
 
 
-def _is_whole(polynomial: Polynomial) -> bool:
-    return all(each.denominator == 1 for each in polynomial.coefficients)
+def _find_denominator(polynomial: Polynomial) -> int:
+    """Find the largest denominator of the coefficients."""
+    return max(each.denominator for each in polynomial.coefficients)
 
 
 def _find_from_sizes(observations: Sequence[Observation], figure: str) -> _Form | Lawless:

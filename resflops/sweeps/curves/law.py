@@ -118,10 +118,9 @@ def _format_term(coefficient: Fraction, factors: tuple[Factor, ...], law: Law) -
 
 def _format_factor(factor: Factor, law: Law) -> str:
     size = format_size(factor.size, law)
-    if factor.power == 1:
-        return size
     is_bare = size.isidentifier() or size.startswith(("⌈", "⌊", "("))
-    return f"{size if is_bare else f'({size})'}{str(factor.power).translate(SUPERSCRIPTS)}"
+    power = "" if factor.power == 1 else str(factor.power).translate(SUPERSCRIPTS)
+    return f"{size if is_bare else f'({size})'}{power}"
 
 
 def format_number(number: Number) -> str:

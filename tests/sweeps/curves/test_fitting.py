@@ -253,8 +253,9 @@ def test_a_vision_transformer_is_built_for_each_side_and_refuses_what_is_no_mult
     for n, count in tokens.items():
         blocks = 12 * (count * 12 * 768**2 + 2 * count**2 * 768)
         assert curve.law.evaluate(32 * n) == n * n * 32 * 32 * 3 * 768 + blocks + 768 * 1000
-    # A position for each patch; at 224, where there are 49, torchvision documents 88,224,232 in all.
-    assert format_law(curve.find_law("params")) == f"768·(side/32)² + {88_224_232 - 49 * 768:,}"
+    # A position of 768 numbers for each patch of 32² pixels; at 224, where there are 49 patches, torchvision
+    # documents 88,224,232 parameters in all.
+    assert format_law(curve.find_law("params")) == f"3/4·side² + {88_224_232 - 49 * 768:,}"
 
 
 def test_bert_is_quadratic_in_its_length_and_linear_in_its_depth():

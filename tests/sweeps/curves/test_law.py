@@ -44,6 +44,8 @@ def test_a_law_is_written_and_computed(terms, text, at_ten):
 def test_where_all_values_are_multiples_nothing_is_rounded():
     law = make((term(2, ((16, 0), 2)),), first=32, last=96, stride=32)
     assert format_law(law) == "2·(side/16)²"
+    law = make((term(2, ((16, 0), 1)),), first=32, last=96, stride=32)
+    assert format_law(law) == "2·(side/16)"
     assert format_domain(law) == "side 32 to 96, multiples of 32"
 
 
