@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resflops.cost.convention import find_convention
 from resflops.errors import InputError, UsageError, pluralize
-from resflops.records import Shape, is_shape
+from resflops.records import Shape
 from resflops.sweeps.cases import Limits, SweepOptions
 from resflops.sweeps.files import check_file
 from resflops.sweeps.journal import JournalSummary
@@ -67,6 +68,21 @@ class Sweep:
         frame = pd.DataFrame(list(self), columns=[column.name for column in columns])
         kinds = {"integer": "Int64", "boolean": "boolean", "text": "string"}
         return frame.astype({column.name: kinds[column.kind] for column in columns})
+
+
+def _read_shape(given: Any) -> Shape:  # noqa: ANN401 - what a caller gives
+    """Read a shape, whose sizes may be integers of numpy.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        shape = tuple(index(size) for size in given)
+    except TypeError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(f"inputs must be shapes such as (3, 224, 224), got {given!r}")
+    return shape
 
 
 def sweep(
@@ -130,9 +146,8 @@ def sweep(
         check_file(Path(out))
     elif resume or retry_failed:
         raise UsageError("resume goes on with a sweep that was written to a file; give it as out=")
-    for shape in inputs or ():
-        if not is_shape(shape):
-            raise InputError(f"inputs must be shapes such as (3, 224, 224), got {shape!r}")
+    shapes = [_read_shape(shape) for shape in inputs] if inputs else [None]
+    sizes = list(_read_shape(batches)) if batches else [None]
     options = SweepOptions(
         conventions=tuple(dict.fromkeys(find_convention(name).name for name in conventions)),
         training=training,
@@ -144,7 +159,7 @@ def sweep(
         run_sweep(
             SweepRequest(
                 models=models,
-                inputs=tuple((shape, batch) for shape in inputs or (None,) for batch in batches or (None,)),
+                inputs=tuple((shape, batch) for shape in shapes for batch in sizes),
                 options=options,
                 limits=Limits(seconds=time_limit, memory=memory_limit),
                 workers=workers,

@@ -212,7 +212,8 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(here, document):
     if not blocks:
         pytest.skip("it has none")
     if any("zoo.csv" in block for block in blocks):
-        assert main(["sweep", "timm/resnet18", "-i", "3x224x224", "--workers", "1", "-o", "zoo.csv"]) == 0
+        words = "timm/resnet18 -i 3x224x224 --convention macs fvcore --workers 1 --out zoo.csv"
+        assert main(["sweep", *words.split()]) == 0
     script = here / "script.py"
     script.write_text("\n".join(map(add_checks, blocks)), encoding="utf-8")
     run_python(here, str(script))
