@@ -7,7 +7,7 @@ from resflops.cost.convention import DEFAULT_CONVENTION
 from resflops.gate.history.cache import FigureCache
 from resflops.gate.history.commits import list_commits
 from resflops.gate.history.configurations import plan_models
-from resflops.gate.history.file_tree import read_tree
+from resflops.gate.history.file_tree import FileTree, open_folders
 from resflops.gate.history.pricing import Pricing
 from resflops.gate.history.steps import History, build_history
 from resflops.records import Shape
@@ -54,23 +54,22 @@ def price_range(
     """
     say("reading the commits")
     commits = list_commits(text, repository, every=every)
-    # Many commits have the same files, as after a revert.
-    read = {digest: read_tree(digest, repository) for digest in {commit.tree for commit in commits}}
-    trees = [read[commit.tree] for commit in commits]
-    plans = plan_models(
-        trees,
-        repository=repository,
-        config=config,
-        names=models,
-        input_shape=input_shape,
-        batch=batch,
-        convention=convention,
-    )
-    pricing = Pricing(commits, trees, plans, cache=FigureCache(fresh=fresh), time_limit=time_limit)
-    try:
-        pricing.run(repository, workers=workers, say=say, fresh=fresh)
-    except KeyboardInterrupt:
-        if not pricing.figures:
-            raise
+    with open_folders(repository) as folders:
+        trees = [FileTree(commit.tree, folders) for commit in commits]
+        plans = plan_models(
+            trees,
+            repository=repository,
+            config=config,
+            names=models,
+            input_shape=input_shape,
+            batch=batch,
+            convention=convention,
+        )
+        pricing = Pricing(commits, trees, plans, cache=FigureCache(fresh=fresh), time_limit=time_limit)
+        try:
+            pricing.run(repository, workers=workers, say=say, fresh=fresh)
+        except KeyboardInterrupt:
+            if not pricing.figures:
+                raise
     whole = text if ".." in text else f"{text}..HEAD"
     return build_history(whole, commits, plans, pricing.figures, every=every, counted=pricing.counted)

@@ -5,7 +5,7 @@ import pytest
 from resflops.errors import ConfigError, UsageError
 from resflops.gate.history.commits import list_commits
 from resflops.gate.history.configurations import plan_models
-from resflops.gate.history.file_tree import read_tree
+from resflops.gate.history.file_tree import FileTree, open_folders
 
 
 @pytest.fixture
@@ -15,8 +15,14 @@ def made(make_repository):
 
 def plan(made, *names, config="resflops.toml", **settings):
     commits = list_commits(f"{made.git('rev-list', '--max-parents=0', 'HEAD')}..HEAD", made.folder)
-    trees = [read_tree(commit.tree, made.folder) for commit in commits]
-    plans = plan_models(trees, repository=made.folder, config=made.folder / config, names=names, **settings)
+    with open_folders(made.folder) as folders:
+        plans = plan_models(
+            [FileTree(commit.tree, folders) for commit in commits],
+            repository=made.folder,
+            config=made.folder / config,
+            names=names,
+            **settings,
+        )
     return {each.name: each for each in plans}
 
 

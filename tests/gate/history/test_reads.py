@@ -2,7 +2,7 @@
 
 import pytest
 
-from resflops.gate.history.file_tree import FileTree
+from resflops.gate.history.file_tree import Entry, FileTree, FolderReader
 from resflops.gate.history.reads import Recorded, is_current, matches, resolve_reads
 
 FILES = {
@@ -13,12 +13,28 @@ FILES = {
     "weights.pt": "100644 e",
     "README.md": "100644 f",
 }
+
+
+def make_tree(digest, files):
+    """Make the files of a commit without a repository; a folder goes by its path, and the top by the digest."""
+    folders = {digest: {}}
+    for path, state in files.items():
+        *parents, name = path.split("/")
+        place = digest
+        for part in parents:
+            folders[place][part] = Entry("40000", f"{place}/{part}")
+            place = f"{place}/{part}"
+            folders.setdefault(place, {})
+        folders[place][name] = Entry(*state.split())
+    return FileTree(digest, FolderReader(folders.__getitem__))
+
+
 RECORDED = Recorded(
     files=("nets.py", "lib/blocks.py", "data/sizes.json", "local.json"),
     folders=("data",),
     modules=((".", "nets"), (".", "numpy"), ("lib", "blocks")),
 )
-READS = resolve_reads(RECORDED, FileTree("then", FILES))
+READS = resolve_reads(RECORDED, make_tree("then", FILES))
 
 
 @pytest.mark.parametrize(
@@ -44,19 +60,19 @@ READS = resolve_reads(RECORDED, FileTree("then", FILES))
 )
 def test_a_change_decides_whether_a_figure_serves(change, serves) -> None:
     files = {path: state for path, state in {**FILES, **change}.items() if state}
-    assert matches(READS, FileTree("now", files)) == serves
+    assert matches(READS, make_tree("now", files)) == serves
 
 
 def test_what_cannot_be_seen_makes_a_figure_that_of_its_files_alone() -> None:
-    reads = resolve_reads(Recorded(unknown="it runs another program"), FileTree("then", FILES))
-    assert matches(reads, FileTree("then", FILES))
-    assert not matches(reads, FileTree("now", FILES))
+    reads = resolve_reads(Recorded(unknown="it runs another program"), make_tree("then", FILES))
+    assert matches(reads, make_tree("then", FILES))
+    assert not matches(reads, make_tree("now", FILES))
 
 
 def test_a_file_elsewhere_must_be_as_it_was(tmp_path) -> None:
     path = tmp_path / "sizes.json"
     path.write_text("[1]", encoding="utf-8")
-    reads = resolve_reads(Recorded(outside=(str(path),)), FileTree("then", FILES))
+    reads = resolve_reads(Recorded(outside=(str(path),)), make_tree("then", FILES))
     assert is_current(reads)
     path.write_text("[1, 2]", encoding="utf-8")
     assert not is_current(reads)
