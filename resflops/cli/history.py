@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
     _write_files(history, args)
     write(build_history_table(history, everything=args.all), args)
     if history.left:
-        left = f"{history.left} {pluralize('figure', history.left)}"
+        left = f"{history.left} {pluralize('figure', history.left)} {'is' if history.left == 1 else 'are'}"
         warn(f"interrupted: {left} not counted yet; the same command goes on from here")
         return INTERRUPTED
     return DONE
