@@ -143,7 +143,8 @@ def run_sweep(request: SweepRequest, *, say: Say = lambda _: None) -> SweepResul
 
 def _tell_progress(cases: "_Cases", counted: int, last: Outcome, started: float) -> str:
     rate = counted / max(monotonic() - started, 1e-6)
-    what = f"{last.label}, {rate:,.1f} a second"
+    # The rate first: a bar cuts a long text.
+    what = f"{rate:,.1f} a second, {last.label}"
     done = cases.done_before + counted
     return what if cases.total is None else Step(what, min(done + 1, cases.total), of=cases.total)
 
