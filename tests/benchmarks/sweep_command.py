@@ -69,6 +69,8 @@ def compare_workers(args: argparse.Namespace, folder: Path) -> None:
             told = f"; counting {counting / workers / seconds[workers]:.1%} of it" if counting else ""
             print(f"{workers} worker(s): {seconds[workers]:.1f} s{told}")
             print("   ", printed.replace("\n", "\n    ").rstrip())
+        shutil.copy(folder / "workers2.csv", folder / "whole.csv")
+        (folder / "seconds").write_text(str(seconds[2]), encoding="utf-8")
         same = (folder / "workers1.csv").read_bytes() == (folder / "workers2.csv").read_bytes()
         ratios.append(seconds[1] / seconds[2])
         print(
@@ -88,14 +90,9 @@ def read_counting_seconds(journal: Path) -> float:
 def kill_and_resume(args: argparse.Namespace, folder: Path) -> None:
     """Kill a sweep at random moments, go on each time, and compare its file with one that was never killed."""
     options = (*list_inputs(args), "--workers", "2")
-    endings = args.formats
-    whole = {ending: f"whole.{ending}" for ending in endings}
-    seconds = 0.0
-    for ending in endings:
-        seconds, printed = run(folder, whole[ending], args.models, *options, "--restart")
-        print(f"never killed, {ending}: {seconds:.1f} s; {printed.splitlines()[0]}")
-    chance = random.Random(args.seed)
-    for ending in endings:
+    for ending in args.formats:
+        whole, seconds = run_whole(args, folder, ending)
+        chance = random.Random(args.seed)
         shutil.rmtree(folder / "cache", ignore_errors=True)
         out, going_on = f"killed.{ending}", "--restart"
         for kill in range(args.kills):
@@ -116,10 +113,21 @@ def kill_and_resume(args: argparse.Namespace, folder: Path) -> None:
                 going_on = "--restart"
         process = start(folder, out, args.models, *options, going_on)
         print(process.communicate()[0].decode().rstrip())
-        same = (folder / out).read_bytes() == (folder / whole[ending]).read_bytes()
+        same = (folder / out).read_bytes() == whole.read_bytes()
         print(
             f"{ending}: the files are {'equal' if same else 'DIFFERENT'}, {(folder / out).stat().st_size:,} bytes"
         )
+
+
+def run_whole(args: argparse.Namespace, folder: Path, ending: str) -> tuple[Path, float]:
+    """Run a sweep that is never stopped, unless one is there; give its file, and how long it takes."""
+    whole = folder / f"whole.{ending}"
+    if not whole.exists():
+        options = (*list_inputs(args), "--workers", "2", "--restart")
+        seconds, printed = run(folder, whole.name, args.models, *options)
+        print(f"never stopped: {seconds:.1f} s; {printed.splitlines()[0]}")
+        (folder / "seconds").write_text(str(seconds), encoding="utf-8")
+    return whole, float((folder / "seconds").read_text(encoding="utf-8"))
 
 
 def count_rows(journal: Path) -> int:
@@ -135,8 +143,8 @@ def run_on_dask(args: argparse.Namespace, folder: Path) -> None:
     from distributed import Client, LocalCluster
 
     options = list_inputs(args)
-    seconds, printed = run(folder, "here.csv", args.models, *options, "--workers", "2", "--restart")
-    print(f"here: {seconds:.1f} s; {printed.splitlines()[0]}")
+    whole, seconds = run_whole(args, folder, "csv")
+    shutil.rmtree(folder / "cache", ignore_errors=True)
     cluster: Any = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None)  # type: ignore[no-untyped-call]
     client: Any = Client(cluster)  # type: ignore[no-untyped-call]
     before = client.run(os.getpid)
@@ -154,7 +162,7 @@ def run_on_dask(args: argparse.Namespace, folder: Path) -> None:
     cluster.close()
     with (folder / "dask.csv").open(newline="") as file:
         names = [(row["spec"], row["input"] or row["reason"]) for row in csv.DictReader(file)]
-    same = (folder / "dask.csv").read_bytes() == (folder / "here.csv").read_bytes()
+    same = (folder / "dask.csv").read_bytes() == whole.read_bytes()
     print(
         f"{len(names):,} rows, {len(set(names)):,} different; the files are {'equal' if same else 'DIFFERENT'}"
     )
@@ -248,6 +256,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["workers", "kills", "dask", "candidates", "peer"])
+    parser.add_argument(
+        "--folder", type=Path, help="keep the files here; a sweep that is there is not run again"
+    )
     parser.add_argument("--models", nargs="+", default=list(ZOO))
     parser.add_argument("--input", nargs="*", default=list(INPUTS))
     parser.add_argument("--rounds", type=int, default=1)
@@ -263,7 +274,7 @@ def main() -> None:
         if args.what == "peer":
             run_peer(args)
         else:
-            WAYS[args.what](args, Path(folder))
+            WAYS[args.what](args, args.folder or Path(folder))
 
 
 WAYS = {
