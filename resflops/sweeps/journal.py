@@ -84,8 +84,9 @@ class Journal:
         return str(found[0]) if found else ""
 
     def describe(self, about: str) -> None:
-        """Say what it is a journal of."""
+        """Say what it is a journal of, as long as it has no rows."""
         with _explain(self.path), self._connection:
+            self._connection.execute("DELETE FROM about")
             self._connection.execute("INSERT INTO about VALUES (?)", (about,))
 
     def add(self, outcomes: Iterable[Outcome]) -> None:

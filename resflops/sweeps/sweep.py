@@ -117,11 +117,11 @@ def run_sweep(request: SweepRequest, *, say: Say = lambda _: None) -> SweepResul
                 }
     except KeyboardInterrupt:
         if not counted:
-            journal.close()
+            _leave(journal)
             raise
         interrupted = True
     except BaseException:
-        journal.close()
+        _leave(journal)
         raise
     if request.out is not None:
         if not interrupted:
@@ -234,9 +234,18 @@ def _open_journal(request: SweepRequest, about: dict[str, Any]) -> Journal:
     return journal
 
 
+def _leave(journal: Journal) -> None:
+    """Leave a journal for another run; one without a row would only be in its way."""
+    if journal.summarize().rows:
+        journal.close()
+    else:
+        journal.remove()
+
+
 def _compare(journal: Journal, about: dict[str, Any], request: SweepRequest, path: Path) -> None:
     left = journal.about
-    if not left:
+    # One that was killed before its first row was another sweep in name only.
+    if not left or not journal.summarize().rows:
         journal.describe(msgspec.json.encode(about).decode())
         return
     if not (request.resume or request.retry_failed):

@@ -116,6 +116,13 @@ def test_what_cannot_be_is_refused_before_anything_is_counted(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_that_fails_before_its_first_row_leaves_nothing(tmp_path):
+    path = tmp_path / "zoo.csv"
+    with pytest.raises(UsageError, match="item 0 is of the type int"):
+        resflops.sweep([3], workers=1, out=path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_journal_lies_beside_the_file(tmp_path):
     assert name_journal(tmp_path / "zoo.csv") == tmp_path / "zoo.csv.sweep"
 
