@@ -8,7 +8,7 @@ __all__ = ["are_others_running"]
 def are_others_running() -> bool:
     """Whether the process has threads besides this one that may run the caller's code.
 
-    A notebook, a debugger or a progress bar has threads that do not.
+    A notebook, a debugger, a progress bar or a sweep has threads that do not.
     """
     if threading.active_count() == 1:
         return False
@@ -19,7 +19,7 @@ def are_others_running() -> bool:
 _SERVERS = frozenset(
     (
         "IPython", "ipykernel", "jupyter_client", "zmq", "tornado", "tqdm", "rich", "debugpy", "pydevd",
-        "_pydevd_bundle", "prompt_toolkit", "pytest_timeout", "xdist", "execnet",
+        "_pydevd_bundle", "prompt_toolkit", "pytest_timeout", "xdist", "execnet", "resflops",
     )
 )  # fmt: skip
 
