@@ -101,7 +101,8 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_done(folder):
 def test_an_interrupt_writes_what_is_done(folder):
     process = start(folder, "space.py:spaced", "--out", "stopped.csv", "--workers", "1")
     wait_for_rows(process, folder / "stopped.csv.sweep")
-    process.send_signal(signal.SIGINT)
+    # A shell lets what it runs in the background ignore Ctrl-C; SIGTERM ends a command alike.
+    process.send_signal(signal.SIGTERM)
     out, err = process.communicate()
     rows = read(folder / "stopped.csv")
     assert process.returncode == 130

@@ -1,7 +1,11 @@
 """Sweeps from their models to their rows: going on after a stop, and what keeps one from another."""
 
 import json
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -127,20 +131,48 @@ def test_the_journal_lies_beside_the_file(tmp_path):
     assert name_journal(tmp_path / "zoo.csv") == tmp_path / "zoo.csv.sweep"
 
 
-def test_any_executor_counts():
-    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+_EXECUTORS = """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+import resflops
+from tests.sweeps.models import MODELS
 
-    with ThreadPoolExecutor(2) as threads:
-        found = figures(resflops.sweep(LINEARS, executor=threads))
-    assert [macs for _, _, macs in found] == [4, 8, 12, 16, 20]
-    with ProcessPoolExecutor(1) as processes:
-        assert figures(resflops.sweep(LINEARS, executor=processes)) == found
+SPACE = f"{MODELS}:spread,count=5"
+if __name__ == "__main__":
+    with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(1) as processes:
+        for executor in (threads, processes):
+            print([row["macs"] for row in resflops.sweep(SPACE, executor=executor)])
+"""
+_DASK = """
+import distributed
+import resflops
+from tests.sweeps.models import MODELS
+
+with distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+    zoo = resflops.sweep(f"{MODELS}:spread,count=5", executor=client.get_executor(pure=False))
+    print([row["macs"] for row in zoo])
+"""
 
 
-def test_dask_counts():
-    distributed = pytest.importorskip("distributed")
-    with distributed.Client(
-        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
-    ) as client:
-        zoo = resflops.sweep(LINEARS, executor=client.get_executor(pure=False))
-    assert [row["macs"] for row in zoo] == [4, 8, 12, 16, 20]
+def run_program(tmp_path, program):
+    """Run a program of its own: executors leave threads and processes, and Dask changes how errors are pickled."""
+    path = tmp_path / "program.py"
+    path.write_text(program, encoding="utf-8")
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_any_executor_counts(tmp_path):
+    assert run_program(tmp_path, _EXECUTORS) == ["[4, 8, 12, 16, 20]"] * 2
+
+
+def test_dask_counts(tmp_path):
+    pytest.importorskip("distributed")
+    assert run_program(tmp_path, _DASK) == ["[4, 8, 12, 16, 20]"]
