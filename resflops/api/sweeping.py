@@ -111,7 +111,7 @@ def sweep(
     >>> import resflops
     >>> zoo = resflops.sweep(["resnet18", "resnet34"], inputs=[(3, 224, 224), (3, 288, 288)], workers=1)
     >>> [row["macs"] for row in zoo]
-    [1814073344, 2998565888, 3663761408, 6056095232]
+    [1814073344, 2998439936, 3663761408, 6056087552]
 
     Args:
         models: specs and patterns such as ``timm/*``; modules, functions without arguments that make one, and
