@@ -130,9 +130,8 @@ def test_an_interrupt_writes_what_is_done(folder):
     ],
 )
 def test_bad_input_gets_one_message(folder, arguments, says):
-    if "--dask" in arguments:
-        if find_spec("distributed") is None:
-            pytest.skip("distributed is an extra")
+    if "--dask" in arguments and find_spec("distributed") is None:
+        pytest.skip("distributed is an extra")
     status, out, err = run(folder, *arguments)
     assert (status, out) == (2, "")
     assert err.startswith("resflops: ")
