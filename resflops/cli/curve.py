@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import PurePath
 
 from msgspec import Struct
 
-from resflops.cli.arguments import add_model_input, add_output, add_training, read_file_name
+from resflops.cli.arguments import add_model_input, add_output, add_training
+from resflops.cli.drawing_options import add_page, add_picture
 from resflops.cli.failures import make_all_failed_error
 from resflops.cli.inputs import require_one_input
 from resflops.cli.models_argument import add_models, require_models
@@ -29,9 +29,6 @@ __all__ = ["COMMAND"]
 
 Say = Callable[[str], None]
 
-PICTURE_ENDINGS = (".svg", ".png", ".pdf")
-PAGE_ENDINGS = (".html", ".htm")
-
 
 def _add_arguments(parser: Parser) -> None:
     add_models(parser, text="the models, such as resnet34 vgg19, as resflops table takes them")
@@ -44,19 +41,8 @@ def _add_arguments(parser: Parser) -> None:
     add_model_input(parser)
     add_training(parser)
     parser.add_argument("--all", action="store_true", help="show every point")
-    parser.add_argument(
-        "--picture",
-        metavar="FILE",
-        type=partial(read_file_name, "--picture", PICTURE_ENDINGS),
-        help="draw the curves into this file: .svg, .png or .pdf",
-    )
-    parser.add_argument("--dark", action="store_true", help="draw the picture for a dark background")
-    parser.add_argument(
-        "--html",
-        metavar="FILE",
-        type=partial(read_file_name, "--html", PAGE_ENDINGS),
-        help="write a page with the laws, the picture, the steps and every point, which works offline",
-    )
+    add_picture(parser, text="draw the curves into this file", dark="draw the picture for a dark background")
+    add_page(parser, text="write a page with the laws, the picture, the steps and every point")
     add_output(parser, columns=COLUMN_NAMES)
 
 

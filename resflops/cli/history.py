@@ -1,10 +1,10 @@
 """``resflops history``: show what models cost over the history of a repository, and what changed it."""
 
 import argparse
-from functools import partial
 from pathlib import PurePath
 
-from resflops.cli.arguments import add_model_input, add_output, read_file_name
+from resflops.cli.arguments import add_model_input, add_output
+from resflops.cli.drawing_options import add_page, add_picture
 from resflops.cli.gating import add_config, find_config_path
 from resflops.cli.inputs import require_one_input
 from resflops.cli.output import write
@@ -52,19 +52,12 @@ def _add_arguments(parser: Parser) -> None:
         default=600,
         help="give up a model at a commit after so long, such as one that hangs; 600 if not given",
     )
-    parser.add_argument(
-        "--picture",
-        metavar="FILE",
-        type=partial(read_file_name, "--picture", (".svg", ".png", ".pdf")),
-        help="draw the cost from commit to commit, with the steps named, into this file: .svg, .png or .pdf",
+    add_picture(
+        parser,
+        text="draw the cost from commit to commit, with the steps named, into this file",
+        dark="for --picture, light lines on a dark ground",
     )
-    parser.add_argument("--dark", action="store_true", help="for --picture, light lines on a dark ground")
-    parser.add_argument(
-        "--html",
-        metavar="FILE",
-        type=partial(read_file_name, "--html", (".html", ".htm")),
-        help="write a page with the picture and every step, layer by layer, which works offline",
-    )
+    add_page(parser, text="write a page with the picture and every step, layer by layer")
     parser.add_argument(
         "--every-commit",
         action="store_true",

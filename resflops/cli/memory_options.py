@@ -4,6 +4,7 @@ from functools import partial
 
 from resflops.cli.arguments import add_output, read_file_name
 from resflops.cli.arrange import Values
+from resflops.cli.drawing_options import add_page, add_picture
 from resflops.cli.inputs import add_input
 from resflops.cli.models_argument import add_models
 from resflops.cli.parser import Parser
@@ -13,9 +14,6 @@ from resflops.peak_memory.sizes import read_size
 from resflops.tables.memory import COLUMN_NAMES
 
 __all__ = ["add_arguments"]
-
-PICTURE_ENDINGS = (".svg", ".png", ".pdf")
-PAGE_ENDINGS = (".html", ".htm")
 
 
 def add_arguments(parser: Parser) -> None:
@@ -86,18 +84,8 @@ def _add_ways(parser: Parser) -> None:
 
 
 def _add_files(parser: Parser) -> None:
-    parser.add_argument(
-        "--picture",
-        metavar="FILE",
-        type=partial(read_file_name, "--picture", PICTURE_ENDINGS),
-        help="of one model, draw what is in use at each step into this file: .svg, .png or .pdf",
-    )
-    parser.add_argument(
-        "--html",
-        metavar="FILE",
-        type=partial(read_file_name, "--html", PAGE_ENDINGS),
-        help="of one model, write a page to look at each step in, which works offline",
-    )
+    add_picture(parser, text="of one model, draw what is in use at each step into this file")
+    add_page(parser, text="of one model, write a page to look at each step in")
     parser.add_argument(
         "--save",
         metavar="FILE",

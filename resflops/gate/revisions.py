@@ -5,7 +5,6 @@ Each is counted in a process of its own.
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -20,6 +19,7 @@ from resflops.errors import RevisionError
 from resflops.gate.git import name_commit, open_checkout, resolve_commit, run_git
 from resflops.gate.lockfile import read_lock
 from resflops.gate.snapshot import Snapshot
+from resflops.process.own_program import build_command
 from resflops.records import Shape
 
 __all__ = ["WORK_TREE", "Request", "name_revision", "parse_revisions", "snapshot_revision"]
@@ -141,16 +141,8 @@ def snapshot_revision(
 
 def _count_in_process(request: Request, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run this installation of resflops on the code in a folder."""
-    # The revision may contain a resflops of its own. This one is put first, imported, and taken out again,
-    # so that the project's imports find what they would find without it.
-    home = str(Path(__file__).parents[2])
-    command = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import resflops.gate.at_revision as at; "
-        "del sys.path[0]; sys.exit(at.main())"
-    )
-    # -P: without it, Python would look for resflops and for the standard library in the worktree first.
     return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-P", "-c", command, home],
+        build_command("resflops.gate.at_revision"),
         input=msgspec.json.encode(request).decode(),
         cwd=folder,
         capture_output=True,

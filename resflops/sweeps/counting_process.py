@@ -9,7 +9,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from typing import BinaryIO, cast
 from msgspec import msgpack
 from msgspec.structs import replace
 
-import resflops
 from resflops.errors import ModelError
+from resflops.process.own_program import build_command
 from resflops.sweeps.cases import Batch, Case, Limits, Outcome
 from resflops.sweeps.columns import build_failed_row
 from resflops.sweeps.frames import read_frame, write_frame
@@ -29,11 +28,6 @@ from resflops.sweeps.outcomes import decode_outcome
 
 __all__ = ["CountingProcess", "Workers", "count_batch"]
 
-# The folder that this resflops lies in comes last, for where it is not installed.
-_PROGRAM = (
-    f"import sys; sys.path.append({str(Path(resflops.__file__).parents[1])!r}); "
-    "from resflops.sweeps.counting_program import main; main()"
-)
 _START = 300.0
 """Seconds within which the process must have loaded torch."""
 _GLANCE = 0.1
@@ -45,14 +39,12 @@ class CountingProcess:
 
     def __init__(self, folder: str) -> None:
         """Start it in a folder, to which the paths in specs are relative."""
-        # -P: or files of that folder would stand for modules of the standard library.
-        command = [sys.executable, "-P", "-c", _PROGRAM]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         # One thread each: there are as many processes as the user wants cores to be busy.
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self.folder = folder
         self._process = subprocess.Popen(  # noqa: S603 - this very Python, with our own program
-            command,
+            build_command("resflops.sweeps.counting_program"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,

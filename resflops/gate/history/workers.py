@@ -16,15 +16,9 @@ from resflops.gate.git import Checkout, open_checkout
 from resflops.gate.history.configurations import Subject
 from resflops.gate.history.counting import Job, Result
 from resflops.gate.history.reads import Recorded
+from resflops.process.own_program import build_command
 
 __all__ = ["Worker", "open_worker"]
-
-# The commits may have a resflops of their own. This one is put first, imported, and taken out again, so that
-# the imports of a commit's code find what they would find without it.
-PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import resflops.gate.history.counting as counting; "
-    "del sys.path[0]; sys.exit(counting.main())"
-)
 
 LOST = "its process was lost, as when memory runs out or it crashes"
 
@@ -97,11 +91,9 @@ def open_worker(repository: Path) -> Iterator[Worker]:
     Args:
         repository: the top folder of the repository.
     """
-    home = str(Path(__file__).parents[3])
     with open_checkout(repository) as checkout:
         process = subprocess.Popen(  # noqa: S603 - our own program
-            # -P: without it, Python would look for modules in the current folder first.
-            [sys.executable, "-P", "-c", PROGRAM, home],
+            build_command("resflops.gate.history.counting"),
             cwd=checkout.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
