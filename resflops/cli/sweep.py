@@ -15,7 +15,7 @@ from resflops.cli.progress import progress
 from resflops.cli.readers import make_number_reader
 from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn, write_output
-from resflops.cost.convention import DEFAULT_CONVENTION, Convention, find_convention
+from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import FileError, UsageError, pluralize
 from resflops.sweeps.cases import Limits, SweepOptions
 from resflops.sweeps.files import ENDINGS, check_file
@@ -45,8 +45,7 @@ def _add_arguments(parser: Parser) -> None:
         metavar="NAME",
         nargs="+",
         type=find_convention,
-        default=[DEFAULT_CONVENTION],
-        help="the conventions, each a column; resflops conventions lists them",
+        help=f"the conventions, each a column; {DEFAULT_CONVENTION} if none is given; resflops conventions lists them",
     )
     parser.tell_values(conventions, Values(belong=_is_convention))
     parser.add_argument("--training", action="store_true", help="also count the backward pass")
@@ -128,13 +127,14 @@ def _run(args: argparse.Namespace) -> int:
         raise UsageError("no file is given; say what to write with --out, as in --out zoo.csv or zoo.parquet")
     out = Path(args.file)
     check_file(out)
+    conventions = args.convention or [find_convention(DEFAULT_CONVENTION)]
     with progress(shown=not args.no_progress) as say, _open_executor(args.dask) as executor:
         result = run_sweep(
             SweepRequest(
                 models=models,
                 inputs=tuple((each.shape, each.batch) for each in list_inputs(args)),
                 options=SweepOptions(
-                    conventions=tuple(dict.fromkeys(each.name for each in _list_conventions(args))),
+                    conventions=tuple(dict.fromkeys(each.name for each in conventions)),
                     training=args.training,
                     memory=args.memory,
                     fresh=args.fresh,
@@ -162,11 +162,6 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _list_conventions(args: argparse.Namespace) -> list[Convention]:
-    # The default is a text, which argparse reads only where it is the whole value.
-    return [find_convention(each) if isinstance(each, str) else each for each in args.convention]
 
 
 @contextmanager

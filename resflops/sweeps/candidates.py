@@ -82,14 +82,14 @@ class Candidates:
                 place += 1
 
     def _list_texts(self, texts: Iterable[str]) -> Iterator[Candidate]:
-        for space, group in groupby(texts, lambda text: text if self._find_space(text) else ""):
-            if not space:
+        # No two search spaces are equal, so that each is a group of its own.
+        for space, group in groupby(texts, self._find_space):
+            if space is None:
                 yield from self._select(group)
                 continue
-            for text in group:
-                if found := self._find_space(text):
-                    for place, item in enumerate(_go_through(text, found)):
-                        yield _read_item(item, text, place)
+            (text,) = group
+            for place, item in enumerate(_go_through(text, space)):
+                yield _read_item(item, text, place)
 
     def _select(self, texts: Iterable[str]) -> Iterator[Candidate]:
         for one in select_models(texts, say=self._say, fresh=self._fresh):

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from resflops.records import Shape
+from resflops.sources.shapes import format_shape
 
 __all__ = ["Batch", "Case", "Limits", "Outcome", "SweepOptions"]
 
@@ -55,7 +56,7 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def label(self) -> str:
         """What tells it from all others of a sweep that is the same each time."""
-        sizes = "x".join(map(str, self.input_shape or ()))
+        sizes = format_shape(self.input_shape or ())
         return f"{self.name} {sizes} {self.batch or ''}".rstrip()
 
 

@@ -11,15 +11,16 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from resflops._version import __version__
-from resflops.cost import Cost, price
+from resflops.cost import Cost
 from resflops.cost.backward import prices_gradients
 from resflops.cost.convention import find_convention
 from resflops.models import NETWORKS
 from resflops.records import Shape
 from resflops.sources.registry import SOURCES
+from resflops.sources.shapes import format_shape
 from resflops.sweeps.cases import Case, SweepOptions
 
-__all__ = ["Column", "build_failed_row", "build_row", "list_columns"]
+__all__ = ["Column", "build_failed_row", "build_row", "find_version", "list_columns"]
 
 
 class Column(Struct, frozen=True):
@@ -73,11 +74,11 @@ def _prices_gradients(convention: str) -> bool:
 
 
 def build_row(case: Case, cost: Cost, options: SweepOptions) -> dict[str, Any]:
-    """Build the row of a case that was counted."""
+    """Build the row of a case that was counted, with its backward pass if the options ask for that."""
     trace = cost.trace
     shapes = [tensor.shape for tensor in trace.inputs]
     row = _start_row(case) | {
-        "input": "; ".join(map(_format_shape, shapes)),
+        "input": "; ".join(map(format_shape, shapes)),
         "batch": shapes[0][0] if shapes and shapes[0] else None,
         "size": _find_side(shapes[0]) if shapes else None,
         "params": cost.params,
@@ -89,10 +90,9 @@ def build_row(case: Case, cost: Cost, options: SweepOptions) -> dict[str, Any]:
         "notes": "; ".join(trace.notes),
     }
     for convention in dict.fromkeys(("macs", *options.conventions)):
-        gradients = options.training and _prices_gradients(convention)
-        priced = price(trace, find_convention(convention), backward=gradients)
+        priced = cost.under(convention)
         row[convention] = priced.total
-        if priced.backward is not None:
+        if options.training and _prices_gradients(convention) and priced.backward is not None:
             row[f"{convention}_backward"] = priced.backward.total
             # A figure that lacks a gradient is a lower bound, as one that lacks an op is.
             row["complete"] = row["complete"] and priced.backward.complete
@@ -113,7 +113,7 @@ def build_failed_row(case: Case, kind: str, reason: str) -> dict[str, Any]:
     reason = reason.encode("utf-8", "backslashreplace").decode()
     row = _start_row(case) | {"failure": kind, "reason": reason}
     if case.input_shape is not None:
-        row["input"] = _format_shape(case.input_shape)
+        row["input"] = format_shape(case.input_shape)
         row["size"] = _find_side(case.input_shape)
     return row | ({"batch": case.batch} if case.batch is not None else {})
 
@@ -127,7 +127,7 @@ def _start_row(case: Case) -> dict[str, Any]:
         "failure": "",
         "reason": "",
         "resflops": __version__,
-        "torch": _find_version("torch"),
+        "torch": find_version("torch"),
         "package": _name_package(source),
     }
 
@@ -144,7 +144,7 @@ _BUILTIN = "resflops"
 
 
 @cache
-def _find_version(package: str) -> str:
+def find_version(package: str) -> str:
     """Find the version of a package, without what it was built for; ``""`` if it is not there."""
     try:
         return metadata.version(package).partition("+")[0]
@@ -154,17 +154,13 @@ def _find_version(package: str) -> str:
 
 def _name_package(source: str) -> str:
     package = {"hf": "transformers"}.get(source, source)
-    version = _find_version(package) if source and source in SOURCES else ""
+    version = find_version(package) if source and source in SOURCES else ""
     return f"{package} {version}" if version else ""
 
 
 def _find_side(shape: Shape) -> int | None:
     """Find the width of an image; None if the input is none."""
     return shape[-1] if len(shape) >= 3 and shape[-3] in (1, 3, 4) else None
-
-
-def _format_shape(shape: Shape) -> str:
-    return "x".join(map(str, shape))
 
 
 def _build_memory(cost: Cost, *, training: bool) -> dict[str, int]:

@@ -149,6 +149,7 @@ def _count(case: Case, batch: Batch, maker: Any) -> Cost:  # noqa: ANN401
                 input_shape=case.input_shape,
                 batch=case.batch,
                 dtype=options.dtype,
+                backward=options.training,
                 fresh=options.fresh,
                 lifetimes=options.memory,
             )
@@ -158,7 +159,12 @@ def _count(case: Case, batch: Batch, maker: Any) -> Cost:  # noqa: ANN401
 
     found, shape = set_input(describe_made(case.name, maker), case.input_shape, case.batch)
     return count_model(
-        found, input_shape=shape, convention=convention, dtype=options.dtype, lifetimes=options.memory
+        found,
+        input_shape=shape,
+        convention=convention,
+        backward=options.training,
+        dtype=options.dtype,
+        lifetimes=options.memory,
     )
 
 
@@ -175,7 +181,3 @@ _KINDS: tuple[tuple[type[BaseException], str], ...] = (
 def name_failure(error: BaseException) -> str:
     """Name the kind of an error in a word or two."""
     return next((kind for known, kind in _KINDS if isinstance(error, known)), "error")
-
-
-if __name__ == "__main__":
-    main()

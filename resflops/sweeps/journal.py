@@ -83,6 +83,11 @@ class Journal:
         found = self._connection.execute("SELECT content FROM about").fetchone()
         return str(found[0]) if found else ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no rows."""
+        return self._connection.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is None
+
     def describe(self, about: str) -> None:
         """Say what it is a journal of, as long as it has no rows."""
         with _explain(self.path), self._connection:

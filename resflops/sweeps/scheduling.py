@@ -1,7 +1,7 @@
 """Handing cases to workers in batches, and taking the outcomes as they come back.
 
 A batch takes about as long as ``BATCH_SECONDS``, so that handing it over costs little beside it: under 5 %
-(tests/benchmarks/sweeps.py measures it).
+(tests/benchmarks/sweep_command.py measures it).
 """
 
 from collections import deque

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -21,7 +20,7 @@ from resflops.records import Shape
 from resflops.sources.steps import Step
 from resflops.sweeps.candidates import Candidate, Candidates
 from resflops.sweeps.cases import Batch, Case, Limits, Outcome, SweepOptions
-from resflops.sweeps.columns import Column, list_columns
+from resflops.sweeps.columns import Column, find_version, list_columns
 from resflops.sweeps.counting_process import Workers, count_batch
 from resflops.sweeps.counting_program import name_failure
 from resflops.sweeps.files import write_rows
@@ -61,7 +60,6 @@ class SweepResult(Struct, frozen=True, kw_only=True):
 
     journal: Journal
     columns: tuple[Column, ...]
-    about: dict[str, Any]
     counted: int
     """How many cases were counted by this run, rather than by one before."""
     seconds: float
@@ -132,7 +130,6 @@ def run_sweep(request: SweepRequest, *, say: Say = lambda _: None) -> SweepResul
     return SweepResult(
         journal=journal,
         columns=columns,
-        about=about,
         counted=counted,
         seconds=monotonic() - started,
         workers=workers,
@@ -190,7 +187,7 @@ def _describe(request: SweepRequest) -> dict[str, Any]:
     return {
         "resflops": __version__,
         "python": ".".join(map(str, sys.version_info[:2])),
-        **{name: version for name in _PACKAGES if (version := _find_version(name))},
+        **{name: version for name in _PACKAGES if (version := find_version(name))},
         "models": list(texts) if named else "made by the caller",
         "inputs": [[list(shape) if shape else None, batch] for shape, batch in request.inputs],
         "options": msgspec.to_builtins(request.options),
@@ -198,13 +195,6 @@ def _describe(request: SweepRequest) -> dict[str, Any]:
 
 
 _PACKAGES = ("torch", "torchvision", "timm", "transformers")
-
-
-def _find_version(package: str) -> str:
-    try:
-        return metadata.version(package).partition("+")[0]
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _open_journal(request: SweepRequest, about: dict[str, Any]) -> Journal:
@@ -236,16 +226,16 @@ def _open_journal(request: SweepRequest, about: dict[str, Any]) -> Journal:
 
 def _leave(journal: Journal) -> None:
     """Leave a journal for another run; one without a row would only be in its way."""
-    if journal.summarize().rows:
-        journal.close()
-    else:
+    if journal.is_empty:
         journal.remove()
+    else:
+        journal.close()
 
 
 def _compare(journal: Journal, about: dict[str, Any], request: SweepRequest, path: Path) -> None:
     left = journal.about
     # One that was killed before its first row was another sweep in name only.
-    if not left or not journal.summarize().rows:
+    if not left or journal.is_empty:
         journal.describe(msgspec.json.encode(about).decode())
         return
     if not (request.resume or request.retry_failed):

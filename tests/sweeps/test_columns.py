@@ -27,7 +27,7 @@ def test_each_convention_is_a_column_and_so_is_its_backward_pass():
 
 def test_a_row_has_what_the_commands_say():
     options = SweepOptions(conventions=("macs", "flops"), training=True, memory=True)
-    cost = resflops.count("resnet18", (2, 3, 64, 64))
+    cost = resflops.count("resnet18", (2, 3, 64, 64), backward=True)
     case = Case(number=0, name="resnet18", spec="resnet18", batch=2)
     row = build_row(case, cost, options)
     assert {name: row[name] for name in ("spec", "source", "name", "input", "batch", "size")} == {
