@@ -45,7 +45,8 @@ def _add_arguments(parser: Parser) -> None:
         metavar="NAME",
         nargs="+",
         type=find_convention,
-        help=f"the conventions, each a column; {DEFAULT_CONVENTION} if none is given; resflops conventions lists them",
+        help=f"the conventions, each a column; {DEFAULT_CONVENTION} if none is given; "
+        "resflops conventions lists them",
     )
     parser.tell_values(conventions, Values(belong=_is_convention))
     parser.add_argument("--training", action="store_true", help="also count the backward pass")
