@@ -27,6 +27,7 @@ __all__ = [
     "make_weight_error",
     "name_function",
     "needs_values",
+    "refuses_sizes",
 ]
 
 _NEEDS_VALUES = frozenset(
@@ -112,6 +113,20 @@ def needs_values(error: BaseException) -> bool:
     # reads elements, and scripted code reports every error as a failure of its interpreter.
     words = ("meta tensor", "meta device", "meta()", "fake impl", "data-dependent", "torchscript interpreter")
     return isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in words)
+
+
+def refuses_sizes(error: BaseException) -> bool:
+    """Whether torch._assert has refused sizes, as vision models do with an image of another size than theirs.
+
+    Its condition was true or false by itself. One that follows from elements is a tensor, whose truth a pass
+    on shapes does not know, so a real run of the model would end like this as well.
+    """
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None or frame.tb_frame.f_code is not torch._assert.__code__:
+        return False
+    return type(frame.tb_frame.f_locals.get("condition")) is bool
 
 
 def make_size_error(layer: str, op: str, shape: Shape) -> TraceError:

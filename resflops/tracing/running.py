@@ -3,13 +3,12 @@
 import reprlib
 from typing import Any
 
-import torch
 from torch import nn
 
 from resflops.errors import DataDependentError, InputError, ResflopsError, TraceError, describe_error
 from resflops.records import is_shape
 from resflops.tracing.call_forms import suggest_input
-from resflops.tracing.failures import UndecidedError, describe_shape, needs_values
+from resflops.tracing.failures import UndecidedError, describe_shape, needs_values, refuses_sizes
 from resflops.tracing.lazy_results import complete_results
 from resflops.tracing.meta import find_tensors
 from resflops.tracing.recorder import Recorder
@@ -49,23 +48,9 @@ def run_model(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], r
             ) from error
         if (args or kwargs) and next(find_tensors((args, kwargs)), None) is None:
             raise _make_input_error(model, [*args, *kwargs.values()], error) from error
-        decided = recorder.real or isinstance(error, SystemExit) or _is_about_sizes(error)
+        decided = recorder.real or isinstance(error, SystemExit) or refuses_sizes(error)
         kind = TraceError if decided else UndecidedError
         raise kind(f"{describe_call(model, args, kwargs)} raised {describe_error(error)}") from error
-
-
-def _is_about_sizes(error: BaseException) -> bool:
-    """Whether torch._assert has refused sizes, as vision models do with an image of another size than theirs.
-
-    Its condition was true or false by itself. One that follows from elements is a tensor, whose truth a pass
-    on shapes does not know, so a real run of the model would end like this as well.
-    """
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    if frame is None or frame.tb_frame.f_code is not torch._assert.__code__:
-        return False
-    return type(frame.tb_frame.f_locals.get("condition")) is bool
 
 
 def _place(error: TraceError, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TraceError:

@@ -13,7 +13,7 @@ from resflops.errors import DataDependentError, ResflopsError, TraceError, descr
 from resflops.peak_memory.checkpointing import select_checkpointed
 from resflops.peak_memory.options import Options
 from resflops.peak_memory.records import Memory
-from resflops.tracing.failures import UndecidedError, needs_values
+from resflops.tracing.failures import UndecidedError, needs_values, refuses_sizes
 from resflops.tracing.inputs import Reading
 from resflops.tracing.memory.copies import copy_as_fakes, make_inputs
 from resflops.tracing.memory.device_kernels import attend, choose_kernels
@@ -184,7 +184,8 @@ class _Pass:
             words = f"{called} raised {describe_error(error)}"
             if mode is not None and (needs_values(error) or type(error).__name__ in _VALUE_ERRORS):
                 raise DataDependentError(words) from error
-            raise (TraceError if mode is None else UndecidedError)(words) from error
+            decided = mode is None or refuses_sizes(error)
+            raise (TraceError if decided else UndecidedError)(words) from error
         return Memory(
             model=type(self.modules.root).__name__,
             inputs=records,
