@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from resflops.cli.arguments import add_fresh, require_writable
-from resflops.cli.arrange import Values
 from resflops.cli.inputs import add_input, list_inputs
 from resflops.cli.models_argument import add_models
 from resflops.cli.parser import Command, Parser
@@ -40,7 +39,7 @@ def _add_arguments(parser: Parser) -> None:
         help="files with a model on each line; what follows a # is a comment",
     )
     add_input(parser)
-    conventions = parser.add_argument(
+    parser.add_argument(
         "--convention",
         metavar="NAME",
         nargs="+",
@@ -48,7 +47,6 @@ def _add_arguments(parser: Parser) -> None:
         help=f"the conventions, each a column; {DEFAULT_CONVENTION} if none is given; "
         "resflops conventions lists them",
     )
-    parser.tell_values(conventions, Values(belong=_is_convention))
     parser.add_argument("--training", action="store_true", help="also count the backward pass")
     parser.add_argument(
         "--memory", action="store_true", help="also work out the memory at its peak, as resflops memory does"
@@ -95,12 +93,6 @@ def _add_arguments(parser: Parser) -> None:
         type=make_number_reader("--memory-limit"),
         help="how much memory the process of a model may take; all of this machine's if not given",
     )
-
-
-def _is_convention(word: str) -> bool:
-    from resflops.counters import CONVENTIONS
-
-    return word in CONVENTIONS
 
 
 def _read_list(path: str) -> list[str]:

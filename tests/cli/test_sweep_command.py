@@ -126,6 +126,7 @@ def test_an_interrupt_writes_what_is_done(folder):
         (["resnet20", "--out", "a.csv", "--resume"], "there is no a.csv.sweep"),
         (["--from", "none.txt", "--out", "a.csv"], "could not read none.txt"),
         (["resnet20", "--out", "a.csv", "--convention", "mac"], "no convention named 'mac'"),
+        (["resnet20", "--out", "a.csv", "--convention", "macs", "flop"], "closest: flops"),
         (["resnet20", "--out", "a.csv", "--dask", "tcp://127.0.0.1:1"], "there is no scheduler that answers"),
     ],
 )
