@@ -30,6 +30,7 @@ from resflops.errors import (
     UnknownModelError,
     describe_error,
 )
+from resflops.process.garbage import delay_collection
 from resflops.sources.counting import CountRequest, count_model, count_spec
 from resflops.sweeps.cases import Batch, Case, Outcome
 from resflops.sweeps.columns import build_failed_row, build_row
@@ -135,6 +136,7 @@ def count_case(case: Case, batch: Batch, maker: Any = None) -> Outcome:  # noqa:
     return Outcome(number=case.number, label=case.label, row=row, failure=kind)
 
 
+@delay_collection()
 def _count(case: Case, batch: Batch, maker: Any) -> Cost:  # noqa: ANN401
     options = batch.options
     if isinstance(maker, Exception):
