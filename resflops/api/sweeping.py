@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from resflops.cost.convention import find_convention
 from resflops.errors import InputError, UsageError, pluralize
+from resflops.peak_memory.options import read_options
 from resflops.records import Shape
 from resflops.sweeps.cases import Limits, SweepOptions
 from resflops.sweeps.files import check_file
@@ -123,7 +124,8 @@ def sweep(
         conventions: each is a column, ``macs`` in any case.
         training: whether to count the backward pass as well.
         memory: whether to work out the peak of memory; with ``training`` that of a step, too.
-        dtype: the type to convert floating-point parameters and inputs to.
+        dtype: the type to convert floating-point parameters and inputs to, such as ``float16``; it is then a
+            column, too.
         fresh: whether to trace models even if traces of them are stored.
         workers: how many models are counted at a time; by default as many as there are cores, or as the
             executor has workers where it says so.
@@ -152,7 +154,7 @@ def sweep(
         conventions=tuple(dict.fromkeys(find_convention(name).name for name in conventions)),
         training=training,
         memory=memory,
-        dtype=dtype,
+        dtype=read_options(dtype=dtype).dtype or None,
         fresh=fresh,
     )
     return Sweep(

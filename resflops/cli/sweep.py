@@ -16,6 +16,7 @@ from resflops.cli.status import CHECK_FAILED, DONE, INTERRUPTED
 from resflops.cli.streams import warn, write_output
 from resflops.cost.convention import DEFAULT_CONVENTION, find_convention
 from resflops.errors import FileError, UsageError, pluralize
+from resflops.peak_memory.options import DTYPES, read_options
 from resflops.sweeps.cases import Limits, SweepOptions
 from resflops.sweeps.files import ENDINGS, check_file
 from resflops.sweeps.sweep import SweepRequest, SweepResult, name_journal, run_sweep
@@ -50,6 +51,11 @@ def _add_arguments(parser: Parser) -> None:
     parser.add_argument("--training", action="store_true", help="also count the backward pass")
     parser.add_argument(
         "--memory", action="store_true", help="also work out the memory at its peak, as resflops memory does"
+    )
+    parser.add_argument(
+        "--dtype",
+        metavar="NAME",
+        help=f"the type of weights and inputs: {', '.join(DTYPES)}; the model's own if not given",
     )
     add_fresh(parser)
     parser.add_argument(
@@ -130,6 +136,7 @@ def _run(args: argparse.Namespace) -> int:
                     conventions=tuple(dict.fromkeys(each.name for each in conventions)),
                     training=args.training,
                     memory=args.memory,
+                    dtype=read_options(dtype=args.dtype).dtype or None,
                     fresh=args.fresh,
                 ),
                 limits=Limits(

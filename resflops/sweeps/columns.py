@@ -36,7 +36,7 @@ def list_columns(options: SweepOptions) -> tuple[Column, ...]:
 
 
 def _list_columns(options: SweepOptions) -> Iterable[Column]:
-    for name in ("spec", "source", "name", "input"):
+    for name in ("spec", "source", "name", "input", *(["dtype"] if options.dtype else [])):
         yield Column(name, "text")
     for name in ("batch", "size", "params", "buffers", *_list_figures(options)):
         yield Column(name, "integer")
@@ -79,6 +79,7 @@ def build_row(case: Case, cost: Cost, options: SweepOptions) -> dict[str, Any]:
     shapes = [tensor.shape for tensor in trace.inputs]
     row = _start_row(case) | {
         "input": "; ".join(map(format_shape, shapes)),
+        **({"dtype": options.dtype} if options.dtype else {}),
         "batch": shapes[0][0] if shapes and shapes[0] else None,
         "size": _find_side(shapes[0]) if shapes else None,
         "params": cost.params,

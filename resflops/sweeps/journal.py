@@ -165,7 +165,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     try:
         # One writer: the lock is held until it is released, or the process ends in whatever way.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         connection.rollback()
     except sqlite3.Error:

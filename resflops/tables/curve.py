@@ -96,7 +96,7 @@ def _build_row(curve: Curve, point: Point, before: int | None) -> Row:
         "params": point.params,
         "backward": point.backward,
         "training": None if total is None or point.backward is None else total + point.backward,
-        "law": None if curve.law is None else curve.law.evaluate(point.value),
+        "law": curve.law.evaluate(point.value) if curve.law and curve.law.tells(point.value) else None,
         "complete": point.complete,
         "uncounted": to_builtins(point.uncounted),
         "error": point.error,

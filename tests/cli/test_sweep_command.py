@@ -127,6 +127,7 @@ def test_an_interrupt_writes_what_is_done(folder):
         (["--from", "none.txt", "--out", "a.csv"], "could not read none.txt"),
         (["resnet20", "--out", "a.csv", "--convention", "mac"], "no convention named 'mac'"),
         (["resnet20", "--out", "a.csv", "--convention", "macs", "flop"], "closest: flops"),
+        (["resnet20", "--out", "a.csv", "--dtype", "float8"], "unknown dtype 'float8'; closest: float"),
         (["resnet20", "--out", "a.csv", "--dask", "tcp://127.0.0.1:1"], "there is no scheduler that answers"),
     ],
 )

@@ -64,6 +64,16 @@ def test_nothing_is_claimed_between_the_counted_values(opened_curves):
     ]
 
 
+def test_a_remainder_that_was_not_counted_is_unknown(opened_curves):
+    piece = (Term(Fraction(2), (Factor(Size(), 1),)),)
+    law = Law(
+        figure="total", variable="side", fitted=3, verified=3, first=10, last=19, pieces=(piece, (), piece)
+    )
+    page = opened_curves([replace(LARGE, laws=(law,))])
+    assert read_computed(page, 21) == ["MACs", "42 by the law, beyond the counted 10 to 19"]
+    assert read_computed(page, 22) == ["MACs", "unknown no value with its remainder was counted"]
+
+
 def test_remainders_and_rounded_sizes_are_computed_as_python_does(opened_curves):
     curve = make("net", range(4, 20), lambda side: side * (side + side % 2) // 2)
     assert curve.law.period == 2

@@ -1,6 +1,9 @@
 """The columns of a sweep, and the rows of its cases."""
 
+import pytest
+
 import resflops
+from resflops.errors import UsageError
 from resflops.sweeps.cases import Case, SweepOptions
 from resflops.sweeps.columns import build_failed_row, build_row, list_columns
 
@@ -46,6 +49,21 @@ def test_a_row_has_what_the_commands_say():
     assert row["training_memory"] == resflops.memory(cost.trace, training=True).peak
     assert (row["params"], row["buffers"], row["complete"]) == (cost.params, cost.buffers, True)
     assert set(row) == set(name_columns(conventions=("macs", "flops"), training=True, memory=True))
+
+
+def test_a_type_that_is_asked_for_is_a_column():
+    assert name_columns(dtype="float16")[3:6] == ["input", "dtype", "batch"]
+    (row,) = resflops.sweep(["resnet20"], dtype="fp16", memory=True, workers=1)
+    (own,) = resflops.sweep(["resnet20"], memory=True, workers=1)
+    assert (row["dtype"], row["macs"]) == ("float16", own["macs"])
+    assert row["peak_memory"] < own["peak_memory"]
+    (failed,) = resflops.sweep(["resnet21"], dtype="fp16", workers=1)
+    assert (failed["failure"], failed["dtype"]) == ("unknown model", None)
+
+
+def test_a_type_that_there_is_not_is_told_before_anything_is_counted():
+    with pytest.raises(UsageError, match="unknown dtype 'flaot16'; closest: float16"):
+        resflops.sweep(["resnet20"], dtype="flaot16")
 
 
 def test_the_names_are_those_of_their_sources():

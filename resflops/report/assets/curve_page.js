@@ -7,11 +7,12 @@ const Laws = (() => {
     return numerator % divisor < 0n ? quotient - 1n : quotient;
   }
 
-  /* The sum of fractions as [numerator, denominator]. */
+  /* The sum of fractions as [numerator, denominator]; null where no value with its remainder was counted. */
   function evaluate(law, value) {
-    const period = BigInt(law.pieces.length);
+    const piece = law.pieces[Number(value % BigInt(law.pieces.length))];
+    if (law.pieces.length > 1 && !piece.length) return null;
     let numerator = 0n, denominator = 1n;
-    for (const term of law.pieces[Number(value % period)]) {
+    for (const term of piece) {
       let amount = BigInt(term.numerator);
       for (const [divisor, shift, power] of term.factors) {
         amount *= floor(value + BigInt(shift), BigInt(divisor)) ** BigInt(power);
@@ -23,7 +24,9 @@ const Laws = (() => {
     return [numerator, denominator];
   }
 
-  function write([numerator, denominator]) {
+  function write(figure) {
+    if (figure === null) return "unknown";
+    const [numerator, denominator] = figure;
     return numerator % denominator === 0n ? (numerator / denominator).toLocaleString("en-US") : "no whole number";
   }
 
@@ -31,8 +34,9 @@ const Laws = (() => {
   function describe(law, value) {
     if (law.counted.includes(String(value))) return "counted";
     const first = BigInt(law.first), last = BigInt(law.last), stride = BigInt(law.stride);
-    if (value < first || value > last) return `by the law, beyond the counted ${first} to ${last}`;
-    return stride > 1n && (value - first) % stride !== 0n ? "between the counted values: the law claims nothing here" : "by the law";
+    if (evaluate(law, value) === null) return "no value with its remainder was counted";
+    if (stride > 1n && (value - first) % stride !== 0n) return "between the counted values: the law claims nothing here";
+    return value < first || value > last ? `by the law, beyond the counted ${first} to ${last}` : "by the law";
   }
 
   return { evaluate, write, describe };

@@ -32,6 +32,7 @@ MOST_PARTS = 8
 """Halves and quarters are easier to read than powers of a part of the variable; smaller parts are not."""
 
 ITSELF = Size()
+ZERO = Term(Fraction(0))
 
 
 class _Form(Struct, frozen=True):
@@ -129,7 +130,7 @@ def _find_by_remainder(points: Sequence[tuple[Number, int]]) -> _Form | None:
         found = {remainder: each for remainder, each in fitted.items() if each is not None}
         if len(found) == len(classes) > 1:
             pieces = tuple(
-                make_terms(found[remainder], ITSELF) if remainder in found else ()
+                (make_terms(found[remainder], ITSELF) or (ZERO,)) if remainder in found else ()
                 for remainder in range(period)
             )
             return _Form(pieces, sum(each.degree + 1 for each in found.values()))

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
+from resflops.errors import UsageError
 from resflops.sweeps.curves.polynomials import Number
 from resflops.sweeps.curves.sizes import Size
 
@@ -51,7 +52,7 @@ class Law(Struct, frozen=True, kw_only=True):
     variable: str
     pieces: tuple[tuple[Term, ...], ...]
     """Its terms; where it depends on the remainder of the variable, those of each remainder from 0 on, with
-    none for a remainder of which no point was counted."""
+    none for a remainder of which no point was counted. What costs nothing has a zero."""
     fitted: int
     """How many points it was found from."""
     verified: int
@@ -80,8 +81,21 @@ class Law(Struct, frozen=True, kw_only=True):
         """Write its terms, as in ``9,408·⌈side/2⌉² + 512,000``."""
         return format_law(self)
 
+    def tells(self, value: Number) -> bool:
+        """Tell whether it says anything of a value: a point with its remainder was counted."""
+        return self.period == 1 or bool(self.pieces[int(value) % self.period])
+
     def evaluate(self, value: Number) -> Number:
-        """Give the figure that it predicts for a value, an int wherever that is whole."""
+        """Give the figure that it predicts for a value, an int wherever that is whole.
+
+        Raises:
+            UsageError: it says nothing of that value.
+        """
+        if not self.tells(value):
+            raise UsageError(
+                f"the law says nothing of {self.variable} = {format_number(value)}: no point was counted "
+                f"where {self.variable} mod {self.period} = {int(value) % self.period}"
+            )
         piece = self.pieces[0] if self.period == 1 else self.pieces[int(value) % self.period]
         result = sum((term.evaluate(value) for term in piece), Fraction(0))
         return result.numerator if result.denominator == 1 else result

@@ -127,6 +127,15 @@ def test_depth_and_batch_are_linear_and_width_is_quadratic():
     assert format_law(wide.find_law("params")) == "width² + 10·width"
 
 
+def test_a_remainder_that_costs_nothing_is_told_from_one_that_was_not_counted():
+    def make(width):
+        return nn.Sequential(*([nn.Linear(8, width)] if width % 2 else []))
+
+    law = resflops.curve(make, (1, 8), over="width", values=range(1, 20)).law
+    assert format_law(law) == "0 if width mod 2 = 0; 8·width if width mod 2 = 1"
+    assert (law.evaluate(100), law.evaluate(101)) == (0, 808)
+
+
 def test_a_width_that_is_halved_has_a_law_for_each_remainder():
     def make(width):
         return nn.Sequential(nn.Linear(1, width), nn.Linear(width, width // 2))

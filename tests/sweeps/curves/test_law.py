@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from resflops.errors import UsageError
 from resflops.sweeps.curves.law import Factor, Law, Term, format_domain, format_law
 from resflops.sweeps.curves.sizes import Size
 
@@ -53,6 +54,11 @@ def test_pieces_are_told_apart_by_the_remainder_and_one_that_was_not_counted_is_
     law = make((term(3),), (), (term(1, ((1, 0), 1)),), first=0, last=8, stride=1, variable="width")
     assert format_law(law) == "3 if width mod 3 = 0; width if width mod 3 = 2"
     assert (law.evaluate(6), law.evaluate(8)) == (3, 8)
+    assert [law.tells(value) for value in (6, 7, 8)] == [True, False, True]
+    with pytest.raises(
+        UsageError, match="says nothing of width = 7: no point was counted where width mod 3 = 1"
+    ):
+        law.evaluate(7)
 
 
 def test_a_part_is_a_fraction():
