@@ -157,4 +157,6 @@ def _look_into(folder: str) -> Folder:
 
 
 def _is_importable(name: str) -> bool:
-    return name.isidentifier() or name.endswith((".py", ".so", ".pyd", ".egg-info", ".egg"))
+    # Python itself adds __pycache__ when it imports from a folder.
+    named = name.isidentifier() and name != "__pycache__"
+    return named or name.endswith((".py", ".so", ".pyd", ".egg-info", ".egg"))

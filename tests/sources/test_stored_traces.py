@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,64 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
+FACTORIES = """
+import torch
+from torch import nn
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 4, 3)), (1, 3, 8, 8)
+
+def real():
+    class Routed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.layer(x) if self.layer(x).sum() > -1e9 else x
+    return Routed(), (1, 4)
+"""
+
+MODELS = (
+    "resnet20,num_classes=7",
+    "resnet20,shortcut=B",
+    # A factory of resflops' own follows from its version, as a network does.
+    "resflops.models.kernels:stack,kernel=3,channels=[3,8],strides=[2]",
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """The folder that commands run in: what can be imported from it is in the key of a trace."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "nets.py").write_text(FACTORIES, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def counted(project, tmp_path_factory):
+    """The rows of models that were counted for the first time, and the cache in which they are since then."""
+    # Not in the folder of a test: a folder that can be imported, and was not there before, makes a new key.
+    folder = tmp_path_factory.mktemp("cache")
+    rows, imported = count_rows(*MODELS, cwd=project, RESFLOPS_CACHE=str(folder))
+    assert imported
+    assert not any("stored" in row for row in rows)
+    return rows, folder
+
+
 @pytest.fixture
 def cache(tmp_path_factory, monkeypatch):
-    # Not in the folder of the test: a folder that can be imported, and was not there before, makes a new key.
+    """An empty cache."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("RESFLOPS_CACHE", str(folder))
     return folder / "traces"
+
+
+@pytest.fixture
+def filled_cache(cache, counted):
+    """A cache of the test's own, in which the models are."""
+    shutil.copytree(counted[1] / "traces", cache)
+    return cache
 
 
 def run(*arguments: str, cwd: Path = REPOSITORY, **environment: str) -> tuple[str, bool]:
@@ -27,12 +80,14 @@ def run(*arguments: str, cwd: Path = REPOSITORY, **environment: str) -> tuple[st
         capture_output=True, text=True, encoding="utf-8", check=False, cwd=cwd,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": str(REPOSITORY), **environment},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
     return done.stdout, bool(re.search(r"\| +torch$", done.stderr, re.MULTILINE))
 
 
-def count_rows(*specs: str, options: tuple[str, ...] = (), **settings) -> tuple[list[dict], bool]:
-    out, imported = run("table", "--models", *specs, "--format", "json", *options, **settings)
+def count_rows(
+    *specs: str, options: tuple[str, ...] = (), cwd: Path, **environment: str
+) -> tuple[list[dict], bool]:
+    out, imported = run("table", "--models", *specs, "--format", "json", *options, cwd=cwd, **environment)
     return json.loads(out)["rows"], imported
 
 
@@ -65,7 +120,8 @@ def test_a_page_about_built_in_networks_imports_no_torch_and_says_so(cache, tmp_
     assert "from the trace that ships with resflops" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_the_reports_are_checked_without_torch_the_second_time(cache):
+def test_the_reports_match_their_data_and_are_checked_without_torch_the_second_time(cache):
+    """If they do not match, resflops report rebuilds them."""
     # The first time, networks with options and on other inputs are traced.
     assert run("report", "--check") == ("", True)
     assert run("report", "--check") == ("", False)
@@ -82,21 +138,30 @@ def test_a_built_in_network_is_counted_from_python_without_torch():
     assert done.stdout.split() == ["3663761408", "21797672", "3663761408", "3545747456", "False"]
 
 
-def test_options_and_other_inputs_are_stored_and_answer_the_second_time(cache):
-    # A factory of resflops' own follows from its version, as a network does.
-    factory = "resflops.models.kernels:stack,kernel=3,channels=[3,8],strides=[2]"
-    cases = [("resnet20,num_classes=7",), ("resnet20", "--input", "2x3x64x64"), (factory,)]
-    for spec, *options in cases:
-        (live,), imported = count_rows(spec, options=tuple(options))
-        assert imported
-        (stored,), imported = count_rows(spec, options=tuple(options))
-        assert not imported
+def test_options_and_other_inputs_are_stored_and_answer_the_second_time(filled_cache, counted, project):
+    other_input = ("--input", "2x3x64x64")
+    (large,), imported = count_rows("resnet20", options=other_input, cwd=project)
+    assert imported
+    (large_again,), imported = count_rows("resnet20", options=other_input, cwd=project)
+    assert not imported
+    again, imported = count_rows(*MODELS, cwd=project)
+    assert not imported
+    stored = [large_again, *again]
+    for row in stored:
         assert re.fullmatch(
             r"from the trace stored on \d{4}-\d\d-\d\d by torch [\d.]+\w*; --fresh counts it again",
-            stored.pop("stored"),
+            row.pop("stored"),
         )
-        assert stored == live
-    assert len(list_entries(cache)) == len(cases)
+    assert stored == [large, *counted[0]]
+    assert len(list_entries(filled_cache)) == len(MODELS) + 1
+
+
+def test_another_environment_counts_for_itself(filled_cache, project):
+    (row,), imported = count_rows(MODELS[0], cwd=project, TIMM_FUSED_ATTN="0")
+    assert imported
+    assert "stored" not in row
+    # Beside those that were there.
+    assert len(list_entries(filled_cache)) == len(MODELS) + 1
 
 
 @pytest.mark.parametrize(
@@ -109,89 +174,68 @@ def test_options_and_other_inputs_are_stored_and_answer_the_second_time(cache):
     ],
     ids=lambda each: next(iter(each)),
 )
-def test_another_environment_counts_for_itself(cache, environment):
-    spec = "resnet20,num_classes=7"
-    count_rows(spec)
-    (row,), imported = count_rows(spec, **environment)
+def test_the_key_of_a_process_has_its_environment(environment):
+    def make_key(**changed: str) -> str:
+        script = "from resflops.sources.cache_key import make_key; print(make_key('trace', 'resnet20'))"
+        return subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **changed},
+        ).stdout  # fmt: skip
+
+    assert make_key(**environment) == make_key(**environment) != make_key()
+
+
+def test_fresh_leaves_a_stored_trace_aside_and_writes_it_again(filled_cache, project):
+    before = list_entries(filled_cache)
+    for file in before:
+        os.utime(file, (1, 1))
+    # What ships is left aside, too.
+    rows, imported = count_rows(*MODELS, "resnet20", options=("--fresh",), cwd=project)
     assert imported
-    assert "stored" not in row
-    assert len(list_entries(cache)) == 2
+    assert not any("stored" in row for row in rows)
+    assert set(before) <= set(list_entries(filled_cache))
+    assert all(file.stat().st_mtime > 1 for file in before)
 
 
-def test_fresh_leaves_a_stored_trace_aside_and_writes_it_again(cache):
-    spec = "resnet20,num_classes=7"
-    count_rows(spec)
-    (file,) = list_entries(cache)
-    os.utime(file, (1, 1))
-    (row,), imported = count_rows(spec, options=("--fresh",))
-    assert imported
-    assert "stored" not in row
-    assert list_entries(cache) == [file]
-    assert file.stat().st_mtime > 1
-    (row,), imported = count_rows("resnet20", options=("--fresh",))
-    assert (imported, "stored" in row) == (True, False)
-
-
-def test_a_damaged_entry_is_counted_and_mended(cache):
-    spec = "resnet20,num_classes=7"
-    (live,), _ = count_rows(spec)
-    (file,) = list_entries(cache)
-    content = file.read_bytes()
-    for damaged in (content[:-9], b"", content[:-1] + b"\0"):
-        file.write_bytes(damaged)
-        assert count_rows(spec) == ([live], True)
-        file.chmod(0o600)
-        assert not count_rows(spec)[1]
+def test_damaged_entries_are_counted_and_mended(filled_cache, counted, project):
+    ways = (lambda content: content[:-9], lambda _: b"", lambda content: content[:-1] + b"\0")
+    for file, damage in zip(list_entries(filled_cache), ways, strict=True):
+        file.write_bytes(damage(file.read_bytes()))
+    assert count_rows(*MODELS, cwd=project) == (counted[0], True)
+    assert not count_rows(*MODELS, cwd=project)[1]
 
 
 @pytest.mark.parametrize("value", ["", "0"])
-def test_nothing_is_stored_without_a_cache(tmp_path, value):
-    for _ in range(2):
-        assert count_rows("resnet20,num_classes=7", cwd=tmp_path, RESFLOPS_CACHE=value, HOME=str(tmp_path))[1]
-    assert list(tmp_path.rglob("traces")) == []
+def test_nothing_is_stored_without_a_cache(project, tmp_path, value):
+    before = list_entries(project)
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    assert count_rows(MODELS[0], cwd=project, RESFLOPS_CACHE=value, **home)[1]
+    assert list(tmp_path.iterdir()) == []
+    assert list_entries(project) == before
 
 
-FACTORY = """
-import torch
-from torch import nn
-
-def small():
-    return nn.Sequential(nn.Conv2d(3, 4, 3)), (1, 3, 8, 8)
-
-def real():
-    class Routed(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(4, 4)
-
-        def forward(self, x):
-            return self.layer(x) if self.layer(x).sum() > -1e9 else x
-    return Routed(), (1, 4)
-"""
-
-
-def test_what_depends_on_code_of_the_user_is_never_stored(cache, tmp_path):
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "nets.py").write_text(FACTORY, encoding="utf-8")
-    for spec in ("nets.py:small", "nets:small", "nets.py:real"):
-        assert count_rows(spec, cwd=project)[1]
-    assert list_entries(cache) == []
+@pytest.mark.parametrize("specs", [("nets.py:small", "nets.py:real"), ("nets:small",)], ids=" ".join)
+def test_what_depends_on_code_of_the_user_is_never_stored(filled_cache, project, specs):
+    before = {file: file.read_bytes() for file in list_entries(filled_cache)}
+    for file in before:
+        os.utime(file, (1, 1))
     # Beside it, a named model might have been changed by that code; it is neither stored nor read.
-    named = "resnet20,num_classes=7"
-    assert "stored" not in count_rows("nets.py:small", named, cwd=project)[0][1]
-    assert list_entries(cache) == []
-    count_rows(named, cwd=project)
-    assert len(list_entries(cache)) == 1
-    assert "stored" not in count_rows("nets.py:small", named, cwd=project)[0][1]
-    assert "stored" in count_rows(named, cwd=project)[0][0]
+    rows, imported = count_rows(*specs, MODELS[0], "resnet20,num_classes=8", cwd=project)
+    assert imported
+    assert not any("stored" in row for row in rows)
+    assert {file: file.read_bytes() for file in list_entries(filled_cache)} == before
+    assert all(file.stat().st_mtime == 1 for file in before)
+    (row,), imported = count_rows(MODELS[0], cwd=project)
+    assert (imported, "stored" in row) == (False, True)
 
 
-def test_weights_with_zeros_are_counted_now(cache):
-    for _ in range(2):
-        (row,), imported = count_rows("resnet20", "--nonzero")
-        assert (imported, row["nonzero_macs"]) == (True, 40_551_040)
-    assert list_entries(cache) == []
+def test_weights_with_zeros_are_counted_now(filled_cache, project):
+    before = list_entries(filled_cache)
+    (stored, shipped), imported = count_rows(MODELS[0], "resnet20", options=("--nonzero",), cwd=project)
+    assert (imported, shipped["nonzero_macs"]) == (True, 40_551_040)
+    assert "stored" not in stored
+    assert "stored" not in shipped
+    assert list_entries(filled_cache) == before
 
 
 def test_the_gate_stores_models_in_another_type(cache, tmp_path):
