@@ -192,22 +192,42 @@ def _resample_medians(rounds: Rounds, drawn: "Integers", *, stream: int = 0) -> 
 
     filled = _drop_empty(rounds)
     lengths = np.array([len(samples) for samples in filled])
-    equal = bool((lengths == lengths[0]).all())
+    generator = np.random.default_rng((SEED, 2, stream))
+    if (lengths == lengths[0]).all():
+        return _resample_medians_of_equal(np.array(filled, dtype=float), drawn, generator)
     table = np.zeros((len(filled), lengths.max()))
     for place, samples in enumerate(filled):
         table[place, : len(samples)] = samples
-    generator = np.random.default_rng((SEED, 2, stream))
     medians = []
     for block in np.array_split(drawn, max(1, drawn.size * int(lengths.max()) // BLOCK)):
         places = generator.random((*block.shape, int(lengths.max()))) * lengths[block][:, :, None]
         values = table[block[:, :, None], places.astype(np.int64)]
-        if equal:
-            medians.append(np.median(values.reshape(len(block), -1), axis=1))
-        else:
-            # A round gives as many samples as it has.
-            beyond = np.arange(lengths.max()) >= lengths[block][:, :, None]
-            values[beyond] = np.nan
-            medians.append(np.nanmedian(values.reshape(len(block), -1), axis=1))
+        # A round gives as many samples as it has.
+        beyond = np.arange(lengths.max()) >= lengths[block][:, :, None]
+        values[beyond] = np.nan
+        medians.append(np.nanmedian(values.reshape(len(block), -1), axis=1))
+    return np.concatenate(medians)
+
+
+def _resample_medians_of_equal(
+    table: "Floats", drawn: "Integers", generator: "np.random.Generator"
+) -> "Floats":
+    """Compute the median of each resample of rounds with equally many samples, [resamples]."""
+    import numpy as np
+
+    length = table.shape[1]
+    # Ranks stand for the samples: numbers of two bytes are put in order in 60 % of the time of floats.
+    ordered = np.sort(table, axis=None)
+    ranks = np.searchsorted(ordered, table.ravel()).astype(np.min_scalar_type(table.size))
+    middle = (table.size - 1) // 2, table.size // 2
+    medians = []
+    for block in np.array_split(drawn, max(1, drawn.size * length // BLOCK)):
+        places = (generator.random((*block.shape, length)) * length).astype(np.int64)
+        places += block[:, :, None] * length
+        resamples = ranks.take(places).reshape(len(block), -1)
+        resamples.partition(middle, axis=1)
+        lower, upper = (ordered[resamples[:, place]] for place in middle)
+        medians.append((lower + upper) / 2)
     return np.concatenate(medians)
 
 
