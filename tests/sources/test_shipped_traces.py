@@ -77,46 +77,51 @@ def test_a_trace_ships_for_the_usual_network_and_input_alone(spec, shape, dtype,
         assert stored.where == f"from the trace that ships with resflops, made by torch {torch_version}"
 
 
-def test_a_rule_for_a_class_makes_every_count_a_new_one():
-    script = (
-        "import resflops, torch\n"
-        "before = resflops.count('resnet20').macs\n"
-        "@resflops.rule(torch.nn.Conv2d)\n"
-        "def convolution(record): return resflops.Work(macs=1)\n"
-        "print(before, resflops.count('resnet20').macs)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+CHANGES = """
+from contextlib import contextmanager
+
+import resflops, torch
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.overrides import BaseTorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+from resflops.sources.installed_code import has_usual_state
+
+@contextmanager
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+for change in (
+    float64,
+    lambda: torch.autocast("cpu"),
+    lambda: FlopCounterMode(display=False),
+    BaseTorchFunctionMode,
+    lambda: register_module_forward_pre_hook(lambda *_: None),
+):
+    before = has_usual_state()
+    with change():
+        print(before, has_usual_state())
+with float64():
+    print({op.dtype for op in resflops.count("resnet20").trace.ops if op.op == "conv2d"})
+print(resflops.count("resnet20").macs)
+
+@resflops.rule(torch.nn.Conv2d)
+def convolution(record):
+    return resflops.Work(macs=1)
+
+print(resflops.count("resnet20").macs)
+"""
+
+
+def test_what_is_set_in_a_process_makes_every_count_a_new_one():
+    done = subprocess.run([sys.executable, "-c", CHANGES], capture_output=True, text=True, check=True)
+    *usual, types, before, ruled = done.stdout.splitlines()
+    assert usual == ["True False"] * 5
+    assert types == "{'float64'}"
+    assert before == "40551040"
     # Nineteen convolutions and the product of the last layer, of 64 × 10.
-    assert done.stdout.split() == ["40551040", str(19 + 640)]
-
-
-@pytest.mark.parametrize(
-    "enter",
-    [
-        "torch.set_default_dtype(torch.float64)",
-        "torch.autocast('cpu').__enter__()",
-        "torch.utils.flop_counter.FlopCounterMode(display=False).__enter__()",
-        "torch.overrides.BaseTorchFunctionMode().__enter__()",
-        "torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: None)",
-    ],
-)
-def test_what_is_set_in_a_process_makes_every_count_a_new_one(enter):
-    script = (
-        "import torch, torch.utils.flop_counter\n"
-        "from resflops.sources.installed_code import has_usual_state\n"
-        f"print(has_usual_state())\nkeep = {enter}\nprint(has_usual_state())"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "False"]
-
-
-def test_a_default_type_decides_what_a_spec_counts_on():
-    script = (
-        "import torch, resflops\ntorch.set_default_dtype(torch.float64)\n"
-        "print({op.dtype for op in resflops.count('resnet20').trace.ops if op.op == 'conv2d'})"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "{'float64'}"
+    assert ruled == str(19 + 640)
 
 
 def spoil(content: bytes) -> dict[str, bytes]:
@@ -134,9 +139,12 @@ def spoil(content: bytes) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("way", spoil(FILE.read_bytes()))
+SPOILT = spoil(FILE.read_bytes())
+
+
+@pytest.mark.parametrize("way", SPOILT)
 def test_a_damaged_archive_is_as_if_there_were_none(archive_of, way):
-    archive_of(spoil(FILE.read_bytes())[way])
+    archive_of(SPOILT[way])
     # The largest one, for which all of the archive is read.
     assert read_shipped_trace("resnet1202") is None
     assert resflops.count("resnet20").macs == 40_551_040
