@@ -37,6 +37,10 @@ import torch
 class Net(torch.nn.Module):
     def forward(self, x):
         return torch.special.bessel_j0(x)
+
+
+def net():
+    return Net(), (2, 3)
 """
 
 COUNTER = """
@@ -146,19 +150,22 @@ def test_a_counter_of_another_distribution_is_listed_priced_and_run(folder):
     assert (row["figure"], row["unexplained"]) == (7, 0)
 
 
-def test_an_aten_op_that_another_distribution_declares_is_counted(folder, tmp_path):
+def test_an_aten_op_and_a_source_of_another_distribution_are_counted(folder, tmp_path):
     (tmp_path / "net.py").write_text(NET)
     done = resflops(
-        folder, "table", "--models", f"{tmp_path}/net.py:Net", "--input", "2x3", "--convention", "flops",
+        folder, "table", "--models", f"{tmp_path}/net.py:net", "small/7", "small/9", "--convention", "flops",
         "--format", "json", "--strict",
     )  # fmt: skip
-    assert (done.returncode, json.loads(done.stdout)["rows"][0]["total"]) == (0, 6)
-
-
-def test_a_source_and_a_format_of_another_distribution_work(folder):
-    done = resflops(folder, "table", "--models", "small/7", "small/9", "--format", "count-rows")
-    assert (done.returncode, done.stdout) == (0, "2 rows\n")
+    assert done.returncode == 0
+    net, *linear = json.loads(done.stdout)["rows"]
+    assert net["total"] == 2 * 3
+    assert [row["macs"] for row in linear] == [4 * 7, 4 * 9]
     assert "small/7, a linear layer of 7, from small-extension" in resflops(folder, "models").stdout
+
+
+def test_a_format_of_another_distribution_works(folder):
+    done = resflops(folder, "table", "--models", "resnet20", "vgg19", "--format", "count-rows")
+    assert (done.returncode, done.stdout) == (0, "2 rows\n")
 
 
 def test_a_group_that_does_not_exist_is_refused():

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-DEPTH = random.randint(1, 1000)
+DEPTH = random.randint(1, 200)
 
 
 class Routed(nn.Module):
@@ -67,9 +67,9 @@ def gated(): return Gated(), (1, 4)
 def skips_by_python(): return Skipping(random.random), (1, 4)
 def skips_by_numpy(): return Skipping(np.random.rand), (1, 4)
 def skips_by_torch(): return Skipping(lambda: torch.rand(()).item()), (1, 4)
-def depth_by_python(): return stack(random.randint(1, 1000))
-def depth_by_numpy(): return stack(np.random.randint(1, 1000))
-def depth_by_torch(): return stack(int(torch.randint(1, 1000, (1,))))
+def depth_by_python(): return stack(random.randint(1, 200))
+def depth_by_numpy(): return stack(np.random.randint(1, 200))
+def depth_by_torch(): return stack(int(torch.randint(1, 200, (1,))))
 def depth_at_import(): return stack(DEPTH)
 """
 
