@@ -1,13 +1,13 @@
 """What transformers says is heard, told in a note where it matters, and never on standard error."""
 
 import logging
-import subprocess
-import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from resflops.cli import main
+from resflops.sources import find
 from resflops.sources.transformers_messages import describe_fallbacks, hear_transformers
 
 transformers = pytest.importorskip("transformers")
@@ -45,30 +45,40 @@ def test_the_handlers_come_back_also_after_an_error() -> None:
     assert logger.handlers == before
 
 
-def test_another_thread_is_heard_where_it_was_before() -> None:
-    logger = logging.getLogger("transformers")
-    said: list[str] = []
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What reaches a handler of the user's."""
+    messages: list[str] = []
 
     class Theirs(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.append(record.getMessage())
+            messages.append(record.getMessage())
 
     theirs = Theirs()
-    logger.addHandler(theirs)
-    try:
-        with hear_transformers() as heard:
-            other = threading.Thread(target=lambda: logger.warning("theirs"))
-            other.start()
-            other.join()
-            logger.warning("ours")
-        assert (said, heard) == (["theirs"], ["ours"])
-    finally:
-        logger.removeHandler(theirs)
+    logging.getLogger("transformers").addHandler(theirs)
+    yield messages
+    logging.getLogger("transformers").removeHandler(theirs)
 
 
-def test_what_it_says_of_its_own_config_is_not_shown():
+def test_another_thread_is_heard_where_it_was_before(said: list[str]) -> None:
+    logger = logging.getLogger("transformers")
+    with hear_transformers() as heard:
+        other = threading.Thread(target=lambda: logger.warning("theirs"))
+        other.start()
+        other.join()
+        logger.warning("ours")
+    assert (said, heard) == (["theirs"], ["ours"])
+
+
+def test_what_it_says_of_its_own_config_is_not_shown(
+    said: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
     """MusicGen's default config has token ids beyond its vocabulary, which is said once in a process."""
-    script = "from resflops.sources import find; print(find('hf/musicgen').variant)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "MusicgenForConditionalGeneration\n"
-    assert "pad_token_id" not in done.stderr
+    logging.Logger.warning_once.cache_clear()
+    transformers.AutoConfig.for_model("musicgen")
+    assert "pad_token_id" in said[0]
+    said.clear()
+    logging.Logger.warning_once.cache_clear()
+    capfd.readouterr()
+    assert find("hf/musicgen").variant == "MusicgenForConditionalGeneration"
+    assert (said, *capfd.readouterr()) == ([], "", "")
