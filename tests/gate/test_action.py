@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,8 +29,8 @@ CONFIG = """
 name = "project"
 
 [tool.resflops.models.net]
-spec = "net.py:net"
-input = "1x3x8x8"
+spec = "{spec}"
+input = "{shape}"
 """
 
 MACS = 8 * 8 * 27
@@ -136,25 +137,39 @@ def github() -> Iterator[GitHub]:
     server.server_close()
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A locked project in the folder ``code`` of a repository."""
-    folder = tmp_path / "repository" / "code"
-    folder.mkdir(parents=True)
-    (folder / "pyproject.toml").write_text(CONFIG, encoding="utf-8")
-    (folder / "net.py").write_text(NET.format(width=8), encoding="utf-8")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "gh.py").write_text(GH, encoding="utf-8")
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the programs that the action runs, and a locked project in ``repository/code``.
+
+    Its model is built in, and counted without torch, which takes seconds to import.
+    """
+    top = tmp_path_factory.mktemp("locked")
+    (top / "repository" / "code").mkdir(parents=True)
+    (top / "bin").mkdir()
+    (top / "gh.py").write_text(GH, encoding="utf-8")
     for name, program in (
         ("resflops", f'exec {sys.executable} -m resflops "$@"'),
-        ("gh", f'exec {sys.executable} {tmp_path / "gh.py"} "$@"'),
+        ("gh", f'exec {sys.executable} "$RUNNER_TEMP/gh.py" "$@"'),
         ("python", f'exec {sys.executable} "$@"'),
     ):
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{program}\n", encoding="utf-8")
-        (tmp_path / "bin" / name).chmod(0o755)
-    done = run_shell("resflops lock", project=folder)
+        (top / "bin" / name).write_text(f"#!/bin/sh\n{program}\n", encoding="utf-8")
+        (top / "bin" / name).chmod(0o755)
+    configure(top / "repository" / "code", "resnet20", "1x3x32x32")
+    return top
+
+
+@pytest.fixture
+def project(locked: Path, tmp_path: Path) -> Path:
+    """A locked project in the folder ``code`` of a repository."""
+    shutil.copytree(locked, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "repository" / "code"
+
+
+def configure(project: Path, spec: str, shape: str) -> None:
+    """Configure the model of a project, and lock it."""
+    (project / "pyproject.toml").write_text(CONFIG.format(spec=spec, shape=shape), encoding="utf-8")
+    done = run_shell("resflops lock", project=project)
     assert done.returncode == 0, done.stderr
-    return folder
 
 
 def run_shell(script: str, *, project: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -198,8 +213,15 @@ def fill_in(value: str, values: dict[str, str]) -> str:
     return re.sub(r"\$\{\{ *([\w.-]+) *\}\}", lambda found: values[found[1]], value)
 
 
-def widen(project: Path) -> None:
-    (project / "net.py").write_text(NET.format(width=9), encoding="utf-8")
+def name_model(project: Path, spec: str) -> None:
+    """Name another model in the configuration, and lock nothing."""
+    config = project / "pyproject.toml"
+    config.write_text(config.read_text(encoding="utf-8").replace("resnet20", spec), encoding="utf-8")
+
+
+def break_import(project: Path) -> None:
+    (project / "net.py").write_text("import trch\n", encoding="utf-8")
+    name_model(project, "net.py:net")
 
 
 def test_what_passes_is_said_in_the_summary(project: Path) -> None:
@@ -208,7 +230,9 @@ def test_what_passes_is_said_in_the_summary(project: Path) -> None:
 
 
 def test_what_fails_is_annotated_at_the_line_of_its_model(project: Path) -> None:
-    widen(project)
+    (project / "net.py").write_text(NET.format(width=8), encoding="utf-8")
+    configure(project, "net.py:net", "1x3x8x8")
+    (project / "net.py").write_text(NET.format(width=9), encoding="utf-8")
     check = run_action(project)["Check"]
     assert check.returncode == 1
     line = (project / "pyproject.toml").read_text(encoding="utf-8").splitlines().index(
@@ -230,7 +254,7 @@ def test_what_fails_is_annotated_at_the_line_of_its_model(project: Path) -> None
     [
         (lambda folder: (folder / "resflops.lock").unlink(), "there is no lock file", "code/pyproject.toml,line=1"),
         (lambda folder: (folder / "pyproject.toml").write_text("[tool.resflops\n"), "is not valid TOML", "code/pyproject.toml,line=1"),
-        (lambda folder: (folder / "net.py").write_text("import trch\n"), "No module named 'trch'", "code/pyproject.toml,line=5"),
+        (break_import, "No module named 'trch'", "code/pyproject.toml,line=5"),
     ],
     ids=["no-lock", "bad-toml", "import-error"],
 )  # fmt: skip
@@ -251,7 +275,7 @@ def test_where_the_check_could_not_run_everyone_is_told(
 
 def test_the_comment_is_written_once_and_then_edited(project: Path, github: GitHub) -> None:
     github.add("human", "Looks good")
-    widen(project)
+    name_model(project, "resnet32")
     assert run_action(project, github)["Comment"].returncode == 0
     assert [each["author"] for each in github.comments] == ["human", "us"]
     assert "net failed" in github.comments[1]["body"]
