@@ -12,6 +12,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from resflops.cli import main
+
 MODELS = """
 import time
 from torch import nn
@@ -128,13 +130,23 @@ def test_an_interrupt_writes_what_is_done(folder):
         (["resnet20", "--out", "a.csv", "--convention", "mac"], "no convention named 'mac'"),
         (["resnet20", "--out", "a.csv", "--convention", "macs", "flop"], "closest: flops"),
         (["resnet20", "--out", "a.csv", "--dtype", "float8"], "unknown dtype 'float8'; closest: float"),
-        (["resnet20", "--out", "a.csv", "--dask", "tcp://127.0.0.1:1"], "there is no scheduler that answers"),
     ],
 )
-def test_bad_input_gets_one_message(folder, arguments, says):
-    if "--dask" in arguments and find_spec("distributed") is None:
-        pytest.skip("distributed is an extra")
-    status, out, err = run(folder, *arguments)
+def test_bad_input_gets_one_message(folder, monkeypatch, capsys, arguments, says):
+    monkeypatch.chdir(folder)
+    status = main(["sweep", *arguments])
+    check_refused(folder, (status, *capsys.readouterr()), says)
+
+
+# In a process of its own: Dask changes how errors are pickled.
+@pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is an extra")
+def test_a_scheduler_that_does_not_answer_is_told(folder):
+    done = run(folder, "resnet20", "--out", "a.csv", "--dask", "tcp://127.0.0.1:1")
+    check_refused(folder, done, "there is no scheduler that answers")
+
+
+def check_refused(folder, done, says):
+    status, out, err = done
     assert (status, out) == (2, "")
     assert err.startswith("resflops: ")
     assert says in err

@@ -134,23 +134,24 @@ def test_the_journal_lies_beside_the_file(tmp_path):
 
 _EXECUTORS = """
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from importlib.util import find_spec
 import resflops
 from tests.sweeps.models import MODELS
 
-SPACE = f"{MODELS}:spread,count=5"
+def count(executor):
+    print([row["macs"] for row in resflops.sweep(f"{MODELS}:spread,count=5", executor=executor)])
+
 if __name__ == "__main__":
     with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(1) as processes:
-        for executor in (threads, processes):
-            print([row["macs"] for row in resflops.sweep(SPACE, executor=executor)])
-"""
-_DASK = """
-import distributed
-import resflops
-from tests.sweeps.models import MODELS
+        count(threads)
+        count(processes)
+    # An extra.
+    if find_spec("distributed"):
+        import distributed
 
-with distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
-    zoo = resflops.sweep(f"{MODELS}:spread,count=5", executor=client.get_executor(pure=False))
-    print([row["macs"] for row in zoo])
+        local = {"processes": False, "n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
+        with distributed.Client(**local) as client:
+            count(client.get_executor(pure=False))
 """
 
 
@@ -170,11 +171,6 @@ def run_program(tmp_path, program):
     return done.stdout.splitlines()
 
 
-def test_any_executor_counts(tmp_path):
-    assert run_program(tmp_path, _EXECUTORS) == ["[4, 8, 12, 16, 20]"] * 2
-
-
-# An import would do what the program is there to avoid.
-@pytest.mark.skipif(find_spec("distributed") is None, reason="distributed is an extra")
-def test_dask_counts(tmp_path):
-    assert run_program(tmp_path, _DASK) == ["[4, 8, 12, 16, 20]"]
+def test_any_executor_counts_and_so_does_dask(tmp_path):
+    executors = 3 if find_spec("distributed") else 2
+    assert run_program(tmp_path, _EXECUTORS) == ["[4, 8, 12, 16, 20]"] * executors
