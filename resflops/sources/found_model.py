@@ -126,7 +126,8 @@ class FoundModel(Struct, frozen=True, kw_only=True):
 
         Args:
             shape: with the batch in front or without; of an image, its height and width or one for both will
-                do. If only the built model knows its inputs, the shape is the whole one.
+                do. If only the built model knows its inputs, the shape is the whole one; but three sizes of
+                which the first is 3 are an image without its batch wherever a batch is given.
             batch: the batch in place of that of the shape; None keeps that one.
 
         Returns:
@@ -141,7 +142,9 @@ class FoundModel(Struct, frozen=True, kw_only=True):
         if shape is None:
             return None if batch is None or not usual else (batch, *usual)
         if not usual:
-            return shape if batch is None else (batch, *shape[1:])
+            if batch is None:
+                return shape
+            return (batch, *(shape if _is_colour_image(shape) else shape[1:]))
         if len(shape) == len(usual) + 1:
             return (batch or shape[0], *shape[1:])
         if self._is_height_and_width(shape):
@@ -161,6 +164,11 @@ class FoundModel(Struct, frozen=True, kw_only=True):
             return False
         # 3x224 is more likely an image with a side left out than one three pixels high.
         return len(shape) == 1 or (len(shape) == 2 and shape[0] != usual[0])
+
+
+def _is_colour_image(shape: Shape) -> bool:
+    """Tell whether a shape is that of one image rather than of a batch of something: ``3x160x160``."""
+    return len(shape) == 3 and shape[0] == 3
 
 
 _NOT_IMAGES = ("", "audio", "series", "text")

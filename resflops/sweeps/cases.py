@@ -56,8 +56,12 @@ class Case(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def label(self) -> str:
         """What tells it from all others of a sweep that is the same each time."""
-        sizes = format_shape(self.input_shape or ())
-        return f"{self.name} {sizes} {self.batch or ''}".rstrip()
+        parts = [self.name]
+        if self.input_shape is not None:
+            parts.append(format_shape(self.input_shape))
+        if self.batch is not None:
+            parts.append(f"batch {self.batch}")
+        return " ".join(parts)
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

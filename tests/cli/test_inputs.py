@@ -116,6 +116,8 @@ def test_a_batch_takes_the_place_of_the_inputs_batch(capsys):
         ("with_shape", [], 4 * 96),
         ("with_tensors", [], 4 * 96),
         ("Net", ["--input", "1x3x4x4"], 4 * 96),
+        # Of an image alone, three is no batch.
+        ("Net", ["--input", "3x4x4"], 4 * 96),
     ],
 )
 def test_a_batch_is_put_into_the_inputs_of_a_models_factory(capsys, own, name, more, macs):
