@@ -15,6 +15,11 @@ settings.register_profile(
 settings.load_profile("resflops")
 
 
+# The workers of pytest-xdist are as many as there are cores. Threads of torch beyond one each would wait for
+# each other, busily: with two for each of two workers, what runs real kernels takes twice the time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # pytest-xdist sets it in its workers to the width of the terminal, or to 80 where there is none; what is
 # written to a pipe would be as narrow.
 os.environ.pop("COLUMNS", None)
