@@ -83,7 +83,7 @@ class Law(Struct, frozen=True, kw_only=True):
 
     def tells(self, value: Number) -> bool:
         """Tell whether it says anything of a value: a point with its remainder was counted."""
-        return self.period == 1 or bool(self.pieces[int(value) % self.period])
+        return self.period == 1 or bool(self._find_piece(value))
 
     def evaluate(self, value: Number) -> Number:
         """Give the figure that it predicts for a value, an int wherever that is whole.
@@ -96,9 +96,11 @@ class Law(Struct, frozen=True, kw_only=True):
                 f"the law says nothing of {self.variable} = {format_number(value)}: no point was counted "
                 f"where {self.variable} mod {self.period} = {int(value) % self.period}"
             )
-        piece = self.pieces[0] if self.period == 1 else self.pieces[int(value) % self.period]
-        result = sum((term.evaluate(value) for term in piece), Fraction(0))
+        result = sum((term.evaluate(value) for term in self._find_piece(value)), Fraction(0))
         return result.numerator if result.denominator == 1 else result
+
+    def _find_piece(self, value: Number) -> tuple[Term, ...]:
+        return self.pieces[int(value) % self.period]
 
 
 def format_law(law: Law) -> str:
